@@ -1,0 +1,2 @@
+//! The `anndata` command.
+fn main() {}

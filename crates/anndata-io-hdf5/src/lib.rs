@@ -1,0 +1,1 @@
+//! HDF5 (.h5ad) storage backend of anndata, read and written on all cores.

@@ -1,0 +1,1 @@
+//! Groups, arrays, dtypes and storage traits that anndata's backends implement.

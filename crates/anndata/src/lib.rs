@@ -1,0 +1,1 @@
+//! Annotated data matrices in memory and on disk: anndata for Rust.
