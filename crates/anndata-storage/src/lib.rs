@@ -1,1 +1,50 @@
-//! Groups, arrays, dtypes and storage traits that anndata's backends implement.
+//! The storage layer of anndata: what every file format has in common, and nothing of `AnnData`.
+//!
+//! A store is a tree of [`Group`]s and [`Array`]s with [`Attributes`]. A backend implements two small traits,
+//! [`Storage`] and [`ArrayStorage`]; users hold the handles [`Group`] and [`Array`], which check what they are
+//! asked, put the path into every error, and offer the conveniences. A backend whose arrays are stored in chunks
+//! also implements [`ChunkedStorage`], and gets reading and writing on all cores from [`chunked`].
+//!
+//! Values travel as [`Tensor`]s: a [`DType`], a shape and one Arrow buffer.
+//!
+//! ```
+//! use std::sync::Arc;
+//! use anndata_storage::{ArraySpec, Axis, Group, MemoryStore, Tensor};
+//!
+//! let root = Group::root(Arc::new(MemoryStore::new()));
+//! let counts = Tensor::from_vec([2, 3], vec![1_i32, 2, 3, 4, 5, 6])?;
+//! let array = root.create_array("counts", &ArraySpec::of(&counts))?;
+//! array.write(&[0, 0], &counts)?;
+//!
+//! let second_row = root.array("counts")?.read_selection(&[Axis::Range(1..2), Axis::Range(0..3)])?;
+//! assert_eq!(second_row.as_slice::<i32>()?, [4, 5, 6]);
+//! # Ok::<(), anndata_storage::Error>(())
+//! ```
+
+mod attributes;
+pub mod chunked;
+mod dtype;
+mod error;
+mod handle;
+mod memory;
+mod path;
+mod scalar;
+mod selection;
+mod spec;
+mod storage;
+mod tensor;
+
+pub use attributes::{Attribute, Attributes};
+pub use chunked::ChunkedStorage;
+pub use dtype::{DType, Field};
+pub use error::{Error, ErrorKind, Result};
+pub use half::f16;
+pub use handle::{Array, Blocks, Group};
+pub use memory::MemoryStore;
+pub use num_complex::Complex;
+pub use path::{child_path, file_name, parent_path};
+pub use scalar::Scalar;
+pub use selection::Axis;
+pub use spec::{ArraySpec, Codec, Compression};
+pub use storage::{ArrayStorage, Capabilities, Limits, NodeKind, Storage};
+pub use tensor::{AlignedBytes, Tensor};

@@ -1,0 +1,185 @@
+//! The one error type: a kind to act on, the path of the element, a message, and the cause.
+
+use std::borrow::Cow;
+use std::error::Error as StdError;
+use std::fmt;
+
+/// A `Result` with [`enum@ErrorKind`]-classified [`Error`].
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// What went wrong, to act on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum ErrorKind {
+    /// No such file, group, array, key or name.
+    NotFound,
+    /// Something stands where a new thing was to be made.
+    AlreadyExists,
+    /// The stored data is malformed or contradicts itself.
+    InvalidData,
+    /// The caller asked for something that makes no sense (shape, alignment, range, key).
+    InvalidInput,
+    /// A dtype other than the one asked for.
+    DType,
+    /// Valid, but not something that this backend or version can do or represent.
+    Unsupported,
+    /// A declared size is over the limits of the reader.
+    LimitExceeded,
+    /// Refused for safety (an external link, external storage); an option may allow it.
+    Refused,
+    /// The store was opened for reading only.
+    ReadOnly,
+    /// The operating system or the file format library failed.
+    Io,
+}
+
+/// An error of any layer of anndata.
+///
+/// It prints as `path: message: cause`, where the path names the element in the store.
+pub struct Error(Box<Inner>);
+
+struct Inner {
+    kind: ErrorKind,
+    path: Option<String>,
+    message: Cow<'static, str>,
+    source: Option<Box<dyn StdError + Send + Sync>>,
+}
+
+macro_rules! kinds {
+    ($($(#[$doc:meta])* $new:ident, $is:ident, $kind:ident;)*) => {
+        $(
+            $(#[$doc])*
+            pub fn $new(message: impl Into<Cow<'static, str>>) -> Self {
+                Self::new(ErrorKind::$kind, message)
+            }
+
+            #[doc = concat!("Whether the kind is [`ErrorKind::", stringify!($kind), "`].")]
+            pub fn $is(&self) -> bool {
+                self.0.kind == ErrorKind::$kind
+            }
+        )*
+    };
+}
+
+impl Error {
+    /// An error of the given kind, without a path yet.
+    pub fn new(kind: ErrorKind, message: impl Into<Cow<'static, str>>) -> Self {
+        Self(Box::new(Inner { kind, path: None, message: message.into(), source: None }))
+    }
+
+    kinds! {
+        /// Something that was asked for is not there.
+        not_found, is_not_found, NotFound;
+        /// Something is already there.
+        already_exists, is_already_exists, AlreadyExists;
+        /// Stored data is malformed.
+        invalid_data, is_invalid_data, InvalidData;
+        /// An argument makes no sense.
+        invalid_input, is_invalid_input, InvalidInput;
+        /// A dtype is not the expected one.
+        dtype, is_dtype, DType;
+        /// Valid but not supported.
+        unsupported, is_unsupported, Unsupported;
+        /// A declared size is over a limit.
+        limit_exceeded, is_limit_exceeded, LimitExceeded;
+        /// Refused for safety.
+        refused, is_refused, Refused;
+        /// The store is read-only.
+        read_only, is_read_only, ReadOnly;
+        /// Input or output failed.
+        io, is_io, Io;
+    }
+
+    /// Names the element that the error is about, where none is named yet.
+    ///
+    /// The innermost layer that knows the path names it; outer layers call this without harm.
+    #[must_use]
+    pub fn at(mut self, path: &str) -> Self {
+        if self.0.path.is_none() {
+            self.0.path = Some(path.trim_matches('/').to_owned());
+        }
+        self
+    }
+
+    /// Adds the cause.
+    #[must_use]
+    pub fn with_source(mut self, source: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
+        self.0.source = Some(source.into());
+        self
+    }
+
+    /// The kind.
+    pub fn kind(&self) -> ErrorKind {
+        self.0.kind
+    }
+
+    /// The path of the element in its store (`obs/louvain`; the root is empty), where known.
+    pub fn path(&self) -> Option<&str> {
+        self.0.path.as_deref()
+    }
+
+    /// The message alone, without path and cause.
+    pub fn message(&self) -> &str {
+        &self.0.message
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.path() {
+            Some("") => f.write_str("/: ")?,
+            Some(path) => write!(f, "{path}: ")?,
+            None => {}
+        }
+        f.write_str(&self.0.message)?;
+        if let Some(source) = &self.0.source {
+            write!(f, ": {source}")?;
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Debug for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:?}({self})", self.0.kind)
+    }
+}
+
+impl StdError for Error {
+    fn source(&self) -> Option<&(dyn StdError + 'static)> {
+        match &self.0.source {
+            Some(source) => Some(source.as_ref()),
+            None => None,
+        }
+    }
+}
+
+impl From<std::io::Error> for Error {
+    fn from(error: std::io::Error) -> Self {
+        let kind = match error.kind() {
+            std::io::ErrorKind::NotFound => ErrorKind::NotFound,
+            std::io::ErrorKind::AlreadyExists => ErrorKind::AlreadyExists,
+            _ => ErrorKind::Io,
+        };
+        Self::new(kind, "input or output failed").with_source(error)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_innermost_path_is_kept_and_printed_first() {
+        let error = Error::invalid_data("code 7 is out of range").at("/obs/louvain").at("obs");
+        assert_eq!(error.to_string(), "obs/louvain: code 7 is out of range");
+        assert!(error.is_invalid_data() && !error.is_io());
+    }
+
+    #[test]
+    fn io_errors_keep_their_kind_and_cause() {
+        let error = Error::from(std::io::Error::from(std::io::ErrorKind::NotFound));
+        assert!(error.is_not_found());
+        assert!(StdError::source(&error).is_some());
+    }
+}

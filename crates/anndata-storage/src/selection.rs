@@ -1,0 +1,101 @@
+//! What of an axis is read: a range or a list of positions.
+
+use std::ops::Range;
+use std::sync::Arc;
+
+/// A selection along one axis of an array.
+///
+/// A full selection is one `Axis` for each dimension; the result has one axis for each, of the selected length
+/// (outer indexing, as `numpy.ix_`).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Axis {
+    /// Consecutive positions.
+    Range(Range<u64>),
+    /// Positions in the order wanted, repeats allowed. A backend is only ever handed strictly increasing ones.
+    Indices(Arc<[u64]>),
+}
+
+impl Axis {
+    /// The number of selected positions.
+    pub fn len(&self) -> u64 {
+        match self {
+            Self::Range(range) => range.end.saturating_sub(range.start),
+            Self::Indices(indices) => indices.len() as u64,
+        }
+    }
+
+    /// Whether nothing is selected.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// A selection of everything in an array of this shape.
+    pub fn all(shape: &[u64]) -> Vec<Self> {
+        shape.iter().map(|&len| Self::Range(0..len)).collect()
+    }
+
+    /// One past the highest selected position, 0 where nothing is selected.
+    pub fn end(&self) -> u64 {
+        match self {
+            Self::Range(range) if range.is_empty() => 0,
+            Self::Range(range) => range.end,
+            Self::Indices(indices) => indices.iter().max().map_or(0, |&max| max.saturating_add(1)),
+        }
+    }
+
+    /// The maximal runs of consecutive positions, in order: `(first, length)`.
+    pub fn runs(&self) -> Vec<(u64, u64)> {
+        match self {
+            Self::Range(range) if range.is_empty() => Vec::new(),
+            Self::Range(range) => vec![(range.start, range.end - range.start)],
+            Self::Indices(indices) => {
+                let mut runs: Vec<(u64, u64)> = Vec::new();
+                for &index in indices.iter() {
+                    match runs.last_mut() {
+                        Some((start, len)) if *start + *len == index => *len += 1,
+                        _ => runs.push((index, 1)),
+                    }
+                }
+                runs
+            }
+        }
+    }
+}
+
+impl From<Range<u64>> for Axis {
+    fn from(range: Range<u64>) -> Self {
+        Self::Range(range)
+    }
+}
+
+impl From<Vec<u64>> for Axis {
+    fn from(indices: Vec<u64>) -> Self {
+        Self::Indices(indices.into())
+    }
+}
+
+impl From<&[u64]> for Axis {
+    fn from(indices: &[u64]) -> Self {
+        Self::Indices(indices.into())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn runs_join_consecutive_positions_only() {
+        assert_eq!(Axis::from(vec![1, 2, 3, 7, 9, 10]).runs(), [(1, 3), (7, 1), (9, 2)]);
+        assert_eq!(Axis::from(vec![3, 3, 2]).runs(), [(3, 1), (3, 1), (2, 1)]);
+        assert_eq!(Axis::from(4..9).runs(), [(4, 5)]);
+        assert!(Axis::from(4..4).runs().is_empty());
+    }
+
+    #[test]
+    fn end_is_one_past_the_highest_position() {
+        assert_eq!(Axis::from(vec![5, 1]).end(), 6);
+        assert_eq!(Axis::from(Vec::new()).end(), 0);
+        assert_eq!(Axis::from(9..9).end(), 0);
+    }
+}

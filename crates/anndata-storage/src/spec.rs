@@ -1,0 +1,231 @@
+//! What an array is declared to be: dtype, shape, chunks, codecs.
+
+use std::fmt;
+
+use crate::{DType, Error, Result, Tensor};
+
+/// The declaration of a stored array.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ArraySpec {
+    /// The type of an element.
+    pub dtype: DType,
+    /// The length of each axis; empty for a scalar.
+    pub shape: Vec<u64>,
+    /// The shape of a chunk, one length an axis; `None` for one contiguous piece.
+    pub chunks: Option<Vec<u64>>,
+    /// The shape of a shard (a file of many chunks), where the format has shards.
+    pub shards: Option<Vec<u64>>,
+    /// The codecs, in the order in which they are applied when writing.
+    pub codecs: Vec<Codec>,
+    /// Whether the first axis may grow.
+    pub resizable: bool,
+    /// A typed array without any value (HDF5's null dataspace). Its shape is empty.
+    pub null: bool,
+}
+
+impl ArraySpec {
+    /// A contiguous, uncompressed array.
+    pub fn new(dtype: DType, shape: impl Into<Vec<u64>>) -> Self {
+        Self {
+            dtype,
+            shape: shape.into(),
+            chunks: None,
+            shards: None,
+            codecs: Vec::new(),
+            resizable: false,
+            null: false,
+        }
+    }
+
+    /// A contiguous, uncompressed array of the dtype and shape of a tensor.
+    pub fn of(tensor: &Tensor) -> Self {
+        Self::new(tensor.dtype().clone(), tensor.shape().iter().map(|&n| n as u64).collect::<Vec<_>>())
+    }
+
+    /// A typed array without any value.
+    pub fn null(dtype: DType) -> Self {
+        Self { null: true, ..Self::new(dtype, []) }
+    }
+
+    /// The same with chunks of this shape.
+    #[must_use]
+    pub fn with_chunks(mut self, chunks: impl Into<Vec<u64>>) -> Self {
+        self.chunks = Some(chunks.into());
+        self
+    }
+
+    /// The same with these codecs.
+    #[must_use]
+    pub fn with_codecs(mut self, codecs: impl Into<Vec<Codec>>) -> Self {
+        self.codecs = codecs.into();
+        self
+    }
+
+    /// The same, able to grow along the first axis or not.
+    #[must_use]
+    pub fn with_resizable(mut self, resizable: bool) -> Self {
+        self.resizable = resizable;
+        self
+    }
+
+    /// The number of elements.
+    ///
+    /// # Errors
+    /// Where the product of the axes is over 64 bit, which only a malformed file declares.
+    pub fn len(&self) -> Result<u64> {
+        if self.null {
+            return Ok(0);
+        }
+        product(&self.shape).ok_or_else(|| {
+            Error::limit_exceeded(format!("the shape {:?} has more elements than 64 bit can count", self.shape))
+        })
+    }
+
+    /// Whether there is no element.
+    pub fn is_empty(&self) -> bool {
+        self.null || self.shape.contains(&0)
+    }
+
+    /// The number of dimensions.
+    pub fn ndim(&self) -> usize {
+        self.shape.len()
+    }
+
+    /// The number of chunks along each axis (1 each without chunks).
+    pub fn chunk_grid(&self) -> Vec<u64> {
+        match &self.chunks {
+            Some(chunks) => self.shape.iter().zip(chunks).map(|(&n, &c)| n.div_ceil(c.max(1))).collect(),
+            None => vec![1; self.shape.len()],
+        }
+    }
+
+    /// Checks that chunks, shards, codecs and shape fit each other.
+    ///
+    /// # Errors
+    /// [`ErrorKind::InvalidInput`](crate::ErrorKind::InvalidInput) saying what does not fit.
+    pub fn validate(&self) -> Result<()> {
+        self.len()?;
+        for (what, lengths) in [("chunk", &self.chunks), ("shard", &self.shards)] {
+            let Some(lengths) = lengths else { continue };
+            if lengths.len() != self.ndim() || lengths.contains(&0) {
+                return Err(Error::invalid_input(format!(
+                    "a {what} shape of {lengths:?} does not fit an array of shape {:?}: one positive length an axis",
+                    self.shape
+                )));
+            }
+        }
+        if self.chunks.is_none() && !self.codecs.is_empty() {
+            return Err(Error::invalid_input("compression needs chunks"));
+        }
+        if self.chunks.is_some() && self.shape.is_empty() {
+            return Err(Error::invalid_input("a scalar has no chunks"));
+        }
+        if self.null && !self.shape.is_empty() {
+            return Err(Error::invalid_input("an array without values has no shape"));
+        }
+        Ok(())
+    }
+}
+
+/// The product of lengths, `None` where it overflows.
+pub(crate) fn product(lengths: &[u64]) -> Option<u64> {
+    if lengths.contains(&0) {
+        return Some(0);
+    }
+    lengths.iter().try_fold(1_u64, |product, &n| product.checked_mul(n))
+}
+
+/// One step of the pipeline between values and stored bytes.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Codec {
+    /// zlib stream (HDF5's `gzip` filter, zarr's `zlib`), level 0 to 9.
+    Zlib {
+        /// Effort, 0 (store) to 9.
+        level: u8,
+    },
+    /// gzip file format (zarr's `gzip`), level 0 to 9.
+    Gzip {
+        /// Effort, 0 (store) to 9.
+        level: u8,
+    },
+    /// LZF, as h5py brings it.
+    Lzf,
+    /// Zstandard.
+    Zstd {
+        /// Effort, negative to 22.
+        level: i32,
+    },
+    /// LZ4.
+    Lz4,
+    /// Blosc (version 1 container).
+    Blosc {
+        /// The compressor inside: `lz4`, `lz4hc`, `blosclz`, `zstd`, `zlib`, `snappy`.
+        compressor: String,
+        /// Effort, 0 to 9.
+        level: u8,
+        /// 0 none, 1 bytes, 2 bits.
+        shuffle: u8,
+    },
+    /// Bytes of equal significance are put together.
+    Shuffle,
+    /// Fletcher's 32-bit checksum at the end of a chunk.
+    Fletcher32,
+    /// CRC-32C at the end of a chunk.
+    Crc32c,
+    /// A codec that anndata only knows by name.
+    Other(String),
+}
+
+impl fmt::Display for Codec {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Zlib { level } => write!(f, "zlib({level})"),
+            Self::Gzip { level } => write!(f, "gzip({level})"),
+            Self::Lzf => f.write_str("lzf"),
+            Self::Zstd { level } => write!(f, "zstd({level})"),
+            Self::Lz4 => f.write_str("lz4"),
+            Self::Blosc { compressor, level, shuffle } => write!(f, "blosc({compressor}, {level}, {shuffle})"),
+            Self::Shuffle => f.write_str("shuffle"),
+            Self::Fletcher32 => f.write_str("fletcher32"),
+            Self::Crc32c => f.write_str("crc32c"),
+            Self::Other(name) => f.write_str(name),
+        }
+    }
+}
+
+/// The compression that a writer asks for; each backend turns it into codecs of its own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+#[non_exhaustive]
+pub enum Compression {
+    /// What the format's reference implementation does by default: nothing in HDF5, zstd in zarr.
+    #[default]
+    Default,
+    /// None.
+    None,
+    /// Deflate, level 0 to 9. Every reader of either format has it.
+    Gzip(u8),
+    /// LZF: fast, weaker. Needs h5py or a build with LZF on the reading side.
+    Lzf,
+    /// Zstandard. In HDF5 files it needs a filter plugin (`hdf5plugin`) on the reading side: plain h5py cannot read it.
+    Zstd(i32),
+    /// Blosc with lz4 and byte shuffle, level 0 to 9. In HDF5 files it needs a filter plugin on the reading side.
+    Blosc(u8),
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn specs_that_do_not_fit_together_are_refused() {
+        let spec = ArraySpec::new(DType::F32, [10, 4]);
+        assert!(spec.validate().is_ok());
+        assert!(spec.clone().with_codecs([Codec::Lzf]).validate().is_err());
+        assert!(spec.clone().with_chunks([5]).validate().is_err());
+        assert!(spec.clone().with_chunks([0, 4]).validate().is_err());
+        assert_eq!(spec.with_chunks([3, 4]).chunk_grid(), [4, 1]);
+        assert!(ArraySpec::new(DType::I8, [u64::MAX, 2]).validate().is_err());
+        assert_eq!(ArraySpec::new(DType::I8, [u64::MAX, 2, 0]).len().ok(), Some(0));
+    }
+}

@@ -1,0 +1,233 @@
+//! The traits that a backend implements: [`Storage`] for the tree, [`ArrayStorage`] for one array.
+
+use std::fmt::{Debug, Display};
+use std::sync::Arc;
+
+use crate::{ArraySpec, Attributes, Axis, ChunkedStorage, Error, Result, Tensor};
+
+/// What stands at a path.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum NodeKind {
+    /// A group: attributes and children.
+    Group,
+    /// An array: attributes and values.
+    Array,
+}
+
+/// What a store can do; the [testkit](crate::testkit) runs the cases that apply.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Capabilities {
+    /// Groups and arrays can be made, changed and removed.
+    pub write: bool,
+    /// Arrays declared `resizable` can grow and shrink along their first axis.
+    pub resize: bool,
+    /// Arrays without values ([`ArraySpec::null`]) are told apart from scalars.
+    pub null_arrays: bool,
+    /// Compound dtypes with text of any length in a field can be stored.
+    pub text_in_records: bool,
+    /// Attributes keep their exact dtype (otherwise: boolean, 64-bit integer, double, text).
+    pub typed_attributes: bool,
+    /// Children and attributes are listed in the order in which they were made (otherwise: sorted by name).
+    pub ordered: bool,
+}
+
+impl Capabilities {
+    /// Everything.
+    pub const ALL: Self = Self {
+        write: true,
+        resize: true,
+        null_arrays: true,
+        text_in_records: true,
+        typed_attributes: true,
+        ordered: true,
+    };
+
+    /// The same without the ability to write.
+    #[must_use]
+    pub fn read_only(mut self) -> Self {
+        self.write = false;
+        self
+    }
+}
+
+/// How much a reader trusts the sizes that a file declares.
+///
+/// A file may declare an array far larger than what it stores: everything unwritten, or compressed very well. An array
+/// is read only where its size in memory is at most `stored bytes x max_expansion + max_unbacked`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Limits {
+    /// Bytes in memory for each stored byte. Default: 4,096 (deflate reaches 1,032, a chunk of zeros in zstd more).
+    pub max_expansion: u64,
+    /// Bytes in memory that need no stored byte behind them. Default: 4 GiB.
+    pub max_unbacked: u64,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self { max_expansion: 4096, max_unbacked: 4 << 30 }
+    }
+}
+
+impl Limits {
+    /// No limit: for files of one's own.
+    pub const NONE: Self = Self { max_expansion: u64::MAX, max_unbacked: u64::MAX };
+
+    /// The same with another [`max_expansion`](Self::max_expansion).
+    #[must_use]
+    pub fn with_max_expansion(mut self, bytes_per_byte: u64) -> Self {
+        self.max_expansion = bytes_per_byte;
+        self
+    }
+
+    /// The same with another [`max_unbacked`](Self::max_unbacked).
+    #[must_use]
+    pub fn with_max_unbacked(mut self, bytes: u64) -> Self {
+        self.max_unbacked = bytes;
+        self
+    }
+
+    /// Checks that `needed` bytes may be allocated for something that takes `stored` bytes in the file.
+    ///
+    /// # Errors
+    /// [`ErrorKind::LimitExceeded`](crate::ErrorKind::LimitExceeded).
+    pub fn check(&self, needed: u64, stored: u64) -> Result<()> {
+        let allowed = stored.saturating_mul(self.max_expansion).saturating_add(self.max_unbacked);
+        if needed <= allowed {
+            return Ok(());
+        }
+        Err(Error::limit_exceeded(format!(
+            "{needed} bytes are declared but only {stored} are stored; the limits allow {allowed}"
+        )))
+    }
+}
+
+/// A tree of groups and arrays in some format.
+///
+/// Paths are names joined by `/` without leading or trailing slash; the root is the empty path. A backend trusts its
+/// caller: the handles [`Group`](crate::Group) and [`Array`](crate::Array) check arguments and add paths to errors.
+/// All methods may be called from many threads.
+pub trait Storage: Debug + Display + Send + Sync + 'static {
+    /// What this store can do.
+    fn capabilities(&self) -> Capabilities;
+
+    /// How much declared sizes are trusted.
+    fn limits(&self) -> Limits {
+        Limits::default()
+    }
+
+    /// What stands at a path, `None` where nothing does.
+    ///
+    /// # Errors
+    /// Where the store cannot be read, or what stands there is refused (an external link).
+    fn kind(&self, path: &str) -> Result<Option<NodeKind>>;
+
+    /// The names of a group's children.
+    ///
+    /// # Errors
+    /// Where there is no such group.
+    fn children(&self, path: &str) -> Result<Vec<String>>;
+
+    /// The attributes of a group or array.
+    ///
+    /// # Errors
+    /// Where there is no such element, or an attribute cannot be read.
+    fn attributes(&self, path: &str) -> Result<Attributes>;
+
+    /// Replaces all attributes of a group or array.
+    ///
+    /// # Errors
+    /// Where there is no such element, or a value cannot be stored.
+    fn set_attributes(&self, path: &str, attributes: &Attributes) -> Result<()>;
+
+    /// Makes a group, and those above it that are missing.
+    ///
+    /// # Errors
+    /// [`AlreadyExists`](crate::ErrorKind::AlreadyExists) where something stands there.
+    fn create_group(&self, path: &str) -> Result<()>;
+
+    /// Makes an array, and the groups above it that are missing.
+    ///
+    /// # Errors
+    /// [`AlreadyExists`](crate::ErrorKind::AlreadyExists) where something stands there;
+    /// [`Unsupported`](crate::ErrorKind::Unsupported) for a dtype or codec that the format lacks.
+    fn create_array(&self, path: &str, spec: &ArraySpec) -> Result<Arc<dyn ArrayStorage>>;
+
+    /// Opens an array. Reads metadata only.
+    ///
+    /// # Errors
+    /// [`NotFound`](crate::ErrorKind::NotFound) where there is no array, or its metadata is malformed.
+    fn open_array(&self, path: &str) -> Result<Arc<dyn ArrayStorage>>;
+
+    /// Moves an element to a free path.
+    ///
+    /// # Errors
+    /// Where there is nothing at `from` or something at `to`.
+    fn rename(&self, from: &str, to: &str) -> Result<()>;
+
+    /// Removes an element and all below it.
+    ///
+    /// # Errors
+    /// Where there is nothing.
+    fn remove(&self, path: &str) -> Result<()>;
+
+    /// Hands everything written to the operating system.
+    ///
+    /// # Errors
+    /// Where that fails.
+    fn flush(&self) -> Result<()>;
+
+    /// Re-makes collected metadata, where the format has such.
+    ///
+    /// # Errors
+    /// Where that fails.
+    fn consolidate(&self) -> Result<()> {
+        self.flush()
+    }
+}
+
+/// One open array.
+pub trait ArrayStorage: Debug + Send + Sync {
+    /// Dtype, shape, chunks, codecs.
+    fn spec(&self) -> ArraySpec;
+
+    /// The selected values. Selections are within bounds, one an axis, index lists strictly increasing.
+    ///
+    /// # Errors
+    /// Where the stored bytes cannot be read or decoded.
+    fn read(&self, selection: &[Axis]) -> Result<Tensor>;
+
+    /// Writes a block of the array's dtype whose first element goes to `offset`; it lies within bounds.
+    ///
+    /// # Errors
+    /// Where the store is read-only or writing fails.
+    fn write(&self, offset: &[u64], values: &Tensor) -> Result<()>;
+
+    /// Changes the length of the first axis of an array that was declared resizable.
+    ///
+    /// # Errors
+    /// Where the array cannot be resized.
+    fn resize(&self, shape: &[u64]) -> Result<()>;
+
+    /// Several selections at once; a backend whose reads have latency overlaps them.
+    ///
+    /// # Errors
+    /// As [`read`](Self::read).
+    fn read_many(&self, selections: &[Vec<Axis>]) -> Result<Vec<Tensor>> {
+        selections.iter().map(|selection| self.read(selection)).collect()
+    }
+
+    /// The bytes that the values take in the store, where known without reading them.
+    ///
+    /// # Errors
+    /// Where the store cannot tell because its metadata is malformed.
+    fn stored_bytes(&self) -> Result<Option<u64>> {
+        Ok(None)
+    }
+
+    /// Access to the raw chunks, where values are stored in chunks of a fixed-size dtype.
+    fn as_chunked(&self) -> Option<&dyn ChunkedStorage> {
+        None
+    }
+}

@@ -1,0 +1,329 @@
+//! [`Tensor`]: the one dense array type from disk to user.
+
+mod arrow;
+mod bytes;
+mod gather;
+mod record;
+mod text;
+
+use std::fmt;
+use std::sync::Arc;
+
+use arrow_array::{Array as _, LargeStringArray};
+use arrow_buffer::Buffer;
+use ndarray::{ArrayBase, ArrayD, ArrayViewD, Data as NdData, Dimension, IxDyn};
+
+use crate::{DType, Error, Result, Scalar};
+pub use bytes::AlignedBytes;
+
+/// A dense n-dimensional array: dtype, shape and values in C order.
+///
+/// Values are one Arrow buffer for fixed-size types, a `LargeStringArray` for text, and one tensor a field for
+/// records. Buffers are shared, so a clone costs nothing. Typed access is a view:
+///
+/// ```
+/// use anndata_storage::{DType, Tensor};
+///
+/// let tensor = Tensor::from_vec([2, 2], vec![1.0_f32, 2.0, 3.0, 4.0])?;
+/// assert_eq!(*tensor.dtype(), DType::F32);
+/// assert_eq!(tensor.view::<f32>()?[[1, 0]], 3.0);
+/// assert!(tensor.view::<f64>().unwrap_err().is_dtype());
+/// # Ok::<(), anndata_storage::Error>(())
+/// ```
+#[derive(Clone)]
+pub struct Tensor {
+    dtype: DType,
+    shape: Vec<usize>,
+    data: Data,
+}
+
+/// Where the values are.
+#[derive(Clone)]
+enum Data {
+    /// Fixed-size types. Aligned for the type, exactly `len * size` bytes, booleans 0 or 1.
+    Buffer(Buffer),
+    /// `DType::String`. No nulls, `len` values.
+    Strings(LargeStringArray),
+    /// `DType::Compound`: a tensor a field, of shape `shape + field.shape`.
+    Fields(Arc<[Tensor]>),
+}
+
+impl Tensor {
+    /// A tensor over a buffer of native-endian values of a fixed-size dtype.
+    ///
+    /// Records are given packed, one after the other. The buffer is used as it is where it is aligned.
+    ///
+    /// # Errors
+    /// Where the buffer's length is not that of the shape, a boolean is neither 0 nor 1, or the dtype has no size.
+    pub fn new(dtype: DType, shape: impl Into<Vec<usize>>, buffer: Buffer) -> Result<Self> {
+        let shape = shape.into();
+        let size = dtype
+            .size()
+            .ok_or_else(|| Error::invalid_input(format!("values of type {dtype} have no fixed size in bytes")))?;
+        let expected = count(&shape)?.checked_mul(size).ok_or_else(|| too_large(&shape))?;
+        if buffer.len() != expected {
+            return Err(Error::invalid_input(format!(
+                "{} bytes were given for an array of shape {shape:?} and type {dtype}, which takes {expected}",
+                buffer.len()
+            )));
+        }
+        if let DType::Compound(fields) = &dtype {
+            return record::unpack(fields, &shape, &buffer);
+        }
+        if dtype == DType::Bool && buffer.iter().any(|&byte| byte > 1) {
+            return Err(Error::invalid_data("a boolean is neither 0 nor 1"));
+        }
+        let align = alignment(&dtype);
+        let buffer =
+            if buffer.as_ptr().align_offset(align) == 0 { buffer } else { AlignedBytes::copy_of(&buffer).into() };
+        Ok(Self { dtype, shape, data: Data::Buffer(buffer) })
+    }
+
+    /// A tensor of a fixed-size dtype over bytes that are copied.
+    ///
+    /// # Errors
+    /// As [`new`](Self::new).
+    pub fn from_bytes(dtype: DType, shape: impl Into<Vec<usize>>, bytes: impl AsRef<[u8]>) -> Result<Self> {
+        Self::new(dtype, shape, AlignedBytes::copy_of(bytes.as_ref()).into())
+    }
+
+    /// A tensor over a vector in C order, which is not copied.
+    ///
+    /// # Errors
+    /// Where the length is not that of the shape.
+    pub fn from_vec<T: Scalar>(shape: impl Into<Vec<usize>>, values: Vec<T>) -> Result<Self> {
+        Self::new(T::DTYPE, shape, bytes::buffer_of(values))
+    }
+
+    /// A tensor over an `ndarray` array; copied only where it is borrowed or not in C order.
+    pub fn from_array<T: Scalar, S: NdData<Elem = T>, D: Dimension>(array: ArrayBase<S, D>) -> Self {
+        let shape = array.shape().to_vec();
+        let owned =
+            if array.is_standard_layout() { array.into_owned() } else { array.as_standard_layout().into_owned() };
+        let len = owned.len();
+        let (mut values, offset) = owned.into_raw_vec_and_offset();
+        values.drain(..offset.unwrap_or(0));
+        values.truncate(len);
+        Self { dtype: T::DTYPE, shape, data: Data::Buffer(bytes::buffer_of(values)) }
+    }
+
+    /// A tensor without dimensions.
+    pub fn scalar<T: Scalar>(value: T) -> Self {
+        Self { dtype: T::DTYPE, shape: Vec::new(), data: Data::Buffer(bytes::buffer_of(vec![value])) }
+    }
+
+    /// The type of an element.
+    pub fn dtype(&self) -> &DType {
+        &self.dtype
+    }
+
+    /// The length of each axis; empty for a scalar.
+    pub fn shape(&self) -> &[usize] {
+        &self.shape
+    }
+
+    /// The number of dimensions.
+    pub fn ndim(&self) -> usize {
+        self.shape.len()
+    }
+
+    /// The number of elements.
+    pub fn len(&self) -> usize {
+        self.shape.iter().product()
+    }
+
+    /// Whether there is no element.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// The bytes that the values take in memory.
+    pub fn nbytes(&self) -> usize {
+        match &self.data {
+            Data::Buffer(buffer) => buffer.len(),
+            Data::Strings(strings) => strings.value_data().len() + (strings.len() + 1) * size_of::<i64>(),
+            Data::Fields(fields) => fields.iter().map(Self::nbytes).sum(),
+        }
+    }
+
+    /// The values as a typed n-dimensional view, without a copy.
+    ///
+    /// # Errors
+    /// [`ErrorKind::DType`](crate::ErrorKind::DType) where `T` is not the dtype's type.
+    pub fn view<T: Scalar>(&self) -> Result<ArrayViewD<'_, T>> {
+        ArrayViewD::from_shape(IxDyn(&self.shape), self.as_slice::<T>()?)
+            .map_err(|error| Error::invalid_input("shape and length disagree").with_source(error))
+    }
+
+    /// The values in C order, without a copy.
+    ///
+    /// # Errors
+    /// [`ErrorKind::DType`](crate::ErrorKind::DType) where `T` is not the dtype's type.
+    pub fn as_slice<T: Scalar>(&self) -> Result<&[T]> {
+        match &self.data {
+            Data::Buffer(buffer) if self.dtype == T::DTYPE => bytemuck::checked::try_cast_slice(buffer.as_slice())
+                .map_err(|error| Error::invalid_data(format!("the buffer is no array of {}: {error}", T::DTYPE))),
+            _ => Err(Error::dtype(format!("the values are of type {}, not {}", self.dtype, T::DTYPE))),
+        }
+    }
+
+    /// The values as an owned `ndarray` array.
+    ///
+    /// # Errors
+    /// As [`view`](Self::view).
+    pub fn to_array<T: Scalar>(&self) -> Result<ArrayD<T>> {
+        Ok(self.view::<T>()?.to_owned())
+    }
+
+    /// The raw bytes of a fixed-size type that is not a record.
+    pub fn as_bytes(&self) -> Option<&[u8]> {
+        match &self.data {
+            Data::Buffer(buffer) => Some(buffer.as_slice()),
+            _ => None,
+        }
+    }
+
+    /// The shared buffer of a fixed-size type that is not a record.
+    pub fn buffer(&self) -> Option<&Buffer> {
+        match &self.data {
+            Data::Buffer(buffer) => Some(buffer),
+            _ => None,
+        }
+    }
+
+    /// The same values in another shape.
+    ///
+    /// # Errors
+    /// Where the number of elements differs.
+    pub fn reshape(self, shape: impl Into<Vec<usize>>) -> Result<Self> {
+        let shape = shape.into();
+        if count(&shape)? != self.len() {
+            return Err(Error::invalid_input(format!("shape {:?} cannot become {shape:?}", self.shape)));
+        }
+        let data = match self.data {
+            Data::Fields(fields) => Data::Fields(
+                fields
+                    .iter()
+                    .map(|field| {
+                        let inner = field.shape.get(self.shape.len()..).unwrap_or_default();
+                        field.clone().reshape([&shape, inner].concat())
+                    })
+                    .collect::<Result<_>>()?,
+            ),
+            data => data,
+        };
+        Ok(Self { dtype: self.dtype, shape, data })
+    }
+
+    /// The same values converted to another numeric dtype as numpy's `astype` does: floats to integers truncate.
+    ///
+    /// # Errors
+    /// Where either dtype is not numeric, or a complex number would lose its imaginary part.
+    pub fn cast(&self, dtype: &DType) -> Result<Self> {
+        if self.dtype == *dtype {
+            return Ok(self.clone());
+        }
+        gather::cast(self, dtype)
+    }
+}
+
+/// The number of elements of a shape.
+fn count(shape: &[usize]) -> Result<usize> {
+    if shape.contains(&0) {
+        return Ok(0);
+    }
+    shape.iter().try_fold(1_usize, |product, &n| product.checked_mul(n)).ok_or_else(|| too_large(shape))
+}
+
+fn too_large(shape: &[usize]) -> Error {
+    Error::limit_exceeded(format!("an array of shape {shape:?} does not fit into memory"))
+}
+
+/// The alignment of a numeric type in memory; text of fixed width needs none.
+fn alignment(dtype: &DType) -> usize {
+    match dtype {
+        DType::Complex64 => 4,
+        DType::Complex128 => 8,
+        dtype if dtype.is_numeric() => dtype.size().unwrap_or(1),
+        _ => 1,
+    }
+}
+
+/// Equal dtype, shape and values; floats are compared by bits, so NaN equals itself and 0.0 is not -0.0.
+impl PartialEq for Tensor {
+    fn eq(&self, other: &Self) -> bool {
+        self.dtype == other.dtype
+            && self.shape == other.shape
+            && match (&self.data, &other.data) {
+                (Data::Buffer(a), Data::Buffer(b)) => a == b,
+                (Data::Strings(a), Data::Strings(b)) => a == b,
+                (Data::Fields(a), Data::Fields(b)) => a == b,
+                _ => false,
+            }
+    }
+}
+
+impl fmt::Debug for Tensor {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Tensor({}, {:?}", self.dtype, self.shape)?;
+        if self.len() <= 8 {
+            crate::dispatch!(&self.dtype, T => write!(f, ", {:?}", self.as_slice::<T>().unwrap_or_default())?, else => {
+                if let Ok(texts) = self.to_strings() {
+                    write!(f, ", {texts:?}")?;
+                }
+            });
+        }
+        f.write_str(")")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use ndarray::array;
+
+    use super::*;
+
+    #[test]
+    fn vectors_and_arrays_are_not_copied() -> Result<()> {
+        let values = vec![1.0_f64, 2.0, 3.0];
+        let pointer = values.as_ptr();
+        let tensor = Tensor::from_vec([3], values)?;
+        assert_eq!(tensor.as_slice::<f64>()?.as_ptr(), pointer);
+
+        let array = array![[1_i16, 2], [3, 4]];
+        let pointer = array.as_ptr();
+        let tensor = Tensor::from_array(array);
+        assert_eq!(tensor.as_slice::<i16>()?.as_ptr(), pointer);
+        Ok(())
+    }
+
+    #[test]
+    fn arrays_in_other_orders_are_put_into_c_order() -> Result<()> {
+        let array = array![[1, 2, 3], [4, 5, 6]];
+        let transposed = Tensor::from_array(array.t().to_owned());
+        assert_eq!(transposed.shape(), [3, 2]);
+        assert_eq!(transposed.as_slice::<i32>()?, [1, 4, 2, 5, 3, 6]);
+        let sliced = Tensor::from_array(array.slice(ndarray::s![.., 1..]));
+        assert_eq!(sliced.as_slice::<i32>()?, [2, 3, 5, 6]);
+        let reversed = Tensor::from_array(array![1, 2, 3].slice(ndarray::s![..;-1]));
+        assert_eq!(reversed.as_slice::<i32>()?, [3, 2, 1]);
+        let owned_slice = Tensor::from_array(array.slice_move(ndarray::s![1.., ..]));
+        assert_eq!(owned_slice.as_slice::<i32>()?, [4, 5, 6]);
+        Ok(())
+    }
+
+    #[test]
+    fn wrong_lengths_and_booleans_are_refused() {
+        assert!(Tensor::from_vec([2, 2], vec![1_u8]).is_err());
+        assert!(Tensor::from_bytes(DType::Bool, [2], [0, 2]).is_err());
+        assert!(Tensor::from_bytes(DType::String, [1], [0]).is_err());
+        assert!(Tensor::from_vec([usize::MAX, 2], vec![1_u8]).is_err());
+    }
+
+    #[test]
+    fn unaligned_buffers_are_realigned() -> Result<()> {
+        let buffer = Buffer::from_vec(vec![0_u8, 1, 0, 0, 0, 2, 0, 0, 0]).slice(1);
+        assert_eq!(Tensor::new(DType::I32, [2], buffer)?.as_slice::<i32>()?, [1, 2]);
+        Ok(())
+    }
+}

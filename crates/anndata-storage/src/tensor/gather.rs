@@ -1,0 +1,327 @@
+//! Taking parts of tensors, by bytes of element size; and the one place that converts numbers.
+
+use std::ops::Range;
+
+use arrow_array::{Array, LargeStringArray, UInt64Array};
+use arrow_buffer::Buffer;
+
+use super::{AlignedBytes, Data, Tensor, bytes};
+use crate::{Axis, Complex, DType, Error, Result, Scalar, dispatch};
+
+impl Tensor {
+    /// Consecutive positions of the first axis, sharing the buffer.
+    ///
+    /// # Errors
+    /// Where the range is out of bounds or the tensor has no axis.
+    pub fn slice_rows(&self, range: Range<usize>) -> Result<Self> {
+        let Some((&rows, inner)) = self.shape.split_first() else {
+            return Err(Error::invalid_input("a scalar has no rows"));
+        };
+        if range.start > range.end || range.end > rows {
+            return Err(Error::invalid_input(format!("rows {range:?} are out of bounds of {rows}")));
+        }
+        let cells: usize = inner.iter().product();
+        let shape = [&[range.len()], inner].concat();
+        let data = match &self.data {
+            Data::Buffer(buffer) => {
+                let row = cells * self.dtype.size().unwrap_or(0);
+                Data::Buffer(buffer.slice_with_length(range.start * row, range.len() * row))
+            }
+            Data::Strings(strings) => Data::Strings(strings.slice(range.start * cells, range.len() * cells)),
+            Data::Fields(fields) => {
+                Data::Fields(fields.iter().map(|field| field.slice_rows(range.clone())).collect::<Result<_>>()?)
+            }
+        };
+        Ok(Self { dtype: self.dtype.clone(), shape, data })
+    }
+
+    /// The selected positions of each axis, in the order given (repeats allowed).
+    ///
+    /// # Errors
+    /// Where there is not one selection an axis, or one is out of bounds.
+    pub fn select(&self, selection: &[Axis]) -> Result<Self> {
+        check_selection(&self.shape, selection)?;
+        if let Some((Axis::Range(rows), rest)) = selection.split_first() {
+            let whole =
+                rest.iter().zip(self.shape.iter().skip(1)).all(|(axis, &len)| *axis == Axis::Range(0..len as u64));
+            if whole {
+                return self.slice_rows(to_usize(rows.start)?..to_usize(rows.end.max(rows.start))?);
+            }
+        }
+        let shape = selection.iter().map(|axis| to_usize(axis.len())).collect::<Result<Vec<_>>>()?;
+        let data = match &self.data {
+            Data::Buffer(buffer) => {
+                let size = self.dtype.size().unwrap_or(0);
+                let total = shape.iter().product::<usize>() * size;
+                let mut out = AlignedBytes::zeroed(total);
+                let mut at = 0;
+                for_each_run(&self.shape, selection, &mut |start, len| {
+                    let source = buffer.get(start * size..(start + len) * size).unwrap_or_default();
+                    if let Some(target) = out.as_mut_slice().get_mut(at..at + source.len()) {
+                        target.copy_from_slice(source);
+                    }
+                    at += source.len();
+                })?;
+                Data::Buffer(out.into())
+            }
+            Data::Strings(strings) => {
+                let mut positions = Vec::with_capacity(shape.iter().product());
+                for_each_run(&self.shape, selection, &mut |start, len| {
+                    positions.extend(start as u64..(start + len) as u64);
+                })?;
+                Data::Strings(take_strings(strings, positions)?)
+            }
+            Data::Fields(fields) => {
+                let parts = fields.iter().map(|field| {
+                    let inner = field.shape.iter().skip(self.shape.len()).map(|&len| Axis::Range(0..len as u64));
+                    field.select(&selection.iter().cloned().chain(inner).collect::<Vec<_>>())
+                });
+                Data::Fields(parts.collect::<Result<_>>()?)
+            }
+        };
+        Ok(Self { dtype: self.dtype.clone(), shape, data })
+    }
+
+    /// The given positions of one axis, in the order given (repeats allowed).
+    ///
+    /// # Errors
+    /// Where the axis does not exist or a position is out of bounds.
+    pub fn take(&self, axis: usize, positions: &[u64]) -> Result<Self> {
+        let selection: Vec<Axis> = self
+            .shape
+            .iter()
+            .enumerate()
+            .map(|(i, &len)| if i == axis { Axis::from(positions) } else { Axis::Range(0..len as u64) })
+            .collect();
+        if axis >= selection.len() {
+            return Err(Error::invalid_input(format!("shape {:?} has no axis {axis}", self.shape)));
+        }
+        self.select(&selection)
+    }
+
+    /// Tensors of one dtype and inner shape, one after the other along the first axis.
+    ///
+    /// # Errors
+    /// Where there is none, or dtypes or inner shapes differ.
+    pub fn concat_rows(parts: &[Self]) -> Result<Self> {
+        let Some(first) = parts.first() else {
+            return Err(Error::invalid_input("no tensor to concatenate"));
+        };
+        let inner = first.shape.get(1..).unwrap_or_default();
+        if let Some(other) = parts
+            .iter()
+            .find(|part| part.dtype != first.dtype || part.shape.is_empty() || part.shape.get(1..) != Some(inner))
+        {
+            return Err(Error::invalid_input(format!("{first:?} and {other:?} cannot follow each other")));
+        }
+        if let [only] = parts {
+            return Ok(only.clone());
+        }
+        let rows = parts.iter().filter_map(|part| part.shape.first()).sum();
+        let shape = [&[rows], inner].concat();
+        let data = match &first.data {
+            Data::Buffer(_) => {
+                let mut out = AlignedBytes::zeroed(parts.iter().map(Self::nbytes).sum());
+                let mut rest = out.as_mut_slice();
+                for source in parts.iter().filter_map(Self::as_bytes) {
+                    let (target, tail) = rest.split_at_mut(source.len());
+                    target.copy_from_slice(source);
+                    rest = tail;
+                }
+                Data::Buffer(out.into())
+            }
+            Data::Strings(_) => {
+                let arrays = parts.iter().map(Self::strings).collect::<Result<Vec<_>>>()?;
+                let values = arrays.iter().flat_map(|array| (0..array.len()).map(|i| array.value(i)));
+                Data::Strings(LargeStringArray::from_iter_values(values))
+            }
+            Data::Fields(fields) => {
+                let mut joined = Vec::with_capacity(fields.len());
+                for i in 0..fields.len() {
+                    let columns: Vec<Self> = parts
+                        .iter()
+                        .filter_map(|part| match &part.data {
+                            Data::Fields(fields) => fields.get(i).cloned(),
+                            _ => None,
+                        })
+                        .collect();
+                    joined.push(Self::concat_rows(&columns)?);
+                }
+                Data::Fields(joined.into())
+            }
+        };
+        Ok(Self { dtype: first.dtype.clone(), shape, data })
+    }
+}
+
+/// Checks a selection against a shape.
+fn check_selection(shape: &[usize], selection: &[Axis]) -> Result<()> {
+    if shape.len() != selection.len() {
+        return Err(Error::invalid_input(format!(
+            "{} selections were given for the {} axes of shape {shape:?}",
+            selection.len(),
+            shape.len()
+        )));
+    }
+    for (i, (&len, axis)) in shape.iter().zip(selection).enumerate() {
+        if axis.end() > len as u64 {
+            return Err(Error::invalid_input(format!(
+                "position {} of axis {i} is out of bounds of its length {len}",
+                axis.end() - 1
+            )));
+        }
+    }
+    Ok(())
+}
+
+/// Calls `visit(start, len)` for the runs of elements, in C order, that a checked selection picks.
+fn for_each_run(shape: &[usize], selection: &[Axis], visit: &mut dyn FnMut(usize, usize)) -> Result<()> {
+    let runs = selection
+        .iter()
+        .map(|axis| axis.runs().into_iter().map(|(start, len)| Ok((to_usize(start)?, to_usize(len)?))).collect())
+        .collect::<Result<Vec<Vec<(usize, usize)>>>>()?;
+    walk(shape, &runs, 0, visit);
+    Ok(())
+}
+
+fn walk(shape: &[usize], runs: &[Vec<(usize, usize)>], base: usize, visit: &mut dyn FnMut(usize, usize)) {
+    match (shape, runs) {
+        ([_, inner @ ..], [axis, rest @ ..]) => {
+            let step: usize = inner.iter().product();
+            let whole = rest.iter().zip(inner).all(|(runs, &len)| *runs == [(0, len)] || len == 0);
+            for &(start, len) in axis {
+                if whole {
+                    visit((base + start) * step, len * step);
+                } else {
+                    for position in start..start + len {
+                        let width = inner.first().copied().unwrap_or(1);
+                        walk(inner, rest, (base + position) * width, visit);
+                    }
+                }
+            }
+        }
+        _ => visit(base, 1),
+    }
+}
+
+fn take_strings(strings: &LargeStringArray, positions: Vec<u64>) -> Result<LargeStringArray> {
+    let taken = arrow_select::take::take(strings, &UInt64Array::from(positions), None)
+        .map_err(|error| Error::invalid_input("strings could not be gathered").with_source(error))?;
+    Ok(LargeStringArray::from(taken.to_data()))
+}
+
+fn to_usize(value: u64) -> Result<usize> {
+    usize::try_from(value).map_err(|_| Error::limit_exceeded(format!("{value} does not fit into memory")))
+}
+
+/// Converts numbers. Integers go through 128 bits where both sides are integers, so that none is rounded.
+pub(super) fn cast(tensor: &Tensor, dtype: &DType) -> Result<Tensor> {
+    let refuse = || Error::dtype(format!("values of type {} cannot become {dtype}", tensor.dtype));
+    if tensor.dtype.is_complex() && !dtype.is_complex() {
+        return Err(refuse());
+    }
+    let buffer: Buffer = if tensor.dtype.is_integer() && dtype.is_integer() {
+        dispatch!(integer &tensor.dtype, S => dispatch!(integer dtype, D => {
+            #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, clippy::cast_possible_wrap,
+                clippy::cast_lossless, trivial_numeric_casts, clippy::unnecessary_cast,
+                reason = "wraps, as numpy's astype does")]
+            bytes::buffer_of(tensor.as_slice::<S>()?.iter().map(|&value| value as D).collect::<Vec<D>>())
+        }, else => return Err(refuse())), else => return Err(refuse()))
+    } else if tensor.dtype.is_complex() {
+        let wide: Vec<Complex<f64>> = match &tensor.dtype {
+            DType::Complex64 => tensor
+                .as_slice::<Complex<f32>>()?
+                .iter()
+                .map(|v| Complex::new(f64::from(v.re), f64::from(v.im)))
+                .collect(),
+            _ => tensor.as_slice::<Complex<f64>>()?.to_vec(),
+        };
+        if *dtype == DType::Complex128 {
+            bytes::buffer_of(wide)
+        } else {
+            #[allow(clippy::cast_possible_truncation, reason = "single precision was asked for")]
+            bytes::buffer_of(wide.into_iter().map(|v| Complex::new(v.re as f32, v.im as f32)).collect())
+        }
+    } else {
+        dispatch!(real &tensor.dtype, S => dispatch!(dtype, D => {
+            bytes::buffer_of(tensor.as_slice::<S>()?.iter().map(|&value| D::from_f64(value.to_f64())).collect::<Vec<D>>())
+        }, else => return Err(refuse())), else => return Err(refuse()))
+    };
+    Tensor::new(dtype.clone(), tensor.shape.clone(), buffer)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn axis(len: usize) -> impl Strategy<Value = Axis> {
+        let end = len as u64;
+        prop_oneof![
+            (0..=end).prop_flat_map(move |start| (Just(start), start..=end)).prop_map(|(a, b)| Axis::Range(a..b)),
+            if len == 0 { Just(Vec::new()).boxed() } else { proptest::collection::vec(0..end, 0..6).boxed() }
+                .prop_map(Axis::from),
+        ]
+    }
+
+    fn positions(axis: &Axis) -> Vec<usize> {
+        axis.runs().into_iter().flat_map(|(start, len)| start as usize..(start + len) as usize).collect()
+    }
+
+    proptest! {
+        #[test]
+        fn select_picks_what_ndarray_picks(
+            (shape, selection) in proptest::collection::vec(0_usize..5, 1..4)
+                .prop_flat_map(|shape| (Just(shape.clone()), shape.into_iter().map(axis).collect::<Vec<_>>()))
+        ) {
+            let len: usize = shape.iter().product();
+            let numbers = Tensor::from_vec(shape.clone(), (0..len as i32).collect())?;
+            let mut expected = numbers.to_array::<i32>()?;
+            for (i, axis) in selection.iter().enumerate() {
+                expected = expected.select(ndarray::Axis(i), &positions(axis));
+            }
+            let picked = numbers.select(&selection)?;
+            prop_assert_eq!(picked.to_array::<i32>()?, expected.clone());
+
+            let texts = Tensor::from_strings(shape.clone(), (0..len).map(|i| i.to_string()))?;
+            let expected: Vec<String> = expected.iter().map(i32::to_string).collect();
+            prop_assert_eq!(texts.select(&selection)?.to_strings()?, expected.clone());
+
+            let records = Tensor::from_fields(shape, [("n", numbers), ("t", texts)])?;
+            prop_assert_eq!(records.select(&selection)?.field("t")?.to_strings()?, expected);
+        }
+    }
+
+    #[test]
+    fn out_of_bounds_is_an_error() -> Result<()> {
+        let tensor = Tensor::from_vec([2, 2], vec![1_u8, 2, 3, 4])?;
+        assert!(tensor.take(0, &[2]).is_err());
+        assert!(tensor.take(2, &[0]).is_err());
+        assert!(tensor.slice_rows(1..3).is_err());
+        assert!(Tensor::scalar(1_u8).slice_rows(0..0).is_err());
+        Ok(())
+    }
+
+    #[test]
+    fn rows_follow_each_other() -> Result<()> {
+        let tensor = Tensor::from_vec([3, 2], vec![1_i64, 2, 3, 4, 5, 6])?;
+        let parts = [tensor.slice_rows(0..1)?, tensor.slice_rows(1..1)?, tensor.slice_rows(1..3)?];
+        assert_eq!(Tensor::concat_rows(&parts)?, tensor);
+        let texts = Tensor::from_strings([2], ["a", "b"])?;
+        assert_eq!(Tensor::concat_rows(&[texts.clone(), texts])?.to_strings()?, ["a", "b", "a", "b"]);
+        assert!(Tensor::concat_rows(&[tensor, Tensor::from_vec([1, 2], vec![1_i32, 2])?]).is_err());
+        Ok(())
+    }
+
+    #[test]
+    fn casts_do_not_round_integers() -> Result<()> {
+        let big = Tensor::from_vec([1], vec![(1_i64 << 60) + 1])?;
+        assert_eq!(big.cast(&DType::U64)?.as_slice::<u64>()?, [(1_u64 << 60) + 1]);
+        let floats = Tensor::from_vec([2], vec![1.9_f32, -1.9])?;
+        assert_eq!(floats.cast(&DType::I8)?.as_slice::<i8>()?, [1, -1]);
+        assert!(Tensor::scalar(Complex::new(1.0_f32, 1.0)).cast(&DType::F64).is_err());
+        assert!(Tensor::string("1").cast(&DType::F64).is_err());
+        Ok(())
+    }
+}

@@ -1,0 +1,142 @@
+//! Tensors of text: any length, fixed width, and the way between them.
+
+use std::borrow::Cow;
+
+use arrow_array::{Array, LargeStringArray};
+
+use super::{Data, Tensor, count};
+use crate::{DType, Error, Result};
+
+impl Tensor {
+    /// A tensor of text over an Arrow array, which is not copied.
+    ///
+    /// # Errors
+    /// Where the length is not that of the shape, or a value is null.
+    pub fn from_string_array(shape: impl Into<Vec<usize>>, strings: LargeStringArray) -> Result<Self> {
+        let shape = shape.into();
+        if count(&shape)? != strings.len() {
+            return Err(Error::invalid_input(format!(
+                "{} strings were given for an array of shape {shape:?}",
+                strings.len()
+            )));
+        }
+        if strings.null_count() > 0 {
+            return Err(Error::invalid_input("an array of strings that cannot be missing has missing values"));
+        }
+        Ok(Self { dtype: DType::String, shape, data: Data::Strings(strings) })
+    }
+
+    /// A tensor of text.
+    ///
+    /// # Errors
+    /// Where the number of strings is not that of the shape.
+    pub fn from_strings<S: AsRef<str>>(
+        shape: impl Into<Vec<usize>>,
+        strings: impl IntoIterator<Item = S>,
+    ) -> Result<Self> {
+        Self::from_string_array(shape, LargeStringArray::from_iter_values(strings))
+    }
+
+    /// A single text without dimensions.
+    pub fn string(text: &str) -> Self {
+        Self {
+            dtype: DType::String,
+            shape: Vec::new(),
+            data: Data::Strings(LargeStringArray::from_iter_values([text])),
+        }
+    }
+
+    /// The values of a tensor of [`DType::String`], in C order.
+    ///
+    /// # Errors
+    /// [`ErrorKind::DType`](crate::ErrorKind::DType) for every other dtype; see
+    /// [`to_text`](Self::to_text) for text of fixed width.
+    pub fn strings(&self) -> Result<&LargeStringArray> {
+        match &self.data {
+            Data::Strings(strings) => Ok(strings),
+            _ => Err(Error::dtype(format!("the values are of type {}, not string", self.dtype))),
+        }
+    }
+
+    /// The same values as [`DType::String`]; fixed widths lose their padding.
+    ///
+    /// # Errors
+    /// Where the values are no text, or bytes that are no UTF-8.
+    pub fn to_text(&self) -> Result<Self> {
+        match &self.data {
+            Data::Strings(_) => Ok(self.clone()),
+            _ => Self::from_strings(self.shape.clone(), self.fixed_texts()?),
+        }
+    }
+
+    /// The values in C order, from any text dtype.
+    ///
+    /// # Errors
+    /// As [`to_text`](Self::to_text).
+    pub fn to_strings(&self) -> Result<Vec<String>> {
+        match &self.data {
+            Data::Strings(strings) => Ok((0..strings.len()).map(|i| strings.value(i).to_owned()).collect()),
+            _ => Ok(self.fixed_texts()?.into_iter().map(Cow::into_owned).collect()),
+        }
+    }
+
+    fn fixed_texts(&self) -> Result<Vec<Cow<'_, str>>> {
+        let bytes = match (&self.data, self.dtype.is_text()) {
+            (Data::Buffer(buffer), true) => buffer.as_slice(),
+            _ => return Err(Error::dtype(format!("the values are of type {}, not text", self.dtype))),
+        };
+        match self.dtype.size() {
+            None | Some(0) => Ok(vec![Cow::Borrowed(""); self.len()]),
+            Some(width) if matches!(self.dtype, DType::FixedUtf32(_)) => {
+                bytes.chunks_exact(width).map(|cell| utf32(cell).map(Cow::Owned)).collect()
+            }
+            Some(width) => bytes.chunks_exact(width).map(|cell| utf8(cell).map(Cow::Borrowed)).collect(),
+        }
+    }
+}
+
+fn utf8(cell: &[u8]) -> Result<&str> {
+    let end = cell.iter().rposition(|&byte| byte != 0).map_or(0, |last| last + 1);
+    std::str::from_utf8(cell.get(..end).unwrap_or_default())
+        .map_err(|error| Error::invalid_data("a text is not valid UTF-8").with_source(error))
+}
+
+fn utf32(cell: &[u8]) -> Result<String> {
+    let mut points: Vec<u32> =
+        cell.chunks_exact(4).map(|point| point.try_into().map_or(0, u32::from_ne_bytes)).collect();
+    while points.last() == Some(&0) {
+        points.pop();
+    }
+    points
+        .into_iter()
+        .map(|point| char::from_u32(point).ok_or_else(|| Error::invalid_data("a text is not valid UTF-32")))
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn fixed_widths_become_text_without_padding() -> Result<()> {
+        let bytes = Tensor::from_bytes(DType::FixedBytes(4), [2], b"ab\0\0\xc3\xbcc\0")?;
+        assert_eq!(bytes.to_strings()?, ["ab", "üc"]);
+        let points: Vec<u8> = ['ü', '\0', 'x', 'y'].iter().flat_map(|&c| u32::from(c).to_ne_bytes()).collect();
+        let wide = Tensor::from_bytes(DType::FixedUtf32(2), [2], points)?;
+        assert_eq!(wide.to_text()?.strings()?.value(1), "xy");
+        assert_eq!(wide.to_strings()?[0], "ü");
+        let empty = Tensor::from_bytes(DType::FixedBytes(0), [2], b"")?;
+        assert_eq!(empty.to_strings()?, ["", ""]);
+        Ok(())
+    }
+
+    #[test]
+    fn bad_text_is_an_error() -> Result<()> {
+        let bad = Tensor::from_bytes(DType::FixedUtf8(1), [1], b"\xff")?;
+        assert!(bad.to_text().is_err_and(|error| error.is_invalid_data()));
+        let surrogate = Tensor::from_bytes(DType::FixedUtf32(1), [1], 0xd800_u32.to_ne_bytes())?;
+        assert!(surrogate.to_strings().is_err());
+        assert!(Tensor::scalar(1_i32).to_strings().is_err_and(|error| error.is_dtype()));
+        Ok(())
+    }
+}
