@@ -28,7 +28,6 @@ from scipy import sparse
 
 SLOTS = ["X", "layers", "obs", "var", "obsm", "varm", "obsp", "varp", "uns", "raw"]
 CONTAINERS = {"anndata", "raw", "dict"}
-NULLABLE = {"nullable-integer", "nullable-boolean", "nullable-string-array"}
 #: Arrays with more values than this are described by a sample of them.
 VALUE_LIMIT = 400
 SAMPLES = 32
