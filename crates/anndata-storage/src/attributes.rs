@@ -202,7 +202,7 @@ mod tests {
     fn typed_access_accepts_what_other_writers_store() -> Result<()> {
         assert_eq!(Attribute::from(1_u8).as_bool(), Some(true));
         assert_eq!(Attribute::from(2_i64).as_bool(), None);
-        let fixed = Tensor::from_bytes(DType::FixedBytes(4), [1], b"csr\0".to_vec())?;
+        let fixed = Tensor::from_bytes(DType::FixedBytes(4), [1], b"csr\0")?;
         assert_eq!(Attribute::Tensor(fixed).as_str().as_deref(), Some("csr"));
         assert_eq!(Attribute::Tensor(Tensor::from_vec([0], Vec::<f64>::new())?).as_strings(), Some(vec![]));
         assert_eq!(Attribute::from("csr").as_i64(), None);

@@ -14,9 +14,10 @@ pub enum NodeKind {
     Array,
 }
 
-/// What a store can do; the [testkit](crate::testkit) runs the cases that apply.
+/// What a store can do; the `testkit` feature runs the cases that apply.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
+#[expect(clippy::struct_excessive_bools, reason = "a set of independent abilities")]
 pub struct Capabilities {
     /// Groups and arrays can be made, changed and removed.
     pub write: bool,

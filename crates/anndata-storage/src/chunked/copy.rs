@@ -133,10 +133,10 @@ fn inner_is_whole(inner: &[&[Run]], stride: usize, from: &[usize], to: &[usize])
 pub(super) fn strides(shape: &[usize]) -> Vec<usize> {
     let mut strides = vec![1; shape.len()];
     for i in (1..shape.len()).rev() {
-        if let (Some(&next), Some(&len)) = (strides.get(i), shape.get(i)) {
-            if let Some(stride) = strides.get_mut(i - 1) {
-                *stride = next * len;
-            }
+        if let (Some(&next), Some(&len)) = (strides.get(i), shape.get(i))
+            && let Some(stride) = strides.get_mut(i - 1)
+        {
+            *stride = next * len;
         }
     }
     strides

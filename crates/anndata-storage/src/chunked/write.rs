@@ -102,7 +102,7 @@ impl Plan {
         chunk.clear();
         chunk.resize(self.chunk_len, 0);
         if !covered {
-            self.read_before(storage, &out.position, &mut out.raw, chunk, scratch)?;
+            read_before(storage, &out.position, &mut out.raw, chunk, scratch)?;
         }
         let slices: Vec<&[Run]> = runs.iter().map(std::slice::from_ref).collect();
         // SAFETY: `chunk` is borrowed mutably here and touched by this thread alone.
@@ -153,27 +153,23 @@ impl Plan {
         let start = first.source * self.block_strides.first()? * self.size;
         whole.then(|| block.get(start..start + self.chunk_len)).flatten()
     }
+}
 
-    /// What the chunk holds before it is changed in part.
-    fn read_before(
-        &self,
-        storage: &dyn ChunkedStorage,
-        position: &[u64],
-        raw: &mut Vec<u8>,
-        chunk: &mut [u8],
-        scratch: &mut Vec<u8>,
-    ) -> Result<()> {
-        match storage.read_raw(position, raw).map_err(|error| at_chunk(position, error))? {
-            Some(skipped) => storage.decode(raw, skipped, chunk, scratch).map_err(|error| at_chunk(position, error)),
-            None => {
-                let value = storage.fill_value();
-                for (byte, fill) in chunk.iter_mut().zip(value.iter().cycle()) {
-                    *byte = *fill;
-                }
-                Ok(())
-            }
-        }
+/// What a chunk holds before it is changed in part.
+fn read_before(
+    storage: &dyn ChunkedStorage,
+    position: &[u64],
+    raw: &mut Vec<u8>,
+    chunk: &mut [u8],
+    scratch: &mut Vec<u8>,
+) -> Result<()> {
+    if let Some(skipped) = storage.read_raw(position, raw).map_err(|error| at_chunk(position, error))? {
+        return storage.decode(raw, skipped, chunk, scratch).map_err(|error| at_chunk(position, error));
     }
+    for (byte, fill) in chunk.iter_mut().zip(storage.fill_value().iter().cycle()) {
+        *byte = *fill;
+    }
+    Ok(())
 }
 
 fn at_chunk(position: &[u64], error: Error) -> Error {
