@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 /// The type of one element of an array.
 ///
-/// In memory every fixed-size type is little-endian, packed and C-contiguous, whatever it is on disk.
+/// In memory every fixed-size type is native-endian, packed and C-contiguous, whatever it is on disk.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum DType {

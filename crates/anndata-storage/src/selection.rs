@@ -52,7 +52,7 @@ impl Axis {
                 let mut runs: Vec<(u64, u64)> = Vec::new();
                 for &index in indices.iter() {
                     match runs.last_mut() {
-                        Some((start, len)) if *start + *len == index => *len += 1,
+                        Some((start, len)) if start.checked_add(*len) == Some(index) => *len += 1,
                         _ => runs.push((index, 1)),
                     }
                 }

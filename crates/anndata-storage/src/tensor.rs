@@ -228,11 +228,15 @@ impl Tensor {
 }
 
 /// The number of elements of a shape.
+///
+/// The axes that are not 0 must fit together even where another one is 0, so that no product of some of the axes of a
+/// tensor can overflow. `ndarray` has the same rule.
 fn count(shape: &[usize]) -> Result<usize> {
-    if shape.contains(&0) {
-        return Ok(0);
+    let product = shape.iter().filter(|&&n| n > 0).try_fold(1_usize, |product, &n| product.checked_mul(n));
+    match product {
+        Some(product) if isize::try_from(product).is_ok() => Ok(if shape.contains(&0) { 0 } else { product }),
+        _ => Err(too_large(shape)),
     }
-    shape.iter().try_fold(1_usize, |product, &n| product.checked_mul(n)).ok_or_else(|| too_large(shape))
 }
 
 fn too_large(shape: &[usize]) -> Error {
@@ -318,6 +322,7 @@ mod tests {
         assert!(Tensor::from_bytes(DType::Bool, [2], [0, 2]).is_err());
         assert!(Tensor::from_bytes(DType::String, [1], [0]).is_err());
         assert!(Tensor::from_vec([usize::MAX, 2], vec![1_u8]).is_err());
+        assert!(Tensor::from_vec([usize::MAX, 2, 0], Vec::<u8>::new()).is_err_and(|error| error.is_limit_exceeded()));
     }
 
     #[test]

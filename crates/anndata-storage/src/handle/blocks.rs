@@ -63,11 +63,10 @@ fn block_shape(spec: &ArraySpec, max_bytes: u64) -> Vec<u64> {
         None => vec![1; spec.ndim()],
     };
     let size = spec.dtype.size().unwrap_or(32) as u64;
-    let mut bytes = block.iter().copied().fold(size.max(1), u64::saturating_mul);
-    for (len, &end) in block.iter_mut().zip(&spec.shape).rev() {
-        let times = (max_bytes / bytes).clamp(1, end.div_ceil(*len).max(1));
-        bytes = bytes.saturating_mul(times);
-        *len = len.saturating_mul(times).min(end.max(1));
+    for (i, &end) in spec.shape.iter().enumerate().rev() {
+        let bytes = block.iter().copied().fold(size.max(1), u64::saturating_mul);
+        let Some(len) = block.get_mut(i) else { break };
+        *len = len.saturating_mul((max_bytes / bytes).max(1)).min(end.max(1));
         if *len < end {
             break;
         }

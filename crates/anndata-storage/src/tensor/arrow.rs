@@ -13,6 +13,7 @@ use arrow_array::{
 use arrow_buffer::{BooleanBuffer, Buffer, ScalarBuffer};
 use arrow_schema::{DataType, Field};
 
+use super::text::string_array;
 use super::{AlignedBytes, Data, Tensor};
 use crate::{DType, Error, Result};
 
@@ -191,7 +192,7 @@ fn without_nulls(strings: &LargeStringArray) -> LargeStringArray {
     if strings.null_count() == 0 {
         return LargeStringArray::new(strings.offsets().clone(), Buffer::clone(strings.values()), None);
     }
-    LargeStringArray::from_iter_values(strings.iter().map(Option::unwrap_or_default))
+    string_array(strings.iter().map(Option::unwrap_or_default))
 }
 
 fn pairs(item: DataType, values: ArrayRef) -> Result<ArrayRef> {

@@ -5,6 +5,7 @@ use std::ops::Range;
 use arrow_array::{Array, LargeStringArray, UInt64Array};
 use arrow_buffer::Buffer;
 
+use super::text::string_array;
 use super::{AlignedBytes, Data, Tensor, bytes};
 use crate::{Axis, Complex, DType, Error, Result, Scalar, dispatch};
 
@@ -133,7 +134,7 @@ impl Tensor {
             Data::Strings(_) => {
                 let arrays = parts.iter().map(Self::strings).collect::<Result<Vec<_>>>()?;
                 let values = arrays.iter().flat_map(|array| (0..array.len()).map(|i| array.value(i)));
-                Data::Strings(LargeStringArray::from_iter_values(values))
+                Data::Strings(string_array(values))
             }
             Data::Fields(fields) => {
                 let mut joined = Vec::with_capacity(fields.len());

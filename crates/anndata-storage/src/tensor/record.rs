@@ -89,7 +89,7 @@ pub(super) fn unpack(fields: &[Field], shape: &[usize], packed: &[u8]) -> Result
     for field in fields {
         let step = field.dtype.size().unwrap_or(0) * field.len();
         let mut bytes = AlignedBytes::zeroed(rows * step);
-        if step > 0 {
+        if step > 0 && rows > 0 {
             let cells = bytes.as_mut_slice().chunks_exact_mut(step);
             for (cell, record) in cells.zip(packed.chunks_exact(record)) {
                 cell.copy_from_slice(record.get(offset..offset + step).unwrap_or_default());
@@ -123,6 +123,9 @@ mod tests {
         assert_eq!(packed[11], 7);
         assert_eq!(Tensor::from_bytes(records.dtype().clone(), [2], packed)?, records);
         assert_eq!(records.field("pca")?.as_slice::<f32>()?, [1.0, 2.0, 3.0, 4.0]);
+        let none = Tensor::from_bytes(records.dtype().clone(), [0, 2], [])?;
+        assert_eq!(none.field("pca")?.shape(), [0, 2, 2]);
+        assert_eq!(none.to_packed()?.len(), 0);
         assert!(records.field("nope").is_err_and(|error| error.is_not_found()));
         Ok(())
     }

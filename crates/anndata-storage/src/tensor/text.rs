@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 
+use arrow_array::builder::LargeStringBuilder;
 use arrow_array::{Array, LargeStringArray};
 
 use super::{Data, Tensor, count};
@@ -34,16 +35,12 @@ impl Tensor {
         shape: impl Into<Vec<usize>>,
         strings: impl IntoIterator<Item = S>,
     ) -> Result<Self> {
-        Self::from_string_array(shape, LargeStringArray::from_iter_values(strings))
+        Self::from_string_array(shape, string_array(strings))
     }
 
     /// A single text without dimensions.
     pub fn string(text: &str) -> Self {
-        Self {
-            dtype: DType::String,
-            shape: Vec::new(),
-            data: Data::Strings(LargeStringArray::from_iter_values([text])),
-        }
+        Self { dtype: DType::String, shape: Vec::new(), data: Data::Strings(string_array([text])) }
     }
 
     /// The values of a tensor of [`DType::String`], in C order.
@@ -95,6 +92,14 @@ impl Tensor {
     }
 }
 
+/// Strings one after the other, from an iterator whose length may be unknown.
+pub(super) fn string_array<S: AsRef<str>>(strings: impl IntoIterator<Item = S>) -> LargeStringArray {
+    let strings = strings.into_iter();
+    let mut builder = LargeStringBuilder::with_capacity(strings.size_hint().0, 0);
+    strings.for_each(|text| builder.append_value(text));
+    builder.finish()
+}
+
 fn utf8(cell: &[u8]) -> Result<&str> {
     let end = cell.iter().rposition(|&byte| byte != 0).map_or(0, |last| last + 1);
     std::str::from_utf8(cell.get(..end).unwrap_or_default())
@@ -127,6 +132,15 @@ mod tests {
         assert_eq!(wide.to_strings()?[0], "ü");
         let empty = Tensor::from_bytes(DType::FixedBytes(0), [2], b"")?;
         assert_eq!(empty.to_strings()?, ["", ""]);
+        Ok(())
+    }
+
+    #[test]
+    fn texts_come_from_iterators_of_unknown_length() -> Result<()> {
+        let mut words = "a bc d".split(' ');
+        let texts = Tensor::from_strings([3], std::iter::from_fn(|| words.next()))?;
+        assert_eq!(texts.to_strings()?, ["a", "bc", "d"]);
+        assert!(Tensor::from_strings([2], "a b c".split(' ')).is_err());
         Ok(())
     }
 
