@@ -286,8 +286,7 @@ def write_sparse(group, key, matrix, index_dtype, indptr_dtype):
     g = stamp(group.create_group(key), f"{matrix.format}_matrix", "0.1.0")
     g.attrs["shape"] = matrix.shape
     for part, dtype in (("data", matrix.dtype), ("indices", index_dtype), ("indptr", indptr_dtype)):
-        node = g.create_dataset(part, data=getattr(matrix, part).astype(dtype))
-        stamp(node, "array", "0.2.0")
+        g.create_dataset(part, data=getattr(matrix, part).astype(dtype))
 
 
 # ------------------------------------------------------------------ frames, categoricals, nullables

@@ -1,2 +1,47 @@
-//! Project automation.
-fn main() {}
+//! Project automation: `cargo xtask COMMAND`. One file a command.
+#![expect(clippy::print_stdout, clippy::print_stderr, reason = "a command line program talks to its user")]
+
+mod bench;
+mod ci;
+mod demo;
+mod env;
+mod fixtures;
+mod sh;
+mod test;
+mod tidy;
+
+use std::process::ExitCode;
+
+const USAGE: &str = "\
+usage: cargo xtask COMMAND
+
+  ci                     everything that has to pass: format, lints, tidy, tests, docs, demo
+  test [--python P]      Rust tests and documentation tests, and the comparison with Python anndata
+  demo                   show and convert a real file with the anndata command
+  tidy                   conventions that clippy cannot check
+  fixtures [--python P]  write tests/fixtures anew with Python anndata
+  bench read|write [--rounds N] [--python P]
+                         ratios to Python anndata on a made file of 40 million non-zeros
+
+P is a Python of version 3.12 or later; without it $ANNDATA_PYTHON and then the usual places are tried.";
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    let result = match arguments.as_slice() {
+        ["ci"] => ci::run(),
+        ["test", rest @ ..] => test::run(rest),
+        ["demo"] => demo::run(),
+        ["tidy"] => tidy::run(),
+        ["fixtures", rest @ ..] => fixtures::run(rest),
+        ["bench", rest @ ..] => bench::run(rest),
+        _ => Err(sh::Error::new(USAGE)),
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("{error}");
+            ExitCode::FAILURE
+        }
+    }
+}

@@ -1,0 +1,195 @@
+//! `cargo xtask bench read|write`: this library and Python anndata on the same files, in turn, in one run.
+//!
+//! Each measurement is a process of its own. The two sides alternate, so that whatever else the machine does falls
+//! on both; what is reported is the ratio of each pair, then the peak memory, and the physical limit: the same
+//! bytes read (or written) and decoded (or encoded) on all cores with nothing else done.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use serde_json::Value;
+
+use crate::env::{Tools, anndata_python, no_python};
+use crate::sh::{Error, Result, cargo, command, option, output, step, target};
+
+const ROUNDS: usize = 5;
+const SCRIPT: &str = "tests/python/bench.py";
+
+/// One timed process.
+#[derive(Debug, Clone, Copy)]
+struct Measurement {
+    seconds: f64,
+    /// The size of the data that were read or written, in memory.
+    bytes: f64,
+    /// The largest resident memory of the process.
+    peak_bytes: f64,
+}
+
+/// The two sides and where their files are.
+#[derive(Debug)]
+struct Bench {
+    python: PathBuf,
+    rust: PathBuf,
+    folder: PathBuf,
+    rounds: usize,
+}
+
+/// Run one of the benchmarks.
+///
+/// # Errors
+///
+/// When there is no Python that runs anndata, a build fails or a measured process fails.
+pub(crate) fn run(arguments: &[&str]) -> Result<()> {
+    let (&what, rest) = arguments.split_first().ok_or_else(|| Error::new(crate::USAGE))?;
+    let known = ["--rounds", "--python"];
+    let rounds = option(rest, "--rounds", &known)?.map_or(Ok(ROUNDS), str::parse);
+    let rounds = rounds.ok().filter(|n| *n > 0).ok_or_else(|| Error::new("--rounds takes a number above 0"))?;
+    let python = anndata_python(option(rest, "--python", &known)?)?.ok_or_else(|| Error::new(no_python()))?;
+    let bench = Bench { python, rust: build()?, folder: target().join("bench"), rounds };
+    bench.make_files()?;
+    match what {
+        "read" => bench.read(),
+        "write" => bench.write(),
+        _ => Err(Error::new(crate::USAGE)),
+    }
+}
+
+fn build() -> Result<PathBuf> {
+    let mut build = cargo();
+    build.args(["build", "--release", "--package", "anndata-tests", "--example", "bench"]);
+    step("build", Tools::bring()?.apply(&mut build))?;
+    Ok(target().join("release/examples").join(format!("bench{}", std::env::consts::EXE_SUFFIX)))
+}
+
+impl Bench {
+    /// Make the files to read once; they stay in `target/bench`.
+    fn make_files(&self) -> Result<()> {
+        if self.file("gzip").exists() && self.file("none").exists() {
+            return Ok(());
+        }
+        std::fs::create_dir_all(&self.folder)?;
+        step("make the files", command(&self.python).arg(SCRIPT).arg("make").arg(&self.folder))
+    }
+
+    fn file(&self, compression: &str) -> PathBuf {
+        self.folder.join(format!("{compression}.h5ad"))
+    }
+
+    fn read(&self) -> Result<()> {
+        for compression in ["gzip", "none"] {
+            let file = self.file(compression);
+            let limit = self.repeat(|| self.measure_rust(["limit".as_ref(), file.as_path()], &[]))?;
+            let pairs = self.pairs(
+                || self.measure_rust(["read".as_ref(), file.as_path()], &[]),
+                || self.measure_python(["read".as_ref(), file.as_path()], &[]),
+            )?;
+            report(&format!("read, {compression}"), &pairs, Some(&limit));
+        }
+        Ok(())
+    }
+
+    fn write(&self) -> Result<()> {
+        let (source, out) = (self.file("none"), self.folder.join("written.h5ad"));
+        let words: [&Path; 3] = ["write".as_ref(), source.as_path(), out.as_path()];
+        for compression in ["gzip", "none"] {
+            let written = self.file(compression);
+            let limit =
+                self.repeat(|| self.measure_rust(["write-limit".as_ref(), written.as_path(), out.as_path()], &[]))?;
+            for durable in [false, true] {
+                let mut options = vec!["--compression", compression];
+                options.extend(durable.then_some("--durable"));
+                let pairs =
+                    self.pairs(|| self.measure_rust(words, &options), || self.measure_python(words, &options))?;
+                let durable = if durable { ", durable" } else { "" };
+                report(&format!("write, {compression}{durable}"), &pairs, Some(&limit));
+            }
+        }
+        std::fs::remove_file(out)?;
+        Ok(())
+    }
+
+    fn repeat(&self, measure: impl Fn() -> Result<Measurement>) -> Result<Vec<Measurement>> {
+        (0..self.rounds).map(|_| measure()).collect()
+    }
+
+    /// Both sides in turn. The first pair warms the page cache and is not counted.
+    fn pairs(
+        &self,
+        rust: impl Fn() -> Result<Measurement>,
+        python: impl Fn() -> Result<Measurement>,
+    ) -> Result<Vec<(Measurement, Measurement)>> {
+        let pairs: Result<Vec<_>> = (0..=self.rounds).map(|_| Ok((rust()?, python()?))).collect();
+        Ok(pairs?.split_off(1))
+    }
+
+    fn measure_rust<const N: usize>(&self, words: [&Path; N], options: &[&str]) -> Result<Measurement> {
+        let mut run = self.measured();
+        measure(run.arg(&self.rust).args(words).args(options))
+    }
+
+    fn measure_python<const N: usize>(&self, words: [&Path; N], options: &[&str]) -> Result<Measurement> {
+        let mut run = self.measured();
+        measure(run.arg(&self.python).args(["-W", "ignore", SCRIPT]).args(words).args(options))
+    }
+
+    /// A small Python that starts a process and adds its peak memory to what it prints.
+    fn measured(&self) -> Command {
+        let mut run = command(&self.python);
+        run.args([SCRIPT, "measure"]);
+        run
+    }
+}
+
+fn measure(run: &mut Command) -> Result<Measurement> {
+    let text = output(run)?;
+    let last = text.lines().last().unwrap_or_default();
+    let value: Value =
+        serde_json::from_str(last).map_err(|e| Error::new(format!("no measurement in {last:?}: {e}")))?;
+    let number = |key: &str| value[key].as_f64().ok_or_else(|| Error::new(format!("no {key} in {last:?}")));
+    Ok(Measurement { seconds: number("seconds")?, bytes: number("bytes")?, peak_bytes: number("peak_bytes")? })
+}
+
+fn report(what: &str, pairs: &[(Measurement, Measurement)], limit: Option<&[Measurement]>) {
+    let rust: Vec<f64> = pairs.iter().map(|(r, _)| r.seconds).collect();
+    let python: Vec<f64> = pairs.iter().map(|(_, p)| p.seconds).collect();
+    let ratios: Vec<f64> = pairs.iter().map(|(r, p)| p.seconds / r.seconds).collect();
+    println!("{what} ({} pairs)", pairs.len());
+    println!("  Rust    {}", spread(&rust, " s"));
+    println!("  Python  {}", spread(&python, " s"));
+    println!("  faster  {}", spread(&ratios, " x"));
+    let peaks: Vec<f64> = pairs.iter().map(|(r, _)| r.peak_bytes / r.bytes).collect();
+    let python_peaks: Vec<f64> = pairs.iter().map(|(_, p)| p.peak_bytes / p.bytes).collect();
+    println!("  peak memory of Rust    {} of the data", spread(&peaks, " x"));
+    println!("  peak memory of Python  {} of the data", spread(&python_peaks, " x"));
+    if let Some(limit) = limit {
+        let limits: Vec<f64> = limit.iter().map(|m| m.seconds).collect();
+        println!("  limit   {}; Rust takes {:.2} x its median", spread(&limits, " s"), median(&rust) / median(&limits));
+    }
+    println!();
+}
+
+fn spread(values: &[f64], unit: &str) -> String {
+    let (min, max) = values.iter().fold((f64::INFINITY, 0.0_f64), |(lo, hi), v| (lo.min(*v), hi.max(*v)));
+    format!("median {:.3}{unit} (min {min:.3}, max {max:.3})", median(values))
+}
+
+/// The middle of the values; of an even number, the mean of the two in the middle.
+fn median(values: &[f64]) -> f64 {
+    let mut sorted = values.to_vec();
+    sorted.sort_by(f64::total_cmp);
+    let upper = sorted.get(sorted.len() / 2).copied().unwrap_or(f64::NAN);
+    let lower = sorted.get(sorted.len().saturating_sub(1) / 2).copied().unwrap_or(f64::NAN);
+    f64::midpoint(lower, upper)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_median_is_in_the_middle() {
+        assert!((median(&[3.0, 1.0, 2.0]) - 2.0).abs() < 1e-12);
+        assert!((median(&[4.0, 1.0, 2.0, 3.0]) - 2.5).abs() < 1e-12);
+        assert!(median(&[]).is_nan());
+    }
+}

@@ -1,0 +1,28 @@
+//! `cargo xtask ci`: everything that has to pass before a change goes in. Stops at the first failure.
+
+use std::time::Instant;
+
+use crate::env::Tools;
+use crate::sh::{Result, cargo, step};
+
+/// Run every check.
+///
+/// # Errors
+///
+/// The first that fails.
+pub(crate) fn run() -> Result<()> {
+    let start = Instant::now();
+    step("format", cargo().args(["fmt", "--all", "--check"]))?;
+    let tools = Tools::bring()?;
+    let mut clippy = cargo();
+    clippy.args(["clippy", "--workspace", "--all-targets", "--", "--deny", "warnings"]);
+    step("lints", tools.apply(&mut clippy))?;
+    crate::tidy::run()?;
+    let mut doc = cargo();
+    doc.args(["doc", "--workspace", "--no-deps"]).env("RUSTDOCFLAGS", "--deny warnings");
+    step("documentation", tools.apply(&mut doc))?;
+    crate::demo::run()?;
+    crate::test::run(&[])?;
+    println!("\nall passed in {:.0} s", start.elapsed().as_secs_f64());
+    Ok(())
+}

@@ -1,0 +1,46 @@
+//! `cargo xtask demo`: the main job on a real file, with the `anndata` command as a user would type it.
+
+use std::path::PathBuf;
+
+use crate::env::Tools;
+use crate::sh::{Error, Result, cargo, command, root, step, target};
+
+const INPUT: &str = "tests/fixtures/demo.h5ad";
+const OUTPUT: &str = "target/demo/demo-gzip.h5ad";
+
+/// The demonstration, one command a line. A new capability is one more line.
+const COMMANDS: &[&[&str]] = &[
+    &["show", INPUT],
+    &["show", "--tree", INPUT],
+    &["convert", INPUT, OUTPUT, "--compression", "gzip", "--overwrite"],
+    &["show", OUTPUT],
+];
+
+/// Build the command and run the demonstration.
+///
+/// # Errors
+///
+/// When the build or one of the commands fails.
+pub(crate) fn run() -> Result<()> {
+    let binary = build_binary(&Tools::bring()?)?;
+    std::fs::create_dir_all(root().join("target/demo"))?;
+    for arguments in COMMANDS {
+        let line = format!("anndata {}", arguments.join(" "));
+        step(&line, command(&binary).args(*arguments))?;
+    }
+    for path in [INPUT, OUTPUT] {
+        println!("{:>9} bytes  {path}", std::fs::metadata(root().join(path))?.len());
+    }
+    Ok(())
+}
+
+/// Build the `anndata` command and say where it is.
+///
+/// # Errors
+///
+/// When the build fails.
+pub(crate) fn build_binary(tools: &Tools) -> Result<PathBuf> {
+    step("build the anndata command", tools.apply(cargo().args(["build", "--package", "anndata-cli"])))?;
+    let binary = target().join("debug").join(format!("anndata{}", std::env::consts::EXE_SUFFIX));
+    if binary.exists() { Ok(binary) } else { Err(Error::new(format!("no command at {}", binary.display()))) }
+}
