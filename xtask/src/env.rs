@@ -11,6 +11,7 @@ use std::process::Command;
 use crate::sh::{Error, Result, command, output, root, step, target};
 
 const CMAKE_AT_LEAST: (u32, u32) = (3, 26);
+const CMAKE_PACKAGE: &str = "cmake>=3.26";
 const PYTHON_AT_LEAST: (u32, u32) = (3, 12);
 const REQUIREMENTS: &str = "tests/python/requirements.txt";
 
@@ -55,11 +56,11 @@ fn install_cmake(folder: &Path) -> Result<PathBuf> {
     let python = python.ok_or_else(|| Error::new(no_cmake("there is no Python to install it with")))?;
     let in_venv = output(command(python).args(["-m", "venv"]).arg(folder)).and_then(|_| {
         let pip = folder.join("bin/python");
-        step("install cmake", command(pip).args(["-m", "pip", "install", "--quiet", "cmake"]))
+        step("install cmake", command(pip).args(["-m", "pip", "install", "--quiet", CMAKE_PACKAGE]))
     });
     if in_venv.is_err() {
         let mut pip = command(python);
-        pip.args(["-m", "pip", "install", "--quiet", "--upgrade", "--target"]).arg(folder).arg("cmake");
+        pip.args(["-m", "pip", "install", "--quiet", "--upgrade", "--target"]).arg(folder).arg(CMAKE_PACKAGE);
         step("install cmake", &mut pip).map_err(|e| Error::new(no_cmake(&e.to_string())))?;
     }
     cmake_in(folder).ok_or_else(|| Error::new(no_cmake("pip installed one that does not run")))
