@@ -50,19 +50,18 @@ def differences(source, copy):
 
 
 def compare_objects(source, copy):
-    a, b = read(source), read(copy)
+    a = read(source)
     try:
-        assert_equal(a, b, exact=False)
-    except AssertionError as error:
-        lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-        return [f"/: assert_equal: {' '.join(lines)[:300]}"]
+        assert_equal(a, read(copy), exact=False)
     except Exception as error:  # noqa: BLE001
-        # scipy cannot make a dense matrix from every index dtype; then the source is not equal to itself either.
+        # assert_equal has limits (a NaN that is a scalar, index dtypes that scipy cannot make dense). Where the source
+        # is not equal to itself either it says nothing, and the descriptions decide alone.
         try:
             assert_equal(a, read(source), exact=False)
-        except type(error):
+        except Exception:  # noqa: BLE001
             return []
-        return [f"/: assert_equal broke off: {type(error).__name__}: {error}"]
+        lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+        return [f"/: assert_equal: {type(error).__name__}: {' '.join(lines)[:300]}"]
     return []
 
 

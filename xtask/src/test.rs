@@ -29,7 +29,10 @@ fn compare_with_python(tools: &Tools, wanted: Option<&str>) -> Result<()> {
         return if required { Err(Error::new(format!("{name}: {}", no_python()))) } else { Ok(()) };
     };
     let binary = build_binary(tools)?;
-    let mut compare = command(python);
+    let mut check = command(&python);
+    check.args(["-W", "ignore", "-m", "pytest", "--quiet", "-p", "no:cacheprovider", "tests/python"]);
+    step("check the comparison itself", &mut check)?;
+    let mut compare = command(&python);
     compare.args(["-W", "ignore", "tests/python/roundtrip.py", "--anndata-bin"]).arg(binary);
     step(name, &mut compare)
 }
