@@ -12,7 +12,7 @@ mod write;
 pub use read::read;
 pub use write::write;
 
-use crate::Result;
+use crate::{ArraySpec, Error, Result};
 
 /// The raw chunks of one array of a fixed-size dtype (records are packed).
 ///
@@ -51,4 +51,41 @@ pub trait ChunkedStorage: Send + Sync {
     fn is_raw(&self) -> bool {
         false
     }
+}
+
+/// The shape of a chunk and the bytes of an element; an array without chunks is one chunk.
+fn layout(spec: &ArraySpec) -> Result<(&[u64], usize)> {
+    let size = spec.dtype.size().ok_or_else(|| Error::dtype(format!("{} has no fixed size", spec.dtype)))?;
+    let chunks = spec.chunks.as_deref().unwrap_or(&spec.shape);
+    if chunks.len() != spec.shape.len() || (chunks.contains(&0) && !spec.is_empty()) {
+        return Err(Error::invalid_data(format!("chunks of {chunks:?} do not fit an array of {:?}", spec.shape)));
+    }
+    Ok((chunks, size))
+}
+
+/// The bytes of an array in memory. No product of some of its axes overflows.
+fn byte_len(shape: &[usize], size: usize) -> Result<usize> {
+    let bytes = shape.iter().filter(|&&n| n > 0).try_fold(size.max(1), |product, &n| product.checked_mul(n));
+    match bytes {
+        Some(_) if shape.contains(&0) || size == 0 => Ok(0),
+        Some(bytes) if isize::try_from(bytes).is_ok() => Ok(bytes),
+        _ => Err(Error::limit_exceeded(format!("an array of shape {shape:?} does not fit into memory"))),
+    }
+}
+
+/// Makes a buffer at least as long as a chunk. Its content means nothing.
+fn resize(buffer: &mut Vec<u8>, len: usize) -> Result<()> {
+    buffer
+        .try_reserve_exact(len.saturating_sub(buffer.len()))
+        .map_err(|error| Error::limit_exceeded(format!("a chunk takes {len} bytes")).with_source(error))?;
+    buffer.resize(len, 0);
+    Ok(())
+}
+
+fn to_usize(value: u64) -> Result<usize> {
+    usize::try_from(value).map_err(|_| Error::limit_exceeded(format!("{value} does not fit into memory")))
+}
+
+fn at_chunk(position: &[u64], error: Error) -> Error {
+    Error::new(error.kind(), format!("chunk {position:?}")).with_source(error)
 }

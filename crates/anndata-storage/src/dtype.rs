@@ -68,9 +68,9 @@ impl Field {
         Self { name: name.into(), dtype, shape: Vec::new() }
     }
 
-    /// The number of elements in one record.
+    /// The number of elements in one record; `usize::MAX` where it is more than that.
     pub fn len(&self) -> usize {
-        self.shape.iter().product()
+        if self.shape.contains(&0) { 0 } else { self.shape.iter().copied().fold(1, usize::saturating_mul) }
     }
 
     /// Whether the field has no element (an axis of length 0).
@@ -181,6 +181,8 @@ mod tests {
         );
         assert_eq!(record.size(), Some(49));
         assert_eq!(record.to_string(), "record(a: int8, b: float64[2, 3])");
+        let huge = Field { name: "c".into(), dtype: DType::I16, shape: vec![usize::MAX, 3] };
+        assert_eq!(DType::Compound([huge].into()).size(), None);
         assert_eq!(DType::FixedUtf32(usize::MAX).size(), None);
         assert_eq!(DType::String.size(), None);
     }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use crate::{
     ArraySpec, ArrayStorage, Attribute, Attributes, Axis, DType, Error, NodeKind, Result, Storage, Tensor, child_path,
-    file_name,
+    file_name, parent_path,
 };
 pub use blocks::Blocks;
 
@@ -43,12 +43,16 @@ impl Group {
         child_path(&self.path, key)
     }
 
-    /// What stands at `key`, `None` where nothing does.
+    /// What stands at `key`, `None` where nothing does. Nothing is ever named `.`, `..` or by an empty text, so no key
+    /// leads out of the store.
     ///
     /// # Errors
     /// Where the store cannot be read, or what stands there is refused.
     pub fn kind(&self, key: &str) -> Result<Option<NodeKind>> {
         let path = self.path_of(key);
+        if !path.is_empty() && !path.split('/').all(is_name) {
+            return Ok(None);
+        }
         self.storage.kind(&path).map_err(|error| error.at(&path))
     }
 
@@ -81,7 +85,9 @@ impl Group {
     /// # Errors
     /// Where one cannot be stored.
     pub fn set_attributes(&self, attributes: &Attributes) -> Result<()> {
-        self.storage.set_attributes(&self.path, attributes).map_err(|error| error.at(&self.path))
+        check_writable(&*self.storage)
+            .and_then(|()| self.storage.set_attributes(&self.path, attributes))
+            .map_err(|error| error.at(&self.path))
     }
 
     /// Sets one attribute and keeps the others.
@@ -163,8 +169,12 @@ impl Group {
     /// Where nothing stands at `from` or something at `to`.
     pub fn rename(&self, from: &str, to: &str) -> Result<()> {
         let (from_path, to_path) = (self.path_of(from), self.path_of(to));
+        check_writable(&*self.storage).map_err(|error| error.at(&from_path))?;
         if !self.contains(from)? {
             return Err(Error::not_found("nothing to rename").at(&from_path));
+        }
+        if from_path.is_empty() || to_path.strip_prefix(&from_path).is_some_and(|rest| rest.starts_with('/')) {
+            return Err(Error::invalid_input("an element cannot be moved below itself").at(&from_path));
         }
         self.check_free(to, &to_path)?;
         self.storage.rename(&from_path, &to_path).map_err(|error| error.at(&from_path))
@@ -176,6 +186,7 @@ impl Group {
     /// Where nothing stands there.
     pub fn remove(&self, key: &str) -> Result<()> {
         let path = self.path_of(key);
+        check_writable(&*self.storage).map_err(|error| error.at(&path))?;
         if path.is_empty() {
             return Err(Error::invalid_input("the root cannot be removed").at(&path));
         }
@@ -185,15 +196,36 @@ impl Group {
         self.storage.remove(&path).map_err(|error| error.at(&path))
     }
 
+    /// Checks that something can be made at `key`.
     fn check_free(&self, key: &str, path: &str) -> Result<()> {
-        if path.is_empty() || path.split('/').any(|name| name.is_empty() || name == "." || name == "..") {
+        check_writable(&*self.storage).map_err(|error| error.at(path))?;
+        if path.is_empty() || !path.split('/').all(is_name) {
             return Err(Error::invalid_input(format!("'{key}' is no name for an element")).at(&self.path));
         }
-        match self.kind(key)? {
-            Some(_) => Err(Error::already_exists("something is there already").at(path)),
-            None => Ok(()),
+        if self.contains(key)? {
+            return Err(Error::already_exists("something is there already").at(path));
         }
+        let mut above = parent_path(path);
+        while let Some(parent) = above.filter(|parent| parent.len() > self.path.len()) {
+            match self.storage.kind(parent).map_err(|error| error.at(parent))? {
+                Some(NodeKind::Array) => {
+                    return Err(Error::invalid_input(format!("'{parent}' is an array, not a group")).at(path));
+                }
+                Some(NodeKind::Group) => break,
+                None => above = parent_path(parent),
+            }
+        }
+        Ok(())
     }
+}
+
+/// Whether an element can be called so.
+fn is_name(name: &str) -> bool {
+    !matches!(name, "" | "." | "..") && !name.contains('\0')
+}
+
+fn check_writable(storage: &dyn Storage) -> Result<()> {
+    if storage.capabilities().write { Ok(()) } else { Err(Error::read_only("the store was opened for reading only")) }
 }
 
 /// An open array of a store. Cheap to clone.
@@ -260,7 +292,9 @@ impl Array {
     /// # Errors
     /// Where one cannot be stored.
     pub fn set_attributes(&self, attributes: &Attributes) -> Result<()> {
-        self.storage.set_attributes(&self.path, attributes).map_err(|error| error.at(&self.path))
+        check_writable(&*self.storage)
+            .and_then(|()| self.storage.set_attributes(&self.path, attributes))
+            .map_err(|error| error.at(&self.path))
     }
 
     /// All values.
@@ -294,7 +328,8 @@ impl Array {
     /// # Errors
     /// Where dtype or bounds do not fit, the store is read-only, or writing fails.
     pub fn write(&self, offset: &[u64], values: &Tensor) -> Result<()> {
-        self.check_block(offset, values)
+        check_writable(&*self.storage)
+            .and_then(|()| self.check_block(offset, values))
             .and_then(|()| self.inner.write(offset, values))
             .map_err(|error| error.at(&self.path))
     }
@@ -305,7 +340,9 @@ impl Array {
     /// Where the array is not resizable, or another axis would change.
     pub fn resize(&self, shape: &[u64]) -> Result<()> {
         let spec = self.spec();
-        let result = if !spec.resizable {
+        let result = if let Err(error) = check_writable(&*self.storage) {
+            Err(error)
+        } else if !spec.resizable || spec.shape.is_empty() {
             Err(Error::invalid_input("the array was not made resizable"))
         } else if spec.shape.get(1..) != shape.get(1..) || spec.ndim() != shape.len() {
             Err(Error::invalid_input(format!(
@@ -340,6 +377,9 @@ impl Array {
             prepared.push(sorted.unwrap_or_else(|| selection.clone()));
         }
         let tensors = self.inner.read_many(&prepared)?;
+        if tensors.len() != selections.len() {
+            return Err(Error::invalid_data(format!("{} of {} selections were read", tensors.len(), selections.len())));
+        }
         tensors
             .into_iter()
             .zip(selections)
@@ -388,11 +428,15 @@ impl Array {
     }
 
     fn check_size(&self, spec: &ArraySpec, selection: &[Axis]) -> Result<()> {
-        // A text takes at least its offset in memory.
+        if selection.iter().any(Axis::is_empty) {
+            return Ok(());
+        }
+        // A text takes at least its offset in memory. A chunk is decoded whole, however little of it is wanted.
         let size = spec.dtype.size().unwrap_or(size_of::<i64>()) as u64;
-        let needed = selection.iter().map(Axis::len).try_fold(size, u64::checked_mul).unwrap_or(u64::MAX);
+        let chunk = spec.chunks.iter().flatten().copied().fold(size, u64::saturating_mul);
+        let needed = selection.iter().map(Axis::len).fold(size, u64::saturating_mul).max(chunk);
         let limits = self.storage.limits();
-        if needed <= limits.max_unbacked || selection.iter().any(Axis::is_empty) {
+        if needed <= limits.max_unbacked {
             return Ok(());
         }
         match self.inner.stored_bytes()? {

@@ -1,43 +1,58 @@
 //! A complete store in memory: for tests, and for objects that are built before they are written.
 
+mod array;
+
 use std::collections::HashMap;
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use indexmap::IndexMap;
+use indexmap::IndexSet;
 
 use crate::{
-    AlignedBytes, ArraySpec, ArrayStorage, Attributes, Axis, Capabilities, ChunkedStorage, DType, Error, Limits,
-    NodeKind, Result, Storage, Tensor, chunked, parent_path,
+    ArraySpec, ArrayStorage, Attributes, Capabilities, Error, Limits, NodeKind, Result, Storage, child_path, file_name,
+    parent_path,
 };
+use array::MemoryArray;
 
-/// A store in memory. It keeps every dtype, attribute and order; chunks are kept as raw bytes, codecs are ignored.
-#[derive(Debug, Default)]
+/// A store in memory. It keeps every dtype, attribute and order; codecs are noted but not applied.
+#[derive(Debug)]
 pub struct MemoryStore {
-    nodes: Mutex<IndexMap<String, Node>>,
+    nodes: Mutex<Nodes>,
     limits: Limits,
 }
+
+/// Every element by its path. The root is always there.
+type Nodes = HashMap<String, Node>;
 
 #[derive(Debug, Default)]
 struct Node {
     attributes: Attributes,
+    children: IndexSet<String>,
     array: Option<Arc<MemoryArray>>,
 }
 
 impl MemoryStore {
     /// A store with an empty root group.
     pub fn new() -> Self {
-        let nodes = IndexMap::from([(String::new(), Node::default())]);
-        Self { nodes: Mutex::new(nodes), limits: Limits::default() }
+        Self { nodes: Mutex::new(HashMap::from([(String::new(), Node::default())])), limits: Limits::default() }
     }
 
-    fn nodes(&self) -> MutexGuard<'_, IndexMap<String, Node>> {
+    /// The same with other limits on what is read.
+    #[must_use]
+    pub fn with_limits(mut self, limits: Limits) -> Self {
+        self.limits = limits;
+        self
+    }
+
+    fn nodes(&self) -> MutexGuard<'_, Nodes> {
         lock(&self.nodes)
     }
 }
 
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+impl Default for MemoryStore {
+    fn default() -> Self {
+        Self::new()
+    }
 }
 
 impl fmt::Display for MemoryStore {
@@ -46,31 +61,46 @@ impl fmt::Display for MemoryStore {
     }
 }
 
+/// A panic of another thread leaves nothing half done here, so a poisoned lock is as good as any.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
 fn missing() -> Error {
     Error::not_found("no such element")
 }
 
-/// Makes the groups above `path`, and refuses where one of them is an array.
-fn make_parents(nodes: &mut IndexMap<String, Node>, path: &str) -> Result<()> {
-    let Some(parent) = parent_path(path) else { return Ok(()) };
-    match nodes.get(parent) {
-        Some(node) if node.array.is_some() => Err(Error::invalid_input(format!("'{parent}' is an array, not a group"))),
-        Some(_) => Ok(()),
-        None => {
-            make_parents(nodes, parent)?;
-            nodes.insert(parent.to_owned(), Node::default());
-            Ok(())
-        }
+/// Puts a node at a free path, and groups above it where they are missing.
+fn insert(nodes: &mut Nodes, path: &str, node: Node) -> Result<()> {
+    if nodes.contains_key(path) {
+        return Err(Error::already_exists("something is there already"));
     }
+    if let Some(parent) = parent_path(path) {
+        if !nodes.contains_key(parent) {
+            insert(nodes, parent, Node::default())?;
+        }
+        match nodes.get_mut(parent) {
+            Some(group) if group.array.is_none() => group.children.insert(file_name(path).to_owned()),
+            _ => return Err(Error::invalid_input(format!("'{parent}' is an array, not a group"))),
+        };
+    }
+    nodes.insert(path.to_owned(), node);
+    Ok(())
 }
 
-/// The part of `path` below `parent`: empty for the element itself.
-fn below<'a>(path: &'a str, parent: &str) -> Option<&'a str> {
-    if parent.is_empty() {
-        return Some(path);
+/// Takes out an element and all below it; each with its path below the element, parents first.
+fn take(nodes: &mut Nodes, path: &str) -> Vec<(String, Node)> {
+    if let Some(parent) = parent_path(path).and_then(|parent| nodes.get_mut(parent)) {
+        parent.children.shift_remove(file_name(path));
     }
-    let rest = path.strip_prefix(parent)?;
-    if rest.is_empty() { Some(rest) } else { rest.strip_prefix('/') }
+    let mut taken = Vec::new();
+    let mut below = vec![String::new()];
+    while let Some(rest) = below.pop() {
+        let Some(node) = nodes.remove(&child_path(path, &rest)) else { continue };
+        below.extend(node.children.iter().map(|child| child_path(&rest, child)));
+        taken.push((rest, node));
+    }
+    taken
 }
 
 impl Storage for MemoryStore {
@@ -87,12 +117,10 @@ impl Storage for MemoryStore {
     }
 
     fn children(&self, path: &str) -> Result<Vec<String>> {
-        let nodes = self.nodes();
-        if nodes.get(path).is_none_or(|node| node.array.is_some()) {
-            return Err(Error::not_found("no such group"));
+        match self.nodes().get(path) {
+            Some(node) if node.array.is_none() => Ok(node.children.iter().cloned().collect()),
+            _ => Err(Error::not_found("no such group")),
         }
-        let children = nodes.keys().filter(|key| parent_path(key) == Some(path));
-        Ok(children.map(|key| crate::file_name(key).to_owned()).collect())
     }
 
     fn attributes(&self, path: &str) -> Result<Attributes> {
@@ -105,220 +133,40 @@ impl Storage for MemoryStore {
     }
 
     fn create_group(&self, path: &str) -> Result<()> {
-        let mut nodes = self.nodes();
-        make_parents(&mut nodes, path)?;
-        nodes.insert(path.to_owned(), Node::default());
-        Ok(())
+        insert(&mut self.nodes(), path, Node::default())
     }
 
     fn create_array(&self, path: &str, spec: &ArraySpec) -> Result<Arc<dyn ArrayStorage>> {
-        let array = Arc::new(MemoryArray::new(spec.clone(), self.limits)?);
-        let mut nodes = self.nodes();
-        make_parents(&mut nodes, path)?;
-        nodes.insert(path.to_owned(), Node { attributes: Attributes::new(), array: Some(Arc::clone(&array)) });
+        let array = Arc::new(MemoryArray::new(spec.clone())?);
+        insert(&mut self.nodes(), path, Node { array: Some(Arc::clone(&array)), ..Node::default() })?;
         Ok(array)
     }
 
     fn open_array(&self, path: &str) -> Result<Arc<dyn ArrayStorage>> {
         match self.nodes().get(path).and_then(|node| node.array.clone()) {
             Some(array) => Ok(array),
-            None => Err(missing()),
+            None => Err(Error::not_found("no such array")),
         }
     }
 
     fn rename(&self, from: &str, to: &str) -> Result<()> {
         let mut nodes = self.nodes();
-        make_parents(&mut nodes, to)?;
-        let moved: Vec<String> = nodes.keys().filter(|key| below(key, from).is_some()).cloned().collect();
-        for old in moved {
-            let (Some(rest), Some(node)) = (below(&old, from), nodes.shift_remove(&old)) else { continue };
-            nodes.insert(crate::child_path(to, rest), node);
+        if !nodes.contains_key(from) {
+            return Err(missing());
+        }
+        // A stand-in makes the parents and takes the place among their children.
+        insert(&mut nodes, to, Node::default())?;
+        for (rest, node) in take(&mut nodes, from) {
+            nodes.insert(child_path(to, &rest), node);
         }
         Ok(())
     }
 
     fn remove(&self, path: &str) -> Result<()> {
-        self.nodes().retain(|key, _| below(key, path).is_none());
-        Ok(())
+        if take(&mut self.nodes(), path).is_empty() { Err(missing()) } else { Ok(()) }
     }
 
     fn flush(&self) -> Result<()> {
         Ok(())
-    }
-}
-
-/// An array in memory: raw chunks for fixed-size dtypes with chunks, a tensor for all others.
-#[derive(Debug)]
-struct MemoryArray {
-    state: Mutex<State>,
-    fill: Vec<u8>,
-}
-
-#[derive(Debug)]
-struct State {
-    spec: ArraySpec,
-    whole: Option<Tensor>,
-    chunks: HashMap<Vec<u64>, Vec<u8>>,
-}
-
-impl MemoryArray {
-    fn new(spec: ArraySpec, limits: Limits) -> Result<Self> {
-        let chunked = spec.chunks.is_some() && spec.dtype.size().is_some();
-        let whole = if chunked || spec.null {
-            None
-        } else {
-            let size = spec.dtype.size().unwrap_or(size_of::<i64>()) as u64;
-            limits.check(spec.len()?.saturating_mul(size), 0)?;
-            Some(zeros(&spec.dtype, &to_shape(&spec.shape)?)?)
-        };
-        Ok(Self { state: Mutex::new(State { spec, whole, chunks: HashMap::new() }), fill: Vec::new() })
-    }
-
-    fn is_chunked(&self) -> bool {
-        let state = lock(&self.state);
-        state.whole.is_none() && !state.spec.null
-    }
-}
-
-fn to_shape(shape: &[u64]) -> Result<Vec<usize>> {
-    shape
-        .iter()
-        .map(|&len| usize::try_from(len).map_err(|_| Error::limit_exceeded("the array does not fit into memory")))
-        .collect()
-}
-
-/// What an array reads as before it is written.
-fn zeros(dtype: &DType, shape: &[usize]) -> Result<Tensor> {
-    match dtype {
-        DType::String => Tensor::from_strings(shape, std::iter::repeat_n("", shape.iter().product())),
-        DType::Compound(fields) if dtype.size().is_none() => {
-            let columns = fields
-                .iter()
-                .map(|field| Ok((field.name.clone(), zeros(&field.dtype, &[shape, &field.shape].concat())?)))
-                .collect::<Result<Vec<_>>>()?;
-            Tensor::from_fields(shape, columns)
-        }
-        dtype => {
-            let size =
-                dtype.size().ok_or_else(|| Error::unsupported(format!("values of type {dtype} cannot be stored")))?;
-            let len = shape.iter().product::<usize>() * size;
-            Tensor::new(dtype.clone(), shape, AlignedBytes::zeroed(len).into())
-        }
-    }
-}
-
-impl ArrayStorage for MemoryArray {
-    fn spec(&self) -> ArraySpec {
-        lock(&self.state).spec.clone()
-    }
-
-    fn read(&self, selection: &[Axis]) -> Result<Tensor> {
-        let (spec, whole) = {
-            let state = lock(&self.state);
-            (state.spec.clone(), state.whole.clone())
-        };
-        match whole {
-            Some(tensor) => tensor.select(selection),
-            None => chunked::read(self, &spec, selection),
-        }
-    }
-
-    fn write(&self, offset: &[u64], values: &Tensor) -> Result<()> {
-        let spec = self.spec();
-        if spec.null {
-            return Err(Error::invalid_input("an array without values cannot be written"));
-        }
-        if self.is_chunked() {
-            return chunked::write(self, &spec, offset, values);
-        }
-        let mut state = lock(&self.state);
-        let whole = state.whole.take().unwrap_or_else(|| values.clone());
-        state.whole =
-            Some(if whole.shape() == values.shape() { values.clone() } else { overwrite(&whole, offset, values)? });
-        Ok(())
-    }
-
-    fn resize(&self, shape: &[u64]) -> Result<()> {
-        let mut state = lock(&self.state);
-        if let Some(whole) = &state.whole {
-            let rows = to_shape(shape)?.first().copied().unwrap_or(0);
-            let kept = whole.slice_rows(0..rows.min(whole.shape().first().copied().unwrap_or(0)))?;
-            let mut missing = to_shape(shape)?;
-            if let Some(first) = missing.first_mut() {
-                *first = rows - kept.shape().first().copied().unwrap_or(0);
-            }
-            state.whole = Some(Tensor::concat_rows(&[kept, zeros(&state.spec.dtype, &missing)?])?);
-        } else if let (Some(chunks), Some(&rows)) = (state.spec.chunks.clone(), shape.first()) {
-            let keep = rows.div_ceil(chunks.first().copied().unwrap_or(1));
-            state.chunks.retain(|position, _| position.first().is_some_and(|&row| row < keep));
-        }
-        shape.clone_into(&mut state.spec.shape);
-        Ok(())
-    }
-
-    fn as_chunked(&self) -> Option<&dyn ChunkedStorage> {
-        if self.is_chunked() { Some(self) } else { None }
-    }
-}
-
-/// `whole` with a block of it replaced.
-fn overwrite(whole: &Tensor, offset: &[u64], values: &Tensor) -> Result<Tensor> {
-    // Rows of the result come from `whole`, or from `values` placed after it.
-    let len = whole.len() as u64;
-    let flat = [whole.len() + values.len()];
-    let both = Tensor::concat_rows(&[whole.clone().reshape([whole.len()])?, values.clone().reshape([values.len()])?])?;
-    let mut source: Vec<u64> = (0..len).collect();
-    let mut index = vec![0_usize; values.ndim()];
-    for from in 0..values.len() {
-        let mut at = 0;
-        for ((&i, &start), &n) in index.iter().zip(offset).zip(whole.shape()) {
-            at = at * n + i + usize::try_from(start).unwrap_or(usize::MAX);
-        }
-        if let Some(place) = source.get_mut(at) {
-            *place = len + from as u64;
-        }
-        for (i, &n) in index.iter_mut().zip(values.shape()).rev() {
-            *i += 1;
-            if *i < n {
-                break;
-            }
-            *i = 0;
-        }
-    }
-    both.reshape(flat)?.take(0, &source)?.reshape(whole.shape())
-}
-
-impl ChunkedStorage for MemoryArray {
-    fn read_raw(&self, chunk: &[u64], raw: &mut Vec<u8>) -> Result<Option<u32>> {
-        Ok(lock(&self.state).chunks.get(chunk).map(|bytes| {
-            bytes.clone_into(raw);
-            0
-        }))
-    }
-
-    fn decode(&self, raw: &[u8], _skipped: u32, chunk: &mut [u8], _scratch: &mut Vec<u8>) -> Result<()> {
-        if raw.len() != chunk.len() {
-            return Err(Error::invalid_data(format!("{} bytes where a chunk takes {}", raw.len(), chunk.len())));
-        }
-        chunk.copy_from_slice(raw);
-        Ok(())
-    }
-
-    fn encode(&self, chunk: &[u8], raw: &mut Vec<u8>, _scratch: &mut Vec<u8>) -> Result<()> {
-        chunk.clone_into(raw);
-        Ok(())
-    }
-
-    fn write_raw(&self, chunk: &[u64], raw: &[u8]) -> Result<()> {
-        lock(&self.state).chunks.insert(chunk.to_vec(), raw.to_vec());
-        Ok(())
-    }
-
-    fn fill_value(&self) -> &[u8] {
-        &self.fill
-    }
-
-    fn is_raw(&self) -> bool {
-        true
     }
 }

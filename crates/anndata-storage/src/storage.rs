@@ -199,13 +199,15 @@ pub trait ArrayStorage: Debug + Send + Sync {
     /// Where the stored bytes cannot be read or decoded.
     fn read(&self, selection: &[Axis]) -> Result<Tensor>;
 
-    /// Writes a block of the array's dtype whose first element goes to `offset`; it lies within bounds.
+    /// Writes a block of the array's dtype whose first element goes to `offset`; it lies within bounds. A chunk that the
+    /// block covers in part keeps the rest of its values, so callers do not write one chunk from two threads at a time.
     ///
     /// # Errors
     /// Where the store is read-only or writing fails.
     fn write(&self, offset: &[u64], values: &Tensor) -> Result<()>;
 
-    /// Changes the length of the first axis of an array that was declared resizable.
+    /// Changes the length of the first axis of an array that was declared resizable. Rows that are given up are gone:
+    /// where the array grows again they read as never written.
     ///
     /// # Errors
     /// Where the array cannot be resized.
@@ -219,7 +221,8 @@ pub trait ArrayStorage: Debug + Send + Sync {
         selections.iter().map(|selection| self.read(selection)).collect()
     }
 
-    /// The bytes that the values take in the store, where known without reading them.
+    /// The bytes that the values take in the store, where known without reading them. Where they are not known
+    /// (`None`), the store's [`Limits`] cannot be applied.
     ///
     /// # Errors
     /// Where the store cannot tell because its metadata is malformed.

@@ -16,7 +16,7 @@ pub(super) struct Target {
     len: usize,
 }
 
-// SAFETY: `Target` is only written through `copy_runs`, whose callers hand disjoint regions to different threads.
+// SAFETY: `Target` is only written through `copy_runs` and `slice`, whose callers hand disjoint regions to different threads.
 unsafe impl Send for Target {}
 // SAFETY: as above; a `&Target` gives no access that `Target` (which is `Copy`) does not.
 unsafe impl Sync for Target {}
@@ -60,10 +60,10 @@ impl Target {
 ///
 /// # Safety
 /// As [`Target::put`] for the whole box.
-pub(super) unsafe fn copy_runs(
+pub(super) unsafe fn copy_runs<R: AsRef<[Run]>>(
     source: &[u8],
     target: Target,
-    runs: &[&[Run]],
+    runs: &[R],
     source_strides: &[usize],
     target_strides: &[usize],
     size: usize,
@@ -82,7 +82,14 @@ struct Place<'a> {
 impl Place<'_> {
     /// # Safety
     /// As [`copy_runs`].
-    unsafe fn copy(&self, runs: &[&[Run]], from: &[usize], to: &[usize], source: usize, target: usize) -> bool {
+    unsafe fn copy<R: AsRef<[Run]>>(
+        &self,
+        runs: &[R],
+        from: &[usize],
+        to: &[usize],
+        source: usize,
+        target: usize,
+    ) -> bool {
         let ([axis, inner @ ..], [from_stride, from_inner @ ..], [to_stride, to_inner @ ..]) = (runs, from, to) else {
             // SAFETY: passed on to the caller.
             return unsafe { self.put(source, target, 1) };
@@ -90,7 +97,7 @@ impl Place<'_> {
         // A run of whole inner boxes is one piece on both sides.
         let whole = from_stride == to_stride && inner_is_whole(inner, *from_stride, from_inner, to_inner);
         let mut complete = true;
-        for run in *axis {
+        for run in axis.as_ref() {
             if whole {
                 let (source, target) = (source + run.source * from_stride, target + run.target * to_stride);
                 // SAFETY: passed on to the caller.
@@ -117,10 +124,10 @@ impl Place<'_> {
 }
 
 /// Whether the inner axes are taken whole, so that one step of the outer axis is `stride` consecutive elements.
-fn inner_is_whole(inner: &[&[Run]], stride: usize, from: &[usize], to: &[usize]) -> bool {
+fn inner_is_whole<R: AsRef<[Run]>>(inner: &[R], stride: usize, from: &[usize], to: &[usize]) -> bool {
     let mut expected = stride;
     for ((axis, from), to) in inner.iter().zip(from).zip(to) {
-        let [Run { source: 0, target: 0, len }] = **axis else { return false };
+        let [Run { source: 0, target: 0, len }] = *axis.as_ref() else { return false };
         if from != to || len * from != expected {
             return false;
         }

@@ -3,19 +3,21 @@
 use rayon::prelude::*;
 
 use super::copy::{Run, Target, copy_runs, strides};
+use super::{byte_len, to_usize};
 use crate::{AlignedBytes, ArraySpec, Axis, ChunkedStorage, Error, Result, Tensor};
 
 /// The selected values of a chunked array, decoded on all cores. Each chunk is read and decoded once.
 ///
 /// Selections are within bounds, one an axis, index lists strictly increasing, as [`ArrayStorage::read`] promises.
+/// Where an index list is not increasing the values are still right, but chunks are decoded again.
 ///
 /// # Errors
-/// Where a chunk cannot be read or decoded; the error names the chunk.
+/// Where a chunk cannot be read or decoded; the error names the chunk. Where the selection does not fit into memory.
 ///
 /// [`ArrayStorage::read`]: crate::ArrayStorage::read
 pub fn read(storage: &dyn ChunkedStorage, spec: &ArraySpec, selection: &[Axis]) -> Result<Tensor> {
     let plan = Plan::new(spec, selection)?;
-    let mut out = AlignedBytes::zeroed(plan.bytes()?);
+    let mut out = AlignedBytes::try_zeroed(byte_len(&plan.out_shape, plan.size)?)?;
     if !out.as_slice().is_empty() {
         let target = Target::new(out.as_mut_slice());
         (0..plan.chunk_count()?)
@@ -31,33 +33,46 @@ struct Scratch {
     raw: Vec<u8>,
     chunk: Vec<u8>,
     codec: Vec<u8>,
+    runs: Vec<Vec<Run>>,
 }
 
 /// Which chunks are touched, and what of each goes where.
 struct Plan {
-    /// For each axis, the touched chunks: position in the grid and the runs within.
-    axes: Vec<Vec<(u64, Vec<Run>)>>,
+    axes: Vec<Touched>,
     chunk_shape: Vec<usize>,
+    chunk_len: usize,
+    chunk_strides: Vec<usize>,
     out_shape: Vec<usize>,
+    out_strides: Vec<usize>,
     size: usize,
 }
 
 impl Plan {
     fn new(spec: &ArraySpec, selection: &[Axis]) -> Result<Self> {
-        let size = spec.dtype.size().ok_or_else(|| Error::dtype(format!("{} has no fixed size", spec.dtype)))?;
-        let chunks = spec.chunks.as_deref().unwrap_or(&spec.shape);
-        let axes = selection.iter().zip(chunks).map(|(axis, &chunk)| split_axis(axis, chunk)).collect::<Result<_>>()?;
-        let chunk_shape = chunks.iter().map(|&len| to_usize(len)).collect::<Result<_>>()?;
-        let out_shape = selection.iter().map(|axis| to_usize(axis.len())).collect::<Result<_>>()?;
-        Ok(Self { axes, chunk_shape, out_shape, size })
-    }
-
-    fn bytes(&self) -> Result<usize> {
-        byte_len(&self.out_shape, self.size)
+        let (chunks, size) = super::layout(spec)?;
+        if selection.len() != chunks.len() {
+            return Err(Error::invalid_input(format!("{} selections for {} axes", selection.len(), chunks.len())));
+        }
+        let chunk_shape = chunks.iter().map(|&len| to_usize(len)).collect::<Result<Vec<_>>>()?;
+        let out_shape = selection.iter().map(|axis| to_usize(axis.len())).collect::<Result<Vec<_>>>()?;
+        byte_len(&out_shape, size)?;
+        Ok(Self {
+            axes: selection
+                .iter()
+                .zip(chunks)
+                .map(|(axis, &chunk)| Touched::new(axis, chunk))
+                .collect::<Result<_>>()?,
+            chunk_len: byte_len(&chunk_shape, size)?,
+            chunk_strides: strides(&chunk_shape),
+            chunk_shape,
+            out_strides: strides(&out_shape),
+            out_shape,
+            size,
+        })
     }
 
     fn chunk_count(&self) -> Result<usize> {
-        byte_len(&self.axes.iter().map(Vec::len).collect::<Vec<_>>(), 1)
+        byte_len(&self.axes.iter().map(Touched::len).collect::<Vec<_>>(), 1)
     }
 
     /// Reads the touched chunk of this number (C order over the touched chunks).
@@ -68,61 +83,56 @@ impl Plan {
         target: Target,
         scratch: &mut Scratch,
     ) -> Result<()> {
-        let (chunk, runs) = self.locate(number);
-        let chunk_len = byte_len(&self.chunk_shape, self.size)?;
-        let name = |error: Error| Error::new(error.kind(), format!("chunk {chunk:?}")).with_source(error);
+        let Scratch { raw, chunk: decoded, codec, runs } = scratch;
+        let chunk = self.locate(number, runs)?;
+        let name = |error: Error| super::at_chunk(&chunk, error);
 
-        let Some(skipped) = storage.read_raw(&chunk, &mut scratch.raw).map_err(name)? else {
-            return self.fill(storage.fill_value(), &runs, target, scratch);
+        let Some(skipped) = storage.read_raw(&chunk, raw).map_err(name)? else {
+            return self.fill(storage.fill_value(), runs, target);
         };
-        if let Some(at) = self.place_of_whole(&runs) {
-            // SAFETY: `target` outlives this call and each chunk covers a box of its own in it.
-            if let Some(place) = unsafe { target.slice(at * self.size, chunk_len) } {
-                return storage.decode(&scratch.raw, skipped, place, &mut scratch.codec).map_err(name);
+        if let Some(at) = self.place_of_whole(runs) {
+            // SAFETY: `target` outlives this call, and each touched chunk has a box of its own in it: along every axis
+            // the runs of the touched chunks partition the destination, and a chunk number is handled once.
+            if let Some(place) = unsafe { target.slice(at * self.size, self.chunk_len) } {
+                return storage.decode(raw, skipped, place, codec).map_err(name);
             }
         }
-        if storage.is_raw() && skipped == 0 && scratch.raw.len() == chunk_len {
-            return self.scatter(&scratch.raw, &runs, target);
+        if storage.is_raw() && skipped == 0 && raw.len() == self.chunk_len {
+            return self.scatter(raw, &self.chunk_strides, runs, target);
         }
-        scratch.chunk.resize(chunk_len, 0);
-        storage.decode(&scratch.raw, skipped, &mut scratch.chunk, &mut scratch.codec).map_err(name)?;
-        self.scatter(&scratch.chunk, &runs, target)
+        super::resize(decoded, self.chunk_len)?;
+        storage.decode(raw, skipped, decoded, codec).map_err(name)?;
+        self.scatter(decoded, &self.chunk_strides, runs, target)
     }
 
-    /// The grid position of a touched chunk and its runs along each axis.
-    fn locate(&self, mut number: usize) -> (Vec<u64>, Vec<&[Run]>) {
+    /// The grid position of a touched chunk; `runs` becomes what is taken of it along each axis.
+    fn locate(&self, mut number: usize, runs: &mut Vec<Vec<Run>>) -> Result<Vec<u64>> {
         let mut chunk = vec![0; self.axes.len()];
-        let mut runs: Vec<&[Run]> = vec![&[]; self.axes.len()];
-        for (i, axis) in self.axes.iter().enumerate().rev() {
-            if let (Some((position, axis_runs)), Some(c), Some(r)) =
-                (axis.get(number % axis.len().max(1)), chunk.get_mut(i), runs.get_mut(i))
-            {
-                *c = *position;
-                *r = axis_runs;
-            }
-            number /= axis.len().max(1);
+        runs.resize_with(self.axes.len(), Vec::new);
+        for ((axis, position), runs) in self.axes.iter().zip(&mut chunk).zip(runs).rev() {
+            let count = axis.len().max(1);
+            *position = axis.locate(number % count, runs)?;
+            number /= count;
         }
-        (chunk, runs)
+        Ok(chunk)
     }
 
     /// Where the chunk goes, in elements, if it is taken whole and is one piece of the destination.
-    fn place_of_whole(&self, runs: &[&[Run]]) -> Option<usize> {
+    fn place_of_whole(&self, runs: &[Vec<Run>]) -> Option<usize> {
         let mut at = 0;
-        for (i, ((axis, &chunk), (&out, stride))) in
-            runs.iter().zip(&self.chunk_shape).zip(self.out_shape.iter().zip(strides(&self.out_shape))).enumerate()
-        {
-            match **axis {
-                [Run { source: 0, target, len }] if len == chunk && (i == 0 || len == out) => at += target * stride,
+        let shapes = self.chunk_shape.iter().zip(&self.out_shape);
+        for (i, ((axis, (&chunk, &out)), stride)) in runs.iter().zip(shapes).zip(&self.out_strides).enumerate() {
+            match axis.as_slice() {
+                [Run { source: 0, target, len }] if *len == chunk && (i == 0 || *len == out) => at += target * stride,
                 _ => return None,
             }
         }
         Some(at)
     }
 
-    fn scatter(&self, chunk: &[u8], runs: &[&[Run]], target: Target) -> Result<()> {
-        let (from, to) = (strides(&self.chunk_shape), strides(&self.out_shape));
-        // SAFETY: `target` outlives this call; the runs of different chunks go to different boxes of it.
-        if unsafe { copy_runs(chunk, target, runs, &from, &to, self.size) } {
+    fn scatter(&self, chunk: &[u8], strides: &[usize], runs: &[Vec<Run>], target: Target) -> Result<()> {
+        // SAFETY: `target` outlives this call; the runs of different chunks go to different boxes of it, as above.
+        if unsafe { copy_runs(chunk, target, runs, strides, &self.out_strides, self.size) } {
             Ok(())
         } else {
             Err(Error::invalid_data("a chunk is smaller than the array declares"))
@@ -130,24 +140,72 @@ impl Plan {
     }
 
     /// What a chunk that was never written reads as. The destination is zero already.
-    fn fill(&self, value: &[u8], runs: &[&[Run]], target: Target, scratch: &mut Scratch) -> Result<()> {
+    fn fill(&self, value: &[u8], runs: &[Vec<Run>], target: Target) -> Result<()> {
         if value.iter().all(|&byte| byte == 0) {
             return Ok(());
         }
-        let chunk_len = byte_len(&self.chunk_shape, self.size)?;
-        scratch.chunk.clear();
-        scratch.chunk.extend(value.iter().cycle().take(chunk_len));
-        self.scatter(&scratch.chunk, runs, target)
+        // One element that stands for the whole chunk: no step leaves it.
+        self.scatter(value, &vec![0; self.chunk_shape.len()], runs, target)
     }
 }
 
-/// The chunks that a selection touches along an axis, with the runs within each.
-fn split_axis(axis: &Axis, chunk: u64) -> Result<Vec<(u64, Vec<Run>)>> {
-    let chunk = chunk.max(1);
+/// The chunks that a selection touches along one axis.
+///
+/// A range is not spelled out: a file may declare a billion chunks of one element.
+enum Touched {
+    Range { start: u64, end: u64, chunk: u64, count: usize },
+    List(Vec<(u64, Vec<Run>)>),
+}
+
+impl Touched {
+    fn new(axis: &Axis, chunk: u64) -> Result<Self> {
+        let chunk = chunk.max(1);
+        Ok(match axis {
+            Axis::Range(range) => {
+                let end = range.end.max(range.start);
+                let count = if range.is_empty() { 0 } else { to_usize((end - 1) / chunk - range.start / chunk + 1)? };
+                Self::Range { start: range.start, end, chunk, count }
+            }
+            Axis::Indices(_) => Self::List(touched_by_list(axis, chunk)?),
+        })
+    }
+
+    fn len(&self) -> usize {
+        match self {
+            Self::Range { count, .. } => *count,
+            Self::List(chunks) => chunks.len(),
+        }
+    }
+
+    /// The position in the grid of a touched chunk; `runs` becomes what is taken of it.
+    fn locate(&self, number: usize, runs: &mut Vec<Run>) -> Result<u64> {
+        runs.clear();
+        match self {
+            &Self::Range { start, end, chunk, .. } => {
+                let position = start / chunk + number as u64;
+                let low = position.saturating_mul(chunk).max(start);
+                let high = position.saturating_add(1).saturating_mul(chunk).min(end);
+                runs.push(Run {
+                    source: to_usize(low % chunk)?,
+                    target: to_usize(low - start)?,
+                    len: to_usize(high.saturating_sub(low))?,
+                });
+                Ok(position)
+            }
+            Self::List(chunks) => {
+                let Some((position, taken)) = chunks.get(number) else { return Ok(0) };
+                runs.extend_from_slice(taken);
+                Ok(*position)
+            }
+        }
+    }
+}
+
+fn touched_by_list(axis: &Axis, chunk: u64) -> Result<Vec<(u64, Vec<Run>)>> {
     let mut touched: Vec<(u64, Vec<Run>)> = Vec::new();
     let mut target = 0;
     for (start, len) in axis.runs() {
-        let (mut at, end) = (start, start + len);
+        let (mut at, end) = (start, start.saturating_add(len));
         while at < end {
             let position = at / chunk;
             let stop = end.min((position + 1).saturating_mul(chunk));
@@ -161,18 +219,4 @@ fn split_axis(axis: &Axis, chunk: u64) -> Result<Vec<(u64, Vec<Run>)>> {
         }
     }
     Ok(touched)
-}
-
-pub(super) fn byte_len(shape: &[usize], size: usize) -> Result<usize> {
-    if shape.contains(&0) {
-        return Ok(0);
-    }
-    shape
-        .iter()
-        .try_fold(size, |product, &n| product.checked_mul(n))
-        .ok_or_else(|| Error::limit_exceeded(format!("an array of shape {shape:?} does not fit into memory")))
-}
-
-pub(super) fn to_usize(value: u64) -> Result<usize> {
-    usize::try_from(value).map_err(|_| Error::limit_exceeded(format!("{value} does not fit into memory")))
 }

@@ -1,39 +1,53 @@
 //! Writing a block of values into chunks.
 
+use std::ops::Range;
+
 use rayon::prelude::*;
 
 use super::copy::{Run, Target, copy_runs, strides};
-use super::read::{byte_len, to_usize};
+use super::{at_chunk, byte_len, to_usize};
 use crate::{ArraySpec, ChunkedStorage, Error, Result, Tensor};
 
 /// The most bytes of decoded chunks that are encoded before they are handed over.
-const BATCH_BYTES: usize = 64 << 20;
+const BATCH_BYTES: usize = 32 << 20;
 
 /// Writes a block into a chunked array: chunks are encoded on all cores and stored in order.
 ///
+/// While a batch is stored by the calling thread, the next one is encoded by the others. Two batches of
+/// 32 MiB (of decoded values) are in memory at most, beside the block.
+///
 /// A chunk that the block covers only in part is read, changed and written back, except where the rest of it lies
-/// outside the array.
+/// outside the array. So two calls at a time must not touch the same chunk.
 ///
 /// # Errors
-/// Where encoding or storing fails; the error names the chunk.
+/// Where encoding or storing fails; the error names the chunk. Chunks before it may have been stored.
 pub fn write(storage: &dyn ChunkedStorage, spec: &ArraySpec, offset: &[u64], values: &Tensor) -> Result<()> {
-    if values.is_empty() {
+    let plan = Plan::new(spec, offset, values)?;
+    if values.is_empty() || plan.size == 0 {
         return Ok(());
     }
-    let plan = Plan::new(spec, offset, values)?;
-    let packed = values.to_packed()?;
-    let batch = (BATCH_BYTES / plan.chunk_len.max(1)).max(2 * rayon::current_num_threads());
-    let mut encoded: Vec<Encoded> = Vec::new();
-    for start in (0..plan.chunk_count).step_by(batch) {
-        let numbers = start..plan.chunk_count.min(start + batch);
-        encoded.resize_with(numbers.len(), Encoded::default);
-        numbers.into_par_iter().zip(&mut encoded).try_for_each_init(
-            || (Vec::new(), Vec::new()),
-            |(chunk, scratch), (number, out)| plan.encode_chunk(storage, number, &packed, out, chunk, scratch),
-        )?;
-        for Encoded { position, raw } in &encoded {
-            storage.write_raw(position, raw).map_err(|error| at_chunk(position, error))?;
-        }
+    let block = values.to_packed()?;
+    let batch = (BATCH_BYTES / plan.chunk_len).max(rayon::current_num_threads());
+    let (mut ready, mut next) = (Vec::new(), Vec::new());
+    plan.encode(storage, 0..batch, &block, &mut ready)?;
+    let mut start = batch;
+    while !ready.is_empty() {
+        let mut encoded = Ok(());
+        let stored = rayon::in_place_scope(|scope| {
+            scope.spawn(|_| encoded = plan.encode(storage, start..start.saturating_add(batch), &block, &mut next));
+            store(storage, &ready, &block)
+        });
+        stored.and(encoded)?;
+        std::mem::swap(&mut ready, &mut next);
+        start = start.saturating_add(batch);
+    }
+    Ok(())
+}
+
+fn store(storage: &dyn ChunkedStorage, chunks: &[Encoded], block: &[u8]) -> Result<()> {
+    for Encoded { position, raw, piece } in chunks {
+        let bytes = piece.clone().and_then(|piece| block.get(piece)).unwrap_or(raw);
+        storage.write_raw(position, bytes).map_err(|error| at_chunk(position, error))?;
     }
     Ok(())
 }
@@ -43,6 +57,8 @@ pub fn write(storage: &dyn ChunkedStorage, spec: &ArraySpec, offset: &[u64], val
 struct Encoded {
     position: Vec<u64>,
     raw: Vec<u8>,
+    /// Where in the block the bytes are, which need neither encoding nor a copy.
+    piece: Option<Range<usize>>,
 }
 
 struct Plan {
@@ -62,15 +78,13 @@ struct Plan {
 
 impl Plan {
     fn new(spec: &ArraySpec, offset: &[u64], values: &Tensor) -> Result<Self> {
-        let size = spec.dtype.size().ok_or_else(|| Error::dtype(format!("{} has no fixed size", spec.dtype)))?;
-        let chunk_shape = spec.chunks.clone().unwrap_or_else(|| spec.shape.clone());
-        let block: Vec<(u64, u64)> =
-            offset.iter().zip(values.shape()).map(|(&start, &len)| (start, start + len as u64)).collect();
-        let grid = block
-            .iter()
-            .zip(&chunk_shape)
-            .map(|(&(start, end), &chunk)| Ok((start / chunk, to_usize(end.div_ceil(chunk) - start / chunk)?)))
-            .collect::<Result<Vec<_>>>()?;
+        let (chunk_shape, size) = super::layout(spec)?;
+        let block = block(spec, offset, values)?;
+        let grid = block.iter().zip(chunk_shape).map(|(&(start, end), &chunk)| {
+            let (first, chunk) = (start / chunk.max(1), chunk.max(1));
+            Ok((first, to_usize(end.div_ceil(chunk).saturating_sub(first))?))
+        });
+        let grid = grid.collect::<Result<Vec<_>>>()?;
         let in_memory = chunk_shape.iter().map(|&len| to_usize(len)).collect::<Result<Vec<_>>>()?;
         Ok(Self {
             block,
@@ -78,11 +92,27 @@ impl Plan {
             chunk_count: byte_len(&grid.iter().map(|&(_, count)| count).collect::<Vec<_>>(), 1)?,
             grid,
             chunk_len: byte_len(&in_memory, size)?,
-            chunk_shape,
+            chunk_shape: chunk_shape.to_vec(),
             chunk_strides: strides(&in_memory),
             block_strides: strides(values.shape()),
             size,
         })
+    }
+
+    /// Encodes the touched chunks of these numbers (those of them that there are), on all cores.
+    fn encode(
+        &self,
+        storage: &dyn ChunkedStorage,
+        numbers: Range<usize>,
+        block: &[u8],
+        encoded: &mut Vec<Encoded>,
+    ) -> Result<()> {
+        let numbers = numbers.start.min(self.chunk_count)..numbers.end.min(self.chunk_count);
+        encoded.resize_with(numbers.len(), Encoded::default);
+        numbers.into_par_iter().zip(encoded).try_for_each_init(
+            || (Vec::new(), Vec::new()),
+            |(chunk, scratch), (number, out)| self.encode_chunk(storage, number, block, out, chunk, scratch),
+        )
     }
 
     fn encode_chunk(
@@ -96,28 +126,32 @@ impl Plan {
     ) -> Result<()> {
         let (position, runs, covered) = self.locate(number)?;
         out.position = position;
-        if let (true, Some(bytes)) = (covered, self.piece_of_block(block, &runs)) {
-            return storage.encode(bytes, &mut out.raw, scratch).map_err(|error| at_chunk(&out.position, error));
+        out.piece = if covered { self.piece_of_block(&runs) } else { None };
+        if out.piece.is_some() && storage.is_raw() {
+            return Ok(());
         }
-        chunk.clear();
-        chunk.resize(self.chunk_len, 0);
-        if !covered {
-            read_before(storage, &out.position, &mut out.raw, chunk, scratch)?;
-        }
-        let slices: Vec<&[Run]> = runs.iter().map(std::slice::from_ref).collect();
-        // SAFETY: `chunk` is borrowed mutably here and touched by this thread alone.
-        let complete = unsafe {
-            copy_runs(block, Target::new(chunk), &slices, &self.block_strides, &self.chunk_strides, self.size)
+        let bytes = if let Some(bytes) = out.piece.take().and_then(|piece| block.get(piece)) {
+            bytes
+        } else {
+            super::resize(chunk, self.chunk_len)?;
+            if covered {
+                fill(storage.fill_value(), chunk);
+            } else {
+                read_before(storage, &out.position, &mut out.raw, chunk, scratch)?;
+            }
+            let target = Target::new(chunk);
+            // SAFETY: `chunk` is borrowed mutably here and touched by this thread alone.
+            if !unsafe { copy_runs(block, target, &runs, &self.block_strides, &self.chunk_strides, self.size) } {
+                return Err(Error::invalid_input("the block is smaller than its shape"));
+            }
+            chunk.as_slice()
         };
-        if !complete {
-            return Err(Error::invalid_input("the block is smaller than its shape"));
-        }
-        storage.encode(chunk, &mut out.raw, scratch).map_err(|error| at_chunk(&out.position, error))
+        storage.encode(bytes, &mut out.raw, scratch).map_err(|error| at_chunk(&out.position, error))
     }
 
     /// The grid position of a touched chunk, the run that the block covers along each axis, and whether nothing of the
     /// array that lies in the chunk is left out.
-    fn locate(&self, mut number: usize) -> Result<(Vec<u64>, Vec<Run>, bool)> {
+    fn locate(&self, mut number: usize) -> Result<(Vec<u64>, Vec<[Run; 1]>, bool)> {
         let mut position = Vec::with_capacity(self.grid.len());
         for &(first, count) in self.grid.iter().rev() {
             position.push(first + (number % count) as u64);
@@ -132,26 +166,47 @@ impl Plan {
             let (low, high) = (at * chunk, (at + 1).saturating_mul(chunk));
             let (from, to) = (low.max(start), high.min(end));
             covered &= from == low && to == high.min(len);
-            runs.push(Run {
+            runs.push([Run {
                 source: to_usize(from - start)?,
                 target: to_usize(from - low)?,
                 len: to_usize(to - from)?,
-            });
+            }]);
         }
         Ok((position, runs, covered))
     }
 
-    /// The chunk's bytes where they are one piece of the block, as rows of whole length are.
-    fn piece_of_block<'a>(&self, block: &'a [u8], runs: &[Run]) -> Option<&'a [u8]> {
+    /// Where in the block the chunk's bytes are, if they are one piece of it, as rows of whole length are.
+    fn piece_of_block(&self, runs: &[[Run; 1]]) -> Option<Range<usize>> {
         if self.block_strides != self.chunk_strides {
             return None;
         }
-        let (first, inner) = runs.split_first()?;
+        let ([first], inner) = runs.split_first()?;
         let (&chunk, inner_chunk) = self.chunk_shape.split_first()?;
         let whole = first.len as u64 == chunk
-            && inner.iter().zip(inner_chunk).all(|(run, &len)| run.source == 0 && run.len as u64 == len);
+            && inner.iter().zip(inner_chunk).all(|([run], &len)| run.source == 0 && run.len as u64 == len);
         let start = first.source * self.block_strides.first()? * self.size;
-        whole.then(|| block.get(start..start + self.chunk_len)).flatten()
+        whole.then(|| start..start + self.chunk_len)
+    }
+}
+
+/// Along each axis, the first position of a block and one past its last.
+fn block(spec: &ArraySpec, offset: &[u64], values: &Tensor) -> Result<Vec<(u64, u64)>> {
+    let ends = offset.iter().zip(values.shape()).map(|(&start, &len)| start.checked_add(len as u64));
+    let block: Option<Vec<_>> = offset.iter().zip(ends).map(|(&start, end)| Some((start, end?))).collect();
+    match block {
+        Some(block)
+            if offset.len() == spec.ndim()
+                && block.len() == spec.ndim()
+                && values.ndim() == spec.ndim()
+                && *values.dtype() == spec.dtype
+                && block.iter().zip(&spec.shape).all(|((_, end), len)| end <= len) =>
+        {
+            Ok(block)
+        }
+        _ => Err(Error::invalid_input(format!(
+            "{values:?} at {offset:?} does not fit into an array of {}, {:?}",
+            spec.dtype, spec.shape
+        ))),
     }
 }
 
@@ -166,12 +221,17 @@ fn read_before(
     if let Some(skipped) = storage.read_raw(position, raw).map_err(|error| at_chunk(position, error))? {
         return storage.decode(raw, skipped, chunk, scratch).map_err(|error| at_chunk(position, error));
     }
-    for (byte, fill) in chunk.iter_mut().zip(storage.fill_value().iter().cycle()) {
-        *byte = *fill;
-    }
+    fill(storage.fill_value(), chunk);
     Ok(())
 }
 
-fn at_chunk(position: &[u64], error: Error) -> Error {
-    Error::new(error.kind(), format!("chunk {position:?}")).with_source(error)
+/// Fills a chunk with one element's bytes; with zeros where there are none.
+fn fill(value: &[u8], chunk: &mut [u8]) {
+    if value.iter().all(|&byte| byte == 0) {
+        chunk.fill(0);
+        return;
+    }
+    for element in chunk.chunks_mut(value.len()) {
+        element.copy_from_slice(value.get(..element.len()).unwrap_or_default());
+    }
 }

@@ -6,7 +6,7 @@ use arrow_array::{Array, LargeStringArray, UInt64Array};
 use arrow_buffer::Buffer;
 
 use super::text::string_array;
-use super::{AlignedBytes, Data, Tensor, bytes};
+use super::{AlignedBytes, Data, Tensor, bytes, count, too_large};
 use crate::{Axis, Complex, DType, Error, Result, Scalar, dispatch};
 
 impl Tensor {
@@ -53,7 +53,7 @@ impl Tensor {
         let data = match &self.data {
             Data::Buffer(buffer) => {
                 let size = self.dtype.size().unwrap_or(0);
-                let total = shape.iter().product::<usize>() * size;
+                let total = count(&shape)?.checked_mul(size).ok_or_else(|| too_large(&shape))?;
                 let mut out = AlignedBytes::zeroed(total);
                 let mut at = 0;
                 for_each_run(&self.shape, selection, &mut |start, len| {
@@ -66,7 +66,7 @@ impl Tensor {
                 Data::Buffer(out.into())
             }
             Data::Strings(strings) => {
-                let mut positions = Vec::with_capacity(shape.iter().product());
+                let mut positions = Vec::with_capacity(count(&shape)?);
                 for_each_run(&self.shape, selection, &mut |start, len| {
                     positions.extend(start as u64..(start + len) as u64);
                 })?;
@@ -118,8 +118,9 @@ impl Tensor {
         if let [only] = parts {
             return Ok(only.clone());
         }
-        let rows = parts.iter().filter_map(|part| part.shape.first()).sum();
+        let rows = parts.iter().filter_map(|part| part.shape.first()).copied().fold(0, usize::saturating_add);
         let shape = [&[rows], inner].concat();
+        count(&shape)?;
         let data = match &first.data {
             Data::Buffer(_) => {
                 let mut out = AlignedBytes::zeroed(parts.iter().map(Self::nbytes).sum());

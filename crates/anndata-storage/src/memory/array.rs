@@ -1,0 +1,238 @@
+//! One array in memory: raw chunks for fixed-size dtypes, a tensor for text and records with text.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex};
+
+use super::lock;
+use crate::{AlignedBytes, ArraySpec, ArrayStorage, Axis, ChunkedStorage, DType, Error, Result, Tensor, chunked};
+
+/// The bytes of a chunk of an array that was declared without chunks.
+const CHUNK_BYTES: u64 = 256 << 10;
+
+#[derive(Debug)]
+pub(super) struct MemoryArray {
+    state: Mutex<State>,
+    /// The shape of a chunk as kept, also of an array that was declared without chunks.
+    chunks: Vec<u64>,
+}
+
+#[derive(Debug)]
+struct State {
+    spec: ArraySpec,
+    values: Values,
+}
+
+#[derive(Debug)]
+enum Values {
+    /// Fixed-size dtypes: the chunks that were written, by position.
+    Chunks(HashMap<Vec<u64>, Arc<[u8]>>),
+    /// Text and records with text: nothing before the first write.
+    Whole(Option<Tensor>),
+}
+
+impl MemoryArray {
+    pub(super) fn new(spec: ArraySpec) -> Result<Self> {
+        zeros(&spec.dtype, &[0])?;
+        let values = match spec.dtype.size() {
+            Some(_) if !spec.null => Values::Chunks(HashMap::new()),
+            _ => Values::Whole(None),
+        };
+        let chunks = spec.chunks.clone().unwrap_or_else(|| default_chunks(&spec));
+        Ok(Self { state: Mutex::new(State { spec, values }), chunks })
+    }
+
+    /// The declaration with the chunks as they are kept; `None` where values are not kept in chunks.
+    fn chunked_spec(&self) -> Option<ArraySpec> {
+        let state = lock(&self.state);
+        match state.values {
+            Values::Chunks(_) => Some(state.spec.clone().with_chunks(self.chunks.clone())),
+            Values::Whole(_) => None,
+        }
+    }
+}
+
+/// Whole inner axes, as many as fit.
+fn default_chunks(spec: &ArraySpec) -> Vec<u64> {
+    let mut chunks = vec![1; spec.ndim()];
+    let mut room = CHUNK_BYTES / (spec.dtype.size().unwrap_or(1) as u64).max(1);
+    for (i, (chunk, &len)) in chunks.iter_mut().zip(&spec.shape).enumerate().rev() {
+        // The first axis of a resizable array may be empty now and long later.
+        let longest = if i == 0 && spec.resizable { u64::MAX } else { len.max(1) };
+        *chunk = longest.min(room.max(1));
+        room /= *chunk;
+    }
+    chunks
+}
+
+/// What an array reads as before it is written.
+fn zeros(dtype: &DType, shape: &[usize]) -> Result<Tensor> {
+    let count = shape.iter().try_fold(1_usize, |product, &n| product.checked_mul(n));
+    let count = count.ok_or_else(|| Error::limit_exceeded(format!("shape {shape:?} does not fit into memory")))?;
+    match dtype {
+        DType::String => Tensor::from_strings(shape, std::iter::repeat_n("", count)),
+        DType::Compound(fields) if dtype.size().is_none() => {
+            let columns = fields
+                .iter()
+                .map(|field| Ok((field.name.clone(), zeros(&field.dtype, &[shape, &field.shape].concat())?)))
+                .collect::<Result<Vec<_>>>()?;
+            Tensor::from_fields(shape, columns)
+        }
+        dtype => {
+            let unsupported = || Error::unsupported(format!("values of type {dtype} cannot be stored"));
+            let size = dtype.size().ok_or_else(unsupported)?;
+            Tensor::new(dtype.clone(), shape, AlignedBytes::try_zeroed(count.saturating_mul(size))?.into())
+        }
+    }
+}
+
+fn to_shape(shape: impl IntoIterator<Item = u64>) -> Result<Vec<usize>> {
+    shape
+        .into_iter()
+        .map(|len| usize::try_from(len).map_err(|_| Error::limit_exceeded(format!("{len} does not fit into memory"))))
+        .collect()
+}
+
+impl ArrayStorage for MemoryArray {
+    fn spec(&self) -> ArraySpec {
+        lock(&self.state).spec.clone()
+    }
+
+    fn read(&self, selection: &[Axis]) -> Result<Tensor> {
+        if let Some(spec) = self.chunked_spec() {
+            return chunked::read(self, &spec, selection);
+        }
+        let state = lock(&self.state);
+        match &state.values {
+            Values::Whole(Some(tensor)) => tensor.select(selection),
+            _ => zeros(&state.spec.dtype, &to_shape(selection.iter().map(Axis::len))?),
+        }
+    }
+
+    fn write(&self, offset: &[u64], values: &Tensor) -> Result<()> {
+        if let Some(spec) = self.chunked_spec() {
+            return chunked::write(self, &spec, offset, values);
+        }
+        let mut state = lock(&self.state);
+        let State { spec, values: Values::Whole(whole) } = &mut *state else { return Ok(()) };
+        let shape = to_shape(spec.shape.iter().copied())?;
+        *whole = Some(if shape == values.shape() {
+            values.clone()
+        } else {
+            let before = whole.take().map_or_else(|| zeros(&spec.dtype, &shape), Ok)?;
+            overwrite(&before, offset, values)?
+        });
+        Ok(())
+    }
+
+    fn resize(&self, shape: &[u64]) -> Result<()> {
+        let mut state = lock(&self.state);
+        let State { spec, values } = &mut *state;
+        let (Some(&old), Some(&new)) = (spec.shape.first(), shape.first()) else { return Ok(()) };
+        match values {
+            Values::Whole(Some(whole)) => {
+                let kept = whole.slice_rows(0..to_shape([old.min(new)])?.iter().sum())?;
+                let mut added = to_shape(shape.iter().copied())?;
+                if let Some(rows) = added.first_mut() {
+                    *rows -= kept.shape().first().copied().unwrap_or(0);
+                }
+                *whole = Tensor::concat_rows(&[kept, zeros(&spec.dtype, &added)?])?;
+            }
+            Values::Chunks(chunks) if new < old => shrink(chunks, self.chunks.first().copied().unwrap_or(1), new),
+            Values::Whole(None) | Values::Chunks(_) => {}
+        }
+        shape.clone_into(&mut spec.shape);
+        Ok(())
+    }
+
+    fn stored_bytes(&self) -> Result<Option<u64>> {
+        Ok(Some(match &lock(&self.state).values {
+            Values::Chunks(chunks) => chunks.values().map(|chunk| chunk.len() as u64).sum(),
+            Values::Whole(whole) => whole.as_ref().map_or(0, |tensor| tensor.nbytes() as u64),
+        }))
+    }
+
+    fn as_chunked(&self) -> Option<&dyn ChunkedStorage> {
+        let declared = lock(&self.state).spec.chunks.is_some();
+        if declared && self.chunked_spec().is_some() { Some(self) } else { None }
+    }
+}
+
+/// Drops what lies beyond a new number of rows, also within the chunks at the new end: it must not come back when the
+/// array grows again.
+fn shrink(chunks: &mut HashMap<Vec<u64>, Arc<[u8]>>, chunk_rows: u64, rows: u64) {
+    chunks.retain(|position, _| position.first().is_some_and(|&at| at < rows.div_ceil(chunk_rows)));
+    for (position, chunk) in chunks {
+        if position.first() == Some(&(rows / chunk_rows)) {
+            let row = chunk.len() as u64 / chunk_rows;
+            let kept = (rows % chunk_rows) * row;
+            *chunk = (0_u64..).zip(chunk.iter()).map(|(i, &byte)| if i < kept { byte } else { 0 }).collect();
+        }
+    }
+}
+
+/// `whole` with a block of it replaced.
+fn overwrite(whole: &Tensor, offset: &[u64], values: &Tensor) -> Result<Tensor> {
+    // Elements of the result come from `whole`, or from `values` placed after it.
+    let len = whole.len() as u64;
+    let both = Tensor::concat_rows(&[whole.clone().reshape([whole.len()])?, values.clone().reshape([values.len()])?])?;
+    let mut source: Vec<u64> = (0..len).collect();
+    let offset = to_shape(offset.iter().copied())?;
+    let mut index = vec![0_usize; values.ndim()];
+    for from in 0..values.len() {
+        let place = index.iter().zip(&offset).zip(whole.shape());
+        let at = place.fold(0, |at, ((i, start), n)| at * n + i + start);
+        if let Some(place) = source.get_mut(at) {
+            *place = len + from as u64;
+        }
+        for (i, &n) in index.iter_mut().zip(values.shape()).rev() {
+            *i += 1;
+            if *i < n {
+                break;
+            }
+            *i = 0;
+        }
+    }
+    both.take(0, &source)?.reshape(whole.shape())
+}
+
+impl ChunkedStorage for MemoryArray {
+    fn read_raw(&self, chunk: &[u64], raw: &mut Vec<u8>) -> Result<Option<u32>> {
+        let stored = match &lock(&self.state).values {
+            Values::Chunks(chunks) => chunks.get(chunk).cloned(),
+            Values::Whole(_) => None,
+        };
+        Ok(stored.map(|bytes| {
+            raw.clear();
+            raw.extend_from_slice(&bytes);
+            0
+        }))
+    }
+
+    fn decode(&self, raw: &[u8], _skipped: u32, chunk: &mut [u8], _scratch: &mut Vec<u8>) -> Result<()> {
+        if raw.len() != chunk.len() {
+            return Err(Error::invalid_data(format!("{} bytes where a chunk takes {}", raw.len(), chunk.len())));
+        }
+        chunk.copy_from_slice(raw);
+        Ok(())
+    }
+
+    fn encode(&self, chunk: &[u8], raw: &mut Vec<u8>, _scratch: &mut Vec<u8>) -> Result<()> {
+        chunk.clone_into(raw);
+        Ok(())
+    }
+
+    fn write_raw(&self, chunk: &[u64], raw: &[u8]) -> Result<()> {
+        if let Values::Chunks(chunks) = &mut lock(&self.state).values {
+            chunks.insert(chunk.to_vec(), raw.into());
+        }
+        Ok(())
+    }
+
+    fn fill_value(&self) -> &[u8] {
+        &[]
+    }
+
+    fn is_raw(&self) -> bool {
+        true
+    }
+}
