@@ -21,7 +21,7 @@ from compare import differences
 PROJECT = Path(__file__).resolve().parent.parent.parent
 FIXTURES = PROJECT / "tests" / "fixtures"
 CORPUS = PROJECT.parent / "shared" / "data" / "corpus"
-VARIANTS = {"plain": ["--compression", "none"], "gzip": ["--compression", "gzip"]}
+VARIANTS = {name: ["--compression", name] for name in ("none", "gzip", "lzf")}
 #: Files that have to be refused: what the error line has to say.
 REFUSED = {"anndata-both-raw.h5ad": "raw"}
 TIMEOUT_S = 120
@@ -79,7 +79,7 @@ def main():
         for variant, options in VARIANTS.items():
             start = time.monotonic()
             found = check(arguments.anndata_bin.resolve(), file, options)
-            print(f"{'FAIL' if found else 'ok  '}  {file.name:{width}}  {variant:5}  {time.monotonic() - start:5.1f} s", flush=True)
+            print(f"{'FAIL' if found else 'ok  '}  {file.name:{width}}  {variant:4}  {time.monotonic() - start:5.1f} s", flush=True)
             for line in found[:12]:
                 print(f"        {line}")
             if len(found) > 12:
