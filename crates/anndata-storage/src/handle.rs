@@ -447,6 +447,9 @@ impl Array {
 
     fn check_block(&self, offset: &[u64], values: &Tensor) -> Result<()> {
         let spec = self.spec();
+        if spec.null {
+            return Err(Error::invalid_input("an array without a value cannot be written"));
+        }
         if spec.dtype != *values.dtype() {
             return Err(Error::dtype(format!(
                 "values of type {} were given for an array of {}",

@@ -33,6 +33,8 @@ mod selection;
 mod spec;
 mod storage;
 mod tensor;
+#[cfg(feature = "testkit")]
+pub mod testkit;
 
 pub use attributes::{Attribute, Attributes};
 pub use chunked::ChunkedStorage;

@@ -170,3 +170,14 @@ impl Storage for MemoryStore {
         Ok(())
     }
 }
+
+#[cfg(all(test, feature = "testkit"))]
+mod tests {
+    use super::*;
+    use crate::testkit;
+
+    #[test]
+    fn the_memory_store_conforms() {
+        testkit::run_all(|| Arc::new(MemoryStore::new()));
+    }
+}

@@ -1,0 +1,82 @@
+//! Cases of raw chunks, for backends that offer them.
+
+use std::sync::Arc;
+
+use super::root;
+use super::sample::{self, odd_chunks, values};
+use crate::{Array, ArraySpec, Axis, ChunkedStorage, DType, Error, Result, Storage, Tensor};
+
+const SHAPES: [&[u64]; 3] = [&[10], &[7, 5], &[3, 4, 5]];
+
+fn spec(shape: &[u64]) -> ArraySpec {
+    ArraySpec::new(DType::I32, shape).with_chunks(odd_chunks(shape))
+}
+
+pub(super) fn raw(store: &Arc<dyn Storage>) -> Result<()> {
+    for shape in SHAPES {
+        let (spec, tensor) = (spec(shape), values(&DType::I32, shape, 21)?);
+        let array = sample::store(&root(store), &format!("read {shape:?}"), &spec, &tensor, false)?;
+        let array = array.ok_or_else(|| Error::invalid_data("not stored"))?;
+        // The chunks of one array, decoded and encoded again, make another.
+        let copy = root(store).create_array(&format!("copy {shape:?}"), &spec)?;
+        let (Some(from), Some(to)) = (array.inner().as_chunked(), copy.inner().as_chunked()) else { continue };
+        let (mut raw, mut scratch) = (Vec::new(), Vec::new());
+        for position in grid(&array.spec()) {
+            let chunk = decoded(&array, from, &position)?;
+            assert!(to.read_raw(&position, &mut raw)?.is_none(), "{shape:?}: chunk {position:?} was never written");
+            to.encode(&chunk, &mut raw, &mut scratch)?;
+            to.write_raw(&position, &raw)?;
+        }
+    }
+    Ok(())
+}
+
+pub(super) fn check_raw(store: &Arc<dyn Storage>) -> Result<()> {
+    for shape in SHAPES {
+        let tensor = values(&DType::I32, shape, 21)?;
+        let array = root(store).array(&format!("read {shape:?}"))?;
+        let Some(chunked) = array.inner().as_chunked() else { continue };
+        assert_eq!(root(store).array(&format!("copy {shape:?}"))?.read()?, tensor, "{shape:?}: chunks written raw");
+
+        let spec = array.spec();
+        let chunks = spec.chunks.clone().unwrap_or_default();
+        for position in grid(&spec) {
+            let place: Vec<Axis> = position
+                .iter()
+                .zip(&chunks)
+                .zip(shape)
+                .map(|((at, chunk), &end)| Axis::Range(at * chunk..end.min((at + 1) * chunk)))
+                .collect();
+            let whole =
+                Tensor::from_bytes(spec.dtype.clone(), sample::lens(&chunks), decoded(&array, chunked, &position)?)?;
+            let inside: Vec<Axis> = place.iter().map(|axis| Axis::Range(0..axis.len())).collect();
+            assert_eq!(whole.select(&inside)?, tensor.select(&place)?, "{shape:?}: chunk {position:?}");
+        }
+        let fill = chunked.fill_value().len();
+        assert!(fill == 0 || fill == 4, "the fill value is one element or nothing, not {fill} bytes");
+    }
+    Ok(())
+}
+
+/// Every position in the chunk grid.
+fn grid(spec: &ArraySpec) -> Vec<Vec<u64>> {
+    spec.chunk_grid().into_iter().fold(vec![vec![]], |positions, count| {
+        positions.iter().flat_map(|position| (0..count).map(move |at| [&position[..], &[at]].concat())).collect()
+    })
+}
+
+/// One chunk, through buffers that hold something else before.
+fn decoded(array: &Array, chunked: &dyn ChunkedStorage, position: &[u64]) -> Result<Vec<u8>> {
+    let spec = array.spec();
+    let len: u64 = spec.chunks.iter().flatten().product::<u64>() * spec.dtype.size().unwrap_or(0) as u64;
+    let (mut raw, mut scratch) = (vec![0xa5; 3], vec![0x5a; 5]);
+    let Some(skipped) = chunked.read_raw(position, &mut raw)? else {
+        return Err(Error::invalid_data(format!("chunk {position:?} was written but is not there")));
+    };
+    let mut chunk = vec![0xff; sample::lens(&[len]).iter().sum()];
+    chunked.decode(&raw, skipped, &mut chunk, &mut scratch)?;
+    if chunked.is_raw() {
+        assert_eq!(raw, chunk, "raw chunks are what they decode to");
+    }
+    Ok(chunk)
+}

@@ -1,0 +1,121 @@
+//! Cases of reading parts: every kind of selection against the same selection of the whole in memory.
+
+use std::sync::Arc;
+
+use super::root;
+use super::sample::{self, Random, odd_chunks, stored, values};
+use crate::{Array, ArraySpec, Axis, DType, Result, Storage, Tensor};
+
+const SHAPES: [&[u64]; 6] = [&[], &[23], &[9, 7], &[4, 5, 6], &[0, 4], &[6, 0]];
+
+/// Name, declaration, values, whether it may be refused.
+fn every_array() -> Result<Vec<(String, ArraySpec, Tensor, bool)>> {
+    let mut all = Vec::new();
+    for (dtype, optional) in
+        [(DType::I32, false), (DType::U8, false), (DType::F64, false), (DType::String, false), (sample::record(), true)]
+    {
+        for shape in SHAPES {
+            let tensor = values(&dtype, shape, 11)?;
+            let spec = ArraySpec::of(&tensor);
+            let name = format!("{dtype} {shape:?}");
+            if !shape.is_empty() {
+                let thin = [&[1], shape.get(1..).unwrap_or_default()].concat();
+                let thin = thin.iter().map(|&len| len.max(1)).collect::<Vec<_>>();
+                for (kind, chunks) in [("odd", odd_chunks(shape)), ("rows", thin), ("ones", vec![1; shape.len()])] {
+                    let chunked = spec.clone().with_chunks(chunks);
+                    all.push((format!("{name} {kind}"), chunked, tensor.clone(), optional));
+                }
+            }
+            all.push((name, spec, tensor, optional));
+        }
+    }
+    Ok(all)
+}
+
+pub(super) fn write(store: &Arc<dyn Storage>) -> Result<()> {
+    let group = root(store).create_group("arrays")?;
+    for (key, spec, tensor, optional) in every_array()? {
+        sample::store(&group, &key, &spec, &tensor, optional)?;
+    }
+    Ok(())
+}
+
+/// Calls `check` with the name, the array and its values.
+fn each(store: &Arc<dyn Storage>, check: impl Fn(&str, &Array, &Tensor) -> Result<()>) -> Result<()> {
+    let group = root(store).group("arrays")?;
+    for (key, _, tensor, optional) in every_array()? {
+        if let Some(array) = stored(&group, &key, optional)? {
+            check(&key, &array, &tensor)?;
+        }
+    }
+    Ok(())
+}
+
+fn selections(tensor: &Tensor, count: u64) -> Vec<Vec<Axis>> {
+    let mut random = Random::new(count);
+    let mut selection = || tensor.shape().iter().map(|&len| random.axis(len as u64)).collect();
+    (0..count).map(|_| selection()).collect()
+}
+
+pub(super) fn check(store: &Arc<dyn Storage>) -> Result<()> {
+    each(store, |key, array, tensor| {
+        for selection in selections(tensor, 40) {
+            let (read, expected) = (array.read_selection(&selection)?, tensor.select(&selection)?);
+            assert_eq!(read.shape(), expected.shape(), "{key}: the shape of {selection:?}");
+            assert!(read == expected, "{key}: {selection:?} reads as {read:?}, not {expected:?}");
+        }
+        Ok(())
+    })
+}
+
+pub(super) fn check_many(store: &Arc<dyn Storage>) -> Result<()> {
+    each(store, |key, array, tensor| {
+        assert!(array.read_many(&[])?.is_empty(), "{key}: no selection");
+        let selections = selections(tensor, 20);
+        let read = array.read_many(&selections)?;
+        assert_eq!(read.len(), selections.len(), "{key}: a tensor a selection");
+        for (read, selection) in read.iter().zip(&selections) {
+            assert!(*read == tensor.select(selection)?, "{key}: {selection:?} among many");
+        }
+        Ok(())
+    })
+}
+
+pub(super) fn check_blocks(store: &Arc<dyn Storage>) -> Result<()> {
+    each(store, |key, array, tensor| {
+        let spec = array.spec();
+        let unit = spec.shards.as_ref().or(spec.chunks.as_ref()).map_or(1, |unit| unit.iter().product());
+        // Texts have no size of their own: a block counts 32 bytes for each.
+        let size = spec.dtype.size().unwrap_or(32) as u64;
+        for max_bytes in [1, 64, 200, 1 << 30] {
+            let mut seen = vec![false; tensor.len()];
+            for block in array.blocks(max_bytes) {
+                let (offset, values) = block?;
+                let bytes = values.len() as u64 * size;
+                assert!(
+                    bytes <= max_bytes.max(unit * size),
+                    "{key}: a block of {bytes} bytes where {max_bytes} may be"
+                );
+                let place: Vec<Axis> =
+                    offset.iter().zip(values.shape()).map(|(&at, &len)| Axis::Range(at..at + len as u64)).collect();
+                assert!(values == tensor.select(&place)?, "{key}: the block at {offset:?}");
+                for position in positions(tensor.shape(), &place) {
+                    let seen = seen.get_mut(position);
+                    assert!(seen.is_some_and(|seen| !std::mem::replace(seen, true)), "{key}: {offset:?} comes twice");
+                }
+            }
+            assert!(seen.iter().all(|&seen| seen), "{key}: blocks of {max_bytes} bytes leave something out");
+        }
+        Ok(())
+    })
+}
+
+/// The positions, in C order of the whole, of a box.
+fn positions(shape: &[usize], place: &[Axis]) -> Vec<usize> {
+    let mut positions = vec![0];
+    for (&len, axis) in shape.iter().zip(place) {
+        let along = sample::lens(&axis.runs().iter().flat_map(|&(at, len)| at..at + len).collect::<Vec<_>>());
+        positions = positions.iter().flat_map(|&base| along.iter().map(move |&at| base * len + at)).collect();
+    }
+    positions
+}
