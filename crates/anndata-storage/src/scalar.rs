@@ -25,11 +25,22 @@ pub trait Scalar:
     /// The value as an integer; `None` for anything but integers.
     fn to_integer(self) -> Option<i128>;
 
+    /// The sum: integers wrap around, booleans are joined by "or".
+    #[must_use]
+    fn plus(self, other: Self) -> Self;
+
     /// The nearest value of this type, as numpy's `astype` does it: floats to integers truncate and saturate.
     fn from_f64(value: f64) -> Self;
 }
 
 macro_rules! scalars {
+    (@plus Bool, $a:expr, $b:expr) => { $a | $b };
+    (@plus F16, $a:expr, $b:expr) => { $a + $b };
+    (@plus F32, $a:expr, $b:expr) => { $a + $b };
+    (@plus F64, $a:expr, $b:expr) => { $a + $b };
+    (@plus Complex64, $a:expr, $b:expr) => { $a + $b };
+    (@plus Complex128, $a:expr, $b:expr) => { $a + $b };
+    (@plus $dtype:ident, $a:expr, $b:expr) => { $a.wrapping_add($b) };
     (@integer Bool, $v:expr) => { None };
     (@integer F16, $v:expr) => { None };
     (@integer F32, $v:expr) => { None };
@@ -52,6 +63,10 @@ macro_rules! scalars {
 
                 fn to_integer(self) -> Option<i128> {
                     scalars!(@integer $dtype, self)
+                }
+
+                fn plus(self, other: Self) -> Self {
+                    scalars!(@plus $dtype, self, other)
                 }
 
                 #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "documented rounding")]

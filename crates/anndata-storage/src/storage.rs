@@ -3,7 +3,7 @@
 use std::fmt::{Debug, Display};
 use std::sync::Arc;
 
-use crate::{ArraySpec, Attributes, Axis, ChunkedStorage, Error, Result, Tensor};
+use crate::{ArraySpec, Attributes, Axis, ChunkedStorage, Compression, Error, Result, Tensor};
 
 /// What stands at a path.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -154,6 +154,19 @@ pub trait Storage: Debug + Display + Send + Sync + 'static {
     /// [`AlreadyExists`](crate::ErrorKind::AlreadyExists) where something stands there;
     /// [`Unsupported`](crate::ErrorKind::Unsupported) for a dtype or codec that the format lacks.
     fn create_array(&self, path: &str, spec: &ArraySpec) -> Result<Arc<dyn ArrayStorage>>;
+
+    /// Chooses chunks, shards and codecs of a spec that leaves them open, as suits the format and the compression.
+    ///
+    /// By default the spec is taken as it is, and compression is refused.
+    ///
+    /// # Errors
+    /// [`Unsupported`](crate::ErrorKind::Unsupported) where the format lacks the compression.
+    fn layout(&self, spec: &ArraySpec, compression: Compression) -> Result<ArraySpec> {
+        match compression {
+            Compression::Default | Compression::None => Ok(spec.clone()),
+            other => Err(Error::unsupported(format!("this store cannot compress with {other:?}"))),
+        }
+    }
 
     /// Opens an array. Reads metadata only.
     ///

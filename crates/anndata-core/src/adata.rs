@@ -1,0 +1,183 @@
+//! [`AnnData`]: a matrix of observations x variables and annotations that stay aligned with it.
+
+mod build;
+mod display;
+mod edit;
+
+use anndata_storage::Result;
+use indexmap::IndexMap;
+
+use crate::element::load_mapping;
+use crate::{DataFrame, Element, Mapping, Raw};
+pub use build::AnnDataBuilder;
+
+/// Matrices of the shape of `X` by name; `X` itself is under `None`.
+pub type Layers = IndexMap<Option<String>, Element>;
+
+/// An annotated data matrix.
+///
+/// | slot | holds | aligned to |
+/// | --- | --- | --- |
+/// | `X`, `layers` | matrices | observations x variables |
+/// | `obs` | a data frame | observations |
+/// | `var` | a data frame | variables |
+/// | `obsm`, `varm` | arrays, frames, sparse or awkward arrays | observations, variables |
+/// | `obsp`, `varp` | square matrices | observations x observations, variables x variables |
+/// | `uns` | anything | nothing |
+/// | `raw` | a matrix with variables of its own | observations |
+///
+/// Every way to make or change one checks the alignment. Elements may be lazy. A clone shares the values.
+///
+/// ```
+/// use anndata_core::{AnnData, DataFrame, Tensor};
+///
+/// let adata = AnnData::builder()
+///     .x(Tensor::from_vec([2, 3], vec![1_i32; 6])?)
+///     .var(DataFrame::new(["A", "B", "C"]))
+///     .build()?;
+/// assert_eq!(adata.to_string(), "AnnData object with n_obs × n_vars = 2 × 3\n    layers: None (.X)");
+///
+/// let error = AnnData::builder().shape(2, 3).obsm("X_pca", Tensor::from_vec([3], vec![1.0; 3])?).build().unwrap_err();
+/// assert_eq!(error.to_string(), "obsm['X_pca'] has shape [3], which does not begin with [2] (n_obs)");
+/// # Ok::<(), anndata_core::Error>(())
+/// ```
+#[derive(Clone, PartialEq)]
+pub struct AnnData {
+    n_obs: usize,
+    n_vars: usize,
+    obs: DataFrame,
+    var: DataFrame,
+    layers: Layers,
+    obsm: Mapping,
+    varm: Mapping,
+    obsp: Mapping,
+    varp: Mapping,
+    uns: Mapping,
+    raw: Option<Raw>,
+    other: Mapping,
+}
+
+impl AnnData {
+    /// A builder of an object, slot by slot.
+    pub fn builder() -> AnnDataBuilder {
+        AnnDataBuilder::default()
+    }
+
+    /// The number of observations and of variables.
+    pub fn shape(&self) -> (usize, usize) {
+        (self.n_obs, self.n_vars)
+    }
+
+    /// The number of observations (rows of `X`).
+    pub fn n_obs(&self) -> usize {
+        self.n_obs
+    }
+
+    /// The number of variables (columns of `X`).
+    pub fn n_vars(&self) -> usize {
+        self.n_vars
+    }
+
+    /// The data matrix.
+    pub fn x(&self) -> Option<&Element> {
+        self.layers.get(&None)
+    }
+
+    /// A layer; `None` is `X`.
+    pub fn layer(&self, key: Option<&str>) -> Option<&Element> {
+        self.layers.get(&key.map(str::to_owned))
+    }
+
+    /// All layers, `X` among them under `None`.
+    pub fn layers(&self) -> &Layers {
+        &self.layers
+    }
+
+    /// The observations: index and annotations.
+    pub fn obs(&self) -> &DataFrame {
+        &self.obs
+    }
+
+    /// The variables: index and annotations.
+    pub fn var(&self) -> &DataFrame {
+        &self.var
+    }
+
+    /// The names of the observations.
+    ///
+    /// # Errors
+    /// Where a lazy index cannot be read.
+    pub fn obs_names(&self) -> Result<Vec<String>> {
+        self.obs.names()
+    }
+
+    /// The names of the variables.
+    ///
+    /// # Errors
+    /// Where a lazy index cannot be read.
+    pub fn var_names(&self) -> Result<Vec<String>> {
+        self.var.names()
+    }
+
+    /// Arrays aligned to the observations.
+    pub fn obsm(&self) -> &Mapping {
+        &self.obsm
+    }
+
+    /// Arrays aligned to the variables.
+    pub fn varm(&self) -> &Mapping {
+        &self.varm
+    }
+
+    /// Square matrices over the observations.
+    pub fn obsp(&self) -> &Mapping {
+        &self.obsp
+    }
+
+    /// Square matrices over the variables.
+    pub fn varp(&self) -> &Mapping {
+        &self.varp
+    }
+
+    /// Unstructured annotations.
+    pub fn uns(&self) -> &Mapping {
+        &self.uns
+    }
+
+    /// Unstructured annotations, to be changed: they are aligned to nothing.
+    pub fn uns_mut(&mut self) -> &mut Mapping {
+        &mut self.uns
+    }
+
+    /// The matrix before filtering.
+    pub fn raw(&self) -> Option<&Raw> {
+        self.raw.as_ref()
+    }
+
+    /// Elements that stand beside the slots in the store that the object was read from. They are written back.
+    pub fn other(&self) -> &Mapping {
+        &self.other
+    }
+
+    /// The object with everything in memory.
+    ///
+    /// # Errors
+    /// Where something cannot be read.
+    pub fn load(&self) -> Result<Self> {
+        let layers = self.layers.iter().map(|(key, element)| Ok((key.clone(), element.load()?)));
+        Ok(Self {
+            n_obs: self.n_obs,
+            n_vars: self.n_vars,
+            obs: self.obs.load()?,
+            var: self.var.load()?,
+            layers: layers.collect::<Result<_>>()?,
+            obsm: load_mapping(&self.obsm)?,
+            varm: load_mapping(&self.varm)?,
+            obsp: load_mapping(&self.obsp)?,
+            varp: load_mapping(&self.varp)?,
+            uns: load_mapping(&self.uns)?,
+            raw: self.raw.as_ref().map(Raw::load).transpose()?,
+            other: load_mapping(&self.other)?,
+        })
+    }
+}

@@ -1,0 +1,184 @@
+//! Building an [`AnnData`]: slots in any order, checked together at the end.
+
+use anndata_storage::{Error, Result};
+
+use super::{AnnData, Layers};
+use crate::{Column, DataFrame, Element, Mapping, Raw, Series};
+
+/// Collects the slots of an [`AnnData`]. Made by [`AnnData::builder`].
+///
+/// The shape is that of `X`; without `X` it is taken from `obs` and `var`, or from the arrays, or is said with
+/// [`shape`](Self::shape). Missing frames are labelled "0", "1", ....
+#[derive(Debug, Default)]
+#[must_use]
+pub struct AnnDataBuilder {
+    shape: Option<(usize, usize)>,
+    obs: Option<DataFrame>,
+    var: Option<DataFrame>,
+    layers: Layers,
+    obsm: Mapping,
+    varm: Mapping,
+    obsp: Mapping,
+    varp: Mapping,
+    uns: Mapping,
+    raw: Option<Raw>,
+    other: Mapping,
+}
+
+macro_rules! slots {
+    ($($(#[$doc:meta])* $one:ident, $all:ident;)*) => {
+        $(
+            $(#[$doc])*
+            pub fn $one(mut self, key: impl Into<String>, element: impl Into<Element>) -> Self {
+                self.$one.insert(key.into(), element.into());
+                self
+            }
+
+            #[doc = concat!("All of [`", stringify!($one), "`](Self::", stringify!($one), ").")]
+            pub fn $all(mut self, elements: Mapping) -> Self {
+                self.$one = elements;
+                self
+            }
+        )*
+    };
+}
+
+impl AnnDataBuilder {
+    /// The number of observations and variables, where there is no `X` to tell it.
+    pub fn shape(mut self, n_obs: usize, n_vars: usize) -> Self {
+        self.shape = Some((n_obs, n_vars));
+        self
+    }
+
+    /// The data matrix.
+    pub fn x(mut self, x: impl Into<Element>) -> Self {
+        self.layers.insert(None, x.into());
+        self
+    }
+
+    /// A layer.
+    pub fn layer(mut self, key: impl Into<String>, layer: impl Into<Element>) -> Self {
+        self.layers.insert(Some(key.into()), layer.into());
+        self
+    }
+
+    /// The observations.
+    pub fn obs(mut self, obs: DataFrame) -> Self {
+        self.obs = Some(obs);
+        self
+    }
+
+    /// The variables.
+    pub fn var(mut self, var: DataFrame) -> Self {
+        self.var = Some(var);
+        self
+    }
+
+    slots! {
+        /// An array aligned to the observations.
+        obsm, all_obsm;
+        /// An array aligned to the variables.
+        varm, all_varm;
+        /// A square matrix over the observations.
+        obsp, all_obsp;
+        /// A square matrix over the variables.
+        varp, all_varp;
+        /// An unstructured annotation.
+        uns, all_uns;
+        /// An element beside the slots, kept and written back.
+        other, all_other;
+    }
+
+    /// The matrix before filtering.
+    pub fn raw(mut self, raw: impl Into<Option<Raw>>) -> Self {
+        self.raw = raw.into();
+        self
+    }
+
+    /// The object.
+    ///
+    /// # Errors
+    /// Where a slot does not fit the shape; the error names the slot and key.
+    pub fn build(self) -> Result<AnnData> {
+        let (n_obs, n_vars) = self.infer_shape()?;
+        let adata = AnnData {
+            n_obs,
+            n_vars,
+            obs: named(self.obs, n_obs, "obs")?,
+            var: named(self.var, n_vars, "var")?,
+            layers: self.layers,
+            obsm: self.obsm,
+            varm: self.varm,
+            obsp: self.obsp,
+            varp: self.varp,
+            uns: self.uns,
+            raw: self.raw,
+            other: self.other,
+        };
+        adata.check()?;
+        Ok(adata)
+    }
+
+    fn infer_shape(&self) -> Result<(usize, usize)> {
+        if let Some(x) = self.layers.get(&None)
+            && let Some(shape) = x.shape()?
+        {
+            let [n_obs, n_vars, ..] = *shape.as_slice() else {
+                return Err(Error::invalid_input(format!("X has shape {shape:?}: it needs two axes")));
+            };
+            return match self.shape {
+                Some(said) if said != (n_obs, n_vars) => {
+                    Err(Error::invalid_input(format!("X has shape {shape:?} but the shape was said to be {said:?}")))
+                }
+                _ => Ok((n_obs, n_vars)),
+            };
+        }
+        if let Some(shape) = self.shape {
+            return Ok(shape);
+        }
+        let first = |elements: &Mapping| axis_of(elements.values(), 0);
+        let n_obs = match &self.obs {
+            Some(obs) => Some(obs.len()?),
+            None => axis_of(self.layers.values(), 0)?.or(first(&self.obsm)?).or(first(&self.obsp)?),
+        };
+        let n_vars = match &self.var {
+            Some(var) => Some(var.len()?),
+            None => axis_of(self.layers.values(), 1)?.or(first(&self.varm)?).or(first(&self.varp)?),
+        };
+        Ok((n_obs.unwrap_or(0), n_vars.unwrap_or(0)))
+    }
+}
+
+/// The length of an axis of the first element that has it.
+fn axis_of<'a>(elements: impl Iterator<Item = &'a Element>, axis: usize) -> Result<Option<usize>> {
+    for element in elements {
+        if let Some(len) = element.shape()?.and_then(|shape| shape.get(axis).copied()) {
+            return Ok(Some(len));
+        }
+    }
+    Ok(None)
+}
+
+/// The frame of an axis, made where it is missing; labels that are no text become text.
+fn named(frame: Option<DataFrame>, len: usize, slot: &str) -> Result<DataFrame> {
+    let Some(mut frame) = frame else { return Ok(DataFrame::unnamed(len)) };
+    let rows = frame.len()?;
+    if rows != len {
+        return Err(Error::invalid_data(format!("{slot} has {rows} rows, but the shape says {len}")));
+    }
+    if let Series::Loaded(index) = frame.index()
+        && index.to_strings().is_err()
+    {
+        let labels = Column::strings(labels(index)?);
+        frame.set_index(labels)?;
+    }
+    Ok(frame)
+}
+
+/// The values of a column as labels, as Python's `str` shows them.
+fn labels(index: &Column) -> Result<Vec<String>> {
+    let options = arrow_cast::display::FormatOptions::default().with_null("nan");
+    let formatter = arrow_cast::display::ArrayFormatter::try_new(index.array().as_ref(), &options)
+        .map_err(|error| Error::invalid_data("an index has no text form").with_source(error))?;
+    Ok((0..index.len()).map(|row| formatter.value(row).to_string()).collect())
+}

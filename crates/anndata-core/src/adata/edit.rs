@@ -1,0 +1,257 @@
+//! Setting and removing slots, and the checks of alignment.
+
+use anndata_storage::{Error, Result};
+
+use super::AnnData;
+use crate::{DataFrame, Element, Mapping, Raw, Series};
+
+macro_rules! aligned {
+    ($($slot:ident, $set:ident, $remove:ident, $axes:ident, $what:literal;)*) => {
+        $(
+            #[doc = concat!("Sets an element of `", stringify!($slot), "`, ", $what, ".")]
+            ///
+            /// # Errors
+            /// Where its shape does not fit.
+            pub fn $set(&mut self, key: impl Into<String>, element: impl Into<Element>) -> Result<()> {
+                let (key, element) = (key.into(), element.into());
+                self.check_aligned(stringify!($slot), &key, &element, Axes::$axes)?;
+                self.$slot.insert(key, element);
+                Ok(())
+            }
+
+            #[doc = concat!("Removes an element of `", stringify!($slot), "` and keeps the order of the others.")]
+            pub fn $remove(&mut self, key: &str) -> Option<Element> {
+                self.$slot.shift_remove(key)
+            }
+        )*
+    };
+}
+
+/// What the leading axes of an element must be as long as.
+#[derive(Clone, Copy)]
+enum Axes {
+    Obs,
+    Var,
+    ObsObs,
+    VarVar,
+    ObsVar,
+}
+
+impl AnnData {
+    aligned! {
+        obsm, set_obsm, remove_obsm, Obs, "an array aligned to the observations";
+        varm, set_varm, remove_varm, Var, "an array aligned to the variables";
+        obsp, set_obsp, remove_obsp, ObsObs, "a square matrix over the observations";
+        varp, set_varp, remove_varp, VarVar, "a square matrix over the variables";
+    }
+
+    /// Sets or removes the data matrix.
+    ///
+    /// # Errors
+    /// Where its shape does not fit.
+    pub fn set_x(&mut self, x: Option<Element>) -> Result<()> {
+        match x {
+            Some(x) => self.set_layer(None, x),
+            None => {
+                self.layers.shift_remove(&None);
+                Ok(())
+            }
+        }
+    }
+
+    /// Sets a layer; `None` is `X`.
+    ///
+    /// # Errors
+    /// Where its shape does not fit.
+    pub fn set_layer(&mut self, key: Option<&str>, layer: impl Into<Element>) -> Result<()> {
+        let layer = layer.into();
+        match key {
+            None => self.check_aligned("X", "", &layer, Axes::ObsVar)?,
+            Some(key) => self.check_aligned("layers", key, &layer, Axes::ObsVar)?,
+        }
+        self.layers.insert(key.map(str::to_owned), layer);
+        Ok(())
+    }
+
+    /// Removes a layer and keeps the order of the others; `None` is `X`.
+    pub fn remove_layer(&mut self, key: Option<&str>) -> Option<Element> {
+        self.layers.shift_remove(&key.map(str::to_owned))
+    }
+
+    /// Replaces the frame of the observations.
+    ///
+    /// # Errors
+    /// Where it has not a row for each.
+    pub fn set_obs(&mut self, obs: DataFrame) -> Result<()> {
+        check_rows("obs", &obs, self.n_obs)?;
+        self.obs = obs;
+        Ok(())
+    }
+
+    /// Replaces the frame of the variables.
+    ///
+    /// # Errors
+    /// Where it has not a row for each.
+    pub fn set_var(&mut self, var: DataFrame) -> Result<()> {
+        check_rows("var", &var, self.n_vars)?;
+        self.var = var;
+        Ok(())
+    }
+
+    /// Sets or removes the matrix before filtering.
+    ///
+    /// # Errors
+    /// Where it has not a row for each observation.
+    pub fn set_raw(&mut self, raw: Option<Raw>) -> Result<()> {
+        if let Some(raw) = &raw {
+            self.check_raw(raw)?;
+        }
+        self.raw = raw;
+        Ok(())
+    }
+
+    /// Checks every slot.
+    pub(super) fn check(&self) -> Result<()> {
+        for (key, layer) in &self.layers {
+            match key {
+                None => self.check_aligned("X", "", layer, Axes::ObsVar)?,
+                Some(key) => self.check_aligned("layers", key, layer, Axes::ObsVar)?,
+            }
+        }
+        let slots: [(&str, &Mapping, Axes); 4] = [
+            ("obsm", &self.obsm, Axes::Obs),
+            ("varm", &self.varm, Axes::Var),
+            ("obsp", &self.obsp, Axes::ObsObs),
+            ("varp", &self.varp, Axes::VarVar),
+        ];
+        for (slot, elements, axes) in slots {
+            for (key, element) in elements {
+                self.check_aligned(slot, key, element, axes)?;
+            }
+        }
+        self.raw.as_ref().map_or(Ok(()), |raw| self.check_raw(raw))
+    }
+
+    fn check_raw(&self, raw: &Raw) -> Result<()> {
+        match raw.x().map(Element::shape).transpose()?.flatten() {
+            Some(shape) if shape.first() != Some(&self.n_obs) => {
+                Err(Error::invalid_data(format!("raw.X has shape {shape:?} but there are {} observations", self.n_obs)))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn check_aligned(&self, slot: &str, key: &str, element: &Element, axes: Axes) -> Result<()> {
+        let (lengths, names, axis_frame): (&[usize], _, _) = match axes {
+            Axes::Obs => (&[self.n_obs], "n_obs", Some(&self.obs)),
+            Axes::Var => (&[self.n_vars], "n_vars", Some(&self.var)),
+            Axes::ObsObs => (&[self.n_obs, self.n_obs], "n_obs, n_obs", None),
+            Axes::VarVar => (&[self.n_vars, self.n_vars], "n_vars, n_vars", None),
+            Axes::ObsVar => (&[self.n_obs, self.n_vars], "n_obs, n_vars", None),
+        };
+        let place = || if key.is_empty() { slot.to_owned() } else { format!("{slot}['{key}']") };
+        let shape = match element {
+            // Kept as it is: nothing is known of its axes.
+            Element::Opaque(_) | Element::Extension(_) => element.shape()?,
+            _ => match element.shape()? {
+                None if !matches!(element, Element::Lazy(_)) => {
+                    return Err(Error::invalid_data(format!(
+                        "{} is {}, which has no axes",
+                        place(),
+                        element.kind_name()
+                    )));
+                }
+                shape => shape,
+            },
+        };
+        if let Some(shape) = shape
+            && !shape.starts_with(lengths)
+        {
+            return Err(Error::invalid_data(format!(
+                "{} has shape {shape:?}, which does not begin with {lengths:?} ({names})",
+                place()
+            )));
+        }
+        match (element, axis_frame) {
+            (Element::Frame(frame), Some(axis)) => check_labels(&place(), frame, axis),
+            _ => Ok(()),
+        }
+    }
+}
+
+/// A frame in `obsm` or `varm` has the labels of its axis. Lazy indexes are not read for it.
+fn check_labels(place: &str, frame: &DataFrame, axis: &DataFrame) -> Result<()> {
+    let (Series::Loaded(own), Series::Loaded(labels)) = (frame.index(), axis.index()) else { return Ok(()) };
+    if own == labels || own.to_strings()? == labels.to_strings()? {
+        return Ok(());
+    }
+    Err(Error::invalid_data(format!("the index of {place} is not that of its axis")))
+}
+
+fn check_rows(slot: &str, frame: &DataFrame, expected: usize) -> Result<()> {
+    let rows = frame.len()?;
+    if rows == expected {
+        return Ok(());
+    }
+    Err(Error::invalid_data(format!("{slot} has {rows} rows, but the shape says {expected}")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Column, Tensor};
+
+    fn zeros(shape: &[usize]) -> Tensor {
+        Tensor::from_array(ndarray::ArrayD::<f32>::zeros(shape))
+    }
+
+    #[test]
+    fn every_slot_is_checked_and_named() -> Result<()> {
+        let mut adata = AnnData::builder().shape(2, 3).build()?;
+        let cases: [(&str, Result<()>); 8] = [
+            ("X has shape [3, 2]", adata.set_x(Some(zeros(&[3, 2]).into()))),
+            ("layers['a']", adata.set_layer(Some("a"), zeros(&[2]))),
+            ("obsm['m']", adata.set_obsm("m", zeros(&[3, 2]))),
+            ("varm['m']", adata.set_varm("m", zeros(&[2, 3]))),
+            ("obsp['p']", adata.set_obsp("p", zeros(&[2, 3]))),
+            ("varp['p'] is mapping", adata.set_varp("p", Mapping::new())),
+            ("obs has 1 rows", adata.set_obs(DataFrame::unnamed(1))),
+            (
+                "raw.X",
+                adata.set_raw(Some(Raw::new(Some(zeros(&[9, 1]).into()), DataFrame::unnamed(1), Mapping::new())?)),
+            ),
+        ];
+        for (expected, result) in cases {
+            let message = result.map_or_else(|error| error.to_string(), |()| "accepted".to_owned());
+            assert!(message.contains(expected), "{message} should say {expected}");
+        }
+        adata.set_layer(Some("a"), zeros(&[2, 3]))?;
+        adata.set_obsm("m", zeros(&[2, 9]))?;
+        assert!(adata.remove_obsm("m").is_some() && adata.obsm().is_empty());
+        Ok(())
+    }
+
+    #[test]
+    fn frames_in_obsm_have_the_labels_of_obs() -> Result<()> {
+        let mut adata = AnnData::builder().obs(DataFrame::new(["a", "b"])).build()?;
+        assert!(adata.set_obsm("df", DataFrame::new(["a", "c"])).is_err());
+        adata.set_obsm("df", DataFrame::new(["a", "b"]))?;
+        Ok(())
+    }
+
+    #[test]
+    fn labels_that_are_no_text_become_text() -> Result<()> {
+        let obs = DataFrame::with_index(Column::from(vec![7_i64, 8]));
+        assert_eq!(AnnData::builder().obs(obs).build()?.obs_names()?, ["7", "8"]);
+        Ok(())
+    }
+
+    #[test]
+    fn the_shape_comes_from_whatever_is_there() -> Result<()> {
+        assert_eq!(AnnData::builder().layer("l", zeros(&[4, 5])).build()?.shape(), (4, 5));
+        assert_eq!(AnnData::builder().obsm("m", zeros(&[4, 1])).varp("p", zeros(&[2, 2])).build()?.shape(), (4, 2));
+        assert!(AnnData::builder().shape(1, 1).x(zeros(&[1, 2])).build().is_err());
+        assert!(AnnData::builder().x(zeros(&[1])).build().is_err());
+        Ok(())
+    }
+}

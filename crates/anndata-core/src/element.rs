@@ -1,0 +1,251 @@
+//! [`Element`]: anything that a slot of an `AnnData`, or a key of a store, can hold.
+
+use std::any::Any;
+use std::fmt::Debug;
+use std::sync::Arc;
+
+use anndata_storage::{Complex, Error, Result, Tensor, f16};
+use indexmap::IndexMap;
+
+use crate::awkward::Awkward;
+use crate::{AnnData, Column, DataFrame, Lazy, Opaque, Raw, SparseMatrix};
+
+/// Named elements in order: `uns`, `obsm` and their like.
+pub type Mapping = IndexMap<String, Element>;
+
+/// A value of any kind that anndata can store. A clone shares the values.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub enum Element {
+    /// Nothing (Python's `None`).
+    Null,
+    /// Numbers, text or records, of any number of dimensions. Without dimensions it is a scalar.
+    Tensor(Tensor),
+    /// A compressed sparse matrix.
+    Sparse(SparseMatrix),
+    /// A categorical or nullable array, or the column of a frame.
+    Column(Column),
+    /// A data frame.
+    Frame(DataFrame),
+    /// Nested lists and records of varying length.
+    Awkward(Awkward),
+    /// Named elements.
+    Mapping(Mapping),
+    /// An `AnnData` within another.
+    AnnData(Box<AnnData>),
+    /// The `raw` of an `AnnData`.
+    Raw(Box<Raw>),
+    /// An element of an encoding that this version does not know, kept as it is stored.
+    Opaque(Opaque),
+    /// An element of an encoding that was added to the [`Registry`](crate::encoding::Registry).
+    Extension(Arc<dyn Extension>),
+    /// An element that is read when it is asked for.
+    Lazy(Lazy),
+}
+
+/// A value of a kind that anndata does not have, for encodings added to a [`Registry`](crate::encoding::Registry).
+pub trait Extension: Any + Debug + Send + Sync {
+    /// The `encoding-type` that writes it.
+    fn encoding_type(&self) -> &str;
+
+    /// The length of each axis, where it has axes; used to check alignment.
+    fn shape(&self) -> Option<Vec<usize>> {
+        None
+    }
+
+    /// Itself, for downcasting.
+    fn as_any(&self) -> &dyn Any;
+}
+
+impl PartialEq for dyn Extension {
+    /// The same value in memory.
+    fn eq(&self, other: &Self) -> bool {
+        std::ptr::addr_eq(self, other)
+    }
+}
+
+impl Element {
+    /// The length of each axis, known without loading; `None` for what has no axes.
+    ///
+    /// # Errors
+    /// Where the metadata of a lazy element are malformed.
+    pub fn shape(&self) -> Result<Option<Vec<usize>>> {
+        Ok(Some(match self {
+            Self::Tensor(tensor) => tensor.shape().to_vec(),
+            Self::Sparse(matrix) => vec![matrix.shape().0, matrix.shape().1],
+            Self::Column(column) => vec![column.len()],
+            Self::Frame(frame) => vec![frame.len()?, frame.columns().len()],
+            Self::Awkward(awkward) => vec![awkward.len()],
+            Self::AnnData(adata) => vec![adata.n_obs(), adata.n_vars()],
+            Self::Extension(extension) => return Ok(extension.shape()),
+            Self::Lazy(lazy) => return lazy.shape(),
+            Self::Null | Self::Mapping(_) | Self::Raw(_) | Self::Opaque(_) => return Ok(None),
+        }))
+    }
+
+    /// The element in memory: lazy ones are read, and those within frames, mappings and objects too.
+    ///
+    /// # Errors
+    /// Where one cannot be read.
+    pub fn load(&self) -> Result<Self> {
+        Ok(match self {
+            Self::Lazy(lazy) => lazy.load()?,
+            Self::Frame(frame) => Self::Frame(frame.load()?),
+            Self::Mapping(mapping) => Self::Mapping(load_mapping(mapping)?),
+            Self::AnnData(adata) => Self::AnnData(Box::new(adata.load()?)),
+            Self::Raw(raw) => Self::Raw(Box::new(raw.load()?)),
+            Self::Opaque(opaque) => Self::Opaque(opaque.load()?),
+            other => other.clone(),
+        })
+    }
+
+    /// What it is, in a word, for messages.
+    pub fn kind_name(&self) -> &'static str {
+        match self {
+            Self::Null => "null",
+            Self::Tensor(tensor) if tensor.shape().is_empty() => "scalar",
+            Self::Tensor(_) => "array",
+            Self::Sparse(_) => "sparse matrix",
+            Self::Column(_) => "column",
+            Self::Frame(_) => "data frame",
+            Self::Awkward(_) => "awkward array",
+            Self::Mapping(_) => "mapping",
+            Self::AnnData(_) => "AnnData",
+            Self::Raw(_) => "raw",
+            Self::Opaque(_) => "element of an unknown encoding",
+            Self::Extension(_) => "extension",
+            Self::Lazy(_) => "lazy element",
+        }
+    }
+
+    /// The tensor, loaded where it is lazy.
+    ///
+    /// # Errors
+    /// [`DType`](crate::ErrorKind::DType) where it is something else.
+    pub fn to_tensor(&self) -> Result<Tensor> {
+        match self.load()? {
+            Self::Tensor(tensor) => Ok(tensor),
+            other => Err(other.is_not("an array")),
+        }
+    }
+
+    /// The sparse matrix, loaded where it is lazy.
+    ///
+    /// # Errors
+    /// [`DType`](crate::ErrorKind::DType) where it is something else.
+    pub fn to_sparse(&self) -> Result<SparseMatrix> {
+        match self.load()? {
+            Self::Sparse(matrix) => Ok(matrix),
+            other => Err(other.is_not("a sparse matrix")),
+        }
+    }
+
+    /// The data frame; its columns may be lazy.
+    ///
+    /// # Errors
+    /// [`DType`](crate::ErrorKind::DType) where it is something else.
+    pub fn as_frame(&self) -> Result<&DataFrame> {
+        match self {
+            Self::Frame(frame) => Ok(frame),
+            other => Err(other.is_not("a data frame")),
+        }
+    }
+
+    /// The mapping; its elements may be lazy.
+    ///
+    /// # Errors
+    /// [`DType`](crate::ErrorKind::DType) where it is something else.
+    pub fn as_mapping(&self) -> Result<&Mapping> {
+        match self {
+            Self::Mapping(mapping) => Ok(mapping),
+            other => Err(other.is_not("a mapping")),
+        }
+    }
+
+    /// The text of a scalar string, loaded where it is lazy.
+    ///
+    /// # Errors
+    /// [`DType`](crate::ErrorKind::DType) where it is something else.
+    pub fn to_text(&self) -> Result<String> {
+        let tensor = self.to_tensor()?;
+        let text = if tensor.shape().is_empty() { tensor.to_strings()?.pop() } else { None };
+        text.ok_or_else(|| Error::dtype("an array is no scalar"))
+    }
+
+    /// The value of a scalar number as a double, loaded where it is lazy.
+    ///
+    /// # Errors
+    /// [`DType`](crate::ErrorKind::DType) where it is something else.
+    pub fn to_f64(&self) -> Result<f64> {
+        let tensor = self.to_tensor()?;
+        let value = if tensor.shape().is_empty() {
+            tensor.cast(&anndata_storage::DType::F64)?.as_slice::<f64>()?.first().copied()
+        } else {
+            None
+        };
+        value.ok_or_else(|| Error::dtype("an array is no scalar"))
+    }
+
+    /// The element as a column: a column, or a one-dimensional array.
+    ///
+    /// # Errors
+    /// Where it is neither.
+    pub fn into_column(self) -> Result<Column> {
+        match self {
+            Self::Column(column) => Ok(column),
+            Self::Tensor(tensor) => Column::plain(&tensor),
+            Self::Lazy(lazy) => lazy.load()?.into_column(),
+            other => Err(other.is_not("a column")),
+        }
+    }
+
+    fn is_not(&self, expected: &str) -> Error {
+        Error::dtype(format!("the element is no {}: it is {}", expected.trim_start_matches("a "), self.kind_name()))
+    }
+}
+
+/// A mapping with every element in memory.
+pub(crate) fn load_mapping(mapping: &Mapping) -> Result<Mapping> {
+    mapping.iter().map(|(key, element)| Ok((key.clone(), element.load()?))).collect()
+}
+
+macro_rules! from_scalars {
+    ($($type:ty),*) => {
+        $(impl From<$type> for Element {
+            fn from(value: $type) -> Self {
+                Self::Tensor(Tensor::scalar(value))
+            }
+        })*
+    };
+}
+
+from_scalars!(bool, i8, i16, i32, i64, u8, u16, u32, u64, f16, f32, f64, Complex<f32>, Complex<f64>);
+
+impl From<&str> for Element {
+    fn from(text: &str) -> Self {
+        Self::Tensor(Tensor::string(text))
+    }
+}
+
+macro_rules! from {
+    ($($type:ty => $variant:ident $(($wrap:path))?;)*) => {
+        $(impl From<$type> for Element {
+            fn from(value: $type) -> Self {
+                Self::$variant($($wrap)?(value))
+            }
+        })*
+    };
+}
+
+from! {
+    Tensor => Tensor;
+    SparseMatrix => Sparse;
+    Column => Column;
+    DataFrame => Frame;
+    Awkward => Awkward;
+    Mapping => Mapping;
+    AnnData => AnnData(Box::new);
+    Raw => Raw(Box::new);
+    Opaque => Opaque;
+    Lazy => Lazy;
+}

@@ -1,0 +1,282 @@
+//! The encodings of the on-disk format: one module for each kind of element, and the registry of all of them.
+//!
+//! Every stored element carries two attributes, `encoding-type` and `encoding-version`. An [`Encoding`] turns the tree
+//! of groups and arrays of such an element into an [`Element`] and back. It does no IO, so the same code serves reading
+//! at once, lazily, from files and from memory. The format is described in the [specification].
+//!
+//! | `encoding-type` | module | element |
+//! | --- | --- | --- |
+//! | `anndata` | [`adata`] | [`AnnData`](crate::AnnData) |
+//! | `raw` | [`raw`] | [`Raw`](crate::Raw) |
+//! | `dict` | [`dict`] | [`Mapping`](crate::Mapping) |
+//! | `array` | [`array`] | [`Tensor`](crate::Tensor) |
+//! | `csr_matrix`, `csc_matrix` | [`sparse`] | [`SparseMatrix`](crate::SparseMatrix) |
+//! | `dataframe` | [`dataframe`] | [`DataFrame`](crate::DataFrame) |
+//! | `categorical` | [`categorical`] | [`Column`](crate::Column) |
+//! | `nullable-integer`, `nullable-boolean`, `nullable-string-array` | [`nullable`] | [`Column`](crate::Column) |
+//! | `string-array`, `string` | [`string`] | [`Tensor`](crate::Tensor) |
+//! | `numeric-scalar`, `bytes` | [`scalar`] | [`Tensor`](crate::Tensor) |
+//! | `null` | [`null`] | [`Element::Null`] |
+//! | `rec-array` | [`record`] | [`Tensor`](crate::Tensor) |
+//! | `awkward-array` | [`awkward`] | [`Awkward`](crate::awkward::Awkward) |
+//! | none | [`legacy`] | what anndata 0.5 to 0.7 wrote |
+//! | any other | | [`Opaque`] |
+//!
+//! [specification]: https://anndata.readthedocs.io/en/stable/fileformat-prose.html
+
+pub mod adata;
+pub mod array;
+pub mod awkward;
+pub mod categorical;
+pub mod dataframe;
+pub mod dict;
+pub mod legacy;
+pub mod null;
+pub mod nullable;
+pub mod raw;
+pub mod record;
+pub mod scalar;
+pub mod sparse;
+pub mod string;
+
+mod registry;
+
+use std::fmt::Debug;
+
+use anndata_storage::{Capabilities, DType, Error, Result};
+
+pub use registry::Registry;
+
+use crate::node::Node;
+use crate::{Column, ColumnKind, Element, Lazy, Opaque, Series, SparseFormat};
+
+/// How one kind of element is stored: a pair of functions between elements and trees of nodes.
+pub trait Encoding: Debug + Send + Sync {
+    /// The `encoding-type`.
+    fn name(&self) -> &str;
+
+    /// The `encoding-version`s that [`build`](Self::build) understands; the last is the one written.
+    fn versions(&self) -> &[&str];
+
+    /// Makes the element. Arrays are in memory, except in containers that are built lazily.
+    ///
+    /// # Errors
+    /// Where the tree is not a valid encoding; the error names the path.
+    fn build(&self, node: Node, context: &BuildContext<'_>) -> Result<Element>;
+
+    /// Makes the tree of an element, to stand at `path`.
+    ///
+    /// # Errors
+    /// Where the element has no such form.
+    fn encode(&self, element: &Element, path: &str, context: &EncodeContext<'_>) -> Result<Node>;
+
+    /// The length of each axis, from metadata alone; `None` for what has no axes.
+    ///
+    /// # Errors
+    /// Where the metadata are malformed.
+    fn shape(&self, node: &Node) -> Result<Option<Vec<usize>>>;
+
+    /// Whether it holds elements of other encodings that can be lazy, each for itself.
+    fn is_container(&self) -> bool {
+        false
+    }
+
+    /// Whether a stored tree of the current version is what [`encode`](Self::encode) would make, so that it can be
+    /// copied without building the element.
+    fn is_current(&self, _node: &Node, _context: &EncodeContext<'_>) -> bool {
+        true
+    }
+}
+
+/// What an encoding needs to build the elements within its own.
+#[derive(Debug, Clone, Copy)]
+pub struct BuildContext<'a> {
+    registry: &'a Registry,
+    lazy: bool,
+}
+
+impl BuildContext<'_> {
+    /// The element of a child; a lazy one where elements are built lazily and it is no container.
+    ///
+    /// # Errors
+    /// Where it cannot be built.
+    pub fn build(&self, node: Node) -> Result<Element> {
+        if !self.lazy || self.registry.is_container(&node)? {
+            return self.registry.build_with(node, self);
+        }
+        Ok(match self.registry.is_known(&node)? {
+            true => Element::Lazy(Lazy::new(node, self.registry.clone())),
+            false => Element::Opaque(Opaque::new(node)),
+        })
+    }
+
+    /// The column of a frame.
+    ///
+    /// # Errors
+    /// Where it cannot be built, or is no column.
+    pub fn series(&self, node: Node) -> Result<Series> {
+        let path = node.path().to_owned();
+        match self.build(node)? {
+            Element::Lazy(lazy) => Ok(Series::Lazy(lazy)),
+            Element::Opaque(opaque) => Ok(Series::Opaque(opaque)),
+            element => element.into_column().map(Series::Loaded).map_err(|error| error.at(&path)),
+        }
+    }
+}
+
+/// How elements become trees.
+#[derive(Debug, Clone, Default, PartialEq)]
+#[non_exhaustive]
+pub struct EncodeOptions {
+    /// Text columns of `obs`, `var` and `raw.var` that repeat values become categorical. Default: no.
+    pub strings_to_categoricals: bool,
+    /// Nullable text is written as plain text, which anndata before 0.11 reads; a missing value is an error. Default: no.
+    pub plain_strings: bool,
+    /// The paths of sparse matrices (`X`, `raw/X`, `layers/counts`) that are written dense.
+    pub as_dense: Vec<String>,
+    /// The paths of dense matrices that are written as CSR.
+    pub as_sparse: Vec<String>,
+}
+
+impl EncodeOptions {
+    /// The same, turning text columns that repeat values into categorical ones, or not.
+    #[must_use]
+    pub fn with_strings_to_categoricals(mut self, yes: bool) -> Self {
+        self.strings_to_categoricals = yes;
+        self
+    }
+
+    /// The same, writing nullable text as plain text, or not.
+    #[must_use]
+    pub fn with_plain_strings(mut self, yes: bool) -> Self {
+        self.plain_strings = yes;
+        self
+    }
+
+    /// The same, writing the sparse matrices at these paths dense.
+    #[must_use]
+    pub fn with_as_dense<S: Into<String>>(mut self, paths: impl IntoIterator<Item = S>) -> Self {
+        self.as_dense = paths.into_iter().map(Into::into).collect();
+        self
+    }
+
+    /// The same, writing the dense matrices at these paths as CSR.
+    #[must_use]
+    pub fn with_as_sparse<S: Into<String>>(mut self, paths: impl IntoIterator<Item = S>) -> Self {
+        self.as_sparse = paths.into_iter().map(Into::into).collect();
+        self
+    }
+}
+
+/// What an encoding needs to encode the elements within its own.
+#[derive(Debug, Clone, Copy)]
+pub struct EncodeContext<'a> {
+    registry: &'a Registry,
+    options: &'a EncodeOptions,
+    capabilities: Capabilities,
+}
+
+impl<'a> EncodeContext<'a> {
+    /// A context for a store of these capabilities.
+    pub fn new(registry: &'a Registry, options: &'a EncodeOptions, capabilities: Capabilities) -> Self {
+        Self { registry, options, capabilities }
+    }
+
+    /// The options.
+    pub fn options(&self) -> &'a EncodeOptions {
+        self.options
+    }
+
+    /// What the target store can do.
+    pub fn capabilities(&self) -> Capabilities {
+        self.capabilities
+    }
+
+    /// The tree of an element, to stand at `path`.
+    ///
+    /// A lazy element whose stored tree is current is not read: its tree is passed on. A matrix becomes dense or sparse
+    /// where the options ask for it.
+    ///
+    /// # Errors
+    /// Where the element cannot be stored.
+    pub fn encode(&self, element: &Element, path: &str) -> Result<Node> {
+        let asked = |paths: &[String]| paths.iter().any(|asked| asked.replace('.', "/").trim_matches('/') == path);
+        if asked(&self.options.as_dense) {
+            return sparse::encode_dense(element, path).map_err(|error| error.at(path));
+        }
+        if asked(&self.options.as_sparse) {
+            let matrix = Element::Sparse(sparse::to_sparse(element, SparseFormat::Csr).map_err(|error| error.at(path))?);
+            return self.encode_as_is(&matrix, path);
+        }
+        self.encode_as_is(element, path)
+    }
+
+    fn encode_as_is(&self, element: &Element, path: &str) -> Result<Node> {
+        match element {
+            Element::Opaque(opaque) => Ok(opaque.node().clone()),
+            Element::Lazy(lazy) if self.registry.is_current(lazy.node(), self)? => Ok(lazy.node().clone()),
+            Element::Lazy(lazy) => self.encode_as_is(&lazy.load_once()?, path),
+            element => {
+                let name = encoding_of(element).map_err(|error| error.at(path))?;
+                let encoding = self
+                    .registry
+                    .get(name)
+                    .ok_or_else(|| Error::unsupported(format!("no encoding '{name}' is registered")).at(path))?;
+                encoding.encode(element, path, self).map_err(|error| error.at(path))
+            }
+        }
+    }
+}
+
+/// The `encoding-type` that an element is written with.
+///
+/// # Errors
+/// [`Unsupported`](crate::ErrorKind::Unsupported) where there is none.
+fn encoding_of(element: &Element) -> Result<&str> {
+    Ok(match element {
+        Element::Null => "null",
+        Element::Tensor(tensor) => encoding_of_values(tensor.dtype(), tensor.ndim())?,
+        Element::Sparse(matrix) => matrix.format().encoding(),
+        Element::Column(column) => encoding_of_column(column)?,
+        Element::Frame(_) => "dataframe",
+        Element::Awkward(_) => "awkward-array",
+        Element::Mapping(_) => "dict",
+        Element::AnnData(_) => "anndata",
+        Element::Raw(_) => "raw",
+        Element::Extension(extension) => extension.encoding_type(),
+        Element::Opaque(_) | Element::Lazy(_) => {
+            return Err(Error::unsupported(format!("{} has no encoding of its own", element.kind_name())));
+        }
+    })
+}
+
+fn encoding_of_values(dtype: &DType, ndim: usize) -> Result<&'static str> {
+    Ok(match (dtype, ndim) {
+        (DType::Compound(_), _) => "rec-array",
+        (DType::FixedBytes(_), 0) => "bytes",
+        (DType::FixedBytes(_), _) => "array",
+        (dtype, 0) if dtype.is_text() => "string",
+        (dtype, _) if dtype.is_text() => "string-array",
+        (dtype, 0) if dtype.is_numeric() => "numeric-scalar",
+        (dtype, _) if dtype.is_numeric() => "array",
+        (dtype, _) => return Err(Error::unsupported(format!("values of type {dtype} cannot be stored"))),
+    })
+}
+
+fn encoding_of_column(column: &Column) -> Result<&'static str> {
+    match column.kind() {
+        ColumnKind::Categorical { .. } => Ok("categorical"),
+        ColumnKind::Plain => encoding_of_values(column.to_tensor()?.dtype(), 1),
+        ColumnKind::Nullable(_) => match column.to_tensor()?.dtype() {
+            DType::Bool => Ok("nullable-boolean"),
+            dtype if dtype.is_integer() => Ok("nullable-integer"),
+            dtype if dtype.is_text() => Ok("nullable-string-array"),
+            dtype => Err(Error::unsupported(format!("values of type {dtype} cannot be missing in anndata"))),
+        },
+    }
+}
+
+/// The error of an encoding that was handed an element it does not encode.
+fn wrong_element(encoding: &str, element: &Element) -> Error {
+    Error::invalid_input(format!("{} cannot be encoded as '{encoding}'", element.kind_name()))
+}

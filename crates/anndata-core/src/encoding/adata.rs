@@ -1,0 +1,167 @@
+//! `anndata` 0.1.0: the object itself.
+//!
+//! ```text
+//! /                       group
+//!   encoding-type         "anndata"
+//!   encoding-version      "0.1.0"
+//!   X                     a matrix; may be missing
+//!   layers                a mapping of matrices
+//!   obs, var              data frames
+//!   obsm, varm            mappings of arrays
+//!   obsp, varp            mappings of square matrices
+//!   uns                   a mapping
+//!   raw                   a raw; may be missing
+//! ```
+//!
+//! What else stands in the group is kept and written back. Files of all versions since 0.5 are read: see
+//! [`legacy`](super::legacy). Specification: "AnnData specification".
+
+use anndata_storage::{Error, Result, child_path};
+
+use super::{BuildContext, EncodeContext, Encoding, dict, legacy, raw, wrong_element};
+use crate::node::{GroupNode, Node};
+use crate::{AnnData, DataFrame, Element, Mapping, Raw};
+
+/// See the [module](self).
+#[derive(Debug)]
+pub struct AnnDataEncoding;
+
+impl Encoding for AnnDataEncoding {
+    fn name(&self) -> &'static str {
+        "anndata"
+    }
+
+    fn versions(&self) -> &[&str] {
+        &["0.1.0"]
+    }
+
+    fn build(&self, node: Node, context: &BuildContext<'_>) -> Result<Element> {
+        Ok(Element::AnnData(Box::new(build(node.into_group()?, context)?)))
+    }
+
+    fn encode(&self, element: &Element, path: &str, context: &EncodeContext<'_>) -> Result<Node> {
+        let Element::AnnData(adata) = element else { return Err(wrong_element("anndata", element)) };
+        encode(adata, path, context)
+    }
+
+    fn shape(&self, node: &Node) -> Result<Option<Vec<usize>>> {
+        let group = node.as_group()?;
+        let rows = |key: &str| match group.children.get(key) {
+            Some(Node::Array(array)) => Ok(array.shape()?.first().copied()),
+            Some(frame) => Ok(super::dataframe::DataFrameEncoding.shape(frame)?.and_then(|s| s.first().copied())),
+            None => Ok::<_, Error>(None),
+        };
+        Ok(rows("obs")?.zip(rows("var")?).map(|(n_obs, n_vars)| vec![n_obs, n_vars]))
+    }
+
+    fn is_container(&self) -> bool {
+        true
+    }
+}
+
+/// The object of a group. Encoding attributes may be missing, as in old files.
+pub(crate) fn build(mut group: GroupNode, context: &BuildContext<'_>) -> Result<AnnData> {
+    let old = matches!(group.children.get("obs"), Some(Node::Array(_)));
+    let old_raw = legacy::raw(&mut group, context)?;
+    let mut take = |key: &str| group.children.shift_remove(key);
+
+    let mut obs = take("obs").map(|node| legacy::frame(node, context)).transpose()?;
+    let mut var = take("var").map(|node| legacy::frame(node, context)).transpose()?;
+    let mut uns = legacy::mapping(take("uns"), context)?;
+    let mut obsp = legacy::mapping(take("obsp"), context)?;
+    if let (true, Some(obs), Some(var)) = (old, obs.as_mut(), var.as_mut()) {
+        legacy::categories_from_uns(&mut uns, [obs, var])?;
+    }
+    legacy::move_neighbors(&mut uns, &mut obsp, obs.as_ref().map(DataFrame::len).transpose()?)?;
+
+    let mut builder = AnnData::builder()
+        .all_obsm(legacy::mapping(take("obsm"), context)?)
+        .all_varm(legacy::mapping(take("varm"), context)?)
+        .all_obsp(obsp)
+        .all_varp(legacy::mapping(take("varp"), context)?)
+        .all_uns(uns);
+    // Python lists X after the layers.
+    for (key, layer) in legacy::mapping(take("layers"), context)? {
+        builder = builder.layer(key, layer);
+    }
+    match take("X").map(|node| context.build(node)).transpose()? {
+        None | Some(Element::Null) => {}
+        Some(x) => builder = builder.x(x),
+    }
+    let new_raw = take("raw").map(|node| build_raw(node, context)).transpose()?.flatten();
+    builder = builder.raw(old_raw.or(new_raw));
+    if let Some(obs) = obs {
+        builder = builder.obs(obs);
+    }
+    if let Some(var) = var {
+        builder = builder.var(var);
+    }
+    let rest = std::mem::take(&mut group.children).into_iter();
+    let other = rest.map(|(key, node)| Ok((key, context.build(node)?))).collect::<Result<Mapping>>()?;
+    builder.all_other(other).build().map_err(|error| error.at(&group.path))
+}
+
+/// The raw of a group, with or without encoding attributes; `null` is none.
+fn build_raw(node: Node, context: &BuildContext<'_>) -> Result<Option<Raw>> {
+    if let Node::Group(group) = node {
+        let path = group.path.clone();
+        return raw::build(group, context).map(Some).map_err(|error| error.at(&path));
+    }
+    match context.build(node)? {
+        Element::Null => Ok(None),
+        Element::Lazy(lazy) if matches!(lazy.load()?, Element::Null) => Ok(None),
+        other => Err(Error::invalid_data(format!("raw is {}", other.kind_name()))),
+    }
+}
+
+/// The tree of an object.
+pub(crate) fn encode(adata: &AnnData, path: &str, context: &EncodeContext<'_>) -> Result<Node> {
+    let at = |key: &str| child_path(path, key);
+    let mut group = GroupNode::encoded(path, "anndata", "0.1.0");
+    let mut put = |key: &str, node: Node| group.children.insert(key.to_owned(), node);
+    if let Some(x) = adata.x() {
+        check_matrix(x, &at("X"))?;
+        put("X", context.encode(x, &at("X"))?);
+    }
+    for (key, frame) in [("obs", adata.obs()), ("var", adata.var())] {
+        let frame = frame_to_write(frame, context).map_err(|error| error.at(&at(key)))?;
+        put(key, context.encode(&Element::Frame(frame), &at(key))?);
+    }
+    for (key, mapping) in
+        [("obsm", adata.obsm()), ("varm", adata.varm()), ("obsp", adata.obsp()), ("varp", adata.varp())]
+    {
+        put(key, dict::encode(mapping, &at(key), context)?);
+    }
+    let mut layers = Mapping::new();
+    for (key, layer) in adata.layers() {
+        if let Some(key) = key {
+            check_matrix(layer, &at(&format!("layers/{key}")))?;
+            layers.insert(key.clone(), layer.clone());
+        }
+    }
+    put("layers", dict::encode(&layers, &at("layers"), context)?);
+    put("uns", dict::encode(adata.uns(), &at("uns"), context)?);
+    if let Some(raw) = adata.raw() {
+        put("raw", raw::encode(raw, &at("raw"), context)?);
+    }
+    for (key, element) in adata.other() {
+        group.insert(key, context.encode(element, &at(key))?)?;
+    }
+    Ok(Node::Group(group))
+}
+
+/// `X` and layers have two dimensions on disk.
+fn check_matrix(element: &Element, path: &str) -> Result<()> {
+    match element.shape()? {
+        Some(shape) if shape.len() != 2 => Err(Error::invalid_input(format!(
+            "the format stores only matrices of two dimensions here, not of shape {shape:?}"
+        ))
+        .at(path)),
+        _ => Ok(()),
+    }
+}
+
+/// `obs` or `var` as the options ask to write it.
+pub(super) fn frame_to_write(frame: &DataFrame, context: &EncodeContext<'_>) -> Result<DataFrame> {
+    if context.options().strings_to_categoricals { frame.strings_to_categoricals() } else { Ok(frame.clone()) }
+}

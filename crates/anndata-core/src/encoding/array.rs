@@ -1,0 +1,52 @@
+//! `array` 0.2.0: a dense array of numbers or fixed-width bytes.
+//!
+//! ```text
+//! obsm/X_pca              array, any number of dimensions
+//!   encoding-type         "array"
+//!   encoding-version      "0.2.0"
+//! ```
+//!
+//! Values are little-endian and C-contiguous once read. An array without dimensions is written as a
+//! [`numeric-scalar`](super::scalar), as Python does. Specification: "Dense arrays".
+
+use anndata_storage::Result;
+
+use super::{BuildContext, EncodeContext, Encoding, wrong_element};
+use crate::Element;
+use crate::node::{ArrayNode, Node};
+
+/// See the [module](self).
+#[derive(Debug)]
+pub struct ArrayEncoding;
+
+impl Encoding for ArrayEncoding {
+    fn name(&self) -> &'static str {
+        "array"
+    }
+
+    fn versions(&self) -> &[&str] {
+        &["0.2.0"]
+    }
+
+    fn build(&self, node: Node, _context: &BuildContext<'_>) -> Result<Element> {
+        node.into_tensor().map(Element::Tensor)
+    }
+
+    fn encode(&self, element: &Element, path: &str, _context: &EncodeContext<'_>) -> Result<Node> {
+        let values = match element {
+            Element::Tensor(tensor) => tensor.clone(),
+            Element::Column(column) => column.to_tensor()?,
+            other => return Err(wrong_element("array", other)),
+        };
+        Ok(Node::Array(ArrayNode::encoded(path, "array", "0.2.0", values)))
+    }
+
+    fn shape(&self, node: &Node) -> Result<Option<Vec<usize>>> {
+        node.as_array()?.shape().map(Some)
+    }
+
+    fn is_current(&self, node: &Node, _context: &EncodeContext<'_>) -> bool {
+        let Node::Array(array) = node else { return false };
+        super::encoding_of_values(&array.spec.dtype, array.spec.ndim()).is_ok_and(|name| name == "array")
+    }
+}

@@ -1,0 +1,66 @@
+//! `awkward-array` 0.1.0: nested lists and records of varying length.
+//!
+//! ```text
+//! obsm/transcripts        group
+//!   encoding-type         "awkward-array"
+//!   encoding-version      "0.1.0"
+//!   form                  text: the layout as JSON
+//!   length                integer: the number of rows
+//!   node0-offsets         array, one a buffer of the layout
+//!   node1-data            ...
+//! ```
+//!
+//! The form and the buffers are kept as they are stored, so that what is read is what is written.
+//! Specification: "Awkward arrays".
+
+use anndata_storage::{Attribute, Error, Result, child_path};
+
+use super::{BuildContext, EncodeContext, Encoding, wrong_element};
+use crate::Element;
+use crate::awkward::Awkward;
+use crate::node::{GroupNode, Node};
+
+/// See the [module](self).
+#[derive(Debug)]
+pub struct AwkwardEncoding;
+
+fn length(node: &Node) -> Result<u64> {
+    let length = node.lengths_attribute("length")?.and_then(|lengths| lengths.first().copied());
+    length.map(|length| length as u64).ok_or_else(|| Error::invalid_data("attribute 'length' is missing"))
+}
+
+impl Encoding for AwkwardEncoding {
+    fn name(&self) -> &'static str {
+        "awkward-array"
+    }
+
+    fn versions(&self) -> &[&str] {
+        &["0.1.0"]
+    }
+
+    fn build(&self, node: Node, _context: &BuildContext<'_>) -> Result<Element> {
+        let length = length(&node)?;
+        let form = node.text_attribute("form")?.ok_or_else(|| Error::invalid_data("attribute 'form' is missing"))?;
+        let children = node.into_group()?.children.into_iter();
+        let buffers = children.map(|(name, child)| Ok((name, child.into_tensor()?))).collect::<Result<_>>()?;
+        Awkward::new(&form, length, buffers).map(Element::Awkward)
+    }
+
+    fn encode(&self, element: &Element, path: &str, context: &EncodeContext<'_>) -> Result<Node> {
+        let Element::Awkward(awkward) = element else { return Err(wrong_element("awkward-array", element)) };
+        let mut group = GroupNode::encoded(path, "awkward-array", "0.1.0");
+        let length = i64::try_from(awkward.len()).map_err(|_| Error::limit_exceeded("too long"))?;
+        group.attributes.insert("form".to_owned(), Attribute::from(awkward.form_json()));
+        group.attributes.insert("length".to_owned(), Attribute::from(length));
+        for (name, buffer) in awkward.buffers() {
+            let child = context.encode(&Element::Tensor(buffer.clone()), &child_path(path, name))?;
+            group.children.insert(name.clone(), child);
+        }
+        Ok(Node::Group(group))
+    }
+
+    fn shape(&self, node: &Node) -> Result<Option<Vec<usize>>> {
+        let length = usize::try_from(length(node)?).map_err(|_| Error::limit_exceeded("too long"))?;
+        Ok(Some(vec![length]))
+    }
+}

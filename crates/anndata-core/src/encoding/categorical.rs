@@ -1,0 +1,62 @@
+//! `categorical` 0.2.0: values out of a few categories.
+//!
+//! ```text
+//! obs/louvain             group
+//!   encoding-type         "categorical"
+//!   encoding-version      "0.2.0"
+//!   ordered               boolean
+//!   codes                 integers, -1 where missing
+//!   categories            array of text, numbers or booleans
+//! ```
+//!
+//! The width of the codes, the order of the categories and those not used are kept; codes are checked against the
+//! categories. Specification: "Categorical arrays". The form of `dataframe` 0.1.0 is in [`dataframe`](super::dataframe).
+
+use anndata_storage::{Attribute, Error, Result, child_path};
+
+use super::{BuildContext, EncodeContext, Encoding, wrong_element};
+use crate::node::{GroupNode, Node};
+use crate::{Column, ColumnKind, Element};
+
+/// See the [module](self).
+#[derive(Debug)]
+pub struct CategoricalEncoding;
+
+impl Encoding for CategoricalEncoding {
+    fn name(&self) -> &'static str {
+        "categorical"
+    }
+
+    fn versions(&self) -> &[&str] {
+        &["0.2.0"]
+    }
+
+    fn build(&self, node: Node, context: &BuildContext<'_>) -> Result<Element> {
+        let ordered = node.bool_attribute("ordered")?;
+        let ordered = ordered.ok_or_else(|| Error::invalid_data("attribute 'ordered' is missing"))?;
+        let mut group = node.into_group()?;
+        let codes = group.take("codes")?.into_tensor()?;
+        let categories = group.take("categories")?;
+        let path = categories.path().to_owned();
+        let categories = context.registry.build(categories)?.into_column().map_err(|error| error.at(&path))?;
+        Ok(Element::Column(Column::categorical(&codes, &categories, ordered)?))
+    }
+
+    fn encode(&self, element: &Element, path: &str, context: &EncodeContext<'_>) -> Result<Node> {
+        let Element::Column(column) = element else { return Err(wrong_element("categorical", element)) };
+        let ColumnKind::Categorical { ordered } = column.kind() else {
+            return Err(wrong_element("categorical", element));
+        };
+        let (codes, categories) = column.codes_and_categories()?;
+        let mut group = GroupNode::encoded(path, "categorical", "0.2.0");
+        group.attributes.insert("ordered".to_owned(), Attribute::from(ordered));
+        for (key, element) in [("codes", Element::Tensor(codes)), ("categories", Element::Column(categories))] {
+            group.children.insert(key.to_owned(), context.encode(&element, &child_path(path, key))?);
+        }
+        Ok(Node::Group(group))
+    }
+
+    fn shape(&self, node: &Node) -> Result<Option<Vec<usize>>> {
+        node.as_group()?.child("codes")?.as_array()?.shape().map(Some)
+    }
+}

@@ -1,0 +1,144 @@
+//! `dataframe` 0.2.0 and 0.1.0: an index and columns.
+//!
+//! ```text
+//! obs                     group
+//!   encoding-type         "dataframe"
+//!   encoding-version      "0.2.0"
+//!   column-order          list of text: the columns, in order
+//!   _index                text: the key of the index; "_index" where the index has no name
+//!   _index                array or group of text (any other in frames beside obs and var)
+//!   louvain               array or group, one a column
+//! ```
+//!
+//! A column is an [`array`](super::array), [`string-array`](super::string), [`categorical`](super::categorical) or
+//! [nullable](super::nullable) array. A column with `/` in its name stands in groups within the group, as Python writes
+//! it. Specification: "Dataframes".
+//!
+//! Version 0.1.0 (anndata 0.7) has no groups for categorical columns: the codes are the column, with an attribute
+//! `categories` that refers to the categories in the group `__categories`; these carry the attribute `ordered`.
+
+use anndata_storage::{Attribute, Attributes, Error, Result, Tensor, child_path};
+
+use super::{BuildContext, EncodeContext, Encoding, wrong_element};
+use crate::node::{GroupNode, Node, encoding_attributes};
+use crate::{DataFrame, Element};
+
+/// See the [module](self).
+#[derive(Debug)]
+pub struct DataFrameEncoding;
+
+const NO_NAME: &str = "_index";
+
+impl Encoding for DataFrameEncoding {
+    fn name(&self) -> &'static str {
+        "dataframe"
+    }
+
+    fn versions(&self) -> &[&str] {
+        &["0.1.0", "0.2.0"]
+    }
+
+    fn build(&self, node: Node, context: &BuildContext<'_>) -> Result<Element> {
+        let order = node
+            .texts_attribute("column-order")?
+            .ok_or_else(|| Error::invalid_data("attribute 'column-order' is missing"))?;
+        let index_key = index_key(&node)?;
+        node.as_group()?;
+        let series = |key: &str| {
+            let column = node.descendant(key).ok_or_else(|| {
+                Error::invalid_data(format!("'{key}' is named in its attributes but is not there")).at(node.path())
+            })?;
+            context.series(upgrade(&node, column)?)
+        };
+        let name = (index_key != NO_NAME).then(|| index_key.clone());
+        let mut frame = DataFrame::with_index(series(&index_key)?).with_index_name(name);
+        for key in order {
+            if frame.contains(&key) {
+                return Err(Error::invalid_data(format!("column '{key}' is named twice")));
+            }
+            frame.insert(&key, series(&key)?).map_err(|error| error.at(&child_path(node.path(), &key)))?;
+        }
+        Ok(Element::Frame(frame))
+    }
+
+    fn encode(&self, element: &Element, path: &str, context: &EncodeContext<'_>) -> Result<Node> {
+        let Element::Frame(frame) = element else { return Err(wrong_element("dataframe", element)) };
+        let index_key = frame.index_name().unwrap_or(NO_NAME);
+        let mut group = GroupNode::encoded(path, "dataframe", "0.2.0");
+        let order = if frame.columns().len() == 0 {
+            Tensor::from_vec([0], Vec::<f64>::new())?
+        } else {
+            Tensor::from_strings([frame.columns().len()], frame.column_names())?
+        };
+        group.attributes.insert("column-order".to_owned(), Attribute::Tensor(order));
+        group.attributes.insert("_index".to_owned(), Attribute::from(index_key));
+        group.insert(index_key, context.encode(&frame.index().to_element(), &child_path(path, index_key))?)?;
+        for (name, series) in frame.columns() {
+            if name == NO_NAME {
+                return Err(Error::invalid_input("'_index' is reserved and cannot name a column"));
+            }
+            if name == index_key {
+                check_same(frame, name)?;
+                continue;
+            }
+            group.insert(name, context.encode(&series.to_element(), &child_path(path, name))?)?;
+        }
+        Ok(Node::Group(group))
+    }
+
+    fn shape(&self, node: &Node) -> Result<Option<Vec<usize>>> {
+        let columns = node.texts_attribute("column-order")?.unwrap_or_default().len();
+        let index = node.descendant(&index_key(node)?);
+        let index = index.ok_or_else(|| Error::invalid_data("the index is missing").at(node.path()))?;
+        let rows = match index {
+            Node::Array(array) => array.shape()?,
+            Node::Group(group) => group.child("values").or_else(|_| group.child("codes"))?.as_array()?.shape()?,
+        };
+        Ok(Some(vec![rows.first().copied().unwrap_or(0), columns]))
+    }
+
+    fn is_container(&self) -> bool {
+        true
+    }
+}
+
+fn index_key(node: &Node) -> Result<String> {
+    node.text_attribute("_index")?.ok_or_else(|| Error::invalid_data("attribute '_index' is missing").at(node.path()))
+}
+
+/// An index and a column of the same name are the same array.
+fn check_same(frame: &DataFrame, name: &str) -> Result<()> {
+    let column = frame.column(name)?.to_strings();
+    match (frame.index().load()?.to_strings(), column) {
+        (Ok(index), Ok(column)) if index == column => Ok(()),
+        _ => Err(Error::invalid_input(format!("the index is named '{name}', as a column with other values is"))),
+    }
+}
+
+/// A categorical column of version 0.1.0 in the form of 0.2.0; any other column as it is.
+fn upgrade(frame: &Node, column: &Node) -> Result<Node> {
+    let Some(reference) = column.attributes().get("categories") else { return Ok(column.clone()) };
+    let within = match reference {
+        Attribute::Reference(path) => {
+            let path = path.trim_matches('/');
+            path.strip_prefix(frame.path()).map(|rest| rest.trim_matches('/').to_owned())
+        }
+        other => other.as_str(),
+    };
+    let categories = within.as_deref().and_then(|path| frame.descendant(path)).ok_or_else(|| {
+        Error::invalid_data("attribute 'categories' refers to nothing in the frame").at(column.path())
+    })?;
+    let ordered = categories.bool_attribute("ordered")?.unwrap_or(false);
+    let mut group = GroupNode::encoded(column.path(), "categorical", "0.2.0");
+    group.attributes.insert("ordered".to_owned(), Attribute::from(ordered));
+    group.children.insert("codes".to_owned(), plain(column, encoding_attributes("array", "0.2.0")));
+    let encoding = if categories.as_array()?.spec.dtype.is_text() { "string-array" } else { "array" };
+    group.children.insert("categories".to_owned(), plain(categories, encoding_attributes(encoding, "0.2.0")));
+    Ok(Node::Group(group))
+}
+
+fn plain(node: &Node, attributes: Attributes) -> Node {
+    let mut node = node.clone();
+    *node.attributes_mut() = attributes;
+    node
+}

@@ -1,0 +1,51 @@
+//! `null` 0.1.0: nothing, Python's `None`.
+//!
+//! ```text
+//! uns/none                HDF5: a null dataspace; zarr: a boolean scalar that means nothing
+//!   encoding-type         "null"
+//!   encoding-version      "0.1.0"
+//! ```
+//!
+//! Specification: "Scalars".
+
+use anndata_storage::{ArraySpec, DType, Result};
+
+use super::{BuildContext, EncodeContext, Encoding};
+use crate::Element;
+use crate::node::{ArrayNode, Node, Source, encoding_attributes};
+
+/// See the [module](self).
+#[derive(Debug)]
+pub struct NullEncoding;
+
+impl Encoding for NullEncoding {
+    fn name(&self) -> &'static str {
+        "null"
+    }
+
+    fn versions(&self) -> &[&str] {
+        &["0.1.0"]
+    }
+
+    fn build(&self, _node: Node, _context: &BuildContext<'_>) -> Result<Element> {
+        Ok(Element::Null)
+    }
+
+    fn encode(&self, _element: &Element, path: &str, _context: &EncodeContext<'_>) -> Result<Node> {
+        Ok(Node::Array(ArrayNode {
+            path: path.to_owned(),
+            attributes: encoding_attributes("null", "0.1.0"),
+            spec: ArraySpec::null(DType::F32),
+            source: Source::Empty,
+        }))
+    }
+
+    fn shape(&self, _node: &Node) -> Result<Option<Vec<usize>>> {
+        Ok(None)
+    }
+
+    fn is_current(&self, node: &Node, context: &EncodeContext<'_>) -> bool {
+        // Between formats that say "nothing" differently, it is made anew.
+        matches!(node, Node::Array(array) if array.spec.null == context.capabilities().null_arrays)
+    }
+}

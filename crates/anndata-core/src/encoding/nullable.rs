@@ -1,0 +1,118 @@
+//! `nullable-integer`, `nullable-boolean` and `nullable-string-array` 0.1.0: values that can be missing.
+//!
+//! ```text
+//! obs/n_counts            group
+//!   encoding-type         "nullable-integer"
+//!   encoding-version      "0.1.0"
+//!   values                array of integers, booleans or text
+//!   mask                  array of booleans, true where missing
+//!   na-value              text only: "NA" or "NaN", which pandas shows for a missing text; "NA" where absent
+//! ```
+//!
+//! Below a missing value stands 0, false or an empty text when written. Specification: "Nullable integers and booleans"
+//! and "Nullable string arrays".
+
+use anndata_storage::{Attribute, DType, Error, Result, Tensor, child_path, dispatch};
+
+use super::{BuildContext, EncodeContext, Encoding, wrong_element};
+use crate::node::{GroupNode, Node};
+use crate::{Column, ColumnKind, Element, NaValue};
+
+/// The three encodings: see the [module](self).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum NullableEncoding {
+    /// `nullable-integer`.
+    Integer,
+    /// `nullable-boolean`.
+    Boolean,
+    /// `nullable-string-array`.
+    String,
+}
+
+impl Encoding for NullableEncoding {
+    fn name(&self) -> &'static str {
+        match self {
+            Self::Integer => "nullable-integer",
+            Self::Boolean => "nullable-boolean",
+            Self::String => "nullable-string-array",
+        }
+    }
+
+    fn versions(&self) -> &[&str] {
+        &["0.1.0"]
+    }
+
+    fn build(&self, node: Node, context: &BuildContext<'_>) -> Result<Element> {
+        let na_value = match node.text_attribute("na-value")?.as_deref() {
+            None | Some("NA") => NaValue::Na,
+            Some("NaN") => NaValue::Nan,
+            Some(other) => {
+                return Err(Error::invalid_data(format!("attribute 'na-value' is '{other}', not NA or NaN")));
+            }
+        };
+        let mut group = node.into_group()?;
+        let mask = group.take("mask")?.into_tensor()?;
+        let Element::Tensor(values) = context.registry.build(group.take("values")?)? else {
+            return Err(Error::invalid_data("'values' is no array"));
+        };
+        let fits = match self {
+            Self::Integer => values.dtype().is_integer(),
+            Self::Boolean => *values.dtype() == DType::Bool,
+            Self::String => values.dtype().is_text(),
+        };
+        if !fits {
+            return Err(Error::invalid_data(format!("'values' is of type {} in a {}", values.dtype(), self.name())));
+        }
+        if values.ndim() != 1 || mask.shape() != values.shape() {
+            let message = format!("'values' has shape {:?} and 'mask' {:?}", values.shape(), mask.shape());
+            return Err(Error::invalid_data(message));
+        }
+        let missing = mask.as_slice::<bool>().map_err(|error| error.at(&child_path(&group.path, "mask")))?;
+        Ok(Element::Column(Column::nullable(&values, missing, na_value)?))
+    }
+
+    fn encode(&self, element: &Element, path: &str, context: &EncodeContext<'_>) -> Result<Node> {
+        let Element::Column(column) = element else { return Err(wrong_element(self.name(), element)) };
+        let missing = column.missing();
+        if *self == Self::String && context.options().plain_strings {
+            return if missing.contains(&true) {
+                Err(Error::invalid_input("a missing text cannot be written as plain text"))
+            } else {
+                context.encode(&Element::Tensor(column.to_tensor()?), path)
+            };
+        }
+        let mut group = GroupNode::encoded(path, self.name(), "0.1.0");
+        if let (Self::String, ColumnKind::Nullable(na_value)) = (self, column.kind()) {
+            let text = if na_value == NaValue::Nan { "NaN" } else { "NA" };
+            group.attributes.insert("na-value".to_owned(), Attribute::from(text));
+        }
+        let values = cleared(&column.to_tensor()?, &missing)?;
+        let mask = Tensor::from_vec([missing.len()], missing)?;
+        for (key, tensor) in [("values", values), ("mask", mask)] {
+            let child = context.encode(&Element::Tensor(tensor), &child_path(path, key))?;
+            group.children.insert(key.to_owned(), child);
+        }
+        Ok(Node::Group(group))
+    }
+
+    fn shape(&self, node: &Node) -> Result<Option<Vec<usize>>> {
+        node.as_group()?.child("values")?.as_array()?.shape().map(Some)
+    }
+
+    fn is_current(&self, _node: &Node, context: &EncodeContext<'_>) -> bool {
+        !(*self == Self::String && context.options().plain_strings)
+    }
+}
+
+/// The values with 0, false or an empty text where missing, so that equal columns are equal files.
+fn cleared(values: &Tensor, missing: &[bool]) -> Result<Tensor> {
+    if values.dtype().is_text() {
+        let texts = values.strings()?;
+        let kept = missing.iter().enumerate().map(|(row, &missing)| if missing { "" } else { texts.value(row) });
+        return Tensor::from_strings([missing.len()], kept);
+    }
+    dispatch!(real values.dtype(), T => {
+        let kept = values.as_slice::<T>()?.iter().zip(missing);
+        Tensor::from_vec([missing.len()], kept.map(|(&value, &missing)| if missing { T::default() } else { value }).collect())
+    }, else => Err(Error::dtype("no nullable type")))
+}

@@ -1,0 +1,82 @@
+//! `raw` 0.1.0: the matrix before filtering.
+//!
+//! ```text
+//! raw                     group
+//!   encoding-type         "raw"
+//!   encoding-version      "0.1.0"
+//!   X                     a matrix
+//!   var                   a data frame
+//!   varm                  a mapping
+//! ```
+//!
+//! What else stands in the group is kept. Before anndata 0.7 the parts stood at the root as `raw.X`, `raw.var` and
+//! `raw.varm`: see [`legacy`](super::legacy).
+
+use anndata_storage::{Result, child_path};
+
+use super::{BuildContext, EncodeContext, Encoding, dict, legacy, wrong_element};
+use crate::node::{GroupNode, Node};
+use crate::{DataFrame, Element, Mapping, Raw};
+
+/// See the [module](self).
+#[derive(Debug)]
+pub struct RawEncoding;
+
+impl Encoding for RawEncoding {
+    fn name(&self) -> &'static str {
+        "raw"
+    }
+
+    fn versions(&self) -> &[&str] {
+        &["0.1.0"]
+    }
+
+    fn build(&self, node: Node, context: &BuildContext<'_>) -> Result<Element> {
+        Ok(Element::Raw(Box::new(build(node.into_group()?, context)?)))
+    }
+
+    fn encode(&self, element: &Element, path: &str, context: &EncodeContext<'_>) -> Result<Node> {
+        let Element::Raw(raw) = element else { return Err(wrong_element("raw", element)) };
+        encode(raw, path, context)
+    }
+
+    fn shape(&self, _node: &Node) -> Result<Option<Vec<usize>>> {
+        Ok(None)
+    }
+
+    fn is_container(&self) -> bool {
+        true
+    }
+}
+
+/// The raw of a group with `X`, `var` and `varm`.
+pub(super) fn build(mut group: GroupNode, context: &BuildContext<'_>) -> Result<Raw> {
+    let x = group.children.shift_remove("X").map(|node| context.build(node)).transpose()?;
+    let varm = legacy::mapping(group.children.shift_remove("varm"), context)?;
+    let var = match group.children.shift_remove("var") {
+        Some(node) => legacy::frame(node, context)?,
+        None => {
+            let shape = x.as_ref().map(Element::shape).transpose()?.flatten();
+            DataFrame::unnamed(shape.and_then(|shape| shape.get(1).copied()).unwrap_or(0))
+        }
+    };
+    let rest = group.children.into_iter();
+    let other = rest.map(|(key, node)| Ok((key, context.build(node)?))).collect::<Result<Mapping>>()?;
+    Ok(Raw::new(x, var, varm)?.with_other(other))
+}
+
+/// The tree of a raw.
+pub(super) fn encode(raw: &Raw, path: &str, context: &EncodeContext<'_>) -> Result<Node> {
+    let mut group = GroupNode::encoded(path, "raw", "0.1.0");
+    if let Some(x) = raw.x() {
+        group.children.insert("X".to_owned(), context.encode(x, &child_path(path, "X"))?);
+    }
+    let var = super::adata::frame_to_write(raw.var(), context)?;
+    group.children.insert("var".to_owned(), context.encode(&Element::Frame(var), &child_path(path, "var"))?);
+    let varm = dict::encode(raw.varm(), &child_path(path, "varm"), context)?;
+    group.children.insert("varm".to_owned(), varm);
+    for (key, element) in raw.other() {
+        group.insert(key, context.encode(element, &child_path(path, key))?)?;
+    }
+    Ok(Node::Group(group))
+}

@@ -1,0 +1,187 @@
+//! The table of encodings, by name.
+
+use std::sync::Arc;
+
+use anndata_storage::{DType, Error, Result};
+use indexmap::IndexMap;
+
+use super::{
+    BuildContext, EncodeContext, Encoding, adata, array, awkward, categorical, dataframe, dict, legacy, null, nullable,
+    raw, record, scalar, sparse, string,
+};
+use crate::node::Node;
+use crate::{AnnData, Element, Opaque, SparseFormat};
+
+/// The encodings that are known. The default has all of anndata's; more can be added. Cheap to clone.
+///
+/// ```
+/// # use anndata_core::encoding::Registry;
+/// let registry = Registry::default();
+/// assert!(registry.get("categorical").is_some());
+/// assert!(registry.get("my-own").is_none());
+/// ```
+#[derive(Debug, Clone)]
+pub struct Registry {
+    encodings: Arc<IndexMap<String, Arc<dyn Encoding>>>,
+}
+
+impl Default for Registry {
+    fn default() -> Self {
+        let encodings: [Arc<dyn Encoding>; 18] = [
+            Arc::new(adata::AnnDataEncoding),
+            Arc::new(raw::RawEncoding),
+            Arc::new(dict::DictEncoding),
+            Arc::new(array::ArrayEncoding),
+            Arc::new(sparse::SparseEncoding(SparseFormat::Csr)),
+            Arc::new(sparse::SparseEncoding(SparseFormat::Csc)),
+            Arc::new(dataframe::DataFrameEncoding),
+            Arc::new(categorical::CategoricalEncoding),
+            Arc::new(nullable::NullableEncoding::Integer),
+            Arc::new(nullable::NullableEncoding::Boolean),
+            Arc::new(nullable::NullableEncoding::String),
+            Arc::new(string::StringArrayEncoding),
+            Arc::new(string::StringEncoding),
+            Arc::new(scalar::NumericScalarEncoding),
+            Arc::new(scalar::BytesEncoding),
+            Arc::new(null::NullEncoding),
+            Arc::new(record::RecordEncoding),
+            Arc::new(awkward::AwkwardEncoding),
+        ];
+        Self { encodings: Arc::new(encodings.into_iter().map(|e| (e.name().to_owned(), e)).collect()) }
+    }
+}
+
+/// What the attributes of a node say of its encoding.
+enum Found<'a> {
+    /// An encoding, in a version that it reads.
+    Known(&'a dyn Encoding),
+    /// No encoding attributes: what anndata before 0.7 wrote.
+    Legacy,
+    /// An encoding, version or dtype that is not known.
+    Unknown,
+}
+
+impl Registry {
+    /// The same with one more encoding; one of the same name is replaced.
+    #[must_use]
+    pub fn with(self, encoding: impl Encoding + 'static) -> Self {
+        let mut encodings = Arc::unwrap_or_clone(self.encodings);
+        encodings.insert(encoding.name().to_owned(), Arc::new(encoding));
+        Self { encodings: Arc::new(encodings) }
+    }
+
+    /// The encoding of a name.
+    pub fn get(&self, name: &str) -> Option<&dyn Encoding> {
+        self.encodings.get(name).map(|encoding| &**encoding)
+    }
+
+    /// All encodings, in the order in which they were added.
+    pub fn encodings(&self) -> impl Iterator<Item = &dyn Encoding> {
+        self.encodings.values().map(|encoding| &**encoding)
+    }
+
+    /// The element of a tree whose arrays were fetched.
+    ///
+    /// # Errors
+    /// Where the tree is malformed; the error names the path.
+    pub fn build(&self, node: Node) -> Result<Element> {
+        self.build_with(node, &BuildContext { registry: self, lazy: false })
+    }
+
+    /// The element of a tree, with everything that is no container lazy.
+    ///
+    /// # Errors
+    /// As [`build`](Self::build).
+    pub fn build_lazy(&self, node: Node) -> Result<Element> {
+        BuildContext { registry: self, lazy: true }.build(node)
+    }
+
+    /// The length of each axis of the element of a tree, from metadata alone.
+    ///
+    /// # Errors
+    /// Where the metadata are malformed.
+    pub fn shape(&self, node: &Node) -> Result<Option<Vec<usize>>> {
+        match self.find(node)? {
+            Found::Known(encoding) => encoding.shape(node),
+            Found::Legacy => legacy::shape(node),
+            Found::Unknown => Ok(None),
+        }
+        .map_err(|error| error.at(node.path()))
+    }
+
+    pub(super) fn build_with(&self, node: Node, context: &BuildContext<'_>) -> Result<Element> {
+        let path = node.path().to_owned();
+        match self.find(&node)? {
+            Found::Known(encoding) => encoding.build(node, context),
+            Found::Legacy => legacy::build(node, context),
+            Found::Unknown => Ok(Element::Opaque(Opaque::new(node))),
+        }
+        .map_err(|error| error.at(&path))
+    }
+
+    pub(super) fn is_known(&self, node: &Node) -> Result<bool> {
+        Ok(!matches!(self.find(node)?, Found::Unknown))
+    }
+
+    pub(super) fn is_container(&self, node: &Node) -> Result<bool> {
+        Ok(match self.find(node)? {
+            Found::Known(encoding) => encoding.is_container(),
+            Found::Legacy => legacy::is_container(node),
+            Found::Unknown => false,
+        })
+    }
+
+    /// Whether a stored tree can be copied as it is: it and all encoded elements within are of current versions.
+    pub(super) fn is_current(&self, node: &Node, context: &EncodeContext<'_>) -> Result<bool> {
+        let Found::Known(encoding) = self.find(node)? else { return Ok(false) };
+        let version = node.text_attribute("encoding-version")?;
+        if version.as_deref() != encoding.versions().last().copied() || !encoding.is_current(node, context) {
+            return Ok(false);
+        }
+        if let Node::Group(group) = node {
+            for child in group.children.values() {
+                if child.attributes().contains_key("encoding-type") && !self.is_current(child, context)? {
+                    return Ok(false);
+                }
+            }
+        }
+        Ok(true)
+    }
+
+    fn find(&self, node: &Node) -> Result<Found<'_>> {
+        if let Node::Array(array) = node
+            && matches!(array.spec.dtype, DType::Unknown(_))
+            && !array.spec.null
+        {
+            return Ok(Found::Unknown);
+        }
+        let Some(name) = node.text_attribute("encoding-type")?.filter(|name| !name.is_empty()) else {
+            return Ok(Found::Legacy);
+        };
+        let version = node.text_attribute("encoding-version")?.unwrap_or_default();
+        Ok(match self.get(&name) {
+            Some(encoding) if encoding.versions().contains(&version.as_str()) => Found::Known(encoding),
+            _ => {
+                tracing::warn!(path = node.path(), encoding = name, version, "unknown encoding, kept as it is");
+                Found::Unknown
+            }
+        })
+    }
+}
+
+impl Registry {
+    /// The object of a root group, which in files before 0.7 does not say what it is.
+    pub(crate) fn build_anndata(&self, node: Node, lazy: bool) -> Result<AnnData> {
+        adata::build(node.into_group()?, &BuildContext { registry: self, lazy })
+    }
+
+    /// Refuses a root element that is something else than an `AnnData`; files before 0.7 do not say.
+    pub(crate) fn check_is_anndata(&self, node: &Node) -> Result<()> {
+        match node.text_attribute("encoding-type")?.as_deref() {
+            None | Some("" | "anndata" | "raw") => Ok(()),
+            Some(other) => {
+                Err(Error::invalid_data(format!("the element is encoded as '{other}', not 'anndata'")).at(node.path()))
+            }
+        }
+    }
+}

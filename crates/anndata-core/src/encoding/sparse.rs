@@ -1,0 +1,240 @@
+//! `csr_matrix` and `csc_matrix` 0.1.0: compressed sparse matrices.
+//!
+//! ```text
+//! X                       group
+//!   encoding-type         "csr_matrix" or "csc_matrix"
+//!   encoding-version      "0.1.0"
+//!   shape                 two integers: rows, columns
+//!   data                  array of numbers, one a stored value
+//!   indices               array of integers: the column (CSR) or row (CSC) of each
+//!   indptr                array of integers: where each row (CSR) or column (CSC) begins, and the end
+//! ```
+//!
+//! Integers of any width and sign are read and kept. Indices may be unsorted. Specification: "Sparse arrays".
+//! Files before 0.7 have the attributes `h5sparse_format` and `h5sparse_shape` instead.
+
+use std::sync::Arc;
+
+use anndata_storage::{Array, ArraySpec, Attribute, Axis, DType, Error, Result, Tensor, child_path};
+
+use super::{BuildContext, EncodeContext, Encoding, wrong_element};
+use crate::node::{ArrayNode, BlockSource, GroupNode, Node, Source, encoding_attributes};
+use crate::sparse::to_offsets;
+use crate::{Element, SparseFormat, SparseMatrix};
+
+/// About the most bytes of a dense matrix that are in memory while it is made sparse.
+const BLOCK_BYTES: u64 = 64 << 20;
+
+/// See the [module](self).
+#[derive(Debug)]
+pub struct SparseEncoding(pub SparseFormat);
+
+impl Encoding for SparseEncoding {
+    fn name(&self) -> &'static str {
+        self.0.encoding()
+    }
+
+    fn versions(&self) -> &[&str] {
+        &["0.1.0"]
+    }
+
+    fn build(&self, node: Node, _context: &BuildContext<'_>) -> Result<Element> {
+        build(node, self.0, "shape")
+    }
+
+    fn encode(&self, element: &Element, path: &str, _context: &EncodeContext<'_>) -> Result<Node> {
+        let Element::Sparse(matrix) = element else { return Err(wrong_element(self.name(), element)) };
+        let (rows, columns) = matrix.shape();
+        let lengths = [rows, columns].map(|len| i64::try_from(len).unwrap_or(i64::MAX));
+        let mut group = GroupNode::encoded(path, matrix.format().encoding(), "0.1.0");
+        group.attributes.insert("shape".to_owned(), Attribute::Tensor(Tensor::from_vec([2], lengths.to_vec())?));
+        for (key, tensor) in [("data", matrix.data()), ("indices", matrix.indices()), ("indptr", matrix.indptr())] {
+            let mut array = ArrayNode::plain(&child_path(path, key), tensor.clone());
+            // So that rows can be appended.
+            array.spec.resizable = true;
+            group.children.insert(key.to_owned(), Node::Array(array));
+        }
+        Ok(Node::Group(group))
+    }
+
+    fn shape(&self, node: &Node) -> Result<Option<Vec<usize>>> {
+        let (rows, columns) = declared_shape(node, "shape")?;
+        Ok(Some(vec![rows, columns]))
+    }
+}
+
+/// The matrix of a group whose shape is in the attribute `shape_attribute`.
+pub(super) fn build(node: Node, format: SparseFormat, shape_attribute: &str) -> Result<Element> {
+    let shape = declared_shape(&node, shape_attribute)?;
+    let mut group = node.into_group()?;
+    let mut take = |key: &str| group.take(key)?.into_tensor();
+    let (data, indices, indptr) = (take("data")?, take("indices")?, take("indptr")?);
+    SparseMatrix::new(format, shape, data, indices, indptr).map(Element::Sparse)
+}
+
+/// The shape that an attribute declares.
+pub(super) fn declared_shape(node: &Node, attribute: &str) -> Result<(usize, usize)> {
+    match node.lengths_attribute(attribute)?.as_deref() {
+        Some(&[rows, columns]) => Ok((rows, columns)),
+        Some(other) => Err(Error::invalid_data(format!("attribute '{attribute}' is {other:?}, not two lengths"))),
+        None => Err(Error::invalid_data(format!("attribute '{attribute}' is missing"))),
+    }
+}
+
+/// The tree of a sparse matrix as a dense `array`, made block by block; a dense one as it is.
+pub(super) fn encode_dense(element: &Element, path: &str) -> Result<Node> {
+    let source: Arc<dyn BlockSource> = match stored_csr(element)? {
+        Some(rows) => Arc::new(rows),
+        None => match once(element)? {
+            Element::Sparse(matrix) => Arc::new(RowsInMemory(matrix)),
+            Element::Tensor(tensor) => {
+                return Ok(Node::Array(ArrayNode::encoded(path, "array", "0.2.0", tensor)));
+            }
+            other => return Err(Error::invalid_input(format!("{} cannot be written dense", other.kind_name()))),
+        },
+    };
+    let (dtype, shape) = source_spec(source.as_ref(), element)?;
+    Ok(Node::Array(ArrayNode {
+        path: path.to_owned(),
+        attributes: encoding_attributes("array", "0.2.0"),
+        spec: ArraySpec::new(dtype, shape),
+        source: Source::Blocks(source),
+    }))
+}
+
+/// A dense matrix as a sparse one; a lazy one is read block by block. A sparse one stays what it is.
+pub(crate) fn to_sparse(element: &Element, format: SparseFormat) -> Result<SparseMatrix> {
+    match element {
+        Element::Lazy(lazy) => match lazy.node() {
+            Node::Array(ArrayNode { source: Source::Stored(array), .. })
+                if array.spec().ndim() == 2 && !lazy.is_loaded() =>
+            {
+                dense_to_sparse(array, format)
+            }
+            _ => to_sparse(&lazy.load_once()?, format),
+        },
+        Element::Tensor(tensor) => SparseMatrix::from_dense(tensor, format),
+        Element::Sparse(matrix) => Ok(matrix.clone()),
+        other => Err(Error::invalid_input(format!("{} cannot become sparse", other.kind_name()))),
+    }
+}
+
+/// The non-zero values of a stored dense matrix, read in blocks along the compressed axis.
+fn dense_to_sparse(array: &Array, format: SparseFormat) -> Result<SparseMatrix> {
+    let spec = array.spec();
+    let [rows, columns] = *spec.shape.as_slice() else {
+        return Err(Error::invalid_data("no matrix").at(array.path()));
+    };
+    let (major, minor, axis) = match format {
+        SparseFormat::Csr => (rows, columns, 0),
+        SparseFormat::Csc => (columns, rows, 1),
+    };
+    let lane = (spec.dtype.size().unwrap_or(1) as u64).saturating_mul(minor).max(1);
+    let chunk = spec.chunks.as_ref().and_then(|chunks| chunks.get(axis).copied()).unwrap_or(1).max(1);
+    let step = (BLOCK_BYTES / lane).max(1).next_multiple_of(chunk);
+    let mut parts = Vec::new();
+    for start in (0..major.max(1)).step_by(usize::try_from(step).unwrap_or(usize::MAX)) {
+        let block = Axis::Range(start.min(major)..major.min(start.saturating_add(step)));
+        let whole = Axis::Range(0..minor);
+        let selection = if axis == 0 { [block, whole] } else { [whole, block] };
+        parts.push(SparseMatrix::from_dense(&array.read_selection(&selection)?, format)?);
+    }
+    SparseMatrix::concat_major(&parts)
+}
+
+fn once(element: &Element) -> Result<Element> {
+    match element {
+        Element::Lazy(lazy) => lazy.load_once(),
+        other => Ok(other.clone()),
+    }
+}
+
+fn source_spec(source: &dyn BlockSource, element: &Element) -> Result<(DType, Vec<u64>)> {
+    let shape = element.shape()?.unwrap_or_default().into_iter().map(|len| len as u64).collect();
+    // A block of at most one row tells the dtype, and fails early where the matrix is malformed.
+    let dtype = match source.blocks(1).next() {
+        Some(block) => block?.1.dtype().clone(),
+        None => DType::F32,
+    };
+    Ok((dtype, shape))
+}
+
+/// The rows of a matrix in memory as dense blocks.
+#[derive(Debug)]
+struct RowsInMemory(SparseMatrix);
+
+impl BlockSource for RowsInMemory {
+    fn blocks(&self, max_bytes: u64) -> Box<dyn Iterator<Item = Result<(Vec<u64>, Tensor)>> + '_> {
+        let (rows, columns) = self.0.shape();
+        let step = rows_in(max_bytes, columns, self.0.dtype());
+        Box::new((0..rows.max(1)).step_by(step).map(move |start| {
+            let block = self.0.rows_to_dense(start.min(rows)..rows.min(start + step))?;
+            Ok((vec![start as u64, 0], block))
+        }))
+    }
+}
+
+/// The rows of a stored CSR matrix as dense blocks, read as they are asked for.
+#[derive(Debug)]
+struct StoredRows {
+    shape: (usize, usize),
+    data: Array,
+    indices: Array,
+    indptr: Tensor,
+    offsets: Vec<usize>,
+}
+
+/// The stored CSR matrix behind a lazy element.
+fn stored_csr(element: &Element) -> Result<Option<StoredRows>> {
+    let Element::Lazy(lazy) = element else { return Ok(None) };
+    let node = lazy.node();
+    if node.text_attribute("encoding-type")?.as_deref() != Some("csr_matrix") {
+        return Ok(None);
+    }
+    let stored = |key: &str| match node.as_group()?.child(key)?.as_array()?.source.clone() {
+        Source::Stored(array) => Ok::<_, Error>(Some(array)),
+        _ => Ok(None),
+    };
+    let (Some(data), Some(indices), Some(indptr)) = (stored("data")?, stored("indices")?, stored("indptr")?) else {
+        return Ok(None);
+    };
+    let indptr = indptr.read()?;
+    let offsets = to_offsets(&indptr).map_err(|error| error.at(node.path()))?;
+    let shape = declared_shape(node, "shape").map_err(|error| error.at(node.path()))?;
+    if offsets.len() != shape.0 + 1 || !offsets.is_sorted() {
+        return Err(Error::invalid_data("indptr does not fit the shape").at(node.path()));
+    }
+    Ok(Some(StoredRows { shape, data, indices, indptr, offsets }))
+}
+
+impl StoredRows {
+    fn read(&self, start: usize, end: usize) -> Result<Tensor> {
+        let offsets = self.offsets.get(start..=end).unwrap_or_default();
+        let (first, last) = (offsets.first().copied().unwrap_or(0), offsets.last().copied().unwrap_or(0));
+        let selection = [Axis::Range(first as u64..last as u64)];
+        let indptr = offsets.iter().map(|&offset| i64::try_from(offset - first).unwrap_or(i64::MAX)).collect();
+        let indptr = Tensor::from_vec([offsets.len()], indptr)?.cast(self.indptr.dtype())?;
+        let data = self.data.read_selection(&selection)?;
+        let indices = self.indices.read_selection(&selection)?;
+        SparseMatrix::new(SparseFormat::Csr, (end - start, self.shape.1), data, indices, indptr)
+            .and_then(|matrix| matrix.to_dense())
+            .map_err(|error| error.at(self.data.path()))
+    }
+}
+
+impl BlockSource for StoredRows {
+    fn blocks(&self, max_bytes: u64) -> Box<dyn Iterator<Item = Result<(Vec<u64>, Tensor)>> + '_> {
+        let (rows, columns) = self.shape;
+        let step = rows_in(max_bytes, columns, &self.data.dtype());
+        Box::new((0..rows.max(1)).step_by(step).map(move |start| {
+            let block = self.read(start.min(rows), rows.min(start + step))?;
+            Ok((vec![start as u64, 0], block))
+        }))
+    }
+}
+
+/// How many dense rows fit, at least one.
+fn rows_in(max_bytes: u64, columns: usize, dtype: &DType) -> usize {
+    let row = columns.saturating_mul(dtype.size().unwrap_or(1)).max(1);
+    usize::try_from(max_bytes).unwrap_or(usize::MAX).checked_div(row).unwrap_or(1).max(1)
+}

@@ -1,0 +1,85 @@
+//! `string-array` 0.2.0 and `string` 0.2.0: text.
+//!
+//! ```text
+//! obs/_index              array of UTF-8 text, any number of dimensions
+//!   encoding-type         "string-array"
+//!   encoding-version      "0.2.0"
+//! uns/method              one text, no dimensions
+//!   encoding-type         "string"
+//!   encoding-version      "0.2.0"
+//! ```
+//!
+//! Text is written in any length. Fixed widths, as other tools write them, are read and lose their padding.
+//! Specification: "String arrays" and "Scalars".
+
+use anndata_storage::{DType, Result};
+
+use super::{BuildContext, EncodeContext, Encoding, wrong_element};
+use crate::Element;
+use crate::node::{ArrayNode, Node};
+
+/// `string-array`: see the [module](self).
+#[derive(Debug)]
+pub struct StringArrayEncoding;
+
+/// `string`: see the [module](self).
+#[derive(Debug)]
+pub struct StringEncoding;
+
+impl Encoding for StringArrayEncoding {
+    fn name(&self) -> &'static str {
+        "string-array"
+    }
+
+    fn versions(&self) -> &[&str] {
+        &["0.2.0"]
+    }
+
+    fn build(&self, node: Node, _context: &BuildContext<'_>) -> Result<Element> {
+        node.into_tensor()?.to_text().map(Element::Tensor)
+    }
+
+    fn encode(&self, element: &Element, path: &str, _context: &EncodeContext<'_>) -> Result<Node> {
+        let text = match element {
+            Element::Tensor(tensor) => tensor.to_text()?,
+            Element::Column(column) => column.to_tensor()?.to_text()?,
+            other => return Err(wrong_element("string-array", other)),
+        };
+        Ok(Node::Array(ArrayNode::encoded(path, "string-array", "0.2.0", text)))
+    }
+
+    fn shape(&self, node: &Node) -> Result<Option<Vec<usize>>> {
+        node.as_array()?.shape().map(Some)
+    }
+
+    fn is_current(&self, node: &Node, _context: &EncodeContext<'_>) -> bool {
+        matches!(node, Node::Array(array) if array.spec.dtype == DType::String && array.spec.ndim() > 0)
+    }
+}
+
+impl Encoding for StringEncoding {
+    fn name(&self) -> &'static str {
+        "string"
+    }
+
+    fn versions(&self) -> &[&str] {
+        &["0.2.0"]
+    }
+
+    fn build(&self, node: Node, _context: &BuildContext<'_>) -> Result<Element> {
+        node.into_tensor()?.to_text()?.reshape([]).map(Element::Tensor)
+    }
+
+    fn encode(&self, element: &Element, path: &str, _context: &EncodeContext<'_>) -> Result<Node> {
+        let Element::Tensor(tensor) = element else { return Err(wrong_element("string", element)) };
+        Ok(Node::Array(ArrayNode::encoded(path, "string", "0.2.0", tensor.to_text()?)))
+    }
+
+    fn shape(&self, _node: &Node) -> Result<Option<Vec<usize>>> {
+        Ok(Some(Vec::new()))
+    }
+
+    fn is_current(&self, node: &Node, _context: &EncodeContext<'_>) -> bool {
+        matches!(node, Node::Array(array) if array.spec.dtype == DType::String && array.spec.ndim() == 0)
+    }
+}

@@ -1,0 +1,350 @@
+//! [`DataFrame`]: an index and ordered columns, as pandas has it.
+
+use std::fmt;
+use std::sync::Arc;
+
+use anndata_storage::{Error, Result};
+use arrow_array::{ArrayRef, RecordBatch, RecordBatchOptions};
+use arrow_schema::{Field, Schema};
+use indexmap::IndexMap;
+
+use crate::{Column, ColumnKind, Element, Lazy, Opaque};
+
+/// A table: an index of row labels and named columns in order. A column, or the index, may be lazy.
+///
+/// The index of the frames `obs` and `var` is text. Other frames may have any index.
+#[derive(Clone, PartialEq)]
+pub struct DataFrame {
+    index_name: Option<String>,
+    index: Series,
+    columns: IndexMap<String, Series>,
+}
+
+/// A column that is in memory, or stored and loaded when it is asked for.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Series {
+    /// In memory.
+    Loaded(Column),
+    /// In a store.
+    Lazy(Lazy),
+    /// Of an unknown encoding: kept and written back, but not readable.
+    Opaque(Opaque),
+}
+
+impl Series {
+    /// The column, loaded where it is lazy.
+    ///
+    /// # Errors
+    /// Where it cannot be read, or is no column.
+    pub fn load(&self) -> Result<Column> {
+        match self {
+            Self::Loaded(column) => Ok(column.clone()),
+            Self::Lazy(lazy) => lazy.load()?.into_column().map_err(|error| error.at(lazy.path())),
+            Self::Opaque(opaque) => Err(Error::unsupported(format!(
+                "a column of the unknown encoding '{}' cannot be read",
+                opaque.encoding_type().unwrap_or_default()
+            ))
+            .at(opaque.path())),
+        }
+    }
+
+    /// The number of rows, known without loading; `None` for a column of an unknown encoding.
+    ///
+    /// # Errors
+    /// Where a lazy column's metadata are malformed.
+    pub fn rows(&self) -> Result<Option<usize>> {
+        match self {
+            Self::Loaded(column) => Ok(Some(column.len())),
+            Self::Lazy(lazy) => match lazy.shape()?.as_deref() {
+                Some([len]) => Ok(Some(*len)),
+                other => Err(Error::invalid_data(format!("a column has one dimension, not {other:?}")).at(lazy.path())),
+            },
+            Self::Opaque(_) => Ok(None),
+        }
+    }
+
+    /// The column as an element, not loaded.
+    pub fn to_element(&self) -> Element {
+        match self {
+            Self::Loaded(column) => Element::Column(column.clone()),
+            Self::Lazy(lazy) => Element::Lazy(lazy.clone()),
+            Self::Opaque(opaque) => Element::Opaque(opaque.clone()),
+        }
+    }
+
+    /// The column in memory where it can be; one of an unknown encoding stays what it is.
+    fn to_loaded(&self) -> Result<Self> {
+        match self {
+            Self::Opaque(opaque) => Ok(Self::Opaque(opaque.load()?)),
+            other => other.load().map(Self::Loaded),
+        }
+    }
+}
+
+impl<C: Into<Column>> From<C> for Series {
+    fn from(column: C) -> Self {
+        Self::Loaded(column.into())
+    }
+}
+
+impl DataFrame {
+    /// A frame without columns, with this index of text.
+    pub fn new<S: AsRef<str>>(index: impl IntoIterator<Item = S>) -> Self {
+        Self::with_index(Column::strings(index))
+    }
+
+    /// A frame without columns, with an index of any kind.
+    pub fn with_index(index: impl Into<Series>) -> Self {
+        Self { index_name: None, index: index.into(), columns: IndexMap::new() }
+    }
+
+    /// A frame of `len` rows labelled "0", "1", ..., as anndata labels what has no names.
+    pub fn unnamed(len: usize) -> Self {
+        Self::new((0..len).map(|i| i.to_string()))
+    }
+
+    /// The same with a name for the index.
+    #[must_use]
+    pub fn with_index_name(mut self, name: Option<String>) -> Self {
+        self.index_name = name;
+        self
+    }
+
+    /// The same with one more column, at the end; a column of that name is replaced where it is.
+    ///
+    /// # Errors
+    /// Where the length is not that of the index.
+    pub fn with_column(mut self, name: impl Into<String>, column: impl Into<Series>) -> Result<Self> {
+        self.insert(name, column)?;
+        Ok(self)
+    }
+
+    /// Adds a column at the end, or replaces the one of that name.
+    ///
+    /// # Errors
+    /// Where the length is not that of the index.
+    pub fn insert(&mut self, name: impl Into<String>, column: impl Into<Series>) -> Result<()> {
+        let (name, column) = (name.into(), column.into());
+        let rows = self.len()?;
+        if let Some(len) = column.rows()?.filter(|&len| len != rows) {
+            return Err(Error::invalid_data(format!("column '{name}' has {len} rows, the index {rows}")));
+        }
+        self.columns.insert(name, column);
+        Ok(())
+    }
+
+    /// Removes a column and keeps the order of the others.
+    pub fn remove(&mut self, name: &str) -> Option<Series> {
+        self.columns.shift_remove(name)
+    }
+
+    /// The number of rows.
+    ///
+    /// # Errors
+    /// Where the metadata of a lazy index are malformed.
+    pub fn len(&self) -> Result<usize> {
+        let rows = self.index.rows()?;
+        rows.ok_or_else(|| Error::unsupported("the index is of an unknown encoding"))
+    }
+
+    /// Whether there is no row.
+    ///
+    /// # Errors
+    /// As [`len`](Self::len).
+    pub fn is_empty(&self) -> Result<bool> {
+        Ok(self.len()? == 0)
+    }
+
+    /// The name of the index, where it has one.
+    pub fn index_name(&self) -> Option<&str> {
+        self.index_name.as_deref()
+    }
+
+    /// The index, not loaded where it is lazy.
+    pub fn index(&self) -> &Series {
+        &self.index
+    }
+
+    /// Replaces the index.
+    ///
+    /// # Errors
+    /// Where the length differs.
+    pub fn set_index(&mut self, index: impl Into<Series>) -> Result<()> {
+        let index = index.into();
+        let rows = self.len()?;
+        if index.rows()? != Some(rows) {
+            return Err(Error::invalid_input(format!(
+                "an index of {:?} labels was given for {rows} rows",
+                index.rows()?
+            )));
+        }
+        self.index = index;
+        Ok(())
+    }
+
+    /// The labels of the rows as text; a missing label is empty.
+    ///
+    /// # Errors
+    /// Where the index cannot be loaded or is no text.
+    pub fn names(&self) -> Result<Vec<String>> {
+        Ok(self.index.load()?.to_strings()?.into_iter().map(Option::unwrap_or_default).collect())
+    }
+
+    /// The names of the columns, in order.
+    pub fn column_names(&self) -> impl ExactSizeIterator<Item = &str> {
+        self.columns.keys().map(String::as_str)
+    }
+
+    /// The columns, in order, not loaded where they are lazy.
+    pub fn columns(&self) -> impl ExactSizeIterator<Item = (&str, &Series)> {
+        self.columns.iter().map(|(name, column)| (name.as_str(), column))
+    }
+
+    /// Whether there is a column of this name.
+    pub fn contains(&self, name: &str) -> bool {
+        self.columns.contains_key(name)
+    }
+
+    /// A column, loaded where it is lazy.
+    ///
+    /// # Errors
+    /// [`NotFound`](crate::ErrorKind::NotFound) where there is none, or where it cannot be read.
+    pub fn column(&self, name: &str) -> Result<Column> {
+        match self.columns.get(name) {
+            Some(column) => column.load(),
+            None => Err(Error::not_found(format!("no column '{name}'"))),
+        }
+    }
+
+    /// The frame with every column in memory.
+    ///
+    /// # Errors
+    /// Where one cannot be read.
+    pub fn load(&self) -> Result<Self> {
+        self.map(Series::to_loaded)
+    }
+
+    /// The frame with each text column that repeats values made categorical; categories are in natural order
+    /// (`a2` before `a10`). Other columns stay as they are.
+    ///
+    /// # Errors
+    /// Where a lazy column cannot be read.
+    pub fn strings_to_categoricals(&self) -> Result<Self> {
+        let mut frame = self.clone();
+        for (name, series) in &self.columns {
+            if matches!(series, Series::Opaque(_)) {
+                continue;
+            }
+            let column = series.load()?;
+            if matches!(column.kind(), ColumnKind::Categorical { .. }) || !column.array().data_type().is_string() {
+                continue;
+            }
+            if let Some(categorical) = column.repeated_strings_to_categorical()? {
+                frame.columns.insert(name.clone(), Series::Loaded(categorical));
+            }
+        }
+        Ok(frame)
+    }
+
+    /// The frame as an Arrow record batch, all columns in memory, the index first under `index_field`.
+    ///
+    /// # Errors
+    /// Where a column cannot be loaded, or one has the name of the index field.
+    pub fn to_record_batch(&self, index_field: &str) -> Result<RecordBatch> {
+        if self.columns.contains_key(index_field) {
+            return Err(Error::invalid_input(format!("a column has the name '{index_field}' of the index field")));
+        }
+        let index = self.index.load()?;
+        let mut fields = vec![index.to_field(index_field)];
+        let mut arrays: Vec<ArrayRef> = vec![Arc::clone(index.array())];
+        for (name, series) in &self.columns {
+            let column = series.load()?;
+            fields.push(column.to_field(name));
+            arrays.push(Arc::clone(column.array()));
+        }
+        let options = RecordBatchOptions::new().with_row_count(Some(self.len()?));
+        RecordBatch::try_new_with_options(Arc::new(Schema::new(fields)), arrays, &options)
+            .map_err(|error| Error::invalid_data("no record batch").with_source(error))
+    }
+
+    /// A frame from an Arrow record batch: the column `index_field` becomes the index ("0", "1", ... without it).
+    ///
+    /// # Errors
+    /// Where there is no such column, or an Arrow type has no place in anndata.
+    pub fn from_record_batch(batch: &RecordBatch, index_field: Option<&str>) -> Result<Self> {
+        let schema = batch.schema();
+        let columns = || schema.fields().iter().map(|field| &**field).zip(batch.columns());
+        let mut frame = match index_field {
+            None => Self::unnamed(batch.num_rows()),
+            Some(name) => {
+                let (field, array): (&Field, &ArrayRef) = columns()
+                    .find(|(field, _)| field.name() == name)
+                    .ok_or_else(|| Error::not_found(format!("the record batch has no column '{name}'")))?;
+                Self::with_index(Column::from_arrow(field, array)?)
+            }
+        };
+        for (field, array) in columns().filter(|(field, _)| Some(field.name().as_str()) != index_field) {
+            frame.insert(field.name(), Column::from_arrow(field, array)?)?;
+        }
+        Ok(frame)
+    }
+
+    /// The rows at these positions, in the order given; lazy columns are loaded.
+    ///
+    /// # Errors
+    /// Where a position is out of bounds or a column cannot be loaded.
+    pub fn take(&self, rows: &[u64]) -> Result<Self> {
+        self.map(|series| Ok(Series::Loaded(series.load()?.take(rows)?)))
+    }
+
+    /// The frame with a function applied to the index and to every column.
+    fn map(&self, change: impl Fn(&Series) -> Result<Series>) -> Result<Self> {
+        let columns = self.columns.iter().map(|(name, series)| Ok((name.clone(), change(series)?)));
+        Ok(Self {
+            index_name: self.index_name.clone(),
+            index: change(&self.index)?,
+            columns: columns.collect::<Result<_>>()?,
+        })
+    }
+}
+
+impl fmt::Debug for DataFrame {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("DataFrame")
+            .field("index_name", &self.index_name)
+            .field("index", &self.index)
+            .field("columns", &self.columns)
+            .finish()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn columns_keep_their_order_and_length() -> Result<()> {
+        let mut frame =
+            DataFrame::new(["a", "b"]).with_column("z", vec![1_i32, 2])?.with_column("y", vec!["p", "q"])?;
+        assert!(frame.insert("x", vec![1.0]).is_err_and(|error| error.to_string().contains("'x' has 1 rows")));
+        frame.insert("z", vec![true, false])?;
+        assert_eq!(frame.column_names().collect::<Vec<_>>(), ["z", "y"]);
+        assert!(frame.column("nope").is_err_and(|error| error.is_not_found()));
+        assert!(frame.set_index(Column::strings(["only"])).is_err());
+        Ok(())
+    }
+
+    #[test]
+    fn record_batches_keep_kinds() -> Result<()> {
+        let frame = DataFrame::new(["a", "b"])
+            .with_column("n", vec![1_i64, 2])?
+            .with_column("c", Column::categorical_from_strings(["x", "y"])?)?;
+        let batch = frame.to_record_batch("_index")?;
+        assert_eq!(batch.num_columns(), 3);
+        assert_eq!(DataFrame::from_record_batch(&batch, Some("_index"))?, frame);
+        assert!(frame.to_record_batch("n").is_err());
+        assert!(DataFrame::from_record_batch(&batch, Some("nope")).is_err());
+        assert_eq!(DataFrame::from_record_batch(&batch, None)?.names()?, ["0", "1"]);
+        Ok(())
+    }
+}

@@ -1,0 +1,225 @@
+//! Reading and writing elements and objects on any group of a store.
+//!
+//! ```
+//! # use std::sync::Arc;
+//! use anndata_core::{Element, Group, MemoryStore, Tensor, io};
+//!
+//! let root = Group::root(Arc::new(MemoryStore::new()));
+//! let pca = Element::from(Tensor::from_vec([2, 1], vec![0.5_f32, 1.5])?);
+//! io::write_elem(&root, "obsm/X_pca", &pca, &io::WriteOptions::default())?;
+//! assert_eq!(io::read_elem(&root, "obsm/X_pca", &io::ReadOptions::default())?, pca);
+//! # Ok::<(), anndata_core::Error>(())
+//! ```
+
+use anndata_storage::{Compression, Error, Group, Result};
+
+use crate::encoding::{EncodeContext, EncodeOptions, Registry};
+use crate::node::{Node, NodeWriteOptions};
+use crate::{AnnData, Element, SparseFormat};
+
+/// How elements are read.
+#[derive(Debug, Clone, Default)]
+#[non_exhaustive]
+pub struct ReadOptions {
+    /// Whether only metadata are read now, and values when they are asked for. Default: no.
+    pub lazy: bool,
+    /// The paths of dense matrices (`X`, `raw/X`, `layers/counts`) that are read as sparse ones.
+    pub as_sparse: Vec<String>,
+    /// The format of these. Default: CSR.
+    pub as_sparse_format: Option<SparseFormat>,
+    /// The encodings that are known.
+    pub registry: Registry,
+}
+
+impl ReadOptions {
+    /// The same, reading values when they are asked for, or at once.
+    #[must_use]
+    pub fn with_lazy(mut self, lazy: bool) -> Self {
+        self.lazy = lazy;
+        self
+    }
+
+    /// The same, reading the dense matrices at these paths as sparse ones.
+    #[must_use]
+    pub fn with_as_sparse<S: Into<String>>(mut self, paths: impl IntoIterator<Item = S>, format: SparseFormat) -> Self {
+        self.as_sparse = paths.into_iter().map(Into::into).collect();
+        self.as_sparse_format = Some(format);
+        self
+    }
+
+    /// The same with other encodings.
+    #[must_use]
+    pub fn with_registry(mut self, registry: Registry) -> Self {
+        self.registry = registry;
+        self
+    }
+}
+
+/// How elements are written.
+#[derive(Debug, Clone, Default)]
+#[non_exhaustive]
+pub struct WriteOptions {
+    /// How elements become groups and arrays.
+    pub encode: EncodeOptions,
+    /// How these are stored.
+    pub store: NodeWriteOptions,
+    /// The encodings that are known.
+    pub registry: Registry,
+}
+
+impl WriteOptions {
+    /// The same with other choices of how elements become groups and arrays.
+    #[must_use]
+    pub fn with_encode(mut self, encode: EncodeOptions) -> Self {
+        self.encode = encode;
+        self
+    }
+
+    /// The same with other choices of how groups and arrays are stored.
+    #[must_use]
+    pub fn with_store(mut self, store: NodeWriteOptions) -> Self {
+        self.store = store;
+        self
+    }
+
+    /// The same with another compression.
+    #[must_use]
+    pub fn with_compression(mut self, compression: Compression) -> Self {
+        self.store.compression = compression;
+        self
+    }
+
+    /// The same with other encodings.
+    #[must_use]
+    pub fn with_registry(mut self, registry: Registry) -> Self {
+        self.registry = registry;
+        self
+    }
+
+    /// The tree of an element, to stand at `path` of a store of these capabilities.
+    fn encode(&self, element: &Element, group: &Group, path: &str) -> Result<Node> {
+        let context = EncodeContext::new(&self.registry, &self.encode, group.storage().capabilities());
+        context.encode(element, path)
+    }
+}
+
+/// Reads the element at `key` of a group; the empty key is the group itself.
+///
+/// # Errors
+/// [`NotFound`](crate::ErrorKind::NotFound) where there is none, or where it cannot be read; the error names the path
+/// within the store.
+pub fn read_elem(group: &Group, key: &str, options: &ReadOptions) -> Result<Element> {
+    let node = Node::open(group, key)?;
+    if options.lazy { options.registry.build_lazy(node) } else { options.registry.build(node.fetch()?) }
+}
+
+/// Writes an element at `key` of a group. What stands there is replaced: the new element is written beside it first,
+/// so that a failure leaves the old one.
+///
+/// # Errors
+/// Where the element has no stored form, or writing fails.
+pub fn write_elem(group: &Group, key: &str, element: &Element, options: &WriteOptions) -> Result<()> {
+    let path = group.path_of(key);
+    options.encode(element, group, &path)?.replace(group, key, &options.store)
+}
+
+/// Reads the `AnnData` that a group is, of any version since 0.5.
+///
+/// # Errors
+/// Where the group is no `AnnData`, or something in it cannot be read; the error names the path within the store.
+pub fn read_anndata(group: &Group, options: &ReadOptions) -> Result<AnnData> {
+    let node = prepare(Node::open(group, "")?)?;
+    options.registry.check_is_anndata(&node)?;
+    // Matrices that are to be made sparse are read block by block, so they are not fetched with the rest.
+    let lazy = options.lazy || !options.as_sparse.is_empty();
+    let node = if lazy { node } else { node.fetch()? };
+    let adata = options.registry.build_anndata(node, lazy)?;
+    if options.as_sparse.is_empty() {
+        return Ok(adata);
+    }
+    let adata = make_sparse(adata, options)?;
+    if options.lazy { Ok(adata) } else { adata.load() }
+}
+
+/// Writes an `AnnData` as the content of an empty group.
+///
+/// # Errors
+/// Where the group is not empty, something has no stored form, or writing fails.
+pub fn write_anndata(group: &Group, adata: &AnnData, options: &WriteOptions) -> Result<()> {
+    if let Some(child) = group.children()?.first() {
+        return Err(Error::already_exists(format!("the group is not empty: it has '{child}'")).at(group.path()));
+    }
+    let context = EncodeContext::new(&options.registry, &options.encode, group.storage().capabilities());
+    check_paths(adata, &options.encode)?;
+    crate::encoding::adata::encode(adata, group.path(), &context)?.write(group, "", &options.store)?;
+    group.storage().consolidate()
+}
+
+/// In files before 0.7, frames are arrays of records and need their values to be understood.
+fn prepare(node: Node) -> Result<Node> {
+    let Node::Group(mut group) = node else { return Ok(node) };
+    if !group.children.iter().any(|(key, child)| is_frame(key) && matches!(child, Node::Array(_))) {
+        return Ok(Node::Group(group));
+    }
+    for (key, child) in &mut group.children {
+        if is_frame(key) || matches!(key.as_str(), "uns" | "obsm" | "varm" | "raw.varm") {
+            *child = child.fetch()?;
+        }
+    }
+    Ok(Node::Group(group))
+}
+
+fn is_frame(key: &str) -> bool {
+    matches!(key, "obs" | "var" | "raw.var")
+}
+
+/// The object with the asked-for dense matrices as sparse ones.
+fn make_sparse(mut adata: AnnData, options: &ReadOptions) -> Result<AnnData> {
+    let format = options.as_sparse_format.unwrap_or(SparseFormat::Csr);
+    for asked in &options.as_sparse {
+        let path = asked.replace('.', "/");
+        match path.trim_matches('/').split_once('/') {
+            None if path == "X" => {
+                let x = adata.x().map(|x| sparse(x, format)).transpose()?;
+                adata.set_x(x)?;
+            }
+            Some(("layers", key)) => {
+                let layer = adata.layer(Some(key)).map(|layer| sparse(layer, format)).transpose()?;
+                let layer = layer.ok_or_else(|| Error::not_found("no such layer").at(&path))?;
+                adata.set_layer(Some(key), layer)?;
+            }
+            Some(("raw", "X")) => {
+                let raw = adata.raw().ok_or_else(|| Error::not_found("there is no raw").at(&path))?;
+                let raw = raw.clone().map_x(|x| sparse(x, format))?;
+                adata.set_raw(Some(raw))?;
+            }
+            _ => return Err(Error::invalid_input(format!("'{asked}' is no matrix that can be read as sparse"))),
+        }
+    }
+    Ok(adata)
+}
+
+fn sparse(element: &Element, format: SparseFormat) -> Result<Element> {
+    crate::encoding::sparse::to_sparse(element, format).map(Element::Sparse)
+}
+
+/// Refuses paths that name nothing in the object, which would otherwise be ignored.
+fn check_paths(adata: &AnnData, options: &EncodeOptions) -> Result<()> {
+    for asked in options.as_dense.iter().chain(&options.as_sparse) {
+        let path = asked.replace('.', "/");
+        let found = match path.trim_matches('/').split_once('/') {
+            None => path == "X" && adata.x().is_some(),
+            Some(("layers", key)) => adata.layer(Some(key)).is_some(),
+            Some(("raw", "X")) => adata.raw().is_some_and(|raw| raw.x().is_some()),
+            Some(("obsm", key)) => adata.obsm().contains_key(key),
+            Some(("varm", key)) => adata.varm().contains_key(key),
+            Some(("obsp", key)) => adata.obsp().contains_key(key),
+            Some(("varp", key)) => adata.varp().contains_key(key),
+            _ => false,
+        };
+        if !found {
+            return Err(Error::not_found(format!("'{asked}' names no matrix of the object")));
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,292 @@
+//! Trees of groups and arrays: what an encoding reads and makes.
+//!
+//! A tree is opened from a store with metadata alone ([`Node::open`]), its arrays are fetched, all concurrently, when
+//! the values are needed ([`Node::fetch`]), and it is written to any store ([`Node::write`]), block by block where its
+//! arrays are still stored ones. Encodings turn elements into trees and back, and do no IO themselves.
+
+mod read;
+mod write;
+
+use std::fmt::Debug;
+use std::sync::Arc;
+
+use anndata_storage::{Array, ArraySpec, Attribute, Attributes, Error, Result, Tensor};
+use indexmap::IndexMap;
+
+pub use write::NodeWriteOptions;
+
+/// A group or an array, with its path for messages.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Node {
+    /// Attributes and children.
+    Group(GroupNode),
+    /// Attributes and values.
+    Array(ArrayNode),
+}
+
+/// A group of a tree.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct GroupNode {
+    /// Where it is, or will be, in a store.
+    pub path: String,
+    /// The attributes.
+    pub attributes: Attributes,
+    /// The children, in order.
+    pub children: IndexMap<String, Node>,
+}
+
+/// An array of a tree.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ArrayNode {
+    /// Where it is, or will be, in a store.
+    pub path: String,
+    /// The attributes.
+    pub attributes: Attributes,
+    /// Dtype and shape, and as it is stored, chunks and codecs.
+    pub spec: ArraySpec,
+    /// Where the values are.
+    pub source: Source,
+}
+
+/// Where the values of an array are.
+#[derive(Debug, Clone)]
+pub enum Source {
+    /// Nowhere: an array without values ([`ArraySpec::null`]).
+    Empty,
+    /// In memory.
+    Tensor(Tensor),
+    /// In a store, still to be read.
+    Stored(Array),
+    /// Made block by block while it is written.
+    Blocks(Arc<dyn BlockSource>),
+}
+
+/// Values that are made block by block.
+pub trait BlockSource: Debug + Send + Sync {
+    /// The blocks, of about `max_bytes` each: offset and values, together the whole array.
+    fn blocks(&self, max_bytes: u64) -> Box<dyn Iterator<Item = Result<(Vec<u64>, Tensor)>> + '_>;
+}
+
+impl PartialEq for Source {
+    /// Equal values in memory, or the same stored array.
+    fn eq(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Empty, Self::Empty) => true,
+            (Self::Tensor(a), Self::Tensor(b)) => a == b,
+            (Self::Stored(a), Self::Stored(b)) => a.path() == b.path() && Arc::ptr_eq(a.inner(), b.inner()),
+            (Self::Blocks(a), Self::Blocks(b)) => Arc::ptr_eq(a, b),
+            _ => false,
+        }
+    }
+}
+
+impl Node {
+    /// The path, for messages.
+    pub fn path(&self) -> &str {
+        match self {
+            Self::Group(group) => &group.path,
+            Self::Array(array) => &array.path,
+        }
+    }
+
+    /// The attributes.
+    pub fn attributes(&self) -> &Attributes {
+        match self {
+            Self::Group(group) => &group.attributes,
+            Self::Array(array) => &array.attributes,
+        }
+    }
+
+    /// The attributes, to be changed.
+    pub fn attributes_mut(&mut self) -> &mut Attributes {
+        match self {
+            Self::Group(group) => &mut group.attributes,
+            Self::Array(array) => &mut array.attributes,
+        }
+    }
+
+    /// The descendant at a relative path (`a`, or `a/b`).
+    pub fn descendant(&self, path: &str) -> Option<&Self> {
+        path.split('/').filter(|name| !name.is_empty()).try_fold(self, |node, name| match node {
+            Self::Group(group) => group.children.get(name),
+            Self::Array(_) => None,
+        })
+    }
+
+    /// The group, where it is one.
+    ///
+    /// # Errors
+    /// [`InvalidData`](crate::ErrorKind::InvalidData) where it is an array.
+    pub fn as_group(&self) -> Result<&GroupNode> {
+        match self {
+            Self::Group(group) => Ok(group),
+            Self::Array(array) => Err(Error::invalid_data("an array stands where a group should be").at(&array.path)),
+        }
+    }
+
+    /// The group, where it is one.
+    ///
+    /// # Errors
+    /// [`InvalidData`](crate::ErrorKind::InvalidData) where it is an array.
+    pub fn into_group(self) -> Result<GroupNode> {
+        match self {
+            Self::Group(group) => Ok(group),
+            Self::Array(array) => Err(Error::invalid_data("an array stands where a group should be").at(&array.path)),
+        }
+    }
+
+    /// The array, where it is one.
+    ///
+    /// # Errors
+    /// [`InvalidData`](crate::ErrorKind::InvalidData) where it is a group.
+    pub fn as_array(&self) -> Result<&ArrayNode> {
+        match self {
+            Self::Array(array) => Ok(array),
+            Self::Group(group) => Err(Error::invalid_data("a group stands where an array should be").at(&group.path)),
+        }
+    }
+
+    /// The values of an array that was fetched.
+    ///
+    /// # Errors
+    /// Where it is a group, or was not fetched.
+    pub fn into_tensor(self) -> Result<Tensor> {
+        match self {
+            Self::Array(ArrayNode { source: Source::Tensor(tensor), .. }) => Ok(tensor),
+            Self::Array(array) if array.spec.null => {
+                Err(Error::invalid_data("the array has no value (a null dataspace)").at(&array.path))
+            }
+            Self::Array(array) => {
+                Err(Error::unsupported(format!("values of type '{}' cannot be read", array.spec.dtype)).at(&array.path))
+            }
+            Self::Group(group) => Err(Error::invalid_data("a group stands where an array should be").at(&group.path)),
+        }
+    }
+
+    /// The value of a text attribute, `None` where there is no such attribute.
+    ///
+    /// # Errors
+    /// [`InvalidData`](crate::ErrorKind::InvalidData) where it is no text.
+    pub fn text_attribute(&self, name: &str) -> Result<Option<String>> {
+        self.attribute(name, "text", Attribute::as_str)
+    }
+
+    /// The value of a boolean attribute, `None` where there is no such attribute.
+    ///
+    /// # Errors
+    /// [`InvalidData`](crate::ErrorKind::InvalidData) where it is no boolean.
+    pub fn bool_attribute(&self, name: &str) -> Result<Option<bool>> {
+        self.attribute(name, "a boolean", Attribute::as_bool)
+    }
+
+    /// The value of a list-of-text attribute, `None` where there is no such attribute.
+    ///
+    /// # Errors
+    /// [`InvalidData`](crate::ErrorKind::InvalidData) where it is no list of text.
+    pub fn texts_attribute(&self, name: &str) -> Result<Option<Vec<String>>> {
+        self.attribute(name, "a list of text", Attribute::as_strings)
+    }
+
+    /// The value of an attribute of non-negative integers, `None` where there is no such attribute.
+    ///
+    /// # Errors
+    /// [`InvalidData`](crate::ErrorKind::InvalidData) where it is no such list.
+    pub fn lengths_attribute(&self, name: &str) -> Result<Option<Vec<usize>>> {
+        self.attribute(name, "a list of lengths", |value| {
+            value.as_i64s()?.into_iter().map(|length| usize::try_from(length).ok()).collect()
+        })
+    }
+
+    fn attribute<T>(&self, name: &str, what: &str, get: impl Fn(&Attribute) -> Option<T>) -> Result<Option<T>> {
+        let Some(value) = self.attributes().get(name) else { return Ok(None) };
+        match get(value) {
+            Some(value) => Ok(Some(value)),
+            None => Err(Error::invalid_data(format!("attribute '{name}' is not {what}")).at(self.path())),
+        }
+    }
+}
+
+impl GroupNode {
+    /// A group without children at a path, with the attributes of an encoding.
+    pub fn encoded(path: &str, encoding: &str, version: &str) -> Self {
+        Self { path: path.to_owned(), attributes: encoding_attributes(encoding, version), children: IndexMap::new() }
+    }
+
+    /// Takes a child out.
+    ///
+    /// # Errors
+    /// [`InvalidData`](crate::ErrorKind::InvalidData) where it is missing.
+    pub fn take(&mut self, key: &str) -> Result<Node> {
+        self.children
+            .shift_remove(key)
+            .ok_or_else(|| Error::invalid_data(format!("'{key}' is missing in it")).at(&self.path))
+    }
+
+    /// A child.
+    ///
+    /// # Errors
+    /// [`InvalidData`](crate::ErrorKind::InvalidData) where it is missing.
+    pub fn child(&self, key: &str) -> Result<&Node> {
+        self.children.get(key).ok_or_else(|| Error::invalid_data(format!("'{key}' is missing in it")).at(&self.path))
+    }
+
+    /// Adds a descendant at a relative path, making the groups between.
+    ///
+    /// # Errors
+    /// [`InvalidInput`](crate::ErrorKind::InvalidInput) where something stands there, or the path has an empty name.
+    pub fn insert(&mut self, path: &str, node: Node) -> Result<()> {
+        let (first, rest) = path.split_once('/').map_or((path, None), |(first, rest)| (first, Some(rest)));
+        if first.is_empty() {
+            return Err(Error::invalid_input(format!("'{path}' is no name for an element")).at(&self.path));
+        }
+        match (rest, self.children.get_mut(first)) {
+            (None, None) => {
+                self.children.insert(first.to_owned(), node);
+                Ok(())
+            }
+            (Some(rest), None) => {
+                let path = anndata_storage::child_path(&self.path, first);
+                let mut between = Self { path, ..Self::default() };
+                between.insert(rest, node)?;
+                self.children.insert(first.to_owned(), Node::Group(between));
+                Ok(())
+            }
+            (Some(rest), Some(Node::Group(between))) if between.attributes.is_empty() => between.insert(rest, node),
+            _ => Err(Error::invalid_input(format!("two elements would stand at '{path}'")).at(&self.path)),
+        }
+    }
+}
+
+impl ArrayNode {
+    /// An array over values in memory, with the attributes of an encoding.
+    pub fn encoded(path: &str, encoding: &str, version: &str, values: Tensor) -> Self {
+        Self { attributes: encoding_attributes(encoding, version), ..Self::plain(path, values) }
+    }
+
+    /// An array over values in memory, without attributes.
+    pub fn plain(path: &str, values: Tensor) -> Self {
+        Self {
+            path: path.to_owned(),
+            attributes: Attributes::new(),
+            spec: ArraySpec::of(&values),
+            source: Source::Tensor(values),
+        }
+    }
+
+    /// The shape in machine integers.
+    ///
+    /// # Errors
+    /// Where a length does not fit into memory.
+    pub fn shape(&self) -> Result<Vec<usize>> {
+        let convert = |&len: &u64| usize::try_from(len).map_err(|_| Error::limit_exceeded("too long").at(&self.path));
+        self.spec.shape.iter().map(convert).collect()
+    }
+}
+
+/// The two attributes that name an encoding.
+pub fn encoding_attributes(encoding: &str, version: &str) -> Attributes {
+    Attributes::from([
+        ("encoding-type".to_owned(), Attribute::from(encoding)),
+        ("encoding-version".to_owned(), Attribute::from(version)),
+    ])
+}

@@ -1,0 +1,79 @@
+//! Opening trees from a store, and fetching the values of their arrays.
+
+use anndata_storage::{DType, Error, Group, NodeKind, Result};
+use rayon::prelude::*;
+
+use super::{ArrayNode, GroupNode, Node, Source};
+
+/// How deep groups may be nested: deeper than any use, shallower than a stack.
+const MAX_DEPTH: usize = 100;
+
+impl Node {
+    /// The metadata of the element at `key` of a group and of all below it; the empty key is the group itself.
+    ///
+    /// # Errors
+    /// [`NotFound`](crate::ErrorKind::NotFound) where there is none, or where metadata are malformed.
+    pub fn open(group: &Group, key: &str) -> Result<Self> {
+        if key.trim_matches('/').is_empty() { open_group(group, 0) } else { open_child(group, key, 0) }
+    }
+
+    /// The same tree with the values of its arrays in memory, read concurrently. Arrays of a dtype that has no name
+    /// stay as they are.
+    ///
+    /// # Errors
+    /// Where an array cannot be read.
+    pub fn fetch(&self) -> Result<Self> {
+        let mut tree = self.clone();
+        let mut arrays = Vec::new();
+        tree.collect_stored(&mut arrays);
+        arrays.into_par_iter().try_for_each(|node| {
+            if let Source::Stored(array) = &node.source {
+                node.source = Source::Tensor(array.read()?);
+            }
+            Ok::<_, Error>(())
+        })?;
+        Ok(tree)
+    }
+
+    fn collect_stored<'a>(&'a mut self, arrays: &mut Vec<&'a mut ArrayNode>) {
+        match self {
+            Self::Group(group) => group.children.values_mut().for_each(|child| child.collect_stored(arrays)),
+            Self::Array(array) => {
+                let readable = !matches!(array.spec.dtype, DType::Unknown(_));
+                if readable && matches!(array.source, Source::Stored(_)) {
+                    arrays.push(array);
+                }
+            }
+        }
+    }
+}
+
+fn open_child(parent: &Group, key: &str, depth: usize) -> Result<Node> {
+    match parent.kind(key)? {
+        Some(NodeKind::Group) => open_group(&parent.group(key)?, depth + 1),
+        Some(NodeKind::Array) => {
+            let array = parent.array(key)?;
+            let spec = array.spec();
+            spec.len().map_err(|error| error.at(array.path()))?;
+            Ok(Node::Array(ArrayNode {
+                path: array.path().to_owned(),
+                attributes: array.attributes()?,
+                source: if spec.null { Source::Empty } else { Source::Stored(array) },
+                spec,
+            }))
+        }
+        None => Err(Error::not_found("no such element").at(&parent.path_of(key))),
+    }
+}
+
+fn open_group(group: &Group, depth: usize) -> Result<Node> {
+    if depth > MAX_DEPTH {
+        return Err(Error::invalid_data(format!("groups are nested more than {MAX_DEPTH} deep")).at(group.path()));
+    }
+    let children = group.children()?.into_iter().map(|key| {
+        let child = open_child(group, &key, depth)?;
+        Ok((key, child))
+    });
+    let children = children.collect::<Result<_>>()?;
+    Ok(Node::Group(GroupNode { path: group.path().to_owned(), attributes: group.attributes()?, children }))
+}

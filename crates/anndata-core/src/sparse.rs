@@ -1,0 +1,275 @@
+//! [`SparseMatrix`]: compressed sparse rows or columns, kept as they are on disk.
+
+mod convert;
+
+use std::fmt;
+
+use anndata_storage::{DType, Error, Result, Scalar, Tensor, dispatch};
+use rayon::prelude::*;
+use sprs::{CsMatViewI, SpIndex};
+
+/// Which axis a sparse matrix is compressed along.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum SparseFormat {
+    /// Compressed sparse rows: the values of a row lie together.
+    Csr,
+    /// Compressed sparse columns: the values of a column lie together.
+    Csc,
+}
+
+impl SparseFormat {
+    /// The `encoding-type` of the on-disk format.
+    pub fn encoding(self) -> &'static str {
+        match self {
+            Self::Csr => "csr_matrix",
+            Self::Csc => "csc_matrix",
+        }
+    }
+}
+
+/// A compressed sparse matrix: shape and three arrays, in the dtypes and order in which they are stored.
+///
+/// Indices may be unsorted within a row (or column), as scipy allows. Offsets, indices and lengths are checked when
+/// the matrix is made, so that no use of it can go out of bounds. A clone shares the values.
+///
+/// ```
+/// use anndata_core::{SparseFormat, SparseMatrix, Tensor};
+///
+/// let matrix = SparseMatrix::new(
+///     SparseFormat::Csr,
+///     (2, 3),
+///     Tensor::from_vec([3], vec![1.0_f32, 2.0, 3.0])?,
+///     Tensor::from_vec([3], vec![0_i32, 2, 1])?,
+///     Tensor::from_vec([3], vec![0_i32, 2, 3])?,
+/// )?;
+/// assert_eq!(matrix.nnz(), 3);
+/// assert_eq!(matrix.view::<f32, i32, i32>()?.get(0, 2), Some(&2.0));
+/// # Ok::<(), anndata_core::Error>(())
+/// ```
+#[derive(Clone, PartialEq)]
+pub struct SparseMatrix {
+    format: SparseFormat,
+    shape: (usize, usize),
+    data: Tensor,
+    indices: Tensor,
+    indptr: Tensor,
+}
+
+impl SparseMatrix {
+    /// A matrix of `shape` (rows, columns) from its three arrays, which are checked and not copied.
+    ///
+    /// Values beyond the last offset, which scipy ignores, are left out.
+    ///
+    /// # Errors
+    /// [`InvalidData`](crate::ErrorKind::InvalidData) where lengths disagree, offsets decrease or point beyond the
+    /// values, or an index is out of bounds; it names the first such place.
+    pub fn new(
+        format: SparseFormat,
+        shape: (usize, usize),
+        data: Tensor,
+        indices: Tensor,
+        indptr: Tensor,
+    ) -> Result<Self> {
+        let (major, minor) = match format {
+            SparseFormat::Csr => shape,
+            SparseFormat::Csc => (shape.1, shape.0),
+        };
+        for (name, tensor) in [("data", &data), ("indices", &indices), ("indptr", &indptr)] {
+            if tensor.ndim() != 1 {
+                return Err(Error::invalid_data(format!("{name} has shape {:?}, not one dimension", tensor.shape())));
+            }
+        }
+        if !data.dtype().is_numeric() {
+            return Err(Error::invalid_data(format!("data is of type {}, not a number", data.dtype())));
+        }
+        if data.len() != indices.len() {
+            return Err(Error::invalid_data(format!("{} values but {} indices", data.len(), indices.len())));
+        }
+        let nnz = check_indptr(&indptr, major, indices.len())?;
+        check_indices(&indices, minor)?;
+        let (data, indices) =
+            if nnz == data.len() { (data, indices) } else { (data.slice_rows(0..nnz)?, indices.slice_rows(0..nnz)?) };
+        Ok(Self { format, shape, data, indices, indptr })
+    }
+
+    /// Rows or columns.
+    pub fn format(&self) -> SparseFormat {
+        self.format
+    }
+
+    /// The number of rows and of columns.
+    pub fn shape(&self) -> (usize, usize) {
+        self.shape
+    }
+
+    /// The number of stored values.
+    pub fn nnz(&self) -> usize {
+        self.data.len()
+    }
+
+    /// The dtype of the values.
+    pub fn dtype(&self) -> &DType {
+        self.data.dtype()
+    }
+
+    /// The stored values, one dimension.
+    pub fn data(&self) -> &Tensor {
+        &self.data
+    }
+
+    /// The column (CSR) or row (CSC) of each stored value.
+    pub fn indices(&self) -> &Tensor {
+        &self.indices
+    }
+
+    /// Where the values of each row (CSR) or column (CSC) begin, and the end of the last.
+    pub fn indptr(&self) -> &Tensor {
+        &self.indptr
+    }
+
+    /// The offsets in 64 bits, whatever their stored width.
+    ///
+    /// # Errors
+    /// None for a matrix that was checked.
+    pub fn offsets(&self) -> Result<Vec<usize>> {
+        to_offsets(&self.indptr)
+    }
+
+    /// A typed `sprs` view, without a copy: `T` of the values, `I` of the indices, `P` of the offsets.
+    ///
+    /// # Errors
+    /// [`DType`](crate::ErrorKind::DType) where a type is not the stored one;
+    /// [`Unsupported`](crate::ErrorKind::Unsupported) where indices are unsorted or repeated, which `sprs` does not
+    /// allow: see [`sorted`](Self::sorted).
+    pub fn view<T: Scalar, I: Scalar + SpIndex, P: Scalar + SpIndex>(&self) -> Result<CsMatViewI<'_, T, I, P>> {
+        let (data, indices, indptr) =
+            (self.data.as_slice::<T>()?, self.indices.as_slice::<I>()?, self.indptr.as_slice::<P>()?);
+        let view = match self.format {
+            SparseFormat::Csr => CsMatViewI::try_new(self.shape, indptr, indices, data),
+            SparseFormat::Csc => CsMatViewI::try_new_csc(self.shape, indptr, indices, data),
+        };
+        view.map_err(|(_, _, _, error)| Error::unsupported("sprs cannot view this matrix").with_source(error))
+    }
+
+    /// The lengths of the compressed and of the other axis.
+    pub(crate) fn axes(&self) -> (usize, usize) {
+        match self.format {
+            SparseFormat::Csr => self.shape,
+            SparseFormat::Csc => (self.shape.1, self.shape.0),
+        }
+    }
+}
+
+impl fmt::Debug for SparseMatrix {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { format, shape, data, indices, .. } = self;
+        write!(
+            f,
+            "SparseMatrix({format:?}, {shape:?}, {} of {}, indices {})",
+            data.len(),
+            data.dtype(),
+            indices.dtype()
+        )
+    }
+}
+
+/// Offsets as machine integers.
+pub(crate) fn to_offsets(indptr: &Tensor) -> Result<Vec<usize>> {
+    dispatch!(integer indptr.dtype(), P => {
+        indptr.as_slice::<P>()?.iter().map(|&offset| {
+            offset.to_integer().and_then(|offset| usize::try_from(offset).ok())
+                .ok_or_else(|| Error::invalid_data(format!("indptr has the impossible offset {offset}")))
+        }).collect()
+    }, else => Err(Error::invalid_data(format!("indptr is of type {}, not an integer", indptr.dtype()))))
+}
+
+/// Checks offsets: `major + 1` of them, from 0, never decreasing, within the values. Gives the last.
+fn check_indptr(indptr: &Tensor, major: usize, values: usize) -> Result<usize> {
+    let offsets = to_offsets(indptr)?;
+    if offsets.len() != major.saturating_add(1) {
+        return Err(Error::invalid_data(format!("indptr has {} entries for an axis of {major}", offsets.len())));
+    }
+    if offsets.first() != Some(&0) {
+        return Err(Error::invalid_data(format!("indptr begins with {:?}, not 0", offsets.first())));
+    }
+    for (row, pair) in offsets.windows(2).enumerate() {
+        if let [start, end] = *pair
+            && start > end
+        {
+            return Err(Error::invalid_data(format!("indptr decreases from {start} to {end} at {row}")));
+        }
+    }
+    let last = offsets.last().copied().unwrap_or(0);
+    if last > values {
+        return Err(Error::invalid_data(format!("indptr ends at {last} but there are {values} values")));
+    }
+    Ok(last)
+}
+
+/// Checks, on all cores, that every index is within the axis.
+fn check_indices(indices: &Tensor, minor: usize) -> Result<()> {
+    dispatch!(integer indices.dtype(), I => {
+        // Compared as unsigned 64-bit integers, a negative index is too large as well.
+        #[allow(clippy::cast_sign_loss, clippy::cast_lossless, clippy::unnecessary_cast, trivial_numeric_casts,
+            clippy::cast_possible_truncation, reason = "the cast is the check")]
+        let bad = |index: I| index as u64 >= minor as u64;
+        let slice = indices.as_slice::<I>()?;
+        // A block at a time without a branch in it, so that the check runs at the speed of memory.
+        let found = slice.par_chunks(1 << 16).any(|block| block.iter().fold(false, |any, &index| any | bad(index)));
+        if found && let Some((at, index)) = slice.iter().enumerate().find(|&(_, &index)| bad(index)) {
+            return Err(Error::invalid_data(format!("index {index} at {at} is out of bounds of {minor}")));
+        }
+        Ok(())
+    }, else => Err(Error::invalid_data(format!("indices are of type {}, not an integer", indices.dtype()))))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn matrix(indices: Vec<i32>, indptr: Vec<i64>) -> Result<SparseMatrix> {
+        let data = Tensor::from_vec([indices.len()], vec![1_u8; indices.len()])?;
+        let (n, p) = (indices.len(), indptr.len());
+        SparseMatrix::new(
+            SparseFormat::Csr,
+            (2, 3),
+            data,
+            Tensor::from_vec([n], indices)?,
+            Tensor::from_vec([p], indptr)?,
+        )
+    }
+
+    #[test]
+    fn malformed_arrays_are_refused_with_the_place() -> Result<()> {
+        for (indices, indptr, message) in [
+            (vec![0, 3], vec![0, 1, 2], "index 3 at 1 is out of bounds of 3"),
+            (vec![-1, 0], vec![0, 1, 2], "index -1 at 0"),
+            (vec![0, 1], vec![0, 2], "2 entries for an axis of 2"),
+            (vec![0, 1], vec![0, 2, 1], "decreases from 2 to 1"),
+            (vec![0, 1], vec![0, 2, 3], "ends at 3"),
+            (vec![0, 1], vec![1, 2, 2], "begins with"),
+            (vec![0, 1], vec![0, -2, 2], "impossible offset -2"),
+        ] {
+            let error = matrix(indices, indptr).map_or_else(|error| error.to_string(), |_| "accepted".to_owned());
+            assert!(error.contains(message), "{error} should say {message}");
+        }
+        Ok(())
+    }
+
+    #[test]
+    fn values_beyond_the_last_offset_do_not_count() -> Result<()> {
+        assert_eq!(matrix(vec![0, 1, 2], vec![0, 1, 2])?.nnz(), 2);
+        Ok(())
+    }
+
+    #[test]
+    fn unsorted_rows_are_kept_and_viewed_once_sorted() -> Result<()> {
+        let unsorted = matrix(vec![2, 0, 1], vec![0, 2, 3])?;
+        assert_eq!(unsorted.indices().as_slice::<i32>()?, [2, 0, 1]);
+        assert!(unsorted.view::<u8, i32, i64>().is_err_and(|error| error.is_unsupported()));
+        let sorted = unsorted.sorted()?;
+        assert_eq!(sorted.view::<u8, i32, i64>()?.get(0, 2), Some(&1));
+        assert!(sorted.view::<f32, i32, i64>().is_err_and(|error| error.is_dtype()));
+        Ok(())
+    }
+}
