@@ -3,6 +3,9 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 
+use arrow_array::LargeStringArray;
+use arrow_buffer::{Buffer, OffsetBuffer, ScalarBuffer};
+
 use super::lock;
 use crate::{AlignedBytes, ArraySpec, ArrayStorage, Axis, ChunkedStorage, DType, Error, Result, Tensor, chunked};
 
@@ -69,7 +72,11 @@ fn zeros(dtype: &DType, shape: &[usize]) -> Result<Tensor> {
     let count = shape.iter().try_fold(1_usize, |product, &n| product.checked_mul(n));
     let count = count.ok_or_else(|| Error::limit_exceeded(format!("shape {shape:?} does not fit into memory")))?;
     match dtype {
-        DType::String => Tensor::from_strings(shape, std::iter::repeat_n("", count)),
+        DType::String => {
+            let offsets = AlignedBytes::try_zeroed(count.saturating_add(1).saturating_mul(size_of::<i64>()))?;
+            let offsets = OffsetBuffer::new(ScalarBuffer::from(Buffer::from(offsets)));
+            Tensor::from_string_array(shape, LargeStringArray::new(offsets, Buffer::default(), None))
+        }
         DType::Compound(fields) if dtype.size().is_none() => {
             let columns = fields
                 .iter()
