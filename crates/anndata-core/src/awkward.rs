@@ -88,11 +88,11 @@ impl Awkward {
     /// The array as an Arrow array holds it: the inverse of [`to_arrow`](Self::to_arrow).
     ///
     /// Lists, fixed-size lists, list views, structs, dense and sparse unions, dictionaries, strings, binary, booleans,
-    /// numbers, timestamps without time zone, durations and nulls, nullable or not, sliced or not. A nullable field
+    /// numbers, dates, timestamps without time zone, durations and nulls, nullable or not, sliced or not. A nullable field
     /// without a null becomes an `UnmaskedArray`; a dictionary becomes categories with an index of 32 or 64 bits.
     ///
     /// # Errors
-    /// For types that awkward cannot represent: decimals, dates and times of day, intervals, maps, time zones,
+    /// For types that awkward cannot represent: decimals, times of day, intervals, maps, time zones,
     /// run-end encoding, unions within unions, dictionaries of dictionaries.
     pub fn from_arrow(array: &dyn Array) -> Result<Self> {
         Ok(Self::from_layout(from_arrow::convert(array, false)?))
@@ -110,13 +110,13 @@ impl Awkward {
     /// | categories | `Dictionary`, other indices are resolved |
     /// | unions | dense `Union` |
     /// | `EmptyArray` | `Null` |
-    /// | times, durations | `Timestamp`, `Duration`; "not a time" becomes null |
+    /// | times, durations | `Timestamp`, `Date32` for days, `Duration`; "not a time" becomes null |
     /// | complex numbers | `FixedSizeList` of two floats |
     ///
     /// Values are shared where the layouts agree. Parameters other than those above are not represented.
     ///
     /// # Errors
-    /// Where Arrow has no such type (time units other than s, ms, us and ns), a string is not UTF-8, or overlapping
+    /// Where Arrow has no such type (time units other than D, s, ms, us and ns), a string is not UTF-8, or overlapping
     /// lists unfold to far more than is stored.
     pub fn to_arrow(&self) -> Result<ArrayRef> {
         to_arrow::convert(&self.0.layout, None, &self.budget(self.len()))
@@ -124,10 +124,11 @@ impl Awkward {
 
     /// The given positions of the first axis, in the order given (repeats allowed).
     ///
-    /// The result is packed, with the kinds of nodes that `ak.to_packed(array[rows])` has in Python: all lists have
-    /// 64-bit offsets, dense inner axes are `RegularArray`, indices are resolved except those of categories, which keep
-    /// all their categories, masked records are an `IndexedOptionArray`, and bit masks become byte masks. Parameters
-    /// are kept. Buffers that no node names are left behind.
+    /// The result is packed, with the kinds of nodes that `ak.to_packed(array[rows])` has in Python: all lists are
+    /// `ListOffsetArray`, dense inner axes are `RegularArray`, indices are resolved except those of categories, which
+    /// keep all their categories, masked records are an `IndexedOptionArray`, and bit masks become byte masks unless
+    /// everything is taken. Parameters are kept, and so is the width of offsets and indices where it suffices (Python
+    /// widens offsets). Buffers that no node names are left behind.
     ///
     /// # Errors
     /// Where a position is out of bounds, or overlapping lists unfold to far more than is stored.

@@ -75,11 +75,13 @@ fn values(array: &dyn Array) -> Result<Layout> {
     })
 }
 
-/// Numbers, booleans, times and durations.
+/// Numbers, booleans, dates, times and durations.
 fn flat(array: &dyn Array, data_type: &DataType) -> Result<Layout> {
     let (primitive, plain) = match data_type {
         DataType::Timestamp(unit, None) => (Some(Primitive::Datetime(time_unit(*unit))), DataType::Int64),
         DataType::Duration(unit) => (Some(Primitive::Timedelta(time_unit(*unit))), DataType::Int64),
+        DataType::Date32 => (Some(Primitive::Datetime(TimeUnit("D".into()))), DataType::Int32),
+        DataType::Date64 => (Some(Primitive::Datetime(time_unit(ArrowUnit::Millisecond))), DataType::Int64),
         data_type if data_type.is_numeric() || *data_type == DataType::Boolean => (None, data_type.clone()),
         data_type => return Err(unsupported(data_type)),
     };
@@ -87,6 +89,7 @@ fn flat(array: &dyn Array, data_type: &DataType) -> Result<Layout> {
     let data = data.map_err(|error| unsupported(data_type).with_source(error))?;
     let data = Tensor::from_arrow(arrow_array::make_array(data).as_ref())?;
     let primitive = primitive.unwrap_or_else(|| Primitive::Number(data.dtype().clone()));
+    let data = data.cast(&primitive.dtype())?;
     Ok(Layout::new(array.len(), Kind::Numpy { primitive, inner_shape: Vec::new(), data }))
 }
 
@@ -190,9 +193,9 @@ fn strings<T: ByteArrayType>(strings: &GenericByteArray<T>, list: &str, item: &s
 }
 
 fn characters(data: Tensor, item: &str) -> Layout {
+    let len = data.len();
     let kind = Kind::Numpy { primitive: CHARACTER, inner_shape: Vec::new(), data };
-    let Kind::Numpy { data, .. } = &kind else { return Layout::new(0, Kind::Empty) };
-    Layout::new(data.len(), kind.clone()).with_array_parameter(item)
+    Layout::new(len, kind).with_array_parameter(item)
 }
 
 /// A dictionary as categories. A value that is missing becomes a missing key.
@@ -270,27 +273,21 @@ fn union(array: &UnionArray) -> Result<Layout> {
         return Layout::new(array.len(), Kind::Indexed { index, content: Box::new(content) }).select(&rows);
     }
     if contents.iter().any(Layout::is_option) {
-        contents = contents.into_iter().map(optional).collect();
+        contents = contents.into_iter().map(optional).collect::<Result<_>>()?;
     }
     let kind = Kind::Union { tags: Tensor::from_vec([array.len()], tags)?, index, contents };
     Layout::new(array.len(), kind).select(&rows)
 }
 
 /// The same values as an option.
-fn optional(layout: Layout) -> Layout {
-    match layout.kind {
-        _ if layout.is_option() => layout,
-        Kind::Indexed { index, content } if index.index_type != IndexType::U32 => {
-            Layout { kind: Kind::IndexedOption { index, content }, ..layout }
-        }
-        Kind::Indexed { index, content } => {
-            let wide = index.values().map(std::borrow::Cow::into_owned).unwrap_or_default();
-            let tensor = Tensor::from_vec([wide.len()], wide).unwrap_or(index.tensor);
-            Layout {
-                kind: Kind::IndexedOption { index: Index { index_type: IndexType::I64, tensor }, content },
-                ..layout
-            }
-        }
-        _ => Layout::new(layout.len, Kind::Unmasked { content: Box::new(layout) }),
+fn optional(layout: Layout) -> Result<Layout> {
+    if layout.is_option() {
+        return Ok(layout);
     }
+    let Kind::Indexed { index, content } = layout.kind else {
+        return Ok(Layout::new(layout.len, Kind::Unmasked { content: Box::new(layout) }));
+    };
+    let signed = if index.index_type == IndexType::U32 { IndexType::I64 } else { index.index_type };
+    let index = Index::new(signed, index.values()?.into_owned())?;
+    Ok(Layout { kind: Kind::IndexedOption { index, content }, ..layout })
 }

@@ -15,8 +15,8 @@ pub(super) struct Budget(Cell<usize>);
 impl Budget {
     /// What is allowed in any case: a gibibyte.
     const BASE: usize = 1 << 30;
-    /// How often each stored byte may be repeated.
-    const FACTOR: usize = 16;
+    /// What is allowed for each stored byte. A selection of single bytes takes half of this to describe.
+    const FACTOR: usize = 64;
 
     /// A budget for taking `rows` values of an array of `len` values that are stored in `nbytes`.
     pub(super) fn new(nbytes: usize, rows: usize, len: usize) -> Self {
@@ -106,12 +106,11 @@ impl<'b> Rows<'b> {
             return Ok(());
         }
         self.grow(count)?;
-        match self.runs.last_mut() {
-            Some(Run::Fill(last)) => *last += count,
-            _ => {
-                self.budget.spend(1, size_of::<Run>())?;
-                self.runs.push(Run::Fill(count));
-            }
+        if let Some(Run::Fill(last)) = self.runs.last_mut() {
+            *last += count;
+        } else {
+            self.budget.spend(1, size_of::<Run>())?;
+            self.runs.push(Run::Fill(count));
         }
         Ok(())
     }
@@ -195,7 +194,7 @@ mod tests {
     fn the_budget_ends() -> Result<()> {
         let budget = Budget::new(1, 1, 1);
         budget.spend(1 << 30, 1)?;
-        budget.spend(16, 1)?;
+        budget.spend(64, 1)?;
         assert!(budget.spend(1, 1).unwrap_err().is_limit_exceeded());
         assert!(budget.spend(usize::MAX, 8).is_err());
         Ok(())

@@ -13,9 +13,9 @@ impl Layout {
         self.select(&rows_of(self, rows)?)
     }
 
-    /// The selected values, packed as Python's `ak.to_packed` does it:
+    /// The selected values, packed as Python's `ak.to_packed` does it, except that offsets keep their width:
     ///
-    /// - lists become `ListOffset` with 64-bit offsets, dense arrays of several axes become `Regular`;
+    /// - lists become `ListOffset`, dense arrays of several axes become `Regular`;
     /// - `Indexed` nodes are resolved and their parameters handed down, except categories: these keep all
     ///   categories, only the index is taken;
     /// - `IndexedOption` keeps only what it picks; masked records become `IndexedOption`;
@@ -28,10 +28,12 @@ impl Layout {
             }
             Kind::Numpy { inner_shape, .. } => return self.unfolded(inner_shape).select(rows),
             Kind::ListOffset { offsets, content } => {
-                let offsets = offsets.positions()?;
-                lists(&offsets, offsets.get(1..).unwrap_or_default(), content, rows)?
+                let (index_type, offsets) = (offsets.index_type, offsets.positions()?);
+                lists(index_type, (&offsets, offsets.get(1..).unwrap_or_default()), content, rows)?
             }
-            Kind::List { starts, stops, content } => lists(&starts.positions()?, &stops.positions()?, content, rows)?,
+            Kind::List { starts, stops, content } => {
+                lists(starts.index_type, (&starts.positions()?, &stops.positions()?), content, rows)?
+            }
             Kind::Regular { size, content } => {
                 Kind::Regular { size: *size, content: Box::new(content.select(&rows.scaled(*size)?)?) }
             }
@@ -188,7 +190,12 @@ fn gather(data: &Tensor, rows: &Rows<'_>) -> Result<Tensor> {
 }
 
 /// Lists, as offsets that start at 0 over the items of these lists only.
-fn lists(starts: &[usize], stops: &[usize], content: &Layout, rows: &Rows<'_>) -> Result<Kind> {
+fn lists(
+    index_type: IndexType,
+    (starts, stops): (&[usize], &[usize]),
+    content: &Layout,
+    rows: &Rows<'_>,
+) -> Result<Kind> {
     rows.budget().spend(rows.len().saturating_add(1), size_of::<i64>())?;
     let mut items = rows.child();
     let mut offsets = Vec::with_capacity(rows.len() + 1);
@@ -208,7 +215,7 @@ fn lists(starts: &[usize], stops: &[usize], content: &Layout, rows: &Rows<'_>) -
         }
     }
     let content = Box::new(content.select(&items)?);
-    Ok(Kind::ListOffset { offsets: Index::new(IndexType::I64, offsets)?, content })
+    Ok(Kind::ListOffset { offsets: Index::new(index_type, offsets)?, content })
 }
 
 /// Where the selected values of an index are in the content.

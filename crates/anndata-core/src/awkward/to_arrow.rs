@@ -5,10 +5,10 @@ use std::sync::Arc;
 use anndata_storage::{DType, Error, Result, Tensor};
 use arrow_array::types::{ArrowDictionaryKeyType, Int32Type, Int64Type, UInt32Type};
 use arrow_array::{
-    Array, ArrayRef, DictionaryArray, DurationMicrosecondArray, DurationMillisecondArray, DurationNanosecondArray,
-    DurationSecondArray, FixedSizeBinaryArray, FixedSizeListArray, LargeBinaryArray, LargeListArray, LargeStringArray,
-    ListArray, NullArray, PrimitiveArray, StructArray, TimestampMicrosecondArray, TimestampMillisecondArray,
-    TimestampNanosecondArray, TimestampSecondArray, UnionArray, make_array,
+    Array, ArrayRef, Date32Array, DictionaryArray, DurationMicrosecondArray, DurationMillisecondArray,
+    DurationNanosecondArray, DurationSecondArray, FixedSizeBinaryArray, FixedSizeListArray, LargeBinaryArray,
+    LargeListArray, LargeStringArray, ListArray, NullArray, PrimitiveArray, StructArray, TimestampMicrosecondArray,
+    TimestampMillisecondArray, TimestampNanosecondArray, TimestampSecondArray, UnionArray, make_array,
 };
 use arrow_buffer::{BooleanBuffer, Buffer, NullBuffer, OffsetBuffer, ScalarBuffer};
 use arrow_schema::{ArrowError, Field, FieldRef, Fields, UnionFields};
@@ -111,6 +111,7 @@ fn flat(primitive: &Primitive, data: &Tensor, nulls: Option<NullBuffer>) -> Resu
     let values = ScalarBuffer::<i64>::new(data.buffer().cloned().unwrap_or_default(), 0, data.len());
     Ok(match primitive {
         Primitive::Datetime(unit) => match unit.as_str() {
+            "D" => days(times, nulls)?,
             "s" => Arc::new(TimestampSecondArray::try_new(values, nulls).map_err(arrow)?),
             "ms" => Arc::new(TimestampMillisecondArray::try_new(values, nulls).map_err(arrow)?),
             "us" => Arc::new(TimestampMicrosecondArray::try_new(values, nulls).map_err(arrow)?),
@@ -126,6 +127,15 @@ fn flat(primitive: &Primitive, data: &Tensor, nulls: Option<NullBuffer>) -> Resu
         },
         Primitive::Number(_) => return Err(no_unit(primitive)),
     })
+}
+
+/// Dates in Arrow have 32 bits.
+fn days(times: &[i64], nulls: Option<NullBuffer>) -> Result<ArrayRef> {
+    let valid = |i: usize| nulls.as_ref().is_none_or(|nulls| nulls.is_valid(i));
+    let days = times.iter().enumerate().map(|(i, &day)| if valid(i) { i32::try_from(day) } else { Ok(0) });
+    let days = days.collect::<Result<Vec<_>, _>>();
+    let days = days.map_err(|_| Error::unsupported("a date is too far away for Arrow"))?;
+    Ok(Arc::new(Date32Array::try_new(days.into(), nulls).map_err(arrow)?))
 }
 
 fn no_unit(primitive: &Primitive) -> Error {
