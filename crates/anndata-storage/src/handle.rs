@@ -315,6 +315,22 @@ impl Array {
         self.read_checked(selection).map_err(|error| error.at(&self.path))
     }
 
+    /// The selected values, without blocking the thread where the store has latency. Other stores read as
+    /// [`read_selection`](Self::read_selection) does, when the future is first polled.
+    ///
+    /// # Errors
+    /// As [`read_selection`](Self::read_selection).
+    pub async fn read_async(&self, selection: &[Axis]) -> Result<Tensor> {
+        let Some(inner) = self.inner.as_async() else { return self.read_selection(selection) };
+        let read = async {
+            let spec = self.readable_spec()?;
+            let sorted = self.prepare(&spec, selection)?;
+            let tensor = inner.read_async(sorted.as_deref().unwrap_or(selection)).await?;
+            restore(tensor, selection, sorted.as_deref())
+        };
+        read.await.map_err(|error: Error| error.at(&self.path))
+    }
+
     /// Several selections at once; stores with latency overlap them.
     ///
     /// # Errors

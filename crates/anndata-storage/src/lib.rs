@@ -48,5 +48,5 @@ pub use path::{child_path, file_name, parent_path};
 pub use scalar::Scalar;
 pub use selection::Axis;
 pub use spec::{ArraySpec, Codec, Compression};
-pub use storage::{ArrayStorage, Capabilities, Limits, NodeKind, Storage};
+pub use storage::{ArrayStorage, AsyncArrayStorage, BoxFuture, Capabilities, Limits, NodeKind, Storage};
 pub use tensor::{AlignedBytes, Tensor};

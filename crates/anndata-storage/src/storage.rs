@@ -1,6 +1,8 @@
 //! The traits that a backend implements: [`Storage`] for the tree, [`ArrayStorage`] for one array.
 
 use std::fmt::{Debug, Display};
+use std::future::Future;
+use std::pin::Pin;
 use std::sync::Arc;
 
 use crate::{ArraySpec, Attributes, Axis, ChunkedStorage, Compression, Error, Result, Tensor};
@@ -247,4 +249,21 @@ pub trait ArrayStorage: Debug + Send + Sync {
     fn as_chunked(&self) -> Option<&dyn ChunkedStorage> {
         None
     }
+
+    /// Reading without blocking the caller's thread, where the store has latency.
+    fn as_async(&self) -> Option<&dyn AsyncArrayStorage> {
+        None
+    }
+}
+
+/// A future on the heap.
+pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
+
+/// An array whose values can be read without blocking a thread. It may be polled by any executor.
+pub trait AsyncArrayStorage: Send + Sync {
+    /// The selected values, as [`ArrayStorage::read`] gives them.
+    ///
+    /// # Errors
+    /// As [`ArrayStorage::read`].
+    fn read_async<'a>(&'a self, selection: &'a [Axis]) -> BoxFuture<'a, Result<Tensor>>;
 }
