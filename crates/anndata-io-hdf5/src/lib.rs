@@ -1,1 +1,35 @@
-//! HDF5 (.h5ad) storage backend of anndata, read and written on all cores.
+//! The HDF5 backend of anndata: `.h5ad` files as a [`Storage`](anndata_storage::Storage).
+//!
+//! [`Hdf5Store`] opens, edits and makes files. The HDF5 library is compiled in; it is used for metadata, under its one
+//! lock. Values are read and written without it wherever that can be done: chunks are decoded and encoded on all cores,
+//! contiguous data is read at its place in the file, text is taken from the global heap into one buffer.
+//!
+//! - Types, both ways: booleans, integers, floats (half precision included), complex numbers, text of any and of fixed
+//!   length, records. Big-endian data is converted. What has no name here is
+//!   [`DType::Unknown`](anndata_storage::DType::Unknown), which can be listed but not read.
+//! - Compression: gzip, LZF, shuffle and Fletcher's checksum, which every h5py has; zstd, lz4 and blosc, for which plain
+//!   h5py needs a plugin. No plugin is ever loaded from the environment.
+//! - Safety: links to other files, values in other files and virtual arrays are refused unless [`Hdf5Options`] allow
+//!   them; declared sizes are checked before anything is allocated; addresses are checked against the file.
+//! - [`write_atomic`] makes a file that appears whole or not at all.
+
+#[cfg(target_endian = "big")]
+compile_error!("tensors are little-endian in memory; big-endian machines are not supported");
+
+mod array;
+mod atomic;
+mod attributes;
+mod create;
+mod dtype;
+mod file;
+mod filters;
+mod heap;
+mod layout;
+mod options;
+mod raw;
+mod store;
+
+pub use atomic::{AtomicFile, write_atomic};
+pub use layout::default_layout;
+pub use options::Hdf5Options;
+pub use store::Hdf5Store;

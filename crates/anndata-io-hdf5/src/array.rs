@@ -1,0 +1,252 @@
+//! One array: which of the ways to its values is taken.
+//!
+//! - Chunks whose filters are known here are read and decoded on all cores, without the library ([`chunks`]).
+//! - One contiguous piece is read at its position in the file ([`contiguous`]).
+//! - Everything else goes through the library ([`library`]): values in the header, in other files, or behind filters
+//!   that only the library knows.
+//!
+//! Records and text are read as bytes in one of these ways and taken apart after ([`crate::dtype::build`]).
+
+mod chunks;
+mod contiguous;
+mod library;
+
+pub(crate) use library::read_attribute;
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use anndata_storage::{ArraySpec, ArrayStorage, Axis, ChunkedStorage, DType, Error, Result, Tensor, chunked};
+use arrow_array::LargeStringArray;
+use arrow_buffer::Buffer;
+
+use crate::dtype::build::{self, Source};
+use crate::dtype::{Fix, Node, Place, Stored};
+use crate::filters::Pipeline;
+use crate::heap::Heap;
+use crate::raw::Id;
+use crate::raw::dataset::{self, Layout};
+use crate::raw::space::Extent;
+use crate::store::Shared;
+use chunks::ChunkIndex;
+
+/// An open dataset.
+#[derive(Debug)]
+pub(crate) struct Hdf5Array {
+    store: Arc<Shared>,
+    id: Id,
+    stored: Stored,
+    layout: Layout,
+    pipeline: Pipeline,
+    null: bool,
+    resizable: bool,
+    /// The bytes of an element that was never written; empty for zeros.
+    fill: Vec<u8>,
+    /// Whether only the library can tell what an unwritten text is.
+    fill_needs_library: bool,
+    state: Mutex<State>,
+}
+
+/// What changes when the array is written.
+#[derive(Debug)]
+struct State {
+    shape: Vec<u64>,
+    index: ChunkIndex,
+}
+
+impl Hdf5Array {
+    /// Reads the metadata of a dataset.
+    pub(crate) fn new(store: Arc<Shared>, id: Id) -> Result<Self> {
+        let properties = dataset::properties(&id)?;
+        let layout = dataset::layout(&properties)?;
+        match layout {
+            Layout::External if !store.options.allow_external_storage => {
+                return Err(Error::refused(
+                    "the values are in other files; the option allow_external_storage reads them",
+                ));
+            }
+            Layout::Virtual if !store.options.allow_virtual => {
+                return Err(Error::refused("the array is a virtual one; the option allow_virtual reads it"));
+            }
+            _ => {}
+        }
+        let stored = Stored::of(dataset::datatype(&id)?);
+        let (null, shape, resizable) = match dataset::extent(&id)? {
+            Extent::Null => (true, Vec::new(), false),
+            Extent::Simple { shape, resizable } => (false, shape, resizable),
+        };
+        let pipeline = Pipeline::new(&dataset::filters(&properties)?);
+        let (fill, fill_needs_library) = library::fill_value(&properties, &stored)?;
+        let state = Mutex::new(State { shape, index: ChunkIndex::default() });
+        let array = Self { store, id, stored, layout, pipeline, null, resizable, fill, fill_needs_library, state };
+        array.check_chunk_size()?;
+        Ok(array)
+    }
+
+    fn check_chunk_size(&self) -> Result<()> {
+        let Layout::Chunked(chunks) = &self.layout else { return Ok(()) };
+        if chunks.len() != self.shape().len() || chunks.contains(&0) {
+            return Err(Error::invalid_data(format!("chunks of shape {chunks:?} in an array of {:?}", self.shape())));
+        }
+        self.chunk_bytes().map(drop)
+    }
+
+    /// The bytes of one decoded chunk.
+    fn chunk_bytes(&self) -> Result<usize> {
+        let Layout::Chunked(chunks) = &self.layout else { return Ok(0) };
+        chunks
+            .iter()
+            .try_fold(self.stored.node.size().file, |product, &len| product.checked_mul(usize::try_from(len).ok()?))
+            .ok_or_else(|| Error::invalid_data(format!("chunks of shape {chunks:?} are too large")))
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn shape(&self) -> Vec<u64> {
+        self.state().shape.clone()
+    }
+
+    /// What is done to the stored bytes of plain values.
+    fn fix(&self) -> Fix {
+        match self.stored.node {
+            Node::Plain { fix, .. } => fix,
+            _ => Fix::None,
+        }
+    }
+
+    /// The array as the ways to its values see it: values whose place in the bytes is not that in memory are bytes.
+    fn raw_spec(&self) -> ArraySpec {
+        let spec = self.spec();
+        match self.stored.node {
+            Node::Plain { .. } => spec,
+            _ => ArraySpec { dtype: DType::FixedBytes(self.stored.node.size().file), ..spec },
+        }
+    }
+
+    fn needs_library(&self) -> bool {
+        matches!(self.layout, Layout::Compact | Layout::External | Layout::Virtual)
+            || self.pipeline.needs_library()
+            || self.fill_needs_library
+            || (self.stored.node.has_text() && self.store.heap_base.is_none())
+    }
+
+    /// The selected elements, plain values fixed, all others as bytes.
+    fn read_raw_elements(&self, spec: &ArraySpec, selection: &[Axis]) -> Result<Tensor> {
+        self.store.settle()?;
+        match self.layout {
+            Layout::Chunked(_) => {
+                self.list_chunks()?;
+                chunked::read(self, spec, selection)
+            }
+            _ => self.read_contiguous(spec, selection),
+        }
+    }
+
+    fn check_writable(&self) -> Result<()> {
+        if self.null {
+            return Err(Error::invalid_input("an array without values cannot be written"));
+        }
+        self.store.check_writable()
+    }
+}
+
+impl ArrayStorage for Hdf5Array {
+    fn spec(&self) -> ArraySpec {
+        let chunks = match &self.layout {
+            Layout::Chunked(chunks) => Some(chunks.clone()),
+            _ => None,
+        };
+        let mut spec = ArraySpec::new(self.stored.dtype.clone(), self.shape()).with_codecs(self.pipeline.codecs());
+        spec.resizable = self.resizable && chunks.is_some();
+        spec.chunks = chunks;
+        spec.null = self.null;
+        spec
+    }
+
+    fn read(&self, selection: &[Axis]) -> Result<Tensor> {
+        if let DType::Unknown(what) = &self.stored.dtype {
+            return Err(Error::unsupported(format!("values of type '{what}' cannot be read")));
+        }
+        if self.null {
+            return Err(Error::invalid_data("the array has no value (a null dataspace)"));
+        }
+        if self.needs_library() {
+            return self.read_library(selection);
+        }
+        let raw = self.read_raw_elements(&self.raw_spec(), selection)?;
+        if matches!(self.stored.node, Node::Plain { .. }) {
+            return Ok(raw);
+        }
+        let bytes = raw.buffer().cloned().unwrap_or_else(|| Buffer::from_vec(Vec::<u8>::new()));
+        let shape = raw.shape().to_vec();
+        drop(raw);
+        build::tensor(&self.stored.dtype, &self.stored.node, &shape, bytes, &FileSource { store: &self.store })
+    }
+
+    fn write(&self, offset: &[u64], values: &Tensor) -> Result<()> {
+        self.check_writable()?;
+        if values.is_empty() {
+            return Ok(());
+        }
+        match (&self.layout, self.fix(), &self.stored.node) {
+            (Layout::Chunked(_), ..) if self.as_chunked().is_some() => {
+                self.store.settle()?;
+                chunked::write(self, &self.spec(), offset, values)
+            }
+            (Layout::Contiguous, Fix::None, Node::Plain { .. }) if dataset::address(&self.id).is_some() => {
+                self.write_contiguous(offset, values)
+            }
+            _ => {
+                let result = self.write_library(offset, values);
+                self.store.touch();
+                self.state().index.forget();
+                result
+            }
+        }
+    }
+
+    fn resize(&self, shape: &[u64]) -> Result<()> {
+        self.check_writable()?;
+        dataset::resize(&self.id, shape)?;
+        self.store.touch();
+        let mut state = self.state();
+        shape.clone_into(&mut state.shape);
+        state.index.forget();
+        Ok(())
+    }
+
+    fn stored_bytes(&self) -> Result<Option<u64>> {
+        let file = self.store.raw.len()?;
+        Ok(match self.layout {
+            Layout::External | Layout::Virtual => None,
+            Layout::Contiguous => {
+                let address = dataset::address(&self.id);
+                Some(address.map_or(0, |address| dataset::storage_size(&self.id).min(file.saturating_sub(address))))
+            }
+            _ => Some(dataset::storage_size(&self.id).min(file)),
+        })
+    }
+
+    fn as_chunked(&self) -> Option<&dyn ChunkedStorage> {
+        let plain = matches!(self.stored.node, Node::Plain { fix: Fix::None | Fix::Swap(_), .. });
+        let chunked = matches!(self.layout, Layout::Chunked(_));
+        if plain && chunked && !self.null && !self.needs_library() { Some(self) } else { None }
+    }
+}
+
+/// Bytes as they are in the file, with references into the heap.
+struct FileSource<'a> {
+    store: &'a Shared,
+}
+
+impl Source for FileSource<'_> {
+    fn pick(&self, place: Place) -> usize {
+        place.file
+    }
+
+    fn texts(&self, cells: &[u8]) -> Result<LargeStringArray> {
+        let base = self.store.heap_base.unwrap_or(0);
+        Heap { file: &self.store.raw, base, limits: self.store.options.limits }.texts(cells)
+    }
+}

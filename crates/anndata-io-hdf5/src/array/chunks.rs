@@ -1,0 +1,149 @@
+//! The chunks of an array: where they are, and their bytes without the library.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use anndata_storage::{ChunkedStorage, Error, Result};
+
+use super::Hdf5Array;
+use crate::raw::dataset::{self, Chunk, Layout};
+
+/// Bytes of a chunk in memory that need no stored byte behind them.
+const UNBACKED: u64 = 64 << 20;
+
+/// Where the chunks are, listed once.
+#[derive(Debug, Default)]
+pub(super) struct ChunkIndex {
+    /// By the number of the chunk in the grid, in C order.
+    listed: Option<Arc<HashMap<u64, Chunk>>>,
+}
+
+impl ChunkIndex {
+    /// To be called when chunks are written or the shape changes.
+    pub(super) fn forget(&mut self) {
+        self.listed = None;
+    }
+}
+
+/// The number of a chunk in the grid of an array, `None` where it lies outside. The first axis may grow without
+/// changing it.
+fn number(position: impl IntoIterator<Item = u64>, grid: &[u64]) -> Option<u64> {
+    let mut number = 0_u64;
+    for (position, &len) in position.into_iter().zip(grid) {
+        if position >= len {
+            return None;
+        }
+        number = number.checked_mul(len)?.checked_add(position)?;
+    }
+    Some(number)
+}
+
+impl Hdf5Array {
+    fn chunk_shape(&self) -> &[u64] {
+        match &self.layout {
+            Layout::Chunked(chunks) => chunks,
+            _ => &[],
+        }
+    }
+
+    fn grid(&self, shape: &[u64]) -> Vec<u64> {
+        shape.iter().zip(self.chunk_shape()).map(|(&len, &chunk)| len.div_ceil(chunk.max(1))).collect()
+    }
+
+    /// Lists the chunks, where that was not done since the last change.
+    pub(super) fn list_chunks(&self) -> Result<Arc<HashMap<u64, Chunk>>> {
+        let shape = {
+            let state = self.state();
+            if let Some(listed) = &state.index.listed {
+                return Ok(Arc::clone(listed));
+            }
+            state.shape.clone()
+        };
+        let grid = self.grid(&shape);
+        let mut listed = HashMap::new();
+        let mut twice = false;
+        dataset::visit_chunks(&self.id, shape.len(), |offset, chunk| {
+            let position = offset.iter().zip(self.chunk_shape()).map(|(&at, &len)| at / len.max(1));
+            // Chunks outside the array are left over from before it shrank.
+            if let Some(number) = number(position, &grid) {
+                twice |= listed.insert(number, chunk).is_some();
+            }
+            !twice
+        })
+        .map_err(|error| if twice { Error::invalid_data("a chunk is stored twice") } else { error })?;
+        let listed = Arc::new(listed);
+        self.state().index.listed = Some(Arc::clone(&listed));
+        Ok(listed)
+    }
+
+    /// Where a chunk is, `None` where it was never written.
+    fn chunk(&self, position: &[u64]) -> Result<Option<Chunk>> {
+        let (listed, shape) = {
+            let state = self.state();
+            (state.index.listed.clone(), state.shape.clone())
+        };
+        match listed {
+            Some(listed) => {
+                let number = number(position.iter().copied(), &self.grid(&shape));
+                Ok(number.and_then(|number| listed.get(&number).copied()))
+            }
+            None => dataset::chunk_at(&self.id, &self.first_element(position)),
+        }
+    }
+
+    fn first_element(&self, position: &[u64]) -> Vec<u64> {
+        position.iter().zip(self.chunk_shape()).map(|(&at, &len)| at.saturating_mul(len)).collect()
+    }
+
+    /// Checks what a file says of a chunk before anything is allocated.
+    fn check_chunk(&self, chunk: Chunk) -> Result<usize> {
+        let decoded = self.chunk_bytes()? as u64;
+        if chunk.size > decoded.saturating_mul(2).saturating_add(1 << 16) {
+            return Err(Error::invalid_data(format!("{} bytes are stored for {decoded}", chunk.size)));
+        }
+        let limits = self.store.options.limits;
+        limits.with_max_unbacked(limits.max_unbacked.min(UNBACKED)).check(decoded, chunk.size)?;
+        usize::try_from(chunk.size).map_err(|_| Error::limit_exceeded("a chunk does not fit into memory"))
+    }
+}
+
+impl ChunkedStorage for Hdf5Array {
+    fn read_raw(&self, chunk: &[u64], raw: &mut Vec<u8>) -> Result<Option<u32>> {
+        let Some(chunk) = self.chunk(chunk)? else { return Ok(None) };
+        let size = self.check_chunk(chunk)?;
+        self.store.raw.check(chunk.address, chunk.size)?;
+        raw.resize(size, 0);
+        self.store.raw.read_at(chunk.address, raw)?;
+        Ok(Some(chunk.mask))
+    }
+
+    fn decode(&self, raw: &[u8], skipped: u32, chunk: &mut [u8], scratch: &mut Vec<u8>) -> Result<()> {
+        self.pipeline.decode(raw, skipped, chunk, scratch)?;
+        self.fix().apply(chunk, self.stored.node.size().file);
+        Ok(())
+    }
+
+    fn encode(&self, chunk: &[u8], raw: &mut Vec<u8>, scratch: &mut Vec<u8>) -> Result<()> {
+        if self.fix() == crate::dtype::Fix::None {
+            return self.pipeline.encode(chunk, raw, scratch);
+        }
+        let mut fixed = chunk.to_vec();
+        self.fix().apply(&mut fixed, self.stored.node.size().file);
+        self.pipeline.encode(&fixed, raw, scratch)
+    }
+
+    fn write_raw(&self, chunk: &[u64], raw: &[u8]) -> Result<()> {
+        self.check_writable()?;
+        dataset::write_chunk(&self.id, &self.first_element(chunk), raw)?;
+        self.state().index.forget();
+        Ok(())
+    }
+
+    fn fill_value(&self) -> &[u8] {
+        &self.fill
+    }
+
+    fn is_raw(&self) -> bool {
+        self.pipeline.is_empty() && self.fix() == crate::dtype::Fix::None
+    }
+}

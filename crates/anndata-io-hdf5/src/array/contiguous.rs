@@ -1,0 +1,210 @@
+//! Arrays in one piece: positioned reads and writes, in parallel where there is much to do.
+
+use anndata_storage::{AlignedBytes, ArraySpec, Axis, ChunkedStorage, Error, Result, Tensor, chunked};
+use rayon::prelude::*;
+
+use super::Hdf5Array;
+use crate::raw::dataset;
+
+/// The most bytes that one thread reads or writes at a time.
+const PIECE: usize = 4 << 20;
+/// Runs shorter than this are not read one by one where there are many; whole rows are read instead.
+const SHORT_RUN: usize = 16 << 10;
+/// Bytes of rows that are read at a time for short runs.
+const ROWS: usize = 1 << 20;
+
+/// A piece of the file and its place in the destination.
+type Piece<'a> = (u64, &'a mut [u8]);
+
+impl Hdf5Array {
+    pub(super) fn read_contiguous(&self, spec: &ArraySpec, selection: &[Axis]) -> Result<Tensor> {
+        let size = spec.dtype.size().unwrap_or(0);
+        let shape = selection.iter().map(|axis| to_usize(axis.len())).collect::<Result<Vec<_>>>()?;
+        let bytes = product(&shape, size)?;
+        let Some(address) = dataset::address(&self.id) else { return self.unwritten(spec, shape, bytes) };
+        let (runs, run) = runs(&spec.shape, selection, size as u64)?;
+        if run < SHORT_RUN && runs.len() > 1 << 10 && spec.ndim() > 1 {
+            return self.read_rows(spec, selection, address);
+        }
+        let mut out = AlignedBytes::zeroed(bytes);
+        let mut pieces: Vec<Piece> = Vec::new();
+        let mut rest = out.as_mut_slice();
+        for (start, len) in runs {
+            let (run, after) = rest.split_at_mut_checked(len).ok_or_else(too_large)?;
+            rest = after;
+            let start = address.checked_add(start).ok_or_else(too_large)?;
+            self.store.raw.check(start, len as u64)?;
+            pieces.extend((start..).step_by(PIECE).zip(run.chunks_mut(PIECE)));
+        }
+        let read = |(at, place): Piece| {
+            self.store.raw.read_at(at, place)?;
+            self.fix().apply(place, size);
+            Ok::<(), Error>(())
+        };
+        if bytes > PIECE {
+            pieces.into_par_iter().try_for_each(read)?;
+        } else {
+            pieces.into_iter().try_for_each(read)?;
+        }
+        Tensor::new(spec.dtype.clone(), shape, out.into())
+    }
+
+    /// Writes plain values that need no fix where they belong.
+    pub(super) fn write_contiguous(&self, offset: &[u64], values: &Tensor) -> Result<()> {
+        self.store.settle()?;
+        let address = dataset::address(&self.id).ok_or_else(|| Error::io("the array has no place in the file"))?;
+        let packed = values.to_packed()?;
+        let selection: Vec<Axis> =
+            offset.iter().zip(values.shape()).map(|(&start, &len)| Axis::Range(start..start + len as u64)).collect();
+        let size = self.stored.node.size().file;
+        let (runs, _) = runs(&self.shape(), &selection, size as u64)?;
+        let mut pieces: Vec<(u64, &[u8])> = Vec::new();
+        let mut rest: &[u8] = &packed;
+        for (start, len) in runs {
+            let (run, after) = rest.split_at_checked(len).ok_or_else(too_large)?;
+            rest = after;
+            pieces.extend((address + start..).step_by(PIECE).zip(run.chunks(PIECE)));
+        }
+        let write = |(at, bytes): (u64, &[u8])| self.store.raw.write_at(at, bytes);
+        if packed.len() > PIECE {
+            pieces.into_par_iter().try_for_each(write)
+        } else {
+            pieces.into_iter().try_for_each(write)
+        }
+    }
+
+    /// What an array reads as that has no place in the file yet.
+    fn unwritten(&self, spec: &ArraySpec, shape: Vec<usize>, bytes: usize) -> Result<Tensor> {
+        self.store.options.limits.check(bytes as u64, 0)?;
+        let mut out = AlignedBytes::zeroed(bytes);
+        if !self.fill.is_empty() {
+            out.as_mut_slice().chunks_mut(self.fill.len()).for_each(|element| {
+                element.copy_from_slice(self.fill.get(..element.len()).unwrap_or_default());
+            });
+        }
+        Tensor::new(spec.dtype.clone(), shape, out.into())
+    }
+
+    /// Reads whole rows, some at a time, and keeps what is selected of them.
+    fn read_rows(&self, spec: &ArraySpec, selection: &[Axis], address: u64) -> Result<Tensor> {
+        let mut rows = spec.shape.clone();
+        let row = product(&rows.iter().skip(1).map(|&len| to_usize(len)).collect::<Result<Vec<_>>>()?, 1)?
+            .saturating_mul(spec.dtype.size().unwrap_or(0));
+        if let Some(first) = rows.first_mut() {
+            *first = (*first).min((ROWS / row.max(1)).max(1) as u64);
+        }
+        let bytes = row.saturating_mul(rows.first().map_or(Ok(0), |&rows| to_usize(rows))?);
+        let end = spec.shape.first().map_or(0, |&len| len.saturating_mul(row as u64));
+        let rows = spec.clone().with_codecs([]).with_chunks(rows);
+        chunked::read(&Rows { array: self, address, bytes, end }, &rows, selection)
+    }
+}
+
+/// A contiguous array seen as chunks of whole rows.
+struct Rows<'a> {
+    array: &'a Hdf5Array,
+    address: u64,
+    /// Bytes of a chunk.
+    bytes: usize,
+    /// Bytes of the array.
+    end: u64,
+}
+
+impl ChunkedStorage for Rows<'_> {
+    fn read_raw(&self, chunk: &[u64], raw: &mut Vec<u8>) -> Result<Option<u32>> {
+        let start = chunk.first().copied().unwrap_or(0).saturating_mul(self.bytes as u64);
+        let len = to_usize(self.end.saturating_sub(start).min(self.bytes as u64))?;
+        let at = self.address.checked_add(start).ok_or_else(too_large)?;
+        self.array.store.raw.check(at, len as u64)?;
+        raw.clear();
+        raw.resize(self.bytes, 0);
+        self.array.store.raw.read_at(at, raw.get_mut(..len).unwrap_or_default())?;
+        Ok(Some(0))
+    }
+
+    fn decode(&self, raw: &[u8], _: u32, chunk: &mut [u8], _: &mut Vec<u8>) -> Result<()> {
+        if raw.len() != chunk.len() {
+            return Err(too_large());
+        }
+        chunk.copy_from_slice(raw);
+        self.array.fix().apply(chunk, self.array.stored.node.size().file);
+        Ok(())
+    }
+
+    fn encode(&self, _: &[u8], _: &mut Vec<u8>, _: &mut Vec<u8>) -> Result<()> {
+        Err(Error::unsupported("rows of a contiguous array are not encoded"))
+    }
+
+    fn write_raw(&self, _: &[u64], _: &[u8]) -> Result<()> {
+        Err(Error::unsupported("rows of a contiguous array are not written as chunks"))
+    }
+
+    fn fill_value(&self) -> &[u8] {
+        &[]
+    }
+
+    fn is_raw(&self) -> bool {
+        self.array.fix() == crate::dtype::Fix::None
+    }
+}
+
+/// The runs of consecutive bytes that a selection is made of, as start and length, in the order of the result; and the
+/// length of the shortest.
+fn runs(shape: &[u64], selection: &[Axis], size: u64) -> Result<(Vec<(u64, usize)>, usize)> {
+    if selection.iter().any(Axis::is_empty) {
+        return Ok((Vec::new(), 0));
+    }
+    let mut runs: Vec<(u64, u64)> = vec![(0, size)];
+    let mut stride = size;
+    // From the last axis to the first. As long as everything so far is one run that is whole, runs of an axis stay runs.
+    for (&len, axis) in shape.iter().zip(selection).rev() {
+        let whole = matches!(runs.as_slice(), [(0, inner)] if *inner == stride);
+        let (inner, first) = (std::mem::take(&mut runs), stride);
+        stride = stride.checked_mul(len).ok_or_else(too_large)?;
+        for (start, count) in axis.runs() {
+            if whole {
+                runs.push((start * first, count * first));
+            } else {
+                for position in start..start + count {
+                    runs.extend(inner.iter().map(|&(at, len)| (position * first + at, len)));
+                }
+            }
+        }
+    }
+    let shortest = runs.iter().map(|&(_, len)| len).min().unwrap_or(0);
+    let runs = runs.into_iter().map(|(at, len)| Ok((at, to_usize(len)?))).collect::<Result<_>>()?;
+    Ok((runs, to_usize(shortest)?))
+}
+
+fn product(shape: &[usize], size: usize) -> Result<usize> {
+    if shape.contains(&0) {
+        return Ok(0);
+    }
+    shape.iter().try_fold(size, |product, &len| product.checked_mul(len)).ok_or_else(too_large)
+}
+
+fn to_usize(value: u64) -> Result<usize> {
+    usize::try_from(value).map_err(|_| too_large())
+}
+
+fn too_large() -> Error {
+    Error::limit_exceeded("the values do not fit into memory or file")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn selections_become_runs() -> Result<()> {
+        let all = Axis::all(&[4, 3, 2]);
+        assert_eq!(runs(&[4, 3, 2], &all, 4)?, (vec![(0, 96)], 96));
+        let rows = [Axis::from(vec![0, 1, 3]), Axis::Range(0..3), Axis::Range(0..2)];
+        assert_eq!(runs(&[4, 3, 2], &rows, 4)?.0, [(0, 48), (72, 24)]);
+        let columns = [Axis::Range(1..3), Axis::from(vec![0, 2])];
+        assert_eq!(runs(&[4, 3], &columns, 2)?, (vec![(6, 2), (10, 2), (12, 2), (16, 2)], 2));
+        assert_eq!(runs(&[], &[], 8)?.0, [(0, 8)]);
+        assert_eq!(runs(&[4], &[Axis::Range(2..2)], 8)?.0, []);
+        Ok(())
+    }
+}

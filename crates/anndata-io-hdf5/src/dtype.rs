@@ -1,0 +1,311 @@
+//! Datatypes of the file and dtypes of tensors, both ways.
+//!
+//! A stored type becomes a [`DType`] and a [`Node`], which says where in the bytes of an element the values are. Types
+//! that anndata has no name for become [`DType::Unknown`] with a description; opening never fails for them.
+
+pub(crate) mod build;
+pub(crate) mod make;
+
+use std::sync::Arc;
+
+use anndata_storage::{DType, Field};
+
+use crate::raw::Id;
+use crate::raw::datatype::{self, Class, DOUBLE, FloatFields, HALF, Member, Order, Padding, SINGLE};
+
+/// The type of a dataset or attribute.
+#[derive(Debug)]
+pub(crate) struct Stored {
+    pub(crate) dtype: DType,
+    pub(crate) node: Node,
+    /// The library's type of the values in memory.
+    pub(crate) memory: Id,
+}
+
+/// How the bytes of one element make up its value.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Node {
+    /// A value of fixed size, the same in the file and in memory.
+    Plain { size: usize, fix: Fix },
+    /// Text of any length: a reference into the global heap in the file, a pointer in memory.
+    Text,
+    /// Named fields with places of their own.
+    Record { size: Place, fields: Vec<Part> },
+    /// Of a type that is not known.
+    Unknown,
+}
+
+/// A number of bytes in the file and in memory.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Place {
+    pub(crate) file: usize,
+    pub(crate) memory: usize,
+}
+
+/// One field of a record.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Part {
+    pub(crate) offset: Place,
+    /// The number of elements of the field in one record.
+    pub(crate) count: usize,
+    pub(crate) node: Node,
+}
+
+/// What has to be done to stored bytes to make them those of a tensor. It is done in place.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Fix {
+    None,
+    /// Turn around every group of so many bytes.
+    Swap(usize),
+    /// Clear what follows the first NUL of each text.
+    Terminate,
+    /// Clear trailing spaces of each text.
+    Strip,
+}
+
+/// Bytes of a reference into the global heap: length, address, index.
+pub(crate) const REFERENCE: usize = 16;
+
+impl Stored {
+    /// Reads what the library knows of a type.
+    pub(crate) fn of(memory: Id) -> Self {
+        let (dtype, node) = parse(&memory).unwrap_or_else(|what| (DType::Unknown(what.into()), Node::Unknown));
+        let agrees = node == Node::Unknown || node.size().memory == datatype::size(&memory);
+        if agrees {
+            return Self { dtype, node, memory };
+        }
+        let what = format!("{dtype} in {} bytes", datatype::size(&memory));
+        Self { dtype: DType::Unknown(what.into()), node: Node::Unknown, memory }
+    }
+}
+
+impl Node {
+    /// The bytes of one element.
+    pub(crate) fn size(&self) -> Place {
+        match self {
+            Self::Plain { size, .. } => Place { file: *size, memory: *size },
+            Self::Text => Place { file: REFERENCE, memory: size_of::<usize>() },
+            Self::Record { size, .. } => *size,
+            Self::Unknown => Place { file: 0, memory: 0 },
+        }
+    }
+
+    /// Whether text of any length is in it.
+    pub(crate) fn has_text(&self) -> bool {
+        match self {
+            Self::Text => true,
+            Self::Record { fields, .. } => fields.iter().any(|field| field.node.has_text()),
+            Self::Plain { .. } | Self::Unknown => false,
+        }
+    }
+}
+
+impl Fix {
+    /// Brings the stored bytes of values of `size` bytes each into the form of a tensor.
+    pub(crate) fn apply(self, bytes: &mut [u8], size: usize) {
+        match self {
+            Self::None => {}
+            Self::Swap(unit) => bytes.chunks_exact_mut(unit.max(1)).for_each(<[u8]>::reverse),
+            Self::Terminate => bytes.chunks_exact_mut(size.max(1)).for_each(|text| {
+                let end = text.iter().position(|&byte| byte == 0).unwrap_or(text.len());
+                text.iter_mut().skip(end).for_each(|byte| *byte = 0);
+            }),
+            Self::Strip => bytes.chunks_exact_mut(size.max(1)).for_each(|text| {
+                text.iter_mut().rev().take_while(|byte| **byte == b' ').for_each(|byte| *byte = 0);
+            }),
+        }
+    }
+}
+
+/// A type with a name, or a description of one without.
+type Parsed = Result<(DType, Node), String>;
+
+fn parse(id: &Id) -> Parsed {
+    let size = datatype::size(id);
+    let class = datatype::class(id).map_err(|error| format!("unreadable: {error}"))?;
+    match class {
+        Class::Integer { signed, order } => plain(integer(signed, size)?, size, order, size),
+        Class::Float { fields, order } => plain(float(fields, size)?, size, order, size),
+        Class::Text { padding, utf8 } => {
+            let dtype = if utf8 { DType::FixedUtf8(size) } else { DType::FixedBytes(size) };
+            let fix = match padding {
+                Padding::Terminated => Fix::Terminate,
+                Padding::Nul => Fix::None,
+                Padding::Space => Fix::Strip,
+            };
+            Ok((dtype, Node::Plain { size, fix }))
+        }
+        Class::VariableText => Ok((DType::String, Node::Text)),
+        Class::Enum { base, members } => {
+            let is_bool =
+                size == 1 && matches!(members.as_slice(), [(no, 0), (yes, 1)] if no == "FALSE" && yes == "TRUE");
+            if is_bool { Ok((DType::Bool, Node::Plain { size, fix: Fix::None })) } else { parse(&base) }
+        }
+        Class::Complex { base } => complex(&parse(&base)?.0, &base, size),
+        Class::Compound(members) => compound(members, size),
+        Class::Array { base, shape } => {
+            let base = parse(&base).map_or_else(|what| what, |(dtype, _)| dtype.to_string());
+            Err(format!("arrays of {base} of shape {shape:?}"))
+        }
+        Class::ObjectReference => Err("object reference".to_owned()),
+        Class::Other(what) => Err(format!("{what} of {size} bytes")),
+    }
+}
+
+/// A type of plain numbers of `unit` bytes each.
+fn plain(dtype: DType, size: usize, order: Order, unit: usize) -> Parsed {
+    let fix = match order {
+        _ if unit == 1 => Fix::None,
+        Order::Little => Fix::None,
+        Order::Big => Fix::Swap(unit),
+        Order::Other => return Err(format!("{dtype} of an odd byte order")),
+    };
+    Ok((dtype, Node::Plain { size, fix }))
+}
+
+fn integer(signed: bool, size: usize) -> Result<DType, String> {
+    Ok(match (signed, size) {
+        (true, 1) => DType::I8,
+        (true, 2) => DType::I16,
+        (true, 4) => DType::I32,
+        (true, 8) => DType::I64,
+        (false, 1) => DType::U8,
+        (false, 2) => DType::U16,
+        (false, 4) => DType::U32,
+        (false, 8) => DType::U64,
+        _ => return Err(format!("integer of {size} bytes")),
+    })
+}
+
+fn float(fields: FloatFields, size: usize) -> Result<DType, String> {
+    match (size, fields) {
+        (2, HALF) => Ok(DType::F16),
+        (4, SINGLE) => Ok(DType::F32),
+        (8, DOUBLE) => Ok(DType::F64),
+        _ => Err(format!("float of {size} bytes that is not IEEE 754")),
+    }
+}
+
+fn complex(part: &DType, base: &Id, size: usize) -> Parsed {
+    let unit = datatype::size(base);
+    let dtype = match part {
+        DType::F32 => DType::Complex64,
+        DType::F64 => DType::Complex128,
+        other => return Err(format!("complex of {other}")),
+    };
+    match datatype::class(base) {
+        Ok(Class::Float { order, .. }) => plain(dtype, size, order, unit),
+        _ => Err(format!("complex of {part}")),
+    }
+}
+
+fn compound(members: Vec<Member>, memory_size: usize) -> Parsed {
+    if let [real, imaginary] = members.as_slice()
+        && (real.name.as_str(), imaginary.name.as_str(), real.offset) == ("r", "i", 0)
+    {
+        let (size, twin) = (datatype::size(&real.datatype), parse(&real.datatype)?);
+        if imaginary.offset == size
+            && memory_size == 2 * size
+            && matches!(twin.0, DType::F32 | DType::F64)
+            && parse(&imaginary.datatype)? == twin
+        {
+            return complex(&twin.0, &real.datatype, memory_size);
+        }
+    }
+    let mut fields = Vec::with_capacity(members.len());
+    let mut parts = Vec::with_capacity(members.len());
+    for member in members {
+        let (dtype, node, shape) = parse_member(&member.datatype).map_err(|what| format!("record with {what}"))?;
+        let overflow = || "record with too large a field".to_owned();
+        let count = shape.iter().try_fold(1_usize, |product, &len| product.checked_mul(len)).ok_or_else(overflow)?;
+        count.checked_mul(node.size().memory.max(node.size().file)).ok_or_else(overflow)?;
+        fields.push(Field { name: member.name.into(), dtype, shape });
+        parts.push(Part { offset: Place { file: member.offset, memory: member.offset }, count, node });
+    }
+    let size = place_in_file(&mut parts, memory_size)?;
+    let dtype = DType::Compound(Arc::from(fields));
+    let node = if is_packed(&parts, size) {
+        Node::Plain { size: size.file, fix: Fix::None }
+    } else {
+        Node::Record { size, fields: parts }
+    };
+    Ok((dtype, node))
+}
+
+fn parse_member(id: &Id) -> Result<(DType, Node, Vec<usize>), String> {
+    let unreadable = |error| format!("unreadable: {error}");
+    match datatype::class(id).map_err(unreadable)? {
+        Class::Array { base, shape } => {
+            let (dtype, node, inner) = parse_member(&base)?;
+            let mut axes = Vec::with_capacity(shape.len() + inner.len());
+            for len in shape {
+                axes.push(usize::try_from(len).map_err(|_| "an array that is too large".to_owned())?);
+            }
+            axes.extend(inner);
+            Ok((dtype, node, axes))
+        }
+        _ => parse(id).map(|(dtype, node)| (dtype, node, Vec::new())),
+    }
+}
+
+/// The library tells where the fields are in memory, where a text takes a pointer. In the file it takes a reference,
+/// and moves what follows it.
+fn place_in_file(parts: &mut [Part], memory_size: usize) -> Result<Place, String> {
+    let mut order: Vec<&mut Part> = parts.iter_mut().collect();
+    order.sort_by_key(|part| part.offset.memory);
+    let (mut shift, mut end) = (0, 0);
+    for part in order {
+        let size = part.node.size();
+        if part.offset.memory < end {
+            return Err("record with overlapping fields".to_owned());
+        }
+        end = part.offset.memory.saturating_add(part.count * size.memory);
+        part.offset.file = part.offset.memory + shift;
+        shift += part.count * (size.file - size.memory);
+    }
+    if end > memory_size {
+        return Err("record that is smaller than its fields".to_owned());
+    }
+    Ok(Place { file: memory_size + shift, memory: memory_size })
+}
+
+/// Whether the bytes of a record are those of a packed record in memory.
+fn is_packed(parts: &[Part], size: Place) -> bool {
+    let mut end = 0;
+    parts.iter().all(|part| {
+        let Node::Plain { size, fix: Fix::None } = part.node else { return false };
+        let follows = part.offset.file == end;
+        end += part.count * size;
+        follows
+    }) && end == size.file
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn fixes_work_in_place() {
+        let mut bytes = *b"\x01\x02\x03\x04";
+        Fix::Swap(2).apply(&mut bytes, 4);
+        assert_eq!(bytes, [2, 1, 4, 3]);
+        let mut texts = *b"a\0xyabcd";
+        Fix::Terminate.apply(&mut texts, 4);
+        assert_eq!(&texts, b"a\0\0\0abcd");
+        let mut texts = *b" a  bcd ";
+        Fix::Strip.apply(&mut texts, 4);
+        assert_eq!(&texts, b" a\0\0bcd\0");
+    }
+
+    #[test]
+    fn texts_move_the_fields_that_follow_them() -> Result<(), String> {
+        let part = |offset, count, node| Part { offset: Place { file: offset, memory: offset }, count, node };
+        let number = Node::Plain { size: 4, fix: Fix::None };
+        let mut parts =
+            [part(0, 1, number.clone()), part(20, 1, number.clone()), part(4, 2, Node::Text), part(24, 1, number)];
+        let size = place_in_file(&mut parts, 28)?;
+        assert_eq!(size, Place { file: 44, memory: 28 });
+        assert_eq!(parts.map(|part| part.offset.file), [0, 36, 4, 40]);
+        Ok(())
+    }
+}

@@ -1,0 +1,60 @@
+//! From the bytes of elements to tensors.
+
+use anndata_storage::{AlignedBytes, DType, Error, Result, Tensor};
+use arrow_array::LargeStringArray;
+use arrow_buffer::Buffer;
+
+use super::{Node, Part};
+
+/// Where bytes come from, which decides where in them the values are and what stands for a text.
+pub(crate) trait Source {
+    /// The offset or size that applies.
+    fn pick(&self, place: super::Place) -> usize;
+
+    /// The texts that cells (references or pointers) stand for.
+    fn texts(&self, cells: &[u8]) -> Result<LargeStringArray>;
+}
+
+/// A tensor from the bytes of its elements. Plain values have been fixed already where they are the whole element.
+pub(crate) fn tensor(
+    dtype: &DType,
+    node: &Node,
+    shape: &[usize],
+    bytes: Buffer,
+    source: &dyn Source,
+) -> Result<Tensor> {
+    match (node, dtype) {
+        (Node::Plain { .. }, _) => Tensor::new(dtype.clone(), shape, bytes),
+        (Node::Text, _) => Tensor::from_string_array(shape, source.texts(&bytes)?),
+        (Node::Record { size, fields }, DType::Compound(names)) => {
+            let record = source.pick(*size);
+            let columns = names
+                .iter()
+                .zip(fields)
+                .map(|(field, part)| {
+                    let mut cells = column(&bytes, record, part, source);
+                    if let Node::Plain { size, fix } = part.node {
+                        fix.apply(cells.as_mut_slice(), size);
+                    }
+                    let shape = [shape, &field.shape].concat();
+                    Ok((field.name.clone(), tensor(&field.dtype, &part.node, &shape, cells.into(), source)?))
+                })
+                .collect::<Result<Vec<_>>>()?;
+            Tensor::from_fields(shape, columns)
+        }
+        _ => Err(Error::unsupported(format!("values of type {dtype} cannot be read"))),
+    }
+}
+
+/// The bytes of one field of all records.
+fn column(bytes: &[u8], record: usize, part: &Part, source: &dyn Source) -> AlignedBytes {
+    let (start, width) = (source.pick(part.offset), part.count * source.pick(part.node.size()));
+    let rows = if record == 0 { 0 } else { bytes.len() / record };
+    let mut cells = AlignedBytes::zeroed(rows * width);
+    if width > 0 {
+        for (cell, record) in cells.as_mut_slice().chunks_exact_mut(width).zip(bytes.chunks_exact(record)) {
+            cell.copy_from_slice(record.get(start..start + width).unwrap_or(&vec![0; width]));
+        }
+    }
+    cells
+}

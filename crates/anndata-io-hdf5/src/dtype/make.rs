@@ -1,0 +1,122 @@
+//! From dtypes to datatypes of the library, and from tensors to bytes that it takes.
+//!
+//! Types are made little-endian and packed, which is what tensors are in memory, so one type serves both sides.
+
+use std::ffi::c_char;
+
+use anndata_storage::{DType, Error, Result, Tensor};
+use arrow_array::Array as _;
+
+use crate::raw::Id;
+use crate::raw::datatype::{self, Number};
+
+/// The library's type of a dtype.
+pub(crate) fn datatype(dtype: &DType) -> Result<Id> {
+    let number = match dtype {
+        DType::Bool => return datatype::boolean(),
+        DType::I8 => Number::I8,
+        DType::I16 => Number::I16,
+        DType::I32 => Number::I32,
+        DType::I64 => Number::I64,
+        DType::U8 => Number::U8,
+        DType::U16 => Number::U16,
+        DType::U32 => Number::U32,
+        DType::U64 => Number::U64,
+        DType::F16 => Number::F16,
+        DType::F32 => Number::F32,
+        DType::F64 => Number::F64,
+        DType::Complex64 => return complex(Number::F32),
+        DType::Complex128 => return complex(Number::F64),
+        DType::String => return datatype::string(None, true),
+        DType::FixedBytes(0) | DType::FixedUtf8(0) => {
+            return Err(Error::unsupported(format!("HDF5 has no text of width 0 ({dtype})")));
+        }
+        DType::FixedBytes(width) => return datatype::string(Some(*width), false),
+        DType::FixedUtf8(width) => return datatype::string(Some(*width), true),
+        DType::Compound(fields) => {
+            let fields = fields
+                .iter()
+                .map(|field| {
+                    let single = datatype(&field.dtype)?;
+                    let whole = if field.shape.is_empty() { single } else { datatype::array(&single, &field.shape)? };
+                    Ok((&*field.name, whole))
+                })
+                .collect::<Result<Vec<_>>>()?;
+            return datatype::compound(&fields);
+        }
+        other => return Err(Error::unsupported(format!("HDF5 has no form for values of type {other}"))),
+    };
+    datatype::number(number)
+}
+
+/// h5py's complex numbers: a record of `r` and `i`.
+fn complex(part: Number) -> Result<Id> {
+    datatype::compound(&[("r", datatype::number(part)?), ("i", datatype::number(part)?)])
+}
+
+/// Elements as the library takes them, with the texts that they point to.
+#[derive(Debug, Default)]
+pub(crate) struct Block {
+    bytes: Vec<u8>,
+    /// What the pointers in `bytes` are to. Never changed once they are made.
+    texts: Vec<Vec<u8>>,
+}
+
+impl Block {
+    /// The elements.
+    pub(crate) fn bytes(&self) -> &[u8] {
+        &self.bytes
+    }
+
+    /// The elements of a tensor.
+    ///
+    /// # Errors
+    /// Where a text holds a NUL, at which the library would cut it.
+    pub(crate) fn new(tensor: &Tensor) -> Result<Self> {
+        let mut block = Self::default();
+        block.bytes = block.lay_out(tensor)?;
+        Ok(block)
+    }
+
+    fn lay_out(&mut self, tensor: &Tensor) -> Result<Vec<u8>> {
+        match tensor.dtype() {
+            DType::String => self.point_to(tensor),
+            DType::Compound(_) if tensor.dtype().size().is_none() => {
+                let columns = tensor.fields()?.map(|(_, field)| self.lay_out(field)).collect::<Result<Vec<_>>>()?;
+                let rows = tensor.len();
+                let mut bytes = Vec::with_capacity(columns.iter().map(Vec::len).sum());
+                for row in 0..rows {
+                    for column in &columns {
+                        let width = column.len() / rows;
+                        bytes.extend_from_slice(column.get(row * width..(row + 1) * width).unwrap_or_default());
+                    }
+                }
+                Ok(bytes)
+            }
+            _ => Ok(tensor.to_packed()?.into_owned()),
+        }
+    }
+
+    /// Pointers to NUL-terminated copies of texts.
+    fn point_to(&mut self, tensor: &Tensor) -> Result<Vec<u8>> {
+        let strings = tensor.strings()?;
+        let values = strings.value_data();
+        let mut copies = Vec::with_capacity(values.len() + strings.len());
+        let mut starts = Vec::with_capacity(strings.len());
+        for text in strings.iter().flatten() {
+            if text.as_bytes().contains(&0) {
+                return Err(Error::invalid_input(format!("the text {text:?} holds a NUL, which HDF5 cannot store")));
+            }
+            starts.push(copies.len());
+            copies.extend_from_slice(text.as_bytes());
+            copies.push(0);
+        }
+        let mut pointers = Vec::with_capacity(starts.len() * size_of::<usize>());
+        for start in starts {
+            let text: *const c_char = copies.get(start..).unwrap_or_default().as_ptr().cast();
+            pointers.extend_from_slice(&text.expose_provenance().to_ne_bytes());
+        }
+        self.texts.push(copies);
+        Ok(pointers)
+    }
+}

@@ -1,0 +1,106 @@
+//! The bytes of the file, read at positions without the library and its lock.
+
+use std::fs::File;
+use std::path::Path;
+
+use anndata_storage::{Error, Result};
+
+/// A second handle on the file of a store.
+#[derive(Debug)]
+pub(crate) struct RawFile {
+    file: File,
+    /// The length, where it cannot change because the store is open for reading only.
+    len: Option<u64>,
+}
+
+impl RawFile {
+    /// Opens a file.
+    pub(crate) fn open(path: &Path, writable: bool) -> Result<Self> {
+        let file = File::options().read(true).write(writable).open(path)?;
+        let len = if writable { None } else { Some(file.metadata()?.len()) };
+        Ok(Self { file, len })
+    }
+
+    /// The length of the file.
+    pub(crate) fn len(&self) -> Result<u64> {
+        match self.len {
+            Some(len) => Ok(len),
+            None => Ok(self.file.metadata()?.len()),
+        }
+    }
+
+    /// Checks that a piece lies within the file.
+    pub(crate) fn check(&self, offset: u64, len: u64) -> Result<()> {
+        let end = offset.checked_add(len);
+        let file = self.len()?;
+        if end.is_some_and(|end| end <= file) {
+            return Ok(());
+        }
+        Err(Error::invalid_data(format!("{len} bytes at {offset} lie outside the file of {file} bytes")))
+    }
+
+    /// Fills `bytes` from a position.
+    pub(crate) fn read_at(&self, offset: u64, bytes: &mut [u8]) -> Result<()> {
+        read_exact_at(&self.file, offset, bytes).map_err(|error| {
+            let (len, file) = (bytes.len(), self.len().unwrap_or(0));
+            match error.kind() {
+                std::io::ErrorKind::UnexpectedEof => {
+                    Error::invalid_data(format!("{len} bytes at {offset} lie outside the file of {file} bytes"))
+                }
+                _ => Error::from(error),
+            }
+        })
+    }
+
+    /// Writes `bytes` at a position.
+    pub(crate) fn write_at(&self, offset: u64, bytes: &[u8]) -> Result<()> {
+        Ok(write_all_at(&self.file, offset, bytes)?)
+    }
+
+    /// Waits until everything is on the disk.
+    pub(crate) fn sync(&self) -> Result<()> {
+        Ok(self.file.sync_all()?)
+    }
+}
+
+#[cfg(unix)]
+fn read_exact_at(file: &File, offset: u64, bytes: &mut [u8]) -> std::io::Result<()> {
+    std::os::unix::fs::FileExt::read_exact_at(file, bytes, offset)
+}
+
+#[cfg(unix)]
+fn write_all_at(file: &File, offset: u64, bytes: &[u8]) -> std::io::Result<()> {
+    std::os::unix::fs::FileExt::write_all_at(file, bytes, offset)
+}
+
+#[cfg(windows)]
+fn read_exact_at(file: &File, mut offset: u64, mut bytes: &mut [u8]) -> std::io::Result<()> {
+    while !bytes.is_empty() {
+        match std::os::windows::fs::FileExt::seek_read(file, bytes, offset) {
+            Ok(0) => return Err(std::io::ErrorKind::UnexpectedEof.into()),
+            Ok(read) => {
+                bytes = bytes.get_mut(read..).unwrap_or_default();
+                offset += read as u64;
+            }
+            Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(())
+}
+
+#[cfg(windows)]
+fn write_all_at(file: &File, mut offset: u64, mut bytes: &[u8]) -> std::io::Result<()> {
+    while !bytes.is_empty() {
+        match std::os::windows::fs::FileExt::seek_write(file, bytes, offset) {
+            Ok(0) => return Err(std::io::ErrorKind::WriteZero.into()),
+            Ok(written) => {
+                bytes = bytes.get(written..).unwrap_or_default();
+                offset += written as u64;
+            }
+            Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,423 @@
+//! Filters: what stands between the values of a chunk and its stored bytes.
+//!
+//! The filters that files of anndata have are decoded and encoded here, without the library, so that it can be done on
+//! all cores. The same functions are registered with the library for the data that goes through it.
+
+#[cfg(feature = "blosc")]
+mod blosc;
+mod checksum;
+mod deflate;
+mod lz4;
+mod lzf;
+mod register;
+mod shuffle;
+mod zstandard;
+
+use anndata_storage::{Codec, Error, Result};
+
+use crate::raw::dataset::{FilterInfo, has_filter};
+pub(crate) use register::register;
+
+/// The numbers under which filters are registered with the HDF Group.
+pub(crate) mod id {
+    pub(crate) const DEFLATE: i32 = 1;
+    pub(crate) const SHUFFLE: i32 = 2;
+    pub(crate) const FLETCHER32: i32 = 3;
+    pub(crate) const LZF: i32 = 32000;
+    pub(crate) const BLOSC: i32 = 32001;
+    pub(crate) const LZ4: i32 = 32004;
+    pub(crate) const ZSTD: i32 = 32015;
+}
+
+/// One filter.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Filter {
+    Deflate {
+        level: u8,
+    },
+    /// Bytes of elements of this size are put together by significance.
+    Shuffle {
+        size: usize,
+    },
+    Fletcher32,
+    Lzf,
+    Lz4 {
+        block: usize,
+    },
+    Zstd {
+        level: i32,
+    },
+    Blosc(BloscOptions),
+    /// One that only the library can undo, or nobody.
+    Other {
+        id: i32,
+        name: String,
+        in_library: bool,
+    },
+}
+
+/// The numbers that the blosc filter stores.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct BloscOptions {
+    pub(crate) size: usize,
+    pub(crate) level: u8,
+    pub(crate) shuffle: u8,
+    pub(crate) compressor: u8,
+}
+
+/// blosc's numbers for its compressors are positions in this list.
+const BLOSC_COMPRESSORS: [&str; 6] = ["blosclz", "lz4", "lz4hc", "snappy", "zlib", "zstd"];
+
+/// The filters of an array, in the order in which they are applied when writing.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Pipeline {
+    filters: Vec<Filter>,
+}
+
+impl Pipeline {
+    /// The pipeline that a file declares.
+    pub(crate) fn new(infos: &[FilterInfo]) -> Self {
+        Self { filters: infos.iter().map(Filter::new).collect() }
+    }
+
+    /// Whether values are stored as they are.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.filters.is_empty()
+    }
+
+    /// Whether the library must decode: a filter is known to it alone, or there are two compressions, so that the
+    /// number of bytes in between is not known.
+    pub(crate) fn needs_library(&self) -> bool {
+        let compressions =
+            self.filters.iter().filter(|filter| !matches!(filter, Filter::Shuffle { .. } | Filter::Fletcher32));
+        compressions.clone().count() > 1
+            || compressions.clone().any(|filter| matches!(filter, Filter::Other { in_library: true, .. }))
+    }
+
+    /// The same as codecs.
+    pub(crate) fn codecs(&self) -> Vec<Codec> {
+        self.filters.iter().map(Filter::codec).collect()
+    }
+
+    /// Decodes the stored bytes of a chunk. `skipped` has a bit for each filter that was not applied.
+    pub(crate) fn decode(&self, raw: &[u8], skipped: u32, chunk: &mut [u8], scratch: &mut Vec<u8>) -> Result<()> {
+        let applied: Vec<&Filter> = self
+            .filters
+            .iter()
+            .enumerate()
+            .filter(|(number, _)| skipped.checked_shr(u32::try_from(*number).unwrap_or(u32::MAX)).unwrap_or(0) & 1 == 0)
+            .map(|(_, filter)| filter)
+            .collect();
+        let mut stored = raw;
+        let mut spare = Vec::new();
+        let mut rest = applied.as_slice();
+        while let Some((filter, before)) = rest.split_last() {
+            rest = before;
+            if **filter == Filter::Fletcher32 {
+                stored = checksum::verify(stored)?;
+                continue;
+            }
+            // Checksums that were added before this filter come out of it.
+            let sums = before.iter().filter(|filter| ***filter == Filter::Fletcher32).count();
+            if sums == 0 && before.is_empty() {
+                return filter.decode_exact(stored, chunk);
+            }
+            let len = chunk.len() + sums * checksum::LEN;
+            filter.decode(stored, len, &mut spare)?;
+            std::mem::swap(scratch, &mut spare);
+            stored = scratch;
+        }
+        if stored.len() != chunk.len() {
+            return Err(wrong_len(stored.len(), chunk.len()));
+        }
+        chunk.copy_from_slice(stored);
+        Ok(())
+    }
+
+    /// Encodes a chunk into `raw`.
+    pub(crate) fn encode(&self, chunk: &[u8], raw: &mut Vec<u8>, scratch: &mut Vec<u8>) -> Result<()> {
+        let Some((first, rest)) = self.filters.split_first() else {
+            raw.clear();
+            raw.extend_from_slice(chunk);
+            return Ok(());
+        };
+        first.encode(chunk, raw)?;
+        for filter in rest {
+            std::mem::swap(raw, scratch);
+            filter.encode(scratch, raw)?;
+        }
+        Ok(())
+    }
+}
+
+/// The filters that codecs stand for, for chunks of so many bytes with elements of `size` bytes.
+pub(crate) fn from_codecs(codecs: &[Codec], size: usize, chunk_bytes: u64) -> Result<Vec<FilterInfo>> {
+    codecs.iter().map(|codec| from_codec(codec, size, chunk_bytes)).collect()
+}
+
+fn from_codec(codec: &Codec, size: usize, chunk_bytes: u64) -> Result<FilterInfo> {
+    let plain = |id, values| Ok(FilterInfo { id, values, name: String::new() });
+    let out_of_range = || Err(Error::invalid_input(format!("{codec} is out of the range of the format")));
+    match codec {
+        Codec::Zlib { level: level @ 0..=9 } => plain(id::DEFLATE, vec![u32::from(*level)]),
+        Codec::Lzf => plain(id::LZF, Vec::new()),
+        // The numbers are unsigned, so negative levels cannot be stored; the filter is told 1.
+        Codec::Zstd { level } if (-22..=22).contains(level) => {
+            plain(id::ZSTD, vec![u32::try_from(*level).unwrap_or(1)])
+        }
+        Codec::Lz4 => plain(id::LZ4, Vec::new()),
+        Codec::Shuffle => plain(id::SHUFFLE, Vec::new()),
+        Codec::Fletcher32 => plain(id::FLETCHER32, Vec::new()),
+        Codec::Blosc { compressor, level: level @ 0..=9, shuffle: shuffle @ 0..=2 } if cfg!(feature = "blosc") => {
+            let position = BLOSC_COMPRESSORS.iter().position(|name| name == compressor);
+            let code = position.filter(|_| compressor != "snappy").and_then(|code| u32::try_from(code).ok());
+            let (Some(code), Ok(bytes)) = (code, u32::try_from(chunk_bytes)) else { return out_of_range() };
+            let size = u32::try_from(size).ok().filter(|&size| size <= 255).unwrap_or(1);
+            plain(id::BLOSC, vec![2, 2, size, bytes, u32::from(*level), u32::from(*shuffle), code])
+        }
+        Codec::Zlib { .. } | Codec::Zstd { .. } => out_of_range(),
+        codec => Err(Error::unsupported(format!("HDF5 files cannot be written with {codec}"))),
+    }
+}
+
+impl Filter {
+    fn new(info: &FilterInfo) -> Self {
+        let value = |position: usize| info.values.get(position).copied();
+        match info.id {
+            id::DEFLATE => Self::Deflate { level: byte(value(0)).unwrap_or(6).min(9) },
+            id::SHUFFLE => Self::Shuffle { size: value(0).and_then(|size| usize::try_from(size).ok()).unwrap_or(1) },
+            id::FLETCHER32 => Self::Fletcher32,
+            id::LZF => Self::Lzf,
+            id::LZ4 => Self::Lz4 { block: value(0).and_then(|size| usize::try_from(size).ok()).unwrap_or(0) },
+            id::ZSTD => Self::Zstd { level: value(0).and_then(|level| i32::try_from(level).ok()).unwrap_or(3).min(22) },
+            id::BLOSC if cfg!(feature = "blosc") => Self::Blosc(BloscOptions {
+                size: value(2).and_then(|size| usize::try_from(size).ok()).unwrap_or(1),
+                level: byte(value(4)).unwrap_or(5).min(9),
+                shuffle: byte(value(5)).unwrap_or(1).min(2),
+                compressor: byte(value(6)).unwrap_or(0),
+            }),
+            id => Self::Other { id, name: info.name.clone(), in_library: has_filter(id) },
+        }
+    }
+
+    fn codec(&self) -> Codec {
+        match self {
+            Self::Deflate { level } => Codec::Zlib { level: *level },
+            Self::Shuffle { .. } => Codec::Shuffle,
+            Self::Fletcher32 => Codec::Fletcher32,
+            Self::Lzf => Codec::Lzf,
+            Self::Lz4 { .. } => Codec::Lz4,
+            Self::Zstd { level } => Codec::Zstd { level: *level },
+            Self::Blosc(options) => Codec::Blosc {
+                compressor: blosc_compressor(options.compressor).to_owned(),
+                level: options.level,
+                shuffle: options.shuffle,
+            },
+            Self::Other { id, name, .. } => Codec::Other(describe(*id, name)),
+        }
+    }
+
+    /// Decodes what must be exactly `chunk.len()` bytes.
+    fn decode_exact(&self, stored: &[u8], chunk: &mut [u8]) -> Result<()> {
+        match self {
+            Self::Deflate { .. } => deflate::decode(stored, chunk),
+            Self::Shuffle { size } => shuffle::undo(stored, *size, chunk),
+            Self::Lzf => lzf::decode(stored, chunk),
+            Self::Lz4 { .. } => lz4::decode(stored, chunk),
+            Self::Zstd { .. } => zstandard::decode(stored, chunk),
+            #[cfg(feature = "blosc")]
+            Self::Blosc(_) => blosc::decode(stored, chunk),
+            #[cfg(not(feature = "blosc"))]
+            Self::Blosc(_) => Err(missing(id::BLOSC, "blosc")),
+            Self::Fletcher32 => {
+                let checked = checksum::verify(stored)?;
+                if checked.len() != chunk.len() {
+                    return Err(wrong_len(checked.len(), chunk.len()));
+                }
+                chunk.copy_from_slice(checked);
+                Ok(())
+            }
+            Self::Other { id, name, .. } => Err(missing(*id, name)),
+        }
+    }
+
+    /// Decodes what should be `len` bytes, in the middle of a pipeline.
+    fn decode(&self, stored: &[u8], len: usize, out: &mut Vec<u8>) -> Result<()> {
+        out.resize(len, 0);
+        self.decode_exact(stored, out)
+    }
+
+    fn encode(&self, bytes: &[u8], out: &mut Vec<u8>) -> Result<()> {
+        out.clear();
+        match self {
+            Self::Deflate { level } => deflate::encode(bytes, *level, out),
+            Self::Shuffle { size } => {
+                shuffle::apply(bytes, *size, out);
+                Ok(())
+            }
+            Self::Fletcher32 => {
+                checksum::append(bytes, out);
+                Ok(())
+            }
+            Self::Lzf => {
+                lzf::encode(bytes, out);
+                Ok(())
+            }
+            Self::Lz4 { block } => lz4::encode(bytes, *block, out),
+            Self::Zstd { level } => zstandard::encode(bytes, *level, out),
+            #[cfg(feature = "blosc")]
+            Self::Blosc(options) => blosc::encode(bytes, *options, out),
+            #[cfg(not(feature = "blosc"))]
+            Self::Blosc(_) => Err(missing(id::BLOSC, "blosc")),
+            Self::Other { id, name, .. } => Err(missing(*id, name)),
+        }
+    }
+}
+
+fn byte(value: Option<u32>) -> Option<u8> {
+    u8::try_from(value?).ok()
+}
+
+fn blosc_compressor(code: u8) -> &'static str {
+    BLOSC_COMPRESSORS.get(usize::from(code)).copied().unwrap_or("unknown")
+}
+
+fn describe(id: i32, name: &str) -> String {
+    let known = match id {
+        4 => "szip",
+        5 => "nbit",
+        6 => "scale-offset",
+        32008 => "bitshuffle",
+        32013 => "zfp",
+        32017 => "sz",
+        32026 => "blosc2",
+        _ if name.is_empty() => "unnamed",
+        _ => name,
+    };
+    format!("{known} (HDF5 filter {id})")
+}
+
+fn missing(id: i32, name: &str) -> Error {
+    Error::unsupported(format!("the compression {} is not supported", describe(id, name)))
+}
+
+fn wrong_len(found: usize, expected: usize) -> Error {
+    Error::invalid_data(format!("a chunk of {found} bytes where {expected} were declared"))
+}
+
+fn corrupt(what: &str) -> Error {
+    Error::invalid_data(format!("corrupt {what} data"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn pipeline(codecs: &[Codec], size: u32, bytes: u64) -> Result<Pipeline> {
+        let mut infos = from_codecs(codecs, size as usize, bytes)?;
+        // The library fills in the size of an element.
+        infos.iter_mut().filter(|info| info.id == id::SHUFFLE).for_each(|info| info.values = vec![size]);
+        Ok(Pipeline::new(&infos))
+    }
+
+    fn codecs() -> Vec<Vec<Codec>> {
+        let zlib = Codec::Zlib { level: 4 };
+        let mut codecs = vec![
+            vec![],
+            vec![zlib.clone()],
+            vec![Codec::Zlib { level: 0 }],
+            vec![Codec::Shuffle, zlib.clone()],
+            vec![Codec::Shuffle, zlib.clone(), Codec::Fletcher32],
+            vec![Codec::Fletcher32, zlib],
+            vec![Codec::Fletcher32],
+            vec![Codec::Shuffle, Codec::Lzf, Codec::Fletcher32],
+            vec![Codec::Lzf],
+            vec![Codec::Lz4],
+            vec![Codec::Zstd { level: 3 }],
+            vec![Codec::Fletcher32, Codec::Shuffle, Codec::Zstd { level: 1 }],
+        ];
+        if cfg!(feature = "blosc") {
+            codecs.extend(
+                ["blosclz", "lz4", "lz4hc", "zlib", "zstd"]
+                    .map(|compressor| vec![Codec::Blosc { compressor: compressor.to_owned(), level: 5, shuffle: 1 }]),
+            );
+        }
+        codecs
+    }
+
+    #[test]
+    fn what_is_encoded_decodes() -> Result<()> {
+        let smooth: Vec<u8> = (0..6000_u32).flat_map(|i| (i / 7).to_le_bytes()).collect();
+        let mut state = 1_u32;
+        let noise: Vec<u8> = std::iter::repeat_with(|| {
+            state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            state.to_be_bytes()[0]
+        })
+        .take(5003)
+        .collect();
+        for codecs in codecs() {
+            for chunk in [&smooth[..], &noise, &noise[..1], &smooth[..36]] {
+                let pipeline = pipeline(&codecs, 4, chunk.len() as u64)?;
+                assert!(!pipeline.needs_library());
+                let (mut raw, mut scratch, mut out) = (Vec::new(), Vec::new(), vec![1; chunk.len()]);
+                pipeline.encode(chunk, &mut raw, &mut scratch)?;
+                pipeline.decode(&raw, 0, &mut out, &mut scratch)?;
+                assert_eq!(out, chunk, "{codecs:?}");
+            }
+        }
+        Ok(())
+    }
+
+    #[test]
+    fn damaged_chunks_are_errors_or_other_values() -> Result<()> {
+        let chunk: Vec<u8> = (0..3000_u32).flat_map(|i| (i / 3).to_le_bytes()).collect();
+        for codecs in codecs().into_iter().filter(|codecs| !codecs.is_empty()) {
+            let pipeline = pipeline(&codecs, 4, chunk.len() as u64)?;
+            let (mut raw, mut scratch, mut out) = (Vec::new(), Vec::new(), vec![0; chunk.len()]);
+            pipeline.encode(&chunk, &mut raw, &mut scratch)?;
+            let stored = raw.clone();
+            for cut in [0, 1, 3, stored.len() / 2, stored.len() - 1] {
+                let result = pipeline.decode(&stored[..cut], 0, &mut out, &mut scratch);
+                assert!(result.is_err(), "{codecs:?} cut to {cut}");
+            }
+            for step in 0..200 {
+                let mut damaged = stored.clone();
+                let at = step * 7919 % damaged.len();
+                damaged[at] ^= 1 << (step % 8);
+                // Must return; a checksum must see it.
+                let result = pipeline.decode(&damaged, 0, &mut out, &mut scratch);
+                assert!(codecs.last() != Some(&Codec::Fletcher32) || result.is_err());
+            }
+        }
+        Ok(())
+    }
+
+    #[test]
+    fn filters_that_were_skipped_are_not_undone() -> Result<()> {
+        let chunk = [1_u8, 2, 3, 4, 5, 6, 7, 8];
+        let pipeline = pipeline(&[Codec::Shuffle, Codec::Zlib { level: 1 }], 4, 8)?;
+        let (mut out, mut scratch) = ([0; 8], Vec::new());
+        pipeline.decode(&[1, 5, 2, 6, 3, 7, 4, 8], 0b10, &mut out, &mut scratch)?;
+        assert_eq!(out, chunk);
+        pipeline.decode(&chunk, 0b11, &mut out, &mut scratch)?;
+        assert_eq!(out, chunk);
+        Ok(())
+    }
+
+    #[test]
+    fn two_compressions_are_left_to_the_library() -> Result<()> {
+        assert!(pipeline(&[Codec::Lzf, Codec::Zlib { level: 1 }], 4, 8)?.needs_library());
+        Ok(())
+    }
+
+    #[test]
+    fn unknown_filters_are_named() {
+        let info = FilterInfo { id: 32008, values: vec![], name: String::new() };
+        let pipeline = Pipeline::new(&[info]);
+        assert!(!pipeline.needs_library());
+        let error = pipeline.decode(&[0], 0, &mut [0], &mut Vec::new()).unwrap_err();
+        assert!(error.is_unsupported() && error.to_string().contains("bitshuffle"), "{error}");
+        assert!(from_codecs(&[Codec::Crc32c], 4, 4).is_err_and(|error| error.is_unsupported()));
+        assert!(from_codecs(&[Codec::Gzip { level: 1 }], 4, 4).is_err_and(|error| error.is_unsupported()));
+    }
+}

@@ -1,0 +1,36 @@
+//! Deflate in a zlib stream, with libdeflate.
+
+use std::cell::RefCell;
+use std::collections::HashMap;
+
+use anndata_storage::{Error, Result};
+use libdeflater::{CompressionLvl, Compressor, Decompressor};
+
+use super::{corrupt, wrong_len};
+
+thread_local! {
+    static DECODER: RefCell<Decompressor> = RefCell::new(Decompressor::new());
+    static ENCODERS: RefCell<HashMap<u8, Compressor>> = RefCell::new(HashMap::new());
+}
+
+pub(super) fn decode(stored: &[u8], chunk: &mut [u8]) -> Result<()> {
+    let written = DECODER
+        .with_borrow_mut(|decoder| decoder.zlib_decompress(stored, chunk))
+        .map_err(|error| corrupt("deflate").with_source(error))?;
+    if written == chunk.len() { Ok(()) } else { Err(wrong_len(written, chunk.len())) }
+}
+
+/// Levels are those of zlib; libdeflate's are comparable.
+pub(super) fn encode(bytes: &[u8], level: u8, out: &mut Vec<u8>) -> Result<()> {
+    ENCODERS.with_borrow_mut(|encoders| {
+        let encoder = encoders
+            .entry(level)
+            .or_insert_with(|| Compressor::new(CompressionLvl::new(i32::from(level)).unwrap_or_default()));
+        out.resize(encoder.zlib_compress_bound(bytes.len()), 0);
+        let written = encoder
+            .zlib_compress(bytes, out)
+            .map_err(|error| Error::io("deflate cannot compress a chunk").with_source(error))?;
+        out.truncate(written);
+        Ok(())
+    })
+}

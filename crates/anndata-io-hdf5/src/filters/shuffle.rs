@@ -1,0 +1,77 @@
+//! Shuffle: the first bytes of all elements, then the second ones, and so on. Bytes that are no whole element stay at
+//! the end.
+
+use anndata_storage::Result;
+
+use super::wrong_len;
+
+pub(super) fn undo(stored: &[u8], size: usize, chunk: &mut [u8]) -> Result<()> {
+    if stored.len() != chunk.len() {
+        return Err(wrong_len(stored.len(), chunk.len()));
+    }
+    match size {
+        2 => gather::<2>(stored, chunk),
+        4 => gather::<4>(stored, chunk),
+        8 => gather::<8>(stored, chunk),
+        16 => gather::<16>(stored, chunk),
+        0 | 1 => chunk.copy_from_slice(stored),
+        _ => {
+            let count = stored.len() / size;
+            for (lane, plane) in stored.chunks_exact(count.max(1)).take(size).enumerate() {
+                for (element, byte) in chunk.chunks_exact_mut(size).zip(plane) {
+                    element.iter_mut().skip(lane).take(1).for_each(|place| *place = *byte);
+                }
+            }
+            copy_tail(stored, chunk, count * size);
+        }
+    }
+    Ok(())
+}
+
+fn gather<const N: usize>(stored: &[u8], chunk: &mut [u8]) {
+    let count = stored.len() / N;
+    let planes: [&[u8]; N] =
+        std::array::from_fn(|lane| stored.get(lane * count..(lane + 1) * count).unwrap_or_default());
+    let (elements, _) = chunk.as_chunks_mut::<N>();
+    for (i, element) in elements.iter_mut().enumerate() {
+        *element = std::array::from_fn(|lane| planes.get(lane).and_then(|plane| plane.get(i)).copied().unwrap_or(0));
+    }
+    copy_tail(stored, chunk, count * N);
+}
+
+fn copy_tail(from: &[u8], to: &mut [u8], start: usize) {
+    if let (Some(from), Some(to)) = (from.get(start..), to.get_mut(start..)) {
+        to.copy_from_slice(from);
+    }
+}
+
+pub(super) fn apply(bytes: &[u8], size: usize, out: &mut Vec<u8>) {
+    let size = size.max(1);
+    let whole = bytes.len() / size * size;
+    for lane in 0..size {
+        out.extend(bytes.get(..whole).unwrap_or_default().iter().skip(lane).step_by(size));
+    }
+    out.extend_from_slice(bytes.get(whole..).unwrap_or_default());
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_size_with_and_without_a_tail() -> Result<()> {
+        for size in [1, 2, 3, 4, 7, 8, 12, 16] {
+            for len in [0, 1, size, size * 5, size * 5 + size / 2] {
+                let bytes: Vec<u8> = (0..len).map(|i| u8::try_from(i).unwrap()).collect();
+                let (mut shuffled, mut back) = (Vec::new(), vec![0; len]);
+                apply(&bytes, size, &mut shuffled);
+                undo(&shuffled, size, &mut back)?;
+                assert_eq!(back, bytes, "size {size}, {len} bytes");
+            }
+        }
+        let mut shuffled = Vec::new();
+        apply(&[1, 2, 3, 4, 5], 2, &mut shuffled);
+        assert_eq!(shuffled, [1, 3, 2, 4, 5]);
+        Ok(())
+    }
+}

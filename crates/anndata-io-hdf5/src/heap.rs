@@ -1,0 +1,267 @@
+//! Texts of any length: the global heap, read without the library.
+//!
+//! A text in a dataset is a reference of 16 bytes: its length (4), the address of a heap collection (8), and the number
+//! of an object in it (4). A collection is `GCOL`, a version (1), 3 reserved bytes and its size (8), followed by
+//! objects: number (2), references (2), 4 reserved bytes, size (8), and the data, padded to 8 bytes. Object 0 is the
+//! free space, which ends the collection.
+//!
+//! All texts go into one buffer. References are taken in blocks on all cores; a block reads each collection once.
+
+use std::collections::HashMap;
+
+use anndata_storage::{Error, Limits, Result};
+use arrow_array::LargeStringArray;
+use arrow_buffer::{Buffer, OffsetBuffer, ScalarBuffer};
+use rayon::prelude::*;
+
+use crate::dtype::REFERENCE;
+use crate::file::RawFile;
+
+/// References that one thread takes at a time.
+const BLOCK: usize = 1 << 14;
+/// The size of the smallest collection, and of nearly all.
+const COLLECTION: usize = 4096;
+/// Bytes before the first object of a collection, and before the data of an object.
+const HEADER: usize = 16;
+/// Bytes of collections that a thread keeps.
+const KEEP: usize = 4 << 20;
+
+/// The global heap of a file.
+#[derive(Debug)]
+pub(crate) struct Heap<'a> {
+    pub(crate) file: &'a RawFile,
+    /// Where addresses count from.
+    pub(crate) base: u64,
+    pub(crate) limits: Limits,
+}
+
+/// A reference into the heap.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Reference {
+    len: usize,
+    address: u64,
+    index: u32,
+}
+
+impl Reference {
+    fn parse(cell: &[u8]) -> Self {
+        let address = number(cell.get(4..12));
+        let len = usize::try_from(number(cell.get(..4))).unwrap_or(0);
+        let index = u32::try_from(number(cell.get(12..16))).unwrap_or(0);
+        // Address 0 is the superblock: a reference to nothing, which is the empty text.
+        Self { len: if address == 0 { 0 } else { len }, address, index }
+    }
+}
+
+/// A little-endian number of up to 8 bytes; 0 where it is missing.
+fn number(bytes: Option<&[u8]>) -> u64 {
+    bytes.unwrap_or_default().iter().rev().fold(0, |number, &byte| number << 8 | u64::from(byte))
+}
+
+impl Heap<'_> {
+    /// The texts that references stand for. A text ends at its first NUL.
+    pub(crate) fn texts(&self, cells: &[u8]) -> Result<LargeStringArray> {
+        let count = cells.len() / REFERENCE;
+        let mut offsets: Vec<i64> = Vec::with_capacity(count + 1);
+        let mut end = 0_i64;
+        offsets.push(end);
+        for cell in cells.chunks_exact(REFERENCE) {
+            let len = i64::try_from(Reference::parse(cell).len).unwrap_or(i64::MAX);
+            end = end.checked_add(len).ok_or_else(|| Error::limit_exceeded("texts of over 2^63 bytes"))?;
+            offsets.push(end);
+        }
+        let total = usize::try_from(end).map_err(|_| Error::limit_exceeded("texts do not fit into memory"))?;
+        if total > 0 {
+            self.limits.check(total as u64, self.file.len()?)?;
+        }
+        let mut values = vec![0_u8; total];
+        let has_nul = self.fill(cells, &mut values)?;
+        if has_nul {
+            cut_at_nul(&mut offsets, &mut values);
+        }
+        let offsets = OffsetBuffer::new(ScalarBuffer::from(offsets));
+        LargeStringArray::try_new(offsets, Buffer::from_vec(values), None)
+            .map_err(|error| Error::invalid_data("a text is not UTF-8").with_source(error))
+    }
+
+    /// Copies all texts into `values`, on all cores. Says whether one holds a NUL.
+    fn fill(&self, cells: &[u8], values: &mut [u8]) -> Result<bool> {
+        let mut jobs = Vec::new();
+        let mut rest = values;
+        for cells in cells.chunks(BLOCK * REFERENCE) {
+            let len = cells.chunks_exact(REFERENCE).map(|cell| Reference::parse(cell).len).sum();
+            let (values, after) =
+                rest.split_at_mut_checked(len).ok_or_else(|| Error::invalid_data("the texts change while read"))?;
+            rest = after;
+            jobs.push((cells, values));
+        }
+        let found: Vec<bool> =
+            jobs.into_par_iter().map(|(cells, values)| self.fill_block(cells, values)).collect::<Result<_>>()?;
+        Ok(found.contains(&true))
+    }
+
+    fn fill_block(&self, cells: &[u8], mut values: &mut [u8]) -> Result<bool> {
+        let mut kept: HashMap<u64, Collection> = HashMap::new();
+        let mut bytes = 0;
+        let mut has_nul = false;
+        for reference in cells.chunks_exact(REFERENCE).map(Reference::parse).filter(|reference| reference.len > 0) {
+            if !kept.contains_key(&reference.address) {
+                if bytes > KEEP {
+                    kept.clear();
+                    bytes = 0;
+                }
+                let collection = self.collection(reference.address)?;
+                bytes += collection.bytes.len();
+                kept.insert(reference.address, collection);
+            }
+            let text = kept.get(&reference.address).and_then(|collection| collection.get(reference));
+            let text = text.ok_or_else(|| {
+                Error::invalid_data(format!(
+                    "a text of {} bytes is not where it should be (object {} of the heap at {})",
+                    reference.len, reference.index, reference.address
+                ))
+            })?;
+            let Some((place, after)) = std::mem::take(&mut values).split_at_mut_checked(text.len()) else {
+                return Err(Error::invalid_data("the texts change while read"));
+            };
+            place.copy_from_slice(text);
+            values = after;
+            has_nul |= text.contains(&0);
+        }
+        Ok(has_nul)
+    }
+
+    /// Reads and indexes a collection.
+    fn collection(&self, address: u64) -> Result<Collection> {
+        let wrong = |what| Error::invalid_data(format!("the heap at {address} {what}"));
+        let start = self.base.checked_add(address).ok_or_else(|| wrong("lies outside the file"))?;
+        let available = self.file.len()?.saturating_sub(start);
+        let mut bytes = vec![0; usize::try_from(available).unwrap_or(usize::MAX).min(COLLECTION)];
+        self.file.read_at(start, &mut bytes)?;
+        if bytes.get(..5) != Some(b"GCOL\x01") {
+            return Err(wrong("does not begin as one"));
+        }
+        let size = number(bytes.get(8..16));
+        if size > available {
+            return Err(wrong("is larger than the file"));
+        }
+        let size = usize::try_from(size).map_err(|_| wrong("is larger than memory"))?;
+        let read = bytes.len().min(size);
+        bytes.resize(size, 0);
+        self.file.read_at(start + read as u64, bytes.get_mut(read..).unwrap_or_default())?;
+        Ok(Collection::new(bytes))
+    }
+}
+
+/// One collection: its bytes, and where in them each object is.
+#[derive(Debug)]
+struct Collection {
+    bytes: Vec<u8>,
+    /// Start and end of each object's data, by its number.
+    objects: Vec<(usize, usize)>,
+}
+
+impl Collection {
+    /// Indexes the objects up to the free space or the first that does not fit.
+    fn new(bytes: Vec<u8>) -> Self {
+        let mut objects = Vec::new();
+        let mut at = HEADER;
+        while let Some(header) = at.checked_add(HEADER).and_then(|end| bytes.get(at..end)) {
+            let index = usize::try_from(number(header.get(..2))).unwrap_or(0);
+            let size = usize::try_from(number(header.get(8..16))).unwrap_or(usize::MAX);
+            let start = at + HEADER;
+            let Some(end) = start.checked_add(size).filter(|&end| index > 0 && end <= bytes.len()) else { break };
+            if objects.len() <= index {
+                objects.resize(index + 1, (0, 0));
+            }
+            if let Some(object) = objects.get_mut(index) {
+                *object = (start, end);
+            }
+            at = end.next_multiple_of(8);
+        }
+        Self { bytes, objects }
+    }
+
+    fn get(&self, reference: Reference) -> Option<&[u8]> {
+        let &(start, end) = self.objects.get(usize::try_from(reference.index).ok()?)?;
+        self.bytes.get(start..end)?.get(..reference.len)
+    }
+}
+
+/// Shortens each text to what is before its first NUL.
+fn cut_at_nul(offsets: &mut [i64], values: &mut Vec<u8>) {
+    let (mut read, mut written) = (0, 0);
+    for offset in offsets.iter_mut().skip(1) {
+        let end = usize::try_from(*offset).unwrap_or(0);
+        let text = values.get(read..end).unwrap_or_default();
+        let len = text.iter().position(|&byte| byte == 0).unwrap_or(text.len());
+        values.copy_within(read..read + len, written);
+        read = end;
+        written += len;
+        *offset = i64::try_from(written).unwrap_or(0);
+    }
+    values.truncate(written);
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write as _;
+
+    use super::*;
+
+    fn object(index: u16, data: &[u8]) -> Vec<u8> {
+        let mut object = Vec::new();
+        object.extend(index.to_le_bytes());
+        object.extend([1, 0, 0, 0, 0, 0]);
+        object.extend((data.len() as u64).to_le_bytes());
+        object.extend(data);
+        object.resize(object.len().next_multiple_of(8), 0);
+        object
+    }
+
+    fn reference(len: u32, address: u64, index: u32) -> Vec<u8> {
+        [&len.to_le_bytes()[..], &address.to_le_bytes(), &index.to_le_bytes()].concat()
+    }
+
+    fn heap_file(objects: &[Vec<u8>], size: u64) -> Result<(tempfile::NamedTempFile, RawFile)> {
+        let mut file = tempfile::NamedTempFile::new()?;
+        let mut bytes = b"prefix--GCOL\x01\0\0\0".to_vec();
+        bytes.extend(size.to_le_bytes());
+        bytes.extend(objects.concat());
+        bytes.resize(8 + 200, 0);
+        file.write_all(&bytes)?;
+        let raw = RawFile::open(file.path(), false)?;
+        Ok((file, raw))
+    }
+
+    #[test]
+    fn texts_are_found_and_cut_at_nul() -> Result<()> {
+        let (_keep, file) = heap_file(&[object(2, b"cells"), object(1, b"a\0b"), object(7, "ü".as_bytes())], 200)?;
+        let heap = Heap { file: &file, base: 0, limits: Limits::default() };
+        let cells = [reference(2, 8, 7), reference(0, 0, 0), reference(3, 8, 1), reference(5, 8, 2)].concat();
+        let texts = heap.texts(&cells)?;
+        assert_eq!(texts.iter().flatten().collect::<Vec<_>>(), ["ü", "", "a", "cells"]);
+        let moved = Heap { base: 8, ..heap };
+        assert!(moved.texts(&reference(5, 0, 2)).is_ok_and(|texts| texts.value(0).is_empty()));
+        Ok(())
+    }
+
+    #[test]
+    fn malformed_heaps_are_errors() -> Result<()> {
+        let endless = [0_u8; 16].to_vec();
+        for (objects, size, cell) in [
+            (vec![endless, object(1, b"abc")], 200, reference(3, 8, 1)),
+            (vec![object(1, b"abc")], 200, reference(4, 8, 1)),
+            (vec![object(1, b"abc")], 200, reference(3, 8, 9)),
+            (vec![object(1, b"abc")], 200, reference(3, 16, 1)),
+            (vec![object(1, b"abc")], 200, reference(3, u64::MAX - 3, 1)),
+            (vec![object(1, b"abc")], u64::MAX, reference(3, 8, 1)),
+            (vec![object(1, b"\xff\xfe\xfd")], 200, reference(3, 8, 1)),
+        ] {
+            let (_keep, file) = heap_file(&objects, size)?;
+            let heap = Heap { file: &file, base: 0, limits: Limits::default() };
+            assert!(heap.texts(&cell).is_err_and(|error| error.is_invalid_data()));
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,55 @@
+//! How a file is opened.
+
+use anndata_storage::Limits;
+
+/// How an HDF5 file is opened. The default is made for files of unknown origin.
+///
+/// ```
+/// use anndata_io_hdf5::Hdf5Options;
+/// use anndata_storage::Limits;
+///
+/// let options = Hdf5Options::default().with_limits(Limits::NONE).with_allow_virtual(true);
+/// assert!(options.allow_virtual && !options.allow_external_links);
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
+pub struct Hdf5Options {
+    /// How much declared sizes are trusted.
+    pub limits: Limits,
+    /// Follow links to other files. Default: refused.
+    pub allow_external_links: bool,
+    /// Read arrays whose bytes are in other files. Default: refused.
+    pub allow_external_storage: bool,
+    /// Read virtual arrays, which are put together from arrays in other files. Default: refused.
+    pub allow_virtual: bool,
+}
+
+impl Hdf5Options {
+    /// The same with other [`limits`](Self::limits).
+    #[must_use]
+    pub fn with_limits(mut self, limits: Limits) -> Self {
+        self.limits = limits;
+        self
+    }
+
+    /// The same, following links to other files or not.
+    #[must_use]
+    pub fn with_allow_external_links(mut self, allow: bool) -> Self {
+        self.allow_external_links = allow;
+        self
+    }
+
+    /// The same, reading arrays whose bytes are in other files or not.
+    #[must_use]
+    pub fn with_allow_external_storage(mut self, allow: bool) -> Self {
+        self.allow_external_storage = allow;
+        self
+    }
+
+    /// The same, reading virtual arrays or not.
+    #[must_use]
+    pub fn with_allow_virtual(mut self, allow: bool) -> Self {
+        self.allow_virtual = allow;
+        self
+    }
+}

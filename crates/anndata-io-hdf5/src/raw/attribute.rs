@@ -1,0 +1,101 @@
+//! Attributes of an object.
+
+use std::ffi::{CStr, c_char, c_void};
+
+use anndata_storage::Result;
+use hdf5_metno_sys::h5::{H5_index_t, H5_iter_order_t, herr_t};
+use hdf5_metno_sys::h5a::{
+    H5A_info_t, H5Acreate2, H5Adelete, H5Aget_space, H5Aget_type, H5Aiterate2, H5Aopen, H5Aread, H5Awrite,
+};
+use hdf5_metno_sys::h5d::H5Dget_create_plist;
+use hdf5_metno_sys::h5g::H5Gget_create_plist;
+use hdf5_metno_sys::h5i::hid_t;
+use hdf5_metno_sys::h5p::{H5P_CLS_ATTRIBUTE_CREATE, H5Pset_char_encoding};
+use hdf5_metno_sys::h5t::H5T_cset_t;
+
+use super::link::{Object, ObjectKind, utf8_name};
+use super::space::{self, Extent};
+use super::{DEFAULT, Id, c_string, h5, plist};
+
+/// The names: in the order of creation where that is tracked, else sorted.
+pub(crate) fn names(object: &Object) -> Result<Vec<String>> {
+    extern "C" fn collect(_: hid_t, name: *const c_char, _: *const H5A_info_t, names: *mut c_void) -> herr_t {
+        // SAFETY: the library hands over a C string and the pointer that was given with the function.
+        let (name, names) = unsafe { (CStr::from_ptr(name), &mut *names.cast::<Vec<Vec<u8>>>()) };
+        names.push(name.to_bytes().to_vec());
+        0
+    }
+    let index = if is_ordered(object)? { H5_index_t::H5_INDEX_CRT_ORDER } else { H5_index_t::H5_INDEX_NAME };
+    let mut names: Vec<Vec<u8>> = Vec::new();
+    h5!(InvalidData, "the attributes cannot be listed", {
+        let mut start = 0;
+        let names = (&raw mut names).cast();
+        H5Aiterate2(object.id.get(), index, H5_iter_order_t::H5_ITER_INC, &raw mut start, Some(collect), names)
+    })?;
+    names.into_iter().map(utf8_name).collect()
+}
+
+fn is_ordered(object: &Object) -> Result<bool> {
+    const MESSAGE: &str = "the properties of the element cannot be read";
+    let list = match object.kind {
+        ObjectKind::Group => h5!(InvalidData, MESSAGE, H5Gget_create_plist(object.id.get()))?,
+        ObjectKind::Dataset => h5!(InvalidData, MESSAGE, H5Dget_create_plist(object.id.get()))?,
+        ObjectKind::Other => return Ok(false),
+    };
+    plist::tracks_attributes(&Id::own(list))
+}
+
+/// Opens an attribute.
+pub(crate) fn open(object: &Id, name: &str) -> Result<Id> {
+    let name = c_string(name)?;
+    h5!(InvalidData, "the attribute cannot be opened", H5Aopen(object.get(), name.as_ptr(), DEFAULT)).map(Id::own)
+}
+
+/// The type of the values, as it lies in memory.
+pub(crate) fn datatype(attribute: &Id) -> Result<Id> {
+    h5!(InvalidData, "the type of the attribute cannot be read", H5Aget_type(attribute.get())).map(Id::own)
+}
+
+/// The shape of the values.
+pub(crate) fn extent(attribute: &Id) -> Result<(Id, Extent)> {
+    let space = h5!(InvalidData, "the shape of the attribute cannot be read", H5Aget_space(attribute.get()))?;
+    let space = Id::own(space);
+    let extent = space::extent(&space)?;
+    Ok((space, extent))
+}
+
+/// Reads all values. `bytes` has room for them in the memory type.
+pub(crate) fn read(attribute: &Id, memory: &Id, bytes: &mut [u8]) -> Result<()> {
+    h5!(InvalidData, "the attribute cannot be read", {
+        H5Aread(attribute.get(), memory.get(), bytes.as_mut_ptr().cast())
+    })
+    .map(drop)
+}
+
+/// Makes an attribute. `bytes` holds all values in the memory type; `None` for one without values.
+pub(crate) fn create(
+    object: &Id,
+    name: &str,
+    file: &Id,
+    memory: &Id,
+    shape: &Extent,
+    bytes: Option<&[u8]>,
+) -> Result<()> {
+    let space = space::new(shape)?;
+    let creation = plist::new(|| *H5P_CLS_ATTRIBUTE_CREATE)?;
+    h5!(Io, "attribute names cannot be set up", H5Pset_char_encoding(creation.get(), H5T_cset_t::H5T_CSET_UTF8))?;
+    let name = c_string(name)?;
+    let attribute = Id::own(h5!(Io, "the attribute cannot be made", {
+        H5Acreate2(object.get(), name.as_ptr(), file.get(), space.get(), creation.get(), DEFAULT)
+    })?);
+    if let Some(bytes) = bytes {
+        h5!(Io, "the attribute cannot be written", { H5Awrite(attribute.get(), memory.get(), bytes.as_ptr().cast()) })?;
+    }
+    Ok(())
+}
+
+/// Removes an attribute.
+pub(crate) fn remove(object: &Id, name: &str) -> Result<()> {
+    let name = c_string(name)?;
+    h5!(Io, "the attribute cannot be removed", H5Adelete(object.get(), name.as_ptr())).map(drop)
+}

@@ -1,0 +1,299 @@
+//! Datasets: properties, chunks, transfer of values.
+
+use std::ffi::{CStr, c_char, c_uint, c_void};
+
+use anndata_storage::{Error, Result};
+use hdf5_metno_sys::h5::{H5_ITER_CONT, H5_ITER_ERROR, haddr_t, herr_t, hsize_t};
+use hdf5_metno_sys::h5d::{
+    H5D_alloc_time_t, H5D_fill_time_t, H5D_fill_value_t, H5D_layout_t, H5Dchunk_iter, H5Dcreate2,
+    H5Dget_chunk_info_by_coord, H5Dget_create_plist, H5Dget_offset, H5Dget_space, H5Dget_storage_size, H5Dget_type,
+    H5Dread, H5Dset_extent, H5Dwrite, H5Dwrite_chunk,
+};
+use hdf5_metno_sys::h5p::{
+    H5P_CLS_DATASET_CREATE, H5Pfill_value_defined, H5Pget_chunk, H5Pget_external_count, H5Pget_fill_value,
+    H5Pget_filter2, H5Pget_layout, H5Pget_nfilters, H5Pset_alloc_time, H5Pset_chunk, H5Pset_fill_time,
+    H5Pset_fill_value, H5Pset_filter,
+};
+use hdf5_metno_sys::h5t::H5Treclaim;
+use hdf5_metno_sys::h5z::H5Zfilter_avail;
+
+use super::space::{self, Extent};
+use super::{DEFAULT, Id, c_string, h5, locked, plist};
+
+/// Where the values of a dataset are.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Layout {
+    /// In the header.
+    Compact,
+    /// In one piece.
+    Contiguous,
+    /// In chunks of this shape.
+    Chunked(Vec<u64>),
+    /// In other files, named in the header.
+    External,
+    /// In other datasets.
+    Virtual,
+}
+
+/// One filter of a dataset's pipeline.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct FilterInfo {
+    pub(crate) id: i32,
+    pub(crate) values: Vec<u32>,
+    pub(crate) name: String,
+}
+
+/// Where the stored bytes of a chunk are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Chunk {
+    pub(crate) address: u64,
+    pub(crate) size: u64,
+    /// The filters that were skipped, a bit each.
+    pub(crate) mask: u32,
+}
+
+/// The address that stands for "nowhere".
+const NOWHERE: u64 = u64::MAX;
+
+pub(crate) fn datatype(dataset: &Id) -> Result<Id> {
+    h5!(InvalidData, "the type of the array cannot be read", H5Dget_type(dataset.get())).map(Id::own)
+}
+
+pub(crate) fn extent(dataset: &Id) -> Result<Extent> {
+    let space = h5!(InvalidData, "the shape of the array cannot be read", H5Dget_space(dataset.get()))?;
+    space::extent(&Id::own(space))
+}
+
+/// The properties with which a dataset was made.
+pub(crate) fn properties(dataset: &Id) -> Result<Id> {
+    h5!(InvalidData, "the properties of the array cannot be read", H5Dget_create_plist(dataset.get())).map(Id::own)
+}
+
+pub(crate) fn layout(properties: &Id) -> Result<Layout> {
+    let list = properties.get();
+    if h5!(InvalidData, "the external files of the array cannot be listed", H5Pget_external_count(list))? > 0 {
+        return Ok(Layout::External);
+    }
+    // SAFETY: the identifier is held alive.
+    Ok(match locked(|| unsafe { H5Pget_layout(list) }) {
+        H5D_layout_t::H5D_COMPACT => Layout::Compact,
+        H5D_layout_t::H5D_CONTIGUOUS => Layout::Contiguous,
+        H5D_layout_t::H5D_VIRTUAL => Layout::Virtual,
+        H5D_layout_t::H5D_CHUNKED => {
+            let mut shape = vec![0; 32];
+            let ndim = h5!(InvalidData, "the chunks of the array cannot be read", {
+                H5Pget_chunk(list, 32, shape.as_mut_ptr())
+            })?;
+            shape.truncate(usize::try_from(ndim).unwrap_or(0));
+            Layout::Chunked(shape)
+        }
+        _ => return Err(Error::invalid_data("the layout of the array is not known")),
+    })
+}
+
+pub(crate) fn filters(properties: &Id) -> Result<Vec<FilterInfo>> {
+    let count = h5!(InvalidData, "the filters of the array cannot be counted", H5Pget_nfilters(properties.get()))?;
+    (0..u32::try_from(count).unwrap_or(0)).map(|number| filter(properties, number)).collect()
+}
+
+fn filter(properties: &Id, number: u32) -> Result<FilterInfo> {
+    let mut values = vec![0_u32; 64];
+    let mut count = values.len();
+    let mut name = vec![0_u8; 128];
+    let (mut flags, mut config) = (0, 0);
+    let id = h5!(InvalidData, "a filter of the array cannot be read", {
+        H5Pget_filter2(
+            properties.get(),
+            number,
+            &raw mut flags,
+            &raw mut count,
+            values.as_mut_ptr(),
+            name.len(),
+            name.as_mut_ptr().cast::<c_char>(),
+            &raw mut config,
+        )
+    })?;
+    values.truncate(count);
+    let name = CStr::from_bytes_until_nul(&name).map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+    Ok(FilterInfo { id, values, name })
+}
+
+/// Whether the library has a filter.
+pub(crate) fn has_filter(id: i32) -> bool {
+    // SAFETY: a number is passed.
+    locked(|| unsafe { H5Zfilter_avail(id) }) > 0
+}
+
+/// The bytes of the fill value in the memory type, `None` where none was set.
+pub(crate) fn fill_value(properties: &Id, memory: &Id, size: usize) -> Result<Option<Vec<u8>>> {
+    let mut status = H5D_fill_value_t::H5D_FILL_VALUE_UNDEFINED;
+    h5!(InvalidData, "the fill value cannot be read", H5Pfill_value_defined(properties.get(), &raw mut status))?;
+    if status != H5D_fill_value_t::H5D_FILL_VALUE_USER_DEFINED {
+        return Ok(None);
+    }
+    if size != super::datatype::size(memory) {
+        return Err(Error::invalid_data("the fill value is of another size than the values"));
+    }
+    let mut value = vec![0_u8; size];
+    h5!(InvalidData, "the fill value cannot be read", {
+        H5Pget_fill_value(properties.get(), memory.get(), value.as_mut_ptr().cast())
+    })?;
+    Ok(Some(value))
+}
+
+/// Where the one piece of a contiguous dataset begins, `None` where it has none yet.
+pub(crate) fn address(dataset: &Id) -> Option<u64> {
+    // SAFETY: the identifier is held alive.
+    let address = locked(|| unsafe { H5Dget_offset(dataset.get()) });
+    (address != NOWHERE).then_some(address)
+}
+
+/// The bytes that the values take in the file, as declared.
+pub(crate) fn storage_size(dataset: &Id) -> u64 {
+    // SAFETY: the identifier is held alive.
+    locked(|| unsafe { H5Dget_storage_size(dataset.get()) })
+}
+
+/// Shows every chunk that is stored, with the position of its first element. Ends early where `visit` says `false`.
+pub(crate) fn visit_chunks(dataset: &Id, ndim: usize, mut visit: impl FnMut(&[u64], Chunk) -> bool) -> Result<()> {
+    struct Visit<'a> {
+        ndim: usize,
+        visit: &'a mut dyn FnMut(&[u64], Chunk) -> bool,
+    }
+    unsafe extern "C" fn step(
+        offset: *const hsize_t,
+        mask: c_uint,
+        address: haddr_t,
+        size: hsize_t,
+        data: *mut c_void,
+    ) -> herr_t {
+        // SAFETY: the library hands over the pointer that was given with the function, and one number an axis.
+        let (data, offset) = unsafe {
+            let data = &mut *data.cast::<Visit>();
+            let offset = std::slice::from_raw_parts(offset, data.ndim);
+            (data, offset)
+        };
+        if (data.visit)(offset, Chunk { address, size, mask }) { H5_ITER_CONT } else { H5_ITER_ERROR }
+    }
+    let mut data = Visit { ndim, visit: &mut visit };
+    h5!(InvalidData, "the chunks of the array cannot be listed", {
+        H5Dchunk_iter(dataset.get(), DEFAULT, Some(step), (&raw mut data).cast())
+    })
+    .map(drop)
+}
+
+/// The chunk whose first element is at `offset`, `None` where it was never written.
+pub(crate) fn chunk_at(dataset: &Id, offset: &[u64]) -> Result<Option<Chunk>> {
+    let mut chunk = Chunk { address: NOWHERE, size: 0, mask: 0 };
+    h5!(InvalidData, "a chunk of the array cannot be looked up", {
+        let (mask, address, size) = (&raw mut chunk.mask, &raw mut chunk.address, &raw mut chunk.size);
+        H5Dget_chunk_info_by_coord(dataset.get(), offset.as_ptr(), mask, address, size)
+    })?;
+    Ok((chunk.address != NOWHERE).then_some(chunk))
+}
+
+/// Stores the encoded bytes of a chunk.
+pub(crate) fn write_chunk(dataset: &Id, offset: &[u64], bytes: &[u8]) -> Result<()> {
+    h5!(Io, "a chunk cannot be written", {
+        H5Dwrite_chunk(dataset.get(), DEFAULT, 0, offset.as_ptr(), bytes.len(), bytes.as_ptr().cast())
+    })
+    .map(drop)
+}
+
+/// A box of a dataset.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Block<'a> {
+    pub(crate) start: &'a [u64],
+    pub(crate) count: &'a [u64],
+}
+
+impl Block<'_> {
+    /// The selection in the file and the shape in memory, for elements of the memory type in `bytes`.
+    fn spaces(&self, dataset: &Id, memory: &Id, bytes: &[u8]) -> Result<(Id, Id)> {
+        let size = super::datatype::size(memory) as u64;
+        let needed = self.count.iter().try_fold(size, |product, &len| product.checked_mul(len));
+        if needed != Some(bytes.len() as u64) {
+            return Err(Error::invalid_input("a block has not the bytes that its shape takes"));
+        }
+        let file = Id::own(h5!(InvalidData, "the shape of the array cannot be read", H5Dget_space(dataset.get()))?);
+        space::select(&file, self.start, self.count)?;
+        Ok((file, space::simple(self.count)?))
+    }
+}
+
+/// Reads a box into `bytes`, in the memory type.
+pub(crate) fn read(dataset: &Id, memory: &Id, block: Block<'_>, bytes: &mut [u8]) -> Result<()> {
+    let (file, shape) = block.spaces(dataset, memory, bytes)?;
+    h5!(InvalidData, "the values cannot be read", {
+        H5Dread(dataset.get(), memory.get(), shape.get(), file.get(), DEFAULT, bytes.as_mut_ptr().cast())
+    })
+    .map(drop)
+}
+
+/// Writes a box from `bytes`, in the memory type.
+pub(crate) fn write(dataset: &Id, memory: &Id, block: Block<'_>, bytes: &[u8]) -> Result<()> {
+    let (file, shape) = block.spaces(dataset, memory, bytes)?;
+    h5!(Io, "the values cannot be written", {
+        H5Dwrite(dataset.get(), memory.get(), shape.get(), file.get(), DEFAULT, bytes.as_ptr().cast())
+    })
+    .map(drop)
+}
+
+/// Frees the texts that the library allocated for `count` elements.
+pub(crate) fn reclaim(memory: &Id, count: u64, bytes: &mut [u8]) {
+    let Ok(space) = space::simple(&[count]) else { return };
+    if count.checked_mul(super::datatype::size(memory) as u64) == Some(bytes.len() as u64) {
+        // SAFETY: the buffer holds `count` elements of the memory type, filled by the library; the pointers in it are
+        // not used after.
+        locked(|| unsafe { H5Treclaim(memory.get(), space.get(), DEFAULT, bytes.as_mut_ptr().cast()) });
+    }
+}
+
+/// Changes the lengths of the axes.
+pub(crate) fn resize(dataset: &Id, shape: &[u64]) -> Result<()> {
+    h5!(InvalidInput, "the array cannot be resized", H5Dset_extent(dataset.get(), shape.as_ptr())).map(drop)
+}
+
+/// How a dataset is to be made.
+#[derive(Debug)]
+pub(crate) struct Creation<'a> {
+    pub(crate) extent: &'a Extent,
+    /// The shape of a chunk, or one piece.
+    pub(crate) chunks: Option<&'a [u64]>,
+    pub(crate) filters: &'a [FilterInfo],
+    /// Give the one piece its place in the file now, and leave there what is there.
+    pub(crate) preallocate: bool,
+    /// A value of the file type that unwritten elements read as; `None` leaves it to the library.
+    pub(crate) fill: Option<&'a [u8]>,
+}
+
+/// Makes a dataset.
+pub(crate) fn create(parent: &Id, name: &str, datatype: &Id, how: &Creation<'_>) -> Result<Id> {
+    let list = plist::new(|| *H5P_CLS_DATASET_CREATE)?;
+    plist::track_attribute_order(&list)?;
+    if let Some(chunks) = how.chunks {
+        let ndim = i32::try_from(chunks.len()).map_err(|_| Error::invalid_input("too many axes"))?;
+        h5!(InvalidInput, "the chunk shape does not fit", H5Pset_chunk(list.get(), ndim, chunks.as_ptr()))?;
+    }
+    for filter in how.filters {
+        h5!(Unsupported, "the compression cannot be set up", {
+            H5Pset_filter(list.get(), filter.id, 0, filter.values.len(), filter.values.as_ptr())
+        })?;
+    }
+    if let Some(value) = how.fill {
+        h5!(Io, "the fill value cannot be set up", {
+            H5Pset_fill_value(list.get(), datatype.get(), value.as_ptr().cast())
+        })?;
+    }
+    if how.preallocate {
+        const MESSAGE: &str = "allocation cannot be set up";
+        h5!(Io, MESSAGE, H5Pset_alloc_time(list.get(), H5D_alloc_time_t::H5D_ALLOC_TIME_EARLY))?;
+        h5!(Io, MESSAGE, H5Pset_fill_time(list.get(), H5D_fill_time_t::H5D_FILL_TIME_NEVER))?;
+    }
+    let (space, links) = (space::new(how.extent)?, plist::link_creation()?);
+    let name = c_string(name)?;
+    h5!(Io, "the array cannot be made", {
+        H5Dcreate2(parent.get(), name.as_ptr(), datatype.get(), space.get(), links.get(), list.get(), DEFAULT)
+    })
+    .map(Id::own)
+}

@@ -1,0 +1,313 @@
+//! Datatypes: what the library says of one, and making one.
+
+use std::ffi::{CStr, c_char};
+
+use anndata_storage::{Error, Result};
+use hdf5_metno_sys::h5::H5free_memory;
+use hdf5_metno_sys::h5t::{
+    H5T_C_S1, H5T_IEEE_F32LE, H5T_IEEE_F64LE, H5T_STD_I8LE, H5T_STD_I16LE, H5T_STD_I32LE, H5T_STD_I64LE,
+    H5T_STD_REF_OBJ, H5T_STD_U8LE, H5T_STD_U16LE, H5T_STD_U32LE, H5T_STD_U64LE, H5T_VARIABLE, H5T_class_t, H5T_cset_t,
+    H5T_order_t, H5T_sign_t, H5T_str_t, H5Tarray_create2, H5Tcopy, H5Tcreate, H5Tenum_create, H5Tenum_insert, H5Tequal,
+    H5Tget_array_dims2, H5Tget_array_ndims, H5Tget_class, H5Tget_cset, H5Tget_ebias, H5Tget_fields, H5Tget_member_name,
+    H5Tget_member_offset, H5Tget_member_type, H5Tget_member_value, H5Tget_nmembers, H5Tget_offset, H5Tget_order,
+    H5Tget_precision, H5Tget_sign, H5Tget_size, H5Tget_strpad, H5Tget_super, H5Tinsert, H5Tis_variable_str,
+    H5Tset_cset, H5Tset_ebias, H5Tset_fields, H5Tset_size, H5Tset_strpad,
+};
+
+use super::{Id, c_string, h5, locked};
+
+/// What a datatype is, one level deep.
+#[derive(Debug)]
+pub(crate) enum Class {
+    Integer { signed: bool, order: Order },
+    Float { fields: FloatFields, order: Order },
+    Text { padding: Padding, utf8: bool },
+    VariableText,
+    Enum { base: Id, members: Vec<(String, i64)> },
+    Compound(Vec<Member>),
+    Array { base: Id, shape: Vec<u64> },
+    Complex { base: Id },
+    ObjectReference,
+    Other(&'static str),
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Order {
+    Little,
+    Big,
+    Other,
+}
+
+/// What fills a fixed-width text that is shorter than its width.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Padding {
+    /// Ends at the first NUL; what follows means nothing.
+    Terminated,
+    Nul,
+    Space,
+}
+
+/// Positions and widths, in bits, of the parts of a float.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct FloatFields {
+    pub(crate) sign: usize,
+    pub(crate) exponent: (usize, usize),
+    pub(crate) mantissa: (usize, usize),
+    pub(crate) bias: usize,
+}
+
+/// IEEE 754 half precision.
+pub(crate) const HALF: FloatFields = FloatFields { sign: 15, exponent: (10, 5), mantissa: (0, 10), bias: 15 };
+/// IEEE 754 single precision.
+pub(crate) const SINGLE: FloatFields = FloatFields { sign: 31, exponent: (23, 8), mantissa: (0, 23), bias: 127 };
+/// IEEE 754 double precision.
+pub(crate) const DOUBLE: FloatFields = FloatFields { sign: 63, exponent: (52, 11), mantissa: (0, 52), bias: 1023 };
+
+/// A field of a compound, as it lies in memory.
+#[derive(Debug)]
+pub(crate) struct Member {
+    pub(crate) name: String,
+    pub(crate) offset: usize,
+    pub(crate) datatype: Id,
+}
+
+/// Bytes of one element in memory.
+pub(crate) fn size(datatype: &Id) -> usize {
+    // SAFETY: the identifier is held alive.
+    locked(|| unsafe { H5Tget_size(datatype.get()) })
+}
+
+/// What a datatype is.
+pub(crate) fn class(datatype: &Id) -> Result<Class> {
+    let id = datatype.get();
+    // SAFETY: the identifier is held alive.
+    Ok(match locked(|| unsafe { H5Tget_class(id) }) {
+        H5T_class_t::H5T_INTEGER if is_whole(datatype) => {
+            // SAFETY: the identifier is held alive.
+            let sign = locked(|| unsafe { H5Tget_sign(id) });
+            Class::Integer { signed: sign == H5T_sign_t::H5T_SGN_2, order: order(datatype) }
+        }
+        H5T_class_t::H5T_INTEGER => Class::Other("integer of odd precision"),
+        H5T_class_t::H5T_FLOAT if is_whole(datatype) => {
+            Class::Float { fields: float_fields(datatype)?, order: order(datatype) }
+        }
+        H5T_class_t::H5T_FLOAT => Class::Other("float of odd precision"),
+        H5T_class_t::H5T_STRING => text(datatype)?,
+        H5T_class_t::H5T_ENUM => enumeration(datatype)?,
+        H5T_class_t::H5T_COMPOUND => Class::Compound(members(datatype)?),
+        H5T_class_t::H5T_ARRAY => Class::Array { base: base(datatype)?, shape: array_shape(datatype)? },
+        H5T_class_t::H5T_COMPLEX => Class::Complex { base: base(datatype)? },
+        H5T_class_t::H5T_REFERENCE => {
+            let equal = h5!(InvalidData, "a type cannot be compared", H5Tequal(id, *H5T_STD_REF_OBJ))?;
+            if equal > 0 { Class::ObjectReference } else { Class::Other("reference") }
+        }
+        H5T_class_t::H5T_TIME => Class::Other("time"),
+        H5T_class_t::H5T_BITFIELD => Class::Other("bit field"),
+        H5T_class_t::H5T_OPAQUE => Class::Other("opaque"),
+        H5T_class_t::H5T_VLEN => Class::Other("lists of variable length"),
+        H5T_class_t::H5T_NO_CLASS | H5T_class_t::H5T_NCLASSES => Class::Other("a type of no known class"),
+    })
+}
+
+/// Whether all bits of a number are used, from the first.
+fn is_whole(datatype: &Id) -> bool {
+    // SAFETY: the identifier is held alive.
+    let (precision, offset) = locked(|| unsafe { (H5Tget_precision(datatype.get()), H5Tget_offset(datatype.get())) });
+    precision == size(datatype).saturating_mul(8) && offset == 0
+}
+
+fn order(datatype: &Id) -> Order {
+    // SAFETY: the identifier is held alive.
+    match locked(|| unsafe { H5Tget_order(datatype.get()) }) {
+        H5T_order_t::H5T_ORDER_LE => Order::Little,
+        H5T_order_t::H5T_ORDER_BE => Order::Big,
+        _ => Order::Other,
+    }
+}
+
+fn float_fields(datatype: &Id) -> Result<FloatFields> {
+    let mut fields = FloatFields { sign: 0, exponent: (0, 0), mantissa: (0, 0), bias: 0 };
+    h5!(InvalidData, "a float type cannot be read", {
+        let (exponent, mantissa) = (&mut fields.exponent, &mut fields.mantissa);
+        let (sign, position, width) = (&raw mut fields.sign, &raw mut exponent.0, &raw mut exponent.1);
+        H5Tget_fields(datatype.get(), sign, position, width, &raw mut mantissa.0, &raw mut mantissa.1)
+    })?;
+    // SAFETY: the identifier is held alive.
+    fields.bias = locked(|| unsafe { H5Tget_ebias(datatype.get()) });
+    Ok(fields)
+}
+
+fn text(datatype: &Id) -> Result<Class> {
+    if h5!(InvalidData, "a text type cannot be read", H5Tis_variable_str(datatype.get()))? > 0 {
+        return Ok(Class::VariableText);
+    }
+    // SAFETY: the identifier is held alive.
+    let (padding, charset) = locked(|| unsafe { (H5Tget_strpad(datatype.get()), H5Tget_cset(datatype.get())) });
+    let padding = match padding {
+        H5T_str_t::H5T_STR_NULLTERM => Padding::Terminated,
+        H5T_str_t::H5T_STR_NULLPAD => Padding::Nul,
+        H5T_str_t::H5T_STR_SPACEPAD => Padding::Space,
+        _ => return Ok(Class::Other("text of an unknown padding")),
+    };
+    Ok(Class::Text { padding, utf8: charset == H5T_cset_t::H5T_CSET_UTF8 })
+}
+
+fn base(datatype: &Id) -> Result<Id> {
+    h5!(InvalidData, "the base of a type cannot be read", H5Tget_super(datatype.get())).map(Id::own)
+}
+
+fn array_shape(datatype: &Id) -> Result<Vec<u64>> {
+    let ndim = h5!(InvalidData, "the shape of a type cannot be read", H5Tget_array_ndims(datatype.get()))?;
+    let mut shape = vec![0; usize::try_from(ndim).unwrap_or(0)];
+    h5!(InvalidData, "the shape of a type cannot be read", H5Tget_array_dims2(datatype.get(), shape.as_mut_ptr()))?;
+    Ok(shape)
+}
+
+fn member_count(datatype: &Id) -> Result<u32> {
+    let count = h5!(InvalidData, "the members of a type cannot be counted", H5Tget_nmembers(datatype.get()))?;
+    Ok(u32::try_from(count).unwrap_or(0))
+}
+
+fn member_name(datatype: &Id, number: u32) -> Result<String> {
+    locked(|| {
+        // SAFETY: the identifier is held alive; the text that is handed out is read and freed once, under one lock.
+        let name: Option<Vec<u8>> = unsafe {
+            let text: *mut c_char = H5Tget_member_name(datatype.get(), number);
+            (!text.is_null()).then(|| {
+                let name = CStr::from_ptr(text).to_bytes().to_vec();
+                H5free_memory(text.cast());
+                name
+            })
+        };
+        super::link::utf8_name(name.ok_or_else(|| Error::invalid_data("the name of a field cannot be read"))?)
+    })
+}
+
+fn members(datatype: &Id) -> Result<Vec<Member>> {
+    (0..member_count(datatype)?)
+        .map(|number| {
+            let member = h5!(InvalidData, "a field's type cannot be read", H5Tget_member_type(datatype.get(), number))?;
+            // SAFETY: the identifier is held alive.
+            let offset = locked(|| unsafe { H5Tget_member_offset(datatype.get(), number) });
+            Ok(Member { name: member_name(datatype, number)?, offset, datatype: Id::own(member) })
+        })
+        .collect()
+}
+
+fn enumeration(datatype: &Id) -> Result<Class> {
+    let base = base(datatype)?;
+    let width = size(datatype);
+    let mut members = Vec::new();
+    if width <= size_of::<i64>() {
+        for number in 0..member_count(datatype)?.min(2) {
+            // Long enough for every base type that gets here.
+            let mut value = [0_u8; 8];
+            h5!(InvalidData, "a value of an enumeration cannot be read", {
+                H5Tget_member_value(datatype.get(), number, value.as_mut_ptr().cast())
+            })?;
+            members.push((member_name(datatype, number)?, i64::from_le_bytes(value)));
+        }
+        if member_count(datatype)? != 2 {
+            members.clear();
+        }
+    }
+    Ok(Class::Enum { base, members })
+}
+
+/// The types of numbers, little-endian.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Number {
+    I8,
+    I16,
+    I32,
+    I64,
+    U8,
+    U16,
+    U32,
+    U64,
+    F16,
+    F32,
+    F64,
+}
+
+/// A type of numbers.
+pub(crate) fn number(number: Number) -> Result<Id> {
+    let copied = h5!(Io, "a number type cannot be made", {
+        H5Tcopy(match number {
+            Number::I8 => *H5T_STD_I8LE,
+            Number::I16 => *H5T_STD_I16LE,
+            Number::I32 => *H5T_STD_I32LE,
+            Number::I64 => *H5T_STD_I64LE,
+            Number::U8 => *H5T_STD_U8LE,
+            Number::U16 => *H5T_STD_U16LE,
+            Number::U32 => *H5T_STD_U32LE,
+            Number::U64 => *H5T_STD_U64LE,
+            Number::F16 | Number::F32 => *H5T_IEEE_F32LE,
+            Number::F64 => *H5T_IEEE_F64LE,
+        })
+    });
+    let id = Id::own(copied?);
+    if matches!(number, Number::F16) {
+        let (exponent, mantissa) = (HALF.exponent, HALF.mantissa);
+        h5!(Io, "a half precision type cannot be made", {
+            H5Tset_fields(id.get(), HALF.sign, exponent.0, exponent.1, mantissa.0, mantissa.1)
+        })?;
+        h5!(Io, "a half precision type cannot be made", H5Tset_size(id.get(), 2))?;
+        h5!(Io, "a half precision type cannot be made", H5Tset_ebias(id.get(), HALF.bias))?;
+    }
+    Ok(id)
+}
+
+/// h5py's booleans: an enumeration over bytes.
+pub(crate) fn boolean() -> Result<Id> {
+    let base = number(Number::I8)?;
+    let id = Id::own(h5!(Io, "a boolean type cannot be made", H5Tenum_create(base.get()))?);
+    for (name, value) in [(c"FALSE", 0_i8), (c"TRUE", 1_i8)] {
+        h5!(Io, "a boolean type cannot be made", {
+            H5Tenum_insert(id.get(), name.as_ptr(), (&raw const value).cast())
+        })?;
+    }
+    Ok(id)
+}
+
+/// Text: of any length (`None`), or of a number of bytes padded with NUL.
+pub(crate) fn string(width: Option<usize>, utf8: bool) -> Result<Id> {
+    let id = Id::own(h5!(Io, "a text type cannot be made", H5Tcopy(*H5T_C_S1))?);
+    h5!(InvalidInput, "a text type cannot be made", H5Tset_size(id.get(), width.unwrap_or(H5T_VARIABLE)))?;
+    if width.is_some() {
+        h5!(Io, "a text type cannot be made", H5Tset_strpad(id.get(), H5T_str_t::H5T_STR_NULLPAD))?;
+    }
+    let charset = if utf8 { H5T_cset_t::H5T_CSET_UTF8 } else { H5T_cset_t::H5T_CSET_ASCII };
+    h5!(Io, "a text type cannot be made", H5Tset_cset(id.get(), charset))?;
+    Ok(id)
+}
+
+/// An object reference.
+pub(crate) fn object_reference() -> Result<Id> {
+    h5!(Io, "a reference type cannot be made", H5Tcopy(*H5T_STD_REF_OBJ)).map(Id::own)
+}
+
+/// A packed record of named fields.
+pub(crate) fn compound(fields: &[(&str, Id)]) -> Result<Id> {
+    let total: usize = fields.iter().map(|(_, datatype)| size(datatype)).sum();
+    if total == 0 {
+        return Err(Error::unsupported("HDF5 has no records of size 0"));
+    }
+    let id = Id::own(h5!(Io, "a record type cannot be made", H5Tcreate(H5T_class_t::H5T_COMPOUND, total))?);
+    let mut offset = 0;
+    for (name, datatype) in fields {
+        let name = c_string(name)?;
+        h5!(InvalidInput, "a field cannot be added to a record type", {
+            H5Tinsert(id.get(), name.as_ptr(), offset, datatype.get())
+        })?;
+        offset += size(datatype);
+    }
+    Ok(id)
+}
+
+/// An array within an element.
+pub(crate) fn array(base: &Id, shape: &[usize]) -> Result<Id> {
+    let ndim = u32::try_from(shape.len()).map_err(|_| Error::invalid_input("too many axes"))?;
+    let shape: Vec<u64> = shape.iter().map(|&len| len as u64).collect();
+    h5!(InvalidInput, "an array type cannot be made", H5Tarray_create2(base.get(), ndim, shape.as_ptr())).map(Id::own)
+}

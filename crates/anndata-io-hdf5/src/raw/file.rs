@@ -1,0 +1,78 @@
+//! Files: open, create, flush.
+
+use std::path::Path;
+
+use anndata_storage::{Error, Result};
+use hdf5_metno_sys::h5f::{
+    H5F_ACC_EXCL, H5F_ACC_RDONLY, H5F_ACC_RDWR, H5F_LIBVER_LATEST, H5F_libver_t, H5F_scope_t, H5Fcreate, H5Fflush,
+    H5Fget_create_plist, H5Fopen,
+};
+use hdf5_metno_sys::h5p::{
+    H5P_CLS_FILE_ACCESS, H5P_CLS_FILE_CREATE, H5Pget_sizes, H5Pget_userblock, H5Pset_file_locking,
+    H5Pset_libver_bounds, H5Pset_link_creation_order,
+};
+
+use super::plist::{CREATION_ORDER, track_attribute_order};
+use super::{Id, c_string, h5, plist};
+
+/// How a file is opened.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Mode {
+    Read,
+    Edit,
+    Create,
+}
+
+/// Opens or makes a file.
+pub(crate) fn open(path: &Path, mode: Mode) -> Result<Id> {
+    let name = c_string(
+        path.to_str().ok_or_else(|| Error::invalid_input(format!("the path {} is not UTF-8", path.display())))?,
+    )?;
+    let access = access()?;
+    let id = match mode {
+        Mode::Read => {
+            h5!(InvalidData, "the file cannot be opened", { H5Fopen(name.as_ptr(), H5F_ACC_RDONLY, access.get()) })
+        }
+        Mode::Edit => h5!(InvalidData, "the file cannot be opened for writing", {
+            H5Fopen(name.as_ptr(), H5F_ACC_RDWR, access.get())
+        }),
+        Mode::Create => {
+            let creation = creation()?;
+            h5!(Io, "the file cannot be made", { H5Fcreate(name.as_ptr(), H5F_ACC_EXCL, creation.get(), access.get()) })
+        }
+    };
+    id.map(Id::own)
+}
+
+/// Locks where the file system has locks; new objects in the formats of 1.8 and later.
+fn access() -> Result<Id> {
+    let list = plist::new(|| *H5P_CLS_FILE_ACCESS)?;
+    h5!(Io, "file locking cannot be set up", H5Pset_file_locking(list.get(), 1, 1))?;
+    h5!(Io, "format bounds cannot be set up", {
+        H5Pset_libver_bounds(list.get(), H5F_libver_t::H5F_LIBVER_V18, H5F_LIBVER_LATEST)
+    })?;
+    Ok(list)
+}
+
+fn creation() -> Result<Id> {
+    let list = plist::new(|| *H5P_CLS_FILE_CREATE)?;
+    h5!(Io, "link order cannot be set up", H5Pset_link_creation_order(list.get(), CREATION_ORDER))?;
+    track_attribute_order(&list)?;
+    Ok(list)
+}
+
+/// Hands everything to the operating system.
+pub(crate) fn flush(file: &Id) -> Result<()> {
+    h5!(Io, "the file cannot be flushed", H5Fflush(file.get(), H5F_scope_t::H5F_SCOPE_LOCAL)).map(drop)
+}
+
+/// Where addresses in the file count from, and the bytes of an address and of a length.
+pub(crate) fn geometry(file: &Id) -> Result<(u64, usize, usize)> {
+    let list = Id::own(h5!(InvalidData, "the file's properties cannot be read", H5Fget_create_plist(file.get()))?);
+    let (mut base, mut address, mut length) = (0, 0, 0);
+    h5!(InvalidData, "the file's user block cannot be read", H5Pget_userblock(list.get(), &raw mut base))?;
+    h5!(InvalidData, "the file's address size cannot be read", {
+        H5Pget_sizes(list.get(), &raw mut address, &raw mut length)
+    })?;
+    Ok((base, address, length))
+}

@@ -1,0 +1,81 @@
+//! Dataspaces: shapes and selections.
+
+use anndata_storage::{Error, Result};
+use hdf5_metno_sys::h5s::{
+    H5S_UNLIMITED, H5S_class_t, H5S_seloper_t, H5Screate, H5Screate_simple, H5Sget_simple_extent_dims,
+    H5Sget_simple_extent_ndims, H5Sget_simple_extent_type, H5Sselect_hyperslab,
+};
+
+use super::{Id, h5, locked};
+
+/// The extent of a dataset or attribute.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Extent {
+    /// No value.
+    Null,
+    /// The length of each axis, and whether the first may grow.
+    Simple { shape: Vec<u64>, resizable: bool },
+}
+
+/// The extent of a dataspace.
+pub(crate) fn extent(space: &Id) -> Result<Extent> {
+    // SAFETY: the identifier is held alive.
+    match locked(|| unsafe { H5Sget_simple_extent_type(space.get()) }) {
+        H5S_class_t::H5S_NULL => return Ok(Extent::Null),
+        H5S_class_t::H5S_SCALAR | H5S_class_t::H5S_SIMPLE => {}
+        H5S_class_t::H5S_NO_CLASS => return Err(Error::invalid_data("the shape is of no known class")),
+    }
+    let ndim = h5!(InvalidData, "the shape cannot be read", H5Sget_simple_extent_ndims(space.get()))?;
+    let ndim = usize::try_from(ndim).unwrap_or(0);
+    let (mut shape, mut max) = (vec![0; ndim], vec![0; ndim]);
+    h5!(InvalidData, "the shape cannot be read", {
+        H5Sget_simple_extent_dims(space.get(), shape.as_mut_ptr(), max.as_mut_ptr())
+    })?;
+    Ok(Extent::Simple { resizable: max.first().is_some_and(|&max| max == H5S_UNLIMITED), shape })
+}
+
+/// A dataspace of an extent.
+pub(crate) fn new(extent: &Extent) -> Result<Id> {
+    let id = match extent {
+        Extent::Null => h5!(Io, "a shape cannot be made", H5Screate(H5S_class_t::H5S_NULL)),
+        Extent::Simple { shape, .. } if shape.is_empty() => {
+            h5!(Io, "a shape cannot be made", H5Screate(H5S_class_t::H5S_SCALAR))
+        }
+        Extent::Simple { shape, resizable } => {
+            let mut max = shape.clone();
+            if let (true, Some(first)) = (*resizable, max.first_mut()) {
+                *first = H5S_UNLIMITED;
+            }
+            let ndim = i32::try_from(shape.len()).map_err(|_| Error::invalid_input("too many axes"))?;
+            h5!(InvalidInput, "a shape cannot be made", H5Screate_simple(ndim, shape.as_ptr(), max.as_ptr()))
+        }
+    };
+    id.map(Id::own)
+}
+
+/// A dataspace without anything beyond its shape.
+pub(crate) fn simple(shape: &[u64]) -> Result<Id> {
+    new(&Extent::Simple { shape: shape.to_vec(), resizable: false })
+}
+
+/// Selects a box of a dataspace. A scalar is always selected.
+pub(crate) fn select(space: &Id, start: &[u64], count: &[u64]) -> Result<()> {
+    if start.is_empty() {
+        return Ok(());
+    }
+    if start.len() != count.len() {
+        return Err(Error::invalid_input("a selection has not one length an axis"));
+    }
+    h5!(InvalidInput, "a box cannot be selected", {
+        let (start, count) = (start.as_ptr(), count.as_ptr());
+        H5Sselect_hyperslab(
+            space.get(),
+            H5S_seloper_t::H5S_SELECT_SET,
+            start,
+            std::ptr::null(),
+            count,
+            std::ptr::null(),
+        )
+    })
+    .map(drop)
+}

@@ -1,0 +1,285 @@
+//! [`Hdf5Store`]: the tree of groups and arrays of a file.
+
+mod resolve;
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use anndata_storage::{
+    ArraySpec, ArrayStorage, Attributes, Capabilities, Compression, Error, Limits, NodeKind, Result, Storage,
+    file_name, parent_path,
+};
+
+use crate::array::Hdf5Array;
+use crate::file::RawFile;
+use crate::raw::Id;
+use crate::raw::file::{self, Mode};
+use crate::raw::link::{self, Object, ObjectKind};
+use crate::{Hdf5Options, attributes, create, layout};
+
+/// An HDF5 file as a store.
+///
+/// A file is opened for reading ([`open`](Self::open)), which changes no byte of it, for editing in place
+/// ([`open_rw`](Self::open_rw)), or made ([`create`](Self::create)). New files are best made with
+/// [`write_atomic`](crate::write_atomic), which never leaves half a file behind.
+///
+/// Groups made here remember the order of their members and attributes. A store may be used from many threads; values
+/// of chunked and contiguous arrays are read and written without the library's lock.
+///
+/// ```
+/// use std::sync::Arc;
+/// use anndata_io_hdf5::Hdf5Store;
+/// use anndata_storage::{ArraySpec, Group, Tensor};
+///
+/// # let directory = tempfile::tempdir()?;
+/// # let path = directory.path().join("counts.h5");
+/// let root = Group::root(Arc::new(Hdf5Store::create(&path)?));
+/// let counts = Tensor::from_vec([2, 3], vec![1_i32, 2, 3, 4, 5, 6])?;
+/// root.create_array("counts", &ArraySpec::of(&counts))?.write(&[0, 0], &counts)?;
+/// root.storage().flush()?;
+/// # drop(root);
+///
+/// let root = Group::root(Arc::new(Hdf5Store::open(&path, &Default::default())?));
+/// assert_eq!(root.array("counts")?.read()?, counts);
+/// # Ok::<(), anndata_storage::Error>(())
+/// ```
+#[derive(Debug)]
+pub struct Hdf5Store {
+    shared: Arc<Shared>,
+}
+
+/// What a store and its open arrays share.
+#[derive(Debug)]
+pub(crate) struct Shared {
+    pub(crate) file: Id,
+    pub(crate) raw: RawFile,
+    pub(crate) options: Hdf5Options,
+    /// Where the addresses of the global heap count from, `None` where its references are not of the usual width.
+    pub(crate) heap_base: Option<u64>,
+    path: PathBuf,
+    writable: bool,
+    /// The library may hold back something that was written.
+    unflushed: AtomicBool,
+    /// Made here, and nothing was removed yet: what is allocated is zero on the disk.
+    pristine: AtomicBool,
+}
+
+impl Shared {
+    fn open(path: &Path, mode: Mode, options: &Hdf5Options) -> Result<Self> {
+        let writable = mode != Mode::Read;
+        let before = if mode == Mode::Create { None } else { Some(RawFile::open(path, writable)?) };
+        let file = file::open(path, mode)?;
+        let raw = match before {
+            Some(raw) => raw,
+            None => RawFile::open(path, writable)?,
+        };
+        let (base, address, length) = file::geometry(&file)?;
+        Ok(Self {
+            file,
+            raw,
+            options: *options,
+            heap_base: (address == 8 && length == 8).then_some(base),
+            path: path.to_owned(),
+            writable,
+            unflushed: AtomicBool::new(writable),
+            pristine: AtomicBool::new(mode == Mode::Create),
+        })
+    }
+
+    /// Notes that the library was told to change something.
+    pub(crate) fn touch(&self) {
+        self.unflushed.store(true, Ordering::Release);
+    }
+
+    /// Brings into the file what the library holds back, so that it can be read without it.
+    pub(crate) fn settle(&self) -> Result<()> {
+        if self.unflushed.swap(false, Ordering::AcqRel) {
+            file::flush(&self.file)?;
+        }
+        Ok(())
+    }
+
+    pub(crate) fn check_writable(&self) -> Result<()> {
+        if self.writable { Ok(()) } else { Err(Error::read_only("the file was opened for reading only")) }
+    }
+
+    /// Whether newly allocated bytes are known to be zero.
+    pub(crate) fn is_pristine(&self) -> bool {
+        self.pristine.load(Ordering::Acquire)
+    }
+}
+
+impl Hdf5Store {
+    /// Opens a file for reading. No byte of it is changed.
+    ///
+    /// # Errors
+    /// [`NotFound`](anndata_storage::ErrorKind::NotFound) where there is no such file;
+    /// [`InvalidData`](anndata_storage::ErrorKind::InvalidData) where it is not an HDF5 file.
+    pub fn open(path: impl AsRef<Path>, options: &Hdf5Options) -> Result<Self> {
+        Self::with_mode(path.as_ref(), Mode::Read, options)
+    }
+
+    /// Opens a file for reading and editing in place.
+    ///
+    /// # Errors
+    /// As [`open`](Self::open), and where the file cannot be written or is in use.
+    pub fn open_rw(path: impl AsRef<Path>, options: &Hdf5Options) -> Result<Self> {
+        Self::with_mode(path.as_ref(), Mode::Edit, options)
+    }
+
+    /// Makes a new file.
+    ///
+    /// # Errors
+    /// [`AlreadyExists`](anndata_storage::ErrorKind::AlreadyExists) where something is at the path, or where the file
+    /// cannot be made.
+    pub fn create(path: impl AsRef<Path>) -> Result<Self> {
+        let path = path.as_ref();
+        if path.symlink_metadata().is_ok() {
+            return Err(Error::already_exists(format!("{} exists already", path.display())));
+        }
+        Self::with_mode(path, Mode::Create, &Hdf5Options::default().with_limits(Limits::NONE))
+    }
+
+    fn with_mode(path: &Path, mode: Mode, options: &Hdf5Options) -> Result<Self> {
+        let shared = Shared::open(path, mode, options).map_err(|error| {
+            Error::new(error.kind(), format!("{} cannot be opened", path.display())).with_source(error)
+        })?;
+        Ok(Self { shared: Arc::new(shared) })
+    }
+
+    /// The path of the file.
+    pub fn path(&self) -> &Path {
+        &self.shared.path
+    }
+
+    /// Hands everything to the operating system and waits until it is on the disk.
+    ///
+    /// # Errors
+    /// Where that fails.
+    pub fn sync(&self) -> Result<()> {
+        self.flush()?;
+        self.shared.raw.sync()
+    }
+
+    /// The object at a path.
+    fn find(&self, path: &str) -> Result<Object> {
+        self.shared.resolve(path)?.ok_or_else(|| Error::not_found("no such element"))
+    }
+
+    /// The group that holds a new element, made where it is missing.
+    fn parent_of(&self, path: &str) -> Result<Object> {
+        self.shared.check_writable()?;
+        let parent = parent_path(path).ok_or_else(|| Error::invalid_input("the root is there already"))?;
+        let group = match self.shared.resolve(parent)? {
+            Some(object) => object,
+            None => {
+                self.create_group(parent)?;
+                self.find(parent)?
+            }
+        };
+        if group.kind != ObjectKind::Group {
+            return Err(Error::invalid_input(format!("'{parent}' is an array, not a group")));
+        }
+        if link::get(&group.id, file_name(path))?.is_some() {
+            return Err(Error::already_exists("something is there already"));
+        }
+        Ok(group)
+    }
+}
+
+impl fmt::Display for Hdf5Store {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.shared.path.display())
+    }
+}
+
+impl Storage for Hdf5Store {
+    fn capabilities(&self) -> Capabilities {
+        if self.shared.writable { Capabilities::ALL } else { Capabilities::ALL.read_only() }
+    }
+
+    fn limits(&self) -> Limits {
+        self.shared.options.limits
+    }
+
+    fn kind(&self, path: &str) -> Result<Option<NodeKind>> {
+        match self.shared.resolve(path)?.map(|object| object.kind) {
+            None => Ok(None),
+            Some(ObjectKind::Group) => Ok(Some(NodeKind::Group)),
+            Some(ObjectKind::Dataset) => Ok(Some(NodeKind::Array)),
+            Some(ObjectKind::Other) => Err(Error::unsupported("a named datatype is neither a group nor an array")),
+        }
+    }
+
+    fn children(&self, path: &str) -> Result<Vec<String>> {
+        let object = self.find(path)?;
+        if object.kind != ObjectKind::Group {
+            return Err(Error::not_found("no such group"));
+        }
+        link::names(&object.id)
+    }
+
+    fn attributes(&self, path: &str) -> Result<Attributes> {
+        attributes::read(&self.shared, &self.find(path)?)
+    }
+
+    fn set_attributes(&self, path: &str, attributes: &Attributes) -> Result<()> {
+        self.shared.check_writable()?;
+        let result = attributes::replace(&self.shared, &self.find(path)?, attributes);
+        self.shared.touch();
+        result
+    }
+
+    fn create_group(&self, path: &str) -> Result<()> {
+        let parent = self.parent_of(path)?;
+        let result = link::create_group(&parent.id, file_name(path));
+        self.shared.touch();
+        result.map(drop)
+    }
+
+    fn layout(&self, spec: &ArraySpec, compression: Compression) -> Result<ArraySpec> {
+        layout::fill_in(spec, compression)
+    }
+
+    fn create_array(&self, path: &str, spec: &ArraySpec) -> Result<Arc<dyn ArrayStorage>> {
+        let parent = self.parent_of(path)?;
+        let result = create::create(&self.shared, &parent.id, file_name(path), spec);
+        self.shared.touch();
+        Ok(Arc::new(Hdf5Array::new(Arc::clone(&self.shared), result?)?))
+    }
+
+    fn open_array(&self, path: &str) -> Result<Arc<dyn ArrayStorage>> {
+        let object = self.find(path)?;
+        if object.kind != ObjectKind::Dataset {
+            return Err(Error::not_found("no such array"));
+        }
+        Ok(Arc::new(Hdf5Array::new(Arc::clone(&self.shared), object.id)?))
+    }
+
+    fn rename(&self, from: &str, to: &str) -> Result<()> {
+        let target = self.parent_of(to)?;
+        let parent = parent_path(from).ok_or_else(|| Error::invalid_input("the root cannot be moved"))?;
+        let result = link::rename(&self.find(parent)?.id, file_name(from), &target.id, file_name(to));
+        self.shared.touch();
+        result
+    }
+
+    fn remove(&self, path: &str) -> Result<()> {
+        self.shared.check_writable()?;
+        let parent = parent_path(path).ok_or_else(|| Error::invalid_input("the root cannot be removed"))?;
+        self.shared.pristine.store(false, Ordering::Release);
+        let result = link::remove(&self.find(parent)?.id, file_name(path));
+        self.shared.touch();
+        result
+    }
+
+    fn flush(&self) -> Result<()> {
+        if self.shared.writable {
+            file::flush(&self.shared.file)?;
+            self.shared.unflushed.store(false, Ordering::Release);
+        }
+        Ok(())
+    }
+}
