@@ -1,7 +1,7 @@
-//! Every encoding is one file, one line of the registry and one row of the table in the README.
+//! Every encoding is one file, registered, and named in the tables of the module page and of the README.
 //!
-//! An encoding names its types in constants or literals such as `"csr_matrix"`; which of the string literals of a
-//! file are encoding types is told by the table: the files, the registry and the table have to agree.
+//! The types of a file are the string literals in its `fn name(&self)` and in those lines of its page that say
+//! `encoding-type`.
 
 use std::collections::BTreeSet;
 
@@ -9,73 +9,85 @@ use super::File;
 use crate::sh::Result;
 
 const FOLDER: &str = "crates/anndata-core/src/encoding/";
-const REGISTRY: &str = "crates/anndata-core/src/encoding.rs";
+const PAGE: &str = "crates/anndata-core/src/encoding.rs";
+const REGISTRY: &str = "crates/anndata-core/src/encoding/registry.rs";
 const README: &str = "crates/anndata-core/README.md";
 
-/// Compare the files, the registry and the table.
+/// Compare the files, the registry and the tables.
 #[expect(clippy::unnecessary_wraps, reason = "all checks have one type")]
 pub(crate) fn check(files: &[File]) -> Result<Vec<String>> {
-    let text_of = |path: &str| files.iter().find(|f| f.path == path).map(|f| f.text.as_str());
-    let Some(registry) = text_of(REGISTRY) else { return Ok(vec![format!("{REGISTRY}: is missing")]) };
-    let table = table_of(text_of(README).unwrap_or_default());
+    let text_of = |path: &str| files.iter().find(|f| f.path == path).map_or("", |f| f.text.as_str());
+    let (page, registry) = (text_of(PAGE), text_of(REGISTRY));
+    let tables = [(PAGE, table_of(page)), (README, table_of(text_of(README)))];
     let mut found = Vec::new();
-    if table.is_empty() {
-        found.push(format!("{README}: has no table with a row for every encoding"));
-    }
-    let encodings = files.iter().filter_map(|f| {
-        let stem = f.path.strip_prefix(FOLDER)?.strip_suffix(".rs")?;
-        (!stem.contains('/')).then_some((stem, f))
-    });
-    let mut documented = BTreeSet::new();
-    for (stem, file) in encodings {
-        if !registry.contains(&format!("mod {stem};")) {
-            found.push(format!("{REGISTRY}: does not declare {stem}"));
+    let mut types = BTreeSet::new();
+    for file in files.iter().filter(|f| f.path != REGISTRY) {
+        let Some(stem) = file.path.strip_prefix(FOLDER).and_then(|p| p.strip_suffix(".rs")) else { continue };
+        if stem.contains('/') {
+            continue;
         }
-        documented.extend(literals(&file.text).filter(|l| table.contains(l)));
+        if !page.contains(&format!("mod {stem};")) || !page.contains(&format!("[`{stem}`]")) {
+            found.push(format!("{PAGE}: {stem} is not declared, or not in the table"));
+        }
+        if !registry.contains(&format!("{stem}::")) {
+            found.push(format!("{REGISTRY}: does not use {stem}"));
+        }
+        types.extend(types_of(&file.text));
     }
-    let undefined = table.iter().filter(|t| !documented.contains(*t) && !registry.contains(&format!("\"{t}\"")));
-    found.extend(undefined.map(|t| format!("{README}: {t} is in the table, but in no file of {FOLDER}")));
+    for (path, table) in &tables {
+        found.extend(types.difference(table).map(|t| format!("{path}: {t} is not in the table of encodings")));
+        found.extend(table.difference(&types).map(|t| format!("{path}: {t} is in the table, but no file has it")));
+    }
     Ok(found)
 }
 
-/// The code words in the first column of the table under the heading that names encodings.
-fn table_of(readme: &str) -> BTreeSet<&str> {
-    let rows = readme.lines().filter_map(|l| l.strip_prefix("| `"));
-    rows.flat_map(|row| row.split('|').next().unwrap_or_default().split([',', ' ']).map(|w| w.trim_matches('`')))
-        .filter(|w| !w.is_empty())
-        .collect()
+/// The encoding types that a file says it is for.
+fn types_of(text: &str) -> BTreeSet<&str> {
+    let in_page = text.lines().filter(|l| l.starts_with("//!") && l.contains("encoding-type "));
+    let after_name = text.split("fn name(&self)").skip(1).filter_map(|rest| rest.split("\n    }").next());
+    in_page.chain(after_name).flat_map(|part| part.split('"').skip(1).step_by(2)).collect()
 }
 
-/// The string literals of a Rust file, roughly: what stands between two quotation marks of one line.
-fn literals(text: &str) -> impl Iterator<Item = &str> {
-    text.lines().flat_map(|line| line.split('"').skip(1).step_by(2))
+/// The code words in the first column of the table whose first heading is `encoding-type`.
+fn table_of(text: &str) -> BTreeSet<&str> {
+    let lines = text.lines().map(|l| l.trim_start_matches("//!").trim());
+    let table = lines.skip_while(|l| !l.starts_with("| `encoding-type`")).skip(1).take_while(|l| l.starts_with('|'));
+    let first_column = table.filter_map(|row| row.split('|').nth(1));
+    first_column.flat_map(|cell| cell.split('`').skip(1).step_by(2)).collect()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn project(readme: &str) -> Vec<File> {
+    const SPARSE: &str = "//!   encoding-type     \"csr_matrix\" or \"csc_matrix\"\n";
+    const NULL: &str =
+        "impl X {\n    fn name(&self) -> &str {\n        \"null\"\n    }\n\n    fn other(&self) { \"no\" }\n}";
+    const HEAD: &str = "| `encoding-type` | module |\n| --- | --- |\n";
+
+    fn complaints(readme: &str) -> Vec<String> {
+        let table = format!("{HEAD}| `csr_matrix`, `csc_matrix` | [`sparse`] |\n| `null` | [`null`] |\n");
+        let page = table.lines().fold(String::new(), |page, l| page + "//! " + l + "\n") + "mod sparse;\nmod null;\n";
         let file = |path: &str, text: &str| File { path: path.into(), text: text.into() };
-        vec![
-            file(REGISTRY, "mod sparse;\n"),
-            file(README, readme),
-            file(
-                &format!("{FOLDER}sparse.rs"),
-                "const CSR: &str = \"csr_matrix\";\nconst CSC: &str = \"csc_matrix\";\n",
-            ),
-        ]
+        let files = [
+            file(PAGE, &page),
+            file(REGISTRY, "sparse::A, null::B"),
+            file(README, &format!("{HEAD}{readme}")),
+            file(&format!("{FOLDER}sparse.rs"), SPARSE),
+            file(&format!("{FOLDER}null.rs"), NULL),
+        ];
+        check(&files).unwrap_or_default()
     }
 
     #[test]
     fn agreement_is_no_complaint() {
-        let files = project("| encoding |\n| --- |\n| `csr_matrix`, `csc_matrix` | 0.1.0 |\n");
-        assert_eq!(check(&files).unwrap_or_default(), Vec::<String>::new());
+        assert_eq!(complaints("| `csr_matrix`, `csc_matrix` | |\n| `null` | |\n"), Vec::<String>::new());
     }
 
     #[test]
-    fn a_row_without_code_is_found() {
-        let found = check(&project("| `csr_matrix` | 0.1.0 |\n| `no_such` | 0.1.0 |\n")).unwrap_or_default();
-        assert_eq!(found.len(), 1, "{found:?}");
+    fn what_is_missing_or_too_much_is_found() {
+        let found = complaints("| `csr_matrix`, `csc_matrix` | |\n| `nothing` | |\n");
+        assert_eq!(found.len(), 2, "{found:?}");
+        assert!(found.iter().all(|c| c.starts_with(README)), "{found:?}");
     }
 }
