@@ -9,6 +9,7 @@ Usage: ``python make_malformed.py [FOLDER]`` (default: ``tests/fixtures`` of thi
 from __future__ import annotations
 
 import json
+import struct
 import sys
 import zlib
 from pathlib import Path
@@ -23,7 +24,10 @@ CASES = {}
 
 
 def case(path="", *, what):
-    """Register a function that spoils an open file; `path` is the element that the error must name."""
+    """Register a function that spoils an open file; `path` is the element that the error must name.
+
+    What no library would write is done to the bytes: the function then returns one from bytes to bytes.
+    """
 
     def register(spoil):
         CASES[spoil.__name__.replace("_", "-")] = (spoil, path, what)
@@ -318,6 +322,56 @@ def zipped(f):
     return node
 
 
+# ------------------------------------------------------------------ the heap that texts are in
+
+
+@case("/uns/text", what="an object of the heap whose size makes the library loop without end")
+def heap_endless(f):
+    texts(f)
+    return lambda data: patch(data, data.index(b"first text") - 8, struct.pack("<Q", 2**64 - 16))
+
+
+@case("/uns/text", what="an object of the heap that is larger than its collection")
+def heap_object_too_large(f):
+    texts(f)
+    return lambda data: patch(data, data.index(b"first text") - 8, struct.pack("<Q", 5000))
+
+
+@case("/uns/text", what="a text in a collection beyond the end of the file")
+def heap_address_beyond_file(f):
+    offset = texts(f).id.get_offset()
+    return lambda data: patch(data, offset + 4, struct.pack("<Q", 2**40))
+
+
+@case("/uns/text", what="a text in an object that its collection does not have")
+def heap_object_absent(f):
+    offset = texts(f).id.get_offset()
+    return lambda data: patch(data, offset + 12, struct.pack("<I", 99))
+
+
+@case("/uns/text", what="a text that says it is longer than its object")
+def heap_text_too_long(f):
+    offset = texts(f).id.get_offset()
+    return lambda data: patch(data, offset, struct.pack("<I", 2**31))
+
+
+@case("/uns/text", what="a text that is not UTF-8")
+def text_not_utf8(f):
+    texts(f)
+    return lambda data: data.replace(b"first text", b"first \xff\xfe\xc3\x28")
+
+
+def texts(f):
+    """The only texts of the file that are in the heap."""
+    node = f["uns"].create_dataset("text", data=["first text", "second"], dtype=h5py.string_dtype())
+    f.flush()
+    return stamp(node, "string-array", "0.2.0")
+
+
+def patch(data, offset, replacement):
+    return data[:offset] + replacement + data[offset + len(replacement) :]
+
+
 # ------------------------------------------------------------------ whole files
 
 
@@ -350,7 +404,9 @@ def main(folder):
         file = target / f"{name}.h5ad"
         file.write_bytes(good.read_bytes())
         with h5py.File(file, "r+", libver="latest") as f:
-            spoil(f)
+            change_bytes = spoil(f)
+        if change_bytes is not None:
+            file.write_bytes(change_bytes(file.read_bytes()))
         index[name] = {"path": path, "what": what}
     good.unlink()
     (target / "malformed.json").write_text(json.dumps(dict(sorted(index.items())), indent=1) + "\n")
