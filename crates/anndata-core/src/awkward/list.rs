@@ -16,6 +16,7 @@ pub(super) fn values(layout: &Layout, budget: &Budget) -> Result<Vec<Value>> {
             let mut values = numbers(primitive, data, budget)?;
             for (axis, &size) in inner_shape.iter().enumerate().rev() {
                 let len = inner_shape.iter().take(axis).product::<usize>() * layout.len;
+                budget.spend(len, size_of::<Value>())?;
                 let starts = (0..len).map(|i| (i * size, (i + 1) * size));
                 values = starts.map(|(start, stop)| part(&values, start, stop, budget)).collect::<Result<_>>()?;
             }

@@ -21,7 +21,7 @@ impl Budget {
     /// A budget for taking `rows` values of an array of `len` values that are stored in `nbytes`.
     pub(super) fn new(nbytes: usize, rows: usize, len: usize) -> Self {
         let repeats = rows.div_ceil(len.max(1)).max(1);
-        Self(Cell::new(nbytes.saturating_mul(Self::FACTOR).saturating_add(Self::BASE).saturating_mul(repeats)))
+        Self(Cell::new(nbytes.saturating_mul(Self::FACTOR).saturating_mul(repeats).saturating_add(Self::BASE)))
     }
 
     /// A budget for arrays of this process's own making.

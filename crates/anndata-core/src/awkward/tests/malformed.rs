@@ -216,4 +216,8 @@ fn small_files_cannot_unfold_without_bounds() {
     let endless = array(&json!({ "class": "RecordArray", "fields": [], "contents": [] }), 1 << 60, []).unwrap();
     assert!(endless.to_list().unwrap_err().is_limit_exceeded());
     assert_eq!(endless.take(&[1 << 50]).unwrap().len(), 1);
+    let hollow =
+        json!({ "class": "NumpyArray", "primitive": "int64", "inner_shape": [1_u64 << 40, 0], "form_key": "b" });
+    let hollow = array(&hollow, 1, [data(0)]).unwrap();
+    assert!(hollow.to_list().unwrap_err().is_limit_exceeded());
 }
