@@ -166,11 +166,11 @@ impl Column {
 
     fn categorical_in_order(values: &[Option<&str>], categories: &[&str]) -> Result<Self> {
         let places: HashMap<&str, usize> = categories.iter().enumerate().map(|(place, &text)| (text, place)).collect();
-        let code = |value: &Option<&str>| match value.and_then(|value| places.get(value)) {
+        let code = |value: Option<&str>| match value.and_then(|value| places.get(value)) {
             None => Ok(-1),
             Some(&place) => i64::try_from(place).map_err(|_| Error::limit_exceeded("too many categories")),
         };
-        let codes = values.iter().map(code).collect::<Result<Vec<i64>>>()?;
+        let codes = values.iter().copied().map(code).collect::<Result<Vec<i64>>>()?;
         let codes = Tensor::from_vec([codes.len()], codes)?.cast(&code_dtype(categories.len()))?;
         Self::categorical(&codes, &Self::strings(categories), false)
     }

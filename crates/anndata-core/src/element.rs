@@ -16,6 +16,7 @@ pub type Mapping = IndexMap<String, Element>;
 /// A value of any kind that anndata can store. A clone shares the values.
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
+#[expect(clippy::large_enum_variant, reason = "an object holds few elements")]
 pub enum Element {
     /// Nothing (Python's `None`).
     Null,

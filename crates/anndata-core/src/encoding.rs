@@ -46,6 +46,7 @@ use std::fmt::Debug;
 use anndata_storage::{Capabilities, DType, Error, Result};
 
 pub use registry::Registry;
+pub(crate) use registry::check_is_anndata;
 
 use crate::node::Node;
 use crate::{Column, ColumnKind, Element, Lazy, Opaque, Series, SparseFormat};
@@ -104,9 +105,10 @@ impl BuildContext<'_> {
         if !self.lazy || self.registry.is_container(&node)? {
             return self.registry.build_with(node, self);
         }
-        Ok(match self.registry.is_known(&node)? {
-            true => Element::Lazy(Lazy::new(node, self.registry.clone())),
-            false => Element::Opaque(Opaque::new(node)),
+        Ok(if self.registry.is_known(&node)? {
+            Element::Lazy(Lazy::new(node, self.registry.clone()))
+        } else {
+            Element::Opaque(Opaque::new(node))
         })
     }
 
@@ -205,7 +207,8 @@ impl<'a> EncodeContext<'a> {
             return sparse::encode_dense(element, path).map_err(|error| error.at(path));
         }
         if asked(&self.options.as_sparse) {
-            let matrix = Element::Sparse(sparse::to_sparse(element, SparseFormat::Csr).map_err(|error| error.at(path))?);
+            let matrix =
+                Element::Sparse(sparse::to_sparse(element, SparseFormat::Csr).map_err(|error| error.at(path))?);
             return self.encode_as_is(&matrix, path);
         }
         self.encode_as_is(element, path)

@@ -13,7 +13,7 @@
 
 use anndata_storage::{Compression, Error, Group, Result};
 
-use crate::encoding::{EncodeContext, EncodeOptions, Registry};
+use crate::encoding::{EncodeContext, EncodeOptions, Registry, check_is_anndata};
 use crate::node::{Node, NodeWriteOptions};
 use crate::{AnnData, Element, SparseFormat};
 
@@ -129,7 +129,7 @@ pub fn write_elem(group: &Group, key: &str, element: &Element, options: &WriteOp
 /// Where the group is no `AnnData`, or something in it cannot be read; the error names the path within the store.
 pub fn read_anndata(group: &Group, options: &ReadOptions) -> Result<AnnData> {
     let node = prepare(Node::open(group, "")?)?;
-    options.registry.check_is_anndata(&node)?;
+    check_is_anndata(&node)?;
     // Matrices that are to be made sparse are read block by block, so they are not fetched with the rest.
     let lazy = options.lazy || !options.as_sparse.is_empty();
     let node = if lazy { node } else { node.fetch()? };

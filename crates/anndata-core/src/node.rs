@@ -4,6 +4,7 @@
 //! the values are needed ([`Node::fetch`]), and it is written to any store ([`Node::write`]), block by block where its
 //! arrays are still stored ones. Encodings turn elements into trees and back, and do no IO themselves.
 
+mod describe;
 mod read;
 mod write;
 
@@ -13,10 +14,12 @@ use std::sync::Arc;
 use anndata_storage::{Array, ArraySpec, Attribute, Attributes, Error, Result, Tensor};
 use indexmap::IndexMap;
 
-pub use write::NodeWriteOptions;
+pub use describe::Description;
+pub use write::{NodeWriteOptions, Progress};
 
 /// A group or an array, with its path for messages.
 #[derive(Debug, Clone, PartialEq)]
+#[expect(clippy::large_enum_variant, reason = "a tree has few nodes, and most are arrays")]
 pub enum Node {
     /// Attributes and children.
     Group(GroupNode),

@@ -1,5 +1,7 @@
 //! [`Opaque`]: an element of an encoding that this version does not know.
 
+use std::sync::Arc;
+
 use anndata_storage::Result;
 
 use crate::node::Node;
@@ -9,13 +11,13 @@ use crate::node::Node;
 /// It never blocks the file it is in, and is copied through unchanged when the object is written.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Opaque {
-    node: Node,
+    node: Arc<Node>,
 }
 
 impl Opaque {
     /// An opaque element over its stored nodes.
     pub fn new(node: Node) -> Self {
-        Self { node }
+        Self { node: Arc::new(node) }
     }
 
     /// The path that the element was read from.
@@ -43,6 +45,6 @@ impl Opaque {
     /// # Errors
     /// Where one cannot be read.
     pub fn load(&self) -> Result<Self> {
-        Ok(Self { node: self.node.fetch()? })
+        Ok(Self::new(self.node.fetch()?))
     }
 }

@@ -1,1 +1,53 @@
 //! Annotated data matrices in memory and on disk: anndata for Rust.
+//!
+//! [`AnnData`] is the data structure of single-cell biology: a matrix of observations x variables and annotations that
+//! stay aligned with it. This crate brings its parts together: the model (`anndata-core`) and the file formats.
+//!
+//! ```
+//! use anndata::{AnnData, DataFrame, Tensor};
+//!
+//! # let directory = tempfile::tempdir()?;
+//! # let path = directory.path().join("cells.h5ad");
+//! let adata = AnnData::builder()
+//!     .x(Tensor::from_vec([2, 3], vec![1.0_f32, 0.0, 2.0, 0.0, 3.0, 0.0])?)
+//!     .obs(DataFrame::new(["cell-1", "cell-2"]).with_column("n_genes", vec![2_i64, 1])?)
+//!     .build()?;
+//! anndata::write_h5ad(&path, &adata)?;
+//!
+//! let back = anndata::read_h5ad(&path)?;
+//! assert_eq!(back, adata);
+//! println!("{back}");
+//! # Ok::<(), anndata::Error>(())
+//! ```
+//!
+//! Reading without loading: [`open`] gives the root [`Group`] of a file, [`io::read_elem`] any element of it, and
+//! [`io::ReadOptions::with_lazy`] an object whose elements are read when they are asked for.
+
+mod convert;
+mod format;
+#[cfg(feature = "hdf5")]
+mod h5ad;
+
+pub use anndata_core::*;
+pub use convert::{ConvertOptions, convert};
+pub use format::{Format, open};
+#[cfg(feature = "hdf5")]
+pub use {
+    anndata_io_hdf5 as hdf5,
+    h5ad::{H5adReadOptions, H5adWriteOptions, read_h5ad, read_h5ad_with, write_h5ad, write_h5ad_with},
+};
+
+/// The names that most programs need.
+pub mod prelude {
+    pub use crate::{
+        AnnData, Column, Compression, DType, DataFrame, Element, Group, Mapping, Raw, SparseFormat, SparseMatrix,
+        Tensor, io,
+    };
+    #[cfg(feature = "hdf5")]
+    pub use crate::{read_h5ad, write_h5ad};
+}
+
+/// The example of the project's README.
+#[cfg(doctest)]
+#[doc = include_str!("../../../README.md")]
+struct Readme;

@@ -50,13 +50,11 @@ impl AnnData {
     /// # Errors
     /// Where its shape does not fit.
     pub fn set_x(&mut self, x: Option<Element>) -> Result<()> {
-        match x {
-            Some(x) => self.set_layer(None, x),
-            None => {
-                self.layers.shift_remove(&None);
-                Ok(())
-            }
+        if let Some(x) = x {
+            return self.set_layer(None, x);
         }
+        self.layers.shift_remove(&None);
+        Ok(())
     }
 
     /// Sets a layer; `None` is `X`.
@@ -173,7 +171,7 @@ impl AnnData {
             )));
         }
         match (element, axis_frame) {
-            (Element::Frame(frame), Some(axis)) => check_labels(&place(), frame, axis),
+            (Element::Frame(own), Some(labels)) => check_labels(&place(), own, labels),
             _ => Ok(()),
         }
     }

@@ -29,7 +29,7 @@ pub(super) fn build(node: Node, context: &BuildContext<'_>) -> Result<Element> {
             let children = group.children.into_iter().map(|(key, child)| Ok((key, context.build(child)?)));
             children.collect::<Result<Mapping>>().map(Element::Mapping)
         }
-        node => array(&node.into_tensor()?).map(Element::Tensor),
+        node @ Node::Array(_) => array(&node.into_tensor()?).map(Element::Tensor),
     }
 }
 

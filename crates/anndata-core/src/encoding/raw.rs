@@ -53,12 +53,11 @@ impl Encoding for RawEncoding {
 pub(super) fn build(mut group: GroupNode, context: &BuildContext<'_>) -> Result<Raw> {
     let x = group.children.shift_remove("X").map(|node| context.build(node)).transpose()?;
     let varm = legacy::mapping(group.children.shift_remove("varm"), context)?;
-    let var = match group.children.shift_remove("var") {
-        Some(node) => legacy::frame(node, context)?,
-        None => {
-            let shape = x.as_ref().map(Element::shape).transpose()?.flatten();
-            DataFrame::unnamed(shape.and_then(|shape| shape.get(1).copied()).unwrap_or(0))
-        }
+    let var = if let Some(node) = group.children.shift_remove("var") {
+        legacy::frame(node, context)?
+    } else {
+        let shape = x.as_ref().map(Element::shape).transpose()?.flatten();
+        DataFrame::unnamed(shape.and_then(|shape| shape.get(1).copied()).unwrap_or(0))
     };
     let rest = group.children.into_iter();
     let other = rest.map(|(key, node)| Ok((key, context.build(node)?))).collect::<Result<Mapping>>()?;

@@ -174,14 +174,14 @@ impl Registry {
     pub(crate) fn build_anndata(&self, node: Node, lazy: bool) -> Result<AnnData> {
         adata::build(node.into_group()?, &BuildContext { registry: self, lazy })
     }
+}
 
-    /// Refuses a root element that is something else than an `AnnData`; files before 0.7 do not say.
-    pub(crate) fn check_is_anndata(&self, node: &Node) -> Result<()> {
-        match node.text_attribute("encoding-type")?.as_deref() {
-            None | Some("" | "anndata" | "raw") => Ok(()),
-            Some(other) => {
-                Err(Error::invalid_data(format!("the element is encoded as '{other}', not 'anndata'")).at(node.path()))
-            }
+/// Refuses a root element that is something else than an `AnnData`; files before 0.7 do not say.
+pub(crate) fn check_is_anndata(node: &Node) -> Result<()> {
+    match node.text_attribute("encoding-type")?.as_deref() {
+        None | Some("" | "anndata" | "raw") => Ok(()),
+        Some(other) => {
+            Err(Error::invalid_data(format!("the element is encoded as '{other}', not 'anndata'")).at(node.path()))
         }
     }
 }

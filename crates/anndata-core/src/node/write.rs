@@ -1,5 +1,8 @@
 //! Writing trees to a store.
 
+use std::fmt;
+use std::sync::Arc;
+
 use anndata_storage::{
     ArraySpec, Attribute, Attributes, Compression, Error, Group, Result, Tensor, child_path, file_name, parent_path,
 };
@@ -7,18 +10,39 @@ use anndata_storage::{
 use super::{ArrayNode, GroupNode, Node, Source};
 
 /// How a tree is written.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct NodeWriteOptions {
     /// The compression of arrays that are worth it.
     pub compression: Compression,
     /// About the most bytes that are in memory at once of an array that is copied from a store. Default: 64 MiB.
     pub block_bytes: u64,
+    /// The rows of a chunk of dense arrays of two dimensions and more. Default: the format's choice.
+    pub chunk_rows: Option<u64>,
+    /// What is told of the progress.
+    pub progress: Option<Progress>,
+}
+
+/// A function that is told, now and then, how many bytes of values have been written since it was last told.
+#[derive(Clone)]
+pub struct Progress(Arc<dyn Fn(u64) + Send + Sync>);
+
+impl Progress {
+    /// A progress that calls a function with the bytes written since the last call.
+    pub fn new(tell: impl Fn(u64) + Send + Sync + 'static) -> Self {
+        Self(Arc::new(tell))
+    }
+}
+
+impl fmt::Debug for Progress {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Progress")
+    }
 }
 
 impl Default for NodeWriteOptions {
     fn default() -> Self {
-        Self { compression: Compression::Default, block_bytes: 64 << 20 }
+        Self { compression: Compression::Default, block_bytes: 64 << 20, chunk_rows: None, progress: None }
     }
 }
 
@@ -35,6 +59,26 @@ impl NodeWriteOptions {
     pub fn with_block_bytes(mut self, bytes: u64) -> Self {
         self.block_bytes = bytes;
         self
+    }
+
+    /// The same with another number of rows in the chunks of dense arrays.
+    #[must_use]
+    pub fn with_chunk_rows(mut self, rows: Option<u64>) -> Self {
+        self.chunk_rows = rows;
+        self
+    }
+
+    /// The same, telling the progress.
+    #[must_use]
+    pub fn with_progress(mut self, progress: Progress) -> Self {
+        self.progress = Some(progress);
+        self
+    }
+
+    fn tell(&self, values: &Tensor) {
+        if let Some(Progress(tell)) = &self.progress {
+            tell(values.nbytes() as u64);
+        }
     }
 }
 
@@ -58,7 +102,7 @@ impl Node {
         let Some(above) = parent_path(&path) else {
             return Err(Error::invalid_input("the root cannot be replaced").at(&path));
         };
-        let root = Group::root(std::sync::Arc::clone(parent.storage()));
+        let root = Group::root(Arc::clone(parent.storage()));
         if !root.contains(&path)? {
             return self.write(parent, key, options).inspect_err(|_| drop(root.remove(&path)));
         }
@@ -117,7 +161,9 @@ fn write_group(node: &GroupNode, parent: &Group, key: &str, options: &NodeWriteO
 
 fn write_array(node: &ArrayNode, parent: &Group, key: &str, options: &NodeWriteOptions, moved: Move<'_>) -> Result<()> {
     let path = parent.path_of(key);
+    let chunks = options.chunk_rows.filter(|_| node.spec.ndim() > 1 && !node.spec.is_empty());
     let spec = ArraySpec {
+        chunks: chunks.map(|rows| chunks_of(&node.spec.shape, rows)),
         resizable: node.spec.resizable,
         null: node.spec.null,
         ..ArraySpec::new(node.spec.dtype.clone(), node.spec.shape.clone())
@@ -126,11 +172,12 @@ fn write_array(node: &ArrayNode, parent: &Group, key: &str, options: &NodeWriteO
     let array = parent.create_array(key, &spec)?;
     match &node.source {
         Source::Empty => {}
-        Source::Tensor(tensor) => array.write(&vec![0; tensor.ndim()], tensor)?,
-        Source::Stored(stored) => {
-            write_blocks(&array, stored.blocks(options.block_bytes))?;
+        Source::Tensor(tensor) => {
+            array.write(&vec![0; tensor.ndim()], tensor)?;
+            options.tell(tensor);
         }
-        Source::Blocks(source) => write_blocks(&array, source.blocks(options.block_bytes))?,
+        Source::Stored(stored) => write_blocks(&array, stored.blocks(options.block_bytes), options)?,
+        Source::Blocks(source) => write_blocks(&array, source.blocks(options.block_bytes), options)?,
     }
     if node.attributes.is_empty() {
         return Ok(());
@@ -141,12 +188,23 @@ fn write_array(node: &ArrayNode, parent: &Group, key: &str, options: &NodeWriteO
 fn write_blocks(
     array: &anndata_storage::Array,
     blocks: impl Iterator<Item = Result<(Vec<u64>, Tensor)>>,
+    options: &NodeWriteOptions,
 ) -> Result<()> {
     for block in blocks {
         let (offset, values) = block?;
         array.write(&offset, &values)?;
+        options.tell(&values);
     }
     Ok(())
+}
+
+/// Chunks of this many whole rows.
+fn chunks_of(shape: &[u64], rows: u64) -> Vec<u64> {
+    let mut chunks = shape.to_vec();
+    if let Some(first) = chunks.first_mut() {
+        *first = rows.clamp(1, *first);
+    }
+    chunks
 }
 
 /// The attributes with references into the tree following it to its new place.

@@ -74,7 +74,7 @@ impl SparseMatrix {
             };
             let zero = T::default();
             let parts: Vec<(Vec<T>, Vec<i64>)> = lanes.outer_iter().into_par_iter().map(|lane| {
-                lane.iter().zip(0_i64..).filter(|(value, _)| **value != zero).map(|(&value, i)| (value, i)).unzip()
+                lane.iter().zip(0_i64..).filter(|(value, _)| !zero.eq(*value)).map(|(&value, i)| (value, i)).unzip()
             }).collect();
             let mut indptr = vec![0_i64];
             let mut total = 0_i64;

@@ -1,0 +1,102 @@
+//! `anndata convert`: rewrites an object, as a stream.
+
+use std::path::PathBuf;
+
+use anndata::encoding::EncodeOptions;
+use anndata::io::WriteOptions;
+use anndata::node::NodeWriteOptions;
+use anndata::{Compression, ConvertOptions};
+use clap::{Args, ValueEnum};
+
+use super::Failure;
+use crate::progress;
+
+/// Rewrite an object in the format that the name of the output says, streaming.
+#[derive(Debug, Args)]
+#[command(after_help = "Example:\n  anndata convert cells.h5ad smaller.h5ad --compression gzip --level 6")]
+pub(crate) struct Convert {
+    /// The object to read.
+    input: PathBuf,
+    /// Where to write it.
+    output: PathBuf,
+    /// The compression of arrays. In .h5ad files, Python reads zstd and blosc only with the package hdf5plugin.
+    #[arg(long, value_enum)]
+    compression: Option<Algorithm>,
+    /// The effort: 0 to 9 for gzip and blosc, 1 to 22 for zstd.
+    #[arg(long, requires = "compression")]
+    level: Option<u8>,
+    /// The number of rows in a chunk of a dense matrix.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    chunk_rows: Option<u64>,
+    /// Write nullable text as plain text, which anndata before 0.11 reads; a missing value is an error.
+    #[arg(long)]
+    legacy_strings: bool,
+    /// Dense matrices to write sparse, separated by commas: X, raw/X, layers/counts.
+    #[arg(long, value_name = "KEYS", value_delimiter = ',')]
+    as_sparse: Vec<String>,
+    /// Sparse matrices to write dense, separated by commas.
+    #[arg(long, value_name = "KEYS", value_delimiter = ',')]
+    as_dense: Vec<String>,
+    /// Replace what is at the output path.
+    #[arg(long)]
+    overwrite: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Algorithm {
+    None,
+    Gzip,
+    Lzf,
+    Zstd,
+    Blosc,
+}
+
+impl Convert {
+    pub(crate) fn run(&self) -> Result<(), Failure> {
+        let encode = EncodeOptions::default()
+            .with_plain_strings(self.legacy_strings)
+            .with_as_sparse(self.as_sparse.clone())
+            .with_as_dense(self.as_dense.clone());
+        let mut store =
+            NodeWriteOptions::default().with_compression(self.compression()?).with_chunk_rows(self.chunk_rows);
+        let bar = progress::bytes();
+        if let Some(bar) = &bar {
+            let bar = bar.clone();
+            store = store.with_progress(anndata::node::Progress::new(move |bytes| bar.inc(bytes)));
+        }
+        let options = ConvertOptions::default()
+            .with_write(WriteOptions::default().with_encode(encode).with_store(store))
+            .with_overwrite(self.overwrite);
+        let done = anndata::convert(&self.input, &self.output, &options);
+        if let Some(bar) = bar {
+            bar.finish_and_clear();
+        }
+        // What is in the way is the output; all else is told of the input.
+        done.map_err(|error| {
+            let file = if error.is_already_exists() { &self.output } else { &self.input };
+            Failure::of(file)(error)
+        })
+    }
+
+    fn compression(&self) -> Result<Compression, Failure> {
+        let level = |default: u8, range: std::ops::RangeInclusive<u8>| match self.level {
+            None => Ok(default),
+            Some(level) if range.contains(&level) => Ok(level),
+            Some(level) => {
+                let (low, high) = (range.start(), range.end());
+                Err(Failure::Usage(format!("--level {level} is not between {low} and {high}")))
+            }
+        };
+        Ok(match self.compression {
+            None => Compression::Default,
+            Some(Algorithm::None | Algorithm::Lzf) if self.level.is_some() => {
+                return Err(Failure::Usage("--level goes with gzip, zstd and blosc".to_owned()));
+            }
+            Some(Algorithm::None) => Compression::None,
+            Some(Algorithm::Lzf) => Compression::Lzf,
+            Some(Algorithm::Gzip) => Compression::Gzip(level(4, 0..=9)?),
+            Some(Algorithm::Zstd) => Compression::Zstd(level(3, 1..=22)?.into()),
+            Some(Algorithm::Blosc) => Compression::Blosc(level(5, 0..=9)?),
+        })
+    }
+}

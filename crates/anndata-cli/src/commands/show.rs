@@ -1,0 +1,69 @@
+//! `anndata show`: what an object holds, from metadata alone.
+
+use std::io::Write;
+use std::path::PathBuf;
+
+use anndata::io::ReadOptions;
+use anndata::node::Node;
+use anndata::{AnnData, Mapping, io};
+use clap::Args;
+use serde_json::{Value, json};
+
+use super::Failure;
+
+/// Print what an object holds. Reads metadata only.
+#[derive(Debug, Args)]
+#[command(after_help = "Example:\n  anndata show cells.h5ad --tree")]
+pub(crate) struct Show {
+    /// The object.
+    path: PathBuf,
+    /// Every element with encoding, dtype, shape, chunks, codecs and stored size.
+    #[arg(long)]
+    tree: bool,
+    /// Both, as JSON.
+    #[arg(long)]
+    json: bool,
+}
+
+impl Show {
+    pub(crate) fn run(&self, out: &mut impl Write) -> Result<(), Failure> {
+        let failed = Failure::of(&self.path);
+        let root = anndata::open(&self.path).map_err(&failed)?;
+        if self.tree && !self.json {
+            let tree = Node::open(&root, "").and_then(|node| node.describe()).map_err(&failed)?;
+            writeln!(out, "{tree}")?;
+            return Ok(());
+        }
+        let adata = io::read_anndata(&root, &ReadOptions::default().with_lazy(true)).map_err(&failed)?;
+        if !self.json {
+            writeln!(out, "{adata}")?;
+            return Ok(());
+        }
+        let tree = Node::open(&root, "").and_then(|node| node.describe()).map_err(&failed)?;
+        let mut object = summary(&adata);
+        object["tree"] = tree.to_json();
+        writeln!(out, "{object:#}")?;
+        Ok(())
+    }
+}
+
+/// The shape and the keys of every slot.
+fn summary(adata: &AnnData) -> Value {
+    let keys = |mapping: &Mapping| mapping.keys().cloned().collect::<Vec<_>>();
+    json!({
+        "repr": adata.to_string(),
+        "n_obs": adata.n_obs(),
+        "n_vars": adata.n_vars(),
+        "obs": adata.obs().column_names().collect::<Vec<_>>(),
+        "var": adata.var().column_names().collect::<Vec<_>>(),
+        "uns": keys(adata.uns()),
+        "obsm": keys(adata.obsm()),
+        "varm": keys(adata.varm()),
+        "obsp": keys(adata.obsp()),
+        "varp": keys(adata.varp()),
+        "layers": adata.layers().keys().flatten().collect::<Vec<_>>(),
+        "has_x": adata.x().is_some(),
+        "has_raw": adata.raw().is_some(),
+        "other": keys(adata.other()),
+    })
+}

@@ -1,0 +1,90 @@
+//! Rewriting an object in another format, or the same, as a stream.
+
+use std::path::Path;
+
+use anndata_core::io::{self, ReadOptions, WriteOptions};
+use anndata_core::{Error, Result};
+
+use crate::Format;
+
+/// How an object is rewritten.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct ConvertOptions {
+    /// How elements are written.
+    pub write: WriteOptions,
+    /// Whether what is at the output path is replaced. Default: no.
+    pub overwrite: bool,
+    /// Whether the output is on the disk when converting returns. Default: yes.
+    pub durable: bool,
+}
+
+impl Default for ConvertOptions {
+    fn default() -> Self {
+        Self { write: WriteOptions::default(), overwrite: false, durable: true }
+    }
+}
+
+impl ConvertOptions {
+    /// The same, writing elements another way.
+    #[must_use]
+    pub fn with_write(mut self, write: WriteOptions) -> Self {
+        self.write = write;
+        self
+    }
+
+    /// The same, replacing what is at the output path or not.
+    #[must_use]
+    pub fn with_overwrite(mut self, overwrite: bool) -> Self {
+        self.overwrite = overwrite;
+        self
+    }
+
+    /// The same, waiting for the disk or not.
+    #[must_use]
+    pub fn with_durable(mut self, durable: bool) -> Self {
+        self.durable = durable;
+        self
+    }
+}
+
+/// Rewrites the object at `input` to `output`, whose name says the format.
+///
+/// Elements of current encodings are copied block by block, so that an object larger than memory can be rewritten; old
+/// ones are brought up to date. Elements of unknown encodings are copied as they are. The output appears whole or not
+/// at all.
+///
+/// ```
+/// # use anndata::{AnnData, Compression, ConvertOptions, io::WriteOptions};
+/// # let directory = tempfile::tempdir()?;
+/// # let (input, output) = (directory.path().join("a.h5ad"), directory.path().join("b.h5ad"));
+/// # anndata::write_h5ad(&input, &AnnData::builder().shape(2, 3).build()?)?;
+/// let options = ConvertOptions::default()
+///     .with_write(WriteOptions::default().with_compression(Compression::Gzip(4)));
+/// anndata::convert(&input, &output, &options)?;
+/// assert_eq!(anndata::read_h5ad(&output)?, anndata::read_h5ad(&input)?);
+/// # Ok::<(), anndata::Error>(())
+/// ```
+///
+/// # Errors
+/// Where the input cannot be read, the output is there and is not to be replaced, or writing fails.
+pub fn convert(input: impl AsRef<Path>, output: impl AsRef<Path>, options: &ConvertOptions) -> Result<()> {
+    let (input, output) = (input.as_ref(), output.as_ref());
+    let format = Format::for_name(output)?;
+    if !options.overwrite && output.symlink_metadata().is_ok() {
+        return Err(Error::already_exists(format!("{} is there already", output.display())));
+    }
+    let adata = io::read_anndata(&crate::open(input)?, &ReadOptions::default().with_lazy(true))?;
+    match format {
+        #[cfg(feature = "hdf5")]
+        Format::H5ad => {
+            let options = crate::H5adWriteOptions::default()
+                .with_write(options.write.clone())
+                .with_overwrite(options.overwrite)
+                .with_durable(options.durable);
+            crate::write_h5ad_with(output, &adata, &options)
+        }
+        #[cfg(not(feature = "hdf5"))]
+        Format::H5ad => Err(Error::unsupported("this build writes no HDF5: its feature 'hdf5' is off")),
+    }
+}

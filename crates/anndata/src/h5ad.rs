@@ -1,0 +1,128 @@
+//! `.h5ad` files.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use anndata_core::io::{self, ReadOptions, WriteOptions};
+use anndata_core::{AnnData, Compression, Group, Result};
+use anndata_io_hdf5::{Hdf5Options, Hdf5Store, write_atomic};
+
+/// How an `.h5ad` file is read.
+///
+/// ```
+/// use anndata::{H5adReadOptions, SparseFormat, io::ReadOptions};
+///
+/// let options = H5adReadOptions::default()
+///     .with_read(ReadOptions::default().with_as_sparse(["X"], SparseFormat::Csr));
+/// assert!(!options.read.lazy);
+/// ```
+#[derive(Debug, Clone, Default)]
+#[non_exhaustive]
+pub struct H5adReadOptions {
+    /// How elements are read: lazily, dense matrices as sparse ones, with which encodings.
+    pub read: ReadOptions,
+    /// How the file is opened: limits, and what is refused.
+    pub hdf5: Hdf5Options,
+}
+
+impl H5adReadOptions {
+    /// The same, reading elements another way.
+    #[must_use]
+    pub fn with_read(mut self, read: ReadOptions) -> Self {
+        self.read = read;
+        self
+    }
+
+    /// The same, opening the file another way.
+    #[must_use]
+    pub fn with_hdf5(mut self, hdf5: Hdf5Options) -> Self {
+        self.hdf5 = hdf5;
+        self
+    }
+}
+
+/// How an `.h5ad` file is written.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct H5adWriteOptions {
+    /// How elements are written: compression, matrices made dense or sparse, text made categorical.
+    pub write: WriteOptions,
+    /// Whether a file that is there is replaced. Default: yes, whole and at once, as everywhere.
+    pub overwrite: bool,
+    /// Whether the file is on the disk, not only handed to the operating system, when writing returns. Default: yes.
+    pub durable: bool,
+}
+
+impl Default for H5adWriteOptions {
+    fn default() -> Self {
+        Self { write: WriteOptions::default(), overwrite: true, durable: true }
+    }
+}
+
+impl H5adWriteOptions {
+    /// The same, writing elements another way.
+    #[must_use]
+    pub fn with_write(mut self, write: WriteOptions) -> Self {
+        self.write = write;
+        self
+    }
+
+    /// The same with another compression. Default: none, as in Python. Every reader has gzip; for zstd and blosc, Python
+    /// needs the package `hdf5plugin`.
+    #[must_use]
+    pub fn with_compression(mut self, compression: Compression) -> Self {
+        self.write = self.write.with_compression(compression);
+        self
+    }
+
+    /// The same, replacing a file that is there or not.
+    #[must_use]
+    pub fn with_overwrite(mut self, overwrite: bool) -> Self {
+        self.overwrite = overwrite;
+        self
+    }
+
+    /// The same, waiting for the disk or not.
+    #[must_use]
+    pub fn with_durable(mut self, durable: bool) -> Self {
+        self.durable = durable;
+        self
+    }
+}
+
+/// Reads an `.h5ad` file of any version since 0.5 into memory, on all cores.
+///
+/// # Errors
+/// Where the file cannot be read, or something in it is malformed; the error names the path of the element.
+pub fn read_h5ad(path: impl AsRef<Path>) -> Result<AnnData> {
+    read_h5ad_with(path, &H5adReadOptions::default())
+}
+
+/// Reads an `.h5ad` file as the options say.
+///
+/// # Errors
+/// As [`read_h5ad`].
+pub fn read_h5ad_with(path: impl AsRef<Path>, options: &H5adReadOptions) -> Result<AnnData> {
+    let store = Hdf5Store::open(path, &options.hdf5)?;
+    io::read_anndata(&Group::root(Arc::new(store)), &options.read)
+}
+
+/// Writes an `.h5ad` file that Python's anndata reads. A file that is there is replaced, whole and at once: whatever
+/// happens meanwhile, the old or the new one is there.
+///
+/// # Errors
+/// Where something has no stored form, or writing fails; then the old file stays.
+pub fn write_h5ad(path: impl AsRef<Path>, adata: &AnnData) -> Result<()> {
+    write_h5ad_with(path, adata, &H5adWriteOptions::default())
+}
+
+/// Writes an `.h5ad` file as the options say.
+///
+/// # Errors
+/// As [`write_h5ad`], and where a file is there that is not to be replaced.
+pub fn write_h5ad_with(path: impl AsRef<Path>, adata: &AnnData, options: &H5adWriteOptions) -> Result<()> {
+    write_atomic(path, options.overwrite, options.durable, |store| {
+        let store = Arc::clone(store);
+        io::write_anndata(&Group::root(store), adata, &options.write)
+    })
+}
