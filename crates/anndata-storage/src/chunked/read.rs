@@ -1,5 +1,7 @@
 //! Reading a selection from chunks.
 
+use std::ops::Range;
+
 use rayon::prelude::*;
 
 use super::copy::{Run, Target, copy_runs, strides};
@@ -37,8 +39,8 @@ struct Scratch {
 }
 
 /// Which chunks are touched, and what of each goes where.
-struct Plan {
-    axes: Vec<Touched>,
+struct Plan<'a> {
+    axes: Vec<Touched<'a>>,
     chunk_shape: Vec<usize>,
     chunk_len: usize,
     chunk_strides: Vec<usize>,
@@ -47,8 +49,8 @@ struct Plan {
     size: usize,
 }
 
-impl Plan {
-    fn new(spec: &ArraySpec, selection: &[Axis]) -> Result<Self> {
+impl<'a> Plan<'a> {
+    fn new(spec: &ArraySpec, selection: &'a [Axis]) -> Result<Self> {
         let (chunks, size) = super::layout(spec)?;
         if selection.len() != chunks.len() {
             return Err(Error::invalid_input(format!("{} selections for {} axes", selection.len(), chunks.len())));
@@ -151,14 +153,15 @@ impl Plan {
 
 /// The chunks that a selection touches along one axis.
 ///
-/// A range is not spelled out: a file may declare a billion chunks of one element.
-enum Touched {
+/// Neither ranges nor lists are spelled out: a file may declare a billion chunks of one element, and a list of a billion
+/// positions should not take several times its own memory.
+enum Touched<'a> {
     Range { start: u64, end: u64, chunk: u64, count: usize },
-    List(Vec<(u64, Vec<Run>)>),
+    List { indices: &'a [u64], chunk: u64, parts: Vec<Range<usize>> },
 }
 
-impl Touched {
-    fn new(axis: &Axis, chunk: u64) -> Result<Self> {
+impl<'a> Touched<'a> {
+    fn new(axis: &'a Axis, chunk: u64) -> Result<Self> {
         let chunk = chunk.max(1);
         Ok(match axis {
             Axis::Range(range) => {
@@ -166,14 +169,14 @@ impl Touched {
                 let count = if range.is_empty() { 0 } else { to_usize((end - 1) / chunk - range.start / chunk + 1)? };
                 Self::Range { start: range.start, end, chunk, count }
             }
-            Axis::Indices(_) => Self::List(touched_by_list(axis, chunk)?),
+            Axis::Indices(indices) => Self::List { indices, chunk, parts: parts(indices, chunk) },
         })
     }
 
     fn len(&self) -> usize {
         match self {
             Self::Range { count, .. } => *count,
-            Self::List(chunks) => chunks.len(),
+            Self::List { parts, .. } => parts.len(),
         }
     }
 
@@ -192,31 +195,32 @@ impl Touched {
                 });
                 Ok(position)
             }
-            Self::List(chunks) => {
-                let Some((position, taken)) = chunks.get(number) else { return Ok(0) };
-                runs.extend_from_slice(taken);
-                Ok(*position)
+            Self::List { indices, chunk, parts } => {
+                let part = parts.get(number).cloned().unwrap_or_default();
+                let wanted = indices.get(part.clone()).unwrap_or_default();
+                let position = wanted.first().map_or(0, |index| index / chunk);
+                for (target, &index) in part.zip(wanted) {
+                    let source = to_usize(index - position * chunk)?;
+                    match runs.last_mut() {
+                        Some(run) if run.source + run.len == source => run.len += 1,
+                        _ => runs.push(Run { source, target, len: 1 }),
+                    }
+                }
+                Ok(position)
             }
         }
     }
 }
 
-fn touched_by_list(axis: &Axis, chunk: u64) -> Result<Vec<(u64, Vec<Run>)>> {
-    let mut touched: Vec<(u64, Vec<Run>)> = Vec::new();
-    let mut target = 0;
-    for (start, len) in axis.runs() {
-        let (mut at, end) = (start, start.saturating_add(len));
-        while at < end {
-            let position = at / chunk;
-            let stop = end.min((position + 1).saturating_mul(chunk));
-            let run = Run { source: to_usize(at % chunk)?, target, len: to_usize(stop - at)? };
-            match touched.last_mut() {
-                Some((last, runs)) if *last == position => runs.push(run),
-                _ => touched.push((position, vec![run])),
-            }
-            target += run.len;
-            at = stop;
-        }
+/// The parts of an index list that fall into one chunk each.
+fn parts(indices: &[u64], chunk: u64) -> Vec<Range<usize>> {
+    let mut parts = Vec::new();
+    let mut start = 0;
+    while let Some(first) = indices.get(start) {
+        let low = first - first % chunk;
+        let inside = indices.iter().skip(start).take_while(|&&index| index >= low && index - low < chunk).count();
+        parts.push(start..start + inside);
+        start += inside;
     }
-    Ok(touched)
+    parts
 }
