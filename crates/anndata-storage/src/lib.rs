@@ -50,3 +50,7 @@ pub use selection::Axis;
 pub use spec::{ArraySpec, Codec, Compression};
 pub use storage::{ArrayStorage, AsyncArrayStorage, BoxFuture, Capabilities, Limits, NodeKind, Storage};
 pub use tensor::{AlignedBytes, Tensor};
+
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;
