@@ -106,10 +106,10 @@ pub fn write_atomic<T>(
     durable: bool,
     fill: impl FnOnce(&Arc<Hdf5Store>) -> Result<T>,
 ) -> Result<T> {
-    let file = AtomicFile::create(path, overwrite)?;
-    let made = fill(file.store()?)?;
-    file.commit(durable)?;
-    Ok(made)
+    let atomic = AtomicFile::create(path, overwrite)?;
+    let value = fill(atomic.store()?)?;
+    atomic.commit(durable)?;
+    Ok(value)
 }
 
 fn check_free(target: &Path, overwrite: bool) -> Result<()> {

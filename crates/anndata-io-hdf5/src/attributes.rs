@@ -84,7 +84,7 @@ pub(crate) fn replace(store: &Shared, object: &Object, wanted: &Attributes) -> R
 enum Prepared {
     Null,
     Reference([u8; 8]),
-    Values(Tensor, make::Block),
+    Values(Box<(Tensor, make::Block)>),
 }
 
 impl Prepared {
@@ -104,14 +104,15 @@ impl Prepared {
             other => return Err(Error::unsupported(format!("HDF5 has no form for the attribute {other:?}"))),
         };
         let block = make::Block::new(&tensor)?;
-        Ok(Self::Values(tensor, block))
+        Ok(Self::Values(Box::new((tensor, block))))
     }
 
     fn create(&self, object: &Object, name: &str) -> Result<()> {
         let (datatype, shape, bytes) = match self {
             Self::Null => (make::datatype(&DType::F64)?, Extent::Null, None),
             Self::Reference(reference) => (datatype::object_reference()?, scalar(), Some(reference.as_slice())),
-            Self::Values(tensor, block) => {
+            Self::Values(values) => {
+                let (tensor, block) = &**values;
                 let shape = tensor.shape().iter().map(|&len| len as u64).collect();
                 let shape = Extent::Simple { shape, resizable: false };
                 (make::datatype(tensor.dtype())?, shape, (!tensor.is_empty()).then(|| block.bytes()))

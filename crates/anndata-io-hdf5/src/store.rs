@@ -172,12 +172,11 @@ impl Hdf5Store {
     fn parent_of(&self, path: &str) -> Result<Object> {
         self.shared.check_writable()?;
         let parent = parent_path(path).ok_or_else(|| Error::invalid_input("the root is there already"))?;
-        let group = match self.shared.resolve(parent)? {
-            Some(object) => object,
-            None => {
-                self.create_group(parent)?;
-                self.find(parent)?
-            }
+        let group = if let Some(object) = self.shared.resolve(parent)? {
+            object
+        } else {
+            self.create_group(parent)?;
+            self.find(parent)?
         };
         if group.kind != ObjectKind::Group {
             return Err(Error::invalid_input(format!("'{parent}' is an array, not a group")));

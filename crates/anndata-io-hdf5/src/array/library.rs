@@ -22,7 +22,7 @@ impl Hdf5Array {
     pub(super) fn read_library(&self, selection: &[Axis]) -> Result<Tensor> {
         if self.null || selection.iter().any(Axis::is_empty) {
             let shape: Vec<usize> = selection.iter().map(|axis| usize::try_from(axis.len()).unwrap_or(0)).collect();
-            return self.tensor(&shape, Received::new(&self.stored, 0)?);
+            return Received::new(&self.stored, 0)?.tensor(&shape);
         }
         let Some((rows, inner)) = selection.split_first() else {
             return self.read_block(&[], &[]);
@@ -48,11 +48,7 @@ impl Hdf5Array {
         let mut received = Received::new(&self.stored, len)?;
         dataset::read(&self.id, &self.stored.memory, Block { start, count }, &mut received.bytes)?;
         let shape: Vec<usize> = count.iter().map(|&len| usize::try_from(len).unwrap_or(0)).collect();
-        self.tensor(&shape, received)
-    }
-
-    fn tensor(&self, shape: &[usize], received: Received<'_>) -> Result<Tensor> {
-        received.tensor(shape)
+        received.tensor(&shape)
     }
 
     /// Writes rows of a bounded number of bytes at a time.

@@ -49,11 +49,13 @@ pub(crate) fn tensor(
 /// The bytes of one field of all records.
 fn column(bytes: &[u8], record: usize, part: &Part, source: &dyn Source) -> AlignedBytes {
     let (start, width) = (source.pick(part.offset), part.count * source.pick(part.node.size()));
-    let rows = if record == 0 { 0 } else { bytes.len() / record };
+    let rows = bytes.len().checked_div(record).unwrap_or(0);
     let mut cells = AlignedBytes::zeroed(rows * width);
     if width > 0 {
         for (cell, record) in cells.as_mut_slice().chunks_exact_mut(width).zip(bytes.chunks_exact(record)) {
-            cell.copy_from_slice(record.get(start..start + width).unwrap_or(&vec![0; width]));
+            if let Some(value) = record.get(start..start + width) {
+                cell.copy_from_slice(value);
+            }
         }
     }
     cells

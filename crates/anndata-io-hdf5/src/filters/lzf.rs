@@ -126,7 +126,7 @@ mod tests {
 
     #[test]
     fn far_and_long_repeats() -> Result<()> {
-        let mut bytes: Vec<u8> = (0..REACH + 3).map(|i| (i * i >> 3).to_le_bytes()[0]).collect();
+        let mut bytes: Vec<u8> = (0..REACH + 3).map(|i| ((i * i) >> 3).to_le_bytes()[0]).collect();
         let start = bytes[..400].to_vec();
         bytes.extend(start);
         bytes.extend([9; 1000]);

@@ -89,7 +89,7 @@ pub(crate) fn create(
         H5Acreate2(object.get(), name.as_ptr(), file.get(), space.get(), creation.get(), DEFAULT)
     })?);
     if let Some(bytes) = bytes {
-        h5!(Io, "the attribute cannot be written", { H5Awrite(attribute.get(), memory.get(), bytes.as_ptr().cast()) })?;
+        h5!(Io, "the attribute cannot be written", H5Awrite(attribute.get(), memory.get(), bytes.as_ptr().cast()))?;
     }
     Ok(())
 }

@@ -31,14 +31,14 @@ pub(crate) fn open(path: &Path, mode: Mode) -> Result<Id> {
     let access = access()?;
     let id = match mode {
         Mode::Read => {
-            h5!(InvalidData, "the file cannot be opened", { H5Fopen(name.as_ptr(), H5F_ACC_RDONLY, access.get()) })
+            h5!(InvalidData, "the file cannot be opened", H5Fopen(name.as_ptr(), H5F_ACC_RDONLY, access.get()))
         }
         Mode::Edit => h5!(InvalidData, "the file cannot be opened for writing", {
             H5Fopen(name.as_ptr(), H5F_ACC_RDWR, access.get())
         }),
         Mode::Create => {
             let creation = creation()?;
-            h5!(Io, "the file cannot be made", { H5Fcreate(name.as_ptr(), H5F_ACC_EXCL, creation.get(), access.get()) })
+            h5!(Io, "the file cannot be made", H5Fcreate(name.as_ptr(), H5F_ACC_EXCL, creation.get(), access.get()))
         }
     };
     id.map(Id::own)
