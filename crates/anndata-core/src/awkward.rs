@@ -190,46 +190,15 @@ impl Awkward {
 
     /// The length of an axis; `None` where it varies.
     ///
-    /// Missing values and categories add no axis; a record at the axis counts its fields; strings have no axis.
+    /// Missing values and categories add no axis; a record at the axis counts its fields; strings have no axis; the
+    /// axis of a union varies where its types disagree.
     ///
     /// # Errors
-    /// Where the array has no such axis, or records or unions lie above it.
+    /// Where the array has no such axis, or records lie above it.
     pub fn axis_len(&self, axis: usize) -> Result<Option<usize>> {
-        if axis == 0 {
-            return Ok(Some(self.len()));
-        }
-        let too_deep = || Error::invalid_input(format!("the awkward array has no axis {axis}"));
-        let mut form = self.form();
-        let mut depth = 1;
-        loop {
-            form = match &form.kind {
-                FormKind::Empty => return Err(too_deep()),
-                FormKind::Numpy { inner_shape, .. } => {
-                    return inner_shape.get(axis - depth).copied().map(Some).ok_or_else(too_deep);
-                }
-                FormKind::ListOffset { .. } | FormKind::List { .. } | FormKind::Regular { .. }
-                    if matches!(form.array_parameter(), Some("string" | "bytestring")) =>
-                {
-                    return Err(too_deep());
-                }
-                FormKind::Regular { size, .. } if depth == axis => return Ok(Some(*size)),
-                FormKind::ListOffset { .. } | FormKind::List { .. } if depth == axis => return Ok(None),
-                FormKind::Record { contents, .. } if depth == axis => return Ok(Some(contents.len())),
-                FormKind::Record { .. } | FormKind::Union { .. } => {
-                    return Err(Error::invalid_input(format!("axis {axis} is below records or a union of types")));
-                }
-                FormKind::ListOffset { content, .. }
-                | FormKind::List { content, .. }
-                | FormKind::Regular { content, .. } => {
-                    depth += 1;
-                    content
-                }
-                FormKind::Indexed { content, .. }
-                | FormKind::IndexedOption { content, .. }
-                | FormKind::ByteMasked { content, .. }
-                | FormKind::BitMasked { content, .. }
-                | FormKind::Unmasked { content } => content,
-            };
+        match axis {
+            0 => Ok(Some(self.len())),
+            _ => self.form().axis_len(axis),
         }
     }
 

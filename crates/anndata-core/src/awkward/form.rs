@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use anndata_storage::{DType, Result};
+use anndata_storage::{DType, Error, Result};
 use serde_json::{Map, Value};
 
 use super::node_error;
@@ -203,6 +203,31 @@ impl Form {
     /// The name of a buffer of this node.
     pub fn buffer_name(&self, attribute: &str) -> String {
         format!("{}-{attribute}", self.form_key.as_deref().unwrap_or("None"))
+    }
+
+    /// The length of the axis that lies `below` axes (at least one) below the first axis of the node.
+    pub(super) fn axis_len(&self, below: usize) -> Result<Option<usize>> {
+        let too_deep = || Error::invalid_input(format!("an awkward {} has no further axis", self.class()));
+        let text = matches!(self.array_parameter(), Some("string" | "bytestring"));
+        match &self.kind {
+            FormKind::Numpy { inner_shape, .. } => {
+                inner_shape.get(below.saturating_sub(1)).copied().map(Some).ok_or_else(too_deep)
+            }
+            FormKind::ListOffset { .. } | FormKind::List { .. } | FormKind::Regular { .. } if text => Err(too_deep()),
+            FormKind::ListOffset { .. } | FormKind::List { .. } if below == 1 => Ok(None),
+            FormKind::Regular { size, .. } if below == 1 => Ok(Some(*size)),
+            FormKind::ListOffset { content, .. }
+            | FormKind::List { content, .. }
+            | FormKind::Regular { content, .. } => content.axis_len(below - 1),
+            FormKind::Record { contents, .. } if below == 1 => Ok(Some(contents.len())),
+            FormKind::Record { .. } => Err(Error::invalid_input("the axis is below the records of an awkward array")),
+            _ => {
+                let lengths =
+                    self.contents().iter().map(|content| content.axis_len(below)).collect::<Result<Vec<_>>>()?;
+                let first = *lengths.first().ok_or_else(too_deep)?;
+                Ok(if lengths.iter().all(|length| *length == first) { first } else { None })
+            }
+        }
     }
 
     /// Checks this node against awkward's rules of which node may be where. Children are checked already.

@@ -269,6 +269,22 @@ fn unions() -> Result<()> {
         "Union(Dense, 0: (\"0\": non-null Int64), 1: (\"1\": non-null LargeUtf8))",
     );
     assert!(union.axis_len(1).is_err());
+    let lists =
+        |size: u64, key: &str| json!({ "class": "RegularArray", "size": size, "content": numbers("int8", key) });
+    let form = json!({ "class": "UnionArray", "tags": "i8", "index": "i64", "contents": [lists(2, "a"), lists(2, "b"), lists(3, "c")], "form_key": "u" });
+    let none = || tensor(Vec::<i8>::new());
+    let buffers = || {
+        [
+            ("u-tags", none()),
+            ("u-index", tensor(Vec::<i64>::new())),
+            ("a-data", none()),
+            ("b-data", none()),
+            ("c-data", none()),
+        ]
+    };
+    assert_eq!(array(&form, 0, buffers())?.axis_len(1)?, None);
+    let same = form.to_string().replace("\"size\":3", "\"size\":2");
+    assert_eq!(array(&serde_json::from_str(&same).unwrap(), 0, buffers())?.axis_len(1)?, Some(2));
     Ok(())
 }
 
