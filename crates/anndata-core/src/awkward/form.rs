@@ -222,10 +222,14 @@ impl Form {
             FormKind::Record { contents, .. } if below == 1 => Ok(Some(contents.len())),
             FormKind::Record { .. } => Err(Error::invalid_input("the axis is below the records of an awkward array")),
             _ => {
-                let lengths =
-                    self.contents().iter().map(|content| content.axis_len(below)).collect::<Result<Vec<_>>>()?;
-                let first = *lengths.first().ok_or_else(too_deep)?;
-                Ok(if lengths.iter().all(|length| *length == first) { first } else { None })
+                let mut first = None;
+                for content in self.contents() {
+                    let length = content.axis_len(below)?;
+                    if *first.get_or_insert(length) != length {
+                        return Ok(None);
+                    }
+                }
+                first.ok_or_else(too_deep)
             }
         }
     }
