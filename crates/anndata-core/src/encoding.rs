@@ -87,6 +87,15 @@ pub trait Encoding: Debug + Send + Sync {
     fn is_current(&self, _node: &Node, _context: &EncodeContext<'_>) -> bool {
         true
     }
+
+    /// A current stored tree as it is to be copied: what [`build`](Self::build) would refuse is refused, here or, where
+    /// the values have to be looked at, while they are copied.
+    ///
+    /// # Errors
+    /// Where the tree is malformed.
+    fn copy(&self, node: &Node) -> Result<Node> {
+        Ok(node.clone())
+    }
 }
 
 /// What an encoding needs to build the elements within its own.
@@ -102,7 +111,7 @@ impl BuildContext<'_> {
     /// # Errors
     /// Where it cannot be built.
     pub fn build(&self, node: Node) -> Result<Element> {
-        if !self.lazy || self.registry.is_container(&node)? {
+        if !self.lazy || node.is_fetched() || self.registry.is_container(&node)? {
             return self.registry.build_with(node, self);
         }
         Ok(if self.registry.is_known(&node)? {
@@ -217,7 +226,7 @@ impl<'a> EncodeContext<'a> {
     fn encode_as_is(&self, element: &Element, path: &str) -> Result<Node> {
         match element {
             Element::Opaque(opaque) => Ok(opaque.node().clone()),
-            Element::Lazy(lazy) if self.registry.is_current(lazy.node(), self)? => Ok(lazy.node().clone()),
+            Element::Lazy(lazy) if self.registry.is_current(lazy.node(), self)? => self.registry.copy(lazy.node()),
             Element::Lazy(lazy) => self.encode_as_is(&lazy.load_once()?, path),
             element => {
                 let name = encoding_of(element).map_err(|error| error.at(path))?;

@@ -1,6 +1,5 @@
 //! [`DataFrame`]: an index and ordered columns, as pandas has it.
 
-use std::fmt;
 use std::sync::Arc;
 
 use anndata_storage::{Error, Result};
@@ -8,16 +7,18 @@ use arrow_array::{ArrayRef, RecordBatch, RecordBatchOptions};
 use arrow_schema::{Field, Schema};
 use indexmap::IndexMap;
 
-use crate::{Column, ColumnKind, Element, Lazy, Opaque};
+use crate::{Column, ColumnKind, Element, Lazy, Mapping, Opaque};
 
 /// A table: an index of row labels and named columns in order. A column, or the index, may be lazy.
 ///
 /// The index of the frames `obs` and `var` is text. Other frames may have any index.
-#[derive(Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct DataFrame {
     index_name: Option<String>,
     index: Series,
     columns: IndexMap<String, Series>,
+    /// What stands beside the columns in the store.
+    other: Mapping,
 }
 
 /// A column that is in memory, or stored and loaded when it is asked for.
@@ -95,7 +96,7 @@ impl DataFrame {
 
     /// A frame without columns, with an index of any kind.
     pub fn with_index(index: impl Into<Series>) -> Self {
-        Self { index_name: None, index: index.into(), columns: IndexMap::new() }
+        Self { index_name: None, index: index.into(), columns: IndexMap::new(), other: Mapping::new() }
     }
 
     /// A frame of `len` rows labelled "0", "1", ..., as anndata labels what has no names.
@@ -216,6 +217,18 @@ impl DataFrame {
         }
     }
 
+    /// Elements that stand beside the columns in the store that the frame was read from. They are written back.
+    pub fn other(&self) -> &Mapping {
+        &self.other
+    }
+
+    /// The same with elements beside the columns.
+    #[must_use]
+    pub(crate) fn with_other(mut self, other: Mapping) -> Self {
+        self.other = other;
+        self
+    }
+
     /// The frame with every column in memory.
     ///
     /// # Errors
@@ -304,17 +317,8 @@ impl DataFrame {
             index_name: self.index_name.clone(),
             index: change(&self.index)?,
             columns: columns.collect::<Result<_>>()?,
+            other: self.other.clone(),
         })
-    }
-}
-
-impl fmt::Debug for DataFrame {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("DataFrame")
-            .field("index_name", &self.index_name)
-            .field("index", &self.index)
-            .field("columns", &self.columns)
-            .finish()
     }
 }
 

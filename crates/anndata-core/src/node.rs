@@ -4,6 +4,7 @@
 //! the values are needed ([`Node::fetch`]), and it is written to any store ([`Node::write`]), block by block where its
 //! arrays are still stored ones. Encodings turn elements into trees and back, and do no IO themselves.
 
+mod checked;
 mod describe;
 mod read;
 mod write;

@@ -184,7 +184,7 @@ pub(crate) fn to_offsets(indptr: &Tensor) -> Result<Vec<usize>> {
 }
 
 /// Checks offsets: `major + 1` of them, from 0, never decreasing, within the values. Gives the last.
-fn check_indptr(indptr: &Tensor, major: usize, values: usize) -> Result<usize> {
+pub(crate) fn check_indptr(indptr: &Tensor, major: usize, values: usize) -> Result<usize> {
     let offsets = to_offsets(indptr)?;
     if offsets.len() != major.saturating_add(1) {
         return Err(Error::invalid_data(format!("indptr has {} entries for an axis of {major}", offsets.len())));

@@ -443,6 +443,12 @@ impl Array {
         ))
     }
 
+    /// Checks the size that the array declares against the bytes that it stores, before it is streamed.
+    fn check_declared(&self) -> Result<()> {
+        let spec = self.spec();
+        self.check_size(&spec, &Axis::all(&spec.shape)).map_err(|error| error.at(&self.path))
+    }
+
     fn check_size(&self, spec: &ArraySpec, selection: &[Axis]) -> Result<()> {
         if selection.iter().any(Axis::is_empty) {
             return Ok(());

@@ -20,7 +20,7 @@ use anndata_storage::{Error, Result, child_path};
 
 use super::{BuildContext, EncodeContext, Encoding, dict, legacy, raw, wrong_element};
 use crate::node::{GroupNode, Node};
-use crate::{AnnData, DataFrame, Element, Mapping, Raw};
+use crate::{AnnData, DataFrame, Element, Mapping, Opaque, Raw};
 
 /// See the [module](self).
 #[derive(Debug)]
@@ -41,7 +41,13 @@ impl Encoding for AnnDataEncoding {
 
     fn encode(&self, element: &Element, path: &str, context: &EncodeContext<'_>) -> Result<Node> {
         let Element::AnnData(adata) = element else { return Err(wrong_element("anndata", element)) };
-        encode(adata, path, context)
+        let mut node = encode(adata, path, context)?;
+        if let (None, Node::Group(group)) = (adata.raw(), &mut node) {
+            // Python says of an object within another that it has no raw.
+            let raw = context.encode(&Element::Null, &child_path(path, "raw"))?;
+            group.children.entry("raw".to_owned()).or_insert(raw);
+        }
+        Ok(node)
     }
 
     fn shape(&self, node: &Node) -> Result<Option<Vec<usize>>> {
@@ -96,9 +102,8 @@ pub(crate) fn build(mut group: GroupNode, context: &BuildContext<'_>) -> Result<
     if let Some(var) = var {
         builder = builder.var(var);
     }
-    let rest = std::mem::take(&mut group.children).into_iter();
-    let other = rest.map(|(key, node)| Ok((key, context.build(node)?))).collect::<Result<Mapping>>()?;
-    builder.all_other(other).build().map_err(|error| error.at(&group.path))
+    let other = std::mem::take(&mut group.children).into_iter().map(|(key, node)| (key, Opaque::new(node).into()));
+    builder.all_other(other.collect()).build().map_err(|error| error.at(&group.path))
 }
 
 /// The raw of a group, with or without encoding attributes; `null` is none.

@@ -59,6 +59,11 @@ impl Encoding for AwkwardEncoding {
         Ok(Node::Group(group))
     }
 
+    fn is_current(&self, _node: &Node, _context: &EncodeContext<'_>) -> bool {
+        // The buffers are checked against each other only as a whole.
+        false
+    }
+
     fn shape(&self, node: &Node) -> Result<Option<Vec<usize>>> {
         let length = usize::try_from(length(node)?).map_err(|_| Error::limit_exceeded("too long"))?;
         Ok(Some(vec![length]))

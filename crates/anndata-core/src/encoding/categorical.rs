@@ -42,6 +42,18 @@ impl Encoding for CategoricalEncoding {
         Ok(Element::Column(Column::categorical(&codes, &categories, ordered)?))
     }
 
+    fn copy(&self, node: &Node) -> Result<Node> {
+        let mut group = node.as_group()?.clone();
+        let categories = group.child("categories")?.as_array()?.spec.len()?;
+        let codes = group.child("codes")?.as_array()?;
+        if codes.spec.ndim() != 1 || !codes.spec.dtype.is_integer() {
+            return Err(Error::invalid_data(format!("codes are {} of shape {:?}", codes.spec.dtype, codes.spec.shape)));
+        }
+        let checked = codes.checked("code", -1..i128::from(categories));
+        group.children.insert("codes".to_owned(), Node::Array(checked));
+        Ok(Node::Group(group))
+    }
+
     fn encode(&self, element: &Element, path: &str, context: &EncodeContext<'_>) -> Result<Node> {
         let Element::Column(column) = element else { return Err(wrong_element("categorical", element)) };
         let ColumnKind::Categorical { ordered } = column.kind() else {

@@ -17,17 +17,23 @@
 //! Version 0.1.0 (anndata 0.7) has no groups for categorical columns: the codes are the column, with an attribute
 //! `categories` that refers to the categories in the group `__categories`; these carry the attribute `ordered`.
 
+use std::collections::HashSet;
+
 use anndata_storage::{Attribute, Attributes, Error, Result, Tensor, child_path};
 
 use super::{BuildContext, EncodeContext, Encoding, wrong_element};
 use crate::node::{GroupNode, Node, encoding_attributes};
-use crate::{DataFrame, Element};
+use crate::{DataFrame, Element, Mapping, Opaque};
 
 /// See the [module](self).
 #[derive(Debug)]
 pub struct DataFrameEncoding;
 
+/// The key of an index without a name.
 const NO_NAME: &str = "_index";
+
+/// The group of categories of version 0.1.0.
+const OLD_CATEGORIES: &str = "__categories";
 
 impl Encoding for DataFrameEncoding {
     fn name(&self) -> &'static str {
@@ -58,7 +64,8 @@ impl Encoding for DataFrameEncoding {
             }
             frame.insert(&key, series(&key)?).map_err(|error| error.at(&child_path(node.path(), &key)))?;
         }
-        Ok(Element::Frame(frame))
+        let other = unlisted(&node, &frame, &index_key);
+        Ok(Element::Frame(frame.with_other(other)))
     }
 
     fn encode(&self, element: &Element, path: &str, context: &EncodeContext<'_>) -> Result<Node> {
@@ -83,6 +90,9 @@ impl Encoding for DataFrameEncoding {
             }
             group.insert(name, context.encode(&series.to_element(), &child_path(path, name))?)?;
         }
+        for (key, element) in frame.other() {
+            group.insert(key, context.encode(element, &child_path(path, key))?)?;
+        }
         Ok(Node::Group(group))
     }
 
@@ -104,6 +114,16 @@ impl Encoding for DataFrameEncoding {
 
 fn index_key(node: &Node) -> Result<String> {
     node.text_attribute("_index")?.ok_or_else(|| Error::invalid_data("attribute '_index' is missing").at(node.path()))
+}
+
+/// The children that no attribute names.
+fn unlisted(node: &Node, frame: &DataFrame, index_key: &str) -> Mapping {
+    let Node::Group(group) = node else { return Mapping::new() };
+    let first = |key: &str| key.split('/').next().unwrap_or_default().to_owned();
+    let mut listed: HashSet<String> = frame.column_names().map(first).collect();
+    listed.extend([first(index_key), OLD_CATEGORIES.to_owned()]);
+    let unlisted = group.children.iter().filter(|(key, _)| !listed.contains(*key));
+    unlisted.map(|(key, child)| (key.clone(), Opaque::new(child.clone()).into())).collect()
 }
 
 /// An index and a column of the same name are the same array.

@@ -7,7 +7,7 @@
 //! - `obs` and `var` are arrays of records whose first field is the index. Their categorical columns are integer codes;
 //!   the categories of column `x` are in `uns/x_categories`.
 //! - `obsm` and `varm` are arrays of records, a field an array.
-//! - `raw.X`, `raw.var` and `raw.varm` stand at the root.
+//! - `raw.X`, `raw.var` and `raw.varm` stand at the root. What else is there (`raw.cat`) is kept with the raw.
 //! - `uns/neighbors/distances` and `connectivities` belong into `obsp`.
 
 use anndata_storage::{DType, Error, Result, Tensor};
@@ -123,10 +123,11 @@ pub(super) fn raw(root: &mut GroupNode, context: &BuildContext<'_>) -> Result<Op
         return Err(Error::invalid_data("both 'raw' and 'raw.*' are there: the file has raw in two forms"));
     }
     let mut group = GroupNode { path: root.path.clone(), ..GroupNode::default() };
-    for key in ["X", "var", "varm"] {
-        if let Some(node) = root.children.shift_remove(&format!("raw.{key}")) {
-            group.children.insert(key.to_owned(), node);
-        }
+    for (key, node) in std::mem::take(&mut root.children) {
+        match key.strip_prefix("raw.") {
+            Some(part) => group.children.insert(part.to_owned(), node),
+            None => root.children.insert(key, node),
+        };
     }
     super::raw::build(group, context).map(Some)
 }

@@ -29,6 +29,16 @@ pub enum NullableEncoding {
     String,
 }
 
+impl NullableEncoding {
+    fn holds(self, dtype: &DType) -> bool {
+        match self {
+            Self::Integer => dtype.is_integer(),
+            Self::Boolean => *dtype == DType::Bool,
+            Self::String => dtype.is_text(),
+        }
+    }
+}
+
 impl Encoding for NullableEncoding {
     fn name(&self) -> &'static str {
         match self {
@@ -55,12 +65,7 @@ impl Encoding for NullableEncoding {
         let Element::Tensor(values) = context.registry.build(group.take("values")?)? else {
             return Err(Error::invalid_data("'values' is no array"));
         };
-        let fits = match self {
-            Self::Integer => values.dtype().is_integer(),
-            Self::Boolean => *values.dtype() == DType::Bool,
-            Self::String => values.dtype().is_text(),
-        };
-        if !fits {
+        if !self.holds(values.dtype()) {
             return Err(Error::invalid_data(format!("'values' is of type {} in a {}", values.dtype(), self.name())));
         }
         if values.ndim() != 1 || mask.shape() != values.shape() {
@@ -69,6 +74,22 @@ impl Encoding for NullableEncoding {
         }
         let missing = mask.as_slice::<bool>().map_err(|error| error.at(&child_path(&group.path, "mask")))?;
         Ok(Element::Column(Column::nullable(&values, missing, na_value)?))
+    }
+
+    fn copy(&self, node: &Node) -> Result<Node> {
+        let group = node.as_group()?;
+        let (values, mask) = (&group.child("values")?.as_array()?.spec, &group.child("mask")?.as_array()?.spec);
+        if values.ndim() != 1 || values.shape != mask.shape || mask.dtype != DType::Bool || !self.holds(&values.dtype) {
+            return Err(Error::invalid_data(format!(
+                "'values' is {} of shape {:?} and 'mask' {} of shape {:?} in a {}",
+                values.dtype,
+                values.shape,
+                mask.dtype,
+                mask.shape,
+                self.name()
+            )));
+        }
+        Ok(node.clone())
     }
 
     fn encode(&self, element: &Element, path: &str, context: &EncodeContext<'_>) -> Result<Node> {

@@ -16,7 +16,7 @@ use anndata_storage::{Result, child_path};
 
 use super::{BuildContext, EncodeContext, Encoding, dict, legacy, wrong_element};
 use crate::node::{GroupNode, Node};
-use crate::{DataFrame, Element, Mapping, Raw};
+use crate::{DataFrame, Element, Opaque, Raw};
 
 /// See the [module](self).
 #[derive(Debug)]
@@ -59,9 +59,8 @@ pub(super) fn build(mut group: GroupNode, context: &BuildContext<'_>) -> Result<
         let shape = x.as_ref().map(Element::shape).transpose()?.flatten();
         DataFrame::unnamed(shape.and_then(|shape| shape.get(1).copied()).unwrap_or(0))
     };
-    let rest = group.children.into_iter();
-    let other = rest.map(|(key, node)| Ok((key, context.build(node)?))).collect::<Result<Mapping>>()?;
-    Ok(Raw::new(x, var, varm)?.with_other(other))
+    let other = group.children.into_iter().map(|(key, node)| (key, Opaque::new(node).into()));
+    Ok(Raw::new(x, var, varm)?.with_other(other.collect()))
 }
 
 /// The tree of a raw.

@@ -131,6 +131,14 @@ impl Registry {
         })
     }
 
+    /// A current stored tree as it is to be copied, checked.
+    pub(super) fn copy(&self, node: &Node) -> Result<Node> {
+        match self.find(node)? {
+            Found::Known(encoding) => encoding.copy(node).map_err(|error| error.at(node.path())),
+            Found::Legacy | Found::Unknown => Ok(node.clone()),
+        }
+    }
+
     /// Whether a stored tree can be copied as it is: it and all encoded elements within are of current versions.
     pub(super) fn is_current(&self, node: &Node, context: &EncodeContext<'_>) -> Result<bool> {
         let Found::Known(encoding) = self.find(node)? else { return Ok(false) };
@@ -179,7 +187,14 @@ impl Registry {
 /// Refuses a root element that is something else than an `AnnData`; files before 0.7 do not say.
 pub(crate) fn check_is_anndata(node: &Node) -> Result<()> {
     match node.text_attribute("encoding-type")?.as_deref() {
-        None | Some("" | "anndata" | "raw") => Ok(()),
+        Some("anndata" | "raw") => Ok(()),
+        None | Some("") => {
+            let has = |key: &&str| node.descendant(key).is_some();
+            if ["X", "obs", "var"].iter().any(has) {
+                return Ok(());
+            }
+            Err(Error::invalid_data("no AnnData: it says no encoding and has no X, obs or var").at(node.path()))
+        }
         Some(other) => {
             Err(Error::invalid_data(format!("the element is encoded as '{other}', not 'anndata'")).at(node.path()))
         }

@@ -42,6 +42,30 @@ impl Encoding for SparseEncoding {
         build(node, self.0, "shape")
     }
 
+    fn copy(&self, node: &Node) -> Result<Node> {
+        let (rows, columns) = declared_shape(node, "shape")?;
+        let (major, minor) = match self.0 {
+            SparseFormat::Csr => (rows, columns),
+            SparseFormat::Csc => (columns, rows),
+        };
+        let mut group = node.as_group()?.clone();
+        let data = &group.child("data")?.as_array()?.spec;
+        let indices = group.child("indices")?.as_array()?;
+        if data.shape != indices.spec.shape || data.ndim() != 1 || !indices.spec.dtype.is_integer() {
+            return Err(Error::invalid_data(format!(
+                "data has shape {:?}, indices are {} of shape {:?}",
+                data.shape, indices.spec.dtype, indices.spec.shape
+            )));
+        }
+        let values = indices.shape()?.first().copied().unwrap_or(0);
+        let indices = indices.checked("index", 0..minor as i128);
+        let indptr = group.child("indptr")?.fetch()?;
+        crate::sparse::check_indptr(&indptr.clone().into_tensor()?, major, values)?;
+        group.children.insert("indices".to_owned(), Node::Array(indices));
+        group.children.insert("indptr".to_owned(), indptr);
+        Ok(Node::Group(group))
+    }
+
     fn encode(&self, element: &Element, path: &str, _context: &EncodeContext<'_>) -> Result<Node> {
         let Element::Sparse(matrix) = element else { return Err(wrong_element(self.name(), element)) };
         let (rows, columns) = matrix.shape();

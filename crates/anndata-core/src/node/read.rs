@@ -35,6 +35,14 @@ impl Node {
         Ok(tree)
     }
 
+    /// Whether no value of the tree is left to be read.
+    pub fn is_fetched(&self) -> bool {
+        match self {
+            Self::Group(group) => group.children.values().all(Self::is_fetched),
+            Self::Array(array) => !matches!(array.source, Source::Stored(_)),
+        }
+    }
+
     fn collect_stored<'a>(&'a mut self, arrays: &mut Vec<&'a mut ArrayNode>) {
         match self {
             Self::Group(group) => group.children.values_mut().for_each(|child| child.collect_stored(arrays)),

@@ -31,6 +31,11 @@ impl Iterator for Blocks {
 
     fn next(&mut self) -> Option<Self::Item> {
         let offset = self.next.take()?;
+        if offset.iter().all(|&at| at == 0)
+            && let Err(error) = self.array.check_declared()
+        {
+            return Some(Err(error));
+        }
         let selection: Vec<Axis> = offset
             .iter()
             .zip(&self.block)

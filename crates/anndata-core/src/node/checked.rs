@@ -1,0 +1,51 @@
+//! Stored integers that are checked while they are copied.
+
+use std::ops::Range;
+use std::sync::Arc;
+
+use anndata_storage::{Array, Error, Result, Scalar as _, Tensor, dispatch};
+
+use super::{ArrayNode, BlockSource, Source};
+
+impl ArrayNode {
+    /// The same array, whose integers are checked to be within a range when it is written from its store.
+    #[must_use]
+    pub(crate) fn checked(&self, what: &'static str, range: Range<i128>) -> Self {
+        let mut node = self.clone();
+        if let Source::Stored(array) = &self.source {
+            node.source = Source::Blocks(Arc::new(CheckedIntegers { array: array.clone(), what, range }));
+        }
+        node
+    }
+}
+
+#[derive(Debug)]
+struct CheckedIntegers {
+    array: Array,
+    what: &'static str,
+    range: Range<i128>,
+}
+
+impl CheckedIntegers {
+    fn check(&self, offset: &[u64], values: &Tensor) -> Result<()> {
+        let bad = dispatch!(integer values.dtype(), T => {
+            let outside = |value: &T| value.to_integer().is_none_or(|value| !self.range.contains(&value));
+            values.as_slice::<T>()?.iter().position(outside)
+        }, else => Some(0));
+        let Some(at) = bad else { return Ok(()) };
+        let place = offset.first().copied().unwrap_or(0).saturating_add(at as u64);
+        let Range { start, end } = &self.range;
+        let message = format!("the {} at {place} is out of bounds of {start}..{end}", self.what);
+        Err(Error::invalid_data(message).at(self.array.path()))
+    }
+}
+
+impl BlockSource for CheckedIntegers {
+    fn blocks(&self, max_bytes: u64) -> Box<dyn Iterator<Item = Result<(Vec<u64>, Tensor)>> + '_> {
+        Box::new(self.array.blocks(max_bytes).map(|block| {
+            let (offset, values) = block?;
+            self.check(&offset, &values)?;
+            Ok((offset, values))
+        }))
+    }
+}
