@@ -1,0 +1,225 @@
+//! One array: where its chunks are, and reading and writing them.
+//!
+//! A chunk is the smallest piece that is decoded. Where chunks are put together in shards the shard is only a place: a
+//! chunk is a range of its file, found through the index of the shard.
+
+mod fetch;
+mod text;
+mod write;
+
+use std::fmt;
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
+
+use anndata_storage::{
+    ArraySpec, ArrayStorage, AsyncArrayStorage, Axis, BoxFuture, ChunkedStorage, DType, Error, Result, Tensor, chunked,
+};
+
+use crate::codec::Pipeline;
+use crate::metadata::{ArrayMeta, Fill};
+use crate::shard::ShardIndex;
+use crate::store::{ByteRange, join};
+use crate::tree::Shared;
+
+/// An open array. Cheap to clone.
+#[derive(Clone)]
+pub(crate) struct ZarrArray(Arc<Inner>);
+
+struct Inner {
+    shared: Arc<Shared>,
+    path: String,
+    meta: ArrayMeta,
+    resizable: bool,
+    /// The shape of a chunk in memory.
+    chunk_shape: Vec<usize>,
+    /// The length of each axis now; the one of `meta` is that of when the array was opened.
+    shape: RwLock<Vec<u64>>,
+    /// Held while a block is written: shards are changed by one thread at a time.
+    writing: Mutex<()>,
+}
+
+impl ZarrArray {
+    pub(crate) fn new(shared: Arc<Shared>, path: &str, meta: ArrayMeta, resizable: bool) -> Result<Self> {
+        let in_memory = |&len: &u64| usize::try_from(len).map_err(|_| Error::limit_exceeded("a chunk is too large"));
+        Ok(Self(Arc::new(Inner {
+            shared,
+            path: path.to_owned(),
+            chunk_shape: meta.chunks.iter().map(in_memory).collect::<Result<_>>()?,
+            shape: RwLock::new(meta.shape.clone()),
+            meta,
+            resizable,
+            writing: Mutex::new(()),
+        })))
+    }
+}
+
+impl Inner {
+    fn spec(&self) -> ArraySpec {
+        let mut spec = self.meta.spec();
+        spec.resizable = self.resizable;
+        self.shape.read().unwrap_or_else(PoisonError::into_inner).clone_into(&mut spec.shape);
+        spec
+    }
+
+    fn is_text(&self) -> bool {
+        self.meta.dtype == DType::String
+    }
+
+    /// The codecs.
+    ///
+    /// # Errors
+    /// Where this build lacks one of them.
+    fn pipeline(&self) -> Result<&Pipeline> {
+        self.meta.pipeline.as_ref().map_err(|name| Error::unsupported(format!("codec '{name}' is not known")))
+    }
+
+    /// The bytes of a chunk in memory; for text at least its offsets.
+    fn chunk_bytes(&self) -> usize {
+        let size = self.meta.dtype.size().unwrap_or(size_of::<i64>());
+        self.chunk_shape.iter().fold(size, |product, &len| product.saturating_mul(len))
+    }
+
+    /// The most bytes that a stored chunk can have.
+    fn max_stored(&self) -> u64 {
+        if self.is_text() { u64::MAX } else { Pipeline::max_stored(self.chunk_bytes()) }
+    }
+
+    /// Refuses to make room for a chunk that `stored` bytes cannot hold.
+    fn check_chunk(&self, stored: usize) -> Result<()> {
+        self.shared.options.limits.check(self.chunk_bytes() as u64, stored as u64)
+    }
+
+    /// The key of a chunk that is a value of its own, or of a shard.
+    fn key(&self, position: &[u64]) -> String {
+        join(&self.path, &self.meta.keys.key(position))
+    }
+
+    /// The index of the shard at `key`, `None` where there is no such shard.
+    fn index(&self, key: &str) -> Result<Option<Arc<ShardIndex>>> {
+        let Some(shard) = &self.meta.shard else { return Ok(None) };
+        if let Some(index) = self.shared.cached_index(key) {
+            return Ok(Some(index));
+        }
+        let count = shard.count(&self.meta)?;
+        let mut bytes = Vec::new();
+        if !self.shared.store.read(key, shard.index_range(count), shard.index_len(count), &mut bytes)? {
+            return Ok(None);
+        }
+        let index = Arc::new(ShardIndex::parse(&bytes, shard)?);
+        self.shared.cache_index(key, &index);
+        Ok(Some(index))
+    }
+
+    /// Reads the stored bytes of a chunk. `false`: it was never written.
+    fn read_stored(&self, chunk: &[u64], raw: &mut Vec<u8>) -> Result<bool> {
+        let store = &self.shared.store;
+        let Some(shard) = &self.meta.shard else {
+            return store.read(&self.key(chunk), ByteRange::All, self.max_stored(), raw);
+        };
+        let (position, slot) = shard.locate(&self.meta, chunk);
+        let key = self.key(&position);
+        let Some((start, len)) = self.index(&key)?.and_then(|index| index.get(slot)) else { return Ok(false) };
+        store.read(&key, ByteRange::Part { start, len }, self.max_stored(), raw)
+    }
+
+    fn read(&self, source: &dyn ChunkedStorage, selection: &[Axis]) -> Result<Tensor> {
+        self.pipeline()?;
+        if self.is_text() {
+            text::read(self, source, selection)
+        } else {
+            chunked::read(source, &self.spec(), selection)
+        }
+    }
+}
+
+impl fmt::Debug for ZarrArray {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ZarrArray").field("path", &self.0.path).field("meta", &self.0.meta).finish_non_exhaustive()
+    }
+}
+
+impl ArrayStorage for ZarrArray {
+    fn spec(&self) -> ArraySpec {
+        self.0.spec()
+    }
+
+    fn read(&self, selection: &[Axis]) -> Result<Tensor> {
+        match self.0.shared.store.as_remote() {
+            Some(remote) => fetch::read(&self.0, remote, selection),
+            None => self.0.read(&*self.0, selection),
+        }
+    }
+
+    fn read_many(&self, selections: &[Vec<Axis>]) -> Result<Vec<Tensor>> {
+        match self.0.shared.store.as_remote() {
+            Some(remote) => fetch::read_many(&self.0, remote, selections),
+            None => selections.iter().map(|selection| self.read(selection)).collect(),
+        }
+    }
+
+    fn write(&self, offset: &[u64], values: &Tensor) -> Result<()> {
+        self.0.write(offset, values)
+    }
+
+    fn resize(&self, shape: &[u64]) -> Result<()> {
+        self.0.resize(shape)
+    }
+
+    fn stored_bytes(&self) -> Result<Option<u64>> {
+        self.0.shared.store.usage(&self.0.path)
+    }
+
+    /// Chunks in shards are no values of their own, and text has no fixed size.
+    fn as_chunked(&self) -> Option<&dyn ChunkedStorage> {
+        let plain = self.0.meta.shard.is_none() && !self.0.is_text() && self.0.meta.pipeline.is_ok();
+        if plain && !self.0.meta.shape.is_empty() { Some(&*self.0) } else { None }
+    }
+
+    fn as_async(&self) -> Option<&dyn AsyncArrayStorage> {
+        self.0.shared.store.as_remote().is_some().then_some(self)
+    }
+}
+
+impl AsyncArrayStorage for ZarrArray {
+    fn read_async<'a>(&'a self, selection: &'a [Axis]) -> BoxFuture<'a, Result<Tensor>> {
+        Box::pin(async move {
+            match self.0.shared.store.as_remote() {
+                Some(remote) => fetch::read_async(&self.0, remote, selection).await,
+                None => self.0.read(&*self.0, selection),
+            }
+        })
+    }
+}
+
+impl ChunkedStorage for Inner {
+    fn read_raw(&self, chunk: &[u64], raw: &mut Vec<u8>) -> Result<Option<u32>> {
+        let there = self.read_stored(chunk, raw)?;
+        self.check_chunk(if there { raw.len() } else { 0 })?;
+        Ok(there.then_some(0))
+    }
+
+    fn decode(&self, raw: &[u8], _skipped: u32, chunk: &mut [u8], scratch: &mut Vec<u8>) -> Result<()> {
+        self.pipeline()?.decode(raw, chunk, &self.chunk_shape, scratch)
+    }
+
+    fn encode(&self, chunk: &[u8], raw: &mut Vec<u8>, scratch: &mut Vec<u8>) -> Result<()> {
+        self.pipeline()?.encode(chunk, raw, &self.chunk_shape, scratch)
+    }
+
+    fn write_raw(&self, chunk: &[u64], raw: &[u8]) -> Result<()> {
+        match self.meta.shard {
+            None => self.shared.store.write(&self.key(chunk), raw),
+            Some(_) => Err(Error::unsupported("a chunk of a shard cannot be written alone")),
+        }
+    }
+
+    fn fill_value(&self) -> &[u8] {
+        match &self.meta.fill {
+            Fill::Bytes(bytes) => bytes,
+            Fill::Text(_) => &[],
+        }
+    }
+
+    fn is_raw(&self) -> bool {
+        self.meta.pipeline.as_ref().is_ok_and(Pipeline::is_raw)
+    }
+}

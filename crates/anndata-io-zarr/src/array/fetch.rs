@@ -1,0 +1,271 @@
+//! Reading from stores with latency: the chunks of a selection are requested together, then decoded on all cores.
+//!
+//! Chunks that are neighbours in a shard are one request. The same code serves the calls that wait and those that do not.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::Arc;
+
+use anndata_storage::{Axis, ChunkedStorage, Error, Result, Tensor};
+use bytes::Bytes;
+use futures_util::{StreamExt, TryStreamExt, stream};
+
+use super::Inner;
+use super::write::advance;
+use crate::metadata::ShardMeta;
+use crate::shard::ShardIndex;
+use crate::store::{ByteRange, Remote};
+
+/// Chunks in a shard that are this close are one request.
+const GAP: u64 = 64 << 10;
+
+/// A request is not made longer than this by joining chunks.
+const JOINED: u64 = 8 << 20;
+
+/// The most chunks that one read may touch.
+const MAX_CHUNKS: u64 = 1 << 24;
+
+/// Reads a selection; the calling thread waits, and decodes.
+pub(super) fn read(array: &Arc<Inner>, remote: &Remote, selection: &[Axis]) -> Result<Tensor> {
+    let mut tensors = read_many(array, remote, &[selection.to_vec()])?;
+    tensors.pop().ok_or_else(|| Error::invalid_data("nothing was read"))
+}
+
+/// Reads selections; the requests of all of them overlap.
+pub(super) fn read_many(array: &Arc<Inner>, remote: &Remote, selections: &[Vec<Axis>]) -> Result<Vec<Tensor>> {
+    array.pipeline()?;
+    let chunks = touched(array, selections)?;
+    let fetched = remote.wait(Fetched::fetch(Arc::clone(array), remote.clone(), chunks))?;
+    selections.iter().map(|selection| array.read(&fetched, selection)).collect()
+}
+
+/// Reads a selection without blocking the thread of the caller.
+pub(super) async fn read_async(array: &Arc<Inner>, remote: &Remote, selection: &[Axis]) -> Result<Tensor> {
+    array.pipeline()?;
+    let chunks = touched(array, &[selection.to_vec()])?;
+    let stopped = || Error::new(anndata_storage::ErrorKind::Io, "the runtime of the store stopped");
+    // Requests run on the runtime of the store, whatever runtime the caller has, or none.
+    let fetch = remote.spawn(Fetched::fetch(Arc::clone(array), remote.clone(), chunks)).ok_or_else(stopped)?;
+    let fetched = fetch.await.map_err(|_| stopped())??;
+    let (array, selection) = (Arc::clone(array), selection.to_vec());
+    remote.blocking(move || array.read(&fetched, &selection)).await
+}
+
+/// The chunks that selections touch, each once.
+fn touched(array: &Inner, selections: &[Vec<Axis>]) -> Result<Vec<Vec<u64>>> {
+    let mut all = BTreeSet::new();
+    for selection in selections {
+        let axes: Vec<Vec<u64>> =
+            selection.iter().zip(&array.meta.chunks).map(|(axis, &chunk)| touched_along(axis, chunk)).collect();
+        let grid: Vec<u64> = axes.iter().map(|axis| axis.len() as u64).collect();
+        let count = grid.iter().try_fold(1_u64, |product, &n| product.checked_mul(n));
+        if count.is_none_or(|count| count.saturating_add(all.len() as u64) > MAX_CHUNKS) {
+            return Err(Error::limit_exceeded(format!("one read touches more than {MAX_CHUNKS} chunks")));
+        }
+        if count == Some(0) {
+            continue;
+        }
+        let mut at = vec![0; grid.len()];
+        loop {
+            let chunk = at.iter().zip(&axes).filter_map(|(&i, axis)| axis.get(usize::try_from(i).ok()?).copied());
+            all.insert(chunk.collect());
+            if !advance(&mut at, &grid) {
+                break;
+            }
+        }
+    }
+    Ok(all.into_iter().collect())
+}
+
+fn touched_along(axis: &Axis, chunk: u64) -> Vec<u64> {
+    let chunk = chunk.max(1);
+    let mut positions: Vec<u64> = Vec::new();
+    for (start, len) in axis.runs() {
+        let first = start / chunk;
+        let first = if positions.last() == Some(&first) { first + 1 } else { first };
+        positions.extend(first..=(start + len - 1) / chunk);
+    }
+    positions
+}
+
+/// The stored bytes of some chunks of an array.
+struct Fetched {
+    array: Arc<Inner>,
+    chunks: HashMap<Vec<u64>, Bytes>,
+}
+
+impl Fetched {
+    async fn fetch(array: Arc<Inner>, remote: Remote, chunks: Vec<Vec<u64>>) -> Result<Self> {
+        let chunks = match &array.meta.shard {
+            None => whole_values(&array, &remote, chunks).await?,
+            Some(shard) => from_shards(&array, &remote, shard, chunks).await?,
+        };
+        Ok(Self { array, chunks })
+    }
+}
+
+async fn whole_values(array: &Inner, remote: &Remote, chunks: Vec<Vec<u64>>) -> Result<HashMap<Vec<u64>, Bytes>> {
+    let max = array.max_stored();
+    stream::iter(chunks)
+        .map(|chunk| async move {
+            let bytes = remote.get(&array.key(&chunk), ByteRange::All, max).await?;
+            Ok(bytes.map(|bytes| (chunk, bytes)))
+        })
+        .buffer_unordered(remote.concurrency())
+        .try_filter_map(|found| async move { Ok(found) })
+        .try_collect()
+        .await
+}
+
+/// The wanted chunks of a shard: their places in its index.
+type Wanted = BTreeMap<Vec<u64>, Vec<(usize, Vec<u64>)>>;
+
+async fn from_shards(
+    array: &Inner,
+    remote: &Remote,
+    shard: &ShardMeta,
+    chunks: Vec<Vec<u64>>,
+) -> Result<HashMap<Vec<u64>, Bytes>> {
+    let mut wanted = Wanted::new();
+    for chunk in chunks {
+        let (position, slot) = shard.locate(&array.meta, &chunk);
+        wanted.entry(position).or_default().push((slot, chunk));
+    }
+    stream::iter(wanted)
+        .map(|(position, chunks)| from_shard(array, remote, shard, array.key(&position), chunks))
+        .buffer_unordered(remote.concurrency())
+        .try_fold(HashMap::new(), |mut all, some| async move {
+            all.extend(some);
+            Ok(all)
+        })
+        .await
+}
+
+/// A range of a shard, and the chunks in it: their start within it and length.
+struct Request {
+    start: u64,
+    len: u64,
+    parts: Vec<(Vec<u64>, u64, u64)>,
+}
+
+async fn from_shard(
+    array: &Inner,
+    remote: &Remote,
+    shard: &ShardMeta,
+    key: String,
+    chunks: Vec<(usize, Vec<u64>)>,
+) -> Result<Vec<(Vec<u64>, Bytes)>> {
+    let Some(index) = index(array, remote, shard, &key).await? else { return Ok(Vec::new()) };
+    let requests = join_ranges(&index, chunks, array.max_stored())?;
+    let key = &key;
+    stream::iter(requests)
+        .map(|request| async move {
+            let range = ByteRange::Part { start: request.start, len: request.len };
+            let bytes = remote.get(key, range, request.len).await?;
+            let bytes = bytes.ok_or_else(|| Error::invalid_data(format!("'{key}' vanished")))?;
+            let slice = |(chunk, start, len): (Vec<u64>, u64, u64)| {
+                let start = usize::try_from(start).ok()?;
+                let end = start.checked_add(usize::try_from(len).ok()?)?;
+                (end <= bytes.len()).then(|| (chunk, bytes.slice(start..end)))
+            };
+            Ok(request.parts.into_iter().filter_map(slice).collect::<Vec<_>>())
+        })
+        .buffer_unordered(remote.concurrency())
+        .try_concat()
+        .await
+}
+
+async fn index(array: &Inner, remote: &Remote, shard: &ShardMeta, key: &str) -> Result<Option<Arc<ShardIndex>>> {
+    if let Some(index) = array.shared.cached_index(key) {
+        return Ok(Some(index));
+    }
+    let count = shard.count(&array.meta)?;
+    let Some(bytes) = remote.get(key, shard.index_range(count), shard.index_len(count)).await? else {
+        return Ok(None);
+    };
+    let index = Arc::new(ShardIndex::parse(&bytes, shard)?);
+    array.shared.cache_index(key, &index);
+    Ok(Some(index))
+}
+
+/// Joins the ranges of chunks that are neighbours.
+fn join_ranges(index: &ShardIndex, chunks: Vec<(usize, Vec<u64>)>, max: u64) -> Result<Vec<Request>> {
+    let mut ranges: Vec<(u64, u64, Vec<u64>)> = chunks
+        .into_iter()
+        .filter_map(|(slot, chunk)| index.get(slot).map(|(start, len)| (start, len, chunk)))
+        .collect();
+    ranges.sort();
+    let mut requests: Vec<Request> = Vec::new();
+    for (start, len, chunk) in ranges {
+        let end = start.checked_add(len).filter(|_| len <= max);
+        let end =
+            end.ok_or_else(|| Error::invalid_data(format!("the index of a shard places chunk {chunk:?} wrongly")))?;
+        match requests.last_mut() {
+            Some(last) if start <= last.start + last.len + GAP && end - last.start <= JOINED => {
+                last.len = last.len.max(end - last.start);
+                last.parts.push((chunk, start - last.start, len));
+            }
+            _ => requests.push(Request { start, len, parts: vec![(chunk, 0, len)] }),
+        }
+    }
+    Ok(requests)
+}
+
+impl ChunkedStorage for Fetched {
+    fn read_raw(&self, chunk: &[u64], raw: &mut Vec<u8>) -> Result<Option<u32>> {
+        let bytes = self.chunks.get(chunk);
+        self.array.check_chunk(bytes.map_or(0, Bytes::len))?;
+        Ok(bytes.map(|bytes| {
+            raw.clear();
+            raw.extend_from_slice(bytes);
+            0
+        }))
+    }
+
+    fn decode(&self, raw: &[u8], skipped: u32, chunk: &mut [u8], scratch: &mut Vec<u8>) -> Result<()> {
+        self.array.decode(raw, skipped, chunk, scratch)
+    }
+
+    fn encode(&self, chunk: &[u8], raw: &mut Vec<u8>, scratch: &mut Vec<u8>) -> Result<()> {
+        self.array.encode(chunk, raw, scratch)
+    }
+
+    fn write_raw(&self, _chunk: &[u64], _raw: &[u8]) -> Result<()> {
+        Err(crate::store::read_only())
+    }
+
+    fn fill_value(&self) -> &[u8] {
+        self.array.fill_value()
+    }
+
+    fn is_raw(&self) -> bool {
+        self.array.is_raw()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn touched_chunks_are_listed_once() {
+        assert_eq!(touched_along(&Axis::Range(3..9), 4), [0, 1, 2]);
+        assert_eq!(touched_along(&Axis::from(vec![0, 2, 5, 6, 13]), 4), [0, 1, 3]);
+        assert_eq!(touched_along(&Axis::from(vec![3, 4]), 4), [0, 1]);
+        assert!(touched_along(&Axis::Range(2..2), 4).is_empty());
+    }
+
+    #[test]
+    fn neighbours_become_one_request() -> Result<()> {
+        let mut index = ShardIndex::empty(4);
+        index.set(0, 0, 100);
+        index.set(1, 100, 50);
+        index.set(2, 10 * GAP, 10);
+        let chunks = (0..4).map(|slot| (slot, vec![slot as u64])).collect();
+        let requests = join_ranges(&index, chunks, 1000)?;
+        assert_eq!(requests.len(), 2);
+        assert_eq!((requests[0].len, requests[0].parts.len()), (150, 2));
+        index.set(3, u64::MAX - 1, 10);
+        assert!(join_ranges(&index, vec![(3, vec![3])], 1000).is_err());
+        Ok(())
+    }
+}

@@ -1,0 +1,276 @@
+//! Arrays of text of any length, whose chunks have no fixed size.
+
+use std::ops::Range;
+
+use anndata_storage::{ArraySpec, Axis, ChunkedStorage, Error, Result, Tensor};
+use rayon::prelude::*;
+
+use super::Inner;
+use crate::codec::{decode_text, encode_text};
+use crate::metadata::Fill;
+
+/// Chunks that are encoded before they are handed over, for each core.
+const BATCH: usize = 8;
+
+/// Along one axis: a chunk, the runs taken within it, and where they begin in the result.
+#[derive(Clone)]
+struct Part {
+    chunk: u64,
+    runs: Vec<Range<u64>>,
+    target: u64,
+}
+
+impl Part {
+    fn len(&self) -> u64 {
+        self.runs.iter().map(|run| run.end - run.start).sum()
+    }
+
+    fn within(&self) -> Axis {
+        match self.runs.as_slice() {
+            [run] => Axis::Range(run.clone()),
+            runs => Axis::from(runs.iter().cloned().flatten().collect::<Vec<u64>>()),
+        }
+    }
+}
+
+/// The selected texts. Chunks are decoded on all cores, each once.
+pub(super) fn read(array: &Inner, source: &dyn ChunkedStorage, selection: &[Axis]) -> Result<Tensor> {
+    let shape = selection.iter().map(|axis| to_usize(axis.len())).collect::<Result<Vec<_>>>()?;
+    if shape.contains(&0) {
+        return Tensor::from_strings(shape, std::iter::empty::<&str>());
+    }
+    let parts: Vec<Vec<Part>> =
+        selection.iter().zip(&array.meta.chunks).map(|(axis, &chunk)| split(axis, chunk)).collect();
+    let touched = product(&parts);
+    let pieces = touched
+        .par_iter()
+        .map(|parts| {
+            let position: Vec<u64> = parts.iter().map(|part| part.chunk).collect();
+            let within: Vec<Axis> = parts.iter().map(Part::within).collect();
+            read_chunk(array, source, &position)
+                .and_then(|chunk| chunk.select(&within))
+                .map_err(|error| at_chunk(&position, error))
+        })
+        .collect::<Result<Vec<_>>>()?;
+    assemble(&pieces, &touched, shape)
+}
+
+/// Puts the pieces of chunks together.
+fn assemble(pieces: &[Tensor], touched: &[Vec<Part>], shape: Vec<usize>) -> Result<Tensor> {
+    if let [piece] = pieces {
+        return piece.clone().reshape(shape);
+    }
+    let flat = pieces.iter().map(|piece| piece.clone().reshape([piece.len()])).collect::<Result<Vec<_>>>()?;
+    let all = Tensor::concat_rows(&flat)?;
+    if shape.len() == 1 {
+        return Ok(all);
+    }
+    // Where each element of the result is among the pieces.
+    let mut order = vec![0_u64; all.len()];
+    let mut source = 0;
+    for (piece, parts) in pieces.iter().zip(touched) {
+        let offset = parts.iter().map(|part| to_usize(part.target)).collect::<Result<Vec<_>>>()?;
+        for_each(piece.shape(), &offset, &shape, |target| {
+            if let Some(place) = order.get_mut(target) {
+                *place = source;
+            }
+            source += 1;
+        });
+    }
+    all.take(0, &order)?.reshape(shape)
+}
+
+/// One chunk, whole.
+fn read_chunk(array: &Inner, source: &dyn ChunkedStorage, position: &[u64]) -> Result<Tensor> {
+    let count: usize = array.chunk_shape.iter().product();
+    let mut raw = Vec::new();
+    if source.read_raw(position, &mut raw)?.is_none() {
+        let Fill::Text(text) = &array.meta.fill else { return Err(Error::invalid_data("no fill value")) };
+        return Tensor::from_strings(array.chunk_shape.clone(), std::iter::repeat_n(text, count));
+    }
+    let limits = array.shared.options.limits;
+    let max = (raw.len() as u64).saturating_mul(limits.max_expansion).saturating_add(limits.max_unbacked);
+    let bytes = array.pipeline()?.unpack_all(&raw, usize::try_from(max).unwrap_or(usize::MAX))?;
+    let texts = Tensor::from_string_array([count], decode_text(&bytes, count)?)?;
+    match &array.pipeline()?.order {
+        None => texts.reshape(array.chunk_shape.clone()),
+        Some(order) => {
+            let permuted: Vec<u64> = (0..count as u64).collect();
+            texts.take(0, &stored_places(&permuted, &array.chunk_shape, order)?)?.reshape(array.chunk_shape.clone())
+        }
+    }
+}
+
+/// For every element in C order, where it is stored.
+fn stored_places(places: &[u64], shape: &[usize], order: &[usize]) -> Result<Vec<u64>> {
+    let stored = ndarray_shape(shape, order);
+    let mut strides = vec![0_u64; shape.len()];
+    let mut step = 1_u64;
+    for (&axis, &len) in order.iter().zip(&stored).rev() {
+        if let Some(stride) = strides.get_mut(axis) {
+            *stride = step;
+        }
+        step = step.saturating_mul(len as u64);
+    }
+    let mut index = vec![0_usize; shape.len()];
+    Ok(places
+        .iter()
+        .map(|_| {
+            let place = index.iter().zip(&strides).map(|(&i, &stride)| i as u64 * stride).sum();
+            next(&mut index, shape);
+            place
+        })
+        .collect())
+}
+
+fn ndarray_shape(shape: &[usize], order: &[usize]) -> Vec<usize> {
+    crate::codec::transposed(shape, order)
+}
+
+/// Writes a block of texts.
+pub(super) fn write(
+    array: &Inner,
+    target: &dyn ChunkedStorage,
+    spec: &ArraySpec,
+    offset: &[u64],
+    values: &Tensor,
+) -> Result<()> {
+    if array.pipeline()?.order.is_some() {
+        return Err(Error::unsupported("text in another order of axes can be read only"));
+    }
+    if values.is_empty() {
+        return Ok(());
+    }
+    let blocks: Vec<Range<u64>> =
+        offset.iter().zip(values.shape()).map(|(&start, &len)| start..start + len as u64).collect();
+    let parts: Vec<Vec<Part>> = blocks
+        .iter()
+        .zip(&array.meta.chunks)
+        .map(|(block, &chunk)| split(&Axis::Range(block.clone()), chunk))
+        .collect();
+    let touched = product(&parts);
+    for batch in touched.chunks(BATCH * rayon::current_num_threads()) {
+        let encoded = batch
+            .par_iter()
+            .map(|parts| {
+                let position: Vec<u64> = parts.iter().map(|part| part.chunk).collect();
+                encode(array, target, spec, values, parts, &position)
+                    .map(|raw| (position.clone(), raw))
+                    .map_err(|error| at_chunk(&position, error))
+            })
+            .collect::<Result<Vec<_>>>()?;
+        for (position, raw) in &encoded {
+            target.write_raw(position, raw).map_err(|error| at_chunk(position, error))?;
+        }
+    }
+    Ok(())
+}
+
+/// The stored form of one chunk with what the block has for it.
+fn encode(
+    array: &Inner,
+    target: &dyn ChunkedStorage,
+    spec: &ArraySpec,
+    values: &Tensor,
+    parts: &[Part],
+    position: &[u64],
+) -> Result<Vec<u8>> {
+    let from: Vec<Axis> = parts.iter().map(|part| Axis::Range(part.target..part.target + part.len())).collect();
+    let given = values.select(&from)?;
+    let chunk = if given.shape() == array.chunk_shape {
+        given
+    } else {
+        let covered = parts.iter().zip(&spec.shape).zip(&array.meta.chunks).all(|((part, &len), &chunk)| {
+            let start = part.chunk * chunk;
+            part.runs == [0..chunk.min(len.saturating_sub(start))]
+        });
+        let before = if covered { empty(array)? } else { read_chunk(array, target, position)? };
+        overlay(&before, &given, parts)?
+    };
+    let mut raw = Vec::new();
+    array.pipeline()?.pack(&encode_text(&chunk)?, &mut raw)?;
+    Ok(raw)
+}
+
+fn empty(array: &Inner) -> Result<Tensor> {
+    let count = array.chunk_shape.iter().product();
+    Tensor::from_strings(array.chunk_shape.clone(), std::iter::repeat_n("", count))
+}
+
+/// `before` with `given` in the place that `parts` name.
+fn overlay(before: &Tensor, given: &Tensor, parts: &[Part]) -> Result<Tensor> {
+    let count = before.len();
+    let both = Tensor::concat_rows(&[before.clone().reshape([count])?, given.clone().reshape([given.len()])?])?;
+    let mut order: Vec<u64> = (0..count as u64).collect();
+    let offset =
+        parts.iter().map(|part| to_usize(part.runs.first().map_or(0, |run| run.start))).collect::<Result<Vec<_>>>()?;
+    let mut source = count as u64;
+    for_each(given.shape(), &offset, before.shape(), |target| {
+        if let Some(place) = order.get_mut(target) {
+            *place = source;
+        }
+        source += 1;
+    });
+    both.take(0, &order)?.reshape(before.shape())
+}
+
+/// Calls `visit` with the C-order position, in an array of `outer`, of every element of a box at `offset`.
+fn for_each(shape: &[usize], offset: &[usize], outer: &[usize], mut visit: impl FnMut(usize)) {
+    let mut index = vec![0; shape.len()];
+    for _ in 0..shape.iter().product() {
+        let at = index.iter().zip(offset).zip(outer).fold(0, |at, ((&i, &start), &len)| at * len + start + i);
+        visit(at);
+        next(&mut index, shape);
+    }
+}
+
+/// The next index in C order.
+fn next(index: &mut [usize], shape: &[usize]) {
+    for (i, &len) in index.iter_mut().zip(shape).rev() {
+        *i += 1;
+        if *i < len {
+            return;
+        }
+        *i = 0;
+    }
+}
+
+/// The chunks that a selection touches along an axis.
+fn split(axis: &Axis, chunk: u64) -> Vec<Part> {
+    let chunk = chunk.max(1);
+    let mut parts: Vec<Part> = Vec::new();
+    let mut target = 0;
+    for (start, len) in axis.runs() {
+        let (mut at, end) = (start, start + len);
+        while at < end {
+            let position = at / chunk;
+            let stop = end.min((position + 1).saturating_mul(chunk));
+            let run = at % chunk..at % chunk + (stop - at);
+            match parts.last_mut() {
+                Some(last) if last.chunk == position => last.runs.push(run),
+                _ => parts.push(Part { chunk: position, runs: vec![run], target }),
+            }
+            target += stop - at;
+            at = stop;
+        }
+    }
+    parts
+}
+
+/// Every combination of parts, in C order.
+fn product(axes: &[Vec<Part>]) -> Vec<Vec<Part>> {
+    axes.iter().fold(vec![Vec::new()], |combined, axis| {
+        combined
+            .iter()
+            .flat_map(|parts| axis.iter().map(move |part| parts.iter().chain([part]).cloned().collect()))
+            .collect()
+    })
+}
+
+fn to_usize(value: u64) -> Result<usize> {
+    usize::try_from(value).map_err(|_| Error::limit_exceeded(format!("{value} does not fit into memory")))
+}
+
+fn at_chunk(position: &[u64], error: Error) -> Error {
+    Error::new(error.kind(), format!("chunk {position:?}")).with_source(error)
+}

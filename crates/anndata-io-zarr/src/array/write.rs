@@ -1,0 +1,229 @@
+//! Writing blocks: chunks are encoded on all cores; those of a shard are put into its file one after the other.
+
+use std::collections::BTreeMap;
+use std::ops::Range;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use anndata_storage::{AlignedBytes, ArraySpec, ChunkedStorage, Error, Result, Tensor, chunked};
+
+use super::{Inner, text};
+use crate::metadata::{Fill, ShardMeta};
+use crate::shard::ShardIndex;
+
+/// Encoded bytes that are held before they are written, over all shards.
+const PENDING: usize = 32 << 20;
+
+impl Inner {
+    /// Writes a block.
+    pub(super) fn write(&self, offset: &[u64], values: &Tensor) -> Result<()> {
+        self.pipeline()?;
+        self.shared.check_writable()?;
+        let _one_writer = self.writing.lock().unwrap_or_else(PoisonError::into_inner);
+        self.write_block(offset, values)
+    }
+
+    fn write_block(&self, offset: &[u64], values: &Tensor) -> Result<()> {
+        let spec = self.spec();
+        let Some(shard) = &self.meta.shard else { return self.write_chunks(self, &spec, offset, values) };
+        let shards = Shards { array: self, shard, spec: &spec, offset, values, open: Mutex::default() };
+        self.write_chunks(&shards, &spec, offset, values)?;
+        shards.finish()
+    }
+
+    fn write_chunks(
+        &self,
+        target: &dyn ChunkedStorage,
+        spec: &ArraySpec,
+        offset: &[u64],
+        values: &Tensor,
+    ) -> Result<()> {
+        if self.is_text() {
+            text::write(self, target, spec, offset, values)
+        } else {
+            chunked::write(target, spec, offset, values)
+        }
+    }
+
+    /// Changes the length of the first axis. What lies beyond the end does not come back when the array grows again:
+    /// chunks and shards are removed, and rows that share one with rows that stay are filled.
+    pub(super) fn resize(&self, shape: &[u64]) -> Result<()> {
+        self.shared.check_writable()?;
+        let _one_writer = self.writing.lock().unwrap_or_else(PoisonError::into_inner);
+        let before = self.spec();
+        let outer = self.meta.shard.as_ref().map_or(&self.meta.chunks, |shard| &shard.shape);
+        let grid = |shape: &[u64]| -> Vec<u64> {
+            shape.iter().zip(outer).map(|(&len, &piece)| len.div_ceil(piece.max(1))).collect()
+        };
+        let (old, new) = (grid(&before.shape), grid(shape));
+        let keep = new.first().copied().unwrap_or(0);
+        if let (Some(&from), Some(&len), Some(&rows)) = (shape.first(), before.shape.first(), outer.first()) {
+            self.fill_rows(from..len.min(keep.saturating_mul(rows)), &before)?;
+        }
+        self.shared.set_shape(&self.path, shape)?;
+        let mut position: Vec<u64> = old.iter().map(|_| 0).collect();
+        if let Some(first) = position.first_mut() {
+            *first = keep;
+        }
+        while position.iter().zip(&old).all(|(at, count)| at < count) {
+            let key = self.key(&position);
+            self.shared.store.erase(&key)?;
+            self.shared.forget_index(&key);
+            if !advance(&mut position, &old) {
+                break;
+            }
+        }
+        shape.clone_into(&mut self.shape.write().unwrap_or_else(PoisonError::into_inner));
+        Ok(())
+    }
+
+    /// Writes the fill value to whole rows, a chunk of them at a time.
+    fn fill_rows(&self, mut rows: Range<u64>, spec: &ArraySpec) -> Result<()> {
+        let step = self.meta.chunks.first().copied().unwrap_or(1).max(1);
+        let inner = spec.shape.get(1..).unwrap_or_default();
+        while rows.start < rows.end && !inner.contains(&0) {
+            let end = rows.end.min((rows.start / step + 1).saturating_mul(step));
+            let shape = [&[end - rows.start], inner].concat();
+            let shape = shape.iter().map(|&len| usize::try_from(len).unwrap_or(usize::MAX)).collect::<Vec<_>>();
+            let mut offset = vec![0; spec.ndim()];
+            if let Some(first) = offset.first_mut() {
+                *first = rows.start;
+            }
+            self.write_block(&offset, &self.filled(shape)?)?;
+            rows.start = end;
+        }
+        Ok(())
+    }
+
+    /// A tensor of the fill value.
+    fn filled(&self, shape: Vec<usize>) -> Result<Tensor> {
+        let count: usize = shape.iter().product();
+        match &self.meta.fill {
+            Fill::Text(text) => Tensor::from_strings(shape, std::iter::repeat_n(text, count)),
+            Fill::Bytes(value) => {
+                let mut bytes = AlignedBytes::try_zeroed(count * self.meta.dtype.size().unwrap_or(0))?;
+                bytes.as_mut_slice().iter_mut().zip(value.iter().cycle()).for_each(|(byte, fill)| *byte = *fill);
+                Tensor::new(self.meta.dtype.clone(), shape, bytes.into())
+            }
+        }
+    }
+}
+
+/// The next position in C order; `false` at the end.
+pub(super) fn advance(position: &mut [u64], grid: &[u64]) -> bool {
+    for (at, &count) in position.iter_mut().zip(grid).rev() {
+        *at += 1;
+        if *at < count {
+            return true;
+        }
+        *at = 0;
+    }
+    false
+}
+
+/// The shards that one block touches.
+///
+/// A shard that the block covers is written anew; chunks of another one are added at its end, where they take the place of
+/// its index, and a new index follows. So every shard is written once, from front to back, whatever its size.
+struct Shards<'a> {
+    array: &'a Inner,
+    shard: &'a ShardMeta,
+    spec: &'a ArraySpec,
+    offset: &'a [u64],
+    values: &'a Tensor,
+    open: Mutex<BTreeMap<Vec<u64>, OpenShard>>,
+}
+
+/// A shard that is being written.
+struct OpenShard {
+    index: ShardIndex,
+    /// Where `pending` begins in the file.
+    start: u64,
+    /// Encoded chunks that are not in the file yet.
+    pending: Vec<u8>,
+}
+
+impl Shards<'_> {
+    fn open(&self) -> MutexGuard<'_, BTreeMap<Vec<u64>, OpenShard>> {
+        self.open.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Whether nothing of the array that lies in a shard is left out by the block.
+    fn is_covered(&self, position: &[u64]) -> bool {
+        let lengths = self.shard.shape.iter().zip(&self.spec.shape);
+        let block = self.offset.iter().zip(self.values.shape());
+        position.iter().zip(lengths).zip(block).all(|((&at, (&shard, &len)), (&from, &count))| {
+            let start = at.saturating_mul(shard);
+            from <= start && from.saturating_add(count as u64) >= start.saturating_add(shard).min(len)
+        })
+    }
+
+    fn start(&self, position: &[u64]) -> Result<OpenShard> {
+        let count = self.shard.count(&self.array.meta)?;
+        let pending = Vec::new();
+        let key = self.array.key(position);
+        if !self.shard.index_at_end {
+            return Err(Error::unsupported("shards with their index at the start can be read only"));
+        }
+        if !self.is_covered(position) {
+            if let (Some(index), Some(size)) = (self.array.index(&key)?, self.array.shared.store.size(&key)?) {
+                let start = size.saturating_sub(self.shard.index_len(count));
+                return Ok(OpenShard { index: (*index).clone(), start, pending });
+            }
+        }
+        Ok(OpenShard { index: ShardIndex::empty(count), start: 0, pending })
+    }
+
+    fn hand_over(&self, position: &[u64], shard: &mut OpenShard) -> Result<()> {
+        self.array.shared.store.write_from(&self.array.key(position), shard.start, &shard.pending)?;
+        shard.start += shard.pending.len() as u64;
+        shard.pending.clear();
+        Ok(())
+    }
+
+    /// Writes the rest of every shard and its index.
+    fn finish(&self) -> Result<()> {
+        for (position, shard) in self.open().iter_mut() {
+            shard.pending.extend_from_slice(&shard.index.to_bytes(self.shard));
+            self.hand_over(position, shard)?;
+            let index = std::sync::Arc::new(shard.index.clone());
+            self.array.shared.cache_index(&self.array.key(position), &index);
+        }
+        Ok(())
+    }
+}
+
+impl ChunkedStorage for Shards<'_> {
+    fn read_raw(&self, chunk: &[u64], raw: &mut Vec<u8>) -> Result<Option<u32>> {
+        self.array.read_raw(chunk, raw)
+    }
+
+    fn decode(&self, raw: &[u8], skipped: u32, chunk: &mut [u8], scratch: &mut Vec<u8>) -> Result<()> {
+        self.array.decode(raw, skipped, chunk, scratch)
+    }
+
+    fn encode(&self, chunk: &[u8], raw: &mut Vec<u8>, scratch: &mut Vec<u8>) -> Result<()> {
+        self.array.encode(chunk, raw, scratch)
+    }
+
+    fn write_raw(&self, chunk: &[u64], raw: &[u8]) -> Result<()> {
+        let (position, slot) = self.shard.locate(&self.array.meta, chunk);
+        let mut open = self.open();
+        if !open.contains_key(&position) {
+            let shard = self.start(&position)?;
+            open.insert(position.clone(), shard);
+        }
+        if let Some(shard) = open.get_mut(&position) {
+            shard.index.set(slot, shard.start + shard.pending.len() as u64, raw.len() as u64);
+            shard.pending.extend_from_slice(raw);
+        }
+        let pending: usize = open.values().map(|shard| shard.pending.len()).sum();
+        if pending > PENDING && self.array.shared.store.appends() {
+            open.iter_mut().try_for_each(|(position, shard)| self.hand_over(position, shard))?;
+        }
+        Ok(())
+    }
+
+    fn fill_value(&self) -> &[u8] {
+        self.array.fill_value()
+    }
+}

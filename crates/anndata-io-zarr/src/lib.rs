@@ -1,0 +1,17 @@
+#![doc = include_str!("../README.md")]
+
+mod array;
+mod atomic;
+mod codec;
+mod layout;
+mod metadata;
+mod open;
+mod options;
+mod shard;
+mod store;
+mod tree;
+
+pub use atomic::write_atomic;
+pub use open::{is_zarr, open, open_path};
+pub use options::{Sharding, ZarrFormat, ZarrOptions};
+pub use tree::ZarrStore;

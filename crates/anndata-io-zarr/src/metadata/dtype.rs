@@ -1,0 +1,282 @@
+//! The names of dtypes in either version.
+
+use std::sync::Arc;
+
+use anndata_storage::{DType, Error, Field, Result};
+use serde_json::{Value, json};
+
+use super::malformed;
+use crate::codec::{Words, words};
+
+/// The dtype of version 2 and the words that are stored in the other byte order. `text`: whether a filter stores
+/// objects as text.
+pub(super) fn parse_v2(value: &Value, text: bool) -> Result<(DType, Words)> {
+    match value {
+        Value::String(name) if name == "|O" && text => Ok((DType::String, Words::none())),
+        Value::String(name) => Ok(parse_typestr(name)),
+        Value::Array(fields) => {
+            let fields = fields.iter().map(parse_v2_field).collect::<Result<Vec<_>>>()?;
+            Ok(record(fields))
+        }
+        other => Err(malformed(format!("'dtype' is neither a name nor a list of fields: {other}"))),
+    }
+}
+
+/// numpy's type strings: byte order, kind, width.
+fn parse_typestr(name: &str) -> (DType, Words) {
+    let unknown = || (DType::Unknown(Arc::from(name)), Words::none());
+    let mut rest = name.chars();
+    let (Some(order), Some(kind)) = (rest.next(), rest.next()) else { return unknown() };
+    let Ok(width) = rest.as_str().parse::<usize>() else { return unknown() };
+    let dtype = match (kind, width) {
+        ('b', 1) => DType::Bool,
+        ('i', 1) => DType::I8,
+        ('i', 2) => DType::I16,
+        ('i', 4) => DType::I32,
+        ('i', 8) => DType::I64,
+        ('u', 1) => DType::U8,
+        ('u', 2) => DType::U16,
+        ('u', 4) => DType::U32,
+        ('u', 8) => DType::U64,
+        ('f', 2) => DType::F16,
+        ('f', 4) => DType::F32,
+        ('f', 8) => DType::F64,
+        ('c', 8) => DType::Complex64,
+        ('c', 16) => DType::Complex128,
+        ('S', width) => DType::FixedBytes(width),
+        ('U', width) if width <= MAX_WIDTH => DType::FixedUtf32(width),
+        _ => return unknown(),
+    };
+    match order {
+        '>' => {
+            let words = words(&dtype);
+            (dtype, words)
+        }
+        '<' | '|' | '=' => (dtype, Words::none()),
+        _ => unknown(),
+    }
+}
+
+/// The most characters of a text of fixed width; more is a damaged file.
+const MAX_WIDTH: usize = 1 << 24;
+
+fn parse_v2_field(value: &Value) -> Result<(Field, Words)> {
+    let bad = || malformed(format!("{value} is no field of a record"));
+    let parts = value.as_array().ok_or_else(bad)?;
+    let (name, dtype, shape) = match parts.as_slice() {
+        [name, dtype] => (name, dtype, Vec::new()),
+        [name, dtype, shape] => (name, dtype, field_shape(shape).ok_or_else(bad)?),
+        _ => return Err(bad()),
+    };
+    let (dtype, words) = parse_v2(dtype, false)?;
+    Ok((Field { name: name.as_str().ok_or_else(bad)?.into(), dtype, shape }, words))
+}
+
+fn field_shape(value: &Value) -> Option<Vec<usize>> {
+    let length = |value: &Value| usize::try_from(value.as_u64()?).ok().filter(|&length| length <= MAX_WIDTH);
+    match value {
+        Value::Array(lengths) => lengths.iter().map(length).collect(),
+        single => Some(vec![length(single)?]),
+    }
+}
+
+/// A record of fields, unknown where one of them is, or where it is too large to be true.
+fn record(fields: Vec<(Field, Words)>) -> (DType, Words) {
+    let mut all = Words::none();
+    let mut offset = 0_usize;
+    for (field, words) in &fields {
+        let size = field.dtype.size().unwrap_or(0);
+        let count = field.shape.iter().try_fold(1_usize, |product, &n| product.checked_mul(n));
+        let next = count.and_then(|count| offset.checked_add(count.checked_mul(size)?)).filter(|&end| end <= 1 << 28);
+        let (Some(count), Some(next)) = (count, next) else {
+            return (DType::Unknown("a record of enormous size".into()), Words::none());
+        };
+        if let DType::Unknown(what) = &field.dtype {
+            return (DType::Unknown(format!("record with '{}': {what}", field.name).into()), Words::none());
+        }
+        if !words.is_empty() {
+            (0..count).for_each(|i| all.extend(words, offset + i * size));
+        }
+        offset = next;
+    }
+    (DType::Compound(fields.into_iter().map(|(field, _)| field).collect()), all)
+}
+
+/// The name of a dtype in version 2.
+pub(super) fn name_v2(dtype: &DType) -> Result<Value> {
+    Ok(Value::from(match dtype {
+        DType::Bool => "|b1",
+        DType::I8 => "|i1",
+        DType::I16 => "<i2",
+        DType::I32 => "<i4",
+        DType::I64 => "<i8",
+        DType::U8 => "|u1",
+        DType::U16 => "<u2",
+        DType::U32 => "<u4",
+        DType::U64 => "<u8",
+        DType::F16 => "<f2",
+        DType::F32 => "<f4",
+        DType::F64 => "<f8",
+        DType::Complex64 => "<c8",
+        DType::Complex128 => "<c16",
+        DType::String => "|O",
+        DType::FixedBytes(width) => return Ok(Value::from(format!("|S{width}"))),
+        DType::FixedUtf32(width) => return Ok(Value::from(format!("<U{width}"))),
+        DType::Compound(fields) => {
+            let field = |field: &Field| {
+                let name = name_v2(no_text(&field.dtype)?)?;
+                Ok(if field.shape.is_empty() {
+                    json!([*field.name, name])
+                } else {
+                    json!([*field.name, name, field.shape])
+                })
+            };
+            return Ok(Value::Array(fields.iter().map(field).collect::<Result<_>>()?));
+        }
+        other => return Err(lacks(other)),
+    }))
+}
+
+fn lacks(dtype: &DType) -> Error {
+    Error::unsupported(format!("zarr has no type for values of type {dtype}"))
+}
+
+fn no_text(dtype: &DType) -> Result<&DType> {
+    match dtype {
+        DType::String => Err(Error::unsupported("zarr cannot store text of any length in records")),
+        dtype => Ok(dtype),
+    }
+}
+
+/// The numeric dtypes of version 3.
+const NUMERIC: [(&str, DType); 14] = [
+    ("bool", DType::Bool),
+    ("int8", DType::I8),
+    ("int16", DType::I16),
+    ("int32", DType::I32),
+    ("int64", DType::I64),
+    ("uint8", DType::U8),
+    ("uint16", DType::U16),
+    ("uint32", DType::U32),
+    ("uint64", DType::U64),
+    ("float16", DType::F16),
+    ("float32", DType::F32),
+    ("float64", DType::F64),
+    ("complex64", DType::Complex64),
+    ("complex128", DType::Complex128),
+];
+
+/// The dtype of version 3.
+pub(super) fn parse_v3(value: &Value) -> Result<DType> {
+    let unknown = || DType::Unknown(value.as_str().map_or_else(|| value.to_string(), str::to_owned).into());
+    let (name, configuration) = super::v3::name_and_configuration(value)?;
+    if let Some((_, dtype)) = NUMERIC.iter().find(|(numeric, _)| *numeric == name) {
+        return Ok(dtype.clone());
+    }
+    let length = || {
+        let bytes = configuration.and_then(|c| c.get("length_bytes")).and_then(Value::as_u64);
+        let bytes = bytes.and_then(|bytes| usize::try_from(bytes).ok()).filter(|&bytes| bytes <= 4 * MAX_WIDTH);
+        bytes.ok_or_else(|| malformed(format!("'{name}' does not say its 'length_bytes'")))
+    };
+    Ok(match name {
+        "string" | "variable_length_utf8" => DType::String,
+        "null_terminated_bytes" => DType::FixedBytes(length()?),
+        "fixed_length_utf32" if length()? % 4 == 0 => DType::FixedUtf32(length()? / 4),
+        "struct" | "structured" => {
+            let fields = configuration.and_then(|c| c.get("fields")).and_then(Value::as_array);
+            let fields = fields.ok_or_else(|| malformed("a record without 'fields'"))?;
+            record(fields.iter().map(parse_v3_field).collect::<Result<_>>()?).0
+        }
+        _ => unknown(),
+    })
+}
+
+/// A field: `{"name": …, "data_type": …}`, or the older `[name, data_type]`.
+fn parse_v3_field(value: &Value) -> Result<(Field, Words)> {
+    let bad = || malformed(format!("{value} is no field of a record"));
+    let (name, dtype) = match value {
+        Value::Object(field) => (field.get("name"), field.get("data_type")),
+        Value::Array(parts) => (parts.first(), parts.get(1)),
+        _ => return Err(bad()),
+    };
+    let dtype = match parse_v3(dtype.ok_or_else(bad)?)? {
+        DType::String => DType::Unknown("string in a record".into()),
+        dtype => dtype,
+    };
+    Ok((Field::new(name.and_then(Value::as_str).ok_or_else(bad)?, dtype), Words::none()))
+}
+
+/// The name of a dtype in version 3.
+pub(super) fn name_v3(dtype: &DType) -> Result<Value> {
+    if let Some((name, _)) = NUMERIC.iter().find(|(_, numeric)| numeric == dtype) {
+        return Ok(Value::from(*name));
+    }
+    let fixed = |name: &str, bytes: usize| json!({"name": name, "configuration": {"length_bytes": bytes}});
+    match dtype {
+        DType::String => Ok(Value::from("string")),
+        DType::FixedBytes(width) => Ok(fixed("null_terminated_bytes", *width)),
+        DType::FixedUtf32(width) => Ok(fixed("fixed_length_utf32", width.saturating_mul(4))),
+        DType::Compound(fields) => {
+            let field = |field: &Field| {
+                if !field.shape.is_empty() {
+                    return Err(Error::unsupported(format!(
+                        "zarr version 3 cannot store records with an array in a field ('{}')",
+                        field.name
+                    )));
+                }
+                Ok(json!({"name": *field.name, "data_type": name_v3(no_text(&field.dtype)?)?}))
+            };
+            let fields = fields.iter().map(field).collect::<Result<Vec<_>>>()?;
+            Ok(json!({"name": "struct", "configuration": {"fields": fields}}))
+        }
+        other => Err(lacks(other)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_go_there_and_back() -> Result<()> {
+        let record = DType::Compound(
+            [Field::new("a", DType::I32), Field::new("u", DType::FixedUtf32(4)), Field::new("s", DType::FixedBytes(3))]
+                .into(),
+        );
+        for dtype in NUMERIC.into_iter().map(|(_, dtype)| dtype).chain([
+            DType::FixedBytes(5),
+            DType::FixedUtf32(9),
+            record,
+            DType::String,
+        ]) {
+            assert_eq!(parse_v3(&name_v3(&dtype)?)?, dtype);
+            assert_eq!(parse_v2(&name_v2(&dtype)?, true)?, (dtype, Words::none()));
+        }
+        Ok(())
+    }
+
+    #[test]
+    fn other_byte_orders_are_seen_field_by_field() -> Result<()> {
+        let (dtype, swapped) = parse_v2(&json!([["a", "|i1"], ["b", ">i4"], ["c", "<f8"]]), false)?;
+        assert_eq!(dtype.size(), Some(13));
+        let mut bytes: Vec<u8> = (0..13).collect();
+        swapped.swap(&mut bytes, 13);
+        assert_eq!(bytes, [0, 4, 3, 2, 1, 5, 6, 7, 8, 9, 10, 11, 12]);
+        Ok(())
+    }
+
+    #[test]
+    fn unknown_types_are_kept_by_name_and_malformed_ones_are_errors() -> Result<()> {
+        for name in ["<M8[ns]", "|V7", "|O", "<f12", "", "é"] {
+            assert_eq!(parse_v2(&json!(name), false)?.0, DType::Unknown(name.into()));
+        }
+        assert!(matches!(parse_v3(&json!("bfloat16"))?, DType::Unknown(_)));
+        assert!(matches!(parse_v3(&json!({"name": "numpy.datetime64", "configuration": {}}))?, DType::Unknown(_)));
+        assert!(parse_v3(&json!({"name": "struct"})).is_err());
+        assert!(parse_v3(&json!({"name": "fixed_length_utf32", "configuration": {"length_bytes": -1}})).is_err());
+        assert!(parse_v2(&json!([["a"]]), false).is_err());
+        assert!(parse_v2(&json!(7), false).is_err());
+        assert!(matches!(parse_v2(&json!([["a", "<f8", [1 << 20, 1 << 20]]]), false)?.0, DType::Unknown(_)));
+        Ok(())
+    }
+}

@@ -1,0 +1,233 @@
+//! Array metadata of version 3: `zarr.json`.
+
+use anndata_storage::{ArraySpec, Codec, DType, Error, Result};
+use serde_json::{Value, json};
+
+use super::{ArrayMeta, ChunkKeys, Document, ShardMeta, dtype, fill, lengths, malformed, member, separator};
+use crate::codec::{BytesCodec, Pipeline, Words, type_size, words};
+
+/// Reads `zarr.json` of an array.
+pub(super) fn parse_array(document: &Document) -> Result<ArrayMeta> {
+    if document.get("storage_transformers").and_then(Value::as_array).is_some_and(|list| !list.is_empty()) {
+        return Err(Error::unsupported("the array has storage transformers"));
+    }
+    let (grid, grid_configuration) = name_and_configuration(member(document, "chunk_grid")?)?;
+    if grid != "regular" {
+        return Err(Error::unsupported(format!("chunk grid '{grid}'")));
+    }
+    let empty = Value::Null;
+    let outer = lengths(grid_configuration.and_then(|c| c.get("chunk_shape")).unwrap_or(&empty), "chunk_shape")?;
+    let dtype = dtype::parse_v3(member(document, "data_type")?)?;
+    let codecs = member(document, "codecs")?.as_array().ok_or_else(|| malformed("'codecs' is no list"))?;
+    let (chunks, shard, pipeline) = match sharding(codecs)? {
+        None => (outer, None, parse_pipeline(codecs, &dtype)?),
+        Some(Err(message)) => (outer, None, Err(message)),
+        Some(Ok((inner, shard, codecs))) => {
+            (inner, Some(ShardMeta { shape: outer, ..shard }), parse_pipeline(codecs, &dtype)?)
+        }
+    };
+    Ok(ArrayMeta {
+        shape: lengths(member(document, "shape")?, "shape")?,
+        keys: chunk_keys(document.get("chunk_key_encoding"))?,
+        fill: fill::parse(document.get("fill_value"), &dtype)?,
+        dtype,
+        chunks,
+        shard,
+        pipeline,
+    })
+}
+
+/// The name and the configuration of an extension point: `"name"` or `{"name": …, "configuration": {…}}`.
+pub(super) fn name_and_configuration(value: &Value) -> Result<(&str, Option<&Document>)> {
+    match value {
+        Value::String(name) => Ok((name, None)),
+        Value::Object(object) => {
+            let name = object.get("name").and_then(Value::as_str);
+            let name = name.ok_or_else(|| malformed(format!("{value} has no name")))?;
+            Ok((name, object.get("configuration").and_then(Value::as_object)))
+        }
+        other => Err(malformed(format!("{other} has no name"))),
+    }
+}
+
+fn chunk_keys(value: Option<&Value>) -> Result<ChunkKeys> {
+    let Some(value) = value else { return Ok(ChunkKeys { prefixed: true, separator: '/' }) };
+    let (name, configuration) = name_and_configuration(value)?;
+    let given = configuration.and_then(|c| c.get("separator"));
+    match name {
+        "default" => Ok(ChunkKeys { prefixed: true, separator: separator(given, '/')? }),
+        "v2" => Ok(ChunkKeys { prefixed: false, separator: separator(given, '.')? }),
+        other => Err(Error::unsupported(format!("chunk key encoding '{other}'"))),
+    }
+}
+
+/// The inner chunks, the layout (its shape still open) and the inner codecs.
+type Sharding<'a> = (Vec<u64>, ShardMeta, &'a [Value]);
+
+/// The configuration of `sharding_indexed`, where the array is sharded; a message where it is in a way not known.
+fn sharding(codecs: &[Value]) -> Result<Option<Result<Sharding<'_>, String>>> {
+    const NAME: &str = "sharding_indexed";
+    let mut configuration = None;
+    for codec in codecs {
+        let (name, found) = name_and_configuration(codec)?;
+        if name == NAME {
+            configuration = Some(found.ok_or_else(|| malformed("'sharding_indexed' without a configuration"))?);
+        }
+    }
+    let Some(configuration) = configuration else { return Ok(None) };
+    if codecs.len() != 1 {
+        return Ok(Some(Err("sharding_indexed beside other codecs".to_owned())));
+    }
+    let list = |name: &str| {
+        let list = member(configuration, name)?.as_array();
+        list.map(Vec::as_slice).ok_or_else(|| malformed(format!("'{name}' is no list")))
+    };
+    let inner = list("codecs")?;
+    if inner.iter().any(|codec| name_and_configuration(codec).is_ok_and(|(name, _)| name == NAME)) {
+        return Ok(Some(Err("sharding_indexed within sharding_indexed".to_owned())));
+    }
+    let index_at_end = match configuration.get("index_location").map(Value::as_str) {
+        None | Some(Some("end")) => true,
+        Some(Some("start")) => false,
+        _ => return Err(malformed("'index_location' is neither start nor end")),
+    };
+    let index = list("index_codecs")?.iter().map(name_and_configuration).collect::<Result<Vec<_>>>()?;
+    let (checksum, endian) = match index.as_slice() {
+        [("bytes", endian)] => (false, *endian),
+        [("bytes", endian), ("crc32c", _)] => (true, *endian),
+        _ => return Ok(Some(Err("sharding_indexed with an index that is packed".to_owned()))),
+    };
+    let little_endian = endian.and_then(|c| c.get("endian")).and_then(Value::as_str) != Some("big");
+    let chunks = lengths(member(configuration, "chunk_shape")?, "chunk_shape")?;
+    Ok(Some(Ok((chunks, ShardMeta { shape: Vec::new(), index_at_end, checksum, little_endian }, inner))))
+}
+
+/// The codecs of a chunk; a message where one is not known.
+fn parse_pipeline(codecs: &[Value], dtype: &DType) -> Result<Result<Pipeline, String>> {
+    let mut pipeline = Pipeline { order: None, swapped: Words::none(), codecs: Vec::new() };
+    let mut serialized = false;
+    for codec in codecs {
+        let (name, configuration) = name_and_configuration(codec)?;
+        match name {
+            "transpose" if !serialized && pipeline.order.is_none() => {
+                pipeline.order = parse_order(configuration)?;
+            }
+            "bytes" if !serialized && *dtype != DType::String => {
+                serialized = true;
+                match configuration.and_then(|c| c.get("endian")).and_then(Value::as_str) {
+                    Some("big") => pipeline.swapped = words(dtype),
+                    Some("little") | None => {}
+                    Some(other) => return Err(malformed(format!("'{other}' is no byte order"))),
+                }
+            }
+            "vlen-utf8" if !serialized && *dtype == DType::String => serialized = true,
+            name if serialized => match parse_codec(name, configuration, dtype) {
+                Ok(codec) => pipeline.codecs.push(codec),
+                Err(name) => return Ok(Err(name)),
+            },
+            name => return Ok(Err(name.to_owned())),
+        }
+    }
+    if !serialized {
+        return Ok(Err("no codec from values to bytes".to_owned()));
+    }
+    Ok(Ok(pipeline))
+}
+
+/// The order of stored axes; `None` for the order of the array.
+fn parse_order(configuration: Option<&Document>) -> Result<Option<Vec<usize>>> {
+    let bad = || malformed("the order of 'transpose' is no permutation of the axes");
+    let order = lengths(configuration.and_then(|c| c.get("order")).ok_or_else(bad)?, "order")?;
+    let order = order.into_iter().map(|axis| usize::try_from(axis).map_err(|_| bad())).collect::<Result<Vec<_>>>()?;
+    let mut sorted = order.clone();
+    sorted.sort_unstable();
+    if !sorted.iter().copied().eq(0..order.len()) {
+        return Err(bad());
+    }
+    Ok((!order.is_sorted()).then_some(order))
+}
+
+/// A codec from bytes to bytes. The error is the name of what this build does not know.
+fn parse_codec(name: &str, configuration: Option<&Document>, dtype: &DType) -> Result<BytesCodec, String> {
+    // The codecs of numcodecs keep their configuration.
+    let mut given = configuration.cloned().unwrap_or_default();
+    let id = name.strip_prefix("numcodecs.").unwrap_or(name);
+    if name == "blosc" {
+        let shuffle = match given.get("shuffle").and_then(Value::as_str) {
+            Some("noshuffle") => 0,
+            Some("bitshuffle") => 2,
+            _ => 1,
+        };
+        given.insert("shuffle".to_owned(), Value::from(shuffle));
+    }
+    given.insert("id".to_owned(), Value::from(id));
+    let codec = super::v2::parse_codec(&Value::Object(given), dtype).map_err(|_| name.to_owned())?;
+    match (codec, configuration.and_then(|c| c.get("typesize")).and_then(Value::as_u64)) {
+        (BytesCodec::Blosc { compressor, level, shuffle, block_size, .. }, Some(size)) => {
+            let type_size = usize::try_from(size).unwrap_or(1).max(1);
+            Ok(BytesCodec::Blosc { compressor, level, shuffle, type_size, block_size })
+        }
+        (codec, _) => Ok(codec),
+    }
+}
+
+/// The shape of the pieces that are keys: shards, else chunks, else all.
+pub(super) fn outer_chunks(spec: &ArraySpec) -> Vec<u64> {
+    match spec.shards.as_ref().or(spec.chunks.as_ref()) {
+        Some(chunks) => chunks.clone(),
+        None => spec.shape.iter().map(|&len| len.max(1)).collect(),
+    }
+}
+
+/// Writes `zarr.json` for a new array, without attributes.
+pub(super) fn array_document(spec: &ArraySpec) -> Result<Document> {
+    let mut codecs = vec![match &spec.dtype {
+        DType::String => json!({"name": "vlen-utf8", "configuration": {}}),
+        dtype if words(dtype).is_empty() && !matches!(dtype, DType::Compound(_)) => json!({"name": "bytes"}),
+        _ => json!({"name": "bytes", "configuration": {"endian": "little"}}),
+    }];
+    for codec in &spec.codecs {
+        codecs.push(codec_document(codec, &spec.dtype)?);
+    }
+    if spec.shards.is_some() {
+        let chunks = spec.chunks.as_ref().ok_or_else(|| Error::invalid_input("shards without chunks"))?;
+        codecs = vec![json!({"name": "sharding_indexed", "configuration": {
+            "chunk_shape": chunks,
+            "codecs": codecs,
+            "index_codecs": [{"name": "bytes", "configuration": {"endian": "little"}}, {"name": "crc32c"}],
+            "index_location": "end",
+        }})];
+    }
+    let document = json!({
+        "shape": spec.shape,
+        "data_type": dtype::name_v3(&spec.dtype)?,
+        "chunk_grid": {"name": "regular", "configuration": {"chunk_shape": outer_chunks(spec)}},
+        "chunk_key_encoding": {"name": "default", "configuration": {"separator": "/"}},
+        "fill_value": fill::zero_v3(&spec.dtype),
+        "codecs": codecs,
+        "attributes": {},
+        "zarr_format": 3,
+        "node_type": "array",
+        "storage_transformers": [],
+    });
+    match document {
+        Value::Object(document) => Ok(document),
+        _ => Err(malformed("no document")),
+    }
+}
+
+fn codec_document(codec: &Codec, dtype: &DType) -> Result<Value> {
+    Ok(match codec {
+        Codec::Zstd { level } => json!({"name": "zstd", "configuration": {"level": level, "checksum": false}}),
+        Codec::Gzip { level } => json!({"name": "gzip", "configuration": {"level": level}}),
+        Codec::Blosc { compressor, level, shuffle } => json!({"name": "blosc", "configuration": {
+            "typesize": type_size(dtype),
+            "cname": compressor,
+            "clevel": level,
+            "shuffle": (["noshuffle", "shuffle", "bitshuffle"].get(usize::from(*shuffle)).unwrap_or(&"shuffle")),
+            "blocksize": 0,
+        }}),
+        Codec::Crc32c => json!({"name": "crc32c"}),
+        other => return Err(Error::unsupported(format!("codec '{other}' cannot be written to zarr version 3"))),
+    })
+}

@@ -1,0 +1,137 @@
+//! Opening and making stores.
+
+mod remote;
+#[cfg(feature = "cloud")]
+mod url;
+
+use std::fs::{self, File};
+use std::io::Read as _;
+use std::path::Path;
+use std::sync::Arc;
+
+use anndata_storage::{Error, Group, Result};
+
+use crate::atomic::is_zip;
+use crate::store::Store;
+use crate::store::folder::{Folder, failed};
+use crate::store::memory::Memory;
+use crate::store::zip::{NewZip, Zip};
+use crate::tree::{Shared, ZarrStore};
+use crate::{ZarrFormat, ZarrOptions};
+
+/// The root group of the store at a path or URL, for reading.
+///
+/// # Errors
+/// As [`ZarrStore::open`].
+pub fn open(location: &str, options: &ZarrOptions) -> Result<Group> {
+    Ok(Group::root(Arc::new(ZarrStore::open(location, options)?)))
+}
+
+/// The root group of the folder or zip file at a path, for reading.
+///
+/// # Errors
+/// As [`ZarrStore::open_path`].
+pub fn open_path(path: impl AsRef<Path>) -> Result<Group> {
+    Ok(Group::root(Arc::new(ZarrStore::open_path(path, &ZarrOptions::default())?)))
+}
+
+/// Whether a zarr store stands at a path: a folder with zarr metadata, or a zip file with such.
+pub fn is_zarr(path: impl AsRef<Path>) -> bool {
+    ZarrStore::open_path(path, &ZarrOptions::default()).is_ok()
+}
+
+impl ZarrStore {
+    /// Opens the store at a path, or at a URL such as `s3://bucket/name.zarr` (feature `cloud`), for reading.
+    ///
+    /// # Errors
+    /// Where there is no zarr store, its metadata are malformed, or the URL is of an unknown kind.
+    pub fn open(location: &str, options: &ZarrOptions) -> Result<Self> {
+        if location.contains("://") {
+            return Self::open_url(location, options);
+        }
+        Self::open_path(location, options)
+    }
+
+    /// Opens the folder or zip file at a path for reading. Nothing is changed.
+    ///
+    /// # Errors
+    /// Where there is no zarr store, or its metadata are malformed.
+    pub fn open_path(path: impl AsRef<Path>, options: &ZarrOptions) -> Result<Self> {
+        let path = path.as_ref();
+        let metadata = fs::metadata(path).map_err(|error| failed(path, error))?;
+        if metadata.is_dir() {
+            return Self::open_store(Box::new(Folder::new(path, false)), options);
+        }
+        if has_zip_magic(path) {
+            return Self::open_store(Box::new(Zip::open(path, options.limits)?), options);
+        }
+        Err(Error::invalid_data(format!("'{}' is neither a folder nor a zip file", path.display())))
+    }
+
+    /// Opens the folder at a path for reading and changing.
+    ///
+    /// # Errors
+    /// As [`open_path`](Self::open_path); a zip file cannot be changed.
+    pub fn edit(path: impl AsRef<Path>, options: &ZarrOptions) -> Result<Self> {
+        let path = path.as_ref();
+        let metadata = fs::metadata(path).map_err(|error| failed(path, error))?;
+        if !metadata.is_dir() {
+            return Err(Error::unsupported(format!(
+                "'{}' is no folder; only a folder can be changed in place",
+                path.display()
+            )));
+        }
+        Self::open_store(Box::new(Folder::new(path, true)), options)
+    }
+
+    /// Makes a store at a free path: a folder, or a zip file where the path ends with `.zip`.
+    ///
+    /// A zip file appears when the store is [flushed](anndata_storage::Storage::flush). See
+    /// [`write_atomic`](crate::write_atomic) for a store that appears complete or not at all.
+    ///
+    /// # Errors
+    /// [`AlreadyExists`](anndata_storage::ErrorKind::AlreadyExists) where something stands there, or where it cannot be
+    /// written.
+    pub fn create(path: impl AsRef<Path>, format: ZarrFormat, options: &ZarrOptions) -> Result<Self> {
+        let path = path.as_ref();
+        if fs::symlink_metadata(path).is_ok() {
+            return Err(Error::already_exists(format!("'{}' exists already", path.display())));
+        }
+        if is_zip(path) {
+            return Self::create_zip(path, format, options);
+        }
+        Self::create_in(Box::new(Folder::new(path, true)), format, options)
+    }
+
+    pub(crate) fn create_zip(path: &Path, format: ZarrFormat, options: &ZarrOptions) -> Result<Self> {
+        Self::create_in(Box::new(NewZip::create(path)?), format, options)
+    }
+
+    /// Makes a store in memory.
+    ///
+    /// # Errors
+    /// Never in practice: memory can be written.
+    pub fn in_memory(format: ZarrFormat, options: &ZarrOptions) -> Result<Self> {
+        Self::create_in(Box::new(Memory::default()), format, options)
+    }
+
+    pub(crate) fn open_store(store: Box<dyn Store>, options: &ZarrOptions) -> Result<Self> {
+        Ok(Self(Arc::new(Shared::open(store, options)?)))
+    }
+
+    pub(crate) fn create_in(store: Box<dyn Store>, format: ZarrFormat, options: &ZarrOptions) -> Result<Self> {
+        Ok(Self(Arc::new(Shared::create(store, format, options)?)))
+    }
+
+    /// The version of the format.
+    pub fn format(&self) -> ZarrFormat {
+        self.0.format
+    }
+}
+
+/// Whether a file begins as zip files do.
+fn has_zip_magic(path: &Path) -> bool {
+    let mut magic = [0; 4];
+    File::open(path).and_then(|mut file| file.read_exact(&mut magic)).is_ok()
+        && matches!(&magic, b"PK\x03\x04" | b"PK\x05\x06")
+}

@@ -1,0 +1,103 @@
+//! Opening stores behind a network, and stores that the caller hands over.
+
+use std::sync::Arc;
+
+#[cfg(not(feature = "cloud"))]
+use anndata_storage::Error;
+use anndata_storage::Result;
+use object_store::ObjectStore;
+
+use crate::store::Remote;
+use crate::store::object::Objects;
+use crate::store::remote::AsyncStore;
+use crate::tree::ZarrStore;
+use crate::{ZarrFormat, ZarrOptions};
+
+impl ZarrStore {
+    /// Opens the store below `prefix` of an object store for reading.
+    ///
+    /// ```
+    /// use std::sync::Arc;
+    /// use anndata_io_zarr::{ZarrFormat, ZarrOptions, ZarrStore};
+    /// use anndata_storage::{ArraySpec, Group, Storage, Tensor};
+    ///
+    /// let (objects, options) = (Arc::new(object_store::memory::InMemory::new()), ZarrOptions::default());
+    /// let store = Arc::new(ZarrStore::create_objects(objects.clone(), "a.zarr", ZarrFormat::V3, &options)?);
+    /// let numbers = Tensor::from_vec([3], vec![1, 2, 3])?;
+    /// Group::root(store.clone()).create_array("numbers", &ArraySpec::of(&numbers))?.write(&[0], &numbers)?;
+    /// store.flush()?;
+    ///
+    /// let root = Group::root(Arc::new(ZarrStore::open_objects(objects, "a.zarr", &options)?));
+    /// assert_eq!(root.array("numbers")?.read()?, numbers);
+    /// # Ok::<(), anndata_storage::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// Where there is no zarr store, its metadata are malformed, or requests fail.
+    pub fn open_objects(objects: Arc<dyn ObjectStore>, prefix: &str, options: &ZarrOptions) -> Result<Self> {
+        let name = format!("{objects}/{}", prefix.trim_matches('/'));
+        Self::open_async(Arc::new(Objects::new(objects, prefix, name)), options)
+    }
+
+    /// Makes a store below `prefix` of an object store.
+    ///
+    /// # Errors
+    /// [`AlreadyExists`](anndata_storage::ErrorKind::AlreadyExists) where a zarr store is there, or where requests fail.
+    pub fn create_objects(
+        objects: Arc<dyn ObjectStore>,
+        prefix: &str,
+        format: ZarrFormat,
+        options: &ZarrOptions,
+    ) -> Result<Self> {
+        let name = format!("{objects}/{}", prefix.trim_matches('/'));
+        match Self::open_objects(Arc::clone(&objects), prefix, options) {
+            Err(error) if error.is_not_found() => {}
+            Err(error) => return Err(error),
+            Ok(_) => return Err(anndata_storage::Error::already_exists(format!("'{name}' is a zarr store already"))),
+        }
+        let objects = Arc::new(Objects::new(objects, prefix, name));
+        let remote = Remote::new(objects, options.concurrency, options.retries, true)?;
+        Self::create_in(Box::new(remote), format, options)
+    }
+
+    /// Opens a store of the `zarrs` ecosystem for reading.
+    ///
+    /// # Errors
+    /// Where it holds no zarr group, its metadata are malformed, or it fails.
+    #[cfg(feature = "zarrs-storage")]
+    pub fn open_zarrs(
+        store: Arc<dyn zarrs_storage::ReadableListableStorageTraits>,
+        options: &ZarrOptions,
+    ) -> Result<Self> {
+        Self::open_store(Box::new(crate::store::zarrs::Zarrs(store)), options)
+    }
+
+    /// Opens an asynchronous store of the `zarrs` ecosystem for reading.
+    ///
+    /// # Errors
+    /// As [`open_zarrs`](Self::open_zarrs).
+    #[cfg(feature = "zarrs-storage")]
+    pub fn open_zarrs_async(
+        store: Arc<dyn zarrs_storage::AsyncReadableListableStorageTraits>,
+        options: &ZarrOptions,
+    ) -> Result<Self> {
+        Self::open_async(Arc::new(crate::store::zarrs::AsyncZarrs(store)), options)
+    }
+
+    fn open_async(store: Arc<dyn AsyncStore>, options: &ZarrOptions) -> Result<Self> {
+        Self::open_store(Box::new(Remote::new(store, options.concurrency, options.retries, false)?), options)
+    }
+
+    /// Opens the store at a URL for reading. Settings of the provider come from the environment (as `AWS_REGION`) and
+    /// from [`ZarrOptions::provider`], which wins.
+    #[cfg(feature = "cloud")]
+    pub(super) fn open_url(url: &str, options: &ZarrOptions) -> Result<Self> {
+        let (objects, prefix) = super::url::objects(url, options)?;
+        Self::open_async(Arc::new(Objects::new(objects, &prefix, url.to_owned())), options)
+    }
+
+    #[cfg(not(feature = "cloud"))]
+    pub(super) fn open_url(url: &str, _options: &ZarrOptions) -> Result<Self> {
+        Err(Error::unsupported(format!("'{url}' needs a build with the feature 'cloud'")))
+    }
+}

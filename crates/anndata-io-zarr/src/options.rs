@@ -1,0 +1,136 @@
+//! How a store is opened or made.
+
+use anndata_storage::Limits;
+
+/// The two versions of the zarr format.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub enum ZarrFormat {
+    /// Version 2: `.zgroup`, `.zarray`, `.zattrs`, `.zmetadata`.
+    V2,
+    /// Version 3: `zarr.json`, shards.
+    #[default]
+    V3,
+}
+
+/// Whether new arrays are stored in shards: files of many chunks. Version 3 only; version 2 has none.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Sharding {
+    /// A file a chunk, of larger chunks.
+    Off,
+    /// Shards of about this many bytes of uncompressed values.
+    Auto {
+        /// The bytes of a full shard before compression.
+        target_bytes: u64,
+    },
+}
+
+impl Default for Sharding {
+    /// Shards of 1 GB, as Python's anndata asks for.
+    fn default() -> Self {
+        Self::Auto { target_bytes: 1_000_000_000 }
+    }
+}
+
+/// How a store is opened or made.
+///
+/// ```
+/// use anndata_io_zarr::{Sharding, ZarrFormat, ZarrOptions};
+///
+/// let options = ZarrOptions::default().with_format(ZarrFormat::V2).with_consolidated(false);
+/// assert_eq!(options.sharding, Sharding::Auto { target_bytes: 1_000_000_000 });
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct ZarrOptions {
+    /// Making: the version (default 3). Opening: the only version that is looked for (default: both).
+    pub format: Option<ZarrFormat>,
+    /// Opening: collected metadata are used where they are. Writing: they are made on [`flush`]. Default: yes.
+    ///
+    /// [`flush`]: anndata_storage::Storage::flush
+    pub consolidated: bool,
+    /// Whether new arrays get shards where no shape is asked for. Default: shards of 1 GB.
+    pub sharding: Sharding,
+    /// The most requests that are under way at a remote store. Default: 64.
+    pub concurrency: usize,
+    /// How often a failed request of a remote store is tried again. Default: 4.
+    pub retries: u32,
+    /// How much declared sizes are trusted.
+    pub limits: Limits,
+    /// Whether [`write_atomic`](crate::write_atomic) waits until the disk has everything. Default: yes.
+    pub durable: bool,
+    /// Settings of the provider of a URL, beside those of the environment (`aws_endpoint`, `aws_region`, ...).
+    pub provider: Vec<(String, String)>,
+}
+
+impl Default for ZarrOptions {
+    fn default() -> Self {
+        Self {
+            format: None,
+            consolidated: true,
+            sharding: Sharding::default(),
+            concurrency: 64,
+            retries: 4,
+            limits: Limits::default(),
+            durable: true,
+            provider: Vec::new(),
+        }
+    }
+}
+
+impl ZarrOptions {
+    /// The same with this version.
+    #[must_use]
+    pub fn with_format(mut self, format: ZarrFormat) -> Self {
+        self.format = Some(format);
+        self
+    }
+
+    /// The same with or without collected metadata.
+    #[must_use]
+    pub fn with_consolidated(mut self, consolidated: bool) -> Self {
+        self.consolidated = consolidated;
+        self
+    }
+
+    /// The same with other shards.
+    #[must_use]
+    pub fn with_sharding(mut self, sharding: Sharding) -> Self {
+        self.sharding = sharding;
+        self
+    }
+
+    /// The same with at most this many requests under way (at least 1).
+    #[must_use]
+    pub fn with_concurrency(mut self, requests: usize) -> Self {
+        self.concurrency = requests.max(1);
+        self
+    }
+
+    /// The same with this many repeated attempts.
+    #[must_use]
+    pub fn with_retries(mut self, retries: u32) -> Self {
+        self.retries = retries;
+        self
+    }
+
+    /// The same with other limits.
+    #[must_use]
+    pub fn with_limits(mut self, limits: Limits) -> Self {
+        self.limits = limits;
+        self
+    }
+
+    /// The same, waiting for the disk or not.
+    #[must_use]
+    pub fn with_durable(mut self, durable: bool) -> Self {
+        self.durable = durable;
+        self
+    }
+
+    /// The same with one more setting of the provider of a URL.
+    #[must_use]
+    pub fn with_provider(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
+        self.provider.push((name.into(), value.into()));
+        self
+    }
+}

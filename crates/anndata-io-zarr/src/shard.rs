@@ -1,0 +1,124 @@
+//! The index of a shard: where in the file each of its chunks is.
+//!
+//! Layout: for every chunk of the shard, in C order, offset and length as 8 bytes each, all ones for a chunk that was never
+//! written; then, usually, a CRC-32C of that. It stands at the end or the start of the file.
+
+use anndata_storage::{Error, Result};
+
+use crate::codec::checked;
+use crate::metadata::{ArrayMeta, ShardMeta};
+use crate::store::ByteRange;
+
+const MISSING: u64 = u64::MAX;
+
+/// Where the chunks of a shard are: `(offset, length)`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct ShardIndex(Vec<(u64, u64)>);
+
+impl ShardIndex {
+    /// The index of a shard without chunks.
+    pub(crate) fn empty(count: usize) -> Self {
+        Self(vec![(MISSING, MISSING); count])
+    }
+
+    /// Offset and length of a chunk, `None` where it was never written.
+    pub(crate) fn get(&self, slot: usize) -> Option<(u64, u64)> {
+        self.0.get(slot).copied().filter(|&entry| entry != (MISSING, MISSING))
+    }
+
+    /// Notes where a chunk is.
+    pub(crate) fn set(&mut self, slot: usize, offset: u64, len: u64) {
+        if let Some(entry) = self.0.get_mut(slot) {
+            *entry = (offset, len);
+        }
+    }
+
+    /// Reads an index of `count` chunks.
+    pub(crate) fn parse(bytes: &[u8], meta: &ShardMeta) -> Result<Self> {
+        let numbers = if meta.checksum { checked(bytes)? } else { bytes };
+        let number = |bytes: &[u8]| {
+            let bytes: [u8; 8] = bytes.try_into().unwrap_or([0xff; 8]);
+            if meta.little_endian { u64::from_le_bytes(bytes) } else { u64::from_be_bytes(bytes) }
+        };
+        Ok(Self(numbers.chunks_exact(16).map(|entry| (number(&entry[..8]), number(&entry[8..]))).collect()))
+    }
+
+    /// The stored form.
+    pub(crate) fn to_bytes(&self, meta: &ShardMeta) -> Vec<u8> {
+        let mut bytes = Vec::with_capacity(self.0.len() * 16 + 4);
+        for number in self.0.iter().flat_map(|&(offset, len)| [offset, len]) {
+            bytes.extend_from_slice(&if meta.little_endian { number.to_le_bytes() } else { number.to_be_bytes() });
+        }
+        if meta.checksum {
+            let sum = crc32c::crc32c(&bytes);
+            bytes.extend_from_slice(&sum.to_le_bytes());
+        }
+        bytes
+    }
+}
+
+impl ShardMeta {
+    /// The bytes that the index of `count` chunks takes.
+    pub(crate) fn index_len(&self, count: usize) -> u64 {
+        (count as u64).saturating_mul(16).saturating_add(if self.checksum { 4 } else { 0 })
+    }
+
+    /// Where the index is in its file.
+    pub(crate) fn index_range(&self, count: usize) -> ByteRange {
+        let len = self.index_len(count);
+        if self.index_at_end { ByteRange::Last(len) } else { ByteRange::Part { start: 0, len } }
+    }
+
+    /// The chunks of a shard along each axis.
+    fn chunks_along<'a>(&'a self, chunks: &'a [u64]) -> impl Iterator<Item = u64> + 'a {
+        self.shape.iter().zip(chunks).map(|(&shard, &chunk)| (shard / chunk.max(1)).max(1))
+    }
+
+    /// The number of chunks of a shard.
+    pub(crate) fn count(&self, meta: &ArrayMeta) -> Result<usize> {
+        let count = self.chunks_along(&meta.chunks).try_fold(1_u64, u64::checked_mul);
+        count
+            .and_then(|count| usize::try_from(count).ok())
+            .filter(|&count| count <= 1 << 28)
+            .ok_or_else(|| Error::limit_exceeded(format!("a shard of {:?} has too many chunks", self.shape)))
+    }
+
+    /// The shard that holds a chunk, and the place of the chunk in its index.
+    pub(crate) fn locate(&self, meta: &ArrayMeta, chunk: &[u64]) -> (Vec<u64>, usize) {
+        let mut slot = 0_u64;
+        let mut shard = Vec::with_capacity(chunk.len());
+        for (&position, count) in chunk.iter().zip(self.chunks_along(&meta.chunks)) {
+            shard.push(position / count);
+            slot = slot.saturating_mul(count).saturating_add(position % count);
+        }
+        (shard, usize::try_from(slot).unwrap_or(usize::MAX))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_index_goes_there_and_back() -> Result<()> {
+        for (checksum, little_endian) in [(true, true), (false, true), (true, false)] {
+            let meta = ShardMeta { shape: vec![4], index_at_end: true, checksum, little_endian };
+            let mut index = ShardIndex::empty(2);
+            index.set(1, 7, 9);
+            index.set(5, 1, 1);
+            let bytes = index.to_bytes(&meta);
+            assert_eq!(bytes.len() as u64, meta.index_len(2));
+            assert_eq!(ShardIndex::parse(&bytes, &meta)?, index);
+            assert_eq!((index.get(0), index.get(1), index.get(2)), (None, Some((7, 9)), None));
+        }
+        Ok(())
+    }
+
+    #[test]
+    fn a_damaged_index_is_an_error() {
+        let meta = ShardMeta { shape: vec![4], index_at_end: true, checksum: true, little_endian: true };
+        let mut bytes = ShardIndex::empty(2).to_bytes(&meta);
+        bytes[3] ^= 1;
+        assert!(ShardIndex::parse(&bytes, &meta).is_err_and(|error| error.is_invalid_data()));
+    }
+}

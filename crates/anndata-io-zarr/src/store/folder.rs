@@ -1,0 +1,171 @@
+//! Values as files below a folder.
+
+use std::fmt;
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, ErrorKind, Read, Seek, SeekFrom, Write};
+use std::path::{Path, PathBuf};
+
+use anndata_storage::{Error, Result};
+
+use super::{ByteRange, Store, check_size, read_only, resize, too_short};
+
+/// A folder.
+#[derive(Debug)]
+pub(crate) struct Folder {
+    root: PathBuf,
+    writable: bool,
+}
+
+impl Folder {
+    /// The values below `root`.
+    pub(crate) fn new(root: impl Into<PathBuf>, writable: bool) -> Self {
+        Self { root: root.into(), writable }
+    }
+
+    /// The file of a key. Keys were checked to stay within the folder.
+    fn path(&self, key: &str) -> PathBuf {
+        if key.is_empty() { self.root.clone() } else { self.root.join(key) }
+    }
+
+    fn path_to_write(&self, key: &str) -> Result<PathBuf> {
+        if self.writable { Ok(self.path(key)) } else { Err(read_only()) }
+    }
+
+    /// Runs a write; where the folder above is missing, makes it and tries once more.
+    fn with_parent<T>(path: &Path, write: impl Fn() -> io::Result<T>) -> Result<T> {
+        match write() {
+            Err(error) if error.kind() == ErrorKind::NotFound => {
+                if let Some(parent) = path.parent() {
+                    fs::create_dir_all(parent).map_err(|error| failed(parent, error))?;
+                }
+                write()
+            }
+            result => result,
+        }
+        .map_err(|error| failed(path, error))
+    }
+}
+
+/// Names the file in an error.
+pub(crate) fn failed(path: &Path, error: io::Error) -> Error {
+    let kind = Error::from(io::Error::from(error.kind())).kind();
+    Error::new(kind, format!("'{}'", path.display())).with_source(error)
+}
+
+/// Whether an error says that there is no such file.
+fn is_missing(error: &io::Error) -> bool {
+    matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory)
+}
+
+impl fmt::Display for Folder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.root.display())
+    }
+}
+
+impl Store for Folder {
+    fn read(&self, key: &str, range: ByteRange, max: u64, into: &mut Vec<u8>) -> Result<bool> {
+        let path = self.path(key);
+        let io = |error| failed(&path, error);
+        let mut file = match File::open(&path) {
+            Ok(file) => file,
+            Err(error) if is_missing(&error) => return Ok(false),
+            Err(error) => return Err(io(error)),
+        };
+        let metadata = file.metadata().map_err(io)?;
+        if !metadata.is_file() {
+            return Ok(false);
+        }
+        let range = range.within(metadata.len()).ok_or_else(|| too_short(key))?;
+        resize(into, check_size(key, range.end - range.start, max)?)?;
+        if range.start > 0 {
+            file.seek(SeekFrom::Start(range.start)).map_err(io)?;
+        }
+        file.read_exact(into).map_err(io)?;
+        Ok(true)
+    }
+
+    fn size(&self, key: &str) -> Result<Option<u64>> {
+        let path = self.path(key);
+        match fs::metadata(&path) {
+            Ok(metadata) => Ok(metadata.is_file().then_some(metadata.len())),
+            Err(error) if is_missing(&error) => Ok(None),
+            Err(error) => Err(failed(&path, error)),
+        }
+    }
+
+    fn children(&self, prefix: &str) -> Result<Vec<String>> {
+        let path = self.path(prefix);
+        let io = |error| failed(&path, error);
+        let mut names = Vec::new();
+        for entry in fs::read_dir(&path).map_err(io)? {
+            let entry = entry.map_err(io)?;
+            // A link to a folder counts; a name that is no UTF-8 cannot be a zarr name.
+            if let (true, Ok(name)) = (entry.path().is_dir(), entry.file_name().into_string()) {
+                names.push(name);
+            }
+        }
+        names.sort();
+        Ok(names)
+    }
+
+    fn usage(&self, prefix: &str) -> Result<Option<u64>> {
+        let path = self.path(prefix);
+        folder_size(&path).map(Some).map_err(|error| failed(&path, error))
+    }
+
+    fn is_writable(&self) -> bool {
+        self.writable
+    }
+
+    fn write(&self, key: &str, value: &[u8]) -> Result<()> {
+        let path = self.path_to_write(key)?;
+        Self::with_parent(&path, || fs::write(&path, value))
+    }
+
+    fn appends(&self) -> bool {
+        true
+    }
+
+    fn write_from(&self, key: &str, start: u64, value: &[u8]) -> Result<()> {
+        let path = self.path_to_write(key)?;
+        Self::with_parent(&path, || {
+            let mut file = OpenOptions::new().write(true).create(true).truncate(false).open(&path)?;
+            file.set_len(start)?;
+            file.seek(SeekFrom::Start(start))?;
+            file.write_all(value)
+        })
+    }
+
+    fn erase(&self, key: &str) -> Result<()> {
+        let path = self.path_to_write(key)?;
+        match fs::remove_file(&path) {
+            Err(error) if !is_missing(&error) => Err(failed(&path, error)),
+            _ => Ok(()),
+        }
+    }
+
+    fn erase_all(&self, prefix: &str) -> Result<()> {
+        let path = self.path_to_write(prefix)?;
+        match fs::remove_dir_all(&path) {
+            Err(error) if !is_missing(&error) => Err(failed(&path, error)),
+            _ => Ok(()),
+        }
+    }
+
+    fn rename(&self, from: &str, to: &str) -> Result<()> {
+        let (from, to) = (self.path_to_write(from)?, self.path_to_write(to)?);
+        Self::with_parent(&to, || fs::rename(&from, &to))
+    }
+}
+
+/// The bytes of all files below a folder. Links are not followed.
+fn folder_size(path: &Path) -> io::Result<u64> {
+    let mut size = 0;
+    for entry in fs::read_dir(path)? {
+        let entry = entry?;
+        let kind = entry.file_type()?;
+        size += if kind.is_dir() { folder_size(&entry.path())? } else { entry.metadata()?.len() };
+    }
+    Ok(size)
+}

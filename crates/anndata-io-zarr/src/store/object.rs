@@ -1,0 +1,146 @@
+//! Values as objects of an `object_store`: S3, Google Cloud Storage, Azure, HTTP, or anything else that implements it.
+
+use std::fmt;
+use std::sync::Arc;
+
+use anndata_storage::{Error, ErrorKind, Result};
+use bytes::Bytes;
+use futures_util::TryStreamExt;
+use object_store::path::Path;
+use object_store::{GetOptions, GetRange, ObjectStore, ObjectStoreExt};
+
+use super::remote::{AsyncStore, BoxFuture};
+use super::{ByteRange, check_size, join};
+
+/// The objects below a path of an object store.
+#[derive(Debug)]
+pub(crate) struct Objects {
+    store: Arc<dyn ObjectStore>,
+    prefix: String,
+    name: String,
+}
+
+impl Objects {
+    /// The objects below `prefix`; `name` is how the store prints.
+    pub(crate) fn new(store: Arc<dyn ObjectStore>, prefix: &str, name: String) -> Self {
+        Self { store, prefix: prefix.trim_matches('/').to_owned(), name }
+    }
+
+    fn path(&self, key: &str) -> Path {
+        match (self.prefix.as_str(), key) {
+            ("", key) => Path::from(key),
+            (prefix, "") => Path::from(prefix),
+            (prefix, key) => Path::from(join(prefix, key)),
+        }
+    }
+
+    /// The key of an object.
+    fn key(&self, path: &Path) -> Option<String> {
+        super::memory::below(path.as_ref(), self.path("").as_ref()).map(str::to_owned)
+    }
+}
+
+/// The error of an object store by its kind.
+fn failed(error: object_store::Error) -> Error {
+    use object_store::Error as E;
+    let (kind, message) = match &error {
+        E::NotFound { .. } => (ErrorKind::NotFound, "no such object"),
+        E::PermissionDenied { .. } | E::Unauthenticated { .. } => (ErrorKind::Refused, "access was denied"),
+        E::NotSupported { .. } | E::NotImplemented { .. } => {
+            (ErrorKind::Unsupported, "the object store cannot do this")
+        }
+        E::InvalidPath { .. } => (ErrorKind::InvalidInput, "no path of an object store"),
+        _ => (ErrorKind::Io, "a request failed"),
+    };
+    Error::new(kind, message).with_source(error)
+}
+
+/// An answer, `None` where the object is not there.
+fn found<T>(result: object_store::Result<T>) -> Result<Option<T>> {
+    match result {
+        Ok(value) => Ok(Some(value)),
+        Err(object_store::Error::NotFound { .. }) => Ok(None),
+        Err(error) => Err(failed(error)),
+    }
+}
+
+impl Objects {
+    async fn get_range(&self, key: &str, range: Option<GetRange>, max: u64) -> object_store::Result<Result<Bytes>> {
+        let answer = self.store.get_opts(&self.path(key), GetOptions { range, ..GetOptions::default() }).await?;
+        if let Err(error) = check_size(key, answer.range.end.saturating_sub(answer.range.start), max) {
+            return Ok(Err(error));
+        }
+        answer.bytes().await.map(Ok)
+    }
+
+    async fn get(&self, key: &str, range: ByteRange, max: u64) -> Result<Option<Bytes>> {
+        let wanted = match range {
+            ByteRange::All => None,
+            // An empty range is no request.
+            ByteRange::Part { len: 0, .. } | ByteRange::Last(0) => return Ok(Some(Bytes::new())),
+            ByteRange::Part { start, len } => Some(GetRange::Bounded(start..start.saturating_add(len))),
+            ByteRange::Last(len) => Some(GetRange::Suffix(len)),
+        };
+        let mut result = self.get_range(key, wanted, max).await;
+        if let (ByteRange::Last(len), Err(object_store::Error::NotSupported { .. })) = (range, &result) {
+            // Azure knows no ranges from the end.
+            let Some(object) = found(self.store.head(&self.path(key)).await)? else { return Ok(None) };
+            let bounded = GetRange::Bounded(object.size.saturating_sub(len)..object.size);
+            result = self.get_range(key, Some(bounded), max).await;
+        }
+        found(result)?.transpose()
+    }
+
+    async fn list(&self, prefix: &str) -> Result<Option<Vec<(String, u64)>>> {
+        let path = self.path(prefix);
+        let listed: object_store::Result<Vec<_>> = self.store.list(Some(&path)).try_collect().await;
+        match listed {
+            Ok(objects) => {
+                let keyed = objects.into_iter().filter_map(|object| Some((self.key(&object.location)?, object.size)));
+                Ok(Some(keyed.collect()))
+            }
+            Err(object_store::Error::NotSupported { .. } | object_store::Error::NotImplemented { .. }) => Ok(None),
+            Err(error) => Err(failed(error)),
+        }
+    }
+}
+
+impl fmt::Display for Objects {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.name)
+    }
+}
+
+impl AsyncStore for Objects {
+    fn get<'a>(&'a self, key: &'a str, range: ByteRange, max: u64) -> BoxFuture<'a, Result<Option<Bytes>>> {
+        Box::pin(self.get(key, range, max))
+    }
+
+    fn size<'a>(&'a self, key: &'a str) -> BoxFuture<'a, Result<Option<u64>>> {
+        Box::pin(async move { Ok(found(self.store.head(&self.path(key)).await)?.map(|object| object.size)) })
+    }
+
+    fn children<'a>(&'a self, prefix: &'a str) -> BoxFuture<'a, Result<Vec<String>>> {
+        Box::pin(async move {
+            let listed = self.store.list_with_delimiter(Some(&self.path(prefix))).await.map_err(failed)?;
+            let names = listed.common_prefixes.iter().filter_map(|path| path.filename().map(str::to_owned));
+            Ok(names.collect())
+        })
+    }
+
+    fn list<'a>(&'a self, prefix: &'a str) -> BoxFuture<'a, Result<Option<Vec<(String, u64)>>>> {
+        Box::pin(self.list(prefix))
+    }
+
+    fn is_writable(&self) -> bool {
+        true
+    }
+
+    fn put<'a>(&'a self, key: &'a str, value: Bytes) -> BoxFuture<'a, Result<()>> {
+        Box::pin(async move { self.store.put(&self.path(key), value.into()).await.map(drop).map_err(failed) })
+    }
+
+    fn delete<'a>(&'a self, key: &'a str) -> BoxFuture<'a, Result<()>> {
+        Box::pin(async move { found(self.store.delete(&self.path(key)).await).map(drop) })
+    }
+}

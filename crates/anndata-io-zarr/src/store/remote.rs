@@ -1,0 +1,280 @@
+//! Values behind a network: an asynchronous store, a runtime of its own, many requests under way.
+
+use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::mpsc;
+use std::time::Duration;
+
+use anndata_storage::{Error, Result};
+use bytes::Bytes;
+use futures_util::{StreamExt, TryStreamExt, stream};
+use tokio::runtime::{Builder, Runtime};
+use tokio::sync::Semaphore;
+
+use super::{ByteRange, Store, check_size, too_short};
+
+/// A future on the heap.
+pub(crate) type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
+
+/// Values under keys, asynchronously.
+pub(crate) trait AsyncStore: fmt::Debug + fmt::Display + Send + Sync + 'static {
+    /// Part of a value; `None` where it is not there. More than `max` bytes are an error before they are fetched, where
+    /// the store says how many there are.
+    fn get<'a>(&'a self, key: &'a str, range: ByteRange, max: u64) -> BoxFuture<'a, Result<Option<Bytes>>>;
+
+    /// The size of a value.
+    fn size<'a>(&'a self, key: &'a str) -> BoxFuture<'a, Result<Option<u64>>>;
+
+    /// The names directly below a prefix that are themselves prefixes.
+    fn children<'a>(&'a self, prefix: &'a str) -> BoxFuture<'a, Result<Vec<String>>>;
+
+    /// All keys below a prefix, with their sizes where known; `None` where the store cannot list.
+    fn list<'a>(&'a self, prefix: &'a str) -> BoxFuture<'a, Result<Option<Vec<(String, u64)>>>>;
+
+    /// Whether values can be written.
+    fn is_writable(&self) -> bool;
+
+    /// Stores a value.
+    fn put<'a>(&'a self, key: &'a str, value: Bytes) -> BoxFuture<'a, Result<()>>;
+
+    /// Removes a value, if it is there.
+    fn delete<'a>(&'a self, key: &'a str) -> BoxFuture<'a, Result<()>>;
+}
+
+/// An [`AsyncStore`] with what it runs on. Cheap to clone.
+#[derive(Clone)]
+pub(crate) struct Remote {
+    store: Arc<dyn AsyncStore>,
+    runtime: Arc<OwnRuntime>,
+    permits: Arc<Semaphore>,
+    concurrency: usize,
+    retries: u32,
+    writable: bool,
+}
+
+/// A runtime that may be dropped anywhere, also within another one.
+struct OwnRuntime(Option<Runtime>);
+
+impl Drop for OwnRuntime {
+    fn drop(&mut self) {
+        if let Some(runtime) = self.0.take() {
+            runtime.shutdown_background();
+        }
+    }
+}
+
+impl Remote {
+    /// Starts the runtime.
+    ///
+    /// # Errors
+    /// Where the operating system gives no thread.
+    pub(crate) fn new(store: Arc<dyn AsyncStore>, concurrency: usize, retries: u32, writable: bool) -> Result<Self> {
+        let runtime = Builder::new_multi_thread()
+            .worker_threads(2)
+            .thread_name("anndata-zarr")
+            .enable_all()
+            .build()
+            .map_err(|error| Error::from(error).at(""))?;
+        let concurrency = concurrency.max(1);
+        Ok(Self {
+            writable: writable && store.is_writable(),
+            store,
+            runtime: Arc::new(OwnRuntime(Some(runtime))),
+            permits: Arc::new(Semaphore::new(concurrency)),
+            concurrency,
+            retries,
+        })
+    }
+
+    /// Runs a future to its end, from any thread, also one of another runtime.
+    ///
+    /// The calling thread sleeps; the work is done by the threads of the own runtime.
+    pub(crate) fn wait<T: Send + 'static>(
+        &self,
+        future: impl Future<Output = Result<T>> + Send + 'static,
+    ) -> Result<T> {
+        let (done, result) = mpsc::sync_channel(1);
+        self.spawn(async move {
+            // The receiver is gone only where the caller panicked.
+            let _ = done.send(future.await);
+        });
+        result.recv().unwrap_or_else(|_| Err(stopped()))
+    }
+
+    /// Starts a future on the own runtime.
+    pub(crate) fn spawn<T: Send + 'static>(
+        &self,
+        future: impl Future<Output = T> + Send + 'static,
+    ) -> Option<tokio::task::JoinHandle<T>> {
+        self.runtime.0.as_ref().map(|runtime| runtime.spawn(future))
+    }
+
+    /// Runs work that takes time on a thread where it blocks nobody.
+    pub(crate) async fn blocking<T: Send + 'static>(
+        &self,
+        work: impl FnOnce() -> Result<T> + Send + 'static,
+    ) -> Result<T> {
+        match self.runtime.0.as_ref().map(|runtime| runtime.spawn_blocking(work)) {
+            Some(task) => task.await.unwrap_or_else(|_| Err(stopped())),
+            None => Err(stopped()),
+        }
+    }
+
+    /// The most requests that are under way at once.
+    pub(crate) fn concurrency(&self) -> usize {
+        self.concurrency
+    }
+
+    /// Part of a value, tried again where the connection fails.
+    pub(crate) async fn get(&self, key: &str, range: ByteRange, max: u64) -> Result<Option<Bytes>> {
+        let mut pause = Duration::from_millis(50);
+        for _ in 0..self.retries {
+            match self.get_once(key, range, max).await {
+                Err(error) if error.is_io() => tokio::time::sleep(pause).await,
+                result => return result,
+            }
+            pause = (pause * 2).min(Duration::from_secs(5));
+        }
+        self.get_once(key, range, max).await
+    }
+
+    async fn get_once(&self, key: &str, range: ByteRange, max: u64) -> Result<Option<Bytes>> {
+        let _permit = self.permits.acquire().await.map_err(|_| stopped())?;
+        let Some(bytes) = self.store.get(key, range, max).await? else { return Ok(None) };
+        check_size(key, bytes.len() as u64, max)?;
+        match range {
+            ByteRange::Part { len, .. } | ByteRange::Last(len) if bytes.len() as u64 != len => Err(too_short(key)),
+            _ => Ok(Some(bytes)),
+        }
+    }
+
+    /// Several values, whole, their requests overlapping.
+    async fn get_all(self, keys: Vec<String>, max: u64) -> Result<Vec<Option<Bytes>>> {
+        let remote = &self;
+        stream::iter(keys)
+            .map(|key| async move { remote.get(&key, ByteRange::All, max).await })
+            .buffered(self.concurrency)
+            .try_collect()
+            .await
+    }
+
+    async fn keys(&self, prefix: &str) -> Result<Vec<(String, u64)>> {
+        let listed = self.store.list(prefix).await?;
+        listed.ok_or_else(|| Error::unsupported("the store cannot list its content"))
+    }
+}
+
+fn stopped() -> Error {
+    Error::new(anndata_storage::ErrorKind::Io, "the thread of a request stopped")
+}
+
+impl fmt::Debug for Remote {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Remote").field(&self.store).finish()
+    }
+}
+
+impl fmt::Display for Remote {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.store.fmt(f)
+    }
+}
+
+impl Store for Remote {
+    fn read(&self, key: &str, range: ByteRange, max: u64, into: &mut Vec<u8>) -> Result<bool> {
+        let (remote, owned) = (self.clone(), key.to_owned());
+        let Some(bytes) = self.wait(async move { remote.get(&owned, range, max).await })? else { return Ok(false) };
+        into.clear();
+        into.extend_from_slice(&bytes);
+        Ok(true)
+    }
+
+    fn read_many(&self, keys: &[String], max: u64) -> Result<Vec<Option<Vec<u8>>>> {
+        let values = self.wait(self.clone().get_all(keys.to_vec(), max))?;
+        Ok(values.into_iter().map(|value| value.map(Into::into)).collect())
+    }
+
+    fn size(&self, key: &str) -> Result<Option<u64>> {
+        let (store, key) = (Arc::clone(&self.store), key.to_owned());
+        self.wait(async move { store.size(&key).await })
+    }
+
+    fn children(&self, prefix: &str) -> Result<Vec<String>> {
+        let (store, prefix) = (Arc::clone(&self.store), prefix.to_owned());
+        let mut names = self.wait(async move { store.children(&prefix).await })?;
+        names.sort();
+        Ok(names)
+    }
+
+    fn usage(&self, prefix: &str) -> Result<Option<u64>> {
+        let (store, prefix) = (Arc::clone(&self.store), prefix.to_owned());
+        let listed = self.wait(async move { store.list(&prefix).await })?;
+        Ok(listed.map(|keys| keys.iter().map(|(_, size)| size).sum()))
+    }
+
+    fn is_writable(&self) -> bool {
+        self.writable
+    }
+
+    fn write(&self, key: &str, value: &[u8]) -> Result<()> {
+        if !self.writable {
+            return Err(super::read_only());
+        }
+        let (store, key, value) = (Arc::clone(&self.store), key.to_owned(), Bytes::copy_from_slice(value));
+        self.wait(async move { store.put(&key, value).await })
+    }
+
+    fn erase(&self, key: &str) -> Result<()> {
+        if !self.writable {
+            return Err(super::read_only());
+        }
+        let (store, key) = (Arc::clone(&self.store), key.to_owned());
+        self.wait(async move { store.delete(&key).await })
+    }
+
+    fn erase_all(&self, prefix: &str) -> Result<()> {
+        if !self.writable {
+            return Err(super::read_only());
+        }
+        let (remote, prefix) = (self.clone(), prefix.to_owned());
+        self.wait(async move {
+            let keys = remote.keys(&prefix).await?;
+            let remote = &remote;
+            stream::iter(keys)
+                .map(|(key, _)| async move { remote.store.delete(&key).await })
+                .buffer_unordered(remote.concurrency)
+                .try_collect()
+                .await
+        })
+    }
+
+    /// Object stores cannot rename: every value is copied, then all old ones are removed.
+    fn rename(&self, from: &str, to: &str) -> Result<()> {
+        if !self.writable {
+            return Err(super::read_only());
+        }
+        let (remote, source, target) = (self.clone(), from.to_owned(), to.to_owned());
+        self.wait(async move {
+            let keys = remote.keys(&source).await?;
+            let (remote, source, target) = (&remote, &source, &target);
+            stream::iter(keys)
+                .map(|(key, _)| async move {
+                    let Some(rest) = super::memory::below(&key, source) else { return Ok(()) };
+                    match remote.get(&key, ByteRange::All, u64::MAX).await? {
+                        Some(value) => remote.store.put(&super::join(target, rest), value).await,
+                        None => Ok(()),
+                    }
+                })
+                .buffer_unordered(remote.concurrency)
+                .try_collect::<()>()
+                .await
+        })?;
+        self.erase_all(from)
+    }
+
+    fn as_remote(&self) -> Option<&Remote> {
+        Some(self)
+    }
+}

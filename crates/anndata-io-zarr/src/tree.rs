@@ -1,0 +1,135 @@
+//! The tree of groups and arrays: what is known of its nodes, and keeping that true.
+
+mod load;
+mod storage;
+
+use std::collections::HashMap;
+use std::fmt;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+
+use anndata_storage::{NodeKind, Result};
+use indexmap::IndexMap;
+
+use crate::metadata::Document;
+use crate::shard::ShardIndex;
+use crate::store::{Store, read_only};
+use crate::{ZarrFormat, ZarrOptions};
+
+/// The most bytes of one metadata document.
+pub(crate) const MAX_METADATA: u64 = 1 << 30;
+
+/// A zarr store: a folder, a zip file, memory, or a remote store, of either version.
+///
+/// Opening for reading changes nothing. See [the crate](crate) for how stores are opened and made.
+pub struct ZarrStore(pub(crate) Arc<Shared>);
+
+/// What a store and its open arrays share.
+pub(crate) struct Shared {
+    pub(crate) store: Box<dyn Store>,
+    pub(crate) format: ZarrFormat,
+    pub(crate) options: ZarrOptions,
+    tree: RwLock<Tree>,
+    /// The indexes of shards that were read or written, by key.
+    indexes: Mutex<HashMap<String, Arc<ShardIndex>>>,
+}
+
+/// What is known of the nodes.
+#[derive(Debug, Default)]
+struct Tree {
+    /// By path, in stored order.
+    nodes: IndexMap<String, Node>,
+    /// Whether nodes that are not known do not exist.
+    complete: bool,
+    /// What is known of the collected metadata in the store.
+    collected: Collected,
+}
+
+/// The collected metadata in the store.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+enum Collected {
+    /// Not there, and not wanted.
+    #[default]
+    Unwanted,
+    /// To be made when the store is flushed.
+    Stale,
+    /// There, and true.
+    Current,
+}
+
+/// A group or an array.
+#[derive(Debug, Clone, Default)]
+struct Node {
+    is_array: bool,
+    attributes: Document,
+    /// Version 3: `zarr.json` without attributes and collected metadata. Version 2: `.zarray` or `.zgroup`.
+    document: Document,
+}
+
+impl Node {
+    fn kind(&self) -> NodeKind {
+        if self.is_array { NodeKind::Array } else { NodeKind::Group }
+    }
+}
+
+impl Shared {
+    fn new(store: Box<dyn Store>, format: ZarrFormat, options: &ZarrOptions, tree: Tree) -> Self {
+        let options = options.clone();
+        Self { store, format, options, tree: RwLock::new(tree), indexes: Mutex::default() }
+    }
+
+    fn tree(&self) -> RwLockReadGuard<'_, Tree> {
+        self.tree.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn tree_mut(&self) -> RwLockWriteGuard<'_, Tree> {
+        self.tree.write().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn indexes(&self) -> MutexGuard<'_, HashMap<String, Arc<ShardIndex>>> {
+        self.indexes.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn cached_index(&self, key: &str) -> Option<Arc<ShardIndex>> {
+        self.indexes().get(key).map(Arc::clone)
+    }
+
+    pub(crate) fn cache_index(&self, key: &str, index: &Arc<ShardIndex>) {
+        self.indexes().insert(key.to_owned(), Arc::clone(index));
+    }
+
+    pub(crate) fn forget_index(&self, key: &str) {
+        self.indexes().remove(key);
+    }
+
+    pub(crate) fn check_writable(&self) -> Result<()> {
+        if self.store.is_writable() { Ok(()) } else { Err(read_only()) }
+    }
+}
+
+impl Drop for Shared {
+    /// Collected metadata that are out of date were removed at the first edit; here they come back.
+    fn drop(&mut self) {
+        if self.tree().collected == Collected::Stale {
+            // Nobody is left to hear of an error, and without them the store is complete.
+            let _ = self.collect();
+        }
+    }
+}
+
+impl fmt::Debug for Shared {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ZarrStore").field("store", &self.store).field("format", &self.format).finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for ZarrStore {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl fmt::Display for ZarrStore {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.store.fmt(f)
+    }
+}

@@ -1,0 +1,318 @@
+//! Reading and writing the metadata of nodes, one by one or collected.
+
+use anndata_storage::{Error, Result, file_name, parent_path};
+use indexmap::IndexMap;
+use serde_json::{Map, Value, json};
+
+use super::{Collected, MAX_METADATA, Node, Shared, Tree};
+use crate::metadata::{Document, malformed, parse, to_bytes};
+use crate::store::{ByteRange, Store, is_safe, join};
+use crate::{ZarrFormat, ZarrOptions};
+
+const V3: &str = "zarr.json";
+const GROUP: &str = ".zgroup";
+const ARRAY: &str = ".zarray";
+const ATTRIBUTES: &str = ".zattrs";
+const COLLECTED: &str = ".zmetadata";
+
+/// Names of nodes that would be taken for metadata.
+pub(super) const RESERVED: [&str; 5] = [V3, GROUP, ARRAY, ATTRIBUTES, COLLECTED];
+
+impl Shared {
+    /// Finds out which version a store has and what it holds. With collected metadata that is one read.
+    pub(crate) fn open(store: Box<dyn Store>, options: &ZarrOptions) -> Result<Self> {
+        let at_root = |error: Error| error.at("");
+        if options.format != Some(ZarrFormat::V2) {
+            if let Some(document) = read_document(&*store, V3).map_err(at_root)? {
+                let tree = tree_v3(document, options).map_err(at_root)?;
+                return Ok(Self::new(store, ZarrFormat::V3, options, tree));
+            }
+        }
+        if options.format != Some(ZarrFormat::V3) {
+            let collected =
+                if options.consolidated { read_document(&*store, COLLECTED).map_err(at_root)? } else { None };
+            if let Some(collected) = collected {
+                let tree = tree_v2(&collected).map_err(at_root)?;
+                return Ok(Self::new(store, ZarrFormat::V2, options, tree));
+            }
+            let shared = Self::new(store, ZarrFormat::V2, options, Tree::default());
+            if shared.load("").map_err(at_root)?.is_some() {
+                return Ok(shared);
+            }
+            return Err(no_store(&*shared.store));
+        }
+        Err(no_store(&*store))
+    }
+
+    /// Makes an empty root group.
+    pub(crate) fn create(store: Box<dyn Store>, format: ZarrFormat, options: &ZarrOptions) -> Result<Self> {
+        let collected = if options.consolidated { Collected::Stale } else { Collected::Unwanted };
+        let shared = Self::new(store, format, options, Tree { nodes: IndexMap::new(), complete: true, collected });
+        let root = group(format);
+        shared.save("", &root)?;
+        shared.tree_mut().nodes.insert(String::new(), root);
+        Ok(shared)
+    }
+
+    /// The node at a path, `None` where there is none.
+    pub(super) fn load(&self, path: &str) -> Result<Option<Node>> {
+        if !path.is_empty() && !is_safe(path) {
+            return Ok(None);
+        }
+        let known = {
+            let tree = self.tree();
+            tree.nodes.get(path).cloned().or_else(|| tree.complete.then(Node::default).filter(|_| false))
+        };
+        if known.is_some() || self.tree().complete {
+            return Ok(known);
+        }
+        Ok(self.load_many(&[path.to_owned()])?.pop().flatten())
+    }
+
+    /// Reads the metadata of several nodes at once.
+    pub(super) fn load_many(&self, paths: &[String]) -> Result<Vec<Option<Node>>> {
+        let names: &[&str] = match self.format {
+            ZarrFormat::V2 => &[ARRAY, GROUP, ATTRIBUTES],
+            ZarrFormat::V3 => &[V3],
+        };
+        let keys: Vec<String> = paths.iter().flat_map(|path| names.iter().map(|name| join(path, name))).collect();
+        let values = self.store.read_many(&keys, MAX_METADATA)?;
+        let mut nodes = Vec::with_capacity(paths.len());
+        for (path, documents) in paths.iter().zip(values.chunks(names.len())) {
+            let node = self.node(documents).map_err(|error| error.at(path))?;
+            if let Some(node) = &node {
+                self.tree_mut().nodes.insert(path.clone(), node.clone());
+            }
+            nodes.push(node);
+        }
+        Ok(nodes)
+    }
+
+    /// A node from the values of its metadata.
+    fn node(&self, values: &[Option<Vec<u8>>]) -> Result<Option<Node>> {
+        let documents =
+            values.iter().map(|value| value.as_deref().map(parse).transpose()).collect::<Result<Vec<_>>>()?;
+        match (self.format, documents.as_slice()) {
+            (ZarrFormat::V3, [Some(document)]) => node_v3(document.clone()).map(Some),
+            (ZarrFormat::V2, [array, group, attributes]) => {
+                let Some(document) = array.as_ref().or(group.as_ref()) else { return Ok(None) };
+                let (document, attributes) = (document.clone(), attributes.clone().unwrap_or_default());
+                Ok(Some(Node { is_array: array.is_some(), attributes, document }))
+            }
+            _ => Ok(None),
+        }
+    }
+
+    /// Writes the metadata of a node.
+    pub(super) fn save(&self, path: &str, node: &Node) -> Result<()> {
+        let put = |name: &str, document: &Document| self.store.write(&join(path, name), &to_bytes(document)?);
+        match self.format {
+            ZarrFormat::V3 => put(V3, &document_v3(node)),
+            ZarrFormat::V2 => {
+                put(if node.is_array { ARRAY } else { GROUP }, &node.document)?;
+                if node.attributes.is_empty() {
+                    self.store.erase(&join(path, ATTRIBUTES))
+                } else {
+                    put(ATTRIBUTES, &node.attributes)
+                }
+            }
+        }
+    }
+
+    /// Called before an edit: collected metadata in the store would be wrong after it, so they are taken away.
+    pub(super) fn before_edit(&self) -> Result<()> {
+        self.check_writable()?;
+        let root = {
+            let mut tree = self.tree_mut();
+            if tree.collected != Collected::Current {
+                return Ok(());
+            }
+            tree.collected = Collected::Stale;
+            tree.nodes.get("").cloned().unwrap_or_default()
+        };
+        match self.format {
+            ZarrFormat::V2 => self.store.erase(COLLECTED),
+            ZarrFormat::V3 => self.save("", &root),
+        }
+    }
+
+    /// Makes the collected metadata from what the store holds.
+    pub(crate) fn collect(&self) -> Result<()> {
+        self.check_writable()?;
+        self.load_all()?;
+        let mut tree = self.tree_mut();
+        match self.format {
+            ZarrFormat::V2 => {
+                let mut metadata = Map::new();
+                for (path, node) in &tree.nodes {
+                    let name = if node.is_array { ARRAY } else { GROUP };
+                    metadata.insert(join(path, name), Value::Object(node.document.clone()));
+                    metadata.insert(join(path, ATTRIBUTES), Value::Object(node.attributes.clone()));
+                }
+                let document = json!({"metadata": metadata, "zarr_consolidated_format": 1});
+                self.store.write(COLLECTED, document.to_string().as_bytes())?;
+            }
+            ZarrFormat::V3 => {
+                let Some(root) = tree.nodes.get("").filter(|root| !root.is_array) else { return Ok(()) };
+                let metadata: Document = tree
+                    .nodes
+                    .iter()
+                    .filter(|(path, _)| !path.is_empty())
+                    .map(|(path, node)| (path.clone(), Value::Object(document_v3(node))))
+                    .collect();
+                let mut document = document_v3(root);
+                let collected = json!({"kind": "inline", "must_understand": false, "metadata": metadata});
+                document.insert("consolidated_metadata".to_owned(), collected);
+                self.store.write(V3, Value::Object(document).to_string().as_bytes())?;
+            }
+        }
+        tree.collected = Collected::Current;
+        Ok(())
+    }
+
+    /// Knows every node of the store.
+    fn load_all(&self) -> Result<()> {
+        if self.tree().complete {
+            return Ok(());
+        }
+        let mut open = vec![String::new()];
+        while let Some(path) = open.pop() {
+            if self.load(&path)?.is_some_and(|node| !node.is_array) {
+                open.extend(self.child_paths(&path)?);
+            }
+        }
+        self.tree_mut().complete = true;
+        Ok(())
+    }
+
+    /// The paths of a group's children.
+    pub(super) fn child_paths(&self, path: &str) -> Result<Vec<String>> {
+        {
+            let tree = self.tree();
+            if tree.complete {
+                let children = tree.nodes.keys().filter(|key| !key.is_empty() && parent_path(key) == Some(path));
+                return Ok(children.cloned().collect());
+            }
+        }
+        let paths: Vec<String> = self
+            .store
+            .children(path)?
+            .into_iter()
+            .map(|name| join(path, &name))
+            .filter(|path| is_safe(path) && !RESERVED.contains(&file_name(path)))
+            .collect();
+        let unknown: Vec<String> = {
+            let tree = self.tree();
+            paths.iter().filter(|path| !tree.nodes.contains_key(*path)).cloned().collect()
+        };
+        self.load_many(&unknown)?;
+        let tree = self.tree();
+        Ok(paths.into_iter().filter(|path| tree.nodes.contains_key(path)).collect())
+    }
+}
+
+fn no_store(store: &dyn Store) -> Error {
+    Error::not_found(format!("'{store}' is no zarr store: it has neither zarr.json nor .zgroup")).at("")
+}
+
+fn read_document(store: &dyn Store, key: &str) -> Result<Option<Document>> {
+    let mut bytes = Vec::new();
+    if store.read(key, ByteRange::All, MAX_METADATA, &mut bytes)? { parse(&bytes).map(Some) } else { Ok(None) }
+}
+
+/// A new group.
+pub(super) fn group(format: ZarrFormat) -> Node {
+    let mut document = Document::new();
+    if format == ZarrFormat::V3 {
+        document.insert("attributes".to_owned(), Value::Object(Document::new()));
+        document.insert("zarr_format".to_owned(), Value::from(3));
+        document.insert("node_type".to_owned(), Value::from("group"));
+    } else {
+        document.insert("zarr_format".to_owned(), Value::from(2));
+    }
+    Node { is_array: false, attributes: Document::new(), document }
+}
+
+/// `zarr.json` of a node.
+fn document_v3(node: &Node) -> Document {
+    let mut document = node.document.clone();
+    document.insert("attributes".to_owned(), Value::Object(node.attributes.clone()));
+    document
+}
+
+/// A node from its `zarr.json`.
+fn node_v3(mut document: Document) -> Result<Node> {
+    if document.get("zarr_format").and_then(Value::as_u64) != Some(3) {
+        return Err(malformed("'zarr.json' does not say zarr_format 3"));
+    }
+    let is_array = match document.get("node_type").and_then(Value::as_str) {
+        Some("array") => true,
+        Some("group") => false,
+        _ => return Err(malformed("'node_type' is neither array nor group")),
+    };
+    document.shift_remove("consolidated_metadata");
+    // The member stays where it is; its value is kept beside.
+    let attributes = match document.get_mut("attributes").map(Value::take) {
+        None | Some(Value::Null) => Document::new(),
+        Some(Value::Object(attributes)) => attributes,
+        Some(_) => return Err(malformed("'attributes' is no object")),
+    };
+    Ok(Node { is_array, attributes, document })
+}
+
+fn tree_v3(mut document: Document, options: &ZarrOptions) -> Result<Tree> {
+    let collected = document.shift_remove("consolidated_metadata").filter(|value| !value.is_null());
+    let mut nodes = IndexMap::from([(String::new(), node_v3(document)?)]);
+    let Some(mut collected) = collected else {
+        return Ok(Tree { nodes, ..Tree::default() });
+    };
+    if !options.consolidated || collected.get("kind").and_then(Value::as_str) != Some("inline") {
+        return Ok(Tree { nodes, complete: false, collected: Collected::Current });
+    }
+    let Some(Value::Object(metadata)) = collected.get_mut("metadata").map(Value::take) else {
+        return Err(malformed("'consolidated_metadata' has no 'metadata'"));
+    };
+    for (path, document) in metadata {
+        let Value::Object(document) = document else { return Err(malformed("a node is no object").at(&path)) };
+        check_path(&path)?;
+        let node = node_v3(document).map_err(|error| error.at(&path))?;
+        nodes.insert(path, node);
+    }
+    Ok(Tree { nodes, complete: true, collected: Collected::Current })
+}
+
+fn check_path(path: &str) -> Result<()> {
+    if is_safe(path) {
+        return Ok(());
+    }
+    Err(Error::refused(format!("the collected metadata name '{path}', which leaves the store")).at(""))
+}
+
+fn tree_v2(collected: &Document) -> Result<Tree> {
+    let metadata = collected.get("metadata").and_then(Value::as_object);
+    let metadata = metadata.ok_or_else(|| malformed("'.zmetadata' has no 'metadata'"))?;
+    let mut nodes: IndexMap<String, Node> = IndexMap::new();
+    for (key, document) in metadata {
+        let path = parent_path(key).unwrap_or_default();
+        if !path.is_empty() {
+            check_path(path)?;
+        }
+        let Value::Object(document) = document else { return Err(malformed("a document is no object").at(path)) };
+        let node = nodes.entry(path.to_owned()).or_default();
+        match file_name(key) {
+            ATTRIBUTES => document.clone_into(&mut node.attributes),
+            ARRAY => {
+                node.is_array = true;
+                document.clone_into(&mut node.document);
+            }
+            GROUP if !node.is_array => document.clone_into(&mut node.document),
+            _ => {}
+        }
+    }
+    // Attributes alone make no node.
+    nodes.retain(|_, node| !node.document.is_empty());
+    if !nodes.contains_key("") {
+        return Err(malformed("'.zmetadata' has no root"));
+    }
+    Ok(Tree { nodes, complete: true, collected: Collected::Current })
+}

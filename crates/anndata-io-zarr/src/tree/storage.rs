@@ -1,0 +1,204 @@
+//! The store as the rest of anndata sees it.
+
+use std::sync::Arc;
+
+use anndata_storage::{
+    ArraySpec, ArrayStorage, Attribute, Attributes, Capabilities, Compression, DType, Error, Limits, NodeKind, Result,
+    Storage, file_name, parent_path,
+};
+use serde_json::Value;
+
+use super::load::{RESERVED, group};
+use super::{Collected, Node, Shared, ZarrStore};
+use crate::array::ZarrArray;
+use crate::layout;
+use crate::metadata::{ArrayMeta, Document};
+use crate::store::{is_safe, join};
+
+impl Shared {
+    /// Makes the groups above `path` that are missing.
+    fn make_parents(&self, path: &str) -> Result<()> {
+        let Some(parent) = parent_path(path) else { return Ok(()) };
+        match self.load(parent)? {
+            Some(node) if node.is_array => Err(Error::invalid_input(format!("'{parent}' is an array, not a group"))),
+            Some(_) => Ok(()),
+            None => {
+                self.make_parents(parent)?;
+                self.add(parent, group(self.format))
+            }
+        }
+    }
+
+    fn add(&self, path: &str, node: Node) -> Result<()> {
+        if !is_safe(path) || RESERVED.contains(&file_name(path)) {
+            return Err(Error::invalid_input(format!("'{path}' cannot be the name of an element in a zarr store")));
+        }
+        self.save(path, &node)?;
+        self.tree_mut().nodes.insert(path.to_owned(), node);
+        Ok(())
+    }
+
+    /// Changes the metadata of a node.
+    fn edit(&self, path: &str, change: impl FnOnce(&mut Node)) -> Result<()> {
+        let mut node = self.load(path)?.ok_or_else(missing)?;
+        self.before_edit()?;
+        change(&mut node);
+        self.save(path, &node)?;
+        self.tree_mut().nodes.insert(path.to_owned(), node);
+        Ok(())
+    }
+
+    /// Whether the store keeps the order in which elements were made: collected metadata do, folders do not.
+    fn is_ordered(&self) -> bool {
+        let tree = self.tree();
+        tree.complete && tree.collected != Collected::Unwanted
+    }
+
+    pub(crate) fn set_shape(&self, path: &str, shape: &[u64]) -> Result<()> {
+        self.edit(path, |node| {
+            node.document.insert("shape".to_owned(), Value::from(shape.to_vec()));
+        })
+    }
+}
+
+fn missing() -> Error {
+    Error::not_found("no such element")
+}
+
+/// Whether `key` is `path` or below it; the part below.
+fn below<'a>(key: &'a str, path: &str) -> Option<&'a str> {
+    if path.is_empty() {
+        return Some(key);
+    }
+    let rest = key.strip_prefix(path)?;
+    if rest.is_empty() { Some(rest) } else { rest.strip_prefix('/') }
+}
+
+impl Storage for ZarrStore {
+    fn capabilities(&self) -> Capabilities {
+        let mut can = if self.0.store.is_writable() { Capabilities::ALL } else { Capabilities::ALL.read_only() };
+        can.null_arrays = false;
+        can.text_in_records = false;
+        can.typed_attributes = false;
+        can.ordered = self.0.is_ordered();
+        can
+    }
+
+    fn limits(&self) -> Limits {
+        self.0.options.limits
+    }
+
+    fn kind(&self, path: &str) -> Result<Option<NodeKind>> {
+        Ok(self.0.load(path)?.map(|node| node.kind()))
+    }
+
+    fn children(&self, path: &str) -> Result<Vec<String>> {
+        match self.0.load(path)? {
+            Some(node) if !node.is_array => {
+                let mut names: Vec<String> =
+                    self.0.child_paths(path)?.iter().map(|path| file_name(path).to_owned()).collect();
+                if !self.0.is_ordered() {
+                    names.sort();
+                }
+                Ok(names)
+            }
+            _ => Err(Error::not_found("no such group")),
+        }
+    }
+
+    fn attributes(&self, path: &str) -> Result<Attributes> {
+        let node = self.0.load(path)?.ok_or_else(missing)?;
+        let attributes = node.attributes.iter().map(|(name, value)| (name.clone(), Attribute::from_json(value)));
+        let mut attributes: Attributes = attributes.collect();
+        if !self.0.is_ordered() {
+            attributes.sort_keys();
+        }
+        Ok(attributes)
+    }
+
+    fn set_attributes(&self, path: &str, attributes: &Attributes) -> Result<()> {
+        let to_json = |(name, value): (&String, &Attribute)| Ok((name.clone(), value.to_json()?));
+        let attributes = attributes.iter().map(to_json).collect::<Result<Document>>()?;
+        self.0.edit(path, |node| node.attributes = attributes)
+    }
+
+    fn create_group(&self, path: &str) -> Result<()> {
+        self.0.before_edit()?;
+        self.0.make_parents(path)?;
+        self.0.add(path, group(self.0.format))
+    }
+
+    /// An array without values becomes a single `false`, as Python's anndata writes it.
+    fn create_array(&self, path: &str, spec: &ArraySpec) -> Result<Arc<dyn ArrayStorage>> {
+        let mut spec = spec.clone();
+        if spec.null {
+            spec = ArraySpec::new(DType::Bool, []);
+        } else if spec.chunks.is_none() {
+            // Without chunks of its own an array gets those of the format, and no codec.
+            spec = layout::fill_in(self.0.format, self.0.options.sharding, &spec, Compression::None)?;
+        }
+        let (document, meta) = ArrayMeta::create(self.0.format, &spec)?;
+        self.0.before_edit()?;
+        self.0.make_parents(path)?;
+        self.0.add(path, Node { is_array: true, attributes: Document::new(), document })?;
+        Ok(Arc::new(ZarrArray::new(Arc::clone(&self.0), path, meta, spec.resizable)?))
+    }
+
+    fn layout(&self, spec: &ArraySpec, compression: Compression) -> Result<ArraySpec> {
+        layout::fill_in(self.0.format, self.0.options.sharding, spec, compression)
+    }
+
+    fn open_array(&self, path: &str) -> Result<Arc<dyn ArrayStorage>> {
+        match self.0.load(path)? {
+            Some(node) if node.is_array => {
+                let meta = ArrayMeta::parse(self.0.format, &node.document)?;
+                // Zarr does not say which arrays may grow: all may.
+                let resizable = !meta.shape.is_empty();
+                Ok(Arc::new(ZarrArray::new(Arc::clone(&self.0), path, meta, resizable)?))
+            }
+            _ => Err(Error::not_found("no such array")),
+        }
+    }
+
+    fn rename(&self, from: &str, to: &str) -> Result<()> {
+        self.0.before_edit()?;
+        if below(to, from).is_some() {
+            return Err(Error::invalid_input("an element cannot be moved into itself"));
+        }
+        if !is_safe(to) || RESERVED.contains(&file_name(to)) {
+            return Err(Error::invalid_input(format!("'{to}' cannot be the name of an element in a zarr store")));
+        }
+        self.0.make_parents(to)?;
+        self.0.store.rename(from, to)?;
+        let mut tree = self.0.tree_mut();
+        let moved: Vec<String> = tree.nodes.keys().filter(|key| below(key, from).is_some()).cloned().collect();
+        for old in moved {
+            let (Some(rest), Some(node)) = (below(&old, from), tree.nodes.shift_remove(&old)) else { continue };
+            let new = if rest.is_empty() { to.to_owned() } else { join(to, rest) };
+            tree.nodes.insert(new, node);
+        }
+        drop(tree);
+        self.0.indexes().clear();
+        Ok(())
+    }
+
+    fn remove(&self, path: &str) -> Result<()> {
+        self.0.before_edit()?;
+        self.0.store.erase_all(path)?;
+        self.0.tree_mut().nodes.retain(|key, _| below(key, path).is_none());
+        self.0.indexes().clear();
+        Ok(())
+    }
+
+    fn flush(&self) -> Result<()> {
+        if self.0.tree().collected == Collected::Stale {
+            self.0.collect()?;
+        }
+        self.0.store.flush()
+    }
+
+    fn consolidate(&self) -> Result<()> {
+        self.0.collect()?;
+        self.0.store.flush()
+    }
+}
