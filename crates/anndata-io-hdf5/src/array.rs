@@ -39,6 +39,7 @@ pub(crate) struct Hdf5Array {
     pipeline: Pipeline,
     null: bool,
     resizable: bool,
+    own: bool,
     /// The bytes of an element that was never written; empty for zeros.
     fill: Vec<u8>,
     /// Whether only the library can tell what an unwritten text is.
@@ -55,7 +56,9 @@ struct State {
 
 impl Hdf5Array {
     /// Reads the metadata of a dataset.
-    pub(crate) fn new(store: Arc<Shared>, id: Id) -> Result<Self> {
+    ///
+    /// `own` is false for one that is behind a link to another file, so that its addresses are not those of the store's.
+    pub(crate) fn new(store: Arc<Shared>, id: Id, own: bool) -> Result<Self> {
         let properties = dataset::properties(&id)?;
         let layout = dataset::layout(&properties)?;
         match layout {
@@ -77,7 +80,7 @@ impl Hdf5Array {
         let pipeline = Pipeline::new(&dataset::filters(&properties)?);
         let (fill, fill_needs_library) = library::fill_value(&properties, &stored)?;
         let state = Mutex::new(State { shape, index: ChunkIndex::default() });
-        let array = Self { store, id, stored, layout, pipeline, null, resizable, fill, fill_needs_library, state };
+        let array = Self { store, id, stored, layout, pipeline, null, resizable, own, fill, fill_needs_library, state };
         array.check_chunk_size()?;
         Ok(array)
     }
@@ -125,7 +128,8 @@ impl Hdf5Array {
     }
 
     fn needs_library(&self) -> bool {
-        matches!(self.layout, Layout::Compact | Layout::External | Layout::Virtual)
+        !self.own
+            || matches!(self.layout, Layout::Compact | Layout::External | Layout::Virtual)
             || self.pipeline.needs_library()
             || self.fill_needs_library
             || (self.stored.node.has_text() && self.store.heap_base.is_none())
@@ -194,7 +198,7 @@ impl ArrayStorage for Hdf5Array {
                 self.store.settle()?;
                 chunked::write(self, &self.spec(), offset, values)
             }
-            (Layout::Contiguous, Fix::None, Node::Plain { .. }) if dataset::address(&self.id).is_some() => {
+            (Layout::Contiguous, Fix::None, Node::Plain { .. }) if self.own && dataset::address(&self.id).is_some() => {
                 self.write_contiguous(offset, values)
             }
             _ => {
@@ -219,6 +223,7 @@ impl ArrayStorage for Hdf5Array {
     fn stored_bytes(&self) -> Result<Option<u64>> {
         let file = self.store.raw.len()?;
         Ok(match self.layout {
+            _ if !self.own => None,
             Layout::External | Layout::Virtual => None,
             Layout::Contiguous => {
                 let address = dataset::address(&self.id);
@@ -236,8 +241,8 @@ impl ArrayStorage for Hdf5Array {
 }
 
 /// Bytes as they are in the file, with references into the heap.
-struct FileSource<'a> {
-    store: &'a Shared,
+pub(crate) struct FileSource<'a> {
+    pub(crate) store: &'a Shared,
 }
 
 impl Source for FileSource<'_> {

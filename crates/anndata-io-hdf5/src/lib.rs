@@ -23,6 +23,7 @@ mod create;
 mod dtype;
 mod file;
 mod filters;
+mod header;
 mod heap;
 mod layout;
 mod options;

@@ -16,7 +16,7 @@ use crate::array::Hdf5Array;
 use crate::file::RawFile;
 use crate::raw::Id;
 use crate::raw::file::{self, Mode};
-use crate::raw::link::{self, Object, ObjectKind};
+use crate::raw::link::{self, Identity, Object, ObjectKind};
 use crate::{Hdf5Options, attributes, create, layout};
 
 /// An HDF5 file as a store.
@@ -60,6 +60,8 @@ pub(crate) struct Shared {
     pub(crate) heap_base: Option<u64>,
     path: PathBuf,
     writable: bool,
+    /// The root group, `None` where it is damaged.
+    root: Option<Identity>,
     /// The library may hold back something that was written.
     unflushed: AtomicBool,
     /// Made here, and nothing was removed yet: what is allocated is zero on the disk.
@@ -76,6 +78,7 @@ impl Shared {
             None => RawFile::open(path, writable)?,
         };
         let (base, address, length) = file::geometry(&file)?;
+        let root = link::open(&file, "/").ok().map(|root| root.identity);
         Ok(Self {
             file,
             raw,
@@ -83,6 +86,7 @@ impl Shared {
             heap_base: (address == 8 && length == 8).then_some(base),
             path: path.to_owned(),
             writable,
+            root,
             unflushed: AtomicBool::new(writable),
             pristine: AtomicBool::new(mode == Mode::Create),
         })
@@ -103,6 +107,15 @@ impl Shared {
 
     pub(crate) fn check_writable(&self) -> Result<()> {
         if self.writable { Ok(()) } else { Err(Error::read_only("the file was opened for reading only")) }
+    }
+
+    pub(crate) fn is_writable(&self) -> bool {
+        self.writable
+    }
+
+    /// Whether an object is in this file, not behind a link to another.
+    pub(crate) fn is_own(&self, object: &Object) -> bool {
+        self.root.is_some_and(|root| root.is_in_file_of(&object.identity))
     }
 
     /// Whether newly allocated bytes are known to be zero.
@@ -246,7 +259,7 @@ impl Storage for Hdf5Store {
         let parent = self.parent_of(path)?;
         let result = create::create(&self.shared, &parent.id, file_name(path), spec);
         self.shared.touch();
-        Ok(Arc::new(Hdf5Array::new(Arc::clone(&self.shared), result?)?))
+        Ok(Arc::new(Hdf5Array::new(Arc::clone(&self.shared), result?, true)?))
     }
 
     fn open_array(&self, path: &str) -> Result<Arc<dyn ArrayStorage>> {
@@ -254,7 +267,8 @@ impl Storage for Hdf5Store {
         if object.kind != ObjectKind::Dataset {
             return Err(Error::not_found("no such array"));
         }
-        Ok(Arc::new(Hdf5Array::new(Arc::clone(&self.shared), object.id)?))
+        let own = self.shared.is_own(&object);
+        Ok(Arc::new(Hdf5Array::new(Arc::clone(&self.shared), object.id, own)?))
     }
 
     fn rename(&self, from: &str, to: &str) -> Result<()> {

@@ -45,6 +45,21 @@ pub(crate) struct Identity {
     token: H5O_token_t,
 }
 
+impl Identity {
+    /// Where the object's header is in its file.
+    pub(crate) fn address(&self) -> u64 {
+        const { assert!(size_of::<H5O_token_t>() == 16) };
+        // SAFETY: a token is 16 bytes, in this file format an address and zeros.
+        let [address, _] = unsafe { std::mem::transmute::<H5O_token_t, [u64; 2]>(self.token) };
+        address
+    }
+
+    /// Whether two objects are in one file.
+    pub(crate) fn is_in_file_of(&self, other: &Self) -> bool {
+        self.file == other.file
+    }
+}
+
 /// What `name` in a group is, `None` where there is no such name.
 pub(crate) fn get(group: &Id, name: &str) -> Result<Option<Link>> {
     const HARD: c_int = 0;
