@@ -48,11 +48,11 @@ fn types_of(text: &str) -> BTreeSet<&str> {
     in_page.chain(after_name).flat_map(|part| part.split('"').skip(1).step_by(2)).collect()
 }
 
-/// The code words in the first column of the table whose first heading is `encoding-type`.
+/// The code words in the first column of the table whose first heading is `encoding-type`, in cells that begin with one.
 fn table_of(text: &str) -> BTreeSet<&str> {
     let lines = text.lines().map(|l| l.trim_start_matches("//!").trim());
     let table = lines.skip_while(|l| !l.starts_with("| `encoding-type`")).skip(1).take_while(|l| l.starts_with('|'));
-    let first_column = table.filter_map(|row| row.split('|').nth(1));
+    let first_column = table.filter_map(|row| row.split('|').nth(1)).filter(|cell| cell.starts_with(" `"));
     first_column.flat_map(|cell| cell.split('`').skip(1).step_by(2)).collect()
 }
 

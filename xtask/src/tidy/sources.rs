@@ -25,10 +25,11 @@ fn rust(files: &[File]) -> impl Iterator<Item = &File> {
     files.iter().filter(|f| Path::new(&f.path).extension().is_some_and(|e| e == "rs"))
 }
 
-/// Every Rust file says at its top what it is.
+/// Every Rust file says at its top what it is; the root of a crate may do so with its README.
 #[expect(clippy::unnecessary_wraps, reason = "all checks have one type")]
 pub(crate) fn module_docs(files: &[File]) -> Result<Vec<String>> {
-    let undocumented = rust(files).filter(|f| !f.text.starts_with("//! "));
+    let documented = |f: &&File| f.text.starts_with("//! ") || f.text.starts_with("#![doc = include_str!(");
+    let undocumented = rust(files).filter(|f| !documented(f));
     Ok(undocumented.map(|f| format!("{}: does not open with //!", f.path)).collect())
 }
 
