@@ -123,15 +123,15 @@ impl ArrayMeta {
                 return Err(Error::limit_exceeded(format!("a chunk of {piece:?} elements does not fit into memory")));
             }
         }
-        if let Some(shard) = &self.shard {
-            if shard.shape.iter().zip(&self.chunks).any(|(&shard, &chunk)| shard % chunk != 0) {
-                return bad(format!("a shard of {:?} is no multiple of its chunks of {:?}", shard.shape, self.chunks));
-            }
+        if let Some(shard) = &self.shard
+            && shard.shape.iter().zip(&self.chunks).any(|(&shard, &chunk)| shard % chunk != 0)
+        {
+            return bad(format!("a shard of {:?} is no multiple of its chunks of {:?}", shard.shape, self.chunks));
         }
-        if let Ok(Pipeline { order: Some(order), .. }) = &self.pipeline {
-            if order.len() != self.shape.len() {
-                return bad(format!("{} axes are stored of an array of shape {:?}", order.len(), self.shape));
-            }
+        if let Ok(Pipeline { order: Some(order), .. }) = &self.pipeline
+            && order.len() != self.shape.len()
+        {
+            return bad(format!("{} axes are stored of an array of shape {:?}", order.len(), self.shape));
         }
         // Both the array and its chunk grid can be counted.
         ArraySpec::new(self.dtype.clone(), self.shape.clone()).len()?;

@@ -6,7 +6,7 @@ use anndata_storage::{ArraySpec, Axis, ChunkedStorage, Error, Result, Tensor};
 use rayon::prelude::*;
 
 use super::Inner;
-use crate::codec::{decode_text, encode_text};
+use crate::codec::{decode_text, encode_text, transposed};
 use crate::metadata::Fill;
 
 /// Chunks that are encoded before they are handed over, for each core.
@@ -94,37 +94,28 @@ fn read_chunk(array: &Inner, source: &dyn ChunkedStorage, position: &[u64]) -> R
     let texts = Tensor::from_string_array([count], decode_text(&bytes, count)?)?;
     match &array.pipeline()?.order {
         None => texts.reshape(array.chunk_shape.clone()),
-        Some(order) => {
-            let permuted: Vec<u64> = (0..count as u64).collect();
-            texts.take(0, &stored_places(&permuted, &array.chunk_shape, order)?)?.reshape(array.chunk_shape.clone())
-        }
+        Some(order) => texts.take(0, &stored_places(&array.chunk_shape, order))?.reshape(array.chunk_shape.clone()),
     }
 }
 
 /// For every element in C order, where it is stored.
-fn stored_places(places: &[u64], shape: &[usize], order: &[usize]) -> Result<Vec<u64>> {
-    let stored = ndarray_shape(shape, order);
+fn stored_places(shape: &[usize], order: &[usize]) -> Vec<u64> {
     let mut strides = vec![0_u64; shape.len()];
     let mut step = 1_u64;
-    for (&axis, &len) in order.iter().zip(&stored).rev() {
+    for (&axis, len) in order.iter().zip(transposed(shape, order)).rev() {
         if let Some(stride) = strides.get_mut(axis) {
             *stride = step;
         }
         step = step.saturating_mul(len as u64);
     }
     let mut index = vec![0_usize; shape.len()];
-    Ok(places
-        .iter()
+    (0..shape.iter().product())
         .map(|_| {
             let place = index.iter().zip(&strides).map(|(&i, &stride)| i as u64 * stride).sum();
             next(&mut index, shape);
             place
         })
-        .collect())
-}
-
-fn ndarray_shape(shape: &[usize], order: &[usize]) -> Vec<usize> {
-    crate::codec::transposed(shape, order)
+        .collect()
 }
 
 /// Writes a block of texts.
@@ -182,7 +173,7 @@ fn encode(
     } else {
         let covered = parts.iter().zip(&spec.shape).zip(&array.meta.chunks).all(|((part, &len), &chunk)| {
             let start = part.chunk * chunk;
-            part.runs == [0..chunk.min(len.saturating_sub(start))]
+            matches!(part.runs.as_slice(), [run] if run.start == 0 && run.end == chunk.min(len.saturating_sub(start)))
         });
         let before = if covered { empty(array)? } else { read_chunk(array, target, position)? };
         overlay(&before, &given, parts)?

@@ -164,11 +164,10 @@ impl Shards<'_> {
         if !self.shard.index_at_end {
             return Err(Error::unsupported("shards with their index at the start can be read only"));
         }
-        if !self.is_covered(position) {
-            if let (Some(index), Some(size)) = (self.array.index(&key)?, self.array.shared.store.size(&key)?) {
-                let start = size.saturating_sub(self.shard.index_len(count));
-                return Ok(OpenShard { index: (*index).clone(), start, pending });
-            }
+        let before = if self.is_covered(position) { None } else { self.array.index(&key)? };
+        if let (Some(index), Some(size)) = (before, self.array.shared.store.size(&key)?) {
+            let start = size.saturating_sub(self.shard.index_len(count));
+            return Ok(OpenShard { index: (*index).clone(), start, pending });
         }
         Ok(OpenShard { index: ShardIndex::empty(count), start: 0, pending })
     }

@@ -138,8 +138,8 @@ pub(super) fn zero_v3(dtype: &DType) -> Value {
 mod tests {
     use super::*;
 
-    fn bytes(value: Value, dtype: &DType) -> Option<Vec<u8>> {
-        match parse(Some(&value), dtype) {
+    fn bytes(value: &Value, dtype: &DType) -> Option<Vec<u8>> {
+        match parse(Some(value), dtype) {
             Ok(Fill::Bytes(bytes)) => Some(bytes),
             _ => None,
         }
@@ -147,30 +147,30 @@ mod tests {
 
     #[test]
     fn numbers_in_every_spelling() {
-        assert_eq!(bytes(json!(0), &DType::I32), Some(vec![]));
-        assert_eq!(bytes(json!(-2), &DType::I16), Some(vec![0xfe, 0xff]));
-        assert_eq!(bytes(json!(7.0), &DType::U8), Some(vec![7]));
-        assert_eq!(bytes(json!(300), &DType::U8), None);
-        assert_eq!(bytes(json!(u64::MAX), &DType::U64), Some(vec![0xff; 8]));
-        assert_eq!(bytes(json!("NaN"), &DType::F32), Some(f32::NAN.to_le_bytes().to_vec()));
-        assert_eq!(bytes(json!("0x7fc00001"), &DType::F32), Some(0x7fc0_0001_u32.to_le_bytes().to_vec()));
-        assert_eq!(bytes(json!("0x7fc000010"), &DType::F32), None);
-        assert_eq!(bytes(json!(1.0), &DType::F16), Some(vec![0, 0x3c]));
-        assert_eq!(bytes(json!([0.0, "Infinity"]), &DType::Complex64), Some(vec![0, 0, 0, 0, 0, 0, 0x80, 0x7f]));
-        assert_eq!(bytes(json!(true), &DType::Bool), Some(vec![1]));
-        assert_eq!(bytes(json!({}), &DType::F64), None);
-        assert_eq!(bytes(Value::Null, &DType::F64), Some(vec![]));
+        assert_eq!(bytes(&json!(0), &DType::I32), Some(vec![]));
+        assert_eq!(bytes(&json!(-2), &DType::I16), Some(vec![0xfe, 0xff]));
+        assert_eq!(bytes(&json!(7.0), &DType::U8), Some(vec![7]));
+        assert_eq!(bytes(&json!(300), &DType::U8), None);
+        assert_eq!(bytes(&json!(u64::MAX), &DType::U64), Some(vec![0xff; 8]));
+        assert_eq!(bytes(&json!("NaN"), &DType::F32), Some(f32::NAN.to_le_bytes().to_vec()));
+        assert_eq!(bytes(&json!("0x7fc00001"), &DType::F32), Some(0x7fc0_0001_u32.to_le_bytes().to_vec()));
+        assert_eq!(bytes(&json!("0x7fc000010"), &DType::F32), None);
+        assert_eq!(bytes(&json!(1.0), &DType::F16), Some(vec![0, 0x3c]));
+        assert_eq!(bytes(&json!([0.0, "Infinity"]), &DType::Complex64), Some(vec![0, 0, 0, 0, 0, 0, 0x80, 0x7f]));
+        assert_eq!(bytes(&json!(true), &DType::Bool), Some(vec![1]));
+        assert_eq!(bytes(&json!({}), &DType::F64), None);
+        assert_eq!(bytes(&Value::Null, &DType::F64), Some(vec![]));
     }
 
     #[test]
     fn texts_and_records() {
-        assert_eq!(bytes(json!("YWI="), &DType::FixedBytes(3)), Some(b"ab\0".to_vec()));
-        assert_eq!(bytes(json!("YWI="), &DType::FixedBytes(1)), None);
-        assert_eq!(bytes(json!("x"), &DType::FixedUtf32(2)), Some(vec![b'x', 0, 0, 0, 0, 0, 0, 0]));
+        assert_eq!(bytes(&json!("YWI="), &DType::FixedBytes(3)), Some(b"ab\0".to_vec()));
+        assert_eq!(bytes(&json!("YWI="), &DType::FixedBytes(1)), None);
+        assert_eq!(bytes(&json!("x"), &DType::FixedUtf32(2)), Some(vec![b'x', 0, 0, 0, 0, 0, 0, 0]));
         assert_eq!(parse(Some(&json!(0)), &DType::String).ok(), Some(Fill::Text(String::new())));
         let record = DType::Compound([anndata_storage::Field::new("a", DType::U8)].into());
-        assert_eq!(bytes(json!({"a": 3}), &record), Some(vec![3]));
-        assert_eq!(bytes(zero_v2(&record), &record), Some(vec![]));
-        assert_eq!(bytes(zero_v3(&record), &record), Some(vec![]));
+        assert_eq!(bytes(&json!({"a": 3}), &record), Some(vec![3]));
+        assert_eq!(bytes(&zero_v2(&record), &record), Some(vec![]));
+        assert_eq!(bytes(&zero_v3(&record), &record), Some(vec![]));
     }
 }

@@ -9,7 +9,7 @@ use futures_util::TryStreamExt;
 use object_store::path::Path;
 use object_store::{GetOptions, GetRange, ObjectStore, ObjectStoreExt};
 
-use super::remote::{AsyncStore, BoxFuture};
+use super::remote::{AsyncStore, BoxFuture, Sizes};
 use super::{ByteRange, check_size, join};
 
 /// The objects below a path of an object store.
@@ -91,7 +91,7 @@ impl Objects {
         found(result)?.transpose()
     }
 
-    async fn list(&self, prefix: &str) -> Result<Option<Vec<(String, u64)>>> {
+    async fn list(&self, prefix: &str) -> Result<Option<Sizes>> {
         let path = self.path(prefix);
         let listed: object_store::Result<Vec<_>> = self.store.list(Some(&path)).try_collect().await;
         match listed {
@@ -128,7 +128,7 @@ impl AsyncStore for Objects {
         })
     }
 
-    fn list<'a>(&'a self, prefix: &'a str) -> BoxFuture<'a, Result<Option<Vec<(String, u64)>>>> {
+    fn list<'a>(&'a self, prefix: &'a str) -> BoxFuture<'a, Result<Option<Sizes>>> {
         Box::pin(self.list(prefix))
     }
 

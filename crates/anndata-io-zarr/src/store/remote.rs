@@ -2,11 +2,11 @@
 
 use std::fmt;
 use std::future::Future;
-use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::mpsc;
 use std::time::Duration;
 
+pub(crate) use anndata_storage::BoxFuture;
 use anndata_storage::{Error, Result};
 use bytes::Bytes;
 use futures_util::{StreamExt, TryStreamExt, stream};
@@ -15,8 +15,8 @@ use tokio::sync::Semaphore;
 
 use super::{ByteRange, Store, check_size, too_short};
 
-/// A future on the heap.
-pub(crate) type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
+/// Keys with their sizes.
+pub(crate) type Sizes = Vec<(String, u64)>;
 
 /// Values under keys, asynchronously.
 pub(crate) trait AsyncStore: fmt::Debug + fmt::Display + Send + Sync + 'static {
@@ -31,7 +31,7 @@ pub(crate) trait AsyncStore: fmt::Debug + fmt::Display + Send + Sync + 'static {
     fn children<'a>(&'a self, prefix: &'a str) -> BoxFuture<'a, Result<Vec<String>>>;
 
     /// All keys below a prefix, with their sizes where known; `None` where the store cannot list.
-    fn list<'a>(&'a self, prefix: &'a str) -> BoxFuture<'a, Result<Option<Vec<(String, u64)>>>>;
+    fn list<'a>(&'a self, prefix: &'a str) -> BoxFuture<'a, Result<Option<Sizes>>>;
 
     /// Whether values can be written.
     fn is_writable(&self) -> bool;
@@ -160,7 +160,7 @@ impl Remote {
             .await
     }
 
-    async fn keys(&self, prefix: &str) -> Result<Vec<(String, u64)>> {
+    async fn keys(&self, prefix: &str) -> Result<Sizes> {
         let listed = self.store.list(prefix).await?;
         listed.ok_or_else(|| Error::unsupported("the store cannot list its content"))
     }

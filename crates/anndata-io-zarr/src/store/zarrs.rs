@@ -10,7 +10,7 @@ use zarrs_storage::{
     StorePrefix, byte_range,
 };
 
-use super::remote::{AsyncStore, BoxFuture};
+use super::remote::{AsyncStore, BoxFuture, Sizes};
 use super::{ByteRange, Store, check_size, read_only, too_short};
 
 /// A store that answers at once.
@@ -120,7 +120,7 @@ impl AsyncStore for AsyncZarrs {
         Box::pin(async move { Ok(names(&self.0.list_dir(&to_prefix(prefix)?).await.map_err(failed)?)) })
     }
 
-    fn list<'a>(&'a self, prefix: &'a str) -> BoxFuture<'a, Result<Option<Vec<(String, u64)>>>> {
+    fn list<'a>(&'a self, prefix: &'a str) -> BoxFuture<'a, Result<Option<Sizes>>> {
         Box::pin(async move {
             let keys = self.0.list_prefix(&to_prefix(prefix)?).await.map_err(failed)?;
             let mut sized = Vec::with_capacity(keys.len());

@@ -22,11 +22,11 @@ impl Shared {
     /// Finds out which version a store has and what it holds. With collected metadata that is one read.
     pub(crate) fn open(store: Box<dyn Store>, options: &ZarrOptions) -> Result<Self> {
         let at_root = |error: Error| error.at("");
-        if options.format != Some(ZarrFormat::V2) {
-            if let Some(document) = read_document(&*store, V3).map_err(at_root)? {
-                let tree = tree_v3(document, options).map_err(at_root)?;
-                return Ok(Self::new(store, ZarrFormat::V3, options, tree));
-            }
+        if options.format != Some(ZarrFormat::V2)
+            && let Some(document) = read_document(&*store, V3).map_err(at_root)?
+        {
+            let tree = tree_v3(document, options).map_err(at_root)?;
+            return Ok(Self::new(store, ZarrFormat::V3, options, tree));
         }
         if options.format != Some(ZarrFormat::V3) {
             let collected =
@@ -59,12 +59,12 @@ impl Shared {
         if !path.is_empty() && !is_safe(path) {
             return Ok(None);
         }
-        let known = {
+        {
             let tree = self.tree();
-            tree.nodes.get(path).cloned().or_else(|| tree.complete.then(Node::default).filter(|_| false))
-        };
-        if known.is_some() || self.tree().complete {
-            return Ok(known);
+            let known = tree.nodes.get(path).cloned();
+            if known.is_some() || tree.complete {
+                return Ok(known);
+            }
         }
         Ok(self.load_many(&[path.to_owned()])?.pop().flatten())
     }

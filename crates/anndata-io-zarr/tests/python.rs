@@ -1,0 +1,279 @@
+//! Stores that Python's zarr wrote are read, and stores that are written here are read by it.
+//!
+//! Needs a Python with zarr in `ANNDATA_PYTHON`; without one the tests say so and do nothing.
+
+#![allow(clippy::unwrap_used, clippy::print_stderr, reason = "tests")]
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::Arc;
+
+use anndata_io_zarr::{Sharding, ZarrFormat, ZarrOptions, ZarrStore, open_path};
+use anndata_storage::{
+    ArraySpec, Attribute, Codec, Complex, Compression, DType, Field, Group, NodeKind, Result, Storage, Tensor,
+    dispatch, f16,
+};
+use serde_json::{Map, Value, json};
+
+/// Runs a script of `tests/python`; `None` where there is no Python.
+fn python(script: &str, args: &[&str]) -> Option<String> {
+    let Some(python) = std::env::var_os("ANNDATA_PYTHON") else {
+        eprintln!("skipped: ANNDATA_PYTHON names no Python");
+        return None;
+    };
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/python").join(script);
+    let output = Command::new(python).arg(script).args(args).output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    Some(String::from_utf8(output.stdout).unwrap())
+}
+
+fn describe_in_python(store: &Path, args: &[&str]) -> Option<Value> {
+    let text = python("describe_zarr.py", &[&[store.to_str().unwrap()], args].concat())?;
+    Some(serde_json::from_str(&text).unwrap())
+}
+
+/// What is read from a store, in the form that `describe_zarr.py` prints.
+fn describe(group: &Group) -> Value {
+    let mut found = Map::new();
+    found.insert(String::new(), json!({"attributes": attributes(group)}));
+    visit(group, &mut found);
+    Value::Object(found)
+}
+
+fn attributes(group: &Group) -> Value {
+    to_object(&group.attributes().unwrap())
+}
+
+fn to_object(attributes: &anndata_storage::Attributes) -> Value {
+    attributes.iter().map(|(name, value)| (name.clone(), value.to_json().unwrap())).collect::<Map<_, _>>().into()
+}
+
+fn visit(group: &Group, found: &mut Map<String, Value>) {
+    for name in group.children().unwrap() {
+        if group.kind(&name).unwrap() == Some(NodeKind::Group) {
+            let child = group.group(&name).unwrap();
+            found.insert(child.path().to_owned(), json!({"attributes": attributes(&child)}));
+            visit(&child, found);
+            continue;
+        }
+        let array = group.array(&name).unwrap();
+        let description = match array.read() {
+            Ok(tensor) => json!({
+                "dtype": if matches!(tensor.dtype(), DType::Compound(_)) { "record".into() } else { tensor.dtype().to_string() },
+                "shape": tensor.shape(),
+                "values": values(&tensor),
+                "attributes": to_object(&array.attributes().unwrap()),
+            }),
+            Err(error) => json!({"error": error.to_string()}),
+        };
+        found.insert(array.path().to_owned(), description);
+    }
+}
+
+fn number(value: f64) -> Value {
+    if value.is_nan() {
+        "NaN".into()
+    } else if value.is_infinite() {
+        if value > 0.0 { "Infinity".into() } else { "-Infinity".into() }
+    } else {
+        value.into()
+    }
+}
+
+fn values(tensor: &Tensor) -> Value {
+    match tensor.dtype() {
+        DType::Compound(_) => {
+            tensor.fields().unwrap().map(|(name, field)| (name.to_owned(), values(field))).collect::<Map<_, _>>().into()
+        }
+        dtype if dtype.is_text() => tensor.to_strings().unwrap().into(),
+        DType::Bool => tensor.as_slice::<bool>().unwrap().to_vec().into(),
+        DType::Complex64 => tensor
+            .as_slice::<Complex<f32>>()
+            .unwrap()
+            .iter()
+            .map(|v| json!([number(v.re.into()), number(v.im.into())]))
+            .collect(),
+        DType::Complex128 => {
+            tensor.as_slice::<Complex<f64>>().unwrap().iter().map(|v| json!([number(v.re), number(v.im)])).collect()
+        }
+        dtype if dtype.is_float() => dispatch!(real dtype, T => {
+            tensor.as_slice::<T>().unwrap().iter().map(|v| number(v.to_f64())).collect()
+        }, else => Value::Null),
+        DType::U64 => tensor.as_slice::<u64>().unwrap().to_vec().into(),
+        dtype => dispatch!(integer dtype, T => {
+            tensor.as_slice::<T>().unwrap().iter().map(|v| Value::from(i64::try_from(v.to_integer().unwrap()).unwrap())).collect()
+        }, else => Value::Null),
+    }
+}
+
+/// Compares element by element, so that a difference is named.
+fn assert_same(found: &Value, expected: &Value, what: &str) {
+    let (found, expected) = (found.as_object().unwrap(), expected.as_object().unwrap());
+    for (path, expected) in expected {
+        assert_eq!(found.get(path), Some(expected), "{what}: '{path}'");
+    }
+    for path in found.keys() {
+        assert!(expected.contains_key(path), "{what}: '{path}' is too much");
+    }
+}
+
+#[test]
+fn what_python_writes_is_read() {
+    let folder = tempfile::tempdir().unwrap();
+    if python("make_zarr.py", &[folder.path().to_str().unwrap()]).is_none() {
+        return;
+    }
+    for name in ["v2", "v3", "v2-consolidated", "v3-consolidated"] {
+        let path = folder.path().join(format!("{name}.zarr"));
+        let before = fingerprint(&path);
+        let mut found = describe(&open_path(&path).unwrap());
+        let mut expected = describe_in_python(&path, &[]).unwrap();
+        // The one array whose codec is not known is an error that names it, and no more.
+        let unknown = found.as_object_mut().unwrap().shift_remove("unknown codec").unwrap();
+        expected.as_object_mut().unwrap().shift_remove("unknown codec");
+        let codec = if name.starts_with("v2") { "bz2" } else { "numcodecs.delta" };
+        assert_eq!(unknown, json!({"error": format!("unknown codec: codec '{codec}' is not known")}));
+        assert_same(&found, &expected, name);
+        assert_eq!(fingerprint(&path), before, "opening for reading changes nothing");
+    }
+}
+
+/// Every file with its content and time of change.
+fn fingerprint(folder: &Path) -> Vec<(PathBuf, Vec<u8>, std::time::SystemTime)> {
+    let mut files = Vec::new();
+    let mut open = vec![folder.to_owned()];
+    while let Some(folder) = open.pop() {
+        for entry in std::fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                open.push(path);
+            } else {
+                let changed = std::fs::metadata(&path).unwrap().modified().unwrap();
+                files.push((path.clone(), std::fs::read(&path).unwrap(), changed));
+            }
+        }
+    }
+    files.sort();
+    files
+}
+
+/// One tensor of every dtype.
+fn samples() -> Vec<(&'static str, Tensor)> {
+    let grid: Vec<f64> = (0..60).map(|n| f64::from(n) / 4.0).collect();
+    let floats = Tensor::from_vec([6, 10], grid).unwrap();
+    let integers = Tensor::from_vec([6, 10], (0..60).collect::<Vec<i32>>()).unwrap();
+    let mut all = vec![
+        ("float64", floats.clone()),
+        ("float32", floats.cast(&DType::F32).unwrap()),
+        ("float16", floats.cast(&DType::F16).unwrap()),
+        ("special", Tensor::from_vec([4], vec![f64::NAN, f64::INFINITY, -0.0, 1e-300]).unwrap()),
+        ("half", Tensor::from_vec([2], vec![f16::from_f32(1.5), f16::NAN]).unwrap()),
+        ("complex64", Tensor::from_vec([2], vec![Complex::new(1.0_f32, -2.0), Complex::new(f32::NAN, 0.5)]).unwrap()),
+        ("complex128", Tensor::from_vec([1], vec![Complex::new(1.0, -2.0)]).unwrap()),
+        ("bool", Tensor::from_vec([3], vec![true, false, true]).unwrap()),
+        ("scalar", Tensor::scalar(7_i64)),
+        ("scalar text", Tensor::string("one ü")),
+        ("empty", Tensor::from_vec([0, 3], Vec::<u8>::new()).unwrap()),
+        ("text", Tensor::from_strings([5], ["a", "", "ü€", "d\n", "\""]).unwrap()),
+        ("text grid", Tensor::from_strings([3, 4], (0..12).map(|n| "x".repeat(n))).unwrap()),
+        ("no text", Tensor::from_strings([0], std::iter::empty::<&str>()).unwrap()),
+        ("fixed bytes", Tensor::from_bytes(DType::FixedBytes(3), [2], b"abcd\0\0").unwrap()),
+        ("fixed text", Tensor::from_bytes(DType::FixedUtf32(2), [2], utf32("üxa\0")).unwrap()),
+    ];
+    for (name, dtype) in [
+        ("int8", DType::I8),
+        ("int16", DType::I16),
+        ("int32", DType::I32),
+        ("int64", DType::I64),
+        ("uint8", DType::U8),
+        ("uint16", DType::U16),
+        ("uint32", DType::U32),
+        ("uint64", DType::U64),
+    ] {
+        all.push((name, integers.cast(&dtype).unwrap()));
+    }
+    let fields: Arc<[Field]> =
+        [Field::new("n", DType::I32), Field::new("score", DType::F64), Field::new("name", DType::FixedUtf32(2))].into();
+    let mut packed = Vec::new();
+    for (n, score, name) in [(1_i32, 0.5_f64, "ab"), (2, -1.0, "ü\0")] {
+        packed.extend_from_slice(&n.to_le_bytes());
+        packed.extend_from_slice(&score.to_le_bytes());
+        packed.extend_from_slice(&utf32(name));
+    }
+    all.push(("records", Tensor::from_bytes(DType::Compound(fields), [2], packed).unwrap()));
+    all
+}
+
+fn utf32(text: &str) -> Vec<u8> {
+    text.chars().flat_map(|c| u32::from(c).to_le_bytes()).collect()
+}
+
+fn fill(store: Arc<ZarrStore>) -> Result<()> {
+    let root = Group::root(store.clone());
+    root.set_attribute("encoding-type", "anndata")?;
+    let group = root.create_group("every dtype")?;
+    for (name, tensor) in samples() {
+        let spec = store.layout(&ArraySpec::of(&tensor), Compression::Default)?;
+        let array = group.create_array(name, &spec)?;
+        array.write(&vec![0; tensor.ndim()], &tensor)?;
+        array.set_attributes(&[("name".to_owned(), Attribute::from(name)), ("float".to_owned(), 0.1.into())].into())?;
+    }
+    let grid = Tensor::from_vec([50, 20], (0..1000).collect::<Vec<i32>>())?;
+    let codecs = root.create_group("every codec")?;
+    let blosc = |compressor: &str, shuffle| Codec::Blosc { compressor: compressor.to_owned(), level: 5, shuffle };
+    for (name, codec) in [
+        ("zstd", Codec::Zstd { level: 3 }),
+        ("gzip", Codec::Gzip { level: 5 }),
+        ("zlib", Codec::Zlib { level: 5 }),
+        ("lz4", Codec::Lz4),
+        ("blosc lz4", blosc("lz4", 1)),
+        ("blosc zstd", blosc("zstd", 2)),
+        ("crc32c", Codec::Crc32c),
+    ] {
+        let spec = ArraySpec::of(&grid).with_chunks([7, 6]).with_codecs([codec]);
+        match codecs.create_array(name, &spec) {
+            // In two blocks that cut chunks and shards.
+            Ok(array) => {
+                array.write(&[0, 0], &grid.slice_rows(0..33)?)?;
+                array.write(&[33, 0], &grid.slice_rows(33..50)?)?;
+            }
+            Err(error) => assert!(error.is_unsupported(), "{error}"),
+        }
+    }
+    let mut shards = ArraySpec::of(&grid).with_chunks([5, 4]);
+    shards.shards = (store.format() == ZarrFormat::V3).then(|| vec![20, 8]);
+    let array = root.create_array("blocks", &shards)?;
+    for rows in [0..13, 13..14, 14..47, 47..50] {
+        array.write(&[rows.start as u64, 0], &grid.slice_rows(rows)?)?;
+    }
+    store.flush()
+}
+
+#[test]
+fn what_is_written_is_read_by_python() {
+    if python("describe_zarr.py", &["--help"]).is_none() {
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let small_shards = ZarrOptions::default().with_sharding(Sharding::Auto { target_bytes: 1 << 10 });
+    for (name, format, options) in [
+        ("v2.zarr", ZarrFormat::V2, ZarrOptions::default()),
+        ("v3.zarr", ZarrFormat::V3, ZarrOptions::default()),
+        ("shards.zarr", ZarrFormat::V3, small_shards),
+        ("loose.zarr", ZarrFormat::V3, ZarrOptions::default().with_consolidated(false)),
+        ("v2.zarr.zip", ZarrFormat::V2, ZarrOptions::default()),
+        ("v3.zarr.zip", ZarrFormat::V3, ZarrOptions::default()),
+    ] {
+        let path = folder.path().join(name);
+        fill(Arc::new(ZarrStore::create(&path, format, &options).unwrap())).unwrap();
+        let expected = describe(&open_path(&path).unwrap());
+        let every = expected.as_object().unwrap();
+        for (sample, tensor) in samples() {
+            assert_eq!(every[&format!("every dtype/{sample}")]["values"], values(&tensor), "{name}: '{sample}'");
+        }
+        assert_same(&describe_in_python(&path, &[]).unwrap(), &expected, name);
+        if options.consolidated {
+            assert_same(&describe_in_python(&path, &["--consolidated"]).unwrap(), &expected, name);
+        }
+    }
+}
