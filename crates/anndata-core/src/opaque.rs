@@ -4,12 +4,13 @@ use std::sync::Arc;
 
 use anndata_storage::Result;
 
-use crate::node::Node;
+use crate::Attribute;
+use crate::node::{ArrayNode, Node, Source};
 
 /// An element that is kept as it is stored, because its encoding, or a dtype in it, is not known.
 ///
 /// It never blocks the file it is in, and is copied through unchanged when the object is written.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone)]
 pub struct Opaque {
     node: Arc<Node>,
 }
@@ -46,5 +47,83 @@ impl Opaque {
     /// Where one cannot be read.
     pub fn load(&self) -> Result<Self> {
         Ok(Self::new(self.node.fetch()?))
+    }
+}
+
+/// Equal attributes, dtypes, shapes and values, wherever and in whatever chunks they are stored. Values that are not in
+/// memory are read; what cannot be read is equal where it is the same stored array.
+impl PartialEq for Opaque {
+    fn eq(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.node, &other.node) || Same { a: self.path(), b: other.path() }.nodes(&self.node, &other.node)
+    }
+}
+
+/// The comparison of two trees, each relative to its root.
+struct Same<'a> {
+    a: &'a str,
+    b: &'a str,
+}
+
+impl Same<'_> {
+    fn nodes(&self, a: &Node, b: &Node) -> bool {
+        self.attributes(a, b)
+            && match (a, b) {
+                (Node::Group(a), Node::Group(b)) => {
+                    a.children.len() == b.children.len()
+                        && a.children
+                            .iter()
+                            .all(|(key, child)| b.children.get(key).is_some_and(|other| self.nodes(child, other)))
+                }
+                (Node::Array(a), Node::Array(b)) => arrays(a, b),
+                _ => false,
+            }
+    }
+
+    fn attributes(&self, a: &Node, b: &Node) -> bool {
+        let (a, b) = (a.attributes(), b.attributes());
+        a.len() == b.len()
+            && a.iter().all(|(name, value)| match (value, b.get(name)) {
+                (Attribute::Reference(a), Some(Attribute::Reference(b))) => {
+                    let (within_a, within_b) = (a.strip_prefix(self.a), b.strip_prefix(self.b));
+                    if within_a.is_some() && within_b.is_some() { within_a == within_b } else { a == b }
+                }
+                (value, other) => Some(value) == other,
+            })
+    }
+}
+
+fn arrays(a: &ArrayNode, b: &ArrayNode) -> bool {
+    let values = |node: &ArrayNode| match &node.source {
+        Source::Stored(array) => array.read().map(Source::Tensor).unwrap_or_else(|_| node.source.clone()),
+        source => source.clone(),
+    };
+    a.spec.dtype == b.spec.dtype
+        && a.spec.shape == b.spec.shape
+        && a.spec.null == b.spec.null
+        && (a.source == b.source || values(a) == values(b))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::node::GroupNode;
+    use crate::{Element, Tensor};
+
+    fn opaque(path: &str, values: Vec<i64>, chunk: Option<u64>, refers_to: &str) -> Result<Element> {
+        let mut group = GroupNode::encoded(path, "unknown", "1");
+        let mut array = ArrayNode::plain(&format!("{path}/a"), Tensor::from_vec([values.len()], values)?);
+        array.spec.chunks = chunk.map(|len| vec![len]);
+        array.attributes.insert("to".to_owned(), Attribute::Reference(refers_to.to_owned()));
+        group.insert("a", Node::Array(array))?;
+        Ok(Opaque::new(Node::Group(group)).into())
+    }
+
+    #[test]
+    fn equality_is_that_of_what_is_stored_not_of_where_and_how() -> Result<()> {
+        let one = opaque("uns/x", vec![1, 2], None, "uns/x/a")?;
+        assert_eq!(one, opaque("other/y", vec![1, 2], Some(1), "other/y/a")?);
+        assert_ne!(one, opaque("uns/x", vec![1, 3], None, "uns/x/a")?);
+        assert_ne!(one, opaque("other/y", vec![1, 2], None, "other/y/b")?);
+        Ok(())
     }
 }

@@ -101,11 +101,12 @@ impl AnnDataBuilder {
     /// Where a slot does not fit the shape; the error names the slot and key.
     pub fn build(self) -> Result<AnnData> {
         let (n_obs, n_vars) = self.infer_shape()?;
+        let said_by = if self.layers.contains_key(&None) { "X" } else { "the shape" };
         let adata = AnnData {
             n_obs,
             n_vars,
-            obs: named(self.obs, n_obs, "obs")?,
-            var: named(self.var, n_vars, "var")?,
+            obs: named(self.obs, n_obs, "obs", said_by)?,
+            var: named(self.var, n_vars, "var", said_by)?,
             layers: self.layers,
             obsm: self.obsm,
             varm: self.varm,
@@ -160,11 +161,11 @@ fn axis_of<'a>(elements: impl Iterator<Item = &'a Element>, axis: usize) -> Resu
 }
 
 /// The frame of an axis, made where it is missing; labels that are no text become text.
-fn named(frame: Option<DataFrame>, len: usize, slot: &str) -> Result<DataFrame> {
+fn named(frame: Option<DataFrame>, len: usize, slot: &str, said_by: &str) -> Result<DataFrame> {
     let Some(mut frame) = frame else { return Ok(DataFrame::unnamed(len)) };
     let rows = frame.len()?;
     if rows != len {
-        return Err(Error::invalid_data(format!("{slot} has {rows} rows, but the shape says {len}")));
+        return Err(Error::invalid_data(format!("{slot} has {rows} rows, but {said_by} says {len}")));
     }
     if let Series::Loaded(index) = frame.index()
         && index.to_strings().is_err()
