@@ -1,0 +1,102 @@
+//! Files that are wrong in one way each: every way to read one fails with an error that names the element, in time.
+//!
+//! Each file is read in a thread of its own, so that a hang fails the test rather than blocking it.
+
+use std::path::{Path, PathBuf};
+use std::sync::mpsc;
+use std::thread;
+use std::time::Duration;
+
+use anndata::io::ReadOptions;
+use anndata::{ConvertOptions, Error, H5adReadOptions, Result};
+use anndata_tests::fixtures;
+use serde_json::Value;
+
+const LIMIT: Duration = Duration::from_secs(20);
+
+/// What is done with a file; the last path is a free one to write to.
+type Act = fn(&Path, &Path) -> Result<()>;
+
+const EAGER: Act = |file, _| anndata::read_h5ad(file).map(drop);
+
+const LAZY: Act = |file, _| {
+    let options = H5adReadOptions::default().with_read(ReadOptions::default().with_lazy(true));
+    anndata::read_h5ad_with(file, &options)?.load().map(drop)
+};
+
+const CONVERT: Act = |file, output| anndata::convert(file, output, &ConvertOptions::default().with_durable(false));
+
+/// Files and the paths of the elements that are wrong in them.
+fn malformed() -> Vec<(PathBuf, String)> {
+    let folder = fixtures::folder().join("malformed");
+    let text = std::fs::read(folder.join("malformed.json")).unwrap();
+    let list: serde_json::Map<String, Value> = serde_json::from_slice(&text).unwrap();
+    let files: Vec<_> = list
+        .iter()
+        .map(|(stem, about)| {
+            let path = about["path"].as_str().unwrap().trim_matches('/').to_owned();
+            (folder.join(format!("{stem}.h5ad")), path)
+        })
+        .collect();
+    let on_disk = fixtures::h5ad_files(&folder).unwrap();
+    assert_eq!(on_disk.len(), files.len(), "malformed.json and the folder disagree");
+    files
+}
+
+/// Runs in a thread; an error message where it panics or takes too long.
+fn in_time<T: Send + 'static>(act: impl FnOnce() -> T + Send + 'static) -> std::result::Result<T, &'static str> {
+    let (send, receive) = mpsc::channel();
+    thread::Builder::new().spawn(move || drop(send.send(act()))).unwrap();
+    receive.recv_timeout(LIMIT).map_err(|error| match error {
+        mpsc::RecvTimeoutError::Timeout => "takes too long",
+        mpsc::RecvTimeoutError::Disconnected => "panics",
+    })
+}
+
+/// Whether an error is about an element: it, something in it or, where it is the whole file, anything.
+fn names(error: &Error, path: &str) -> bool {
+    let text = error.to_string();
+    let whole_name = |place: usize| {
+        let after = text[place + path.len()..].chars().next();
+        after.is_none_or(|c| !(c.is_alphanumeric() || c == '_' || c == '-'))
+    };
+    path.is_empty() || text.match_indices(path).any(|(place, _)| whole_name(place)) || as_python_says(path, &text)
+}
+
+/// Slots that do not fit each other are named as in code: `raw.X`, `obsm['X_pca']`.
+fn as_python_says(path: &str, text: &str) -> bool {
+    path.split_once('/').is_some_and(|(slot, key)| text.contains(&format!("{slot}['{key}']")))
+}
+
+fn all_fail(act: Act) {
+    let directory = tempfile::tempdir().unwrap();
+    let mut wrong = Vec::new();
+    for (file, path) in malformed() {
+        let (stem, output) = (fixtures::stem(&file), directory.path().join(file.file_name().unwrap()));
+        let written = output.clone();
+        match in_time(move || act(&file, &output)) {
+            Err(how) => wrong.push(format!("{stem}: {how}")),
+            Ok(Ok(())) => wrong.push(format!("{stem}: accepted, although {path:?} is wrong")),
+            Ok(Err(error)) if !names(&error, &path) => wrong.push(format!("{stem}: {error:?} does not name {path:?}")),
+            Ok(Err(_)) if written.exists() => wrong.push(format!("{stem}: left an output")),
+            Ok(Err(_)) => {}
+        }
+    }
+    assert!(wrong.is_empty(), "{} wrong:\n{}", wrong.len(), wrong.join("\n"));
+    assert_eq!(std::fs::read_dir(directory.path()).unwrap().count(), 0, "temporary files are left");
+}
+
+#[test]
+fn eager_reads_fail() {
+    all_fail(EAGER);
+}
+
+#[test]
+fn lazy_reads_fail() {
+    all_fail(LAZY);
+}
+
+#[test]
+fn conversions_fail_and_leave_nothing() {
+    all_fail(CONVERT);
+}
