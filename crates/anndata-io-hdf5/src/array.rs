@@ -241,8 +241,8 @@ impl ArrayStorage for Hdf5Array {
 }
 
 /// Bytes as they are in the file, with references into the heap.
-pub(crate) struct FileSource<'a> {
-    pub(crate) store: &'a Shared,
+struct FileSource<'a> {
+    store: &'a Shared,
 }
 
 impl Source for FileSource<'_> {

@@ -3,14 +3,10 @@
 //! An attribute of a type that has no form here does not block the others: it reads as a JSON object that says so, and
 //! is left alone when attributes are replaced by what was read.
 
-use std::collections::HashMap;
-
 use anndata_storage::{Attribute, Attributes, DType, Error, Result, Tensor};
-use arrow_buffer::Buffer;
 
-use crate::array::{FileSource, read_attribute};
-use crate::dtype::{Stored, build, make};
-use crate::header;
+use crate::array::read_attribute;
+use crate::dtype::{Stored, make};
 use crate::raw::attribute;
 use crate::raw::datatype::{self, Class};
 use crate::raw::link::{self, Object};
@@ -23,12 +19,10 @@ const UNREADABLE: &str = "unreadable HDF5 attribute";
 /// All attributes of an object.
 pub(crate) fn read(store: &Shared, object: &Object) -> Result<Attributes> {
     let names = attribute::names(object)?;
-    let in_header = in_header(store, object);
     Ok(names
         .into_iter()
         .map(|name| {
-            let value =
-                read_one(store, object, &name, &in_header).unwrap_or_else(|error| unreadable(&error.to_string()));
+            let value = read_one(store, object, &name).unwrap_or_else(|error| unreadable(&error.to_string()));
             (name, value)
         })
         .collect())
@@ -38,17 +32,7 @@ fn unreadable(why: &str) -> Attribute {
     Attribute::Json(serde_json::json!({ UNREADABLE: why }))
 }
 
-/// The bytes of attributes that can be read without the library: those in the header, where the file does not change.
-fn in_header(store: &Shared, object: &Object) -> HashMap<String, Vec<u8>> {
-    match store.heap_base {
-        Some(base) if !store.is_writable() && store.is_own(object) => {
-            header::attributes(&store.raw, base, object.identity.address()).unwrap_or_default()
-        }
-        _ => HashMap::new(),
-    }
-}
-
-fn read_one(store: &Shared, object: &Object, name: &str, in_header: &HashMap<String, Vec<u8>>) -> Result<Attribute> {
+fn read_one(store: &Shared, object: &Object, name: &str) -> Result<Attribute> {
     let id = attribute::open(&object.id, name)?;
     let (_, extent) = attribute::extent(&id)?;
     let Extent::Simple { shape, .. } = extent else { return Ok(Attribute::Null) };
@@ -69,19 +53,7 @@ fn read_one(store: &Shared, object: &Object, name: &str, in_header: &HashMap<Str
     // What an attribute declares must be in the file; only its texts are elsewhere in it.
     let bytes = len.unwrap_or(u64::MAX).saturating_mul(stored.node.size().memory as u64);
     store.options.limits.check(bytes, store.raw.len()?)?;
-    let tensor = match in_header.get(name) {
-        Some(bytes) if stored.node.has_text() => from_header(store, &stored, &shape, bytes),
-        _ => read_attribute(&id, &stored, &shape),
-    };
-    tensor.map(Attribute::Tensor)
-}
-
-fn from_header(store: &Shared, stored: &Stored, shape: &[u64], bytes: &[u8]) -> Result<Tensor> {
-    let shape: Vec<usize> = shape.iter().map(|&len| usize::try_from(len).unwrap_or(0)).collect();
-    let len = shape.iter().try_fold(stored.node.size().file, |product, &len| product.checked_mul(len));
-    // Headers of the first version pad what they hold.
-    let bytes = len.and_then(|len| bytes.get(..len)).ok_or_else(|| Error::invalid_data("the values are cut off"))?;
-    build::tensor(&stored.dtype, &stored.node, &shape, Buffer::from_slice_ref(bytes), &FileSource { store })
+    read_attribute(&id, &stored, &shape).map(Attribute::Tensor)
 }
 
 /// Makes the attributes of an object those given, in their order where the object keeps one. What is the same already

@@ -23,7 +23,6 @@ mod create;
 mod dtype;
 mod file;
 mod filters;
-mod header;
 mod heap;
 mod layout;
 mod options;

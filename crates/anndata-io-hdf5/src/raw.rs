@@ -6,6 +6,7 @@
 pub(crate) mod attribute;
 pub(crate) mod dataset;
 pub(crate) mod datatype;
+mod driver;
 pub(crate) mod file;
 pub(crate) mod link;
 pub(crate) mod plist;

@@ -71,12 +71,8 @@ pub(crate) struct Shared {
 impl Shared {
     fn open(path: &Path, mode: Mode, options: &Hdf5Options) -> Result<Self> {
         let writable = mode != Mode::Read;
-        let before = if mode == Mode::Create { None } else { Some(RawFile::open(path, writable)?) };
+        let raw = if mode == Mode::Create { RawFile::create(path)? } else { RawFile::open(path, writable)? };
         let file = file::open(path, mode)?;
-        let raw = match before {
-            Some(raw) => raw,
-            None => RawFile::open(path, writable)?,
-        };
         let (base, address, length) = file::geometry(&file)?;
         let root = link::open(&file, "/").ok().map(|root| root.identity);
         Ok(Self {
@@ -107,10 +103,6 @@ impl Shared {
 
     pub(crate) fn check_writable(&self) -> Result<()> {
         if self.writable { Ok(()) } else { Err(Error::read_only("the file was opened for reading only")) }
-    }
-
-    pub(crate) fn is_writable(&self) -> bool {
-        self.writable
     }
 
     /// Whether an object is in this file, not behind a link to another.
@@ -148,11 +140,7 @@ impl Hdf5Store {
     /// [`AlreadyExists`](anndata_storage::ErrorKind::AlreadyExists) where something is at the path, or where the file
     /// cannot be made.
     pub fn create(path: impl AsRef<Path>) -> Result<Self> {
-        let path = path.as_ref();
-        if path.symlink_metadata().is_ok() {
-            return Err(Error::already_exists(format!("{} exists already", path.display())));
-        }
-        Self::with_mode(path, Mode::Create, &Hdf5Options::default().with_limits(Limits::NONE))
+        Self::with_mode(path.as_ref(), Mode::Create, &Hdf5Options::default().with_limits(Limits::NONE))
     }
 
     fn with_mode(path: &Path, mode: Mode, options: &Hdf5Options) -> Result<Self> {

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use anndata_storage::{Error, Result};
 use hdf5_metno_sys::h5f::{
-    H5F_ACC_EXCL, H5F_ACC_RDONLY, H5F_ACC_RDWR, H5F_LIBVER_LATEST, H5F_libver_t, H5F_scope_t, H5Fcreate, H5Fflush,
+    H5F_ACC_RDONLY, H5F_ACC_RDWR, H5F_ACC_TRUNC, H5F_LIBVER_LATEST, H5F_libver_t, H5F_scope_t, H5Fcreate, H5Fflush,
     H5Fget_create_plist, H5Fopen,
 };
 use hdf5_metno_sys::h5p::{
@@ -13,13 +13,14 @@ use hdf5_metno_sys::h5p::{
 };
 
 use super::plist::{CREATION_ORDER, track_attribute_order};
-use super::{Id, c_string, h5, plist};
+use super::{Id, c_string, driver, h5, plist};
 
 /// How a file is opened.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Mode {
     Read,
     Edit,
+    /// What is in the file, which must exist, is thrown away.
     Create,
 }
 
@@ -29,6 +30,7 @@ pub(crate) fn open(path: &Path, mode: Mode) -> Result<Id> {
         path.to_str().ok_or_else(|| Error::invalid_input(format!("the path {} is not UTF-8", path.display())))?,
     )?;
     let access = access()?;
+    driver::guard(&access, &name)?;
     let id = match mode {
         Mode::Read => {
             h5!(InvalidData, "the file cannot be opened", H5Fopen(name.as_ptr(), H5F_ACC_RDONLY, access.get()))
@@ -38,7 +40,7 @@ pub(crate) fn open(path: &Path, mode: Mode) -> Result<Id> {
         }),
         Mode::Create => {
             let creation = creation()?;
-            h5!(Io, "the file cannot be made", H5Fcreate(name.as_ptr(), H5F_ACC_EXCL, creation.get(), access.get()))
+            h5!(Io, "the file cannot be made", H5Fcreate(name.as_ptr(), H5F_ACC_TRUNC, creation.get(), access.get()))
         }
     };
     id.map(Id::own)

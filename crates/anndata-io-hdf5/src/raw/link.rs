@@ -46,14 +46,6 @@ pub(crate) struct Identity {
 }
 
 impl Identity {
-    /// Where the object's header is in its file.
-    pub(crate) fn address(&self) -> u64 {
-        const { assert!(size_of::<H5O_token_t>() == 16) };
-        // SAFETY: a token is 16 bytes, in this file format an address and zeros.
-        let [address, _] = unsafe { std::mem::transmute::<H5O_token_t, [u64; 2]>(self.token) };
-        address
-    }
-
     /// Whether two objects are in one file.
     pub(crate) fn is_in_file_of(&self, other: &Self) -> bool {
         self.file == other.file

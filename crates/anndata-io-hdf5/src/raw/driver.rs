@@ -1,0 +1,173 @@
+//! The file driver of the library, with one check more.
+//!
+//! The library takes an endless loop over a collection of its global heap in which an object says that it is free space
+//! of size 0, as where a part of the file was zeroed. Its calls cannot be stopped, and they hold its lock. So files are
+//! opened with the library's own driver, whose function for reading is replaced: it looks at every collection that is
+//! read, and fails where the library would not come to an end.
+
+use std::ffi::{CStr, c_char, c_int, c_uint, c_void};
+use std::sync::OnceLock;
+
+use anndata_storage::{Error, Result};
+use hdf5_metno_sys::h5::herr_t;
+use hdf5_metno_sys::h5f::H5F_ACC_RDONLY;
+use hdf5_metno_sys::h5fd::{H5FD_class_t, H5FD_t, H5FDclose, H5FDopen, H5FDregister};
+use hdf5_metno_sys::h5i::hid_t;
+use hdf5_metno_sys::h5p::H5Pset_driver;
+
+use super::{Id, h5, locked};
+
+/// The version of the structure below.
+const VERSION: c_uint = 1;
+/// The number of the driver; those below 256 are reserved.
+const NUMBER: c_int = 61_729;
+const NAME: &CStr = c"anndata";
+
+type Read = unsafe extern "C" fn(*mut H5FD_t, c_int, hid_t, u64, usize, *mut c_void) -> herr_t;
+
+/// The library's `H5FD_class_t` of [`VERSION`]: what is needed by name, all else in its place.
+#[repr(C)]
+#[derive(Clone, Copy)]
+struct Class {
+    version: c_uint,
+    value: c_int,
+    name: *const c_char,
+    max_address: u64,
+    close_degree: c_int,
+    until_read: [usize; 22],
+    read: Option<Read>,
+    after_read: [usize; 11],
+    map: [c_int; 7],
+}
+
+/// The driver and the function that its reading ends in.
+#[derive(Debug, Clone, Copy)]
+struct Driver {
+    id: hid_t,
+    read: Read,
+}
+
+static DRIVER: OnceLock<Driver> = OnceLock::new();
+
+/// Has files that are opened with this access list read through the driver. `file` is any file that exists.
+pub(super) fn guard(access: &Id, file: &CStr) -> Result<()> {
+    let driver = locked(|| match DRIVER.get() {
+        Some(driver) => Ok(*driver),
+        None => register(access, file).map(|driver| *DRIVER.get_or_init(|| driver)),
+    })?;
+    h5!(Io, "the file driver cannot be set up", H5Pset_driver(access.get(), driver.id, std::ptr::null())).map(drop)
+}
+
+/// Copies the library's driver and registers the copy. To be called under the lock.
+fn register(access: &Id, file: &CStr) -> Result<Driver> {
+    let unknown = || Error::io("the file driver of the library is not known");
+    // SAFETY: the name is a C string. An open file begins with its driver's number and a pointer to its class, which
+    // lives as long as the driver is registered; it begins with its version, on which its layout depends.
+    let mut class = unsafe {
+        let open = H5FDopen(file.as_ptr(), H5F_ACC_RDONLY, access.get(), u64::MAX);
+        if open.is_null() {
+            return Err(super::failure(anndata_storage::ErrorKind::Io, "the file cannot be opened"));
+        }
+        let class: *const Class = (*open).cls.cast();
+        let known = !class.is_null() && (*class).version == VERSION;
+        let copy = known.then(|| *class);
+        H5FDclose(open);
+        copy.ok_or_else(unknown)?
+    };
+    let read = class.read.replace(read_checked).ok_or_else(unknown)?;
+    class.value = NUMBER;
+    class.name = NAME.as_ptr();
+    // SAFETY: the library copies the structure, which is of the version that it says; the name lives for ever.
+    let id = unsafe { H5FDregister((&raw const class).cast::<H5FD_class_t>()) };
+    if id < 0 { Err(unknown()) } else { Ok(Driver { id, read }) }
+}
+
+/// Reads as the library does, and fails for a collection over which it would not come to an end.
+///
+/// # Safety
+/// As the library's documentation of drivers says: `buffer` has room for `size` bytes.
+unsafe extern "C" fn read_checked(
+    file: *mut H5FD_t,
+    kind: c_int,
+    transfer: hid_t,
+    address: u64,
+    size: usize,
+    buffer: *mut c_void,
+) -> herr_t {
+    let Some(driver) = DRIVER.get() else { return -1 };
+    // SAFETY: the arguments are handed on.
+    let status = unsafe { (driver.read)(file, kind, transfer, address, size, buffer) };
+    if status < 0 || buffer.is_null() {
+        return status;
+    }
+    // SAFETY: the buffer holds `size` bytes, which were read just now.
+    let bytes = unsafe { std::slice::from_raw_parts(buffer.cast::<u8>(), size) };
+    let ends = !bytes.starts_with(b"GCOL\x01")
+        || ends(bytes, |offset| {
+            let mut head = [0_u8; HEAD];
+            let at = address.checked_add(offset)?;
+            // SAFETY: the buffer has room for the bytes that are asked for.
+            let status = unsafe { (driver.read)(file, kind, transfer, at, HEAD, head.as_mut_ptr().cast()) };
+            (status >= 0).then_some(head)
+        });
+    if ends { status } else { -1 }
+}
+
+/// Bytes of the head of a collection, and of an object in it.
+const HEAD: usize = 16;
+
+/// Whether a walk over the objects of a collection ends. Its first bytes are given; `read` has the others.
+fn ends(first: &[u8], read: impl Fn(u64) -> Option<[u8; HEAD]>) -> bool {
+    let head = |at: u64| {
+        let start = usize::try_from(at).ok()?;
+        match first.get(start..).and_then(<[u8]>::first_chunk) {
+            Some(head) => Some(*head),
+            None => read(at),
+        }
+    };
+    let size = |head: [u8; HEAD]| {
+        let [_, _, _, _, _, _, _, _, size @ ..] = head;
+        u64::from_le_bytes(size)
+    };
+    let Some(end) = head(0).map(size) else { return true };
+    let mut at = HEAD as u64;
+    while at.checked_add(HEAD as u64).is_some_and(|next| next <= end) {
+        // What cannot be read, and what reaches beyond the collection, the library sees itself.
+        let Some(object) = head(at) else { return true };
+        let is_free = object.starts_with(&[0, 0]);
+        // The data of an object is padded to 8 bytes; the sums wrap as the library's do.
+        let need = if is_free { size(object) } else { (size(object).wrapping_add(7) & !7).wrapping_add(HEAD as u64) };
+        if need == 0 {
+            return false;
+        }
+        match at.checked_add(need) {
+            Some(next) => at = next,
+            None => return true,
+        }
+    }
+    true
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn object(number: u8, size: u64) -> Vec<u8> {
+        [&[number, 0, 1, 0, 0, 0, 0, 0], &size.to_le_bytes()[..]].concat()
+    }
+
+    #[test]
+    fn only_walks_that_stand_still_do_not_end() {
+        let head = |size: u64| [b"GCOL\x01\0\0\0".as_slice(), &size.to_le_bytes()].concat();
+        let nothing = |_: u64| None;
+        let good = [head(64), object(1, 3), vec![0; 8], object(0, 24), vec![0; 8]].concat();
+        assert!(ends(&good, nothing));
+        let still = [head(64), object(1, 3), vec![0; 8], object(0, 0), vec![0; 8]].concat();
+        assert!(!ends(&still, nothing));
+        assert!(ends(&[head(40), object(1, 3), vec![0; 8]].concat(), nothing));
+        assert!(ends(&[head(64), object(1, u64::MAX / 2), vec![0; 32]].concat(), nothing));
+        assert!(!ends(&[head(64), object(1, 0_u64.wrapping_sub(16)), vec![0; 32]].concat(), nothing));
+        assert!(!ends(&[head(4096), object(1, 16)].concat(), |_| Some([0; HEAD])));
+        assert!(ends(&head(u64::MAX), nothing));
+    }
+}
