@@ -30,6 +30,7 @@ use crate::store::Shared;
 use chunks::ChunkIndex;
 
 /// An open dataset.
+#[expect(clippy::struct_excessive_bools, reason = "independent facts about a dataset")]
 #[derive(Debug)]
 pub(crate) struct Hdf5Array {
     store: Arc<Shared>,

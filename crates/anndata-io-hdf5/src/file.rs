@@ -38,7 +38,10 @@ impl RawFile {
     /// Checks that a piece lies within the file.
     pub(crate) fn check(&self, offset: u64, len: u64) -> Result<()> {
         let end = offset.checked_add(len);
-        let file = self.len()?;
+        if end.is_some_and(|end| self.len.is_some_and(|known| end <= known)) {
+            return Ok(());
+        }
+        let file = self.file.metadata()?.len();
         if end.is_some_and(|end| end <= file) {
             return Ok(());
         }

@@ -16,6 +16,10 @@
 #[cfg(target_endian = "big")]
 compile_error!("tensors are little-endian in memory; big-endian machines are not supported");
 
+#[doc = include_str!("../README.md")]
+#[cfg(doctest)]
+struct Readme;
+
 mod array;
 mod atomic;
 mod attributes;

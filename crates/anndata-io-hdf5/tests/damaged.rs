@@ -1,4 +1,5 @@
 //! Damaged files: whatever is in them, reading ends, with values or with errors.
+#![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
 
 mod support;
 
@@ -59,7 +60,7 @@ fn make_new(path: &Path) -> Result<()> {
     put("records", &ArraySpec::of(&records), &records)?;
     root.create_array("null", &ArraySpec::null(DType::F32))?;
     let group = root.create_group("group/inner")?;
-    let mut attributes = Attributes::from_iter((0..12).map(|i| (format!("number {i}"), Attribute::from(i))));
+    let mut attributes = (0..12).map(|i| (format!("number {i}"), Attribute::from(i))).collect::<Attributes>();
     attributes.insert("text".to_owned(), "text".into());
     attributes.insert("texts".to_owned(), texts.into());
     attributes.insert("reference".to_owned(), Attribute::Reference("plain".to_owned()));

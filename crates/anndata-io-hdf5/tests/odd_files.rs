@@ -1,11 +1,12 @@
 //! Files as other writers make them: byte orders, paddings, filters, links.
+#![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
 
 mod support;
 
 use std::ffi::c_void;
 
 use anndata_io_hdf5::Hdf5Options;
-use anndata_storage::{Attribute, Axis, Complex, DType, ErrorKind, NodeKind, Result, Tensor};
+use anndata_storage::{ArraySpec, Attribute, Axis, Codec, Complex, DType, ErrorKind, NodeKind, Result, Tensor};
 use hdf5_metno_sys::h5a::{H5Aclose, H5Acreate2, H5Awrite};
 use hdf5_metno_sys::h5d::{H5D_layout_t, H5Dclose, H5Dopen2, H5Dwrite_chunk};
 use hdf5_metno_sys::h5g::{H5Gclose, H5Gcreate2};
@@ -125,13 +126,13 @@ fn chunks_that_were_not_written_or_not_filtered() -> Result<()> {
     let directory = tempfile::tempdir()?;
     let path = directory.path().join("a.h5");
     let file = OddFile::create(&path);
-    let (fill, little) = (-7_i32, library(|| *H5T_STD_I32LE));
+    let (unwritten, little) = (-7_i32, library(|| *H5T_STD_I32LE));
     let list = chunked(&[4]);
     // SAFETY: the list is alive, the value is of the type that is told.
     library(|| unsafe {
         H5Pset_shuffle(list);
         H5Pset_deflate(list, 4);
-        H5Pset_fill_value(list, little, (&raw const fill).cast());
+        H5Pset_fill_value(list, little, (&raw const unwritten).cast());
     });
     file.dataset::<i32>("a", little, little, &[14], list, &[]);
     // SAFETY: the dataset is alive; the buffers are as long as told.
@@ -446,5 +447,100 @@ fn names_are_sorted_where_no_order_is_kept() -> Result<()> {
     }
     drop(file);
     assert_eq!(open(&path)?.children()?, ["ant", "mole", "zebra"]);
+    Ok(())
+}
+
+/// The library itself takes an endless loop over what this test makes.
+#[test]
+fn cleared_heaps_are_errors_wherever_texts_are() -> Result<()> {
+    let directory = tempfile::tempdir()?;
+    let path = directory.path().join("a.h5");
+    let root = support::create(&path)?;
+    root.create_group("few")?.set_attribute("text", "a text")?;
+    let many = root.create_group("many")?;
+    for number in 0..20 {
+        many.set_attribute(&format!("text {number}"), "a text")?;
+    }
+    let texts = Tensor::from_strings([2], ["one", "two"])?;
+    root.create_array("texts", &ArraySpec::of(&texts))?.write(&[0], &texts)?;
+    root.storage().flush()?;
+    drop((root, many));
+
+    let mut bytes = std::fs::read(&path)?;
+    let heaps: Vec<usize> = (0..bytes.len()).filter(|&at| bytes[at..].starts_with(b"GCOL")).collect();
+    assert!(!heaps.is_empty());
+    for at in heaps {
+        bytes[at + 16..at + 4096].fill(0);
+    }
+    std::fs::write(&path, bytes)?;
+    let root = open(&path)?;
+    for key in ["few", "many"] {
+        let attributes = root.group(key)?.attributes()?;
+        assert!(!attributes.is_empty());
+        assert!(attributes.values().all(|value| matches!(value, Attribute::Json(_))), "{attributes:?}");
+    }
+    assert!(root.array("texts")?.read().is_err_and(|error| error.is_invalid_data()));
+    Ok(())
+}
+
+#[test]
+fn arrays_without_a_place_get_one_when_they_are_written() -> Result<()> {
+    let directory = tempfile::tempdir()?;
+    let path = directory.path().join("a.h5");
+    let file = OddFile::create(&path);
+    let little = library(|| *H5T_STD_I32LE);
+    file.dataset::<i32>("late", little, little, &[4, 3], 0, &[]);
+    drop(file);
+    assert_eq!(array(&path, "late")?.read()?.as_slice::<i32>()?, [0; 12]);
+    let root = support::edit(&path)?;
+    let late = root.array("late")?;
+    for row in 0..4 {
+        late.write(&[row, 1], &Tensor::from_vec([1, 2], vec![1_i32, 2])?)?;
+        assert_eq!(late.read()?.slice_rows(0..1)?.as_slice::<i32>()?, [0, 1, 2]);
+    }
+    drop((root, late));
+    assert_eq!(array(&path, "late")?.read()?.as_slice::<i32>()?, [0, 1, 2, 0, 1, 2, 0, 1, 2, 0, 1, 2]);
+    Ok(())
+}
+
+#[test]
+fn texts_and_records_are_edited_in_place() -> Result<()> {
+    let directory = tempfile::tempdir()?;
+    let path = directory.path().join("a.h5");
+    let root = support::create(&path)?;
+    let texts = Tensor::from_strings([6], ["a", "b", "c", "d", "e", "f"])?;
+    let records = Tensor::from_fields([6], [("t", texts.clone()), ("n", Tensor::from_vec([6], vec![0_i64; 6])?)])?;
+    for (key, spec) in [
+        ("texts", ArraySpec::of(&texts)),
+        ("packed", ArraySpec::of(&texts).with_chunks([4]).with_codecs([Codec::Zstd { level: 3 }])),
+    ] {
+        root.create_array(key, &spec)?.write(&[0], &texts)?;
+    }
+    root.create_array("records", &ArraySpec::of(&records))?.write(&[0], &records)?;
+    root.storage().flush()?;
+    drop(root);
+    let root = support::edit(&path)?;
+    let changed = Tensor::from_strings([2], ["a longer text than before", ""])?;
+    for key in ["texts", "packed"] {
+        root.array(key)?.write(&[3], &changed)?;
+    }
+    let record = Tensor::from_fields([2], [("t", changed), ("n", Tensor::from_vec([2], vec![7_i64, 8])?)])?;
+    root.array("records")?.write(&[3], &record)?;
+    let expected = ["a", "b", "c", "a longer text than before", "", "f"];
+    let check = |root: &anndata_storage::Group| -> Result<()> {
+        for key in ["texts", "packed"] {
+            assert_eq!(root.array(key)?.read()?.to_strings()?, expected, "{key}");
+        }
+        let read = root.array("records")?.read()?;
+        assert_eq!(read.field("t")?.to_strings()?, expected);
+        assert_eq!(read.field("n")?.as_slice::<i64>()?, [0, 0, 0, 7, 8, 0]);
+        Ok(())
+    };
+    check(&root)?;
+    drop(root);
+    check(&open(&path)?)?;
+    let nul = Tensor::from_strings([1], ["a\0b"])?;
+    let error = support::edit(&path)?.array("texts")?.write(&[0], &nul).unwrap_err();
+    assert!(error.is_invalid_input(), "{error}");
     Ok(())
 }

@@ -1,4 +1,5 @@
 //! The conformance cases of every backend, on files.
+#![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
 
 use std::path::PathBuf;
 use std::sync::Arc;

@@ -104,7 +104,10 @@ pub(super) fn fill_value(properties: &Id, stored: &Stored) -> Result<(Vec<u8>, b
     };
     if stored.node.has_text() {
         let received = Received { stored, count: 1, bytes };
-        return Ok((Vec::new(), received.bytes.iter().any(|&byte| byte != 0)));
+        let is_zero = received.bytes.iter().all(|&byte| byte == 0);
+        // An empty text may be a pointer to one.
+        let is_empty = is_zero || (stored.node == Node::Text && received.tensor(&[1])?.to_strings()? == [""]);
+        return Ok((Vec::new(), !is_empty));
     }
     let mut bytes = bytes;
     if let Node::Plain { size, fix } = stored.node {
