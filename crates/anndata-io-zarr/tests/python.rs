@@ -10,8 +10,8 @@ use std::sync::Arc;
 
 use anndata_io_zarr::{Sharding, ZarrFormat, ZarrOptions, ZarrStore, open_path};
 use anndata_storage::{
-    ArraySpec, Attribute, Codec, Complex, Compression, DType, Field, Group, NodeKind, Result, Storage, Tensor,
-    dispatch, f16,
+    ArraySpec, Attribute, Codec, Complex, Compression, DType, Field, Group, NodeKind, Result, Scalar as _, Storage,
+    Tensor, dispatch, f16,
 };
 use serde_json::{Map, Value, json};
 
@@ -208,8 +208,8 @@ fn utf32(text: &str) -> Vec<u8> {
     text.chars().flat_map(|c| u32::from(c).to_le_bytes()).collect()
 }
 
-fn fill(store: Arc<ZarrStore>) -> Result<()> {
-    let root = Group::root(store.clone());
+fn fill(store: &Arc<ZarrStore>) -> Result<()> {
+    let root = Group::root(Arc::clone(store) as Arc<dyn Storage>);
     root.set_attribute("encoding-type", "anndata")?;
     let group = root.create_group("every dtype")?;
     for (name, tensor) in samples() {
@@ -265,7 +265,7 @@ fn what_is_written_is_read_by_python() {
         ("v3.zarr.zip", ZarrFormat::V3, ZarrOptions::default()),
     ] {
         let path = folder.path().join(name);
-        fill(Arc::new(ZarrStore::create(&path, format, &options).unwrap())).unwrap();
+        fill(&Arc::new(ZarrStore::create(&path, format, &options).unwrap())).unwrap();
         let expected = describe(&open_path(&path).unwrap());
         let every = expected.as_object().unwrap();
         for (sample, tensor) in samples() {
@@ -276,4 +276,29 @@ fn what_is_written_is_read_by_python() {
             assert_same(&describe_in_python(&path, &["--consolidated"]).unwrap(), &expected, name);
         }
     }
+}
+
+#[test]
+fn real_files_are_read_as_python_reads_them() {
+    let corpus = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/data/corpus");
+    let Ok(entries) = std::fs::read_dir(&corpus) else {
+        eprintln!("skipped: there is no corpus");
+        return;
+    };
+    let mut arrays = 0;
+    for entry in entries {
+        let path = entry.unwrap().path();
+        if !path.to_str().unwrap().ends_with(".zarr.zip") {
+            continue;
+        }
+        let found = describe(&open_path(&path).unwrap());
+        for (element, description) in found.as_object().unwrap() {
+            assert!(description.get("error").is_none(), "{}: {element}: {description}", path.display());
+            arrays += usize::from(description.get("values").is_some());
+        }
+        if let Some(expected) = describe_in_python(&path, &[]) {
+            assert_same(&found, &expected, path.to_str().unwrap());
+        }
+    }
+    assert!(arrays > 100, "{arrays} arrays");
 }

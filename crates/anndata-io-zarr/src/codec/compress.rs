@@ -21,6 +21,8 @@ pub(crate) enum BytesCodec {
 }
 
 thread_local! {
+    // Making a context costs as much as packing a small chunk: each thread keeps its own.
+    static ZSTD: RefCell<Option<zstd::bulk::Compressor<'static>>> = const { RefCell::new(None) };
     static UNZSTD: RefCell<Option<zstd::bulk::Decompressor<'static>>> = const { RefCell::new(None) };
 }
 
@@ -121,11 +123,8 @@ impl BytesCodec {
         out.clear();
         match self {
             Self::Zstd { level, checksum } => {
-                let io = |error| Error::from(error).at("");
-                let mut compressor = zstd::bulk::Compressor::new(*level).map_err(io)?;
-                compressor.include_checksum(*checksum).map_err(io)?;
                 out.reserve(zstd::zstd_safe::compress_bound(bytes.len()));
-                compressor.compress_to_buffer(bytes, out).map_err(io)?;
+                zstd_compress(bytes, out, *level, *checksum).map_err(cannot)?;
             }
             Self::Gzip { level } => {
                 let mut compressor = deflate(*level)?;
@@ -209,6 +208,18 @@ fn zstd_len(raw: &[u8]) -> Option<usize> {
         return None;
     }
     usize::try_from(zstd::zstd_safe::get_frame_content_size(raw).ok()??).ok()
+}
+
+fn zstd_compress(bytes: &[u8], out: &mut Vec<u8>, level: i32, checksum: bool) -> std::io::Result<usize> {
+    ZSTD.with_borrow_mut(|kept| {
+        if kept.is_none() {
+            *kept = Some(zstd::bulk::Compressor::new(level)?);
+        }
+        let compressor = kept.as_mut().ok_or(std::io::ErrorKind::OutOfMemory)?;
+        compressor.set_compression_level(level)?;
+        compressor.include_checksum(checksum)?;
+        compressor.compress_to_buffer(bytes, out)
+    })
 }
 
 fn unzstd(raw: &[u8], out: &mut [u8]) -> Result<usize> {

@@ -84,6 +84,9 @@ fn field_shape(value: &Value) -> Option<Vec<usize>> {
 fn record(fields: Vec<(Field, Words)>) -> (DType, Words) {
     let mut all = Words::none();
     let mut offset = 0_usize;
+    if fields.is_empty() {
+        return (DType::Unknown("a record without fields".into()), all);
+    }
     for (field, words) in &fields {
         let size = field.dtype.size().unwrap_or(0);
         let count = field.shape.iter().try_fold(1_usize, |product, &n| product.checked_mul(n));

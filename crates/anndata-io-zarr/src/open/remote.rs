@@ -2,9 +2,7 @@
 
 use std::sync::Arc;
 
-#[cfg(not(feature = "cloud"))]
-use anndata_storage::Error;
-use anndata_storage::Result;
+use anndata_storage::{Error, Result};
 use object_store::ObjectStore;
 
 use crate::store::Remote;
@@ -50,14 +48,15 @@ impl ZarrStore {
         options: &ZarrOptions,
     ) -> Result<Self> {
         let name = format!("{objects}/{}", prefix.trim_matches('/'));
-        match Self::open_objects(Arc::clone(&objects), prefix, options) {
-            Err(error) if error.is_not_found() => {}
-            Err(error) => return Err(error),
-            Ok(_) => return Err(anndata_storage::Error::already_exists(format!("'{name}' is a zarr store already"))),
-        }
-        let objects = Arc::new(Objects::new(objects, prefix, name));
-        let remote = Remote::new(objects, options.concurrency, options.retries, true)?;
-        Self::create_in(Box::new(remote), format, options)
+        Self::create_async(Arc::new(Objects::new(objects, prefix, name)), format, options)
+    }
+
+    /// Makes a store at a URL such as `s3://bucket/name.zarr` (feature `cloud`).
+    ///
+    /// # Errors
+    /// As [`create_objects`](Self::create_objects), or where the URL is of an unknown kind.
+    pub fn create_url(url: &str, format: ZarrFormat, options: &ZarrOptions) -> Result<Self> {
+        Self::create_async(Arc::new(by_url(url, options)?), format, options)
     }
 
     /// Opens a store of the `zarrs` ecosystem for reading.
@@ -84,20 +83,33 @@ impl ZarrStore {
         Self::open_async(Arc::new(crate::store::zarrs::AsyncZarrs(store)), options)
     }
 
+    /// Opens the store at a URL for reading. Settings of the provider come from the environment (as `AWS_REGION`) and
+    /// from [`ZarrOptions::provider`], which wins.
+    pub(super) fn open_url(url: &str, options: &ZarrOptions) -> Result<Self> {
+        Self::open_async(Arc::new(by_url(url, options)?), options)
+    }
+
     fn open_async(store: Arc<dyn AsyncStore>, options: &ZarrOptions) -> Result<Self> {
         Self::open_store(Box::new(Remote::new(store, options.concurrency, options.retries, false)?), options)
     }
 
-    /// Opens the store at a URL for reading. Settings of the provider come from the environment (as `AWS_REGION`) and
-    /// from [`ZarrOptions::provider`], which wins.
-    #[cfg(feature = "cloud")]
-    pub(super) fn open_url(url: &str, options: &ZarrOptions) -> Result<Self> {
-        let (objects, prefix) = super::url::objects(url, options)?;
-        Self::open_async(Arc::new(Objects::new(objects, &prefix, url.to_owned())), options)
+    fn create_async(store: Arc<dyn AsyncStore>, format: ZarrFormat, options: &ZarrOptions) -> Result<Self> {
+        let remote = Remote::new(store, options.concurrency, options.retries, true)?;
+        match Self::open_store(Box::new(remote.clone()), &ZarrOptions { format: None, ..options.clone() }) {
+            Err(error) if error.is_not_found() => Self::create_in(Box::new(remote), format, options),
+            Err(error) => Err(error),
+            Ok(_) => Err(Error::already_exists(format!("'{remote}' is a zarr store already"))),
+        }
     }
+}
 
-    #[cfg(not(feature = "cloud"))]
-    pub(super) fn open_url(url: &str, _options: &ZarrOptions) -> Result<Self> {
-        Err(Error::unsupported(format!("'{url}' needs a build with the feature 'cloud'")))
-    }
+#[cfg(feature = "cloud")]
+fn by_url(url: &str, options: &ZarrOptions) -> Result<Objects> {
+    let (objects, prefix) = super::url::objects(url, options)?;
+    Ok(Objects::new(objects, &prefix, url.to_owned()))
+}
+
+#[cfg(not(feature = "cloud"))]
+fn by_url(url: &str, _options: &ZarrOptions) -> Result<Objects> {
+    Err(Error::unsupported(format!("'{url}' needs a build with the feature 'cloud'")))
 }

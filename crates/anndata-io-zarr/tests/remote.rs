@@ -1,0 +1,237 @@
+//! Stores behind HTTP and S3, both on the loopback interface.
+//!
+//! Needs a Python in `ANNDATA_PYTHON`, for S3 with `moto[server]`; without it the tests say so and do nothing.
+#![cfg(feature = "cloud")]
+#![allow(clippy::unwrap_used, clippy::print_stderr, reason = "tests")]
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::TcpStream;
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use anndata_io_zarr::{Sharding, ZarrFormat, ZarrOptions, ZarrStore, open};
+use anndata_storage::{ArraySpec, Axis, Codec, Group, Storage, Tensor};
+use serde_json::Value;
+
+/// A server of `tests/python` that ends with the test.
+struct Server {
+    process: Child,
+    port: u16,
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
+impl Server {
+    /// `None` where there is no Python, or it lacks what the script needs.
+    fn start(script: &str, args: &[&str]) -> Option<Self> {
+        let Some(python) = std::env::var_os("ANNDATA_PYTHON") else {
+            eprintln!("skipped: ANNDATA_PYTHON names no Python");
+            return None;
+        };
+        let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/python").join(script);
+        let (stdin, stdout) = (Stdio::piped(), Stdio::piped());
+        let mut process = Command::new(python).arg(script).args(args).stdin(stdin).stdout(stdout).spawn().unwrap();
+        let mut line = String::new();
+        BufReader::new(process.stdout.take().unwrap()).read_line(&mut line).unwrap();
+        let Ok(port) = line.trim().parse() else {
+            eprintln!("skipped: the server did not start");
+            let _ = process.wait();
+            return None;
+        };
+        Some(Self { process, port })
+    }
+
+    fn http(folder: &Path, args: &[&str]) -> Option<Self> {
+        Self::start("http_latency_server.py", &[&[folder.to_str().unwrap()], args].concat())
+    }
+
+    fn url(&self, name: &str) -> String {
+        format!("http://127.0.0.1:{}/{name}", self.port)
+    }
+
+    /// The requests since the last call, and how many were under way at once.
+    fn stats(&self) -> (Vec<String>, u64) {
+        let mut connection = TcpStream::connect(("127.0.0.1", self.port)).unwrap();
+        connection.write_all(b"GET /__stats__ HTTP/1.0\r\nHost: localhost\r\nConnection: close\r\n\r\n").unwrap();
+        let mut answer = String::new();
+        connection.read_to_string(&mut answer).unwrap();
+        let stats: Value = serde_json::from_str(answer.split_once("\r\n\r\n").unwrap().1).unwrap();
+        let requests = stats["requests"].as_array().unwrap().iter().map(|request| request.as_str().unwrap().to_owned());
+        (requests.collect(), stats["most_at_once"].as_u64().unwrap())
+    }
+}
+
+fn numbers() -> Tensor {
+    Tensor::from_vec([100_000], (0..100_000).map(|n| n * 7 % 1000).collect::<Vec<i32>>()).unwrap()
+}
+
+/// Arrays of 100 chunks, with and without shards, and some text.
+fn fill(store: &Arc<ZarrStore>) {
+    let root = Group::root(Arc::clone(store) as Arc<dyn Storage>);
+    let numbers = numbers();
+    let mut spec = ArraySpec::of(&numbers).with_chunks([1000]).with_codecs([Codec::Zstd { level: 1 }]);
+    root.create_array("chunks", &spec).unwrap().write(&[0], &numbers).unwrap();
+    if store.format() == ZarrFormat::V3 {
+        spec.shards = Some(vec![50_000]);
+        root.create_array("shards", &spec).unwrap().write(&[0], &numbers).unwrap();
+    }
+    let texts = Tensor::from_strings([1000], (0..1000).map(|n| format!("text {n}"))).unwrap();
+    root.create_group("obs").unwrap().create_array("names", &ArraySpec::of(&texts).with_chunks([100])).unwrap();
+    root.array("obs/names").unwrap().write(&[0], &texts).unwrap();
+    store.flush().unwrap();
+}
+
+fn make(folder: &Path, name: &str, format: ZarrFormat, options: &ZarrOptions) {
+    fill(&Arc::new(ZarrStore::create(folder.join(name), format, options).unwrap()));
+}
+
+fn options() -> ZarrOptions {
+    ZarrOptions::default().with_sharding(Sharding::Off)
+}
+
+#[test]
+fn http_needs_one_request_to_open_and_few_round_trips_to_read() {
+    let folder = tempfile::tempdir().unwrap();
+    make(folder.path(), "v3.zarr", ZarrFormat::V3, &options());
+    make(folder.path(), "v2.zarr", ZarrFormat::V2, &options());
+    let Some(server) = Server::http(folder.path(), &["--latency", "0.02"]) else { return };
+
+    let root = open(&server.url("v3.zarr"), &options()).unwrap();
+    assert_eq!(root.group("obs").unwrap().children().unwrap(), ["names"]);
+    let array = root.array("chunks").unwrap();
+    assert_eq!(server.stats().0, ["GET /v3.zarr/zarr.json"], "one request opens a store");
+
+    let start = Instant::now();
+    assert_eq!(array.read().unwrap(), numbers());
+    let elapsed = start.elapsed();
+    let (requests, at_once) = server.stats();
+    eprintln!("100 chunks, 20 ms latency: {elapsed:?}, {} requests, {at_once} at once", requests.len());
+    assert_eq!(requests.len(), 100);
+    assert!(at_once > 30, "{at_once} requests at once");
+    assert!(elapsed < Duration::from_millis(1000), "{elapsed:?} where one after the other takes 2 s");
+
+    let start = Instant::now();
+    assert_eq!(root.array("shards").unwrap().read().unwrap(), numbers());
+    let (requests, _) = server.stats();
+    eprintln!("100 chunks in 2 shards: {:?}, {} requests", start.elapsed(), requests.len());
+    assert_eq!(requests.len(), 4, "an index and a range for each shard: {requests:?}");
+
+    let some: Vec<Vec<Axis>> = (0..40).map(|n| vec![Axis::Range(n * 2000..n * 2000 + 10)]).collect();
+    let start = Instant::now();
+    let read = array.read_many(&some).unwrap();
+    assert!(read.iter().zip(0..).all(|(part, n)| *part == numbers().slice_rows(n * 2000..n * 2000 + 10).unwrap()));
+    eprintln!("40 selections: {:?}, {:?}", start.elapsed(), server.stats().1);
+    assert_eq!(root.array("obs/names").unwrap().read().unwrap().to_strings().unwrap()[999], "text 999");
+
+    let v2 = open(&server.url("v2.zarr"), &options().with_format(ZarrFormat::V2)).unwrap();
+    server.stats();
+    assert_eq!(v2.array("chunks").unwrap().read().unwrap(), numbers());
+    assert_eq!(server.stats().0.len(), 100, "metadata are not asked for again");
+}
+
+#[test]
+fn fewer_requests_are_under_way_where_that_is_asked_for() {
+    let folder = tempfile::tempdir().unwrap();
+    make(folder.path(), "v3.zarr", ZarrFormat::V3, &options());
+    let Some(server) = Server::http(folder.path(), &["--latency", "0.01"]) else { return };
+    let root = open(&server.url("v3.zarr"), &options().with_concurrency(5)).unwrap();
+    assert_eq!(root.array("chunks").unwrap().read().unwrap(), numbers());
+    assert_eq!(server.stats().1, 5);
+}
+
+#[test]
+fn stores_without_collected_metadata_are_read_by_path() {
+    let folder = tempfile::tempdir().unwrap();
+    for format in [ZarrFormat::V2, ZarrFormat::V3] {
+        make(folder.path(), &format!("{format:?}.zarr"), format, &options().with_consolidated(false));
+    }
+    let Some(server) = Server::http(folder.path(), &["--latency", "0"]) else { return };
+    for format in ["V2", "V3"] {
+        let root = open(&server.url(&format!("{format}.zarr")), &options()).unwrap();
+        assert_eq!(root.array("chunks").unwrap().read().unwrap(), numbers());
+        assert!(root.kind("nothing").unwrap().is_none());
+        assert!(root.children().is_err(), "a plain server lists nothing, and that is said");
+    }
+}
+
+#[test]
+fn dropped_connections_are_tried_again_and_a_dead_server_is_an_error() {
+    let folder = tempfile::tempdir().unwrap();
+    make(folder.path(), "v3.zarr", ZarrFormat::V3, &options());
+    let Some(server) = Server::http(folder.path(), &["--latency", "0", "--drop", "4"]) else { return };
+    let root = open(&server.url("v3.zarr"), &options()).unwrap();
+    let array = root.array("chunks").unwrap();
+    assert_eq!(array.read().unwrap(), numbers());
+    eprintln!("every 4th answer broken: {} requests for 100 chunks", server.stats().0.len());
+    drop(server);
+    let start = Instant::now();
+    let error = array.read().unwrap_err();
+    assert!(error.is_io() && error.path() == Some("chunks"), "{error}");
+    assert!(start.elapsed() < Duration::from_secs(30));
+}
+
+#[test]
+fn both_ways_of_reading_work_within_and_without_a_runtime() {
+    let folder = tempfile::tempdir().unwrap();
+    make(folder.path(), "v3.zarr", ZarrFormat::V3, &options());
+    let Some(server) = Server::http(folder.path(), &["--latency", "0.01"]) else { return };
+    let url = server.url("v3.zarr");
+    let all = [Axis::Range(0..100_000)];
+    let backwards = [Axis::from(vec![99_999, 5, 5])];
+
+    let both = async || {
+        // The calls that wait, in a task of a runtime: no panic, also when the store is dropped there.
+        let root = open(&url, &options()).unwrap();
+        let (chunks, shards) = (root.array("chunks").unwrap(), root.array("shards").unwrap());
+        assert_eq!(chunks.read().unwrap(), numbers());
+        let (one, other) = futures_util::future::join(chunks.read_async(&all), shards.read_async(&all)).await;
+        assert_eq!((one.unwrap(), other.unwrap()), (numbers(), numbers()));
+        let picked = chunks.read_async(&backwards).await.unwrap();
+        assert_eq!(picked, numbers().take(0, &[99_999, 5, 5]).unwrap());
+        let names = root.array("obs/names").unwrap().read_async(&[Axis::Range(3..5)]).await.unwrap();
+        assert_eq!(names.to_strings().unwrap(), ["text 3", "text 4"]);
+    };
+    tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(both());
+    tokio::runtime::Builder::new_multi_thread().worker_threads(2).build().unwrap().block_on(both());
+    futures_executor::block_on(both());
+}
+
+#[test]
+fn a_store_is_made_and_read_on_s3() {
+    let Some(server) = Server::start("s3_server.py", &["data", "--latency", "0.02"]) else { return };
+    let options = options()
+        .with_provider("aws_endpoint", server.url(""))
+        .with_provider("aws_allow_http", "true")
+        .with_provider("aws_region", "us-east-1")
+        .with_provider("aws_access_key_id", "test")
+        .with_provider("aws_secret_access_key", "test");
+    for format in [ZarrFormat::V2, ZarrFormat::V3] {
+        let url = format!("s3://data/folder/{format:?}.zarr");
+        fill(&Arc::new(ZarrStore::create_url(&url, format, &options).unwrap()));
+        assert!(ZarrStore::create_url(&url, format, &options).is_err_and(|error| error.is_already_exists()));
+        server.stats();
+        let root = open(&url, &options.clone().with_format(format)).unwrap();
+        let array = root.array("chunks").unwrap();
+        assert_eq!(server.stats().0.len(), 1, "one request opens a store");
+        let start = Instant::now();
+        assert_eq!(array.read().unwrap(), numbers());
+        let (requests, at_once) = server.stats();
+        eprintln!("S3 {format:?}, 100 chunks: {:?}, {} requests, {at_once} at once", start.elapsed(), requests.len());
+        assert_eq!(requests.len(), 100);
+        let loose = open(&url, &options.clone().with_consolidated(false)).unwrap();
+        let mut children = loose.children().unwrap();
+        children.retain(|name| name != "shards");
+        assert_eq!(children, ["chunks", "obs"]);
+        if format == ZarrFormat::V3 {
+            assert_eq!(root.array("shards").unwrap().read().unwrap(), numbers());
+        }
+        assert!(array.stored_bytes().unwrap().unwrap() > 1000);
+    }
+}

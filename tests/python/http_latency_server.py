@@ -1,0 +1,105 @@
+"""Serves a folder over HTTP on a free port of the loopback interface, with latency and counted requests; prints the port.
+
+Usage: http_latency_server.py FOLDER [--latency SECONDS] [--drop EVERY]. With `--drop N` the connection breaks in the middle
+of every Nth answer. `GET /__stats__` answers with the requests since the last such call. Ends when its standard input ends.
+"""
+
+import argparse
+import json
+import os
+import re
+import sys
+import threading
+import time
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from urllib.parse import unquote
+
+
+class Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+
+    def log_message(self, *_):
+        pass
+
+    def do_HEAD(self):
+        self.answer(with_body=False)
+
+    def do_GET(self):
+        if self.path == "/__stats__":
+            with self.server.lock:
+                stats = {"requests": self.server.requests, "most_at_once": self.server.most_at_once}
+                self.server.requests, self.server.most_at_once = [], 0
+            self.send(200, json.dumps(stats).encode())
+            return
+        self.answer(with_body=True)
+
+    def answer(self, with_body):
+        server = self.server
+        with server.lock:
+            server.under_way += 1
+            server.most_at_once = max(server.most_at_once, server.under_way)
+            server.count += 1
+            number = server.count
+            server.requests.append(" ".join(filter(None, [self.command, unquote(self.path), self.headers.get("Range")])))
+        try:
+            time.sleep(server.latency)
+            path = server.folder / unquote(self.path).lstrip("/")
+            if not path.is_file():
+                self.send(404, b"")
+                return
+            body, headers, status = path.read_bytes(), {}, 200
+            if wanted := re.fullmatch(r"bytes=(\d*)-(\d*)", self.headers.get("Range", "")):
+                first, last = wanted.groups()
+                start = int(first) if first else len(body) - int(last)
+                end = int(last) + 1 if first and last else len(body)
+                headers["Content-Range"] = f"bytes {start}-{min(end, len(body)) - 1}/{len(body)}"
+                body, status = body[start:end], 206
+            broken = with_body and server.drop and number % server.drop == 0
+            self.send(status, body, headers, with_body, broken)
+        finally:
+            with server.lock:
+                server.under_way -= 1
+
+    def send(self, status, body, headers=None, with_body=True, broken=False):
+        self.send_response(status)
+        self.send_header("Content-Length", str(len(body)))
+        self.send_header("Last-Modified", "Thu, 01 Jan 2026 00:00:00 GMT")
+        for name, value in (headers or {}).items():
+            self.send_header(name, value)
+        self.end_headers()
+        if broken:
+            self.wfile.write(body[: len(body) // 2])
+            self.wfile.flush()
+            self.close_connection = True
+            self.connection.shutdown(2)
+        elif with_body:
+            self.wfile.write(body)
+
+
+class Server(ThreadingHTTPServer):
+    daemon_threads = True
+    request_queue_size = 256
+
+    def handle_error(self, *_):
+        pass
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--latency", type=float, default=0.02)
+    parser.add_argument("--drop", type=int, default=0)
+    args = parser.parse_args()
+    server = Server(("127.0.0.1", 0), Handler)
+    server.folder, server.latency, server.drop = args.folder, args.latency, args.drop
+    server.lock, server.under_way, server.most_at_once = threading.Lock(), 0, 0
+    server.count, server.requests = 0, []
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    print(server.server_port, flush=True)
+    sys.stdin.read()
+    os._exit(0)
+
+
+if __name__ == "__main__":
+    main()
