@@ -161,10 +161,8 @@ fn from_codec(codec: &Codec, size: usize, chunk_bytes: u64) -> Result<FilterInfo
     match codec {
         Codec::Zlib { level: level @ 0..=9 } => plain(id::DEFLATE, vec![u32::from(*level)]),
         Codec::Lzf => plain(id::LZF, Vec::new()),
-        // The numbers are unsigned, so negative levels cannot be stored; the filter is told 1.
-        Codec::Zstd { level } if (-22..=22).contains(level) => {
-            plain(id::ZSTD, vec![u32::try_from(*level).unwrap_or(1)])
-        }
+        // The numbers that a filter stores are unsigned, so there are no negative levels.
+        Codec::Zstd { level: level @ 0..=22 } => plain(id::ZSTD, vec![level.unsigned_abs()]),
         Codec::Lz4 => plain(id::LZ4, Vec::new()),
         Codec::Shuffle => plain(id::SHUFFLE, Vec::new()),
         Codec::Fletcher32 => plain(id::FLETCHER32, Vec::new()),
@@ -418,6 +416,7 @@ mod tests {
         let error = pipeline.decode(&[0], 0, &mut [0], &mut Vec::new()).unwrap_err();
         assert!(error.is_unsupported() && error.to_string().contains("bitshuffle"), "{error}");
         assert!(from_codecs(&[Codec::Crc32c], 4, 4).is_err_and(|error| error.is_unsupported()));
+        assert!(from_codecs(&[Codec::Zstd { level: -1 }], 4, 4).is_err_and(|error| error.is_invalid_input()));
         assert!(from_codecs(&[Codec::Gzip { level: 1 }], 4, 4).is_err_and(|error| error.is_unsupported()));
     }
 }

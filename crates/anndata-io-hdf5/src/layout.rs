@@ -60,7 +60,7 @@ fn codecs(compression: Compression) -> Result<Vec<Codec>> {
         Compression::Default | Compression::None => Vec::new(),
         Compression::Gzip(level @ 0..=9) => vec![Codec::Zlib { level }],
         Compression::Lzf => vec![Codec::Lzf],
-        Compression::Zstd(level @ -22..=22) => vec![Codec::Zstd { level }],
+        Compression::Zstd(level @ 0..=22) => vec![Codec::Zstd { level }],
         Compression::Blosc(level @ 0..=9) => {
             vec![Codec::Blosc { compressor: "lz4".to_owned(), level, shuffle: 1 }]
         }
@@ -120,7 +120,9 @@ mod tests {
     fn what_is_given_is_kept() -> Result<()> {
         let given = ArraySpec::new(DType::F32, [10_000, 20]).with_chunks([7, 20]).with_codecs([Codec::Shuffle]);
         assert_eq!(fill_in(&given, Compression::Gzip(1))?, given);
-        assert!(fill_in(&given, Compression::Gzip(10)).is_err_and(|error| error.is_invalid_input()));
+        for wrong in [Compression::Gzip(10), Compression::Zstd(-1), Compression::Blosc(10)] {
+            assert!(fill_in(&given, wrong).is_err_and(|error| error.is_invalid_input()));
+        }
         Ok(())
     }
 }
