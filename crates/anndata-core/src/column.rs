@@ -1,15 +1,12 @@
 //! [`Column`]: one column of a data frame, an Arrow array and what pandas would call its dtype.
 
-use std::cmp::Ordering;
-use std::collections::HashMap;
+mod categorical;
+
 use std::sync::Arc;
 
 use anndata_storage::{Complex, DType, Error, Result, Tensor, f16};
-use arrow_array::cast::AsArray;
-use arrow_array::types::{
-    ArrowDictionaryKeyType, Int8Type, Int16Type, Int32Type, Int64Type, UInt8Type, UInt16Type, UInt32Type, UInt64Type,
-};
-use arrow_array::{Array, ArrayRef, DictionaryArray, LargeStringArray, PrimitiveArray, make_array};
+use arrow_array::types::UInt64Type;
+use arrow_array::{Array, ArrayRef, LargeStringArray, PrimitiveArray, make_array};
 use arrow_buffer::NullBuffer;
 use arrow_schema::{DataType, Field};
 
@@ -47,47 +44,6 @@ pub enum NaValue {
     Nan,
 }
 
-/// Runs an expression with the Arrow key type of a dictionary.
-macro_rules! with_keys {
-    ($data_type:expr, $K:ident => $body:expr, else => $other:expr) => {
-        match $data_type {
-            DataType::Int8 => {
-                type $K = Int8Type;
-                $body
-            }
-            DataType::Int16 => {
-                type $K = Int16Type;
-                $body
-            }
-            DataType::Int32 => {
-                type $K = Int32Type;
-                $body
-            }
-            DataType::Int64 => {
-                type $K = Int64Type;
-                $body
-            }
-            DataType::UInt8 => {
-                type $K = UInt8Type;
-                $body
-            }
-            DataType::UInt16 => {
-                type $K = UInt16Type;
-                $body
-            }
-            DataType::UInt32 => {
-                type $K = UInt32Type;
-                $body
-            }
-            DataType::UInt64 => {
-                type $K = UInt64Type;
-                $body
-            }
-            _ => $other,
-        }
-    };
-}
-
 impl Column {
     /// A column of values that cannot be missing, from a one-dimensional tensor.
     ///
@@ -120,59 +76,6 @@ impl Column {
         let data = array.to_data().into_builder().nulls(Some(valid)).build();
         let data = data.map_err(|error| Error::invalid_data("the mask does not fit").with_source(error))?;
         Ok(Self { kind: ColumnKind::Nullable(na_value), array: make_array(data) })
-    }
-
-    /// A categorical column from integer codes and categories; code -1 is missing.
-    ///
-    /// The width of the codes, the order of the categories and unused categories are kept.
-    ///
-    /// # Errors
-    /// [`InvalidData`](crate::ErrorKind::InvalidData) where a code has no category.
-    pub fn categorical(codes: &Tensor, categories: &Self, ordered: bool) -> Result<Self> {
-        if codes.ndim() != 1 || !codes.dtype().is_integer() {
-            return Err(Error::invalid_data(format!(
-                "codes are integers in one dimension, not {} of shape {:?}",
-                codes.dtype(),
-                codes.shape()
-            )));
-        }
-        let keys = codes.to_arrow()?;
-        let array = with_keys!(keys.data_type(), K => dictionary::<K>(keys.as_primitive(), categories)?,
-            else => return Err(Error::invalid_data("codes are integers")));
-        Ok(Self { kind: ColumnKind::Categorical { ordered }, array })
-    }
-
-    /// A categorical column from texts; categories are the different ones, sorted, codes as narrow as can be.
-    ///
-    /// # Errors
-    /// Where there are more categories than codes can count.
-    pub fn categorical_from_strings<S: AsRef<str>>(values: impl IntoIterator<Item = S>) -> Result<Self> {
-        let values: Vec<S> = values.into_iter().collect();
-        let values: Vec<Option<&str>> = values.iter().map(|value| Some(value.as_ref())).collect();
-        Self::categorical_in_order(&values, &distinct(&values))
-    }
-
-    /// The text column as a categorical one with the categories in natural order, where it repeats values.
-    pub(crate) fn repeated_strings_to_categorical(&self) -> Result<Option<Self>> {
-        let texts = self.to_strings()?;
-        let values: Vec<Option<&str>> = texts.iter().map(Option::as_deref).collect();
-        let mut categories = distinct(&values);
-        if categories.len() >= values.len() {
-            return Ok(None);
-        }
-        categories.sort_by(|a, b| natural_order(a, b));
-        Self::categorical_in_order(&values, &categories).map(Some)
-    }
-
-    fn categorical_in_order(values: &[Option<&str>], categories: &[&str]) -> Result<Self> {
-        let places: HashMap<&str, usize> = categories.iter().enumerate().map(|(place, &text)| (text, place)).collect();
-        let code = |value: Option<&str>| match value.and_then(|value| places.get(value)) {
-            None => Ok(-1),
-            Some(&place) => i64::try_from(place).map_err(|_| Error::limit_exceeded("too many categories")),
-        };
-        let codes = values.iter().copied().map(code).collect::<Result<Vec<i64>>>()?;
-        let codes = Tensor::from_vec([codes.len()], codes)?.cast(&code_dtype(categories.len()))?;
-        Self::categorical(&codes, &Self::strings(categories), false)
     }
 
     /// A column from an Arrow array and field: dictionaries are categorical, nullable fields nullable, others plain.
@@ -288,21 +191,6 @@ impl Column {
         Ok(texts.into_iter().enumerate().map(|(row, text)| (!self.array.is_null(row)).then_some(text)).collect())
     }
 
-    /// The codes (-1 where missing) and categories of a categorical column.
-    ///
-    /// # Errors
-    /// Where the column is not categorical, or a code has no category.
-    pub fn codes_and_categories(&self) -> Result<(Tensor, Self)> {
-        let DataType::Dictionary(key_type, _) = self.array.data_type() else {
-            return Err(Error::dtype("the column is not categorical"));
-        };
-        with_keys!(key_type.as_ref(), K => {
-            let dictionary: &DictionaryArray<K> = self.array.as_dictionary();
-            let categories = Self { kind: ColumnKind::Plain, array: Arc::clone(dictionary.values()) };
-            Ok((codes(dictionary)?, categories))
-        }, else => Err(Error::dtype("the column is not categorical")))
-    }
-
     /// The rows at these positions, in the order given.
     ///
     /// # Errors
@@ -316,110 +204,6 @@ impl Column {
             .map_err(|error| Error::invalid_input("rows could not be gathered").with_source(error))?;
         Ok(Self { kind: self.kind, array })
     }
-}
-
-/// The different texts, sorted.
-fn distinct<'a>(values: &[Option<&'a str>]) -> Vec<&'a str> {
-    let mut distinct: Vec<&str> = values.iter().flatten().copied().collect();
-    distinct.sort_unstable();
-    distinct.dedup();
-    distinct
-}
-
-/// Compares texts piece by piece, runs of digits as numbers: `a2` before `a10`.
-fn natural_order(a: &str, b: &str) -> Ordering {
-    let (mut a_rest, mut b_rest) = (a, b);
-    loop {
-        let ((a_piece, a_number), (b_piece, b_number)) = (first_piece(a_rest), first_piece(b_rest));
-        if a_piece.is_empty() || b_piece.is_empty() {
-            return a_rest.len().cmp(&b_rest.len()).then_with(|| a.cmp(b));
-        }
-        let order = match (a_number, b_number) {
-            (true, true) => {
-                let (a, b) = (a_piece.trim_start_matches('0'), b_piece.trim_start_matches('0'));
-                a.len().cmp(&b.len()).then_with(|| a.cmp(b))
-            }
-            // Numbers before text.
-            (true, false) => Ordering::Less,
-            (false, true) => Ordering::Greater,
-            (false, false) => a_piece.cmp(b_piece),
-        };
-        if order != Ordering::Equal {
-            return order;
-        }
-        a_rest = a_rest.get(a_piece.len()..).unwrap_or_default();
-        b_rest = b_rest.get(b_piece.len()..).unwrap_or_default();
-    }
-}
-
-/// The leading run of digits, or of anything else, and whether it is digits.
-fn first_piece(text: &str) -> (&str, bool) {
-    let number = text.starts_with(|c: char| c.is_ascii_digit());
-    let end = text.find(|c: char| c.is_ascii_digit() != number).unwrap_or(text.len());
-    (text.get(..end).unwrap_or_default(), number)
-}
-
-/// The narrowest dtype for this many categories, as pandas chooses it.
-fn code_dtype(categories: usize) -> DType {
-    match categories {
-        0..=0x7f => DType::I8,
-        0x80..=0x7fff => DType::I16,
-        0x8000..=0x7fff_ffff => DType::I32,
-        _ => DType::I64,
-    }
-}
-
-/// A dictionary from codes, checked: -1 becomes null.
-fn dictionary<K: ArrowDictionaryKeyType>(codes: &PrimitiveArray<K>, categories: &Column) -> Result<ArrayRef>
-where
-    K::Native: Into<i128>,
-{
-    let count = categories.len() as i128;
-    let mut missing = false;
-    for (row, &code) in codes.values().iter().enumerate() {
-        let code: i128 = code.into();
-        if code < -1 || code >= count {
-            return Err(Error::invalid_data(format!("code {code} in row {row} has no category: there are {count}")));
-        }
-        missing |= code == -1;
-    }
-    let keys = if missing {
-        let valid = NullBuffer::from(codes.values().iter().map(|&code| code.into() >= 0).collect::<Vec<bool>>());
-        // Below a null the key must still be valid for Arrow: 0 where there is a category, and none is looked up.
-        let values = codes.values().iter().map(|&code| if code.into() < 0 { K::default_value() } else { code });
-        PrimitiveArray::<K>::new(values.collect::<Vec<_>>().into(), Some(valid))
-    } else {
-        codes.clone()
-    };
-    let array = DictionaryArray::try_new(keys, Arc::clone(&categories.array))
-        .map_err(|error| Error::invalid_data("codes and categories do not fit").with_source(error))?;
-    Ok(Arc::new(array))
-}
-
-/// The codes of a dictionary, -1 where missing; unsigned codes with missing values become signed.
-fn codes<K: ArrowDictionaryKeyType>(dictionary: &DictionaryArray<K>) -> Result<Tensor>
-where
-    K::Native: Into<i128>,
-{
-    let keys = dictionary.keys();
-    let tensor = Tensor::from_arrow(keys)?;
-    if keys.null_count() == 0 {
-        return Ok(tensor);
-    }
-    let wide: Vec<i64> = keys
-        .iter()
-        .map(|key| match key {
-            None => Ok(-1),
-            Some(key) => i64::try_from(key.into()).map_err(|_| Error::unsupported("a code is over 63 bits")),
-        })
-        .collect::<Result<_>>()?;
-    let dtype = match tensor.dtype() {
-        signed if signed.is_signed_integer() => signed.clone(),
-        DType::U8 => DType::I16,
-        DType::U16 => DType::I32,
-        _ => DType::I64,
-    };
-    Tensor::from_vec([wide.len()], wide)?.cast(&dtype)
 }
 
 /// Equal kind, type and values; what lies below a missing value does not count, floats are equal by bits.
@@ -472,34 +256,6 @@ mod tests {
     use super::*;
 
     #[test]
-    fn categoricals_keep_width_order_and_unused_categories() -> Result<()> {
-        let codes = Tensor::from_vec([4], vec![2_i16, -1, 0, 2])?;
-        let column = Column::categorical(&codes, &Column::strings(["c", "unused", "a"]), true)?;
-        assert_eq!(column.kind(), ColumnKind::Categorical { ordered: true });
-        let (back, categories) = column.codes_and_categories()?;
-        assert_eq!(back, codes);
-        assert_eq!(categories, Column::strings(["c", "unused", "a"]));
-        assert_eq!(column.to_strings()?, [Some("a".into()), None, Some("c".into()), Some("a".into())]);
-        let field = column.to_field("x");
-        assert_eq!(Column::from_arrow(&field, column.array())?, column);
-        assert!(column.is_missing(1) && !column.is_missing(9));
-        Ok(())
-    }
-
-    #[test]
-    fn codes_without_category_are_refused() -> Result<()> {
-        let categories = Column::strings(["a"]);
-        for bad in [1_i8, -2] {
-            let codes = Tensor::from_vec([1], vec![bad])?;
-            assert!(Column::categorical(&codes, &categories, false).is_err_and(|error| error.is_invalid_data()));
-        }
-        let all_missing = Tensor::from_vec([1], vec![-1_i8])?;
-        let none = Column::categorical(&all_missing, &Column::strings::<&str>([]), false)?;
-        assert_eq!(none.codes_and_categories()?.0, all_missing);
-        Ok(())
-    }
-
-    #[test]
     fn nullable_columns_keep_their_mask_and_na_value() -> Result<()> {
         let values = Tensor::from_vec([3], vec![1_u8, 0, 3])?;
         let column = Column::nullable(&values, &[false, true, false], NaValue::Na)?;
@@ -512,29 +268,6 @@ mod tests {
         assert_eq!(back.kind(), ColumnKind::Nullable(NaValue::Nan));
         assert!(Column::nullable(&Tensor::from_vec([1], vec![1.0])?, &[true], NaValue::Na).is_err());
         assert!(Column::nullable(&values, &[false], NaValue::Na).is_err());
-        Ok(())
-    }
-
-    #[test]
-    fn repeated_texts_become_categories_in_natural_order() -> Result<()> {
-        let column = Column::strings(["c10", "c2", "c10", "", "c02", "1"]);
-        let categorical = column.repeated_strings_to_categorical()?.map(|column| column.codes_and_categories());
-        let (codes, categories) = categorical.transpose()?.ok_or_else(|| Error::not_found("repeats"))?;
-        assert_eq!(categories, Column::strings(["", "1", "c02", "c2", "c10"]));
-        assert_eq!(codes.as_slice::<i8>()?, [4, 3, 4, 0, 2, 1]);
-        assert!(Column::strings(["a", "b"]).repeated_strings_to_categorical()?.is_none());
-        Ok(())
-    }
-
-    #[test]
-    fn texts_become_categories_in_sorted_order() -> Result<()> {
-        let column = Column::categorical_from_strings(["b", "a", "b"])?;
-        let (codes, categories) = column.codes_and_categories()?;
-        assert_eq!(codes.as_slice::<i8>()?, [1, 0, 1]);
-        assert_eq!(categories, Column::strings(["a", "b"]));
-        assert_eq!(column.to_tensor()?.to_strings()?, ["b", "a", "b"]);
-        assert_eq!(column.take(&[2, 1])?.to_strings()?, [Some("b".into()), Some("a".into())]);
-        assert!(column.take(&[3]).is_err());
         Ok(())
     }
 }

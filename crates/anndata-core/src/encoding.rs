@@ -43,7 +43,7 @@ mod registry;
 
 use std::fmt::Debug;
 
-use anndata_storage::{Capabilities, DType, Error, Result};
+use anndata_storage::{Capabilities, DType, Error, Result, child_path};
 
 pub use registry::Registry;
 pub(crate) use registry::check_is_anndata;
@@ -177,6 +177,20 @@ impl EncodeOptions {
         self.as_sparse = paths.into_iter().map(Into::into).collect();
         self
     }
+
+    /// The same with the paths of matrices as they are in a store, for an object at `group`.
+    pub(crate) fn below(&self, group: &str) -> Self {
+        let below = |paths: &[String]| paths.iter().map(|asked| child_path(group, &matrix_path(asked))).collect();
+        Self { as_dense: below(&self.as_dense), as_sparse: below(&self.as_sparse), ..self.clone() }
+    }
+}
+
+/// The path of a matrix that an option names: `raw.X` is `raw/X`; a dot further on belongs to the key.
+pub(crate) fn matrix_path(asked: &str) -> String {
+    match asked.trim_matches('/').split_once(['/', '.']) {
+        Some((slot, key)) => format!("{slot}/{key}"),
+        None => asked.trim_matches('/').to_owned(),
+    }
 }
 
 /// What an encoding needs to encode the elements within its own.
@@ -211,7 +225,7 @@ impl<'a> EncodeContext<'a> {
     /// # Errors
     /// Where the element cannot be stored.
     pub fn encode(&self, element: &Element, path: &str) -> Result<Node> {
-        let asked = |paths: &[String]| paths.iter().any(|asked| asked.replace('.', "/").trim_matches('/') == path);
+        let asked = |paths: &[String]| paths.iter().any(|asked| asked == path);
         if asked(&self.options.as_dense) {
             return sparse::encode_dense(element, path).map_err(|error| error.at(path));
         }

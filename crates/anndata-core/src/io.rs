@@ -13,7 +13,8 @@
 
 use anndata_storage::{Compression, Error, Group, Result};
 
-use crate::encoding::{EncodeContext, EncodeOptions, Registry, check_is_anndata};
+use crate::encoding::sparse::to_sparse;
+use crate::encoding::{EncodeContext, EncodeOptions, Registry, check_is_anndata, matrix_path};
 use crate::node::{Node, NodeWriteOptions};
 use crate::{AnnData, Element, SparseFormat};
 
@@ -98,8 +99,8 @@ impl WriteOptions {
 
     /// The tree of an element, to stand at `path` of a store of these capabilities.
     fn encode(&self, element: &Element, group: &Group, path: &str) -> Result<Node> {
-        let context = EncodeContext::new(&self.registry, &self.encode, group.storage().capabilities());
-        context.encode(element, path)
+        let encode = self.encode.below("");
+        EncodeContext::new(&self.registry, &encode, group.storage().capabilities()).encode(element, path)
     }
 }
 
@@ -149,8 +150,9 @@ pub fn write_anndata(group: &Group, adata: &AnnData, options: &WriteOptions) -> 
     if let Some(child) = group.children()?.first() {
         return Err(Error::already_exists(format!("the group is not empty: it has '{child}'")).at(group.path()));
     }
-    let context = EncodeContext::new(&options.registry, &options.encode, group.storage().capabilities());
     check_paths(adata, &options.encode)?;
+    let encode = options.encode.below(group.path());
+    let context = EncodeContext::new(&options.registry, &encode, group.storage().capabilities());
     crate::encoding::adata::encode(adata, group.path(), &context)?.write(group, "", &options.store)?;
     group.storage().consolidate()
 }
@@ -177,21 +179,17 @@ fn is_frame(key: &str) -> bool {
 fn make_sparse(mut adata: AnnData, options: &ReadOptions) -> Result<AnnData> {
     let format = options.as_sparse_format.unwrap_or(SparseFormat::Csr);
     for asked in &options.as_sparse {
-        let path = asked.replace('.', "/");
-        match path.trim_matches('/').split_once('/') {
-            None if path == "X" => {
-                let x = adata.x().map(|x| sparse(x, format)).transpose()?;
-                adata.set_x(x)?;
-            }
-            Some(("layers", key)) => {
-                let layer = adata.layer(Some(key)).map(|layer| sparse(layer, format)).transpose()?;
-                let layer = layer.ok_or_else(|| Error::not_found("no such layer").at(&path))?;
-                adata.set_layer(Some(key), layer)?;
-            }
+        let path = matrix_path(asked);
+        let sparse = |element: Option<&Element>| match element {
+            Some(element) => to_sparse(element, format).map(Element::Sparse).map_err(|error| error.at(&path)),
+            None => Err(names_nothing(asked)),
+        };
+        match path.split_once('/') {
+            None if path == "X" => adata.set_x(Some(sparse(adata.x())?))?,
+            Some(("layers", key)) => adata.set_layer(Some(key), sparse(adata.layer(Some(key)))?)?,
             Some(("raw", "X")) => {
-                let raw = adata.raw().ok_or_else(|| Error::not_found("there is no raw").at(&path))?;
-                let raw = raw.clone().map_x(|x| sparse(x, format))?;
-                adata.set_raw(Some(raw))?;
+                let raw = adata.raw().ok_or_else(|| names_nothing(asked))?.clone();
+                adata.set_raw(Some(raw.map_x(sparse)?))?;
             }
             _ => return Err(Error::invalid_input(format!("'{asked}' is no matrix that can be read as sparse"))),
         }
@@ -199,15 +197,15 @@ fn make_sparse(mut adata: AnnData, options: &ReadOptions) -> Result<AnnData> {
     Ok(adata)
 }
 
-fn sparse(element: &Element, format: SparseFormat) -> Result<Element> {
-    crate::encoding::sparse::to_sparse(element, format).map(Element::Sparse)
+fn names_nothing(asked: &str) -> Error {
+    Error::not_found(format!("'{asked}' names no matrix of the object"))
 }
 
 /// Refuses paths that name nothing in the object, which would otherwise be ignored.
 fn check_paths(adata: &AnnData, options: &EncodeOptions) -> Result<()> {
     for asked in options.as_dense.iter().chain(&options.as_sparse) {
-        let path = asked.replace('.', "/");
-        let found = match path.trim_matches('/').split_once('/') {
+        let path = matrix_path(asked);
+        let found = match path.split_once('/') {
             None => path == "X" && adata.x().is_some(),
             Some(("layers", key)) => adata.layer(Some(key)).is_some(),
             Some(("raw", "X")) => adata.raw().is_some_and(|raw| raw.x().is_some()),
@@ -218,7 +216,11 @@ fn check_paths(adata: &AnnData, options: &EncodeOptions) -> Result<()> {
             _ => false,
         };
         if !found {
-            return Err(Error::not_found(format!("'{asked}' names no matrix of the object")));
+            return Err(names_nothing(asked));
+        }
+        let is = |other: &String| matrix_path(other) == path;
+        if options.as_dense.iter().any(is) && options.as_sparse.iter().any(is) {
+            return Err(Error::invalid_input(format!("'{asked}' cannot be written both dense and sparse")));
         }
     }
     Ok(())

@@ -47,8 +47,8 @@ impl Raw {
     }
 
     /// The same with the matrix changed by a function.
-    pub(crate) fn map_x(mut self, change: impl Fn(&Element) -> Result<Element>) -> Result<Self> {
-        self.x = self.x.as_ref().map(change).transpose()?;
+    pub(crate) fn map_x(mut self, change: impl Fn(Option<&Element>) -> Result<Element>) -> Result<Self> {
+        self.x = Some(change(self.x.as_ref())?);
         Ok(self)
     }
 

@@ -1,0 +1,304 @@
+//! [`Array`]: reading, writing and streaming of one array, checked.
+
+use std::sync::Arc;
+
+use super::{Blocks, check_writable};
+use crate::{ArraySpec, ArrayStorage, Attributes, Axis, DType, Error, Result, Storage, Tensor, file_name};
+
+/// An open array of a store. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Array {
+    storage: Arc<dyn Storage>,
+    inner: Arc<dyn ArrayStorage>,
+    path: String,
+}
+
+impl Array {
+    pub(super) fn new(storage: Arc<dyn Storage>, inner: Arc<dyn ArrayStorage>, path: String) -> Self {
+        Self { storage, inner, path }
+    }
+
+    /// The path in the store.
+    pub fn path(&self) -> &str {
+        &self.path
+    }
+
+    /// The last name of the path.
+    pub fn name(&self) -> &str {
+        file_name(&self.path)
+    }
+
+    /// The backend's array, for what the handle does not offer.
+    pub fn inner(&self) -> &Arc<dyn ArrayStorage> {
+        &self.inner
+    }
+
+    /// Dtype, shape, chunks, codecs.
+    pub fn spec(&self) -> ArraySpec {
+        self.inner.spec()
+    }
+
+    /// The type of an element.
+    pub fn dtype(&self) -> DType {
+        self.spec().dtype
+    }
+
+    /// The length of each axis.
+    pub fn shape(&self) -> Vec<u64> {
+        self.spec().shape
+    }
+
+    /// The bytes that the values take in the store, where known.
+    ///
+    /// # Errors
+    /// Where the store's metadata is malformed.
+    pub fn stored_bytes(&self) -> Result<Option<u64>> {
+        self.inner.stored_bytes().map_err(|error| error.at(&self.path))
+    }
+
+    /// The attributes.
+    ///
+    /// # Errors
+    /// Where one cannot be read.
+    pub fn attributes(&self) -> Result<Attributes> {
+        self.storage.attributes(&self.path).map_err(|error| error.at(&self.path))
+    }
+
+    /// Replaces all attributes.
+    ///
+    /// # Errors
+    /// Where one cannot be stored.
+    pub fn set_attributes(&self, attributes: &Attributes) -> Result<()> {
+        check_writable(&*self.storage)
+            .and_then(|()| self.storage.set_attributes(&self.path, attributes))
+            .map_err(|error| error.at(&self.path))
+    }
+
+    /// All values.
+    ///
+    /// # Errors
+    /// Where the declared size is over the store's [`Limits`](crate::Limits), or the values cannot be read.
+    pub fn read(&self) -> Result<Tensor> {
+        self.read_selection(&Axis::all(&self.shape()))
+    }
+
+    /// The selected values: one [`Axis`] a dimension, index lists in any order, with repeats.
+    ///
+    /// Reads no chunk that holds nothing of the selection, and each other chunk once.
+    ///
+    /// # Errors
+    /// Where the selection is out of bounds, or as [`read`](Self::read).
+    pub fn read_selection(&self, selection: &[Axis]) -> Result<Tensor> {
+        self.read_checked(selection).map_err(|error| error.at(&self.path))
+    }
+
+    /// The selected values, without blocking the thread where the store has latency. Other stores read as
+    /// [`read_selection`](Self::read_selection) does, when the future is first polled.
+    ///
+    /// # Errors
+    /// As [`read_selection`](Self::read_selection).
+    pub async fn read_async(&self, selection: &[Axis]) -> Result<Tensor> {
+        let Some(inner) = self.inner.as_async() else { return self.read_selection(selection) };
+        let read = async {
+            let spec = self.readable_spec()?;
+            let sorted = self.prepare(&spec, selection)?;
+            let tensor = inner.read_async(sorted.as_deref().unwrap_or(selection)).await?;
+            restore(tensor, selection, sorted.as_deref())
+        };
+        read.await.map_err(|error: Error| error.at(&self.path))
+    }
+
+    /// Several selections at once; stores with latency overlap them.
+    ///
+    /// # Errors
+    /// As [`read_selection`](Self::read_selection).
+    pub fn read_many(&self, selections: &[Vec<Axis>]) -> Result<Vec<Tensor>> {
+        self.read_many_checked(selections).map_err(|error| error.at(&self.path))
+    }
+
+    /// Writes a block whose first element goes to `offset`.
+    ///
+    /// # Errors
+    /// Where dtype or bounds do not fit, the store is read-only, or writing fails.
+    pub fn write(&self, offset: &[u64], values: &Tensor) -> Result<()> {
+        check_writable(&*self.storage)
+            .and_then(|()| self.check_block(offset, values))
+            .and_then(|()| self.inner.write(offset, values))
+            .map_err(|error| error.at(&self.path))
+    }
+
+    /// Changes the length of the first axis of an array that was declared resizable.
+    ///
+    /// # Errors
+    /// Where the array is not resizable, or another axis would change.
+    pub fn resize(&self, shape: &[u64]) -> Result<()> {
+        let spec = self.spec();
+        let result = if let Err(error) = check_writable(&*self.storage) {
+            Err(error)
+        } else if !spec.resizable || spec.shape.is_empty() {
+            Err(Error::invalid_input("the array was not made resizable"))
+        } else if spec.shape.get(1..) != shape.get(1..) || spec.ndim() != shape.len() {
+            Err(Error::invalid_input(format!(
+                "shape {:?} cannot become {shape:?}: only the first axis grows",
+                spec.shape
+            )))
+        } else {
+            self.inner.resize(shape)
+        };
+        result.map_err(|error| error.at(&self.path))
+    }
+
+    /// The values as blocks of whole chunks, of at most `max_bytes` each where a chunk is not larger, in C order of
+    /// the blocks. For streaming.
+    pub fn blocks(&self, max_bytes: u64) -> Blocks {
+        Blocks::new(self.clone(), max_bytes)
+    }
+
+    fn read_checked(&self, selection: &[Axis]) -> Result<Tensor> {
+        let spec = self.readable_spec()?;
+        let sorted = self.prepare(&spec, selection)?;
+        restore(self.inner.read(sorted.as_deref().unwrap_or(selection))?, selection, sorted.as_deref())
+    }
+
+    fn read_many_checked(&self, selections: &[Vec<Axis>]) -> Result<Vec<Tensor>> {
+        let spec = self.readable_spec()?;
+        let mut prepared = Vec::with_capacity(selections.len());
+        let mut changed = Vec::with_capacity(selections.len());
+        for selection in selections {
+            let sorted = self.prepare(&spec, selection)?;
+            changed.push(sorted.is_some());
+            prepared.push(sorted.unwrap_or_else(|| selection.clone()));
+        }
+        let tensors = self.inner.read_many(&prepared)?;
+        if tensors.len() != selections.len() {
+            return Err(Error::invalid_data(format!("{} of {} selections were read", tensors.len(), selections.len())));
+        }
+        tensors
+            .into_iter()
+            .zip(selections)
+            .zip(prepared.iter().zip(changed))
+            .map(|((tensor, selection), (sorted, changed))| restore(tensor, selection, changed.then_some(sorted)))
+            .collect()
+    }
+
+    fn readable_spec(&self) -> Result<ArraySpec> {
+        let spec = self.spec();
+        if let DType::Unknown(what) = &spec.dtype {
+            return Err(Error::unsupported(format!("values of type '{what}' cannot be read")));
+        }
+        if spec.null {
+            return Err(Error::invalid_data("the array has no value (a null dataspace)"));
+        }
+        Ok(spec)
+    }
+
+    /// Checks a selection; sorts and dedups index lists that are not strictly increasing (`None`: nothing to do).
+    fn prepare(&self, spec: &ArraySpec, selection: &[Axis]) -> Result<Option<Vec<Axis>>> {
+        if selection.len() != spec.ndim() {
+            return Err(Error::invalid_input(format!(
+                "{} selections were given for the {} axes of shape {:?}",
+                selection.len(),
+                spec.ndim(),
+                spec.shape
+            )));
+        }
+        for (i, (axis, &len)) in selection.iter().zip(&spec.shape).enumerate() {
+            if axis.end() > len {
+                return Err(Error::invalid_input(format!(
+                    "position {} of axis {i} is out of bounds of its length {len}",
+                    axis.end() - 1
+                )));
+            }
+        }
+        let sorted: Vec<Option<Axis>> = selection.iter().map(sort).collect();
+        self.check_size(spec, selection)?;
+        if sorted.iter().all(Option::is_none) {
+            return Ok(None);
+        }
+        Ok(Some(
+            sorted.into_iter().zip(selection).map(|(sorted, axis)| sorted.unwrap_or_else(|| axis.clone())).collect(),
+        ))
+    }
+
+    /// Checks the size that the array declares against the bytes that it stores, before it is streamed.
+    pub(super) fn check_declared(&self) -> Result<()> {
+        let spec = self.spec();
+        self.check_size(&spec, &Axis::all(&spec.shape)).map_err(|error| error.at(&self.path))
+    }
+
+    fn check_size(&self, spec: &ArraySpec, selection: &[Axis]) -> Result<()> {
+        if selection.iter().any(Axis::is_empty) {
+            return Ok(());
+        }
+        // A text takes at least its offset in memory. A chunk is decoded whole, however little of it is wanted.
+        let size = spec.dtype.size().unwrap_or(size_of::<i64>()) as u64;
+        let chunk = spec.chunks.iter().flatten().copied().fold(size, u64::saturating_mul);
+        let needed = selection.iter().map(Axis::len).fold(size, u64::saturating_mul).max(chunk);
+        let limits = self.storage.limits();
+        if needed <= limits.max_unbacked {
+            return Ok(());
+        }
+        match self.inner.stored_bytes()? {
+            Some(stored) => limits.check(needed, stored),
+            None => Ok(()),
+        }
+    }
+
+    fn check_block(&self, offset: &[u64], values: &Tensor) -> Result<()> {
+        let spec = self.spec();
+        if spec.null {
+            return Err(Error::invalid_input("an array without a value cannot be written"));
+        }
+        if spec.dtype != *values.dtype() {
+            return Err(Error::dtype(format!(
+                "values of type {} were given for an array of {}",
+                values.dtype(),
+                spec.dtype
+            )));
+        }
+        let fits = offset.len() == spec.ndim()
+            && values.ndim() == spec.ndim()
+            && offset
+                .iter()
+                .zip(values.shape())
+                .zip(&spec.shape)
+                .all(|((&start, &len), &end)| start.checked_add(len as u64).is_some_and(|stop| stop <= end));
+        if !fits {
+            return Err(Error::invalid_input(format!(
+                "a block of shape {:?} at {offset:?} does not fit into an array of shape {:?}",
+                values.shape(),
+                spec.shape
+            )));
+        }
+        Ok(())
+    }
+}
+
+/// A strictly increasing version of an index list, `None` where it is that already.
+fn sort(axis: &Axis) -> Option<Axis> {
+    let Axis::Indices(indices) = axis else { return None };
+    if indices.is_sorted_by(|a, b| a < b) {
+        return None;
+    }
+    let mut sorted = indices.to_vec();
+    sorted.sort_unstable();
+    sorted.dedup();
+    Some(Axis::from(sorted))
+}
+
+/// Brings what was read sorted into the caller's order.
+fn restore(tensor: Tensor, wanted: &[Axis], read: Option<&[Axis]>) -> Result<Tensor> {
+    let Some(read) = read else { return Ok(tensor) };
+    let order: Vec<Axis> = wanted
+        .iter()
+        .zip(read)
+        .map(|(wanted, read)| match (wanted, read) {
+            (Axis::Indices(wanted), Axis::Indices(read)) => {
+                let place = |index: &u64| read.binary_search(index).unwrap_or_default() as u64;
+                Axis::from(wanted.iter().map(place).collect::<Vec<_>>())
+            }
+            (_, read) => Axis::Range(0..read.len()),
+        })
+        .collect();
+    tensor.select(&order)
+}
