@@ -15,13 +15,22 @@ pub struct ConvertOptions {
     pub write: WriteOptions,
     /// Whether what is at the output path is replaced. Default: no.
     pub overwrite: bool,
+    /// How a zarr store is made: version of the format, shards. Nothing to an `.h5ad` output.
+    #[cfg(feature = "zarr")]
+    pub zarr: anndata_io_zarr::ZarrOptions,
     /// Whether the output is on the disk when converting returns. Default: yes.
     pub durable: bool,
 }
 
 impl Default for ConvertOptions {
     fn default() -> Self {
-        Self { write: WriteOptions::default(), overwrite: false, durable: true }
+        Self {
+            write: WriteOptions::default(),
+            overwrite: false,
+            #[cfg(feature = "zarr")]
+            zarr: anndata_io_zarr::ZarrOptions::default(),
+            durable: true,
+        }
     }
 }
 
@@ -40,6 +49,14 @@ impl ConvertOptions {
         self
     }
 
+    /// The same, making a zarr store another way.
+    #[cfg(feature = "zarr")]
+    #[must_use]
+    pub fn with_zarr(mut self, zarr: anndata_io_zarr::ZarrOptions) -> Self {
+        self.zarr = zarr;
+        self
+    }
+
     /// The same, waiting for the disk or not.
     #[must_use]
     pub fn with_durable(mut self, durable: bool) -> Self {
@@ -48,7 +65,7 @@ impl ConvertOptions {
     }
 }
 
-/// Rewrites the object at `input` to `output`, whose name says the format.
+/// Rewrites the object at `input`, a path or URL, to the path `output`, whose name says the format.
 ///
 /// Elements of current encodings are copied block by block, so that an object larger than memory can be rewritten; old
 /// ones are brought up to date. Elements of unknown encodings are copied as they are. The output appears whole or not
@@ -84,7 +101,15 @@ pub fn convert(input: impl AsRef<Path>, output: impl AsRef<Path>, options: &Conv
                 .with_durable(options.durable);
             crate::write_h5ad_with(output, &adata, &options)
         }
-        #[cfg(not(feature = "hdf5"))]
-        Format::H5ad => Err(Error::unsupported("this build writes no HDF5: its feature 'hdf5' is off")),
+        #[cfg(feature = "zarr")]
+        Format::Zarr => {
+            let options = crate::ZarrWriteOptions::default()
+                .with_write(options.write.clone())
+                .with_overwrite(options.overwrite)
+                .with_zarr(options.zarr.clone().with_durable(options.durable));
+            crate::write_zarr_with(output, &adata, &options)
+        }
+        #[cfg(not(all(feature = "hdf5", feature = "zarr")))]
+        other => Err(crate::format::not_built(other)),
     }
 }

@@ -1,7 +1,7 @@
 //! Which format a path is in, told by looking at it.
 
 use std::fs::File;
-use std::io::Read as _;
+use std::io::{Read as _, Seek as _, SeekFrom};
 use std::path::Path;
 
 use anndata_core::{Error, Group, Result};
@@ -12,27 +12,39 @@ use anndata_core::{Error, Group, Result};
 pub enum Format {
     /// HDF5: `.h5ad`.
     H5ad,
+    /// Zarr, version 2 or 3: a `.zarr` folder, a `.zarr.zip` file, or a store behind a URL.
+    Zarr,
 }
 
 /// What an HDF5 file begins with, at 0 or after a user block of 512 bytes times a power of two.
 const HDF5_SIGNATURE: [u8; 8] = *b"\x89HDF\r\n\x1a\n";
 
+/// What a zip file begins with.
+const ZIP_SIGNATURE: [u8; 4] = *b"PK\x03\x04";
+
 impl Format {
-    /// The format of what is at a path, told by its content.
+    /// The format of what is at a path or URL, told by its content. A URL is always a zarr store.
     ///
     /// # Errors
     /// [`NotFound`](crate::ErrorKind::NotFound) where nothing is there;
     /// [`Unsupported`](crate::ErrorKind::Unsupported) where it is none of the formats.
-    pub fn of(path: impl AsRef<Path>) -> Result<Self> {
-        let path = path.as_ref();
+    pub fn of(location: impl AsRef<Path>) -> Result<Self> {
+        let path = location.as_ref();
+        if path.to_str().is_some_and(is_url) {
+            return Ok(Self::Zarr);
+        }
         if path.is_dir() {
-            return Err(Error::unsupported("a directory, which is none of the formats that can be read"));
+            let is_zarr = ["zarr.json", ".zgroup", ".zmetadata"].iter().any(|name| path.join(name).is_file());
+            return if is_zarr { Ok(Self::Zarr) } else { Err(Error::unsupported("the folder is no zarr store")) };
         }
         let mut file = File::open(path).map_err(|error| {
             let kind = Error::from(std::io::Error::from(error.kind())).kind();
             Error::new(kind, "cannot be opened").with_source(error)
         })?;
-        if is_hdf5(&mut file)? { Ok(Self::H5ad) } else { Err(Error::unsupported("the file is not HDF5")) }
+        if begins_with(&mut file, 0, &ZIP_SIGNATURE)? {
+            return Ok(Self::Zarr);
+        }
+        if is_hdf5(&mut file)? { Ok(Self::H5ad) } else { Err(Error::unsupported("the file is neither HDF5 nor zip")) }
     }
 
     /// The format that a path to be written asks for by its name.
@@ -41,22 +53,27 @@ impl Format {
     /// [`InvalidInput`](crate::ErrorKind::InvalidInput) where the name ends in none of the known ways.
     pub fn for_name(path: impl AsRef<Path>) -> Result<Self> {
         let name = path.as_ref().file_name().map(|name| name.to_string_lossy().to_lowercase()).unwrap_or_default();
-        if [".h5ad", ".h5", ".hdf5"].iter().any(|end| name.ends_with(end)) {
+        let ends = |ends: &[&str]| ends.iter().any(|end| name.ends_with(end));
+        if ends(&[".h5ad", ".h5", ".hdf5"]) {
             return Ok(Self::H5ad);
         }
-        Err(Error::invalid_input("the name does not say the format: it should end in .h5ad"))
+        if ends(&[".zarr", ".zarr.zip"]) {
+            return Ok(Self::Zarr);
+        }
+        Err(Error::invalid_input("the name does not say the format: it should end in .h5ad, .zarr or .zarr.zip"))
     }
 }
 
+/// Whether a location is a URL and no path.
+pub(crate) fn is_url(location: &str) -> bool {
+    location.contains("://")
+}
+
 fn is_hdf5(file: &mut File) -> Result<bool> {
-    use std::io::{Seek as _, SeekFrom};
     let len = file.metadata()?.len();
     let mut at = 0_u64;
     while at + HDF5_SIGNATURE.len() as u64 <= len {
-        let mut start = [0; HDF5_SIGNATURE.len()];
-        file.seek(SeekFrom::Start(at))?;
-        file.read_exact(&mut start)?;
-        if start == HDF5_SIGNATURE {
+        if begins_with(file, at, &HDF5_SIGNATURE)? {
             return Ok(true);
         }
         at = if at == 0 { 512 } else { at * 2 };
@@ -64,7 +81,19 @@ fn is_hdf5(file: &mut File) -> Result<bool> {
     Ok(false)
 }
 
-/// The root group of what is at a path, for reading; the format is told by looking at it. Opening reads metadata only.
+/// Whether these bytes stand at a place of the file.
+fn begins_with<const N: usize>(file: &mut File, at: u64, signature: &[u8; N]) -> Result<bool> {
+    if at + N as u64 > file.metadata()?.len() {
+        return Ok(false);
+    }
+    let mut start = [0; N];
+    file.seek(SeekFrom::Start(at))?;
+    file.read_exact(&mut start)?;
+    Ok(start == *signature)
+}
+
+/// The root group of what is at a path or URL, for reading; the format is told by looking at it. Opening reads metadata
+/// only.
 ///
 /// ```
 /// # use anndata::{AnnData, io};
@@ -79,15 +108,51 @@ fn is_hdf5(file: &mut File) -> Result<bool> {
 ///
 /// # Errors
 /// Where nothing is there, it is in no known format, or it cannot be opened.
-pub fn open(path: impl AsRef<Path>) -> Result<Group> {
-    let path = path.as_ref();
+pub fn open(location: impl AsRef<Path>) -> Result<Group> {
+    let path = location.as_ref();
     match Format::of(path)? {
         #[cfg(feature = "hdf5")]
         Format::H5ad => {
             let store = anndata_io_hdf5::Hdf5Store::open(path, &anndata_io_hdf5::Hdf5Options::default())?;
             Ok(Group::root(std::sync::Arc::new(store)))
         }
-        #[cfg(not(feature = "hdf5"))]
-        Format::H5ad => Err(Error::unsupported("this build reads no HDF5: its feature 'hdf5' is off")),
+        #[cfg(feature = "zarr")]
+        Format::Zarr => {
+            let store = crate::zarr::open(path, &anndata_io_zarr::ZarrOptions::default())?;
+            Ok(Group::root(std::sync::Arc::new(store)))
+        }
+        #[cfg(not(all(feature = "hdf5", feature = "zarr")))]
+        other => Err(not_built(other)),
+    }
+}
+
+/// The error of a format whose feature is off.
+#[cfg(not(all(feature = "hdf5", feature = "zarr")))]
+pub(crate) fn not_built(format: Format) -> Error {
+    Error::unsupported(format!("this build has no {format:?}: the feature is off"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_and_contents_say_the_format() -> Result<()> {
+        assert_eq!(Format::for_name("a/b.H5AD")?, Format::H5ad);
+        assert_eq!(Format::for_name("b.zarr.zip")?, Format::Zarr);
+        assert!(Format::for_name("b.zip").is_err_and(|error| error.is_invalid_input()));
+        assert_eq!(Format::of("s3://bucket/a.zarr")?, Format::Zarr);
+
+        let directory = tempfile::tempdir()?;
+        let path = directory.path().join("named-wrongly.zarr");
+        std::fs::write(&path, [&[0; 1024][..], &HDF5_SIGNATURE].concat())?;
+        assert_eq!(Format::of(&path)?, Format::H5ad);
+        std::fs::write(&path, b"PK\x03\x04")?;
+        assert_eq!(Format::of(&path)?, Format::Zarr);
+        std::fs::write(&path, b"text")?;
+        assert!(Format::of(&path).is_err_and(|error| error.is_unsupported()));
+        assert!(Format::of(directory.path()).is_err_and(|error| error.is_unsupported()));
+        assert!(Format::of(directory.path().join("absent")).is_err_and(|error| error.is_not_found()));
+        Ok(())
     }
 }

@@ -27,6 +27,8 @@ mod convert;
 mod format;
 #[cfg(feature = "hdf5")]
 mod h5ad;
+#[cfg(feature = "zarr")]
+mod zarr;
 
 pub use anndata_core::*;
 pub use convert::{ConvertOptions, convert};
@@ -35,6 +37,11 @@ pub use format::{Format, open};
 pub use {
     anndata_io_hdf5 as hdf5,
     h5ad::{H5adReadOptions, H5adWriteOptions, read_h5ad, read_h5ad_with, write_h5ad, write_h5ad_with},
+};
+#[cfg(feature = "zarr")]
+pub use {
+    anndata_io_zarr::{self, Sharding, ZarrFormat, ZarrOptions},
+    zarr::{ZarrReadOptions, ZarrWriteOptions, read_zarr, read_zarr_with, write_zarr, write_zarr_with},
 };
 
 /// The names that most programs need.
@@ -45,9 +52,16 @@ pub mod prelude {
     };
     #[cfg(feature = "hdf5")]
     pub use crate::{read_h5ad, write_h5ad};
+    #[cfg(feature = "zarr")]
+    pub use crate::{read_zarr, write_zarr};
 }
 
 /// The example of the project's README.
 #[cfg(doctest)]
 #[doc = include_str!("../../../README.md")]
 struct Readme;
+
+/// The example of the crate's README.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct CrateReadme;

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use anndata::encoding::EncodeOptions;
 use anndata::io::WriteOptions;
 use anndata::node::NodeWriteOptions;
-use anndata::{Compression, ConvertOptions};
+use anndata::{Compression, ConvertOptions, Format, Sharding, ZarrFormat, ZarrOptions};
 use clap::{Args, ValueEnum};
 
 use super::Failure;
@@ -13,7 +13,9 @@ use crate::progress;
 
 /// Rewrite an object in the format that the name of the output says, streaming.
 #[derive(Debug, Args)]
-#[command(after_help = "Example:\n  anndata convert cells.h5ad smaller.h5ad --compression gzip --level 6")]
+#[command(
+    after_help = "Examples:\n  anndata convert cells.h5ad smaller.h5ad --compression gzip --level 6\n  anndata convert cells.h5ad cells.zarr"
+)]
 pub(crate) struct Convert {
     /// The object to read.
     input: PathBuf,
@@ -28,6 +30,12 @@ pub(crate) struct Convert {
     /// The number of rows in a chunk of a dense matrix.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     chunk_rows: Option<u64>,
+    /// The version of a zarr output.
+    #[arg(long, value_name = "VERSION", value_parser = ["2", "3"])]
+    zarr_format: Option<String>,
+    /// No shards in a zarr output: a file a chunk.
+    #[arg(long)]
+    no_shard: bool,
     /// Write nullable text as plain text, which anndata before 0.11 reads; a missing value is an error.
     #[arg(long)]
     legacy_strings: bool,
@@ -66,6 +74,7 @@ impl Convert {
         }
         let options = ConvertOptions::default()
             .with_write(WriteOptions::default().with_encode(encode).with_store(store))
+            .with_zarr(self.zarr()?)
             .with_overwrite(self.overwrite);
         let done = anndata::convert(&self.input, &self.output, &options);
         if let Some(bar) = bar {
@@ -76,6 +85,22 @@ impl Convert {
             let file = if error.is_already_exists() { &self.output } else { &self.input };
             Failure::of(file)(error)
         })
+    }
+
+    /// How a zarr output is made; its options make no sense for another output.
+    fn zarr(&self) -> Result<ZarrOptions, Failure> {
+        let format = Format::for_name(&self.output).map_err(Failure::of(&self.output))?;
+        if format != Format::Zarr && (self.zarr_format.is_some() || self.no_shard) {
+            return Err(Failure::Usage("--zarr-format and --no-shard go with a .zarr output".to_owned()));
+        }
+        let mut options = ZarrOptions::default();
+        if let Some(version) = self.zarr_format.as_deref() {
+            options = options.with_format(if version == "2" { ZarrFormat::V2 } else { ZarrFormat::V3 });
+        }
+        if self.no_shard {
+            options = options.with_sharding(Sharding::Off);
+        }
+        Ok(options)
     }
 
     fn compression(&self) -> Result<Compression, Failure> {

@@ -1,0 +1,134 @@
+//! `.zarr` folders and `.zarr.zip` files.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use anndata_core::io::{self, ReadOptions, WriteOptions};
+use anndata_core::{AnnData, Compression, Group, Result};
+use anndata_io_zarr::{ZarrOptions, ZarrStore, write_atomic};
+
+/// How a zarr store is read.
+#[derive(Debug, Clone, Default)]
+#[non_exhaustive]
+pub struct ZarrReadOptions {
+    /// How elements are read: lazily, dense matrices as sparse ones, with which encodings.
+    pub read: ReadOptions,
+    /// How the store is opened: limits, requests under way.
+    pub zarr: ZarrOptions,
+}
+
+impl ZarrReadOptions {
+    /// The same, reading elements another way.
+    #[must_use]
+    pub fn with_read(mut self, read: ReadOptions) -> Self {
+        self.read = read;
+        self
+    }
+
+    /// The same, opening the store another way.
+    #[must_use]
+    pub fn with_zarr(mut self, zarr: ZarrOptions) -> Self {
+        self.zarr = zarr;
+        self
+    }
+}
+
+/// How a zarr store is written.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct ZarrWriteOptions {
+    /// How elements are written: compression, matrices made dense or sparse, text made categorical.
+    pub write: WriteOptions,
+    /// How the store is made: version of the format, shards, collected metadata.
+    pub zarr: ZarrOptions,
+    /// Whether a zarr store that is there is replaced, whole and at once. Default: yes. Anything else is never replaced.
+    pub overwrite: bool,
+}
+
+impl Default for ZarrWriteOptions {
+    fn default() -> Self {
+        Self { write: WriteOptions::default(), zarr: ZarrOptions::default(), overwrite: true }
+    }
+}
+
+impl ZarrWriteOptions {
+    /// The same, writing elements another way.
+    #[must_use]
+    pub fn with_write(mut self, write: WriteOptions) -> Self {
+        self.write = write;
+        self
+    }
+
+    /// The same, making the store another way.
+    #[must_use]
+    pub fn with_zarr(mut self, zarr: ZarrOptions) -> Self {
+        self.zarr = zarr;
+        self
+    }
+
+    /// The same with another compression. Default: zstd, as in Python.
+    #[must_use]
+    pub fn with_compression(mut self, compression: Compression) -> Self {
+        self.write = self.write.with_compression(compression);
+        self
+    }
+
+    /// The same, replacing a zarr store that is there or not.
+    #[must_use]
+    pub fn with_overwrite(mut self, overwrite: bool) -> Self {
+        self.overwrite = overwrite;
+        self
+    }
+}
+
+/// Reads the object in a `.zarr` folder, a `.zarr.zip` file or, with the feature `cloud`, at a URL.
+///
+/// # Errors
+/// Where there is no zarr store, or something in it is malformed; the error names the path of the element.
+pub fn read_zarr(location: impl AsRef<Path>) -> Result<AnnData> {
+    read_zarr_with(location, &ZarrReadOptions::default())
+}
+
+/// Reads the object in a zarr store as the options say.
+///
+/// # Errors
+/// As [`read_zarr`].
+pub fn read_zarr_with(location: impl AsRef<Path>, options: &ZarrReadOptions) -> Result<AnnData> {
+    let store = open(location.as_ref(), &options.zarr)?;
+    io::read_anndata(&Group::root(Arc::new(store)), &options.read)
+}
+
+/// Opens what is at a path or URL.
+pub(crate) fn open(location: &Path, options: &ZarrOptions) -> Result<ZarrStore> {
+    match location.to_str().filter(|location| crate::format::is_url(location)) {
+        Some(url) => ZarrStore::open(url, options),
+        None => ZarrStore::open_path(location, options),
+    }
+}
+
+/// Writes a zarr store that Python's anndata reads: version 3, zstd, shards, collected metadata. A path that ends in
+/// `.zip` becomes a zip file. A zarr store that is there is replaced, whole and at once.
+///
+/// ```
+/// # use anndata::{AnnData, Tensor};
+/// # let directory = tempfile::tempdir()?;
+/// # let path = directory.path().join("cells.zarr");
+/// let adata = AnnData::builder().x(Tensor::from_vec([2, 2], vec![1_i32, 2, 3, 4])?).build()?;
+/// anndata::write_zarr(&path, &adata)?;
+/// assert_eq!(anndata::read_zarr(&path)?, adata);
+/// # Ok::<(), anndata::Error>(())
+/// ```
+///
+/// # Errors
+/// Where something has no stored form, what is there is no zarr store, or writing fails; then what was there stays.
+pub fn write_zarr(path: impl AsRef<Path>, adata: &AnnData) -> Result<()> {
+    write_zarr_with(path, adata, &ZarrWriteOptions::default())
+}
+
+/// Writes a zarr store as the options say.
+///
+/// # Errors
+/// As [`write_zarr`], and where a store is there that is not to be replaced.
+pub fn write_zarr_with(path: impl AsRef<Path>, adata: &AnnData, options: &ZarrWriteOptions) -> Result<()> {
+    write_atomic(path, &options.zarr, options.overwrite, |root| io::write_anndata(root, adata, &options.write))
+}
