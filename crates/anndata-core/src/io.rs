@@ -114,6 +114,16 @@ pub fn read_elem(group: &Group, key: &str, options: &ReadOptions) -> Result<Elem
     if options.lazy { options.registry.build_lazy(node) } else { options.registry.build(node.fetch()?) }
 }
 
+/// The same as [`read_elem`] without blocking on values: all arrays of the element are under way at once. Metadata are
+/// read as the store has them, at once where they were collected when it was opened.
+///
+/// # Errors
+/// As [`read_elem`].
+pub async fn read_elem_async(group: &Group, key: &str, options: &ReadOptions) -> Result<Element> {
+    let node = Node::open(group, key)?;
+    if options.lazy { options.registry.build_lazy(node) } else { options.registry.build(node.fetch_async().await?) }
+}
+
 /// Writes an element at `key` of a group. What stands there is replaced: the new element is written beside it first,
 /// so that a failure leaves the old one.
 ///
@@ -140,6 +150,21 @@ pub fn read_anndata(group: &Group, options: &ReadOptions) -> Result<AnnData> {
     }
     let adata = make_sparse(adata, options)?;
     if options.lazy { Ok(adata) } else { adata.load() }
+}
+
+/// The same as [`read_anndata`] without blocking on values: all arrays of the object are under way at once.
+///
+/// # Errors
+/// As [`read_anndata`]; matrices cannot be made sparse on the way
+/// ([`as_sparse`](ReadOptions::as_sparse)), as that reads them block by block.
+pub async fn read_anndata_async(group: &Group, options: &ReadOptions) -> Result<AnnData> {
+    if !options.as_sparse.is_empty() {
+        return Err(Error::unsupported("dense matrices are not made sparse by asynchronous reading"));
+    }
+    let node = prepare(Node::open(group, "")?)?;
+    check_is_anndata(&node)?;
+    let node = if options.lazy { node } else { node.fetch_async().await? };
+    options.registry.build_anndata(node, options.lazy)
 }
 
 /// Writes an `AnnData` as the content of an empty group.
