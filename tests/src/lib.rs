@@ -1,4 +1,5 @@
-//! What the cross-crate tests share: where the fixtures are, and descriptions of objects to compare with theirs.
+//! What the cross-crate tests share: fixtures, descriptions to compare with theirs, and stores.
 
 pub mod describe;
 pub mod fixtures;
+pub mod stores;

@@ -1,0 +1,215 @@
+//! Encodings that are not known, and those that users add.
+
+use std::any::Any;
+use std::sync::Arc;
+
+use anndata::encoding::{BuildContext, EncodeContext, Encoding, Registry};
+use anndata::io::{self, ReadOptions, WriteOptions};
+use anndata::node::{ArrayNode, GroupNode, Node};
+use anndata::{
+    AnnData, ArraySpec, Attribute, Complex, DType, Element, Error, Extension, Group, Mapping, Result, Tensor,
+};
+use anndata_tests::stores;
+
+/// A group of an encoding from the future, with everything that a store can hold in it.
+fn future(root: &Group, path: &str) -> Result<()> {
+    let group = root.create_group(path)?;
+    let put = |key: &str, values: &Tensor| -> Result<()> {
+        let array = group.create_array(key, &ArraySpec::of(values))?;
+        array.write(&vec![0; values.ndim()], values)?;
+        array.set_attributes(&[("unit".to_owned(), Attribute::from("µm"))].into_iter().collect())
+    };
+    put("numbers", &Tensor::from_vec([2, 2], vec![1_u16, 2, 3, 4])?)?;
+    put("inner/complex", &Tensor::from_vec([1], vec![Complex::new(1.0_f32, -2.0)])?)?;
+    put("inner/deeper/text", &Tensor::from_strings([2], ["ä", ""])?)?;
+    put("fixed", &Tensor::from_bytes(DType::FixedBytes(3), [2], b"abcd\0\0")?)?;
+    put("scalar", &Tensor::scalar(2.5_f64))?;
+    put("empty", &Tensor::from_vec([0, 7], Vec::<i8>::new())?)?;
+    group.create_array("nothing", &ArraySpec::null(DType::F32))?;
+    group.create_group("empty group")?;
+    group.set_attributes(
+        &[
+            ("encoding-type", Attribute::from("from-the-future")),
+            ("encoding-version", Attribute::from("7.0")),
+            ("words", Attribute::Tensor(Tensor::from_strings([2], ["a", "b"])?)),
+            ("matrix", Attribute::Tensor(Tensor::from_vec([2, 1], vec![1_i8, -1])?)),
+            ("flag", Attribute::from(true)),
+            ("refers", Attribute::Reference(format!("{path}/inner/deeper"))),
+        ]
+        .map(|(name, value)| (name.to_owned(), value))
+        .into_iter()
+        .collect(),
+    )
+}
+
+/// What stands in a group and below: attributes, dtypes, shapes, values.
+fn listing(group: &Group) -> Result<Vec<String>> {
+    let mut lines = vec![format!("{} {:?}", group.path(), group.attributes()?)];
+    for key in group.children()? {
+        match group.kind(&key)? {
+            Some(anndata::NodeKind::Group) => lines.extend(listing(&group.group(&key)?)?),
+            _ => {
+                let array = group.array(&key)?;
+                let spec = array.spec();
+                let values = if spec.null { "null".to_owned() } else { format!("{:?}", array.read()?) };
+                lines.push(format!("{} {} {values} {:?}", array.path(), spec.dtype, array.attributes()?));
+            }
+        }
+    }
+    Ok(lines)
+}
+
+#[test]
+fn unknown_elements_are_rewritten_unchanged() -> Result<()> {
+    stores::on_each(|root| {
+        io::write_anndata(root, &AnnData::builder().shape(2, 2).build()?, &WriteOptions::default())?;
+        let places = ["uns/future", "obsm/future", "layers/future", "obs/future", "beside"];
+        for place in places {
+            future(root, place)?;
+        }
+        for lazy in [false, true] {
+            let adata = io::read_anndata(root, &ReadOptions::default().with_lazy(lazy))?;
+            let Element::Opaque(opaque) = &adata.uns()["future"] else { panic!("{:?}", adata.uns()) };
+            assert_eq!(opaque.encoding_type().as_deref(), Some("from-the-future"));
+            assert_eq!(opaque.encoding_version().as_deref(), Some("7.0"));
+            stores::on_each(|copy| {
+                io::write_anndata(copy, &adata, &WriteOptions::default())?;
+                for place in places {
+                    assert_eq!(listing(&copy.group(place)?)?, listing(&root.group(place)?)?, "lazy: {lazy}");
+                }
+                assert_eq!(io::read_anndata(copy, &ReadOptions::default())?, adata.load()?);
+                Ok(())
+            })?;
+        }
+        Ok(())
+    })
+}
+
+#[test]
+fn references_within_an_unknown_element_follow_it() -> Result<()> {
+    stores::on_each(|root| {
+        future(root, "here")?;
+        let element = io::read_elem(root, "here", &ReadOptions::default())?;
+        io::write_elem(root, "group/there", &element, &WriteOptions::default())?;
+        let attributes = root.group("group/there")?.attributes()?;
+        assert_eq!(attributes["refers"], Attribute::Reference("group/there/inner/deeper".to_owned()));
+        Ok(())
+    })
+}
+
+/// Intervals: an element that anndata does not have.
+#[derive(Debug, PartialEq)]
+struct Intervals(Vec<i64>);
+
+impl Extension for Intervals {
+    fn encoding_type(&self) -> &'static str {
+        "intervals"
+    }
+
+    fn shape(&self) -> Option<Vec<usize>> {
+        Some(vec![self.0.len() / 2])
+    }
+
+    fn as_any(&self) -> &dyn Any {
+        self
+    }
+}
+
+#[derive(Debug)]
+struct IntervalEncoding;
+
+impl Encoding for IntervalEncoding {
+    fn name(&self) -> &'static str {
+        "intervals"
+    }
+
+    fn versions(&self) -> &[&str] {
+        &["0.9", "1.0"]
+    }
+
+    fn build(&self, node: Node, _context: &BuildContext<'_>) -> Result<Element> {
+        let bounds = node.into_group()?.take("bounds")?.into_tensor()?;
+        let bounds = bounds.as_slice::<i64>()?.to_vec();
+        if bounds.chunks(2).any(|pair| pair[0] > pair[1]) {
+            return Err(Error::invalid_data("an interval ends before it starts"));
+        }
+        Ok(Element::Extension(Arc::new(Intervals(bounds))))
+    }
+
+    fn encode(&self, element: &Element, path: &str, _context: &EncodeContext<'_>) -> Result<Node> {
+        let bounds = intervals(element).ok_or_else(|| Error::invalid_input("no intervals"))?;
+        let mut group = GroupNode::encoded(path, "intervals", "1.0");
+        let bounds = Tensor::from_vec([bounds.len() / 2, 2], bounds.to_vec())?;
+        group.insert("bounds", Node::Array(ArrayNode::plain(&format!("{path}/bounds"), bounds)))?;
+        Ok(Node::Group(group))
+    }
+
+    fn shape(&self, node: &Node) -> Result<Option<Vec<usize>>> {
+        Ok(Some(node.as_group()?.child("bounds")?.as_array()?.shape()?.into_iter().take(1).collect()))
+    }
+}
+
+fn intervals(element: &Element) -> Option<&[i64]> {
+    let Element::Extension(extension) = element else { return None };
+    extension.as_any().downcast_ref::<Intervals>().map(|intervals| intervals.0.as_slice())
+}
+
+fn extension(bounds: &[i64]) -> Element {
+    Element::Extension(Arc::new(Intervals(bounds.to_vec())))
+}
+
+fn genes() -> Result<AnnData> {
+    AnnData::builder()
+        .shape(1, 2)
+        .varm("exons", extension(&[1, 5, 7, 9]))
+        .uns("nested", Mapping::from([("one".to_owned(), extension(&[0, 1]))]))
+        .build()
+}
+
+#[test]
+fn an_encoding_of_ones_own_is_written_and_read() -> Result<()> {
+    let registry = Registry::default().with(IntervalEncoding);
+    stores::on_each(|root| {
+        let back = stores::through_with(root, &genes()?, &WriteOptions::default(), &registry)?;
+        assert_eq!(intervals(&back.varm()["exons"]), Some(&[1, 5, 7, 9][..]));
+        assert_eq!(intervals(&back.uns()["nested"].as_mapping()?["one"]), Some(&[0, 1][..]));
+
+        let options = ReadOptions::default().with_registry(registry.clone()).with_lazy(true);
+        let lazy = io::read_anndata(root, &options)?;
+        let Element::Lazy(exons) = &lazy.varm()["exons"] else { panic!("{:?}", lazy.varm()) };
+        assert_eq!(exons.shape()?, Some(vec![2]));
+        assert!(!exons.is_loaded());
+        assert_eq!(intervals(&exons.load()?), Some(&[1, 5, 7, 9][..]));
+        Ok(())
+    })
+}
+
+#[test]
+fn without_its_encoding_an_element_is_opaque_and_with_it_known_again() -> Result<()> {
+    let registry = Registry::default().with(IntervalEncoding);
+    stores::on_each(|root| {
+        io::write_anndata(root, &genes()?, &WriteOptions::default().with_registry(registry.clone()))?;
+        let plain = io::read_anndata(root, &ReadOptions::default())?;
+        assert!(matches!(plain.varm()["exons"], Element::Opaque(_)), "{:?}", plain.varm());
+        let copy = stores::memory();
+        io::write_anndata(&copy, &plain, &WriteOptions::default())?;
+        let back = io::read_anndata(&copy, &ReadOptions::default().with_registry(registry.clone()))?;
+        assert_eq!(intervals(&back.varm()["exons"]), Some(&[1, 5, 7, 9][..]));
+        Ok(())
+    })
+}
+
+#[test]
+fn errors_of_an_encoding_of_ones_own_name_the_element() -> Result<()> {
+    let registry = Registry::default().with(IntervalEncoding);
+    let wrong = AnnData::builder().shape(1, 1).uns("w", extension(&[5, 1])).build()?;
+    let misaligned = AnnData::builder().shape(1, 3).varm("exons", extension(&[1, 5])).build().unwrap_err();
+    assert!(misaligned.to_string().contains("varm['exons'] has shape [1]"), "{misaligned}");
+    stores::on_each(|root| {
+        let error = io::write_anndata(root, &wrong, &WriteOptions::default()).unwrap_err();
+        assert!(error.is_unsupported() && error.path() == Some("uns/w"), "not registered: {error}");
+        let error = stores::through_with(root, &wrong, &WriteOptions::default(), &registry).unwrap_err();
+        assert!(error.is_invalid_data() && error.path() == Some("uns/w"), "{error}");
+        Ok(())
+    })
+}
