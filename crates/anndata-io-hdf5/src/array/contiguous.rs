@@ -1,4 +1,4 @@
-//! Arrays in one piece: positioned reads and writes, in parallel where there is much to do.
+//! Arrays in one piece: positioned reads, in parallel where there is much to do, and positioned writes.
 
 use anndata_storage::{AlignedBytes, ArraySpec, Axis, ChunkedStorage, Error, Result, Tensor, chunked};
 use rayon::prelude::*;
@@ -6,7 +6,7 @@ use rayon::prelude::*;
 use super::Hdf5Array;
 use crate::raw::dataset;
 
-/// The most bytes that one thread reads or writes at a time.
+/// The most bytes that one thread reads at a time.
 const PIECE: usize = 4 << 20;
 /// Runs shorter than this are not read one by one where there are many; whole rows are read instead.
 const SHORT_RUN: usize = 16 << 10;
@@ -58,19 +58,14 @@ impl Hdf5Array {
             offset.iter().zip(values.shape()).map(|(&start, &len)| Axis::Range(start..start + len as u64)).collect();
         let size = self.stored.node.size().file;
         let (runs, _) = runs(&self.shape(), &selection, size as u64)?;
-        let mut pieces: Vec<(u64, &[u8])> = Vec::new();
+        // In order, by one thread: file systems let one write to a file at a time, and place what comes in order best.
         let mut rest: &[u8] = &packed;
         for (start, len) in runs {
             let (run, after) = rest.split_at_checked(len).ok_or_else(too_large)?;
             rest = after;
-            pieces.extend((address + start..).step_by(PIECE).zip(run.chunks(PIECE)));
+            self.store.raw.write_at(address.checked_add(start).ok_or_else(too_large)?, run)?;
         }
-        let write = |(at, bytes): (u64, &[u8])| self.store.raw.write_at(at, bytes);
-        if packed.len() > PIECE {
-            pieces.into_par_iter().try_for_each(write)
-        } else {
-            pieces.into_iter().try_for_each(write)
-        }
+        Ok(())
     }
 
     /// What an array reads as that has no place in the file yet.
