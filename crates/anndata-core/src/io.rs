@@ -250,3 +250,28 @@ fn check_paths(adata: &AnnData, options: &EncodeOptions) -> Result<()> {
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::{DataFrame, MemoryStore, SparseMatrix, Tensor};
+
+    #[test]
+    fn reading_without_blocking_gives_the_same() -> Result<()> {
+        let root = Group::root(Arc::new(MemoryStore::new()));
+        let adata = AnnData::builder()
+            .x(SparseMatrix::from_dense(&Tensor::from_vec([2, 2], vec![1.0, 0.0, 0.0, 2.0])?, SparseFormat::Csr)?)
+            .obs(DataFrame::new(["a", "b"]).with_column("n", vec![1_i64, 2])?)
+            .uns("method", "umap")
+            .build()?;
+        write_anndata(&root, &adata, &WriteOptions::default())?;
+        let options = ReadOptions::default();
+        assert_eq!(pollster::block_on(read_anndata_async(&root, &options))?, adata);
+        assert_eq!(pollster::block_on(read_elem_async(&root, "uns/method", &options))?.to_text()?, "umap");
+        let sparse = options.with_as_sparse(["X"], SparseFormat::Csr);
+        assert!(pollster::block_on(read_anndata_async(&root, &sparse)).is_err_and(|error| error.is_unsupported()));
+        Ok(())
+    }
+}

@@ -94,7 +94,7 @@ impl Same<'_> {
 
 fn arrays(a: &ArrayNode, b: &ArrayNode) -> bool {
     let values = |node: &ArrayNode| match &node.source {
-        Source::Stored(array) => array.read().map(Source::Tensor).unwrap_or_else(|_| node.source.clone()),
+        Source::Stored(array) => array.read().map_or_else(|_| node.source.clone(), Source::Tensor),
         source => source.clone(),
     };
     a.spec.dtype == b.spec.dtype

@@ -1,5 +1,7 @@
 //! [`Form`]: the type tree of an awkward array, without its values.
 
+// Long file: the nodes of a form and the one parser that makes them.
+
 use std::fmt;
 
 use anndata_storage::{DType, Error, Result};

@@ -1,5 +1,7 @@
 //! [`Layout`]: a form together with its values. All work on awkward arrays is done on this tree.
 
+// Long file: the check of each kind of node, side by side.
+
 use std::borrow::Cow;
 use std::collections::HashSet;
 

@@ -1,6 +1,7 @@
 //! Opening trees from a store, and fetching the values of their arrays.
 
-use anndata_storage::{DType, Error, Group, NodeKind, Result};
+use anndata_storage::{Axis, DType, Error, Group, NodeKind, Result};
+use futures_util::future::try_join_all;
 use rayon::prelude::*;
 
 use super::{ArrayNode, GroupNode, Node, Source};
@@ -32,6 +33,25 @@ impl Node {
             }
             Ok::<_, Error>(())
         })?;
+        Ok(tree)
+    }
+
+    /// The same as [`fetch`](Self::fetch) without blocking: all arrays are under way at once where their store can read
+    /// so. Arrays of other stores are read one after the other.
+    ///
+    /// # Errors
+    /// Where an array cannot be read.
+    pub async fn fetch_async(&self) -> Result<Self> {
+        let mut tree = self.clone();
+        let mut arrays = Vec::new();
+        tree.collect_stored(&mut arrays);
+        let reads = arrays.into_iter().map(|node| async {
+            if let Source::Stored(array) = &node.source {
+                node.source = Source::Tensor(array.read_async(&Axis::all(&array.shape())).await?);
+            }
+            Ok::<_, Error>(())
+        });
+        try_join_all(reads).await?;
         Ok(tree)
     }
 
