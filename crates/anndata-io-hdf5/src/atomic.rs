@@ -1,5 +1,6 @@
 //! Files that appear whole or not at all.
 
+use std::error::Error as StdError;
 use std::ffi::OsString;
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
@@ -36,8 +37,12 @@ impl AtomicFile {
         }
         check_free(&target, overwrite)?;
         let temporary = sibling(&target)?;
-        let store = Some(Arc::new(Hdf5Store::create(&temporary)?));
-        Ok(Self { store, temporary, target, overwrite })
+        let store = Hdf5Store::create(&temporary).map_err(|error| {
+            // The caller knows nothing of the temporary file.
+            let cause = StdError::source(&error).map_or_else(|| error.message().to_owned(), ToString::to_string);
+            Error::new(error.kind(), format!("{} cannot be made: {cause}", target.display()))
+        })?;
+        Ok(Self { store: Some(Arc::new(store)), temporary, target, overwrite })
     }
 
     /// The store to fill.
