@@ -1,5 +1,6 @@
-//! What the cross-crate tests share: fixtures, descriptions to compare with theirs, and stores.
+//! What the cross-crate tests share: fixtures, descriptions to compare with theirs, random objects, and stores.
 
 pub mod describe;
 pub mod fixtures;
+pub mod random;
 pub mod stores;

@@ -1,5 +1,7 @@
 //! Every fixture, value by value: as it is read, lazily, rewritten and converted.
 
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test may fail anywhere")]
+
 use std::path::Path;
 use std::sync::Arc;
 

@@ -2,6 +2,8 @@
 //!
 //! Each file is read in a thread of its own, so that a hang fails the test rather than blocking it.
 
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test may fail anywhere")]
+
 use std::path::{Path, PathBuf};
 use std::sync::mpsc;
 use std::thread;

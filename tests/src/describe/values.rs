@@ -1,6 +1,6 @@
 //! Values as JSON: floats in 64 bit, what JSON has no number for as text.
 
-use anndata::awkward::{Awkward, Form, FormKind, Primitive};
+use anndata::awkward::{Awkward, Form, FormKind};
 use anndata::storage::{Scalar, dispatch};
 use anndata::{Column, Complex, DType, Error, Result, Tensor};
 use serde_json::{Value, json};
@@ -33,8 +33,7 @@ pub(super) fn list(tensor: &Tensor) -> Result<Vec<Value>> {
             let bytes = tensor.as_bytes().unwrap_or_default();
             let value = |bytes: &[u8]| {
                 let len = bytes.iter().rposition(|&byte| byte != 0).map_or(0, |last| last + 1);
-                let hex: String = bytes.iter().take(len).map(|byte| format!("{byte:02x}")).collect();
-                json!({ "bytes": hex })
+                hex(bytes.iter().take(len).copied())
             };
             Ok(bytes.chunks(*width).map(value).collect())
         }
@@ -45,6 +44,11 @@ pub(super) fn list(tensor: &Tensor) -> Result<Vec<Value>> {
         dtype => dispatch!(real dtype, T => Ok(tensor.as_slice::<T>()?.iter().map(|&value| number(value)).collect()),
             else => Err(Error::dtype(format!("no JSON for {dtype}")))),
     }
+}
+
+fn hex(bytes: impl Iterator<Item = u8>) -> Value {
+    let digits = bytes.flat_map(|byte| [byte >> 4, byte & 15]).filter_map(|digit| char::from_digit(digit.into(), 16));
+    json!({ "bytes": digits.collect::<String>() })
 }
 
 fn complex<T: Scalar>(real: T, imaginary: T) -> Value {
@@ -93,8 +97,7 @@ fn respell(value: Value, form: &Form) -> Value {
     match (&form.kind, value) {
         (_, Value::Null) => Value::Null,
         (_, Value::Array(bytes)) if array == Some("bytestring") => {
-            let hex: String = bytes.iter().filter_map(Value::as_u64).map(|byte| format!("{byte:02x}")).collect();
-            json!({ "bytes": hex })
+            hex(bytes.iter().filter_map(Value::as_u64).filter_map(|byte| u8::try_from(byte).ok()))
         }
         (FormKind::Record { fields: Some(names), .. }, Value::Object(mut record)) => {
             let fields = names.iter().zip(contents).map(|(name, content)| {
@@ -106,7 +109,7 @@ fn respell(value: Value, form: &Form) -> Value {
         (FormKind::Record { fields: None, .. }, Value::Array(values)) => {
             Value::Array(values.into_iter().zip(contents).map(|(value, content)| respell(value, content)).collect())
         }
-        (FormKind::Numpy { primitive, .. }, value) => respell_number(value, primitive),
+        (FormKind::Numpy { .. }, value) => respell_number(value),
         (FormKind::ListOffset { .. } | FormKind::List { .. } | FormKind::Regular { .. }, Value::Array(values)) => {
             match contents.first() {
                 Some(content) => Value::Array(values.into_iter().map(|value| respell(value, content)).collect()),
@@ -122,13 +125,11 @@ fn respell(value: Value, form: &Form) -> Value {
     }
 }
 
-fn respell_number(value: Value, primitive: &Primitive) -> Value {
+fn respell_number(value: Value) -> Value {
     match value {
-        Value::Array(values) => {
-            Value::Array(values.into_iter().map(|value| respell_number(value, primitive)).collect())
-        }
+        Value::Array(values) => Value::Array(values.into_iter().map(respell_number).collect()),
         Value::Object(parts) => {
-            let part = |name: &str| respell_number(parts.get(name).cloned().unwrap_or_default(), primitive);
+            let part = |name: &str| respell_number(parts.get(name).cloned().unwrap_or_default());
             json!([part("real"), part("imag")])
         }
         Value::String(text) => json!(match text.as_str() {

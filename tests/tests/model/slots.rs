@@ -17,7 +17,7 @@ fn a_builder_names_the_slot_that_does_not_fit() {
     let builder = || AnnData::builder().x(zeros(&[2, 3]));
     let sparse = SparseMatrix::from_dense(&zeros(&[2, 4]), SparseFormat::Csc).unwrap();
     let raw = |rows| Raw::new(Some(zeros(&[rows, 5]).into()), DataFrame::unnamed(5), Mapping::new());
-    for (expected, built) in [
+    for (expected, built) in vec![
         ("obs has 4 rows, but X says 2", builder().obs(DataFrame::unnamed(4)).build()),
         ("var has 2 rows, but X says 3", builder().var(DataFrame::unnamed(2)).build()),
         ("layers['counts'] has shape [2, 4]", builder().layer("counts", sparse).build()),

@@ -46,15 +46,14 @@ fn future(root: &Group, path: &str) -> Result<()> {
 fn listing(group: &Group) -> Result<Vec<String>> {
     let mut lines = vec![format!("{} {:?}", group.path(), group.attributes()?)];
     for key in group.children()? {
-        match group.kind(&key)? {
-            Some(anndata::NodeKind::Group) => lines.extend(listing(&group.group(&key)?)?),
-            _ => {
-                let array = group.array(&key)?;
-                let spec = array.spec();
-                let values = if spec.null { "null".to_owned() } else { format!("{:?}", array.read()?) };
-                lines.push(format!("{} {} {values} {:?}", array.path(), spec.dtype, array.attributes()?));
-            }
+        if group.kind(&key)? == Some(anndata::NodeKind::Group) {
+            lines.extend(listing(&group.group(&key)?)?);
+            continue;
         }
+        let array = group.array(&key)?;
+        let spec = array.spec();
+        let values = if spec.null { "null".to_owned() } else { format!("{:?}", array.read()?) };
+        lines.push(format!("{} {} {values} {:?}", array.path(), spec.dtype, array.attributes()?));
     }
     Ok(lines)
 }
