@@ -25,8 +25,9 @@ class Counting:
             with self.lock:
                 stats = {"requests": self.requests, "most_at_once": self.most_at_once}
                 self.reset()
-            start_response("200 OK", [("Content-Type", "application/json")])
-            return [json.dumps(stats).encode()]
+            body = json.dumps(stats).encode()
+            start_response("200 OK", [("Content-Type", "application/json"), ("Content-Length", str(len(body)))])
+            return [body]
         with self.lock:
             self.under_way += 1
             self.most_at_once = max(self.most_at_once, self.under_way)

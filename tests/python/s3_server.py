@@ -4,6 +4,7 @@ Usage: s3_server.py BUCKET [--latency SECONDS]. Needs `moto[server]`. Ends when 
 """
 
 import argparse
+import logging
 import os
 import sys
 import threading
@@ -18,6 +19,7 @@ def main():
     parser.add_argument("bucket")
     parser.add_argument("--latency", type=float, default=0.0)
     args = parser.parse_args()
+    logging.getLogger("werkzeug").setLevel(logging.ERROR)
     app = Counting(DomainDispatcherApplication(create_backend_app), args.latency)
     server = make_server("127.0.0.1", 0, app, threaded=True)
     threading.Thread(target=server.serve_forever, daemon=True).start()

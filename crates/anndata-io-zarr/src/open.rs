@@ -46,10 +46,11 @@ impl ZarrStore {
     /// # Errors
     /// Where there is no zarr store, its metadata are malformed, or the URL is of an unknown kind.
     pub fn open(location: &str, options: &ZarrOptions) -> Result<Self> {
-        if location.contains("://") {
-            return Self::open_url(location, options);
+        match location.split_once("://") {
+            None => Self::open_path(location, options),
+            Some(("file", path)) => Self::open_path(path, options),
+            Some(_) => Self::open_url(location, options),
         }
-        Self::open_path(location, options)
     }
 
     /// Opens the folder or zip file at a path for reading. Nothing is changed.

@@ -11,8 +11,8 @@ use anndata_io_zarr::{Sharding, ZarrFormat, ZarrOptions, ZarrStore, is_zarr, ope
 use anndata_storage::{ArraySpec, Axis, Compression, Error, Group, Limits, Result, Storage, Tensor};
 use serde_json::{Value, json};
 
-fn numbers(len: usize) -> Tensor {
-    Tensor::from_vec([len], (0..len).map(|n| n as i32).collect::<Vec<_>>()).unwrap()
+fn numbers(len: i32) -> Tensor {
+    Tensor::from_vec([usize::try_from(len).unwrap()], (0..len).collect::<Vec<_>>()).unwrap()
 }
 
 fn put(group: &Group, name: &str, tensor: &Tensor) -> Result<()> {

@@ -99,3 +99,71 @@ fn object_stores() {
         );
     }
 }
+
+/// A folder as the `zarrs` crates see it: both of their kinds of store over values in memory.
+#[cfg(feature = "zarrs-storage")]
+mod zarrs {
+    use std::fs;
+    use std::path::Path;
+
+    use anndata_storage::{ArraySpec, Group, Tensor};
+    use zarrs_storage::store::MemoryStore;
+    use zarrs_storage::{StoreKey, WritableStorageTraits};
+
+    use super::*;
+
+    fn copy(folder: &Path, prefix: &str, target: &MemoryStore) {
+        for entry in fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            let key = format!("{prefix}{}", path.file_name().unwrap().to_str().unwrap());
+            if path.is_dir() {
+                copy(&path, &format!("{key}/"), target);
+            } else {
+                target.set(&StoreKey::new(key).unwrap(), fs::read(path).unwrap().into()).unwrap();
+            }
+        }
+    }
+
+    #[test]
+    fn stores_of_zarrs_are_read() {
+        let numbers = Tensor::from_vec([100], (0..100).collect::<Vec<i32>>()).unwrap();
+        for consolidated in [true, false] {
+            let folder = tempfile::tempdir().unwrap();
+            let options = ZarrOptions::default().with_consolidated(consolidated);
+            anndata_io_zarr::write_atomic(folder.path().join("a.zarr"), &options, false, |root| {
+                let mut spec = ArraySpec::of(&numbers).with_chunks([10]);
+                spec.shards = Some(vec![50]);
+                root.create_array("group/numbers", &spec)?.write(&[0], &numbers)
+            })
+            .unwrap();
+            let memory = Arc::new(MemoryStore::new());
+            copy(&folder.path().join("a.zarr"), "", &memory);
+            let root = Group::root(Arc::new(ZarrStore::open_zarrs(memory.clone(), &options).unwrap()));
+            assert_eq!(root.children().unwrap(), ["group"]);
+            assert_eq!(root.array("group/numbers").unwrap().read().unwrap(), numbers);
+            assert!(root.create_group("x").is_err_and(|error| error.is_read_only()));
+        }
+    }
+
+    #[test]
+    fn asynchronous_stores_of_zarrs_are_read() {
+        let numbers = Tensor::from_vec([100], (0..100).collect::<Vec<i32>>()).unwrap();
+        let objects = Arc::new(object_store::memory::InMemory::new());
+        for consolidated in [true, false] {
+            let options = ZarrOptions::default().with_consolidated(consolidated);
+            let prefix = format!("{consolidated}.zarr");
+            let made = ZarrStore::create_objects(objects.clone(), &prefix, ZarrFormat::V3, &options).unwrap();
+            let made = Arc::new(made);
+            let spec = ArraySpec::of(&numbers).with_chunks([10]);
+            Group::root(made.clone()).create_array("group/numbers", &spec).unwrap().write(&[0], &numbers).unwrap();
+            made.flush().unwrap();
+            let below = object_store::prefix::PrefixStore::new(objects.clone(), prefix);
+            let zarrs = Arc::new(zarrs_object_store::AsyncObjectStore::new(below));
+            let root = Group::root(Arc::new(ZarrStore::open_zarrs_async(zarrs, &options).unwrap()));
+            assert_eq!(root.children().unwrap(), ["group"]);
+            let array = root.array("group/numbers").unwrap();
+            assert_eq!(array.read().unwrap(), numbers);
+            assert!(array.stored_bytes().unwrap().is_some_and(|bytes| bytes > 100));
+        }
+    }
+}

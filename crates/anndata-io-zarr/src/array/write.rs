@@ -1,14 +1,18 @@
 //! Writing blocks: chunks are encoded on all cores; those of a shard are put into its file one after the other.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::ops::Range;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use anndata_storage::{AlignedBytes, ArraySpec, ChunkedStorage, Error, Result, Tensor, chunked};
 
+use bytes::Bytes;
+use tokio::task::JoinHandle;
+
 use super::{Inner, text};
 use crate::metadata::{Fill, ShardMeta};
 use crate::shard::ShardIndex;
+use crate::store::Remote;
 
 /// Encoded bytes that are held before they are written, over all shards.
 const PENDING: usize = 32 << 20;
@@ -24,7 +28,14 @@ impl Inner {
 
     fn write_block(&self, offset: &[u64], values: &Tensor) -> Result<()> {
         let spec = self.spec();
-        let Some(shard) = &self.meta.shard else { return self.write_chunks(self, &spec, offset, values) };
+        let Some(shard) = &self.meta.shard else {
+            let Some(remote) = self.shared.store.as_remote() else {
+                return self.write_chunks(self, &spec, offset, values);
+            };
+            let puts = Puts { array: self, remote, started: Mutex::default() };
+            self.write_chunks(&puts, &spec, offset, values)?;
+            return puts.finish();
+        };
         let shards = Shards { array: self, shard, spec: &spec, offset, values, open: Mutex::default() };
         self.write_chunks(&shards, &spec, offset, values)?;
         shards.finish()
@@ -219,6 +230,53 @@ impl ChunkedStorage for Shards<'_> {
         if pending > PENDING && self.array.shared.store.appends() {
             open.iter_mut().try_for_each(|(position, shard)| self.hand_over(position, shard))?;
         }
+        Ok(())
+    }
+
+    fn fill_value(&self) -> &[u8] {
+        self.array.fill_value()
+    }
+}
+
+/// Chunks on their way to a remote store.
+struct Puts<'a> {
+    array: &'a Inner,
+    remote: &'a Remote,
+    started: Mutex<VecDeque<JoinHandle<Result<()>>>>,
+}
+
+impl Puts<'_> {
+    fn started(&self) -> MutexGuard<'_, VecDeque<JoinHandle<Result<()>>>> {
+        self.started.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Waits for all of them.
+    fn finish(&self) -> Result<()> {
+        self.started().drain(..).try_for_each(|put| self.remote.join(put))
+    }
+}
+
+impl ChunkedStorage for Puts<'_> {
+    fn read_raw(&self, chunk: &[u64], raw: &mut Vec<u8>) -> Result<Option<u32>> {
+        self.array.read_raw(chunk, raw)
+    }
+
+    fn decode(&self, raw: &[u8], skipped: u32, chunk: &mut [u8], scratch: &mut Vec<u8>) -> Result<()> {
+        self.array.decode(raw, skipped, chunk, scratch)
+    }
+
+    fn encode(&self, chunk: &[u8], raw: &mut Vec<u8>, scratch: &mut Vec<u8>) -> Result<()> {
+        self.array.encode(chunk, raw, scratch)
+    }
+
+    fn write_raw(&self, chunk: &[u64], raw: &[u8]) -> Result<()> {
+        let mut started = self.started();
+        if started.len() >= 2 * self.remote.concurrency()
+            && let Some(first) = started.pop_front()
+        {
+            self.remote.join(first)?;
+        }
+        started.push_back(self.remote.start_put(self.array.key(chunk), Bytes::copy_from_slice(raw))?);
         Ok(())
     }
 

@@ -19,7 +19,7 @@ macro_rules! build {
             Ok(name) => builder.with_config(name, value),
             Err(_) => builder,
         });
-        Arc::new(builder.build().map_err(refuse)?)
+        builder.build().map(|objects| Arc::new(objects) as Arc<dyn ObjectStore>)
     }};
 }
 
@@ -34,7 +34,7 @@ pub(super) fn objects(url: &str, options: &ZarrOptions) -> Result<(Arc<dyn Objec
     let settings = settings.map(|(name, value)| (name.to_ascii_lowercase(), value));
     // The store tries again itself, and also where an answer breaks off.
     let retry = RetryConfig { max_retries: 2, ..RetryConfig::default() };
-    let objects: Arc<dyn ObjectStore> = match scheme {
+    let objects = match scheme {
         ObjectStoreScheme::AmazonS3 => build!(AmazonS3Builder::new().with_url(url).with_retry(retry), settings),
         ObjectStoreScheme::GoogleCloudStorage => {
             build!(GoogleCloudStorageBuilder::new().with_url(url).with_retry(retry), settings)
@@ -49,5 +49,5 @@ pub(super) fn objects(url: &str, options: &ZarrOptions) -> Result<(Arc<dyn Objec
         }
         _ => return Err(Error::unsupported(format!("'{url}' is of no known kind"))),
     };
-    Ok((objects, path.as_ref().to_owned()))
+    Ok((objects.map_err(refuse)?, path.as_ref().to_owned()))
 }

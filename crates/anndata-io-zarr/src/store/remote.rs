@@ -12,6 +12,7 @@ use bytes::Bytes;
 use futures_util::{StreamExt, TryStreamExt, stream};
 use tokio::runtime::{Builder, Runtime};
 use tokio::sync::Semaphore;
+use tokio::task::JoinHandle;
 
 use super::{ByteRange, Store, check_size, too_short};
 
@@ -107,7 +108,7 @@ impl Remote {
     pub(crate) fn spawn<T: Send + 'static>(
         &self,
         future: impl Future<Output = T> + Send + 'static,
-    ) -> Option<tokio::task::JoinHandle<T>> {
+    ) -> Option<JoinHandle<T>> {
         self.runtime.0.as_ref().map(|runtime| runtime.spawn(future))
     }
 
@@ -148,6 +149,24 @@ impl Remote {
             ByteRange::Part { len, .. } | ByteRange::Last(len) if bytes.len() as u64 != len => Err(too_short(key)),
             _ => Ok(Some(bytes)),
         }
+    }
+
+    /// Starts to store a value; the handle tells when it is stored.
+    pub(crate) fn start_put(&self, key: String, value: Bytes) -> Result<JoinHandle<Result<()>>> {
+        if !self.writable {
+            return Err(super::read_only());
+        }
+        let remote = self.clone();
+        let put = async move {
+            let _permit = remote.permits.acquire().await.map_err(|_| stopped())?;
+            remote.store.put(&key, value).await
+        };
+        self.spawn(put).ok_or_else(stopped)
+    }
+
+    /// Waits for the end of a task.
+    pub(crate) fn join(&self, task: JoinHandle<Result<()>>) -> Result<()> {
+        self.wait(async move { task.await.unwrap_or_else(|_| Err(stopped())) })
     }
 
     /// Several values, whole, their requests overlapping.
@@ -219,11 +238,7 @@ impl Store for Remote {
     }
 
     fn write(&self, key: &str, value: &[u8]) -> Result<()> {
-        if !self.writable {
-            return Err(super::read_only());
-        }
-        let (store, key, value) = (Arc::clone(&self.store), key.to_owned(), Bytes::copy_from_slice(value));
-        self.wait(async move { store.put(&key, value).await })
+        self.join(self.start_put(key.to_owned(), Bytes::copy_from_slice(value))?)
     }
 
     fn erase(&self, key: &str) -> Result<()> {
