@@ -2,6 +2,7 @@
 //!
 //! - A group with the attribute `h5sparse_format` ("csr" or "csc") and `h5sparse_shape` is a sparse matrix; any other
 //!   group is a mapping.
+//! - An array without a value (a null dataspace) is nothing.
 //! - An array is an array. Text of fixed width becomes text, and a single one in one dimension a scalar, as it was
 //!   before it was written.
 //! - `obs` and `var` are arrays of records whose first field is the index. Their categorical columns are integer codes;
@@ -29,6 +30,7 @@ pub(super) fn build(node: Node, context: &BuildContext<'_>) -> Result<Element> {
             let children = group.children.into_iter().map(|(key, child)| Ok((key, context.build(child)?)));
             children.collect::<Result<Mapping>>().map(Element::Mapping)
         }
+        Node::Array(array) if array.spec.null => Ok(Element::Null),
         node @ Node::Array(_) => array(&node.into_tensor()?).map(Element::Tensor),
     }
 }
@@ -41,6 +43,7 @@ pub(super) fn shape(node: &Node) -> Result<Option<Vec<usize>>> {
             Ok(Some(vec![rows, columns]))
         }
         Node::Group(_) => Ok(None),
+        Node::Array(array) if array.spec.null => Ok(None),
         Node::Array(array) => match (&array.spec.dtype, array.shape()?.as_slice()) {
             (DType::FixedBytes(_), [1]) => Ok(Some(Vec::new())),
             (_, shape) => Ok(Some(shape.to_vec())),
