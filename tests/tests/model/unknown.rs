@@ -85,6 +85,20 @@ fn unknown_elements_are_rewritten_unchanged() -> Result<()> {
 }
 
 #[test]
+fn an_array_without_value_and_encoding_is_nothing_and_blocks_nothing() -> Result<()> {
+    stores::on_each(|root| {
+        io::write_anndata(root, &AnnData::builder().shape(1, 1).build()?, &WriteOptions::default())?;
+        root.create_array("uns/nothing", &ArraySpec::null(DType::F32))?;
+        for lazy in [false, true] {
+            let adata = io::read_anndata(root, &ReadOptions::default().with_lazy(lazy))?;
+            assert_eq!(adata.uns()["nothing"].load()?, Element::Null);
+            assert_eq!(stores::through(&stores::memory(), &adata)?, adata.load()?);
+        }
+        Ok(())
+    })
+}
+
+#[test]
 fn references_within_an_unknown_element_follow_it() -> Result<()> {
     stores::on_each(|root| {
         future(root, "here")?;
