@@ -88,6 +88,11 @@ impl Inner {
         self.shared.options.limits.check(self.chunk_bytes() as u64, stored as u64)
     }
 
+    /// The bytes of all chunks, `None` where the store cannot list, as plain HTTP servers cannot.
+    fn stored_bytes(&self) -> Option<u64> {
+        self.shared.store.usage(&self.path).ok().flatten()
+    }
+
     /// The key of a chunk that is a value of its own, or of a shard.
     fn key(&self, position: &[u64]) -> String {
         join(&self.path, &self.meta.keys.key(position))
@@ -165,7 +170,7 @@ impl ArrayStorage for ZarrArray {
     }
 
     fn stored_bytes(&self) -> Result<Option<u64>> {
-        self.0.shared.store.usage(&self.0.path)
+        Ok(self.0.stored_bytes())
     }
 
     /// Chunks in shards are no values of their own, and text has no fixed size.

@@ -165,7 +165,7 @@ impl Remote {
     }
 
     /// Waits for the end of a task.
-    pub(crate) fn join(&self, task: JoinHandle<Result<()>>) -> Result<()> {
+    pub(crate) fn join<T: Send + 'static>(&self, task: JoinHandle<Result<T>>) -> Result<T> {
         self.wait(async move { task.await.unwrap_or_else(|_| Err(stopped())) })
     }
 
