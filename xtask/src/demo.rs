@@ -7,6 +7,8 @@ use crate::sh::{Error, Result, cargo, command, root, step, target};
 
 const INPUT: &str = "tests/fixtures/demo.h5ad";
 const OUTPUT: &str = "target/demo/demo-gzip.h5ad";
+const STORE: &str = "target/demo/demo.zarr";
+const BACK: &str = "target/demo/demo-back.h5ad";
 
 /// The demonstration, one command a line. A new capability is one more line.
 const COMMANDS: &[&[&str]] = &[
@@ -14,6 +16,10 @@ const COMMANDS: &[&[&str]] = &[
     &["show", "--tree", INPUT],
     &["convert", INPUT, OUTPUT, "--compression", "gzip", "--overwrite"],
     &["show", OUTPUT],
+    &["convert", INPUT, STORE, "--overwrite"],
+    &["show", "--tree", STORE],
+    &["convert", STORE, BACK, "--overwrite"],
+    &["show", BACK],
 ];
 
 /// Build the command and run the demonstration.
@@ -28,7 +34,7 @@ pub(crate) fn run() -> Result<()> {
         let line = format!("anndata {}", arguments.join(" "));
         step(&line, command(&binary).args(*arguments))?;
     }
-    for path in [INPUT, OUTPUT] {
+    for path in [INPUT, OUTPUT, BACK] {
         println!("{:>9} bytes  {path}", std::fs::metadata(root().join(path))?.len());
     }
     Ok(())

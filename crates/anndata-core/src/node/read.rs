@@ -9,13 +9,22 @@ use super::{ArrayNode, GroupNode, Node, Source};
 /// How deep groups may be nested: deeper than any use, shallower than a stack.
 const MAX_DEPTH: usize = 100;
 
+/// How many elements a tree may have. Links of a file can make one group stand at many places, and a small file a tree
+/// without end.
+const MAX_NODES: usize = 1_000_000;
+
 impl Node {
     /// The metadata of the element at `key` of a group and of all below it; the empty key is the group itself.
     ///
     /// # Errors
     /// [`NotFound`](crate::ErrorKind::NotFound) where there is none, or where metadata are malformed.
     pub fn open(group: &Group, key: &str) -> Result<Self> {
-        if key.trim_matches('/').is_empty() { open_group(group, 0) } else { open_child(group, key, 0) }
+        let mut opened = 0;
+        if key.trim_matches('/').is_empty() {
+            open_group(group, 0, &mut opened)
+        } else {
+            open_child(group, key, 0, &mut opened)
+        }
     }
 
     /// The same tree with the values of its arrays in memory, read concurrently. Arrays of a dtype that has no name
@@ -76,9 +85,13 @@ impl Node {
     }
 }
 
-fn open_child(parent: &Group, key: &str, depth: usize) -> Result<Node> {
+fn open_child(parent: &Group, key: &str, depth: usize, opened: &mut usize) -> Result<Node> {
+    *opened += 1;
+    if *opened > MAX_NODES {
+        return Err(Error::limit_exceeded(format!("more than {MAX_NODES} elements")).at(parent.path()));
+    }
     match parent.kind(key)? {
-        Some(NodeKind::Group) => open_group(&parent.group(key)?, depth + 1),
+        Some(NodeKind::Group) => open_group(&parent.group(key)?, depth + 1, opened),
         Some(NodeKind::Array) => {
             let array = parent.array(key)?;
             let spec = array.spec();
@@ -94,12 +107,12 @@ fn open_child(parent: &Group, key: &str, depth: usize) -> Result<Node> {
     }
 }
 
-fn open_group(group: &Group, depth: usize) -> Result<Node> {
+fn open_group(group: &Group, depth: usize, opened: &mut usize) -> Result<Node> {
     if depth > MAX_DEPTH {
         return Err(Error::invalid_data(format!("groups are nested more than {MAX_DEPTH} deep")).at(group.path()));
     }
     let children = group.children()?.into_iter().map(|key| {
-        let child = open_child(group, &key, depth)?;
+        let child = open_child(group, &key, depth, opened)?;
         Ok((key, child))
     });
     let children = children.collect::<Result<_>>()?;
