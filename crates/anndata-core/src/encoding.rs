@@ -9,11 +9,11 @@
 //! | `anndata` | [`adata`] | [`AnnData`](crate::AnnData) |
 //! | `raw` | [`raw`] | [`Raw`](crate::Raw) |
 //! | `dict` | [`dict`] | [`Mapping`](crate::Mapping) |
-//! | `array` | [`array`] | [`Tensor`](crate::Tensor) |
+//! | `array` | [`array`](mod@array) | [`Tensor`](crate::Tensor) |
 //! | `csr_matrix`, `csc_matrix` | [`sparse`] | [`SparseMatrix`](crate::SparseMatrix) |
 //! | `dataframe` | [`dataframe`] | [`DataFrame`](crate::DataFrame) |
-//! | `categorical` | [`categorical`] | [`Column`](crate::Column) |
-//! | `nullable-integer`, `nullable-boolean`, `nullable-string-array` | [`nullable`] | [`Column`](crate::Column) |
+//! | `categorical` | [`categorical`] | [`Column`] |
+//! | `nullable-integer`, `nullable-boolean`, `nullable-string-array` | [`nullable`] | [`Column`] |
 //! | `string-array`, `string` | [`string`] | [`Tensor`](crate::Tensor) |
 //! | `numeric-scalar`, `bytes` | [`scalar`] | [`Tensor`](crate::Tensor) |
 //! | `null` | [`null`] | [`Element::Null`] |

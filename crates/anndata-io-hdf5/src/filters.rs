@@ -3,6 +3,8 @@
 //! The filters that files of anndata have are decoded and encoded here, without the library, so that it can be done on
 //! all cores. The same functions are registered with the library for the data that goes through it.
 
+// Long file: one pipeline, from the declaration of its filters to their use.
+
 #[cfg(feature = "blosc")]
 mod blosc;
 mod checksum;

@@ -1,4 +1,6 @@
 //! Files as other writers make them: byte orders, paddings, filters, links.
+
+// Long file: a test a kind of odd file.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
 
 mod support;

@@ -14,7 +14,7 @@
 //! ```
 //!
 //! What else stands in the group is kept and written back. Files of all versions since 0.5 are read: see
-//! [`legacy`](super::legacy). Specification: "AnnData specification".
+//! [`legacy`]. Specification: "AnnData specification".
 
 use anndata_storage::{Error, Result, child_path};
 

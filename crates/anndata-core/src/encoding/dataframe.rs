@@ -10,7 +10,7 @@
 //!   louvain               array or group, one a column
 //! ```
 //!
-//! A column is an [`array`](super::array), [`string-array`](super::string), [`categorical`](super::categorical) or
+//! A column is an [`array`](mod@super::array), [`string-array`](super::string), [`categorical`](super::categorical) or
 //! [nullable](super::nullable) array. A column with `/` in its name stands in groups within the group, as Python writes
 //! it. Specification: "Dataframes".
 //!

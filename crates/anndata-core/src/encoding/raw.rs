@@ -10,7 +10,7 @@
 //! ```
 //!
 //! What else stands in the group is kept. Before anndata 0.7 the parts stood at the root as `raw.X`, `raw.var` and
-//! `raw.varm`: see [`legacy`](super::legacy).
+//! `raw.varm`: see [`legacy`].
 
 use anndata_storage::{Result, child_path};
 
