@@ -50,12 +50,7 @@ impl Encoding for DataFrameEncoding {
             .ok_or_else(|| Error::invalid_data("attribute 'column-order' is missing"))?;
         let index_key = index_key(&node)?;
         node.as_group()?;
-        let series = |key: &str| {
-            let column = node.descendant(key).ok_or_else(|| {
-                Error::invalid_data(format!("'{key}' is named in its attributes but is not there")).at(node.path())
-            })?;
-            context.series(upgrade(&node, column)?)
-        };
+        let series = |key: &str| context.series(upgrade(&node, named(&node, key)?)?);
         let name = (index_key != NO_NAME).then(|| index_key.clone());
         let mut frame = DataFrame::with_index(series(&index_key)?).with_index_name(name);
         for key in order {
@@ -98,9 +93,7 @@ impl Encoding for DataFrameEncoding {
 
     fn shape(&self, node: &Node) -> Result<Option<Vec<usize>>> {
         let columns = node.texts_attribute("column-order")?.unwrap_or_default().len();
-        let index = node.descendant(&index_key(node)?);
-        let index = index.ok_or_else(|| Error::invalid_data("the index is missing").at(node.path()))?;
-        let rows = match index {
+        let rows = match named(node, &index_key(node)?)? {
             Node::Array(array) => array.shape()?,
             Node::Group(group) => group.child("values").or_else(|_| group.child("codes"))?.as_array()?.shape()?,
         };
@@ -114,6 +107,14 @@ impl Encoding for DataFrameEncoding {
 
 fn index_key(node: &Node) -> Result<String> {
     node.text_attribute("_index")?.ok_or_else(|| Error::invalid_data("attribute '_index' is missing").at(node.path()))
+}
+
+/// The column or index that an attribute of a frame names. An empty name would be the frame itself.
+fn named<'a>(frame: &'a Node, key: &str) -> Result<&'a Node> {
+    let column = if key.split('/').any(str::is_empty) { None } else { frame.descendant(key) };
+    column.ok_or_else(|| {
+        Error::invalid_data(format!("'{key}' is named in its attributes but is not there")).at(frame.path())
+    })
 }
 
 /// The children that no attribute names.
