@@ -128,6 +128,35 @@ fn columns_with_slashes_are_read_back() -> Result<()> {
     Ok(())
 }
 
+/// An empty name of a column, or of the index, would be the frame within itself, without end.
+#[test]
+fn a_frame_is_no_column_of_itself() -> Result<()> {
+    for name in ["", "/", "n/", "//n"] {
+        for attribute in ["_index", "column-order"] {
+            stores::on_each(|root| {
+                let frame = DataFrame::new(["a"]).with_column("n", vec![1])?;
+                io::write_elem(root, "frame", &frame.into(), &WriteOptions::default())?;
+                let group = root.group("frame")?;
+                match attribute {
+                    "_index" => group.set_attribute("_index", Tensor::string(name))?,
+                    _ => group.set_attribute("column-order", Tensor::from_strings([1], [name])?)?,
+                }
+                for lazy in [false, true] {
+                    let error = io::read_elem(root, "frame", &ReadOptions::default().with_lazy(lazy)).unwrap_err();
+                    assert!(error.is_invalid_data() && error.path() == Some("frame"), "{name:?}: {error}");
+                }
+                Ok(())
+            })?;
+        }
+        let frame = DataFrame::new(["a"]).with_column(name, vec![1])?;
+        assert!(
+            io::write_elem(&stores::memory(), "frame", &frame.into(), &WriteOptions::default()).is_err(),
+            "{name:?}"
+        );
+    }
+    Ok(())
+}
+
 #[test]
 fn the_name_of_the_index_is_kept_and_may_be_that_of_an_equal_column() -> Result<()> {
     let frame = |column: Vec<&'static str>| {
