@@ -197,8 +197,11 @@ impl Storage for ZarrStore {
         self.0.store.flush()
     }
 
+    /// Makes the collected metadata, except where the options say that there are none.
     fn consolidate(&self) -> Result<()> {
-        self.0.collect()?;
+        if self.0.options.consolidated {
+            self.0.collect()?;
+        }
         self.0.store.flush()
     }
 }
