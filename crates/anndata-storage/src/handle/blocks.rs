@@ -62,12 +62,14 @@ fn following(offset: &[u64], block: &[u64], shape: &[u64]) -> Option<Vec<u64>> {
 
 /// As many whole chunks (or shards) as fit, whole inner axes first, so that a block is as contiguous as it can be.
 fn block_shape(spec: &ArraySpec, max_bytes: u64) -> Vec<u64> {
-    let unit = spec.shards.as_ref().or(spec.chunks.as_ref());
-    let mut block: Vec<u64> = match unit {
-        Some(unit) => unit.iter().zip(&spec.shape).map(|(&unit, &len)| unit.clamp(1, len.max(1))).collect(),
-        None => vec![1; spec.ndim()],
-    };
     let size = spec.dtype.size().unwrap_or(32) as u64;
+    let within = |unit: &Vec<u64>| -> Vec<u64> {
+        unit.iter().zip(&spec.shape).map(|(&unit, &len)| unit.clamp(1, len.max(1))).collect()
+    };
+    // The chunks of a shard can be read without the rest, so that a shard that is too large is no unit.
+    let fits = |unit: &Vec<u64>| unit.iter().copied().fold(size.max(1), u64::saturating_mul) <= max_bytes;
+    let shard = spec.shards.as_ref().map(within).filter(fits);
+    let mut block = shard.or_else(|| spec.chunks.as_ref().map(within)).unwrap_or_else(|| vec![1; spec.ndim()]);
     for (i, &end) in spec.shape.iter().enumerate().rev() {
         let bytes = block.iter().copied().fold(size.max(1), u64::saturating_mul);
         let Some(len) = block.get_mut(i) else { break };
@@ -93,6 +95,10 @@ mod tests {
         assert_eq!(block_shape(&spec, u64::MAX), [100, 10]);
         assert_eq!(block_shape(&ArraySpec::new(DType::F64, [100]), 80), [10]);
         assert!(block_shape(&ArraySpec::new(DType::F64, []), 1).is_empty());
+        let mut sharded = spec;
+        sharded.shards = Some(vec![60, 8]);
+        assert_eq!(block_shape(&sharded, 60 * 8 * 4), [60, 8]);
+        assert_eq!(block_shape(&sharded, 60 * 8 * 4 - 1), [30, 10]);
     }
 
     #[test]
