@@ -102,3 +102,37 @@ fn lazy_reads_fail() {
 fn conversions_fail_and_leave_nothing() {
     all_fail(CONVERT);
 }
+
+/// Bytes of good files changed at random, always the same ones: whatever comes of it, it comes in time and without a
+/// panic, eagerly and lazily.
+#[test]
+fn damaged_bytes_are_an_error_or_harmless() {
+    let mut state = 0x1234_5678_9abc_def1_u64;
+    let mut random = move |below: usize| {
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        usize::try_from(state >> 33).unwrap() % below
+    };
+    let directory = tempfile::tempdir().unwrap();
+    let (mut refused, mut rounds) = (0, 0);
+    for file in fixtures::readable().unwrap() {
+        let good = std::fs::read(&file).unwrap();
+        for _ in 0..4 {
+            let mut bytes = good.clone();
+            for _ in 0..=random(12) {
+                let (place, len) = (random(bytes.len() - 8), 1 + random(2));
+                let value = [0, 0xff, u8::try_from(random(256)).unwrap()][random(3)];
+                bytes[place..place + len].fill(value);
+            }
+            let path = directory.path().join(format!("{rounds}.h5ad"));
+            std::fs::write(&path, bytes).unwrap();
+            let output = directory.path().join("output.h5ad");
+            let results = in_time(move || [EAGER, LAZY, CONVERT].map(|act| act(&path, &output).is_err()));
+            match results {
+                Ok(errors) => refused += usize::from(errors.contains(&true)),
+                Err(how) => panic!("{} {how} in round {rounds}", fixtures::stem(&file)),
+            }
+            rounds += 1;
+        }
+    }
+    assert!(refused > rounds / 10, "only {refused} of {rounds} were refused: nothing was damaged");
+}

@@ -226,6 +226,36 @@ fn an_object_within_another_is_kept() -> Result<()> {
     })
 }
 
+/// As deep as may be read, on the small stack of a thread.
+#[test]
+fn deep_nesting_is_read_or_refused() -> Result<()> {
+    let nested = |depth: usize, wrap: &dyn Fn(Element) -> Result<Element>| -> Result<Element> {
+        (0..depth).try_fold(Element::from(1), |inner, _| wrap(inner))
+    };
+    let mapping = |inner: Element| Ok(Mapping::from([("m".to_owned(), inner)]).into());
+    let object = |inner: Element| Ok(AnnData::builder().shape(1, 1).uns("o", inner).build()?.into());
+    for (element, fits) in [
+        (nested(95, &mapping)?, true),
+        (nested(20, &object)?, true),
+        (nested(120, &mapping)?, false),
+        (nested(60, &object)?, false),
+    ] {
+        stores::on_each(|root| {
+            let written = io::write_elem(root, "deep", &element, &WriteOptions::default());
+            for lazy in [false, true] {
+                let read = io::read_elem(root, "deep", &ReadOptions::default().with_lazy(lazy));
+                if fits {
+                    assert_eq!(read?.load()?, element);
+                } else {
+                    assert!(written.is_err() || message(read).contains("nested more than"));
+                }
+            }
+            Ok(())
+        })?;
+    }
+    Ok(())
+}
+
 #[test]
 fn elements_beside_the_slots_are_written_and_kept() -> Result<()> {
     let extra = Mapping::from([("a".to_owned(), 1.into()), ("b".to_owned(), "text".into())]);
