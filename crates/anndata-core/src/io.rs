@@ -259,6 +259,19 @@ mod tests {
     use crate::{DataFrame, MemoryStore, SparseMatrix, Tensor};
 
     #[test]
+    fn what_is_nested_too_deep_to_be_read_is_not_written() -> Result<()> {
+        let root = Group::root(Arc::new(MemoryStore::new()));
+        let nested =
+            |depth: usize| (0..depth).fold(Element::Null, |inner, _| Element::Mapping([("d".into(), inner)].into()));
+        write_elem(&root, "deep", &nested(100), &WriteOptions::default())?;
+        assert_eq!(read_elem(&root, "deep", &ReadOptions::default())?, nested(100));
+        let refused = write_elem(&root, "deeper", &nested(101), &WriteOptions::default());
+        assert!(refused.is_err_and(|error| error.is_invalid_input()));
+        assert!(!root.contains("deeper")?);
+        Ok(())
+    }
+
+    #[test]
     fn reading_without_blocking_gives_the_same() -> Result<()> {
         let root = Group::root(Arc::new(MemoryStore::new()));
         let adata = AnnData::builder()

@@ -7,7 +7,7 @@ use rayon::prelude::*;
 use super::{ArrayNode, GroupNode, Node, Source};
 
 /// How deep groups may be nested: deeper than any use, shallower than a stack.
-const MAX_DEPTH: usize = 100;
+pub(super) const MAX_DEPTH: usize = 100;
 
 /// How many elements a tree may have. Links of a file can make one group stand at many places, and a small file a tree
 /// without end.

@@ -7,6 +7,7 @@ use anndata_storage::{
     ArraySpec, Attribute, Attributes, Compression, Error, Group, Result, Tensor, child_path, file_name, parent_path,
 };
 
+use super::read::MAX_DEPTH;
 use super::{ArrayNode, GroupNode, Node, Source};
 
 /// How a tree is written.
@@ -146,6 +147,10 @@ fn write(node: &Node, parent: &Group, key: &str, options: &NodeWriteOptions, mov
 }
 
 fn write_group(node: &GroupNode, parent: &Group, key: &str, options: &NodeWriteOptions, moved: Move<'_>) -> Result<()> {
+    let path = parent.path_of(key);
+    if path.split('/').count() > MAX_DEPTH {
+        return Err(Error::invalid_input(format!("more than {MAX_DEPTH} groups within each other")).at(&path));
+    }
     let group = if key.is_empty() { parent.clone() } else { parent.create_group(key)? };
     for (name, child) in &node.children {
         write(child, &group, name, options, moved)?;
