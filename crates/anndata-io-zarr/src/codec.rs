@@ -3,6 +3,8 @@
 //! Codecs are written out here, over the same libraries that a general zarr implementation uses, for two reasons: the last
 //! step decodes straight into the destination, and no step allocates what a hostile chunk merely claims to hold.
 
+#[cfg_attr(not(feature = "blosc"), path = "codec/no_blosc.rs")]
+mod blosc;
 mod bytes;
 mod compress;
 mod text;

@@ -2,10 +2,12 @@
 //!
 //! Chunks that are neighbours in a shard are one request. The same code serves the calls that wait and those that do not.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
+mod parts;
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
-use anndata_storage::{AlignedBytes, Axis, ChunkedStorage, DType, Error, Result, Tensor};
+use anndata_storage::{Axis, ChunkedStorage, Error, Result, Tensor};
 use bytes::Bytes;
 use futures_util::{StreamExt, TryStreamExt, stream};
 
@@ -14,6 +16,7 @@ use super::write::advance;
 use crate::metadata::ShardMeta;
 use crate::shard::ShardIndex;
 use crate::store::{ByteRange, Remote};
+use parts::Parts;
 
 /// Chunks in a shard that are this close are one request.
 const GAP: u64 = 64 << 10;
@@ -23,10 +26,6 @@ const JOINED: u64 = 8 << 20;
 
 /// The most chunks that one read may touch.
 const MAX_CHUNKS: u64 = 1 << 24;
-
-/// A read of more bytes than this is done in parts: one is decoded while the next is fetched, so that only two of them are
-/// held beside the result.
-const PART: u64 = if cfg!(test) { 1 << 10 } else { 128 << 20 };
 
 /// Reads a selection; the calling thread waits, and decodes.
 ///
@@ -66,111 +65,6 @@ pub(super) fn read_many(array: &Arc<Inner>, remote: &Remote, selections: &[Vec<A
     let chunks = touched(array, selections)?;
     let fetched = remote.wait(Fetched::fetch(Arc::clone(array), remote.clone(), chunks))?;
     selections.iter().map(|selection| array.read(&fetched, selection)).collect()
-}
-
-/// A selection that is read part by part, along the first axis.
-struct Parts {
-    dtype: DType,
-    shape: Vec<usize>,
-    left: VecDeque<Vec<Axis>>,
-    /// The result where there are several parts, and how much of it is there.
-    out: Option<AlignedBytes>,
-    filled: usize,
-    only: Option<Tensor>,
-}
-
-impl Parts {
-    fn new(array: &Inner, selection: &[Axis]) -> Result<Self> {
-        let in_memory = |axis: &Axis| {
-            usize::try_from(axis.len()).map_err(|_| Error::limit_exceeded("the selection does not fit into memory"))
-        };
-        let shape = selection.iter().map(in_memory).collect::<Result<Vec<_>>>()?;
-        let size = array.meta.dtype.size().unwrap_or(size_of::<i64>());
-        let bytes = shape.iter().try_fold(size, |product, &len| product.checked_mul(len)).unwrap_or(usize::MAX);
-        if bytes as u64 > array.shared.options.limits.max_unbacked && array.stored_bytes().is_none() {
-            return Err(Error::limit_exceeded(format!(
-                "{bytes} bytes are declared and the store cannot tell how many are stored; the limits allow {}",
-                array.shared.options.limits.max_unbacked
-            )));
-        }
-        let left = split(array, selection);
-        let out = if left.len() > 1 { Some(AlignedBytes::try_zeroed(bytes)?) } else { None };
-        Ok(Self { dtype: array.meta.dtype.clone(), shape, left: left.into(), out, filled: 0, only: None })
-    }
-
-    /// Starts to fetch the next part.
-    fn fetch_next(&mut self, array: &Arc<Inner>, remote: &Remote) -> Result<Option<(Vec<Axis>, Fetching)>> {
-        let Some(part) = self.left.pop_front() else { return Ok(None) };
-        let chunks = touched(array, std::slice::from_ref(&part))?;
-        let fetch = remote.spawn(Fetched::fetch(Arc::clone(array), remote.clone(), chunks)).ok_or_else(stopped)?;
-        Ok(Some((part, fetch)))
-    }
-
-    /// Takes the values of the next part.
-    fn put(&mut self, values: Tensor) {
-        let Some(out) = &mut self.out else {
-            self.only = Some(values);
-            return;
-        };
-        let bytes = values.as_bytes().unwrap_or_default();
-        if let Some(place) = out.as_mut_slice().get_mut(self.filled..self.filled + bytes.len()) {
-            place.copy_from_slice(bytes);
-        }
-        self.filled += bytes.len();
-    }
-
-    fn finish(self) -> Result<Tensor> {
-        match (self.out, self.only) {
-            (Some(out), _) => Tensor::new(self.dtype, self.shape, out.into()),
-            (None, Some(only)) => Ok(only),
-            (None, None) => Err(Error::invalid_data("nothing was read")),
-        }
-    }
-}
-
-type Fetching = tokio::task::JoinHandle<Result<Fetched>>;
-
-/// Cuts a large selection along its first axis, between chunks.
-fn split(array: &Inner, selection: &[Axis]) -> Vec<Vec<Axis>> {
-    let whole = || vec![selection.to_vec()];
-    let (Some((first, inner)), Some(&chunk)) = (selection.split_first(), array.meta.chunks.first()) else {
-        return whole();
-    };
-    let size = match &array.meta.dtype {
-        DType::Compound(_) => None,
-        dtype => dtype.size(),
-    };
-    // Values without a fixed size in one piece are not put together from parts.
-    let Some(size) = size else { return whole() };
-    let row = inner.iter().fold(size as u64, |product, axis| product.saturating_mul(axis.len())).max(1);
-    let rows = (PART / row).max(1);
-    let chunk = chunk.max(1);
-    let axes: Vec<Axis> = match first {
-        axis if axis.len() <= rows.max(chunk) => return whole(),
-        Axis::Range(range) => {
-            let step = rows.div_ceil(chunk).saturating_mul(chunk);
-            let cut = |at: u64| at.clamp(range.start, range.end);
-            (range.start / step..range.end.div_ceil(step))
-                .map(|i| Axis::Range(cut(i.saturating_mul(step))..cut((i + 1).saturating_mul(step))))
-                .collect()
-        }
-        Axis::Indices(indices) => {
-            let mut parts: Vec<Vec<u64>> = vec![Vec::new()];
-            for &index in indices.iter() {
-                let full = parts.last().is_some_and(|part| {
-                    part.len() as u64 >= rows && part.last().is_some_and(|last| last / chunk != index / chunk)
-                });
-                if full {
-                    parts.push(Vec::new());
-                }
-                if let Some(part) = parts.last_mut() {
-                    part.push(index);
-                }
-            }
-            parts.into_iter().map(Axis::from).collect()
-        }
-    };
-    axes.into_iter().map(|axis| [&[axis], inner].concat()).collect()
 }
 
 fn stopped() -> Error {

@@ -5,7 +5,7 @@ use std::cell::RefCell;
 use anndata_storage::{Codec, Error, Result};
 use libdeflater::{CompressionLvl, Compressor, Decompressor};
 
-use super::damaged;
+use super::{blosc, damaged};
 use crate::store::resize;
 
 /// A codec from bytes to bytes.
@@ -265,105 +265,6 @@ fn unshuffle(raw: &[u8], out: &mut [u8], size: usize) {
 fn copy_tail(from: &[u8], to: &mut [u8], at: usize) {
     if let (Some(from), Some(to)) = (from.get(at..), to.get_mut(at..)) {
         to.copy_from_slice(from);
-    }
-}
-
-#[cfg(feature = "blosc")]
-mod blosc {
-    //! The C library, through its functions without global state.
-
-    use std::ffi::{CString, c_int};
-
-    use anndata_storage::{Error, Result};
-
-    use super::damaged;
-    use crate::store::resize;
-
-    pub(super) fn decoded_len(raw: &[u8]) -> Result<usize> {
-        let mut len = 0;
-        // SAFETY: pointer and length are those of one slice; `len` outlives the call.
-        let status = unsafe { blosc_src::blosc_cbuffer_validate(raw.as_ptr().cast(), raw.len(), &raw mut len) };
-        if status == 0 { Ok(len) } else { Err(damaged("blosc")) }
-    }
-
-    pub(super) fn decode_into(raw: &[u8], out: &mut [u8]) -> Result<usize> {
-        let len = decoded_len(raw)?;
-        if len != out.len() || len == 0 {
-            return Ok(len);
-        }
-        // SAFETY: the header was validated against the length of `raw`, so that the library does not read past it; it
-        // writes at most `out.len()` bytes.
-        let filled =
-            unsafe { blosc_src::blosc_decompress_ctx(raw.as_ptr().cast(), out.as_mut_ptr().cast(), out.len(), 1) };
-        usize::try_from(filled).ok().filter(|&filled| filled > 0).ok_or_else(|| damaged("blosc"))
-    }
-
-    pub(super) fn encode(
-        bytes: &[u8],
-        out: &mut Vec<u8>,
-        compressor: &str,
-        level: u8,
-        shuffle: u8,
-        type_size: usize,
-        block_size: usize,
-    ) -> Result<()> {
-        let unknown = || Error::unsupported(format!("blosc has no compressor '{compressor}'"));
-        let name = CString::new(compressor).map_err(|_| unknown())?;
-        let overhead = usize::try_from(blosc_src::BLOSC_MAX_OVERHEAD).unwrap_or(16);
-        resize(out, bytes.len() + overhead)?;
-        // SAFETY: pointers and lengths are those of two distinct slices; `name` ends with NUL and outlives the call.
-        let written = unsafe {
-            blosc_src::blosc_compress_ctx(
-                c_int::from(level),
-                c_int::from(shuffle),
-                type_size,
-                bytes.len(),
-                bytes.as_ptr().cast(),
-                out.as_mut_ptr().cast(),
-                out.len(),
-                name.as_ptr(),
-                block_size,
-                1,
-            )
-        };
-        match usize::try_from(written) {
-            Ok(written) if written > 0 => {
-                out.truncate(written);
-                Ok(())
-            }
-            _ => Err(unknown()),
-        }
-    }
-}
-
-#[cfg(not(feature = "blosc"))]
-mod blosc {
-    //! Without the C library every use is an error.
-
-    use anndata_storage::{Error, Result};
-
-    fn missing() -> Error {
-        Error::unsupported("codec 'blosc' is not part of this build")
-    }
-
-    pub(super) fn decoded_len(_raw: &[u8]) -> Result<usize> {
-        Err(missing())
-    }
-
-    pub(super) fn decode_into(_raw: &[u8], _out: &mut [u8]) -> Result<usize> {
-        Err(missing())
-    }
-
-    pub(super) fn encode(
-        _bytes: &[u8],
-        _out: &mut Vec<u8>,
-        _compressor: &str,
-        _level: u8,
-        _shuffle: u8,
-        _type_size: usize,
-        _block_size: usize,
-    ) -> Result<()> {
-        Err(missing())
     }
 }
 
