@@ -15,17 +15,21 @@ use super::{BuildContext, EncodeContext, Encoding, wrong_element};
 use crate::Element;
 use crate::node::{ArrayNode, Node};
 
-/// `numeric-scalar`: see the [module](self).
-#[derive(Debug)]
-pub struct NumericScalarEncoding;
+/// The two encodings: see the [module](self).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ScalarEncoding {
+    /// `numeric-scalar`.
+    Number,
+    /// `bytes`.
+    Bytes,
+}
 
-/// `bytes`: see the [module](self).
-#[derive(Debug)]
-pub struct BytesEncoding;
-
-impl Encoding for NumericScalarEncoding {
+impl Encoding for ScalarEncoding {
     fn name(&self) -> &'static str {
-        "numeric-scalar"
+        match self {
+            Self::Number => "numeric-scalar",
+            Self::Bytes => "bytes",
+        }
     }
 
     fn versions(&self) -> &[&str] {
@@ -37,7 +41,8 @@ impl Encoding for NumericScalarEncoding {
     }
 
     fn encode(&self, element: &Element, path: &str, _context: &EncodeContext<'_>) -> Result<Node> {
-        encode(element, path, "numeric-scalar")
+        let Element::Tensor(tensor) = element else { return Err(wrong_element(self.name(), element)) };
+        Ok(Node::Array(ArrayNode::encoded(path, self.name(), "0.2.0", tensor.clone())))
     }
 
     fn shape(&self, _node: &Node) -> Result<Option<Vec<usize>>> {
@@ -45,40 +50,11 @@ impl Encoding for NumericScalarEncoding {
     }
 
     fn is_current(&self, node: &Node, _context: &EncodeContext<'_>) -> bool {
-        matches!(node, Node::Array(array) if array.spec.dtype.is_numeric() && array.spec.ndim() == 0)
-    }
-}
-
-impl Encoding for BytesEncoding {
-    fn name(&self) -> &'static str {
-        "bytes"
-    }
-
-    fn versions(&self) -> &[&str] {
-        &["0.2.0"]
-    }
-
-    fn build(&self, node: Node, _context: &BuildContext<'_>) -> Result<Element> {
-        node.into_tensor()?.reshape([]).map(Element::Tensor)
-    }
-
-    fn encode(&self, element: &Element, path: &str, _context: &EncodeContext<'_>) -> Result<Node> {
-        encode(element, path, "bytes")
-    }
-
-    fn shape(&self, _node: &Node) -> Result<Option<Vec<usize>>> {
-        Ok(Some(Vec::new()))
-    }
-
-    fn is_current(&self, node: &Node, _context: &EncodeContext<'_>) -> bool {
-        matches!(node, Node::Array(array)
-            if matches!(array.spec.dtype, DType::FixedBytes(_)) && array.spec.ndim() == 0)
-    }
-}
-
-fn encode(element: &Element, path: &str, name: &str) -> Result<Node> {
-    match element {
-        Element::Tensor(tensor) => Ok(Node::Array(ArrayNode::encoded(path, name, "0.2.0", tensor.clone()))),
-        other => Err(wrong_element(name, other)),
+        let Node::Array(array) = node else { return false };
+        let holds = match self {
+            Self::Number => array.spec.dtype.is_numeric(),
+            Self::Bytes => matches!(array.spec.dtype, DType::FixedBytes(_)),
+        };
+        holds && array.spec.ndim() == 0
     }
 }
