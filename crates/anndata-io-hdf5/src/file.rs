@@ -21,12 +21,6 @@ impl RawFile {
         Ok(Self { file, len })
     }
 
-    /// Makes a file where nothing is.
-    pub(crate) fn create(path: &Path) -> Result<Self> {
-        let file = File::options().read(true).write(true).create_new(true).open(path)?;
-        Ok(Self { file, len: None })
-    }
-
     /// The length of the file.
     pub(crate) fn len(&self) -> Result<u64> {
         match self.len {

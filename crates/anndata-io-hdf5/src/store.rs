@@ -71,8 +71,9 @@ pub(crate) struct Shared {
 impl Shared {
     fn open(path: &Path, mode: Mode, options: &Hdf5Options) -> Result<Self> {
         let writable = mode != Mode::Read;
-        let raw = if mode == Mode::Create { RawFile::create(path)? } else { RawFile::open(path, writable)? };
-        let file = file::open(path, mode)?;
+        let new = if mode == Mode::Create { Some(file::open(path, mode)?) } else { None };
+        let raw = RawFile::open(path, writable)?;
+        let file = new.map_or_else(|| file::open(path, mode), Ok)?;
         let (base, address, length) = file::geometry(&file)?;
         let root = link::open(&file, "/").ok().map(|root| root.identity);
         Ok(Self {

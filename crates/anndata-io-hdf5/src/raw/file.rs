@@ -1,10 +1,11 @@
 //! Files: open, create, flush.
 
+use std::fs::{self, File};
 use std::path::Path;
 
 use anndata_storage::{Error, Result};
 use hdf5_metno_sys::h5f::{
-    H5F_ACC_RDONLY, H5F_ACC_RDWR, H5F_ACC_TRUNC, H5F_LIBVER_LATEST, H5F_libver_t, H5F_scope_t, H5Fcreate, H5Fflush,
+    H5F_ACC_EXCL, H5F_ACC_RDONLY, H5F_ACC_RDWR, H5F_LIBVER_LATEST, H5F_libver_t, H5F_scope_t, H5Fcreate, H5Fflush,
     H5Fget_create_plist, H5Fopen,
 };
 use hdf5_metno_sys::h5p::{
@@ -20,7 +21,7 @@ use super::{Id, c_string, driver, h5, plist};
 pub(crate) enum Mode {
     Read,
     Edit,
-    /// What is in the file, which must exist, is thrown away.
+    /// Nothing may be at the path.
     Create,
 }
 
@@ -30,7 +31,16 @@ pub(crate) fn open(path: &Path, mode: Mode) -> Result<Id> {
         path.to_str().ok_or_else(|| Error::invalid_input(format!("the path {} is not UTF-8", path.display())))?,
     )?;
     let access = access()?;
-    driver::guard(&access, &name)?;
+    if mode == Mode::Create {
+        // The driver is set up on a file that exists. That is not kept and emptied: file systems write a file that was
+        // emptied to the disk when it is closed, whoever waits for that.
+        File::create_new(path)?;
+        let guarded = driver::guard(&access, &name);
+        fs::remove_file(path)?;
+        guarded?;
+    } else {
+        driver::guard(&access, &name)?;
+    }
     let id = match mode {
         Mode::Read => {
             h5!(InvalidData, "the file cannot be opened", H5Fopen(name.as_ptr(), H5F_ACC_RDONLY, access.get()))
@@ -40,7 +50,7 @@ pub(crate) fn open(path: &Path, mode: Mode) -> Result<Id> {
         }),
         Mode::Create => {
             let creation = creation()?;
-            h5!(Io, "the file cannot be made", H5Fcreate(name.as_ptr(), H5F_ACC_TRUNC, creation.get(), access.get()))
+            h5!(Io, "the file cannot be made", H5Fcreate(name.as_ptr(), H5F_ACC_EXCL, creation.get(), access.get()))
         }
     };
     id.map(Id::own)
