@@ -14,7 +14,18 @@
 //! ```
 //!
 //! What else stands in the group is kept and written back. Files of all versions since 0.5 are read: see
-//! [`legacy`]. Specification: "AnnData specification".
+//! [`legacy`]. Specification: [AnnData specification](https://anndata.readthedocs.io/en/stable/fileformat-prose.html#anndata-specification).
+//!
+//! ```
+//! # use std::sync::Arc;
+//! # use anndata_core::{AnnData, Element, Group, MemoryStore, io};
+//! # let root = Group::root(Arc::new(MemoryStore::new()));
+//! let adata = AnnData::builder().shape(2, 3).uns("method", "umap").build()?;
+//! io::write_anndata(&root, &adata, &io::WriteOptions::default())?;
+//! assert_eq!(root.attributes()?["encoding-type"].as_str().as_deref(), Some("anndata"));
+//! assert_eq!(io::read_elem(&root, "", &io::ReadOptions::default())?, Element::from(adata));
+//! # Ok::<(), anndata_core::Error>(())
+//! ```
 
 use anndata_storage::{Error, Result, child_path};
 

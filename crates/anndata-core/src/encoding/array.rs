@@ -7,7 +7,18 @@
 //! ```
 //!
 //! Values are little-endian and C-contiguous once read. An array without dimensions is written as a
-//! [`numeric-scalar`](super::scalar), as Python does. Specification: "Dense arrays".
+//! [`numeric-scalar`](super::scalar), as Python does. Specification: [Dense arrays](https://anndata.readthedocs.io/en/stable/fileformat-prose.html#dense-arrays).
+//!
+//! ```
+//! # use std::sync::Arc;
+//! # use anndata_core::{Element, Group, MemoryStore, Tensor, io};
+//! # let root = Group::root(Arc::new(MemoryStore::new()));
+//! let pca = Element::from(Tensor::from_vec([2, 1], vec![0.5_f32, 1.5])?);
+//! io::write_elem(&root, "X_pca", &pca, &io::WriteOptions::default())?;
+//! assert_eq!(root.array("X_pca")?.attributes()?["encoding-type"].as_str().as_deref(), Some("array"));
+//! assert_eq!(io::read_elem(&root, "X_pca", &io::ReadOptions::default())?, pca);
+//! # Ok::<(), anndata_core::Error>(())
+//! ```
 
 use anndata_storage::Result;
 

@@ -11,7 +11,21 @@
 //! ```
 //!
 //! The form and the buffers are kept as they are stored, so that what is read is what is written.
-//! Specification: "Awkward arrays".
+//! Specification: [Awkward arrays](https://anndata.readthedocs.io/en/stable/fileformat-prose.html#awkward-arrays).
+//!
+//! ```
+//! # use std::sync::Arc;
+//! # use anndata_core::{Element, Group, MemoryStore, awkward::Awkward, io};
+//! # let root = Group::root(Arc::new(MemoryStore::new()));
+//! let mut lists = arrow_array::builder::LargeListBuilder::new(arrow_array::builder::Int32Builder::new());
+//! lists.append_value([Some(1), Some(2)]);
+//! lists.append_value([Some(3)]);
+//! let reads = Element::from(Awkward::from_arrow(&lists.finish())?);
+//! io::write_elem(&root, "reads", &reads, &io::WriteOptions::default())?;
+//! assert_eq!(root.group("reads")?.attributes()?["length"].as_i64(), Some(2));
+//! assert_eq!(io::read_elem(&root, "reads", &io::ReadOptions::default())?, reads);
+//! # Ok::<(), anndata_core::Error>(())
+//! ```
 
 use anndata_storage::{Attribute, Error, Result, child_path};
 

@@ -10,7 +10,20 @@
 //! ```
 //!
 //! The width of the codes, the order of the categories and those not used are kept; codes are checked against the
-//! categories. Specification: "Categorical arrays". The form of `dataframe` 0.1.0 is in [`dataframe`](super::dataframe).
+//! categories.
+//! Specification: [Categorical arrays](https://anndata.readthedocs.io/en/stable/fileformat-prose.html#categorical-arrays). The form of `dataframe` 0.1.0 is in [`dataframe`](super::dataframe).
+//!
+//! ```
+//! # use std::sync::Arc;
+//! # use anndata_core::{Column, Element, Group, MemoryStore, io};
+//! # let root = Group::root(Arc::new(MemoryStore::new()));
+//! let column = Element::from(Column::categorical_from_strings(["b", "a", "b"])?);
+//! io::write_elem(&root, "louvain", &column, &io::WriteOptions::default())?;
+//! assert_eq!(root.array("louvain/codes")?.read()?.as_slice::<i8>()?, [1, 0, 1]);
+//! assert_eq!(root.array("louvain/categories")?.read()?.to_strings()?, ["a", "b"]);
+//! assert_eq!(io::read_elem(&root, "louvain", &io::ReadOptions::default())?, column);
+//! # Ok::<(), anndata_core::Error>(())
+//! ```
 
 use anndata_storage::{Attribute, Error, Result, child_path};
 

@@ -12,10 +12,21 @@
 //!
 //! A column is an [`array`](mod@super::array), [`string-array`](super::string), [`categorical`](super::categorical) or
 //! [nullable](super::nullable) array. A column with `/` in its name stands in groups within the group, as Python writes
-//! it. Specification: "Dataframes".
+//! it. Specification: [Dataframes](https://anndata.readthedocs.io/en/stable/fileformat-prose.html#dataframes).
 //!
 //! Version 0.1.0 (anndata 0.7) has no groups for categorical columns: the codes are the column, with an attribute
 //! `categories` that refers to the categories in the group `__categories`; these carry the attribute `ordered`.
+//!
+//! ```
+//! # use std::sync::Arc;
+//! # use anndata_core::{DataFrame, Element, Group, MemoryStore, io};
+//! # let root = Group::root(Arc::new(MemoryStore::new()));
+//! let obs = DataFrame::new(["cell-1", "cell-2"]).with_column("n_genes", vec![2_i64, 1])?;
+//! io::write_elem(&root, "obs", &Element::from(obs), &io::WriteOptions::default())?;
+//! assert_eq!(root.group("obs")?.children()?, ["_index", "n_genes"]);
+//! assert_eq!(root.array("obs/_index")?.read()?.to_strings()?, ["cell-1", "cell-2"]);
+//! # Ok::<(), anndata_core::Error>(())
+//! ```
 
 use std::collections::HashSet;
 

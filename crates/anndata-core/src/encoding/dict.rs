@@ -7,7 +7,21 @@
 //! ```
 //!
 //! The order of keys is kept where the store keeps it (files written by Python list them by name). A key with a `/`
-//! is refused when writing: it would read back as a mapping within the mapping. Specification: "Mappings".
+//! is refused when writing: it would read back as a mapping within the mapping.
+//! Specification: [Mappings](https://anndata.readthedocs.io/en/stable/fileformat-prose.html#mappings).
+//!
+//! ```
+//! # use std::sync::Arc;
+//! # use anndata_core::{Element, Group, Mapping, MemoryStore, io};
+//! # let root = Group::root(Arc::new(MemoryStore::new()));
+//! let params: Mapping = [("method".to_owned(), "umap".into()), ("n_neighbors".to_owned(), 15_i64.into())].into();
+//! io::write_elem(&root, "params", &Element::from(params), &io::WriteOptions::default())?;
+//! assert_eq!(root.group("params")?.children()?, ["method", "n_neighbors"]);
+//!
+//! let refused: Mapping = [("a/b".to_owned(), Element::Null)].into();
+//! assert!(io::write_elem(&root, "refused", &refused.into(), &io::WriteOptions::default()).is_err());
+//! # Ok::<(), anndata_core::Error>(())
+//! ```
 
 use anndata_storage::{Error, Result, child_path};
 

@@ -6,7 +6,17 @@
 //!   encoding-version      "0.1.0"
 //! ```
 //!
-//! Specification: "Scalars".
+//! Specification: [Scalars](https://anndata.readthedocs.io/en/stable/fileformat-prose.html#scalars).
+//!
+//! ```
+//! # use std::sync::Arc;
+//! # use anndata_core::{Element, Group, MemoryStore, io};
+//! # let root = Group::root(Arc::new(MemoryStore::new()));
+//! io::write_elem(&root, "none", &Element::Null, &io::WriteOptions::default())?;
+//! assert!(root.array("none")?.spec().null);
+//! assert_eq!(io::read_elem(&root, "none", &io::ReadOptions::default())?, Element::Null);
+//! # Ok::<(), anndata_core::Error>(())
+//! ```
 
 use anndata_storage::{ArraySpec, DType, Result};
 

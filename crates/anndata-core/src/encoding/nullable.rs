@@ -9,8 +9,21 @@
 //!   na-value              text only: "NA" or "NaN", which pandas shows for a missing text; "NA" where absent
 //! ```
 //!
-//! Below a missing value stands 0, false or an empty text when written. Specification: "Nullable integers and booleans"
-//! and "Nullable string arrays".
+//! Below a missing value stands 0, false or an empty text when written.
+//! Specification: [Nullable integers and booleans](https://anndata.readthedocs.io/en/stable/fileformat-prose.html#nullable-integers-and-booleans)
+//! and [Nullable string arrays](https://anndata.readthedocs.io/en/stable/fileformat-prose.html#nullable-string-arrays).
+//!
+//! ```
+//! # use std::sync::Arc;
+//! # use anndata_core::{Column, Element, Group, MemoryStore, NaValue, Tensor, io};
+//! # let root = Group::root(Arc::new(MemoryStore::new()));
+//! let values = Tensor::from_vec([3], vec![7_i64, 0, 9])?;
+//! let column = Element::from(Column::nullable(&values, &[false, true, false], NaValue::Na)?);
+//! io::write_elem(&root, "age", &column, &io::WriteOptions::default())?;
+//! assert_eq!(root.array("age/mask")?.read()?.as_slice::<bool>()?, [false, true, false]);
+//! assert_eq!(io::read_elem(&root, "age", &io::ReadOptions::default())?, column);
+//! # Ok::<(), anndata_core::Error>(())
+//! ```
 
 use anndata_storage::{Attribute, DType, Error, Result, Tensor, child_path, dispatch};
 

@@ -11,6 +11,19 @@
 //!
 //! What else stands in the group is kept. Before anndata 0.7 the parts stood at the root as `raw.X`, `raw.var` and
 //! `raw.varm`: see [`legacy`].
+//!
+//! ```
+//! # use std::sync::Arc;
+//! # use anndata_core::{AnnData, DataFrame, Group, Mapping, MemoryStore, Raw, Tensor, io};
+//! # let root = Group::root(Arc::new(MemoryStore::new()));
+//! let counts = Tensor::from_vec([2, 3], vec![1_i32, 0, 2, 0, 3, 0])?;
+//! let raw = Raw::new(Some(counts.into()), DataFrame::new(["A", "B", "C"]), Mapping::new())?;
+//! let adata = AnnData::builder().shape(2, 1).raw(raw).build()?;
+//! io::write_anndata(&root, &adata, &io::WriteOptions::default())?;
+//! assert_eq!(root.group("raw")?.children()?, ["X", "var", "varm"]);
+//! assert_eq!(io::read_anndata(&root, &io::ReadOptions::default())?, adata);
+//! # Ok::<(), anndata_core::Error>(())
+//! ```
 
 use anndata_storage::{Result, child_path};
 

@@ -7,7 +7,23 @@
 //! ```
 //!
 //! Text fields are read as text whatever their width. They are written in any length where the format can (HDF5), and
-//! as wide as the longest where it cannot (zarr), as Python does. Specification: "Structured arrays".
+//! as wide as the longest where it cannot (zarr), as Python does.
+//! Specification: [Structured arrays](https://anndata.readthedocs.io/en/stable/fileformat-prose.html#structured-arrays).
+//!
+//! ```
+//! # use std::sync::Arc;
+//! # use anndata_core::{Element, Group, MemoryStore, Tensor, io};
+//! # let root = Group::root(Arc::new(MemoryStore::new()));
+//! let groups = Tensor::from_fields(
+//!     [2],
+//!     [("names", Tensor::from_strings([2], ["CD3D", "LYZ"])?), ("scores", Tensor::from_vec([2], vec![9.5_f32, 8.0])?)],
+//! )?;
+//! io::write_elem(&root, "ranks", &Element::from(groups.clone()), &io::WriteOptions::default())?;
+//! let back = io::read_elem(&root, "ranks", &io::ReadOptions::default())?.to_tensor()?;
+//! assert_eq!(back.field("names")?.to_strings()?, ["CD3D", "LYZ"]);
+//! assert_eq!(back, groups);
+//! # Ok::<(), anndata_core::Error>(())
+//! ```
 
 use anndata_storage::{DType, Error, Result, Tensor};
 

@@ -7,7 +7,17 @@
 //! ```
 //!
 //! Any numeric dtype, booleans and complex numbers among them. One value in one dimension is read as a scalar, as
-//! Python does. Specification: "Scalars".
+//! Python does. Specification: [Scalars](https://anndata.readthedocs.io/en/stable/fileformat-prose.html#scalars).
+//!
+//! ```
+//! # use std::sync::Arc;
+//! # use anndata_core::{Element, Group, MemoryStore, io};
+//! # let root = Group::root(Arc::new(MemoryStore::new()));
+//! io::write_elem(&root, "resolution", &Element::from(0.8), &io::WriteOptions::default())?;
+//! assert!(root.array("resolution")?.shape().is_empty());
+//! assert_eq!(io::read_elem(&root, "resolution", &io::ReadOptions::default())?.to_f64()?, 0.8);
+//! # Ok::<(), anndata_core::Error>(())
+//! ```
 
 use anndata_storage::{DType, Result};
 

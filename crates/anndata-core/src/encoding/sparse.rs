@@ -10,8 +10,22 @@
 //!   indptr                array of integers: where each row (CSR) or column (CSC) begins, and the end
 //! ```
 //!
-//! Integers of any width and sign are read and kept. Indices may be unsorted. Specification: "Sparse arrays".
+//! Integers of any width and sign are read and kept. Indices may be unsorted.
+//! Specification: [Sparse arrays](https://anndata.readthedocs.io/en/stable/fileformat-prose.html#sparse-arrays).
 //! Files before 0.7 have the attributes `h5sparse_format` and `h5sparse_shape` instead.
+//!
+//! ```
+//! # use std::sync::Arc;
+//! # use anndata_core::{Element, Group, MemoryStore, SparseFormat, SparseMatrix, Tensor, io};
+//! # let root = Group::root(Arc::new(MemoryStore::new()));
+//! let dense = Tensor::from_vec([2, 3], vec![1.0_f32, 0.0, 2.0, 0.0, 3.0, 0.0])?;
+//! let matrix = Element::from(SparseMatrix::from_dense(&dense, SparseFormat::Csr)?);
+//! io::write_elem(&root, "X", &matrix, &io::WriteOptions::default())?;
+//! assert_eq!(root.group("X")?.children()?, ["data", "indices", "indptr"]);
+//! assert_eq!(root.array("X/indices")?.read()?.as_slice::<i32>()?, [0, 2, 1]);
+//! assert_eq!(io::read_elem(&root, "X", &io::ReadOptions::default())?, matrix);
+//! # Ok::<(), anndata_core::Error>(())
+//! ```
 
 use std::sync::Arc;
 

@@ -10,7 +10,19 @@
 //! ```
 //!
 //! Text is written in any length. Fixed widths, as other tools write them, are read and lose their padding.
-//! Specification: "String arrays" and "Scalars".
+//! Specification: [String arrays](https://anndata.readthedocs.io/en/stable/fileformat-prose.html#string-arrays) and [Scalars](https://anndata.readthedocs.io/en/stable/fileformat-prose.html#scalars).
+//!
+//! ```
+//! # use std::sync::Arc;
+//! # use anndata_core::{Element, Group, MemoryStore, Tensor, io};
+//! # let root = Group::root(Arc::new(MemoryStore::new()));
+//! io::write_elem(&root, "method", &Element::from("umap"), &io::WriteOptions::default())?;
+//! let names = Element::from(Tensor::from_strings([2], ["Zelle", "Größe"])?);
+//! io::write_elem(&root, "names", &names, &io::WriteOptions::default())?;
+//! assert_eq!(io::read_elem(&root, "method", &io::ReadOptions::default())?.to_text()?, "umap");
+//! assert_eq!(io::read_elem(&root, "names", &io::ReadOptions::default())?, names);
+//! # Ok::<(), anndata_core::Error>(())
+//! ```
 
 use anndata_storage::{DType, Result};
 
