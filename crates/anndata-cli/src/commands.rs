@@ -53,7 +53,13 @@ impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Library { file, error } => {
-                let message = format!("{}: {error}{}", file.display(), Self::advice(error));
+                let (file, error, advice) = (file.display().to_string(), error.to_string(), Self::advice(error));
+                // The library names the file where it could not be opened or made.
+                let message = if error.starts_with(&file) {
+                    format!("{error}{advice}")
+                } else {
+                    format!("{file}: {error}{advice}")
+                };
                 f.write_str(&message.replace('\n', " "))
             }
             Self::Output(error) => write!(f, "the output cannot be written: {error}"),

@@ -301,13 +301,13 @@ fn convert_replaces_a_file_only_when_told_and_only_by_a_whole_one() {
     assert_eq!(fs::read(&output).unwrap(), b"mine");
 
     for (malformed, path) in [
-        ("garbage-chunk", "uns/zipped"),
-        ("codes-too-large", "obs/kind"),
-        ("sparse-index-too-large", "X/indices"),
-        ("truncated-half", ""),
+        ("garbage-chunk", ": uns/zipped"),
+        ("codes-too-large", ": obs/kind"),
+        ("sparse-index-too-large", ": X/indices"),
+        ("truncated-half", " cannot be opened"),
     ] {
         let line = complaint(&["convert", &format!("malformed/{malformed}.h5ad"), to, "--overwrite"]);
-        assert!(line.contains(&format!("malformed/{malformed}.h5ad: {path}")), "{line}");
+        assert!(line.starts_with(&format!("anndata: malformed/{malformed}.h5ad{path}")), "{line}");
         assert_eq!(fs::read(&output).unwrap(), b"mine");
         assert_eq!(names(folder.path()), ["out.h5ad"]);
     }

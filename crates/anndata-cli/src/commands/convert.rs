@@ -80,9 +80,10 @@ impl Convert {
         if let Some(bar) = bar {
             bar.finish_and_clear();
         }
-        // What is in the way is the output; all else is told of the input.
+        // Unless it names the output, an error is one of the input.
         done.map_err(|error| {
-            let file = if error.is_already_exists() { &self.output } else { &self.input };
+            let names_output = error.message().starts_with(&self.output.display().to_string());
+            let file = if names_output || error.is_already_exists() { &self.output } else { &self.input };
             Failure::of(file)(error)
         })
     }

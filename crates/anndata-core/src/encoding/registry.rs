@@ -112,7 +112,10 @@ impl Registry {
     pub(super) fn build_with(&self, node: Node, context: &BuildContext<'_>) -> Result<Element> {
         let path = node.path().to_owned();
         match self.find(&node)? {
-            Found::Known(encoding) => encoding.build(node, context),
+            Found::Known(encoding) => {
+                warn_of_attributes(&node);
+                encoding.build(node, context)
+            }
             Found::Legacy => legacy::build(node, context),
             Found::Unknown => Ok(Element::Opaque(Opaque::new(node))),
         }
@@ -181,6 +184,17 @@ impl Registry {
     /// The object of a root group, which in files before 0.7 does not say what it is.
     pub(crate) fn build_anndata(&self, node: Node, lazy: bool) -> Result<AnnData> {
         adata::build(node.into_group()?, &BuildContext { registry: self, lazy })
+    }
+}
+
+/// The attributes that encodings have.
+const ATTRIBUTES: [&str; 9] =
+    ["encoding-type", "encoding-version", "shape", "ordered", "na-value", "column-order", "_index", "form", "length"];
+
+/// Tells of attributes that an element has no place for, and that are not written back.
+fn warn_of_attributes(node: &Node) {
+    for name in node.attributes().keys().filter(|name| !ATTRIBUTES.contains(&name.as_str())) {
+        tracing::warn!(path = node.path(), attribute = name, "attribute of no encoding, not kept");
     }
 }
 
