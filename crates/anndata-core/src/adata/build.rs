@@ -23,6 +23,7 @@ pub struct AnnDataBuilder {
     uns: Mapping,
     raw: Option<Raw>,
     other: Mapping,
+    any_dtype: bool,
 }
 
 macro_rules! slots {
@@ -95,10 +96,16 @@ impl AnnDataBuilder {
         self
     }
 
+    /// Takes matrices of any dtype, as a store may hold them.
+    pub(crate) fn any_dtype(mut self) -> Self {
+        self.any_dtype = true;
+        self
+    }
+
     /// The object.
     ///
     /// # Errors
-    /// Where a slot does not fit the shape; the error names the slot and key.
+    /// Where a slot does not fit the shape, or a matrix holds no numbers; the error names the slot and key.
     pub fn build(self) -> Result<AnnData> {
         let (n_obs, n_vars) = self.infer_shape()?;
         let said_by = if self.layers.contains_key(&None) { "X" } else { "the shape" };
@@ -117,6 +124,9 @@ impl AnnDataBuilder {
             other: self.other,
         };
         adata.check()?;
+        if !self.any_dtype {
+            adata.check_dtypes()?;
+        }
         Ok(adata)
     }
 

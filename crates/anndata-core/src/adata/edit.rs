@@ -15,6 +15,7 @@ macro_rules! aligned {
             pub fn $set(&mut self, key: impl Into<String>, element: impl Into<Element>) -> Result<()> {
                 let (key, element) = (key.into(), element.into());
                 self.check_aligned(stringify!($slot), &key, &element, Axes::$axes)?;
+                Axes::$axes.check_dtype(stringify!($slot), &key, &element)?;
                 self.$slot.insert(key, element);
                 Ok(())
             }
@@ -35,6 +36,24 @@ enum Axes {
     ObsObs,
     VarVar,
     ObsVar,
+}
+
+impl Axes {
+    /// A matrix, aligned along two axes, holds numbers. Lazy elements are taken as they are.
+    fn check_dtype(self, slot: &str, key: &str, element: &Element) -> Result<()> {
+        let is_matrix = matches!(self, Self::ObsObs | Self::VarVar | Self::ObsVar);
+        match element {
+            Element::Tensor(tensor) if is_matrix && !tensor.dtype().is_numeric() => {
+                Err(Error::dtype(format!("{} holds values of type {}, not numbers", place(slot, key), tensor.dtype())))
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+/// A slot and key, as messages name them.
+fn place(slot: &str, key: &str) -> String {
+    if key.is_empty() { slot.to_owned() } else { format!("{slot}['{key}']") }
 }
 
 impl AnnData {
@@ -67,6 +86,7 @@ impl AnnData {
             None => self.check_aligned("X", "", &layer, Axes::ObsVar)?,
             Some(key) => self.check_aligned("layers", key, &layer, Axes::ObsVar)?,
         }
+        Axes::ObsVar.check_dtype(key.map_or("X", |_| "layers"), key.unwrap_or_default(), &layer)?;
         self.layers.insert(key.map(str::to_owned), layer);
         Ok(())
     }
@@ -130,6 +150,20 @@ impl AnnData {
         self.raw.as_ref().map_or(Ok(()), |raw| self.check_raw(raw))
     }
 
+    /// Checks that the matrices of all slots hold numbers.
+    pub(super) fn check_dtypes(&self) -> Result<()> {
+        for (key, layer) in &self.layers {
+            let slot = key.as_ref().map_or("X", |_| "layers");
+            Axes::ObsVar.check_dtype(slot, key.as_deref().unwrap_or_default(), layer)?;
+        }
+        for (slot, elements, axes) in [("obsp", &self.obsp, Axes::ObsObs), ("varp", &self.varp, Axes::VarVar)] {
+            for (key, element) in elements {
+                axes.check_dtype(slot, key, element)?;
+            }
+        }
+        Ok(())
+    }
+
     fn check_raw(&self, raw: &Raw) -> Result<()> {
         match raw.x().map(Element::shape).transpose()?.flatten() {
             Some(shape) if shape.first() != Some(&self.n_obs) => {
@@ -147,7 +181,7 @@ impl AnnData {
             Axes::VarVar => (&[self.n_vars, self.n_vars], "n_vars, n_vars", None),
             Axes::ObsVar => (&[self.n_obs, self.n_vars], "n_obs, n_vars", None),
         };
-        let place = || if key.is_empty() { slot.to_owned() } else { format!("{slot}['{key}']") };
+        let place = || place(slot, key);
         let shape = match element {
             // Kept as it is: nothing is known of its axes.
             Element::Opaque(_) | Element::Extension(_) => element.shape()?,
@@ -223,6 +257,14 @@ mod tests {
             let message = result.map_or_else(|error| error.to_string(), |()| "accepted".to_owned());
             assert!(message.contains(expected), "{message} should say {expected}");
         }
+        let texts = Tensor::from_strings([2, 3], ["a"; 6])?;
+        for refused in [adata.set_x(Some(texts.clone().into())), adata.set_layer(Some("t"), texts.clone())] {
+            assert!(refused.is_err_and(|error| error.is_dtype() && error.to_string().contains("not numbers")));
+        }
+        let refused = AnnData::builder().layer("t", texts.clone()).build();
+        assert!(refused.is_err_and(|error| error.to_string().starts_with("layers['t'] holds values of type string")));
+        adata.set_obsm("t", texts)?;
+        adata.remove_obsm("t");
         adata.set_layer(Some("a"), zeros(&[2, 3]))?;
         adata.set_obsm("m", zeros(&[2, 9]))?;
         assert!(adata.remove_obsm("m").is_some() && adata.obsm().is_empty());
