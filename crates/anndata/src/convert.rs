@@ -85,6 +85,10 @@ impl ConvertOptions {
 ///
 /// # Errors
 /// Where the input cannot be read, the output is there and is not to be replaced, or writing fails.
+#[cfg_attr(
+    not(any(feature = "hdf5", feature = "zarr")),
+    expect(unused_variables, reason = "without a format there is nothing to write to")
+)]
 pub fn convert(input: impl AsRef<Path>, output: impl AsRef<Path>, options: &ConvertOptions) -> Result<()> {
     let (input, output) = (input.as_ref(), output.as_ref());
     let format = Format::for_name(output)?;
