@@ -20,7 +20,7 @@
 //! | `rec-array` | [`record`] | [`Tensor`](crate::Tensor) |
 //! | `awkward-array` | [`awkward`] | [`Awkward`](crate::awkward::Awkward) |
 //! | none | [`legacy`] | what anndata 0.5 to 0.7 wrote |
-//! | any other | | [`Opaque`] |
+//! | any other | | [`Opaque`](crate::Opaque) |
 //!
 //! [specification]: https://anndata.readthedocs.io/en/stable/fileformat-prose.html
 
@@ -49,7 +49,7 @@ pub use registry::Registry;
 pub(crate) use registry::check_is_anndata;
 
 use crate::node::Node;
-use crate::{Column, ColumnKind, Element, Lazy, Opaque, Series, SparseFormat};
+use crate::{Column, ColumnKind, Element, Lazy, Series, SparseFormat};
 
 /// How one kind of element is stored: a pair of functions between elements and trees of nodes.
 pub trait Encoding: Debug + Send + Sync {
@@ -117,7 +117,7 @@ impl BuildContext<'_> {
         Ok(if self.registry.is_known(&node)? {
             Element::Lazy(Lazy::new(node, self.registry.clone()))
         } else {
-            Element::Opaque(Opaque::new(node))
+            registry::unknown(node)
         })
     }
 

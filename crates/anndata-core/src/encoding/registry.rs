@@ -117,7 +117,7 @@ impl Registry {
                 encoding.build(node, context)
             }
             Found::Legacy => legacy::build(node, context),
-            Found::Unknown => Ok(Element::Opaque(Opaque::new(node))),
+            Found::Unknown => Ok(unknown(node)),
         }
         .map_err(|error| error.at(&path))
     }
@@ -172,19 +172,26 @@ impl Registry {
         let version = node.text_attribute("encoding-version")?.unwrap_or_default();
         Ok(match self.get(&name) {
             Some(encoding) if encoding.versions().contains(&version.as_str()) => Found::Known(encoding),
-            _ => {
-                tracing::warn!(path = node.path(), encoding = name, version, "unknown encoding, kept as it is");
-                Found::Unknown
-            }
+            _ => Found::Unknown,
         })
     }
-}
 
-impl Registry {
     /// The object of a root group, which in files before 0.7 does not say what it is.
     pub(crate) fn build_anndata(&self, node: Node, lazy: bool) -> Result<AnnData> {
         adata::build(node.into_group()?, &BuildContext { registry: self, lazy })
     }
+}
+
+/// The element of an encoding, version or dtype that is not known, told of once.
+pub(super) fn unknown(node: Node) -> Element {
+    let opaque = Opaque::new(node);
+    tracing::warn!(
+        path = opaque.path(),
+        encoding = opaque.encoding_type(),
+        version = opaque.encoding_version(),
+        "unknown encoding or dtype, kept as it is"
+    );
+    Element::Opaque(opaque)
 }
 
 /// The attributes that encodings have.

@@ -121,17 +121,17 @@ pub(super) fn declared_shape(node: &Node, attribute: &str) -> Result<(usize, usi
 
 /// The tree of a sparse matrix as a dense `array`, made block by block; a dense one as it is.
 pub(super) fn encode_dense(element: &Element, path: &str) -> Result<Node> {
-    let source: Arc<dyn BlockSource> = match stored_csr(element)? {
-        Some(rows) => Arc::new(rows),
+    let (dtype, source): (DType, Arc<dyn BlockSource>) = match stored_csr(element)? {
+        Some(rows) => (rows.data.dtype(), Arc::new(rows)),
         None => match once(element)? {
-            Element::Sparse(matrix) => Arc::new(RowsInMemory(matrix)),
+            Element::Sparse(matrix) => (matrix.dtype().clone(), Arc::new(RowsInMemory(matrix))),
             Element::Tensor(tensor) => {
                 return Ok(Node::Array(ArrayNode::encoded(path, "array", "0.2.0", tensor)));
             }
             other => return Err(Error::invalid_input(format!("{} cannot be written dense", other.kind_name()))),
         },
     };
-    let (dtype, shape) = source_spec(source.as_ref(), element)?;
+    let shape: Vec<u64> = element.shape()?.unwrap_or_default().into_iter().map(|len| len as u64).collect();
     Ok(Node::Array(ArrayNode {
         path: path.to_owned(),
         attributes: encoding_attributes("array", "0.2.0"),
@@ -185,16 +185,6 @@ fn once(element: &Element) -> Result<Element> {
         Element::Lazy(lazy) => lazy.load_once(),
         other => Ok(other.clone()),
     }
-}
-
-fn source_spec(source: &dyn BlockSource, element: &Element) -> Result<(DType, Vec<u64>)> {
-    let shape = element.shape()?.unwrap_or_default().into_iter().map(|len| len as u64).collect();
-    // A block of at most one row tells the dtype, and fails early where the matrix is malformed.
-    let dtype = match source.blocks(1).next() {
-        Some(block) => block?.1.dtype().clone(),
-        None => DType::F32,
-    };
-    Ok((dtype, shape))
 }
 
 /// The rows of a matrix in memory as dense blocks.
