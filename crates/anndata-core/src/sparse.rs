@@ -1,6 +1,10 @@
 //! [`SparseMatrix`]: compressed sparse rows or columns, kept as they are on disk.
 
 mod convert;
+mod lanes;
+mod select;
+#[cfg(test)]
+mod tests;
 
 use std::fmt;
 
@@ -221,54 +225,4 @@ fn check_indices(indices: &Tensor, minor: usize) -> Result<()> {
         }
         Ok(())
     }, else => Err(Error::invalid_data(format!("indices are of type {}, not an integer", indices.dtype()))))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn matrix(indices: Vec<i32>, indptr: Vec<i64>) -> Result<SparseMatrix> {
-        let data = Tensor::from_vec([indices.len()], vec![1_u8; indices.len()])?;
-        let (n, p) = (indices.len(), indptr.len());
-        SparseMatrix::new(
-            SparseFormat::Csr,
-            (2, 3),
-            data,
-            Tensor::from_vec([n], indices)?,
-            Tensor::from_vec([p], indptr)?,
-        )
-    }
-
-    #[test]
-    fn malformed_arrays_are_refused_with_the_place() {
-        for (indices, indptr, message) in [
-            (vec![0, 3], vec![0, 1, 2], "index 3 at 1 is out of bounds of 3"),
-            (vec![-1, 0], vec![0, 1, 2], "index -1 at 0"),
-            (vec![0, 1], vec![0, 2], "2 entries for an axis of 2"),
-            (vec![0, 1], vec![0, 2, 1], "decreases from 2 to 1"),
-            (vec![0, 1], vec![0, 2, 3], "ends at 3"),
-            (vec![0, 1], vec![1, 2, 2], "begins with"),
-            (vec![0, 1], vec![0, -2, 2], "impossible offset -2"),
-        ] {
-            let error = matrix(indices, indptr).map_or_else(|error| error.to_string(), |_| "accepted".to_owned());
-            assert!(error.contains(message), "{error} should say {message}");
-        }
-    }
-
-    #[test]
-    fn values_beyond_the_last_offset_do_not_count() -> Result<()> {
-        assert_eq!(matrix(vec![0, 1, 2], vec![0, 1, 2])?.nnz(), 2);
-        Ok(())
-    }
-
-    #[test]
-    fn unsorted_rows_are_kept_and_viewed_once_sorted() -> Result<()> {
-        let unsorted = matrix(vec![2, 0, 1], vec![0, 2, 3])?;
-        assert_eq!(unsorted.indices().as_slice::<i32>()?, [2, 0, 1]);
-        assert!(unsorted.view::<u8, i32, i64>().is_err_and(|error| error.is_unsupported()));
-        let sorted = unsorted.sorted()?;
-        assert_eq!(sorted.view::<u8, i32, i64>()?.get(0, 2), Some(&1));
-        assert!(sorted.view::<f32, i32, i64>().is_err_and(|error| error.is_dtype()));
-        Ok(())
-    }
 }

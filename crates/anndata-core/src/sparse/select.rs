@@ -1,0 +1,375 @@
+//! Rows and columns of a sparse matrix, in any order and with repeats.
+//!
+//! The compressed axis is a gather of lanes: their lengths give the new offsets, then whole runs of lanes are copied.
+//! The other axis is a filter: a map from old to new positions is looked up for each stored value, once to count and
+//! once to fill. Both axes together are one such pass over the selected lanes. All of it runs on all cores.
+
+use std::ops::Range;
+
+use anndata_storage::{Axis, DType, Error, Result, Tensor};
+use rayon::prelude::*;
+
+use super::lanes::{Index, Part, blocks, by_width, fill, filled, gather, largest, offsets_of, offsets_tensor, plain};
+use super::{SparseFormat, SparseMatrix};
+
+/// Values of a lane that are filtered at a time, so that their places stay in the nearest cache.
+const PIECE: usize = 1 << 12;
+
+/// An axis is mapped densely up to this length, whatever is stored.
+const DENSE_AXIS: usize = 1 << 20;
+
+impl SparseMatrix {
+    /// The selected rows and columns, in the order given, repeats allowed.
+    ///
+    /// Format and dtypes stay. Only where the result has more values, or longer lanes, than the dtype of `indptr` or of
+    /// `indices` can count, that dtype becomes wider. A row (CSR) or column (CSC) whose indices are sorted has sorted
+    /// indices in the result, whatever the order of the selection; an unsorted one keeps its order, as in scipy.
+    /// A range along the compressed axis shares the values with the whole matrix.
+    ///
+    /// ```
+    /// use anndata_core::{Axis, SparseFormat, SparseMatrix, Tensor};
+    ///
+    /// let dense = Tensor::from_vec([2, 3], vec![1, 0, 2, 0, 3, 0])?;
+    /// let matrix = SparseMatrix::from_dense(&dense, SparseFormat::Csr)?;
+    /// let part = matrix.select(&Axis::Range(0..2), &Axis::from(vec![2, 0, 2]))?;
+    /// assert_eq!(part.to_dense()?.as_slice::<i32>()?, [2, 1, 2, 0, 0, 0]);
+    /// # Ok::<(), anndata_core::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`InvalidInput`](crate::ErrorKind::InvalidInput) where a position is out of bounds;
+    /// [`LimitExceeded`](crate::ErrorKind::LimitExceeded) where the result does not fit into memory.
+    pub fn select(&self, rows: &Axis, columns: &Axis) -> Result<Self> {
+        let ((n, p), format) = (self.shape, self.format);
+        check("row", rows, n)?;
+        check("column", columns, p)?;
+        let (lanes, minor) = match format {
+            SparseFormat::Csr => (rows, columns),
+            SparseFormat::Csc => (columns, rows),
+        };
+        if is_whole(minor, self.axes().1) {
+            return self.select_lanes(lanes);
+        }
+        let places = Places::new(minor, self.axes().1, self.nnz())?;
+        let indices = if places.len > 0 && places.len - 1 > largest(self.indices.dtype()) {
+            self.indices.cast(&DType::I64)?
+        } else {
+            self.indices.clone()
+        };
+        let offsets = self.offsets()?;
+        let lanes = Lanes::new(lanes, &offsets)?;
+        let (data, size) = (self.data.as_bytes().unwrap_or_default(), self.data.dtype().size().unwrap_or(1));
+        by_width!(indices.dtype(), I => {
+            let old = plain::<I>(&indices)?;
+            let work = offsets_of((0..lanes.count).map(|lane| lanes.range(lane).len()))?;
+            let blocks = blocks(lanes.count, |lane| work.get(lane + 1).copied().unwrap_or(0));
+            let lengths: Vec<usize> = blocks
+                .par_iter()
+                .flat_map_iter(|block| block.clone().map(|lane| places.count(lanes.of(old, lane))))
+                .collect();
+            let new_offsets = offsets_of(lengths.iter().copied())?;
+            let (new_indices, new_data) = fill::<I>(&new_offsets, blocks, size, |mut part| {
+                let mut scratch = Scratch::default();
+                for lane in part.lanes.clone() {
+                    let range = lanes.range(lane);
+                    let values = data.get(range.start * size..range.end * size).unwrap_or_default();
+                    let len = lengths.get(lane).copied().unwrap_or(0);
+                    places.pick(old.get(range).unwrap_or_default(), values, len, size, &mut part, &mut scratch);
+                }
+            })?;
+            self.rebuilt(indices.dtype(), (lanes.count, places.len), &new_offsets, new_indices.into(), new_data.into())
+        })
+    }
+
+    /// The selected lanes, whole.
+    fn select_lanes(&self, selection: &Axis) -> Result<Self> {
+        if let Axis::Range(range) = selection {
+            return self.slice_major(if range.is_empty() { 0..0 } else { to_usize(range.start)..to_usize(range.end) });
+        }
+        let offsets = self.offsets()?;
+        let lanes = Lanes::new(selection, &offsets)?;
+        let new_offsets = offsets_of((0..lanes.count).map(|lane| lanes.range(lane).len()))?;
+        let blocks = blocks(lanes.count, |lane| new_offsets.get(lane + 1).copied().unwrap_or(0));
+        let (data, size) = (self.data.as_bytes().unwrap_or_default(), self.data.dtype().size().unwrap_or(1));
+        by_width!(self.indices.dtype(), I => {
+            let old = plain::<I>(&self.indices)?;
+            let (indices, data) = fill::<I>(&new_offsets, blocks, size, |mut part| {
+                let mut lane = part.lanes.start;
+                while lane < part.lanes.end {
+                    // Lanes that follow each other are one copy.
+                    let mut run = lanes.range(lane);
+                    lane += 1;
+                    while lane < part.lanes.end && lanes.range(lane).start == run.end {
+                        run.end = lanes.range(lane).end;
+                        lane += 1;
+                    }
+                    let (to_indices, to_data) = part.next(run.len(), size);
+                    to_data.copy_from_slice(data.get(run.start * size..run.end * size).unwrap_or_default());
+                    to_indices.copy_from_slice(old.get(run).unwrap_or_default());
+                }
+            })?;
+            self.rebuilt(self.indices.dtype(), (lanes.count, self.axes().1), &new_offsets, indices.into(), data.into())
+        })
+    }
+
+    /// A matrix of the same format and dtypes with other lanes.
+    fn rebuilt(
+        &self,
+        index_dtype: &DType,
+        (major, minor): (usize, usize),
+        offsets: &[usize],
+        indices: arrow_buffer::Buffer,
+        data: arrow_buffer::Buffer,
+    ) -> Result<Self> {
+        let nnz = offsets.last().copied().unwrap_or(0);
+        Ok(Self {
+            format: self.format,
+            shape: match self.format {
+                SparseFormat::Csr => (major, minor),
+                SparseFormat::Csc => (minor, major),
+            },
+            data: Tensor::new(self.data.dtype().clone(), [nnz], data)?,
+            indices: Tensor::new(index_dtype.clone(), [nnz], indices)?,
+            indptr: offsets_tensor(offsets, self.indptr.dtype())?,
+        })
+    }
+}
+
+/// Selected lanes of a matrix.
+struct Lanes<'a> {
+    selection: &'a Axis,
+    offsets: &'a [usize],
+    count: usize,
+}
+
+impl<'a> Lanes<'a> {
+    fn new(selection: &'a Axis, offsets: &'a [usize]) -> Result<Self> {
+        let count = usize::try_from(selection.len()).map_err(|_| Error::limit_exceeded("the selection is too long"))?;
+        Ok(Self { selection, offsets, count })
+    }
+
+    /// Where the values of a selected lane are.
+    fn range(&self, lane: usize) -> Range<usize> {
+        let lane = match self.selection {
+            Axis::Range(range) => to_usize(range.start) + lane,
+            Axis::Indices(indices) => indices.get(lane).map_or(usize::MAX - 1, |&lane| to_usize(lane)),
+        };
+        match (self.offsets.get(lane), self.offsets.get(lane + 1)) {
+            (Some(&start), Some(&end)) => start..end,
+            _ => 0..0,
+        }
+    }
+
+    fn of<'b, T>(&self, values: &'b [T], lane: usize) -> &'b [T] {
+        values.get(self.range(lane)).unwrap_or_default()
+    }
+}
+
+/// Where the positions of the axis that is not compressed go.
+struct Places {
+    /// The length of the new axis.
+    len: usize,
+    kind: Kind,
+}
+
+enum Kind {
+    /// Consecutive positions from here on.
+    Window(usize),
+    /// Increasing positions: whether each old one is kept, and as what.
+    Increasing { kept: Vec<bool>, new: Vec<u32> },
+    /// Any others: the new positions of old position `i` are `new[starts[i]..starts[i + 1]]`.
+    Any { starts: Vec<usize>, new: Vec<usize> },
+    /// Any others on an axis far longer than what is stored: pairs of old and new position, sorted.
+    Far(Vec<(usize, usize)>),
+}
+
+/// What a task reuses from lane to lane.
+#[derive(Default)]
+struct Scratch {
+    /// Places within a piece of a lane.
+    places: Vec<u16>,
+    /// New position, and place within the lane.
+    pairs: Vec<(usize, usize)>,
+}
+
+impl Places {
+    /// The map of a checked selection on an axis of length `minor`, for a matrix of `nnz` values.
+    fn new(selection: &Axis, minor: usize, nnz: usize) -> Result<Self> {
+        let indices = match selection {
+            Axis::Range(range) => {
+                let len = usize::try_from(selection.len()).unwrap_or(usize::MAX);
+                return Ok(Self { len, kind: Kind::Window(to_usize(range.start)) });
+            }
+            Axis::Indices(indices) => indices,
+        };
+        let len = indices.len();
+        let positions = || indices.iter().map(|&position| to_usize(position));
+        // A shape is only declared: an axis may be far longer than what is stored, and than memory.
+        if minor > DENSE_AXIS.max(nnz.saturating_add(len).saturating_mul(8)) {
+            let mut pairs: Vec<(usize, usize)> = positions().zip(0..).collect();
+            pairs.sort_unstable();
+            return Ok(Self { len, kind: Kind::Far(pairs) });
+        }
+        if indices.is_sorted_by(|a, b| a < b) && u32::try_from(len).is_ok() {
+            let (mut kept, mut new) = (filled(minor, false)?, filled(minor, 0_u32)?);
+            for (position, to) in positions().zip(0..) {
+                if let (Some(kept), Some(new)) = (kept.get_mut(position), new.get_mut(position)) {
+                    (*kept, *new) = (true, to);
+                }
+            }
+            return Ok(Self { len, kind: Kind::Increasing { kept, new } });
+        }
+        let mut counts = filled(minor, 0_usize)?;
+        for position in positions() {
+            if let Some(count) = counts.get_mut(position) {
+                *count += 1;
+            }
+        }
+        let starts = offsets_of(counts)?;
+        let (mut ends, mut new) = (starts.clone(), filled(len, 0)?);
+        for (position, to) in positions().zip(0..) {
+            if let Some(end) = ends.get_mut(position) {
+                if let Some(new) = new.get_mut(*end) {
+                    *new = to;
+                }
+                *end += 1;
+            }
+        }
+        Ok(Self { len, kind: Kind::Any { starts, new } })
+    }
+
+    /// How many values a lane has in the result.
+    fn count<I: Index>(&self, lane: &[I]) -> usize {
+        match &self.kind {
+            Kind::Window(start) => {
+                lane.iter().map(|index| usize::from(index.to_usize().wrapping_sub(*start) < self.len)).sum()
+            }
+            Kind::Increasing { kept, .. } => {
+                lane.iter().map(|index| usize::from(kept.get(index.to_usize()).copied().unwrap_or(false))).sum()
+            }
+            Kind::Any { starts, .. } => lane.iter().map(|index| run(starts, index.to_usize()).len()).sum(),
+            Kind::Far(pairs) => lane.iter().map(|index| pairs_of(pairs, index.to_usize()).len()).sum(),
+        }
+    }
+
+    /// Puts what is selected of a lane, `len` values, into the next places of a part.
+    fn pick<I: Index>(
+        &self,
+        lane: &[I],
+        values: &[u8],
+        len: usize,
+        size: usize,
+        part: &mut Part<'_, I>,
+        scratch: &mut Scratch,
+    ) {
+        match &self.kind {
+            Kind::Window(start) => {
+                let keep = |index: usize| index.wrapping_sub(*start) < self.len;
+                pick_increasing(lane, values, size, part, scratch, keep, |index| index.wrapping_sub(*start));
+            }
+            Kind::Increasing { kept, new } => {
+                let keep = |index: usize| kept.get(index).copied().unwrap_or(false);
+                let place = |index: usize| new.get(index).map_or(0, |&new| new as usize);
+                pick_increasing(lane, values, size, part, scratch, keep, place);
+            }
+            Kind::Any { starts, new } => {
+                scratch.pairs.clear();
+                for (at, index) in lane.iter().enumerate() {
+                    let new = new.get(run(starts, index.to_usize())).unwrap_or_default();
+                    scratch.pairs.extend(new.iter().map(|&new| (new, at)));
+                }
+                put_pairs(lane, values, len, size, part, scratch);
+            }
+            Kind::Far(pairs) => {
+                scratch.pairs.clear();
+                for (at, index) in lane.iter().enumerate() {
+                    scratch.pairs.extend(pairs_of(pairs, index.to_usize()).iter().map(|&(_, new)| (new, at)));
+                }
+                put_pairs(lane, values, len, size, part, scratch);
+            }
+        }
+    }
+}
+
+/// The values of a lane whose index is kept, in their order.
+fn pick_increasing<I: Index>(
+    lane: &[I],
+    values: &[u8],
+    size: usize,
+    part: &mut Part<'_, I>,
+    scratch: &mut Scratch,
+    keep: impl Fn(usize) -> bool,
+    place: impl Fn(usize) -> usize,
+) {
+    scratch.places.resize(PIECE, 0);
+    for (piece, values) in lane.chunks(PIECE).zip(values.chunks(PIECE * size)) {
+        let mut found = 0;
+        // Every place is written and then kept or overwritten: no branch that depends on the values.
+        for (index, at) in piece.iter().zip(0_u16..) {
+            if let Some(place) = scratch.places.get_mut(found) {
+                *place = at;
+            }
+            found += usize::from(keep(index.to_usize()));
+        }
+        let places = scratch.places.get(..found).unwrap_or_default();
+        let (to_indices, to_values) = part.next(found, size);
+        for (to, &at) in to_indices.iter_mut().zip(places) {
+            if let Some(index) = piece.get(usize::from(at)) {
+                *to = I::from_usize(place(index.to_usize()));
+            }
+        }
+        gather(values, places, usize::from, to_values, size);
+    }
+}
+
+/// The values at pairs of new index and place; sorted where the lane was.
+fn put_pairs<I: Index>(
+    lane: &[I],
+    values: &[u8],
+    len: usize,
+    size: usize,
+    part: &mut Part<'_, I>,
+    scratch: &mut Scratch,
+) {
+    if !scratch.pairs.is_sorted() && lane.is_sorted() {
+        scratch.pairs.sort_unstable();
+    }
+    let (to_indices, to_values) = part.next(len, size);
+    for (to, &(new, _)) in to_indices.iter_mut().zip(&scratch.pairs) {
+        *to = I::from_usize(new);
+    }
+    gather(values, &scratch.pairs, |(_, at)| at, to_values, size);
+}
+
+/// The new positions of an old one.
+fn run(starts: &[usize], position: usize) -> Range<usize> {
+    match starts.get(position..).unwrap_or_default() {
+        [start, end, ..] => *start..*end,
+        _ => 0..0,
+    }
+}
+
+/// The pairs of an old position.
+fn pairs_of(pairs: &[(usize, usize)], position: usize) -> &[(usize, usize)] {
+    let start = pairs.partition_point(|&(old, _)| old < position);
+    let rest = pairs.get(start..).unwrap_or_default();
+    rest.get(..rest.partition_point(|&(old, _)| old == position)).unwrap_or_default()
+}
+
+fn check(what: &str, selection: &Axis, len: usize) -> Result<()> {
+    let end = selection.end();
+    if end > len as u64 {
+        return Err(Error::invalid_input(format!("{what} {} is out of bounds of {len}", end - 1)));
+    }
+    Ok(())
+}
+
+/// Whether all positions are selected as they are.
+fn is_whole(selection: &Axis, len: usize) -> bool {
+    *selection == Axis::Range(0..len as u64)
+}
+
+/// A position that was checked against the length of an axis in memory.
+fn to_usize(position: u64) -> usize {
+    usize::try_from(position).unwrap_or(usize::MAX)
+}

@@ -1,0 +1,121 @@
+//! Kernels against the plainest way to compute the same.
+
+use anndata_storage::Axis;
+use proptest::prelude::*;
+
+use super::*;
+
+mod select;
+
+fn small(indices: Vec<i32>, indptr: Vec<i64>) -> Result<SparseMatrix> {
+    let data = Tensor::from_vec([indices.len()], vec![1_u8; indices.len()])?;
+    let (n, p) = (indices.len(), indptr.len());
+    SparseMatrix::new(SparseFormat::Csr, (2, 3), data, Tensor::from_vec([n], indices)?, Tensor::from_vec([p], indptr)?)
+}
+
+#[test]
+fn malformed_arrays_are_refused_with_the_place() {
+    for (indices, indptr, message) in [
+        (vec![0, 3], vec![0, 1, 2], "index 3 at 1 is out of bounds of 3"),
+        (vec![-1, 0], vec![0, 1, 2], "index -1 at 0"),
+        (vec![0, 1], vec![0, 2], "2 entries for an axis of 2"),
+        (vec![0, 1], vec![0, 2, 1], "decreases from 2 to 1"),
+        (vec![0, 1], vec![0, 2, 3], "ends at 3"),
+        (vec![0, 1], vec![1, 2, 2], "begins with"),
+        (vec![0, 1], vec![0, -2, 2], "impossible offset -2"),
+    ] {
+        let error = small(indices, indptr).map_or_else(|error| error.to_string(), |_| "accepted".to_owned());
+        assert!(error.contains(message), "{error} should say {message}");
+    }
+}
+
+#[test]
+fn values_beyond_the_last_offset_do_not_count() -> Result<()> {
+    assert_eq!(small(vec![0, 1, 2], vec![0, 1, 2])?.nnz(), 2);
+    Ok(())
+}
+
+#[test]
+fn unsorted_rows_are_kept_and_viewed_once_sorted() -> Result<()> {
+    let unsorted = small(vec![2, 0, 1], vec![0, 2, 3])?;
+    assert_eq!(unsorted.indices().as_slice::<i32>()?, [2, 0, 1]);
+    assert!(unsorted.view::<u8, i32, i64>().is_err_and(|error| error.is_unsupported()));
+    let sorted = unsorted.sorted()?;
+    assert_eq!(sorted.view::<u8, i32, i64>()?.get(0, 2), Some(&1));
+    assert!(sorted.view::<f32, i32, i64>().is_err_and(|error| error.is_dtype()));
+    Ok(())
+}
+
+const VALUES: [DType; 14] = [
+    DType::Bool,
+    DType::I8,
+    DType::I16,
+    DType::I32,
+    DType::I64,
+    DType::U8,
+    DType::U16,
+    DType::U32,
+    DType::U64,
+    DType::F16,
+    DType::F32,
+    DType::F64,
+    DType::Complex64,
+    DType::Complex128,
+];
+
+/// Any integer dtype.
+fn integer() -> impl Strategy<Value = DType> {
+    prop::sample::select(VALUES.get(1..9).unwrap_or_default().to_vec())
+}
+
+/// A matrix of any dtypes, small values; sorted, shuffled, or with repeated indices.
+fn matrix() -> impl Strategy<Value = SparseMatrix> {
+    let format = prop_oneof![Just(SparseFormat::Csr), Just(SparseFormat::Csc)];
+    (format, 0_usize..9, 0_usize..9, prop::sample::select(VALUES.to_vec()), integer(), integer(), 0..3).prop_flat_map(
+        |(format, rows, columns, dtype, index, pointer, order)| {
+            let (major, minor) = if format == SparseFormat::Csr { (rows, columns) } else { (columns, rows) };
+            let lane = match (minor, order) {
+                (0, _) => Just(Vec::new()).boxed(),
+                (_, 0) => {
+                    prop::collection::btree_set(0..minor, 0..=minor).prop_map(|s| s.into_iter().collect()).boxed()
+                }
+                (_, 1) => prop::sample::subsequence((0..minor).collect::<Vec<_>>(), 0..=minor).prop_shuffle().boxed(),
+                _ => prop::collection::vec(0..minor, 0..6).boxed(),
+            };
+            prop::collection::vec(lane, major).prop_flat_map(move |lanes| {
+                let offsets = lanes::offsets_of(lanes.iter().map(Vec::len)).unwrap();
+                let indices = lanes.concat();
+                let (dtype, index, pointer) = (dtype.clone(), index.clone(), pointer.clone());
+                prop::collection::vec(0_u8..9, indices.len()).prop_map(move |values| {
+                    let wide = |values: &[usize], dtype: &DType| {
+                        let values = values.iter().map(|&value| value as u64).collect::<Vec<_>>();
+                        Tensor::from_vec([values.len()], values).unwrap().cast(dtype).unwrap()
+                    };
+                    let data = Tensor::from_vec([values.len()], values).unwrap().cast(&dtype).unwrap();
+                    SparseMatrix::new(format, (rows, columns), data, wide(&indices, &index), wide(&offsets, &pointer))
+                        .unwrap()
+                })
+            })
+        },
+    )
+}
+
+/// The stored values of each lane in their order: index, and value in bytes.
+fn entries(matrix: &SparseMatrix) -> Vec<Vec<(usize, Vec<u8>)>> {
+    let size = matrix.dtype().size().unwrap();
+    let indices = matrix.indices().cast(&DType::U64).unwrap();
+    let indices = indices.as_slice::<u64>().unwrap();
+    let data: Vec<&[u8]> = matrix.data().as_bytes().unwrap().chunks(size).collect();
+    let lane = |pair: &[usize]| {
+        (pair[0]..pair[1]).map(|at| (usize::try_from(indices[at]).unwrap(), data[at].to_vec())).collect()
+    };
+    matrix.offsets().unwrap().windows(2).map(lane).collect()
+}
+
+/// A checked matrix: all that is promised of the parts of one.
+fn check(matrix: &SparseMatrix) -> SparseMatrix {
+    let SparseMatrix { format, shape, data, indices, indptr } = matrix.clone();
+    let checked = SparseMatrix::new(format, shape, data, indices, indptr).unwrap();
+    assert_eq!(checked.nnz(), matrix.nnz());
+    checked
+}

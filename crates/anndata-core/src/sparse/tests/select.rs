@@ -1,0 +1,157 @@
+//! Selections.
+
+use std::collections::HashMap;
+
+use super::*;
+
+fn axis(len: usize) -> BoxedStrategy<Axis> {
+    let end = len as u64;
+    let range = (0..=end).prop_flat_map(move |start| (Just(start), start..=end)).prop_map(|(a, b)| Axis::Range(a..b));
+    if len == 0 {
+        return prop_oneof![range, Just(Axis::from(Vec::new()))].boxed();
+    }
+    let mask = prop::collection::btree_set(0..end, 0..=len).prop_map(|set| set.into_iter().collect::<Vec<_>>());
+    let list = prop::collection::vec(0..end, 0..12);
+    prop_oneof![range, mask.prop_map(Axis::from), list.prop_map(Axis::from), Just(Axis::Range(0..end))].boxed()
+}
+
+fn positions(axis: &Axis) -> Vec<usize> {
+    axis.runs().into_iter().flat_map(|(start, len)| start..start + len).map(|i| usize::try_from(i).unwrap()).collect()
+}
+
+/// What is promised, said plainly: entry by entry in their order; sorted lanes stay sorted.
+fn expected(matrix: &SparseMatrix, rows: &Axis, columns: &Axis) -> Vec<Vec<(usize, Vec<u8>)>> {
+    let (major, minor) = if matrix.format() == SparseFormat::Csr { (rows, columns) } else { (columns, rows) };
+    let lanes = entries(matrix);
+    let mut new: HashMap<usize, Vec<usize>> = HashMap::new();
+    for (to, old) in positions(minor).into_iter().enumerate() {
+        new.entry(old).or_default().push(to);
+    }
+    let pick = |lane: &usize| {
+        let lane = &lanes[*lane];
+        let mut picked: Vec<(usize, Vec<u8>)> = Vec::new();
+        for (index, value) in lane {
+            picked.extend(new.get(index).into_iter().flatten().map(|&new| (new, value.clone())));
+        }
+        if lane.is_sorted_by_key(|(index, _)| *index) {
+            picked.sort_by_key(|(index, _)| *index);
+        }
+        picked
+    };
+    positions(major).iter().map(pick).collect()
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(512))]
+
+    #[test]
+    fn rows_and_columns_are_those_asked_for(
+        (matrix, rows, columns) in matrix().prop_flat_map(|matrix| {
+            let (rows, columns) = matrix.shape();
+            (Just(matrix), axis(rows), axis(columns))
+        })
+    ) {
+        let part = check(&matrix.select(&rows, &columns)?);
+        prop_assert_eq!(entries(&part), expected(&matrix, &rows, &columns));
+        prop_assert_eq!(part.format(), matrix.format());
+        let shape = (usize::try_from(rows.len()).unwrap(), usize::try_from(columns.len()).unwrap());
+        prop_assert_eq!(part.shape(), shape);
+        prop_assert_eq!(part.dtype(), matrix.dtype());
+        prop_assert_eq!(part.indices().dtype(), matrix.indices().dtype());
+        if part.nnz() <= 127 {
+            prop_assert_eq!(part.indptr().dtype(), matrix.indptr().dtype());
+        }
+    }
+
+    #[test]
+    fn an_axis_far_longer_than_what_is_stored_needs_no_map_of_it(picked in prop::collection::vec(0_usize..4, 0..6)) {
+        let places = [3_u64, 1 << 40, (1 << 40) + 1, (1 << 60) - 1];
+        let shape = (2, 1 << 60);
+        let matrix = SparseMatrix::new(
+            SparseFormat::Csr,
+            shape,
+            Tensor::from_vec([4], vec![1_i32, 2, 3, 4])?,
+            Tensor::from_vec([4], vec![3_u64, (1 << 60) - 1, (1 << 40) + 1, 7])?,
+            Tensor::from_vec([3], vec![0_i32, 2, 4])?,
+        )?;
+        let columns = Axis::from(picked.iter().map(|&i| places[i]).collect::<Vec<_>>());
+        let part = check(&matrix.select(&Axis::from(vec![1, 0, 1]), &columns)?);
+        let dense = [[1, 0, 0, 2], [0, 0, 3, 0]];
+        let want: Vec<i32> = [1, 0, 1].into_iter().flat_map(|row: usize| picked.iter().map(move |&i| dense[row][i])).collect();
+        let got = part.to_dense()?;
+        prop_assert_eq!(got.as_slice::<i32>()?, want);
+        prop_assert_eq!(matrix.select(&Axis::from(vec![0]), &Axis::Range(1 << 41..1 << 60))?.nnz(), 1);
+    }
+}
+
+/// A matrix large enough for many tasks, with lanes longer than a piece.
+fn large(format: SparseFormat) -> SparseMatrix {
+    let (major, minor) = (50, 20_000_usize);
+    let mut indices = Vec::new();
+    let mut offsets = vec![0_i64];
+    for lane in 0..major {
+        indices.extend((0..minor).filter(|i| (i * 7 + lane * 13) % 5 < lane % 4).map(|i| i32::try_from(i).unwrap()));
+        offsets.push(i64::try_from(indices.len()).unwrap());
+    }
+    let data: Vec<i64> = (0..).take(indices.len()).collect();
+    SparseMatrix::new(
+        format,
+        if format == SparseFormat::Csr { (major, minor) } else { (minor, major) },
+        Tensor::from_vec([data.len()], data).unwrap(),
+        Tensor::from_vec([indices.len()], indices).unwrap(),
+        Tensor::from_vec([offsets.len()], offsets).unwrap(),
+    )
+    .unwrap()
+}
+
+#[test]
+fn large_matrices_are_selected_in_blocks() -> Result<()> {
+    let lists = [
+        (Axis::from(vec![49, 3, 3, 7, 8, 9]), Axis::Range(100..19_000)),
+        (Axis::Range(1..50), Axis::from((0..20_000).filter(|i| i % 3 == 0).collect::<Vec<_>>())),
+        (Axis::Range(0..50), Axis::from((0..5_000).rev().chain([7, 7, 19_999]).collect::<Vec<_>>())),
+        (Axis::from((0..50).rev().collect::<Vec<_>>()), Axis::Range(0..20_000)),
+    ];
+    for (major, minor) in lists {
+        for format in [SparseFormat::Csr, SparseFormat::Csc] {
+            let matrix = large(format);
+            let (rows, columns) = if format == SparseFormat::Csr { (&major, &minor) } else { (&minor, &major) };
+            assert_eq!(entries(&check(&matrix.select(rows, columns)?)), expected(&matrix, rows, columns));
+        }
+    }
+    Ok(())
+}
+
+#[test]
+fn dtypes_become_wider_where_they_have_to() -> Result<()> {
+    let matrix = SparseMatrix::new(
+        SparseFormat::Csr,
+        (1, 2),
+        Tensor::from_vec([2], vec![true, true])?,
+        Tensor::from_vec([2], vec![0_i8, 1])?,
+        Tensor::from_vec([2], vec![0_i8, 2])?,
+    )?;
+    let part = check(&matrix.select(&Axis::from(vec![0; 64]), &Axis::Range(0..2))?);
+    assert_eq!((part.nnz(), part.indptr().dtype(), part.indices().dtype()), (128, &DType::I64, &DType::I8));
+    let part = check(&matrix.select(&Axis::Range(0..1), &Axis::from(vec![1; 129]))?);
+    assert_eq!((part.nnz(), part.indptr().dtype(), part.indices().dtype()), (129, &DType::I64, &DType::I64));
+    assert_eq!(part.indices().as_slice::<i64>()?.last(), Some(&128));
+    let part = check(&matrix.select(&Axis::Range(0..1), &Axis::from(vec![1; 127]))?);
+    assert_eq!((part.nnz(), part.indptr().dtype(), part.indices().dtype()), (127, &DType::I8, &DType::I8));
+    Ok(())
+}
+
+#[test]
+fn positions_out_of_bounds_are_named() -> Result<()> {
+    let matrix = small(vec![0, 1], vec![0, 1, 2])?;
+    for (rows, columns, message) in [
+        (Axis::from(vec![0, 2, 1]), Axis::Range(0..3), "row 2 is out of bounds of 2"),
+        (Axis::Range(0..3), Axis::Range(0..3), "row 2 is out of bounds of 2"),
+        (Axis::Range(0..2), Axis::from(vec![u64::MAX - 1]), "column 18446744073709551614 is out of bounds of 3"),
+        (Axis::Range(0..2), Axis::Range(2..4), "column 3 is out of bounds of 3"),
+    ] {
+        let error = matrix.select(&rows, &columns).map_or_else(|error| error.to_string(), |_| "selected".to_owned());
+        assert!(error.contains(message), "{error} should say {message}");
+    }
+    Ok(())
+}
