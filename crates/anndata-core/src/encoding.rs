@@ -43,7 +43,7 @@ mod registry;
 
 use std::fmt::Debug;
 
-use anndata_storage::{Capabilities, DType, Error, Result, child_path};
+use anndata_storage::{Axis, Capabilities, DType, Error, Result, child_path};
 
 pub use registry::Registry;
 pub(crate) use registry::check_is_anndata;
@@ -76,6 +76,27 @@ pub trait Encoding: Debug + Send + Sync {
     /// # Errors
     /// Where the metadata are malformed.
     fn shape(&self, node: &Node) -> Result<Option<Vec<usize>>>;
+
+    /// The stored tree of a part of an element: only the selected positions along its axes, one selection an axis.
+    /// Values are not read, except where others depend on them (the offsets of a sparse matrix). `None`: a part is
+    /// known only once the element is built.
+    ///
+    /// # Errors
+    /// Where the tree is malformed.
+    fn select(&self, _node: &Node, _axes: &[Axis]) -> Result<Option<Node>> {
+        Ok(None)
+    }
+
+    /// A part of a stored element, in memory: what [`select`](Self::select) gives, built.
+    ///
+    /// # Errors
+    /// Where it cannot be read, or the tree is malformed.
+    fn build_part(&self, node: &Node, axes: &[Axis], context: &BuildContext<'_>) -> Result<Element> {
+        match self.select(node, axes)? {
+            Some(part) => self.build(part.fetch()?, context),
+            None => self.build(node.fetch()?, context)?.select(axes),
+        }
+    }
 
     /// Whether it holds elements of other encodings that can be lazy, each for itself.
     fn is_container(&self) -> bool {
@@ -240,8 +261,10 @@ impl<'a> EncodeContext<'a> {
     fn encode_as_is(&self, element: &Element, path: &str) -> Result<Node> {
         match element {
             Element::Opaque(opaque) => Ok(opaque.node().clone()),
-            Element::Lazy(lazy) if self.registry.is_current(lazy.node(), self)? => self.registry.copy(lazy.node()),
-            Element::Lazy(lazy) => self.encode_as_is(&lazy.load_once()?, path),
+            Element::Lazy(lazy) => match lazy.encode(self)? {
+                Some(stored) => Ok(stored),
+                None => self.encode_as_is(&lazy.load_once()?, path),
+            },
             element => {
                 let name = encoding_of(element).map_err(|error| error.at(path))?;
                 let encoding = self

@@ -6,16 +6,19 @@
 
 mod checked;
 mod describe;
+mod part;
 mod read;
 mod write;
 
 use std::fmt::Debug;
+use std::ops::Range;
 use std::sync::Arc;
 
-use anndata_storage::{Array, ArraySpec, Attribute, Attributes, Error, Result, Tensor};
+use anndata_storage::{Array, ArraySpec, Attribute, Attributes, Axis, Error, Result, Tensor};
 use indexmap::IndexMap;
 
 pub use describe::Description;
+pub use part::Part;
 pub use write::{NodeWriteOptions, Progress};
 
 /// A group or an array, with its path for messages.
@@ -61,6 +64,8 @@ pub enum Source {
     Tensor(Tensor),
     /// In a store, still to be read.
     Stored(Array),
+    /// Some of the values of an array in a store, still to be read.
+    Part(Part),
     /// Made block by block while it is written.
     Blocks(Arc<dyn BlockSource>),
 }
@@ -71,6 +76,38 @@ pub trait BlockSource: Debug + Send + Sync {
     fn blocks(&self, max_bytes: u64) -> Box<dyn Iterator<Item = Result<(Vec<u64>, Tensor)>> + '_>;
 }
 
+impl Source {
+    /// The values, where there are any: those in memory as they are, others are read.
+    ///
+    /// # Errors
+    /// Where they cannot be read, or are still to be made block by block.
+    pub fn read(&self) -> Result<Tensor> {
+        match self {
+            Self::Tensor(tensor) => Ok(tensor.clone()),
+            Self::Stored(array) => array.read(),
+            Self::Part(part) => part.read(),
+            Self::Empty => Err(Error::invalid_data("the array has no value (a null dataspace)")),
+            Self::Blocks(_) => Err(Error::unsupported("values that are made block by block are not read at once")),
+        }
+    }
+
+    /// The values as blocks of about `max_bytes` with their offsets, in order.
+    pub fn blocks(&self, max_bytes: u64) -> Box<dyn Iterator<Item = Result<(Vec<u64>, Tensor)>> + '_> {
+        match self {
+            Self::Empty => Box::new(std::iter::empty()),
+            Self::Tensor(tensor) => Box::new(std::iter::once_with(|| Ok((vec![0; tensor.ndim()], tensor.clone())))),
+            Self::Stored(array) => Box::new(array.blocks(max_bytes)),
+            Self::Part(part) => part.blocks(max_bytes),
+            Self::Blocks(source) => source.blocks(max_bytes),
+        }
+    }
+
+    /// Whether the values are in a store, still to be read.
+    pub fn is_stored(&self) -> bool {
+        matches!(self, Self::Stored(_) | Self::Part(_))
+    }
+}
+
 impl PartialEq for Source {
     /// Equal values in memory, or the same stored array.
     fn eq(&self, other: &Self) -> bool {
@@ -78,6 +115,7 @@ impl PartialEq for Source {
             (Self::Empty, Self::Empty) => true,
             (Self::Tensor(a), Self::Tensor(b)) => a == b,
             (Self::Stored(a), Self::Stored(b)) => a.path() == b.path() && Arc::ptr_eq(a.inner(), b.inner()),
+            (Self::Part(a), Self::Part(b)) => a == b,
             (Self::Blocks(a), Self::Blocks(b)) => Arc::ptr_eq(a, b),
             _ => false,
         }
@@ -275,6 +313,48 @@ impl ArrayNode {
             spec: ArraySpec::of(&values),
             source: Source::Tensor(values),
         }
+    }
+
+    /// The same array with only the selected positions: one selection an axis, from the first; further axes are whole.
+    /// Nothing is read.
+    ///
+    /// # Errors
+    /// Where there are more selections than axes, or the values are made block by block.
+    pub fn select(&self, axes: &[Axis]) -> Result<Self> {
+        let mut axes = axes.to_vec();
+        axes.extend(self.spec.shape.iter().skip(axes.len()).map(|&len| Axis::Range(0..len)));
+        let source = match &self.source {
+            Source::Tensor(tensor) => Source::Tensor(tensor.select(&axes)?),
+            Source::Stored(array) => Source::Part(Part::axes(array.clone(), &axes)),
+            Source::Empty | Source::Part(_) | Source::Blocks(_) => {
+                return Err(Error::unsupported("only whole arrays are selected from").at(&self.path));
+            }
+        };
+        self.with_source(axes.iter().map(Axis::len).collect(), source)
+    }
+
+    /// The same one-dimensional array as runs of its values, one after the other. Nothing is read.
+    ///
+    /// # Errors
+    /// As [`select`](Self::select).
+    pub fn select_runs(&self, runs: Vec<Range<u64>>) -> Result<Self> {
+        let len = runs.iter().map(|run| run.end.saturating_sub(run.start)).sum();
+        let source = match &self.source {
+            Source::Tensor(tensor) => Source::Tensor(tensor.take(0, &runs.into_iter().flatten().collect::<Vec<_>>())?),
+            Source::Stored(array) => Source::Part(Part::runs(array.clone(), runs)),
+            Source::Empty | Source::Part(_) | Source::Blocks(_) => {
+                return Err(Error::unsupported("only whole arrays are selected from").at(&self.path));
+            }
+        };
+        self.with_source(vec![len], source)
+    }
+
+    /// The same array over other values of its dtype.
+    pub(crate) fn with_source(&self, shape: Vec<u64>, source: Source) -> Result<Self> {
+        let mut spec = ArraySpec::new(self.spec.dtype.clone(), shape);
+        spec.resizable = self.spec.resizable;
+        spec.len().map_err(|error| error.at(&self.path))?;
+        Ok(Self { path: self.path.clone(), attributes: self.attributes.clone(), spec, source })
     }
 
     /// The shape in machine integers.

@@ -13,9 +13,12 @@ mod library;
 
 pub(crate) use library::read_attribute;
 
+use std::ops::Range;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use anndata_storage::{ArraySpec, ArrayStorage, Axis, ChunkedStorage, DType, Error, Result, Tensor, chunked};
+use anndata_storage::{
+    ArraySpec, ArrayStorage, Axis, ChunkedStorage, DType, Error, Result, Tensor, chunked, read_positions,
+};
 use arrow_array::LargeStringArray;
 use arrow_buffer::Buffer;
 
@@ -187,6 +190,21 @@ impl ArrayStorage for Hdf5Array {
         let shape = raw.shape().to_vec();
         drop(raw);
         build::tensor(&self.stored.dtype, &self.stored.node, &shape, bytes, &FileSource { store: &self.store })
+    }
+
+    fn read_runs(&self, runs: &[Range<u64>]) -> Result<Tensor> {
+        let plain = matches!(self.stored.node, Node::Plain { .. }) && !self.null && !self.needs_library();
+        if !plain {
+            return read_positions(|selection| self.read(selection), runs);
+        }
+        self.store.settle()?;
+        match self.layout {
+            Layout::Chunked(_) => {
+                self.list_chunks()?;
+                chunked::read_runs(self, &self.raw_spec(), runs)
+            }
+            _ => self.read_contiguous_runs(&self.raw_spec(), runs),
+        }
     }
 
     fn write(&self, offset: &[u64], values: &Tensor) -> Result<()> {

@@ -8,10 +8,12 @@ mod text;
 mod write;
 
 use std::fmt;
+use std::ops::Range;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use anndata_storage::{
     ArraySpec, ArrayStorage, AsyncArrayStorage, Axis, BoxFuture, ChunkedStorage, DType, Error, Result, Tensor, chunked,
+    read_positions,
 };
 
 use crate::codec::Pipeline;
@@ -152,6 +154,14 @@ impl ArrayStorage for ZarrArray {
             Some(remote) => fetch::read(&self.0, remote, selection),
             None => self.0.read(&*self.0, selection),
         }
+    }
+
+    fn read_runs(&self, runs: &[Range<u64>]) -> Result<Tensor> {
+        self.0.pipeline()?;
+        if self.0.is_text() || self.0.shared.store.as_remote().is_some() {
+            return read_positions(|selection| self.read(selection), runs);
+        }
+        chunked::read_runs(&*self.0, &self.0.spec(), runs)
     }
 
     fn read_many(&self, selections: &[Vec<Axis>]) -> Result<Vec<Tensor>> {

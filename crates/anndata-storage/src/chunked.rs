@@ -7,9 +7,11 @@
 
 mod copy;
 mod read;
+mod runs;
 mod write;
 
 pub use read::read;
+pub use runs::read_runs;
 pub use write::write;
 
 use crate::{ArraySpec, Error, Result};

@@ -48,7 +48,9 @@ pub use path::{child_path, file_name, parent_path};
 pub use scalar::Scalar;
 pub use selection::Axis;
 pub use spec::{ArraySpec, Codec, Compression};
-pub use storage::{ArrayStorage, AsyncArrayStorage, BoxFuture, Capabilities, Limits, NodeKind, Storage};
+pub use storage::{
+    ArrayStorage, AsyncArrayStorage, BoxFuture, Capabilities, Limits, NodeKind, Storage, read_positions,
+};
 pub use tensor::{AlignedBytes, Tensor};
 
 #[cfg(doctest)]

@@ -34,6 +34,59 @@ impl Axis {
         shape.iter().map(|&len| Self::Range(0..len)).collect()
     }
 
+    /// A selection of these positions; a range where they are consecutive.
+    pub fn of_positions(positions: Vec<u64>) -> Self {
+        match (
+            positions.first(),
+            positions.windows(2).all(|pair| matches!(pair, [a, b] if a.checked_add(1) == Some(*b))),
+        ) {
+            (Some(&first), true) => Self::Range(first..first.saturating_add(positions.len() as u64)),
+            (None, _) => Self::Range(0..0),
+            _ => Self::from(positions),
+        }
+    }
+
+    /// The selection that `inner` makes of what this one selects, as one selection of the same axis. Positions of
+    /// `inner` that are out of bounds are left out.
+    ///
+    /// ```
+    /// # use anndata_storage::Axis;
+    /// let outer = Axis::from(vec![7, 3, 5]);
+    /// assert_eq!(outer.select(&Axis::Range(1..3)), Axis::from(vec![3, 5]));
+    /// assert_eq!(Axis::Range(10..20).select(&Axis::from(vec![4, 0])), Axis::from(vec![14, 10]));
+    /// ```
+    #[must_use]
+    pub fn select(&self, inner: &Self) -> Self {
+        let len = self.len();
+        match (self, inner) {
+            (Self::Range(outer), Self::Range(inner)) => {
+                let (start, end) = (inner.start.min(len), inner.end.min(len));
+                Self::Range(outer.start + start..outer.start + end.max(start))
+            }
+            (Self::Range(outer), Self::Indices(inner)) => {
+                inner.iter().filter(|&&at| at < len).map(|at| outer.start + at).collect::<Vec<_>>().into()
+            }
+            (Self::Indices(outer), inner) => {
+                let at = |position: u64| outer.get(usize::try_from(position).ok()?).copied();
+                Self::of_positions(inner.positions().filter_map(at).collect())
+            }
+        }
+    }
+
+    /// The selected positions, in order.
+    pub fn positions(&self) -> impl Iterator<Item = u64> + '_ {
+        let (range, indices) = match self {
+            Self::Range(range) => (range.clone(), &[][..]),
+            Self::Indices(indices) => (0..0, &**indices),
+        };
+        range.chain(indices.iter().copied())
+    }
+
+    /// Whether this is everything of an axis of this length, in order.
+    pub fn is_whole(&self, len: u64) -> bool {
+        matches!(self, Self::Range(range) if range.start == 0 && range.end == len)
+    }
+
     /// One past the highest selected position, 0 where nothing is selected.
     pub fn end(&self) -> u64 {
         match self {
@@ -90,6 +143,18 @@ mod tests {
         assert_eq!(Axis::from(vec![3, 3, 2]).runs(), [(3, 1), (3, 1), (2, 1)]);
         assert_eq!(Axis::from(4..9).runs(), [(4, 5)]);
         assert!(Axis::from(4..4).runs().is_empty());
+    }
+
+    #[test]
+    fn selections_compose() {
+        let (range, list) = (Axis::Range(10..20), Axis::from(vec![4, 4, 1]));
+        assert_eq!(range.select(&Axis::Range(2..4)), Axis::Range(12..14));
+        assert_eq!(range.select(&list), Axis::from(vec![14, 14, 11]));
+        assert_eq!(list.select(&Axis::Range(1..3)), Axis::from(vec![4, 1]));
+        assert_eq!(list.select(&Axis::from(vec![2, 0])), Axis::from(vec![1, 4]));
+        assert_eq!(Axis::of_positions(vec![3, 4, 5]), Axis::Range(3..6));
+        assert_eq!(Axis::of_positions(vec![3, 5]), Axis::from(vec![3, 5]));
+        assert!(Axis::Range(0..3).is_whole(3) && !Axis::Range(0..2).is_whole(3) && !list.is_whole(3));
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 use std::fmt::{Debug, Display};
 use std::future::Future;
+use std::ops::Range;
 use std::pin::Pin;
 use std::sync::Arc;
 
@@ -236,6 +237,18 @@ pub trait ArrayStorage: Debug + Send + Sync {
         selections.iter().map(|selection| self.read(selection)).collect()
     }
 
+    /// Runs of a one-dimensional array, one after the other: in any order, overlapping or not, all within bounds. Each
+    /// chunk is decoded once.
+    ///
+    /// The default selects the positions of all runs; a backend that can copy runs as pieces does so
+    /// ([`chunked::read_runs`](crate::chunked::read_runs)).
+    ///
+    /// # Errors
+    /// As [`read`](Self::read).
+    fn read_runs(&self, runs: &[Range<u64>]) -> Result<Tensor> {
+        read_positions(|selection| self.read(selection), runs)
+    }
+
     /// The bytes that the values take in the store, where known without reading them. Where they are not known
     /// (`None`), the store's [`Limits`] cannot be applied.
     ///
@@ -254,6 +267,26 @@ pub trait ArrayStorage: Debug + Send + Sync {
     fn as_async(&self) -> Option<&dyn AsyncArrayStorage> {
         None
     }
+}
+
+/// Runs of a one-dimensional array by a function that reads selections of strictly increasing positions: what
+/// [`ArrayStorage::read_runs`] does where a backend has nothing better.
+///
+/// # Errors
+/// As the function.
+pub fn read_positions(read: impl Fn(&[Axis]) -> Result<Tensor>, runs: &[Range<u64>]) -> Result<Tensor> {
+    if let [run] = runs {
+        return read(&[Axis::Range(run.clone())]);
+    }
+    let wanted: Vec<u64> = runs.iter().cloned().flatten().collect();
+    if wanted.is_sorted_by(|a, b| a < b) {
+        return read(&[Axis::of_positions(wanted)]);
+    }
+    let mut sorted = wanted.clone();
+    sorted.sort_unstable();
+    sorted.dedup();
+    let places = wanted.iter().map(|at| sorted.binary_search(at).unwrap_or_default() as u64).collect::<Vec<_>>();
+    read(&[Axis::of_positions(sorted)])?.take(0, &places)
 }
 
 /// A future on the heap.

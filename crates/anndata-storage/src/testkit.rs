@@ -71,6 +71,7 @@ pub const CASES: &[Case] = &[
     case("specs are kept", arrays::specs, arrays::check_specs),
     case("selections", selections::write, selections::check),
     case("several selections at once", selections::write, selections::check_many),
+    case("runs", selections::write, selections::check_runs),
     case("blocks reassemble the array", selections::write, selections::check_blocks),
     case("what was never written reads as zero", writes::unwritten, writes::check_unwritten),
     case("blocks are written over blocks", writes::partial, writes::check_partial),

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use anndata_storage::{DType, Error, Result};
+use anndata_storage::{Axis, DType, Error, Result};
 use indexmap::IndexMap;
 
 use super::{
@@ -135,15 +135,35 @@ impl Registry {
     }
 
     /// A current stored tree as it is to be copied, checked.
-    pub(super) fn copy(&self, node: &Node) -> Result<Node> {
+    pub(crate) fn copy(&self, node: &Node) -> Result<Node> {
         match self.find(node)? {
             Found::Known(encoding) => encoding.copy(node).map_err(|error| error.at(node.path())),
             Found::Legacy | Found::Unknown => Ok(node.clone()),
         }
     }
 
+    /// The stored tree of a part of an element, checked as a copy is.
+    pub(crate) fn select(&self, node: &Node, axes: &[Axis]) -> Result<Option<Node>> {
+        match self.find(node)? {
+            Found::Known(encoding) => encoding.copy(node).and_then(|node| encoding.select(&node, axes)),
+            Found::Legacy | Found::Unknown => Ok(None),
+        }
+        .map_err(|error| error.at(node.path()))
+    }
+
+    /// A part of the element of a stored tree, in memory: no more is read than its encoding needs.
+    pub(crate) fn build_part(&self, node: &Node, axes: &[Axis]) -> Result<Element> {
+        let context = BuildContext { registry: self, lazy: false };
+        match self.find(node)? {
+            Found::Known(encoding) => encoding.build_part(node, axes, &context),
+            Found::Legacy => legacy::build_part(node, axes, &context),
+            Found::Unknown => Err(Error::unsupported("an element of an unknown encoding has no known parts")),
+        }
+        .map_err(|error| error.at(node.path()))
+    }
+
     /// Whether a stored tree can be copied as it is: it and all encoded elements within are of current versions.
-    pub(super) fn is_current(&self, node: &Node, context: &EncodeContext<'_>) -> Result<bool> {
+    pub(crate) fn is_current(&self, node: &Node, context: &EncodeContext<'_>) -> Result<bool> {
         let Found::Known(encoding) = self.find(node)? else { return Ok(false) };
         let version = node.text_attribute("encoding-version")?;
         if version.as_deref() != encoding.versions().last().copied() || !encoding.is_current(node, context) {

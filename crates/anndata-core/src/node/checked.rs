@@ -3,7 +3,7 @@
 use std::ops::Range;
 use std::sync::Arc;
 
-use anndata_storage::{Array, Error, Result, Scalar as _, Tensor, dispatch};
+use anndata_storage::{Error, Result, Scalar as _, Tensor, dispatch};
 
 use super::{ArrayNode, BlockSource, Source};
 
@@ -12,8 +12,9 @@ impl ArrayNode {
     #[must_use]
     pub(crate) fn checked(&self, what: &'static str, range: Range<i128>) -> Self {
         let mut node = self.clone();
-        if let Source::Stored(array) = &self.source {
-            node.source = Source::Blocks(Arc::new(CheckedIntegers { array: array.clone(), what, range }));
+        if !matches!(self.source, Source::Empty) {
+            let (source, path) = (self.source.clone(), self.path.clone());
+            node.source = Source::Blocks(Arc::new(CheckedIntegers { source, path, what, range }));
         }
         node
     }
@@ -21,7 +22,8 @@ impl ArrayNode {
 
 #[derive(Debug)]
 struct CheckedIntegers {
-    array: Array,
+    source: Source,
+    path: String,
     what: &'static str,
     range: Range<i128>,
 }
@@ -36,13 +38,13 @@ impl CheckedIntegers {
         let place = offset.first().copied().unwrap_or(0).saturating_add(at as u64);
         let Range { start, end } = &self.range;
         let message = format!("the {} at {place} is out of bounds of {start}..{end}", self.what);
-        Err(Error::invalid_data(message).at(self.array.path()))
+        Err(Error::invalid_data(message).at(&self.path))
     }
 }
 
 impl BlockSource for CheckedIntegers {
     fn blocks(&self, max_bytes: u64) -> Box<dyn Iterator<Item = Result<(Vec<u64>, Tensor)>> + '_> {
-        Box::new(self.array.blocks(max_bytes).map(|block| {
+        Box::new(self.source.blocks(max_bytes).map(|block| {
             let (offset, values) = block?;
             self.check(&offset, &values)?;
             Ok((offset, values))

@@ -37,9 +37,7 @@ impl Node {
         let mut arrays = Vec::new();
         tree.collect_stored(&mut arrays);
         arrays.into_par_iter().try_for_each(|node| {
-            if let Source::Stored(array) = &node.source {
-                node.source = Source::Tensor(array.read()?);
-            }
+            node.source = Source::Tensor(node.source.read()?);
             Ok::<_, Error>(())
         })?;
         Ok(tree)
@@ -55,9 +53,11 @@ impl Node {
         let mut arrays = Vec::new();
         tree.collect_stored(&mut arrays);
         let reads = arrays.into_iter().map(|node| async {
-            if let Source::Stored(array) = &node.source {
-                node.source = Source::Tensor(array.read_async(&Axis::all(&array.shape())).await?);
-            }
+            node.source = Source::Tensor(match &node.source {
+                Source::Stored(array) => array.read_async(&Axis::all(&array.shape())).await?,
+                Source::Part(part) => part.read_async().await?,
+                other => other.read()?,
+            });
             Ok::<_, Error>(())
         });
         try_join_all(reads).await?;
@@ -68,7 +68,7 @@ impl Node {
     pub fn is_fetched(&self) -> bool {
         match self {
             Self::Group(group) => group.children.values().all(Self::is_fetched),
-            Self::Array(array) => !matches!(array.source, Source::Stored(_)),
+            Self::Array(array) => !array.source.is_stored(),
         }
     }
 
@@ -77,7 +77,7 @@ impl Node {
             Self::Group(group) => group.children.values_mut().for_each(|child| child.collect_stored(arrays)),
             Self::Array(array) => {
                 let readable = !matches!(array.spec.dtype, DType::Unknown(_));
-                if readable && matches!(array.source, Source::Stored(_)) {
+                if readable && array.source.is_stored() {
                     arrays.push(array);
                 }
             }

@@ -181,8 +181,7 @@ fn write_array(node: &ArrayNode, parent: &Group, key: &str, options: &NodeWriteO
             array.write(&vec![0; tensor.ndim()], tensor)?;
             options.tell(tensor);
         }
-        Source::Stored(stored) => write_blocks(&array, stored.blocks(options.block_bytes), options)?,
-        Source::Blocks(source) => write_blocks(&array, source.blocks(options.block_bytes), options)?,
+        source => write_blocks(&array, source.blocks(options.block_bytes), options)?,
     }
     if node.attributes.is_empty() {
         return Ok(());

@@ -1,5 +1,7 @@
 //! Arrays in one piece: positioned reads, in parallel where there is much to do, and positioned writes.
 
+use std::ops::Range;
+
 use anndata_storage::{AlignedBytes, ArraySpec, Axis, ChunkedStorage, Error, Result, Tensor, chunked};
 use rayon::prelude::*;
 
@@ -26,6 +28,30 @@ impl Hdf5Array {
         if run < SHORT_RUN && runs.len() > 1 << 10 && spec.ndim() > 1 {
             return self.read_rows(spec, selection, address);
         }
+        self.read_pieces(spec, shape, runs, address)
+    }
+
+    pub(super) fn read_contiguous_runs(&self, spec: &ArraySpec, runs: &[Range<u64>]) -> Result<Tensor> {
+        let size = spec.dtype.size().unwrap_or(0) as u64;
+        let total =
+            runs.iter().try_fold(0_u64, |sum, run| sum.checked_add(run.end - run.start)).ok_or_else(too_large)?;
+        let shape = vec![to_usize(total)?];
+        let bytes = product(&shape, to_usize(size)?)?;
+        let Some(address) = dataset::address(&self.id) else { return self.unwritten(spec, shape, bytes) };
+        let in_bytes = runs.iter().map(|run| Ok((run.start * size, to_usize((run.end - run.start) * size)?)));
+        self.read_pieces(spec, shape, in_bytes.collect::<Result<_>>()?, address)
+    }
+
+    /// Reads runs of bytes, one after the other, into a tensor of this shape.
+    fn read_pieces(
+        &self,
+        spec: &ArraySpec,
+        shape: Vec<usize>,
+        runs: Vec<(u64, usize)>,
+        address: u64,
+    ) -> Result<Tensor> {
+        let size = spec.dtype.size().unwrap_or(0);
+        let bytes = product(&shape, size)?;
         let mut out = AlignedBytes::zeroed(bytes);
         let mut pieces: Vec<Piece> = Vec::new();
         let mut rest = out.as_mut_slice();

@@ -31,10 +31,10 @@ pub fn read(storage: &dyn ChunkedStorage, spec: &ArraySpec, selection: &[Axis]) 
 
 /// Buffers that a thread reuses from chunk to chunk.
 #[derive(Default)]
-struct Scratch {
-    raw: Vec<u8>,
-    chunk: Vec<u8>,
-    codec: Vec<u8>,
+pub(super) struct Scratch {
+    pub(super) raw: Vec<u8>,
+    pub(super) chunk: Vec<u8>,
+    pub(super) codec: Vec<u8>,
     runs: Vec<Vec<Run>>,
 }
 

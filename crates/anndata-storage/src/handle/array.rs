@@ -1,5 +1,6 @@
 //! [`Array`]: reading, writing and streaming of one array, checked.
 
+use std::ops::Range;
 use std::sync::Arc;
 
 use super::{Blocks, check_writable};
@@ -92,6 +93,15 @@ impl Array {
         self.read_checked(selection).map_err(|error| error.at(&self.path))
     }
 
+    /// Runs of a one-dimensional array, one after the other: in any order, overlapping or not. Each chunk is decoded
+    /// once.
+    ///
+    /// # Errors
+    /// Where a run is out of bounds, or as [`read`](Self::read).
+    pub fn read_runs(&self, runs: &[Range<u64>]) -> Result<Tensor> {
+        self.check_runs(runs).and_then(|()| self.inner.read_runs(runs)).map_err(|error| error.at(&self.path))
+    }
+
     /// The selected values, without blocking the thread where the store has latency. Other stores read as
     /// [`read_selection`](Self::read_selection) does, when the future is first polled.
     ///
@@ -158,6 +168,20 @@ impl Array {
         let spec = self.readable_spec()?;
         let sorted = self.prepare(&spec, selection)?;
         restore(self.inner.read(sorted.as_deref().unwrap_or(selection))?, selection, sorted.as_deref())
+    }
+
+    fn check_runs(&self, runs: &[Range<u64>]) -> Result<()> {
+        let spec = self.readable_spec()?;
+        let [len] = *spec.shape.as_slice() else {
+            return Err(Error::invalid_input(format!("runs are of one dimension, not of shape {:?}", spec.shape)));
+        };
+        if let Some(bad) = runs.iter().find(|run| run.start > run.end || run.end > len) {
+            return Err(Error::invalid_input(format!("the run {bad:?} is out of bounds of the length {len}")));
+        }
+        let total = runs.iter().try_fold(0_u64, |sum, run| sum.checked_add(run.end - run.start));
+        let total = total.ok_or_else(|| Error::limit_exceeded("the runs are too long together"))?;
+        // Together they may be longer than the array, but not without bound.
+        self.check_size(&spec, &[Axis::Range(0..total)])
     }
 
     fn read_many_checked(&self, selections: &[Vec<Axis>]) -> Result<Vec<Tensor>> {

@@ -1,6 +1,7 @@
 //! One array in memory: raw chunks for fixed-size dtypes, a tensor for text and records with text.
 
 use std::collections::HashMap;
+use std::ops::Range;
 use std::sync::{Arc, Mutex};
 
 use arrow_array::LargeStringArray;
@@ -112,6 +113,18 @@ impl ArrayStorage for MemoryArray {
         match &state.values {
             Values::Whole(Some(tensor)) => tensor.select(selection),
             _ => zeros(&state.spec.dtype, &to_shape(selection.iter().map(Axis::len))?),
+        }
+    }
+
+    fn read_runs(&self, runs: &[Range<u64>]) -> Result<Tensor> {
+        if let Some(spec) = self.chunked_spec() {
+            return chunked::read_runs(self, &spec, runs);
+        }
+        let positions: Vec<u64> = runs.iter().cloned().flatten().collect();
+        let state = lock(&self.state);
+        match &state.values {
+            Values::Whole(Some(tensor)) => tensor.take(0, &positions),
+            _ => zeros(&state.spec.dtype, &[positions.len()]),
         }
     }
 

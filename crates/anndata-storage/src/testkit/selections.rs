@@ -68,6 +68,30 @@ pub(super) fn check(store: &Arc<dyn Storage>) -> Result<()> {
     })
 }
 
+/// Runs in any order, overlapping, empty or many, read as the same positions do.
+pub(super) fn check_runs(store: &Arc<dyn Storage>) -> Result<()> {
+    each(store, |key, array, tensor| {
+        let &[len] = tensor.shape() else {
+            let refused = array.read_runs(&[]).is_err_and(|error| error.is_invalid_input());
+            assert!(refused, "{key}: runs of {} dimensions", tensor.ndim());
+            return Ok(());
+        };
+        let mut random = Random::new(7);
+        for count in 0..20 {
+            let mut run = || {
+                let (a, b) = (random.below(len as u64 + 1), random.below(len as u64 + 1));
+                a.min(b)..a.max(b)
+            };
+            let runs: Vec<_> = (0..count).map(|_| run()).collect();
+            let positions: Vec<u64> = runs.iter().cloned().flatten().collect();
+            assert!(array.read_runs(&runs)? == tensor.take(0, &positions)?, "{key}: {runs:?}");
+        }
+        let beyond = len as u64..len as u64 + 1;
+        assert!(array.read_runs(&[0..0, beyond]).is_err_and(|error| error.is_invalid_input()), "{key}: beyond the end");
+        Ok(())
+    })
+}
+
 pub(super) fn check_many(store: &Arc<dyn Storage>) -> Result<()> {
     each(store, |key, array, tensor| {
         assert!(array.read_many(&[])?.is_empty(), "{key}: no selection");

@@ -1,0 +1,99 @@
+//! Reading runs of a one-dimensional array from chunks.
+
+use std::ops::Range;
+
+use rayon::prelude::*;
+
+use super::copy::{Run, Target, copy_runs};
+use super::read::Scratch;
+use super::{byte_len, to_usize};
+use crate::{AlignedBytes, ArraySpec, ChunkedStorage, Error, Result, Tensor};
+
+/// Runs of a one-dimensional chunked array, one after the other, decoded on all cores. Runs may be in any order and
+/// overlap; each chunk is read and decoded once. Runs are within bounds, as [`ArrayStorage::read_runs`] promises.
+///
+/// # Errors
+/// As [`read`](super::read).
+///
+/// [`ArrayStorage::read_runs`]: crate::ArrayStorage::read_runs
+pub fn read_runs(storage: &dyn ChunkedStorage, spec: &ArraySpec, runs: &[Range<u64>]) -> Result<Tensor> {
+    let (chunks, size) = super::layout(spec)?;
+    let [chunk_len] = *chunks else {
+        return Err(Error::invalid_input(format!("runs are of one dimension, not of {}", chunks.len())));
+    };
+    let chunk_len = chunk_len.max(1);
+    let (pieces, total) = pieces(runs, chunk_len)?;
+    let mut out = AlignedBytes::try_zeroed(byte_len(&[total], size)?)?;
+    let target = Target::new(out.as_mut_slice());
+    let chunk_bytes = byte_len(&[to_usize(chunk_len)?], size)?;
+    let of_chunks: Vec<&[Piece]> = pieces.chunk_by(|a, b| a.chunk == b.chunk).collect();
+    of_chunks.into_par_iter().try_for_each_init(Scratch::default, |scratch, pieces| {
+        let Some(first) = pieces.first() else { return Ok(()) };
+        let position = [first.chunk];
+        let name = |error: Error| super::at_chunk(&position, error);
+        let Scratch { raw, chunk, codec, .. } = scratch;
+        let runs: Vec<Run> = pieces.iter().map(|piece| piece.run).collect();
+        let scatter = |source: &[u8], stride: usize| {
+            // SAFETY: `target` outlives this closure; the targets of all pieces are disjoint parts of the destination,
+            // and a piece belongs to one chunk.
+            if unsafe { copy_runs(source, target, &[runs.as_slice()], &[stride], &[1], size) } {
+                Ok(())
+            } else {
+                Err(name(Error::invalid_data("a chunk is smaller than the array declares")))
+            }
+        };
+        let Some(skipped) = storage.read_raw(&position, raw).map_err(name)? else {
+            let fill = storage.fill_value();
+            return if fill.iter().all(|&byte| byte == 0) { Ok(()) } else { scatter(fill, 0) };
+        };
+        if storage.is_raw() && skipped == 0 && raw.len() == chunk_bytes {
+            return scatter(raw, 1);
+        }
+        super::resize(chunk, chunk_bytes)?;
+        let decoded = chunk.get_mut(..chunk_bytes).unwrap_or_default();
+        storage.decode(raw, skipped, decoded, codec).map_err(name)?;
+        scatter(decoded, 1)
+    })?;
+    Tensor::new(spec.dtype.clone(), [total], out.into())
+}
+
+/// What one chunk gives to one run: sources count within the chunk, targets within the destination.
+struct Piece {
+    chunk: u64,
+    run: Run,
+}
+
+/// The runs cut at the borders of chunks, in the order of chunks, and the length of all together.
+fn pieces(runs: &[Range<u64>], chunk_len: u64) -> Result<(Vec<Piece>, usize)> {
+    let mut pieces = Vec::with_capacity(runs.len());
+    let mut target = 0;
+    for run in runs {
+        let mut start = run.start;
+        while start < run.end {
+            let chunk = start / chunk_len;
+            let end = run.end.min(chunk.saturating_add(1).saturating_mul(chunk_len));
+            let len = to_usize(end - start)?;
+            pieces.push(Piece { chunk, run: Run { source: to_usize(start % chunk_len)?, target, len } });
+            target = target.checked_add(len).ok_or_else(|| Error::limit_exceeded("the runs do not fit into memory"))?;
+            start = end;
+        }
+    }
+    if !pieces.is_sorted_by_key(|piece| piece.chunk) {
+        pieces.sort_by_key(|piece| piece.chunk);
+    }
+    Ok((pieces, target))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn runs_are_cut_at_chunks_and_grouped() -> Result<()> {
+        let (pieces, total) = pieces(&[8..13, 2..2, 1..3, 4..6], 5)?;
+        let seen: Vec<_> = pieces.iter().map(|p| (p.chunk, p.run.source, p.run.target, p.run.len)).collect();
+        assert_eq!(total, 9);
+        assert_eq!(seen, [(0, 1, 5, 2), (0, 4, 7, 1), (1, 3, 0, 2), (1, 0, 8, 1), (2, 0, 2, 3)]);
+        Ok(())
+    }
+}
