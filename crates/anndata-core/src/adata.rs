@@ -3,6 +3,7 @@
 mod build;
 mod display;
 mod edit;
+mod view;
 
 use anndata_storage::Result;
 use indexmap::IndexMap;
@@ -10,6 +11,7 @@ use indexmap::IndexMap;
 use crate::element::load_mapping;
 use crate::{DataFrame, Element, Mapping, Raw};
 pub use build::AnnDataBuilder;
+pub use view::SelectOptions;
 
 /// Matrices of the shape of `X` by name; `X` itself is under `None`.
 pub type Layers = IndexMap<Option<String>, Element>;
@@ -41,7 +43,7 @@ pub type Layers = IndexMap<Option<String>, Element>;
 /// assert_eq!(error.to_string(), "obsm['X_pca'] has shape [3], which does not begin with [2] (n_obs)");
 /// # Ok::<(), anndata_core::Error>(())
 /// ```
-#[derive(Clone, PartialEq)]
+#[derive(Clone)]
 pub struct AnnData {
     n_obs: usize,
     n_vars: usize,
@@ -55,6 +57,24 @@ pub struct AnnData {
     uns: Mapping,
     raw: Option<Raw>,
     other: Mapping,
+    view: Option<view::ViewOf>,
+}
+
+/// Equal values; whether one is a view does not matter.
+impl PartialEq for AnnData {
+    fn eq(&self, other: &Self) -> bool {
+        (self.n_obs, self.n_vars) == (other.n_obs, other.n_vars)
+            && self.obs == other.obs
+            && self.var == other.var
+            && self.layers == other.layers
+            && self.obsm == other.obsm
+            && self.varm == other.varm
+            && self.obsp == other.obsp
+            && self.varp == other.varp
+            && self.uns == other.uns
+            && self.raw == other.raw
+            && self.other == other.other
+    }
 }
 
 impl AnnData {
@@ -146,6 +166,7 @@ impl AnnData {
 
     /// Unstructured annotations, to be changed: they are aligned to nothing.
     pub fn uns_mut(&mut self) -> &mut Mapping {
+        self.view = None;
         &mut self.uns
     }
 
@@ -178,6 +199,7 @@ impl AnnData {
             uns: load_mapping(&self.uns)?,
             raw: self.raw.as_ref().map(Raw::load).transpose()?,
             other: load_mapping(&self.other)?,
+            view: None,
         })
     }
 }

@@ -2,6 +2,7 @@
 
 mod categorical;
 
+use std::ops::Range;
 use std::sync::Arc;
 
 use anndata_storage::{Complex, DType, Error, Result, Tensor, f16};
@@ -189,6 +190,59 @@ impl Column {
         }
         let texts = Tensor::from_arrow(self.array.as_ref())?.to_strings()?;
         Ok(texts.into_iter().enumerate().map(|(row, text)| (!self.array.is_null(row)).then_some(text)).collect())
+    }
+
+    /// The texts of the rows as an Arrow array, shared where they are one already; categories included.
+    ///
+    /// # Errors
+    /// Where the values are no text.
+    pub fn to_string_array(&self) -> Result<LargeStringArray> {
+        match self.array.as_any().downcast_ref::<LargeStringArray>() {
+            Some(texts) => Ok(texts.clone()),
+            None => Ok(self.to_strings()?.into_iter().collect()),
+        }
+    }
+
+    /// For each row, whether it says this text: itself, its category, or the number or boolean that the text says. A
+    /// missing value does not.
+    pub(crate) fn equals_text(&self, text: &str) -> Result<Vec<bool>> {
+        if let ColumnKind::Categorical { .. } = self.kind {
+            let (codes, categories) = self.codes_and_categories()?;
+            let categories = categories.equals_text(text)?;
+            let codes = codes.cast(&DType::I64)?;
+            let equal = |code: &i64| usize::try_from(*code).ok().and_then(|code| categories.get(code)).copied();
+            return Ok(codes.as_slice::<i64>()?.iter().map(|code| equal(code).unwrap_or(false)).collect());
+        }
+        let tensor = self.to_tensor()?;
+        let missing = self.missing();
+        if tensor.dtype().is_text() {
+            let texts = tensor.to_text()?;
+            let texts = texts.strings()?;
+            let equal = |(row, missing): (usize, &bool)| !missing && texts.value(row) == text;
+            return Ok(missing.iter().enumerate().map(equal).collect());
+        }
+        let wanted = match (tensor.dtype(), text.to_ascii_lowercase().as_str()) {
+            (DType::Bool, "true") => 1.0,
+            (DType::Bool, "false") => 0.0,
+            (_, text) => text.parse::<f64>().map_err(|error| {
+                Error::invalid_input(format!("'{text}' is no value of {}", tensor.dtype())).with_source(error)
+            })?,
+        };
+        let values = tensor.cast(&DType::F64)?;
+        #[expect(clippy::float_cmp, reason = "a value is asked for, not one nearby")]
+        let equal = |(&value, missing): (&f64, bool)| !missing && value == wanted;
+        Ok(values.as_slice::<f64>()?.iter().zip(missing).map(equal).collect())
+    }
+
+    /// A range of rows, sharing the values.
+    ///
+    /// # Errors
+    /// Where the range is out of bounds.
+    pub fn slice(&self, rows: Range<usize>) -> Result<Self> {
+        if rows.start > rows.end || rows.end > self.len() {
+            return Err(Error::invalid_input(format!("rows {rows:?} are out of bounds of {}", self.len())));
+        }
+        Ok(Self { kind: self.kind, array: self.array.slice(rows.start, rows.len()) })
     }
 
     /// The rows at these positions, in the order given.

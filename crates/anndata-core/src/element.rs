@@ -14,7 +14,7 @@ use crate::{AnnData, Column, DataFrame, Lazy, Opaque, Raw, SparseMatrix};
 pub type Mapping = IndexMap<String, Element>;
 
 /// A value of any kind that anndata can store. A clone shares the values.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone)]
 #[non_exhaustive]
 #[expect(clippy::large_enum_variant, reason = "an object holds few elements")]
 pub enum Element {
@@ -42,6 +42,28 @@ pub enum Element {
     Extension(Arc<dyn Extension>),
     /// An element that is read when it is asked for.
     Lazy(Lazy),
+}
+
+/// Equal values of the same kind. A lazy element is read to be compared, and differs where it cannot be read.
+impl PartialEq for Element {
+    fn eq(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Lazy(a), Self::Lazy(b)) => a == b,
+            (Self::Lazy(lazy), other) | (other, Self::Lazy(lazy)) => lazy.load().is_ok_and(|element| element == *other),
+            (Self::Null, Self::Null) => true,
+            (Self::Tensor(a), Self::Tensor(b)) => a == b,
+            (Self::Sparse(a), Self::Sparse(b)) => a == b,
+            (Self::Column(a), Self::Column(b)) => a == b,
+            (Self::Frame(a), Self::Frame(b)) => a == b,
+            (Self::Awkward(a), Self::Awkward(b)) => a == b,
+            (Self::Mapping(a), Self::Mapping(b)) => a == b,
+            (Self::AnnData(a), Self::AnnData(b)) => a == b,
+            (Self::Raw(a), Self::Raw(b)) => a == b,
+            (Self::Opaque(a), Self::Opaque(b)) => a == b,
+            (Self::Extension(a), Self::Extension(b)) => a == b,
+            _ => false,
+        }
+    }
 }
 
 /// A value of a kind that anndata does not have, for encodings added to a [`Registry`](crate::encoding::Registry).

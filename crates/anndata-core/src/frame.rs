@@ -1,13 +1,14 @@
 //! [`DataFrame`]: an index and ordered columns, as pandas has it.
 
-use std::sync::Arc;
+use std::fmt;
+use std::sync::{Arc, OnceLock};
 
 use anndata_storage::{Error, Result};
 use arrow_array::{ArrayRef, RecordBatch, RecordBatchOptions};
 use arrow_schema::{Field, Schema};
 use indexmap::IndexMap;
 
-use crate::{Column, ColumnKind, Element, Lazy, Mapping, Opaque};
+use crate::{Column, ColumnKind, Element, Lazy, Mapping, NameIndex, Opaque};
 
 /// A table: an index of row labels and named columns in order. A column, or the index, may be lazy.
 ///
@@ -19,10 +20,28 @@ pub struct DataFrame {
     columns: IndexMap<String, Series>,
     /// What stands beside the columns in the store.
     other: Mapping,
+    /// Where each label is; a clone shares it, a frame with another index has another.
+    names: NameCache,
+}
+
+/// The name index of a frame, built on first use. It is no part of the frame's value.
+#[derive(Clone, Default)]
+struct NameCache(Arc<OnceLock<Arc<NameIndex>>>);
+
+impl fmt::Debug for NameCache {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(if self.0.get().is_some() { "built" } else { "not built" })
+    }
+}
+
+impl PartialEq for NameCache {
+    fn eq(&self, _: &Self) -> bool {
+        true
+    }
 }
 
 /// A column that is in memory, or stored and loaded when it is asked for.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone)]
 pub enum Series {
     /// In memory.
     Loaded(Column),
@@ -30,6 +49,19 @@ pub enum Series {
     Lazy(Lazy),
     /// Of an unknown encoding: kept and written back, but not readable.
     Opaque(Opaque),
+}
+
+/// Equal values. A lazy column is read to be compared, and differs where it cannot be read.
+impl PartialEq for Series {
+    fn eq(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Loaded(a), Self::Loaded(b)) => a == b,
+            (Self::Opaque(a), Self::Opaque(b)) => a == b,
+            (Self::Lazy(a), Self::Lazy(b)) => a == b,
+            (Self::Opaque(_), _) | (_, Self::Opaque(_)) => false,
+            (a, b) => matches!((a.load(), b.load()), (Ok(a), Ok(b)) if a == b),
+        }
+    }
 }
 
 impl Series {
@@ -96,7 +128,13 @@ impl DataFrame {
 
     /// A frame without columns, with an index of any kind.
     pub fn with_index(index: impl Into<Series>) -> Self {
-        Self { index_name: None, index: index.into(), columns: IndexMap::new(), other: Mapping::new() }
+        Self {
+            index_name: None,
+            index: index.into(),
+            columns: IndexMap::new(),
+            other: Mapping::new(),
+            names: NameCache::default(),
+        }
     }
 
     /// A frame of `len` rows labelled "0", "1", ..., as anndata labels what has no names.
@@ -180,6 +218,7 @@ impl DataFrame {
             )));
         }
         self.index = index;
+        self.names = NameCache::default();
         Ok(())
     }
 
@@ -189,6 +228,18 @@ impl DataFrame {
     /// Where the index cannot be loaded or is no text.
     pub fn names(&self) -> Result<Vec<String>> {
         Ok(self.index.load()?.to_strings()?.into_iter().map(Option::unwrap_or_default).collect())
+    }
+
+    /// Where each label is. It is built once and shared by the clones of the frame.
+    ///
+    /// # Errors
+    /// As [`names`](Self::names).
+    pub fn name_index(&self) -> Result<Arc<NameIndex>> {
+        if let Some(names) = self.names.0.get() {
+            return Ok(Arc::clone(names));
+        }
+        let names = NameIndex::new(self.index.load()?.to_string_array()?);
+        Ok(Arc::clone(self.names.0.get_or_init(|| Arc::new(names))))
     }
 
     /// The names of the columns, in order.
@@ -311,13 +362,14 @@ impl DataFrame {
     }
 
     /// The frame with a function applied to the index and to every column.
-    fn map(&self, change: impl Fn(&Series) -> Result<Series>) -> Result<Self> {
+    pub(crate) fn map(&self, change: impl Fn(&Series) -> Result<Series>) -> Result<Self> {
         let columns = self.columns.iter().map(|(name, series)| Ok((name.clone(), change(series)?)));
         Ok(Self {
             index_name: self.index_name.clone(),
             index: change(&self.index)?,
             columns: columns.collect::<Result<_>>()?,
             other: self.other.clone(),
+            names: NameCache::default(),
         })
     }
 }

@@ -1,45 +1,123 @@
-//! [`Lazy`]: an element that is read when it is asked for.
+//! [`Lazy`]: an element that is read, or made from another, when it is asked for.
 
 use std::fmt;
 use std::sync::{Arc, OnceLock};
 
-use anndata_storage::Result;
+use anndata_storage::{Axis, Result, Tensor};
 
-use crate::Element;
-use crate::encoding::Registry;
+use crate::encoding::{EncodeContext, Registry};
 use crate::node::Node;
+use crate::{Column, ColumnKind, Element, Series};
 
-/// A stored element: its metadata are known, its values are read on first use and then kept.
+/// An element whose metadata are known and whose values are read, or made, when they are asked for:
 ///
-/// A clone shares the values once they are read.
+/// - a **stored** element is read on first use and then kept; a clone shares the values once they are read;
+/// - a **part** of an element, as a view has it, is made anew each time, from what it is a part of. Of a stored element
+///   only what is selected is read.
 #[derive(Clone)]
 pub struct Lazy(Arc<Inner>);
 
-struct Inner {
-    node: Node,
-    registry: Registry,
-    value: OnceLock<Element>,
+#[expect(clippy::large_enum_variant, reason = "always behind an `Arc`")]
+enum Inner {
+    Stored { node: Node, registry: Registry, value: OnceLock<Element> },
+    Part { of: Element, axes: Vec<Axis>, categories: Categories },
+    Colors { colors: Element, all: Series, kept: Series },
+}
+
+/// How many categories a column has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum NumberOfCategories {
+    Known(usize),
+    /// Known once the column is loaded.
+    Unknown,
+}
+
+impl From<Option<usize>> for NumberOfCategories {
+    fn from(number: Option<usize>) -> Self {
+        number.map_or(Self::Unknown, Self::Known)
+    }
+}
+
+/// What becomes of categories that no value of a part has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Categories {
+    /// They are kept.
+    Keep,
+    /// They are dropped, in columns of categories.
+    DropUnused,
 }
 
 impl Lazy {
     /// A lazy element over the metadata of a stored one.
     pub fn new(node: Node, registry: Registry) -> Self {
-        Self(Arc::new(Inner { node, registry, value: OnceLock::new() }))
+        Self(Arc::new(Inner::Stored { node, registry, value: OnceLock::new() }))
     }
 
-    /// The path of the element in its store.
+    /// The colours of the categories that a part of a column keeps, out of those of all its categories.
+    pub(crate) fn colors(colors: &Element, all: &Series, kept: &Series) -> Self {
+        Self(Arc::new(Inner::Colors { colors: colors.clone(), all: all.clone(), kept: kept.clone() }))
+    }
+
+    /// The part of an element that selections along its axes pick, one an axis; a part of a part is a part of the
+    /// whole. Nothing is read.
+    pub(crate) fn part(of: &Element, axes: &[Axis], categories: Categories) -> Self {
+        if let Element::Lazy(Self(inner)) = of
+            && let Inner::Part { of, axes: outer, categories: before } = &**inner
+        {
+            let axes = outer.iter().zip(axes).map(|(outer, inner)| outer.select(inner)).collect();
+            let categories = if *before == Categories::DropUnused { *before } else { categories };
+            return Self(Arc::new(Inner::Part { of: of.clone(), axes, categories }));
+        }
+        Self(Arc::new(Inner::Part { of: of.clone(), axes: axes.to_vec(), categories }))
+    }
+
+    /// How many categories a column of categories has, where metadata tell; `None` for any other element.
+    pub(crate) fn n_categories(&self) -> Option<NumberOfCategories> {
+        match &*self.0 {
+            Inner::Stored { node, .. } => {
+                let encoding = node.text_attribute("encoding-type").ok().flatten();
+                if encoding.as_deref() != Some("categorical") {
+                    return None;
+                }
+                let categories = node.descendant("categories").and_then(|node| node.as_array().ok()?.shape().ok());
+                Some(categories.and_then(|shape| shape.first().copied()).into())
+            }
+            Inner::Part { of: Element::Lazy(lazy), categories, .. } => match categories {
+                Categories::Keep => lazy.n_categories(),
+                Categories::DropUnused => lazy.n_categories().map(|_| NumberOfCategories::Unknown),
+            },
+            Inner::Part { of: Element::Column(column), .. } => {
+                matches!(column.kind(), ColumnKind::Categorical { .. }).then_some(NumberOfCategories::Unknown)
+            }
+            _ => None,
+        }
+    }
+
+    /// The path of the element in its store, or of what it is made from; empty in memory.
     pub fn path(&self) -> &str {
-        self.0.node.path()
+        match &*self.0 {
+            Inner::Stored { node, .. } => node.path(),
+            Inner::Part { of: Element::Lazy(lazy), .. } => lazy.path(),
+            Inner::Part { .. } | Inner::Colors { .. } => "",
+        }
     }
 
-    /// The stored metadata.
-    pub fn node(&self) -> &Node {
-        &self.0.node
+    /// The stored metadata, where this is a whole stored element.
+    pub fn node(&self) -> Option<&Node> {
+        match &*self.0 {
+            Inner::Stored { node, .. } => Some(node),
+            Inner::Part { .. } | Inner::Colors { .. } => None,
+        }
     }
 
-    /// Whether the values have been read.
+    /// Whether the values have been read, or are made from values in memory.
     pub fn is_loaded(&self) -> bool {
-        self.0.value.get().is_some()
+        match &*self.0 {
+            Inner::Stored { value, .. } => value.get().is_some(),
+            Inner::Part { of: Element::Lazy(lazy), .. } => lazy.is_loaded(),
+            Inner::Part { .. } => true,
+            Inner::Colors { .. } => false,
+        }
     }
 
     /// The length of each axis, from metadata alone; `None` for what has no axes.
@@ -47,19 +125,34 @@ impl Lazy {
     /// # Errors
     /// Where the metadata are malformed.
     pub fn shape(&self) -> Result<Option<Vec<usize>>> {
-        self.0.registry.shape(&self.0.node)
+        match &*self.0 {
+            Inner::Stored { node, registry, .. } => registry.shape(node),
+            Inner::Part { of, axes, .. } => {
+                let Some(mut shape) = of.shape()? else { return Ok(None) };
+                for (len, axis) in shape.iter_mut().zip(axes) {
+                    *len = usize::try_from(axis.len()).unwrap_or(usize::MAX);
+                }
+                Ok(Some(shape))
+            }
+            Inner::Colors { .. } => self.make()?.shape(),
+        }
     }
 
-    /// The element, read on first use.
+    /// The element. A whole stored one is read on first use and kept.
     ///
     /// # Errors
     /// Where it cannot be read.
     pub fn load(&self) -> Result<Element> {
-        if let Some(element) = self.0.value.get() {
-            return Ok(element.clone());
+        match &*self.0 {
+            Inner::Stored { value, .. } => {
+                if let Some(element) = value.get() {
+                    return Ok(element.clone());
+                }
+                let element = self.make()?;
+                Ok(value.get_or_init(|| element).clone())
+            }
+            Inner::Part { .. } | Inner::Colors { .. } => self.make(),
         }
-        let element = self.0.registry.build(self.0.node.fetch()?)?;
-        Ok(self.0.value.get_or_init(|| element).clone())
     }
 
     /// The element, read and not kept: for passing over data larger than memory.
@@ -67,11 +160,73 @@ impl Lazy {
     /// # Errors
     /// Where it cannot be read.
     pub fn load_once(&self) -> Result<Element> {
-        match self.0.value.get() {
-            Some(element) => Ok(element.clone()),
-            None => self.0.registry.build(self.0.node.fetch()?),
+        match &*self.0 {
+            Inner::Stored { value, .. } => value.get().map_or_else(|| self.make(), |element| Ok(element.clone())),
+            Inner::Part { .. } | Inner::Colors { .. } => self.make(),
         }
     }
+
+    fn make(&self) -> Result<Element> {
+        match &*self.0 {
+            Inner::Stored { node, registry, .. } => registry.build(node.fetch()?),
+            Inner::Part { of, axes, categories } => match (part_of(of, axes)?, categories) {
+                (Element::Column(column), Categories::DropUnused) => {
+                    Ok(Element::Column(column.without_unused_categories()?))
+                }
+                (part, _) => Ok(part),
+            },
+            Inner::Colors { colors, all, kept } => {
+                let colors = colors.to_tensor()?;
+                if colors.ndim() == 0 {
+                    return Ok(Element::Tensor(colors.reshape([1])?));
+                }
+                kept_colors(&colors, &all.load()?, &kept.load()?).map(Element::Tensor)
+            }
+        }
+    }
+
+    /// The stored tree that can be written in place of the element without building it, where there is one.
+    pub(crate) fn encode(&self, context: &EncodeContext<'_>) -> Result<Option<Node>> {
+        match &*self.0 {
+            Inner::Stored { node, registry, .. } if registry.is_current(node, context)? => {
+                registry.copy(node).map(Some)
+            }
+            Inner::Part { of: Element::Lazy(whole), axes, categories } => match &*whole.0 {
+                Inner::Stored { node, registry, value }
+                    if value.get().is_none()
+                        && (*categories == Categories::Keep || whole.n_categories().is_none())
+                        && registry.is_current(node, context)? =>
+                {
+                    registry.select(node, axes)
+                }
+                _ => Ok(None),
+            },
+            _ => Ok(None),
+        }
+    }
+}
+
+/// A part of an element: of a stored one that was not loaded, no more is read than has to be.
+fn part_of(of: &Element, axes: &[Axis]) -> Result<Element> {
+    match of {
+        Element::Lazy(whole) => match &*whole.0 {
+            Inner::Stored { node, registry, value } if value.get().is_none() => registry.build_part(node, axes),
+            _ => whole.load()?.select(axes),
+        },
+        of => of.select(axes),
+    }
+}
+
+/// The colours of the categories that are kept. Where there is not one for each category, all stay.
+fn kept_colors(colors: &Tensor, all: &Column, kept: &Column) -> Result<Tensor> {
+    let categories = |column: &Column| column.codes_and_categories()?.1.to_strings();
+    let (all, kept) = (categories(all)?, categories(kept)?);
+    if colors.shape().first() != Some(&all.len()) {
+        return Ok(colors.clone());
+    }
+    let places: Vec<u64> =
+        (0_u64..).zip(&all).filter(|(_, category)| kept.contains(category)).map(|(place, _)| place).collect();
+    colors.take(0, &places)
 }
 
 /// Equal values; both are read where they are not the same element.
@@ -83,6 +238,11 @@ impl PartialEq for Lazy {
 
 impl fmt::Debug for Lazy {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Lazy({}, loaded: {})", self.path(), self.is_loaded())
+        let state = match &*self.0 {
+            Inner::Part { .. } => "part",
+            Inner::Colors { .. } => "colors",
+            Inner::Stored { value, .. } => value.get().map_or("stored", |_| "loaded"),
+        };
+        write!(f, "Lazy('{}', {state})", self.path())
     }
 }

@@ -31,14 +31,17 @@ mod column;
 mod element;
 pub mod encoding;
 mod frame;
+mod index;
 pub mod io;
 mod lazy;
+mod names;
 pub mod node;
 mod opaque;
 mod raw;
+mod select;
 mod sparse;
 
-pub use adata::{AnnData, AnnDataBuilder, Layers};
+pub use adata::{AnnData, AnnDataBuilder, Layers, SelectOptions};
 pub use anndata_storage::{
     self as storage, Array, ArraySpec, Attribute, Attributes, Axis, Codec, Complex, Compression, DType, Error,
     ErrorKind, Group, Limits, MemoryStore, NodeKind, Result, Scalar, Storage, Tensor, f16,
@@ -46,7 +49,9 @@ pub use anndata_storage::{
 pub use column::{Column, ColumnKind, NaValue};
 pub use element::{Element, Extension, Mapping};
 pub use frame::{DataFrame, Series};
+pub use index::Index;
 pub use lazy::Lazy;
+pub use names::NameIndex;
 pub use opaque::Opaque;
 pub use raw::Raw;
 pub use sparse::{SparseFormat, SparseMatrix};

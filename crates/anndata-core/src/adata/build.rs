@@ -122,6 +122,7 @@ impl AnnDataBuilder {
             uns: self.uns,
             raw: self.raw,
             other: self.other,
+            view: None,
         };
         adata.check()?;
         if !self.any_dtype {

@@ -6,6 +6,9 @@ use super::AnnData;
 
 impl fmt::Display for AnnData {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.is_view() {
+            f.write_str("View of ")?;
+        }
         write!(f, "AnnData object with n_obs × n_vars = {} × {}", self.n_obs, self.n_vars)?;
         line(f, "obs", self.obs.column_names().map(quote))?;
         line(f, "var", self.var.column_names().map(quote))?;

@@ -17,11 +17,13 @@ macro_rules! aligned {
                 self.check_aligned(stringify!($slot), &key, &element, Axes::$axes)?;
                 Axes::$axes.check_dtype(stringify!($slot), &key, &element)?;
                 self.$slot.insert(key, element);
+                self.view = None;
                 Ok(())
             }
 
             #[doc = concat!("Removes an element of `", stringify!($slot), "` and keeps the order of the others.")]
             pub fn $remove(&mut self, key: &str) -> Option<Element> {
+                self.view = None;
                 self.$slot.shift_remove(key)
             }
         )*
@@ -72,7 +74,7 @@ impl AnnData {
         if let Some(x) = x {
             return self.set_layer(None, x);
         }
-        self.layers.shift_remove(&None);
+        self.remove_layer(None);
         Ok(())
     }
 
@@ -88,11 +90,13 @@ impl AnnData {
         }
         Axes::ObsVar.check_dtype(key.map_or("X", |_| "layers"), key.unwrap_or_default(), &layer)?;
         self.layers.insert(key.map(str::to_owned), layer);
+        self.view = None;
         Ok(())
     }
 
     /// Removes a layer and keeps the order of the others; `None` is `X`.
     pub fn remove_layer(&mut self, key: Option<&str>) -> Option<Element> {
+        self.view = None;
         self.layers.shift_remove(&key.map(str::to_owned))
     }
 
@@ -103,6 +107,7 @@ impl AnnData {
     pub fn set_obs(&mut self, obs: DataFrame) -> Result<()> {
         check_rows("obs", &obs, self.n_obs)?;
         self.obs = obs;
+        self.view = None;
         Ok(())
     }
 
@@ -113,6 +118,7 @@ impl AnnData {
     pub fn set_var(&mut self, var: DataFrame) -> Result<()> {
         check_rows("var", &var, self.n_vars)?;
         self.var = var;
+        self.view = None;
         Ok(())
     }
 
@@ -125,6 +131,7 @@ impl AnnData {
             self.check_raw(raw)?;
         }
         self.raw = raw;
+        self.view = None;
         Ok(())
     }
 

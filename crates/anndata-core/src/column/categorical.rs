@@ -110,6 +110,44 @@ impl Column {
         Self::categorical(&codes, &Self::strings(categories), false)
     }
 
+    /// The same without the categories that no row has; the order of the others stays. A column without categories, or
+    /// without unused ones, is itself. Codes become as narrow as can be where categories are dropped.
+    ///
+    /// ```
+    /// # use anndata_core::Column;
+    /// let part = Column::categorical_from_strings(["a", "b", "c"])?.take(&[2, 0])?;
+    /// let (codes, categories) = part.without_unused_categories()?.codes_and_categories()?;
+    /// assert_eq!(codes.as_slice::<i8>()?, [1, 0]);
+    /// assert_eq!(categories.to_strings()?, [Some("a".to_owned()), Some("c".to_owned())]);
+    /// # Ok::<(), anndata_core::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// Where a code has no category.
+    pub fn without_unused_categories(&self) -> Result<Self> {
+        let ColumnKind::Categorical { ordered } = self.kind else { return Ok(self.clone()) };
+        let (codes, categories) = self.codes_and_categories()?;
+        let codes = codes.cast(&DType::I64)?;
+        let mut new_codes = vec![-1_i64; categories.len()];
+        for place in codes.as_slice::<i64>()?.iter().filter_map(|&code| usize::try_from(code).ok()) {
+            if let Some(used) = new_codes.get_mut(place) {
+                *used = 0;
+            }
+        }
+        let mut kept = Vec::new();
+        for (place, code) in (0_u64..).zip(&mut new_codes).filter(|(_, code)| **code == 0) {
+            *code = i64::try_from(kept.len()).map_err(|_| Error::limit_exceeded("too many categories"))?;
+            kept.push(place);
+        }
+        if kept.len() == categories.len() {
+            return Ok(self.clone());
+        }
+        let renumber = |&code: &i64| usize::try_from(code).ok().and_then(|at| new_codes.get(at)).copied().unwrap_or(-1);
+        let codes = codes.as_slice::<i64>()?.iter().map(renumber).collect::<Vec<_>>();
+        let codes = Tensor::from_vec([codes.len()], codes)?.cast(&code_dtype(kept.len()))?;
+        Self::categorical(&codes, &categories.take(&kept)?, ordered)
+    }
+
     /// The codes (-1 where missing) and categories of a categorical column.
     ///
     /// # Errors

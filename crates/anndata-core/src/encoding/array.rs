@@ -20,7 +20,7 @@
 //! # Ok::<(), anndata_core::Error>(())
 //! ```
 
-use anndata_storage::Result;
+use anndata_storage::{Axis, Result};
 
 use super::{BuildContext, EncodeContext, Encoding, wrong_element};
 use crate::Element;
@@ -50,6 +50,10 @@ impl Encoding for ArrayEncoding {
             other => return Err(wrong_element("array", other)),
         };
         Ok(Node::Array(ArrayNode::encoded(path, "array", "0.2.0", values)))
+    }
+
+    fn select(&self, node: &Node, axes: &[Axis]) -> Result<Option<Node>> {
+        node.as_array()?.select(axes).map(|part| Some(Node::Array(part)))
     }
 
     fn shape(&self, node: &Node) -> Result<Option<Vec<usize>>> {

@@ -25,7 +25,7 @@
 //! # Ok::<(), anndata_core::Error>(())
 //! ```
 
-use anndata_storage::{Attribute, Error, Result, child_path};
+use anndata_storage::{Attribute, Axis, Error, Result, child_path};
 
 use super::{BuildContext, EncodeContext, Encoding, wrong_element};
 use crate::node::{GroupNode, Node};
@@ -79,6 +79,13 @@ impl Encoding for CategoricalEncoding {
             group.children.insert(key.to_owned(), context.encode(&element, &child_path(path, key))?);
         }
         Ok(Node::Group(group))
+    }
+
+    fn select(&self, node: &Node, axes: &[Axis]) -> Result<Option<Node>> {
+        let mut group = node.as_group()?.clone();
+        let part = group.child("codes")?.as_array()?.select(axes)?;
+        group.children.insert("codes".to_owned(), Node::Array(part));
+        Ok(Some(Node::Group(group)))
     }
 
     fn shape(&self, node: &Node) -> Result<Option<Vec<usize>>> {

@@ -11,7 +11,7 @@
 //! - `raw.X`, `raw.var` and `raw.varm` stand at the root. What else is there (`raw.cat`) is kept with the raw.
 //! - `uns/neighbors/distances` and `connectivities` belong into `obsp`.
 
-use anndata_storage::{DType, Error, Result, Tensor};
+use anndata_storage::{Axis, DType, Error, Result, Tensor};
 
 use super::{BuildContext, record, sparse};
 use crate::node::{GroupNode, Node};
@@ -32,6 +32,19 @@ pub(super) fn build(node: Node, context: &BuildContext<'_>) -> Result<Element> {
         }
         Node::Array(array) if array.spec.null => Ok(Element::Null),
         node @ Node::Array(_) => array(&node.into_tensor()?).map(Element::Tensor),
+    }
+}
+
+/// A part of the element of a stored tree without encoding attributes, in memory.
+pub(super) fn build_part(node: &Node, axes: &[Axis], context: &BuildContext<'_>) -> Result<Element> {
+    if let Some(format) = sparse_format(node)? {
+        return sparse::build_part(node, format, SHAPE, axes).map(Element::Sparse);
+    }
+    match node {
+        Node::Array(stored) if !stored.spec.null && stored.spec.ndim() == axes.len() => {
+            array(&stored.select(axes)?.source.read()?).map(Element::Tensor)
+        }
+        _ => build(node.fetch()?, context)?.select(axes),
     }
 }
 

@@ -25,7 +25,7 @@
 //! # Ok::<(), anndata_core::Error>(())
 //! ```
 
-use anndata_storage::{Attribute, DType, Error, Result, Tensor, child_path, dispatch};
+use anndata_storage::{Attribute, Axis, DType, Error, Result, Tensor, child_path, dispatch};
 
 use super::{BuildContext, EncodeContext, Encoding, wrong_element};
 use crate::node::{GroupNode, Node};
@@ -127,6 +127,15 @@ impl Encoding for NullableEncoding {
             group.children.insert(key.to_owned(), child);
         }
         Ok(Node::Group(group))
+    }
+
+    fn select(&self, node: &Node, axes: &[Axis]) -> Result<Option<Node>> {
+        let mut group = node.as_group()?.clone();
+        for key in ["values", "mask"] {
+            let part = group.child(key)?.as_array()?.select(axes)?;
+            group.children.insert(key.to_owned(), Node::Array(part));
+        }
+        Ok(Some(Node::Group(group)))
     }
 
     fn shape(&self, node: &Node) -> Result<Option<Vec<usize>>> {

@@ -25,7 +25,7 @@
 //! # Ok::<(), anndata_core::Error>(())
 //! ```
 
-use anndata_storage::{DType, Error, Result, Tensor};
+use anndata_storage::{Axis, DType, Error, Result, Tensor};
 
 use super::{BuildContext, EncodeContext, Encoding, wrong_element};
 use crate::Element;
@@ -53,6 +53,10 @@ impl Encoding for RecordEncoding {
         let records = with_text(records)?;
         let records = if context.capabilities().text_in_records { records } else { with_fixed_text(&records)? };
         Ok(Node::Array(ArrayNode::encoded(path, "rec-array", "0.2.0", records)))
+    }
+
+    fn select(&self, node: &Node, axes: &[Axis]) -> Result<Option<Node>> {
+        node.as_array()?.select(axes).map(|part| Some(Node::Array(part)))
     }
 
     fn shape(&self, node: &Node) -> Result<Option<Vec<usize>>> {

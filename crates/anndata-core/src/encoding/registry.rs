@@ -145,7 +145,9 @@ impl Registry {
     /// The stored tree of a part of an element, checked as a copy is.
     pub(crate) fn select(&self, node: &Node, axes: &[Axis]) -> Result<Option<Node>> {
         match self.find(node)? {
-            Found::Known(encoding) => encoding.copy(node).and_then(|node| encoding.select(&node, axes)),
+            Found::Known(encoding) => {
+                encoding.select(node, axes).and_then(|part| part.map(|part| encoding.copy(&part)).transpose())
+            }
             Found::Legacy | Found::Unknown => Ok(None),
         }
         .map_err(|error| error.at(node.path()))

@@ -27,6 +27,8 @@
 //! # Ok::<(), anndata_core::Error>(())
 //! ```
 
+mod select;
+
 use std::sync::Arc;
 
 use anndata_storage::{Array, ArraySpec, Attribute, Axis, DType, Error, Result, Tensor, child_path};
@@ -35,6 +37,8 @@ use super::{BuildContext, EncodeContext, Encoding, wrong_element};
 use crate::node::{ArrayNode, BlockSource, GroupNode, Node, Source, encoding_attributes};
 use crate::sparse::to_offsets;
 use crate::{Element, SparseFormat, SparseMatrix};
+pub(super) use select::build_part;
+use select::select;
 
 /// About the most bytes of a dense matrix that are in memory while it is made sparse.
 const BLOCK_BYTES: u64 = 64 << 20;
@@ -95,6 +99,14 @@ impl Encoding for SparseEncoding {
         Ok(Node::Group(group))
     }
 
+    fn select(&self, node: &Node, axes: &[Axis]) -> Result<Option<Node>> {
+        select(node, self.0, "shape", axes).map(Some)
+    }
+
+    fn build_part(&self, node: &Node, axes: &[Axis], _context: &BuildContext<'_>) -> Result<Element> {
+        build_part(node, self.0, "shape", axes).map(Element::Sparse)
+    }
+
     fn shape(&self, node: &Node) -> Result<Option<Vec<usize>>> {
         let (rows, columns) = declared_shape(node, "shape")?;
         Ok(Some(vec![rows, columns]))
@@ -144,7 +156,7 @@ pub(super) fn encode_dense(element: &Element, path: &str) -> Result<Node> {
 pub(crate) fn to_sparse(element: &Element, format: SparseFormat) -> Result<SparseMatrix> {
     match element {
         Element::Lazy(lazy) => match lazy.node() {
-            Node::Array(ArrayNode { source: Source::Stored(array), .. })
+            Some(Node::Array(ArrayNode { source: Source::Stored(array), .. }))
                 if array.spec().ndim() == 2 && !lazy.is_loaded() =>
             {
                 dense_to_sparse(array, format)
@@ -215,7 +227,7 @@ struct StoredRows {
 /// The stored CSR matrix behind a lazy element.
 fn stored_csr(element: &Element) -> Result<Option<StoredRows>> {
     let Element::Lazy(lazy) = element else { return Ok(None) };
-    let node = lazy.node();
+    let Some(node) = lazy.node() else { return Ok(None) };
     if node.text_attribute("encoding-type")?.as_deref() != Some("csr_matrix") {
         return Ok(None);
     }

@@ -24,7 +24,7 @@
 //! # Ok::<(), anndata_core::Error>(())
 //! ```
 
-use anndata_storage::{DType, Result};
+use anndata_storage::{Axis, DType, Result};
 
 use super::{BuildContext, EncodeContext, Encoding, wrong_element};
 use crate::Element;
@@ -58,6 +58,10 @@ impl Encoding for StringArrayEncoding {
             other => return Err(wrong_element("string-array", other)),
         };
         Ok(Node::Array(ArrayNode::encoded(path, "string-array", "0.2.0", text)))
+    }
+
+    fn select(&self, node: &Node, axes: &[Axis]) -> Result<Option<Node>> {
+        node.as_array()?.select(axes).map(|part| Some(Node::Array(part)))
     }
 
     fn shape(&self, node: &Node) -> Result<Option<Vec<usize>>> {

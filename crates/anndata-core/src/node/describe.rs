@@ -76,7 +76,7 @@ impl Node {
                 description.stored_bytes = match &array.source {
                     Source::Stored(stored) => stored.stored_bytes()?,
                     Source::Tensor(tensor) => Some(tensor.nbytes() as u64),
-                    Source::Empty | Source::Blocks(_) => None,
+                    Source::Empty | Source::Part(_) | Source::Blocks(_) => None,
                 };
             }
         }

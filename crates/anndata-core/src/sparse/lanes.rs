@@ -122,7 +122,7 @@ fn too_many(len: usize) -> Error {
 }
 
 /// Where lanes of these lengths begin, and the end of the last.
-pub(super) fn offsets_of(lengths: impl IntoIterator<Item = usize>) -> Result<Vec<usize>> {
+pub(crate) fn offsets_of(lengths: impl IntoIterator<Item = usize>) -> Result<Vec<usize>> {
     let lengths = lengths.into_iter();
     let mut offsets = Vec::with_capacity(lengths.size_hint().0 + 1);
     let mut total = 0_usize;
@@ -135,7 +135,7 @@ pub(super) fn offsets_of(lengths: impl IntoIterator<Item = usize>) -> Result<Vec
 }
 
 /// Offsets in the dtype wanted where it holds them, in 64 bits otherwise.
-pub(super) fn offsets_tensor(offsets: &[usize], wanted: &DType) -> Result<Tensor> {
+pub(crate) fn offsets_tensor(offsets: &[usize], wanted: &DType) -> Result<Tensor> {
     let last = offsets.last().copied().unwrap_or(0);
     let dtype = if last <= largest(wanted) { wanted } else { &DType::I64 };
     if last > largest(dtype) {

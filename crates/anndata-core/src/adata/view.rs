@@ -1,0 +1,180 @@
+//! Views: parts of an object, made when they are asked for.
+
+use anndata_storage::{Axis, Result};
+
+use super::AnnData;
+use crate::lazy::{Categories, NumberOfCategories};
+use crate::{ColumnKind, DataFrame, Element, Index, Lazy, Mapping, Raw, Series};
+
+/// How a part of an object is taken.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct SelectOptions {
+    /// Whether the categories of `obs` and `var` that no selected row has are kept, and their colours in `uns`.
+    /// Default: no, as in Python.
+    pub keep_unused_categories: bool,
+}
+
+impl SelectOptions {
+    /// The same, keeping categories that no selected row has, or dropping them.
+    #[must_use]
+    pub fn with_keep_unused_categories(mut self, keep: bool) -> Self {
+        self.keep_unused_categories = keep;
+        self
+    }
+}
+
+/// What a view shows of the object that it was taken from.
+#[derive(Debug, Clone)]
+pub(super) struct ViewOf {
+    obs: Axis,
+    var: Axis,
+}
+
+impl AnnData {
+    /// A view of some observations and variables: an object whose elements are lazy parts of the elements of this one.
+    ///
+    /// It costs nothing until something of it is read, and then each time what is read: [`load`](Self::load) makes an
+    /// object of its own, which Python calls `copy`. The view shares the values with the object that it was taken from
+    /// and does not follow later changes of it; setting an element of the view makes that element its own. A view of a
+    /// view is a view of the whole, with one selection an axis. Views of stored objects read no more than is selected.
+    ///
+    /// `raw` follows the observations and keeps its own variables. `uns` is shared as it is, except that colours of
+    /// categories follow the categories (`louvain_colors` those of `louvain`). Categories of `obs` and `var` that no
+    /// selected row has are dropped; [`select_with`](Self::select_with) can keep them.
+    ///
+    /// ```
+    /// use anndata_core::{AnnData, DataFrame, Index, Tensor};
+    ///
+    /// let adata = AnnData::builder()
+    ///     .x(Tensor::from_vec([3, 2], vec![1, 2, 3, 4, 5, 6])?)
+    ///     .obs(DataFrame::new(["a", "b", "c"]))
+    ///     .build()?;
+    /// let view = adata.select(["c", "a"], 1..)?;
+    /// assert!(view.is_view());
+    /// assert_eq!(view.x().unwrap().to_tensor()?.as_slice::<i32>()?, [6, 2]);
+    /// assert_eq!(view.select(0, ..)?.obs_names()?, ["c"]);
+    ///
+    /// let own = view.load()?;
+    /// assert!(!own.is_view());
+    /// assert_eq!(own, view);
+    /// # Ok::<(), anndata_core::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// As [`Index::resolve`]; the error says for which axis.
+    pub fn select(&self, obs: impl Into<Index>, var: impl Into<Index>) -> Result<Self> {
+        self.select_with(obs, var, &SelectOptions::default())
+    }
+
+    /// The same as [`select`](Self::select) with options.
+    ///
+    /// # Errors
+    /// As [`select`](Self::select).
+    pub fn select_with(&self, obs: impl Into<Index>, var: impl Into<Index>, options: &SelectOptions) -> Result<Self> {
+        let obs = obs.into().resolve(&self.obs).map_err(|error| error.at("obs"))?;
+        let var = var.into().resolve(&self.var).map_err(|error| error.at("var"))?;
+        self.view(&obs, &var, options)
+    }
+
+    /// Keeps only some observations and variables: the object becomes its part, loaded. Python's
+    /// `_inplace_subset_obs` and `_inplace_subset_var`.
+    ///
+    /// # Errors
+    /// As [`select`](Self::select), or where something cannot be read; the object stays as it was then.
+    pub fn subset(&mut self, obs: impl Into<Index>, var: impl Into<Index>) -> Result<()> {
+        *self = self.select(obs, var)?.load()?;
+        Ok(())
+    }
+
+    /// Whether this is a view of another object.
+    pub fn is_view(&self) -> bool {
+        self.view.is_some()
+    }
+
+    /// Which observations and variables a view shows of the object that it was taken from.
+    pub fn view_of(&self) -> Option<(&Axis, &Axis)> {
+        self.view.as_ref().map(|view| (&view.obs, &view.var))
+    }
+
+    fn view(&self, obs: &Axis, var: &Axis, options: &SelectOptions) -> Result<Self> {
+        let categories = if options.keep_unused_categories { Categories::Keep } else { Categories::DropUnused };
+        let len = |axis: &Axis| usize::try_from(axis.len()).unwrap_or(usize::MAX);
+        let both = [obs.clone(), var.clone()];
+        let parts = |slot: &str, elements: &Mapping, axes: &[Axis]| -> Result<Mapping> {
+            let part = |(key, element): (&String, &Element)| {
+                let part = element.view(axes).map_err(|error| error.at(&format!("{slot}/{key}")))?;
+                Ok((key.clone(), part))
+            };
+            elements.iter().map(part).collect()
+        };
+        let layers = self.layers.iter().map(|(key, layer)| Ok((key.clone(), layer.view(&both)?)));
+        let frames = (self.obs.view(obs, categories)?, self.var.view(var, categories)?);
+        let mut uns = self.uns.clone();
+        if categories == Categories::DropUnused {
+            follow_categories(&mut uns, &self.obs, &frames.0);
+            follow_categories(&mut uns, &self.var, &frames.1);
+        }
+        let view = match &self.view {
+            Some(outer) => ViewOf { obs: outer.obs.select(obs), var: outer.var.select(var) },
+            None => ViewOf { obs: obs.clone(), var: var.clone() },
+        };
+        Ok(Self {
+            n_obs: len(obs),
+            n_vars: len(var),
+            obs: frames.0,
+            var: frames.1,
+            layers: layers.collect::<Result<_>>()?,
+            obsm: parts("obsm", &self.obsm, std::slice::from_ref(obs))?,
+            varm: parts("varm", &self.varm, std::slice::from_ref(var))?,
+            obsp: parts("obsp", &self.obsp, &[obs.clone(), obs.clone()])?,
+            varp: parts("varp", &self.varp, &[var.clone(), var.clone()])?,
+            uns,
+            raw: self.raw.as_ref().map(|raw| raw.view(obs)).transpose()?,
+            other: self.other.clone(),
+            view: Some(view),
+        })
+    }
+}
+
+impl Raw {
+    /// The same with only some observations.
+    fn view(&self, obs: &Axis) -> Result<Self> {
+        let Some(x) = self.x() else { return Ok(self.clone()) };
+        let x = x.view(std::slice::from_ref(obs))?;
+        self.clone().map_x(|_| Ok(x.clone()))
+    }
+}
+
+/// Colours of categories (`uns['louvain_colors']`) become those of the categories that are left. Colours that are not
+/// one a category mean nothing any more and are left out, as in Python.
+fn follow_categories(uns: &mut Mapping, all: &DataFrame, kept: &DataFrame) {
+    for ((name, series), (_, part)) in all.columns().zip(kept.columns()) {
+        let key = format!("{name}_colors");
+        let (Some(number), Some(colors)) = (n_categories(series), uns.get(&key)) else { continue };
+        let shape = colors.shape().ok().flatten();
+        match (number, shape.as_deref()) {
+            (NumberOfCategories::Known(categories), Some(&[len])) if len != categories => {
+                uns.shift_remove(&key);
+            }
+            (_, Some([] | [_])) => {
+                let colors = Element::Lazy(Lazy::colors(colors, series, part));
+                uns.insert(key, colors);
+            }
+            _ => {}
+        }
+    }
+}
+
+fn n_categories(series: &Series) -> Option<NumberOfCategories> {
+    match series {
+        Series::Loaded(column) => match column.kind() {
+            ColumnKind::Categorical { .. } => {
+                Some(column.codes_and_categories().ok().map(|(_, categories)| categories.len()).into())
+            }
+            _ => None,
+        },
+        Series::Lazy(lazy) => lazy.n_categories(),
+        Series::Opaque(_) => None,
+    }
+}

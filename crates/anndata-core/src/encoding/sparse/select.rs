@@ -1,0 +1,261 @@
+//! Parts of a stored sparse matrix: lanes (rows of CSR, columns of CSC) as runs of the stored values, and within them
+//! positions of the other axis, block by block.
+
+use std::ops::Range;
+use std::sync::Arc;
+
+use anndata_storage::{Attribute, Axis, Error, Result, Tensor};
+
+use super::{BLOCK_BYTES, declared_shape};
+use crate::node::{ArrayNode, BlockSource, GroupNode, Node, Source};
+use crate::sparse::{check_indptr, offsets_of, offsets_tensor, to_offsets};
+use crate::{SparseFormat, SparseMatrix};
+
+/// The stored tree of the selected rows and columns. Offsets are read; where positions within lanes are selected the
+/// indices are read too, once, to count what is kept.
+pub(in crate::encoding) fn select(
+    node: &Node,
+    format: SparseFormat,
+    shape_attribute: &str,
+    axes: &[Axis],
+) -> Result<Node> {
+    let part = Arc::new(StoredPart::open(node, format, shape_attribute, axes)?);
+    let (data, indices, lengths) = if part.is_whole_lanes() {
+        let runs = part.runs(&part.lanes);
+        let lengths: Vec<usize> = part.lengths(&part.lanes).collect();
+        (part.data.select_runs(runs.clone())?, part.indices.select_runs(runs)?, lengths)
+    } else {
+        let lengths = part.count()?;
+        let total = lengths.iter().map(|&len| len as u64).sum();
+        let source = |what| Source::Blocks(Arc::new(Kept { part: Arc::clone(&part), what }));
+        (
+            part.data.with_source(vec![total], source(What::Data))?,
+            part.indices.with_source(vec![total], source(What::Indices))?,
+            lengths,
+        )
+    };
+    let mut group = GroupNode { children: indexmap::IndexMap::new(), ..node.as_group()?.clone() };
+    let (rows, columns) = part.shape();
+    let shape = [rows, columns].map(|len| i64::try_from(len).unwrap_or(i64::MAX));
+    group.attributes.insert(shape_attribute.to_owned(), Attribute::Tensor(Tensor::from_vec([2], shape.to_vec())?));
+    let indptr = offsets_tensor(&offsets_of(lengths)?, &part.indptr.spec.dtype)?;
+    let mut offsets = ArrayNode::plain(&part.indptr.path, indptr);
+    offsets.spec.resizable = part.indptr.spec.resizable;
+    for (key, array) in [("data", data), ("indices", indices), ("indptr", offsets)] {
+        group.children.insert(key.to_owned(), Node::Array(array));
+    }
+    Ok(Node::Group(group))
+}
+
+/// The selected rows and columns in memory. Only the runs of the selected lanes are read; where positions within them
+/// are selected, about [`BLOCK_BYTES`] at a time.
+pub(in crate::encoding) fn build_part(
+    node: &Node,
+    format: SparseFormat,
+    shape_attribute: &str,
+    axes: &[Axis],
+) -> Result<SparseMatrix> {
+    let part = StoredPart::open(node, format, shape_attribute, axes)?;
+    if part.is_whole_lanes() {
+        return part.read(&part.lanes);
+    }
+    let blocks: Vec<SparseMatrix> = part.blocks(BLOCK_BYTES).map(|lanes| part.kept(&lanes)).collect::<Result<_>>()?;
+    let mut lengths = Vec::new();
+    for block in &blocks {
+        lengths.extend(block.offsets()?.windows(2).map(|pair| pair.iter().rev().copied().reduce(|a, b| a - b)));
+    }
+    let offsets = offsets_of(lengths.into_iter().map(Option::unwrap_or_default))?;
+    let join = |get: fn(&SparseMatrix) -> &Tensor| {
+        let parts: Vec<Tensor> = blocks.iter().map(|block| get(block).clone()).collect();
+        Tensor::concat_rows(&parts)
+    };
+    let (data, indices) = if blocks.is_empty() {
+        let empty = part.read(&Axis::Range(0..0))?;
+        (empty.data().clone(), empty.indices().clone())
+    } else {
+        (join(SparseMatrix::data)?, join(SparseMatrix::indices)?)
+    };
+    let indptr = offsets_tensor(&offsets, &part.indptr.spec.dtype)?;
+    SparseMatrix::new(format, part.shape(), data, indices, indptr)
+}
+
+/// A stored matrix and what is selected of it.
+#[derive(Debug)]
+struct StoredPart {
+    format: SparseFormat,
+    /// The selected lanes: rows of CSR, columns of CSC.
+    lanes: Axis,
+    /// The selected positions within each lane.
+    minor: Axis,
+    minor_len: usize,
+    data: ArrayNode,
+    indices: ArrayNode,
+    indptr: ArrayNode,
+    offsets: Vec<usize>,
+}
+
+impl StoredPart {
+    fn open(node: &Node, format: SparseFormat, shape_attribute: &str, axes: &[Axis]) -> Result<Self> {
+        let (rows, columns) = declared_shape(node, shape_attribute)?;
+        let [row_axis, column_axis] = axes else {
+            return Err(Error::invalid_input(format!("{} selections for a matrix", axes.len())));
+        };
+        let (lanes, minor, major_len, minor_len) = match format {
+            SparseFormat::Csr => (row_axis, column_axis, rows, columns),
+            SparseFormat::Csc => (column_axis, row_axis, columns, rows),
+        };
+        if lanes.end() > major_len as u64 || minor.end() > minor_len as u64 {
+            return Err(Error::invalid_input(format!("the selection is out of bounds of {rows} x {columns}")));
+        }
+        let group = node.as_group()?;
+        let array = |key: &str| group.child(key)?.as_array().cloned();
+        let (data, indices, indptr) = (array("data")?, array("indices")?, array("indptr")?);
+        if data.spec.shape != indices.spec.shape || data.spec.ndim() != 1 {
+            return Err(Error::invalid_data(format!(
+                "data has shape {:?} and indices {:?}",
+                data.spec.shape, indices.spec.shape
+            )));
+        }
+        let stored = indptr.source.read()?;
+        let values = indices.shape()?.first().copied().unwrap_or(0);
+        check_indptr(&stored, major_len, values).map_err(|error| error.at(&indptr.path))?;
+        let offsets = to_offsets(&stored)?;
+        Ok(Self { format, lanes: lanes.clone(), minor: minor.clone(), minor_len, data, indices, indptr, offsets })
+    }
+
+    /// The selected number of rows and of columns.
+    fn shape(&self) -> (usize, usize) {
+        let len = |axis: &Axis| usize::try_from(axis.len()).unwrap_or(usize::MAX);
+        match self.format {
+            SparseFormat::Csr => (len(&self.lanes), len(&self.minor)),
+            SparseFormat::Csc => (len(&self.minor), len(&self.lanes)),
+        }
+    }
+
+    fn is_whole_lanes(&self) -> bool {
+        self.minor.is_whole(self.minor_len as u64)
+    }
+
+    /// Where the values of a lane are.
+    fn lane(&self, lane: u64) -> Range<usize> {
+        let at = |lane: u64| usize::try_from(lane).ok().and_then(|lane| self.offsets.get(lane)).copied().unwrap_or(0);
+        at(lane)..at(lane.saturating_add(1))
+    }
+
+    fn lengths(&self, lanes: &Axis) -> impl Iterator<Item = usize> {
+        lanes.positions().map(|lane| self.lane(lane).len())
+    }
+
+    /// The runs of values of lanes; lanes that follow each other are one.
+    fn runs(&self, lanes: &Axis) -> Vec<Range<u64>> {
+        let mut runs: Vec<Range<u64>> = Vec::new();
+        for (start, len) in lanes.runs() {
+            let (first, last) = (self.lane(start), self.lane(start.saturating_add(len).saturating_sub(1)));
+            let run = first.start as u64..last.end as u64;
+            match runs.last_mut() {
+                Some(before) if before.end == run.start => before.end = run.end,
+                _ if run.is_empty() => {}
+                _ => runs.push(run),
+            }
+        }
+        runs
+    }
+
+    /// Whole lanes in memory.
+    fn read(&self, lanes: &Axis) -> Result<SparseMatrix> {
+        let runs = self.runs(lanes);
+        let (data, indices) = rayon::join(
+            || self.data.select_runs(runs.clone())?.source.read(),
+            || self.indices.select_runs(runs.clone())?.source.read(),
+        );
+        self.matrix(lanes, data?, indices?)
+    }
+
+    fn matrix(&self, lanes: &Axis, data: Tensor, indices: Tensor) -> Result<SparseMatrix> {
+        let indptr = offsets_tensor(&offsets_of(self.lengths(lanes))?, &self.indptr.spec.dtype)?;
+        let major = usize::try_from(lanes.len()).unwrap_or(usize::MAX);
+        let shape = match self.format {
+            SparseFormat::Csr => (major, self.minor_len),
+            SparseFormat::Csc => (self.minor_len, major),
+        };
+        SparseMatrix::new(self.format, shape, data, indices, indptr)
+    }
+
+    /// The selected positions of some lanes, in memory.
+    fn kept(&self, lanes: &Axis) -> Result<SparseMatrix> {
+        self.keep(&self.read(lanes)?)
+    }
+
+    fn keep(&self, lanes: &SparseMatrix) -> Result<SparseMatrix> {
+        let (rows, columns) = lanes.shape();
+        match self.format {
+            SparseFormat::Csr => lanes.select(&Axis::Range(0..rows as u64), &self.minor),
+            SparseFormat::Csc => lanes.select(&self.minor, &Axis::Range(0..columns as u64)),
+        }
+    }
+
+    /// How many values of each lane are kept. Only indices are read.
+    fn count(&self) -> Result<Vec<usize>> {
+        let mut counts = Vec::new();
+        for lanes in self.blocks(BLOCK_BYTES) {
+            let indices = self.indices.select_runs(self.runs(&lanes))?.source.read()?;
+            // The values do not matter for the count.
+            let data = Tensor::from_vec([indices.len()], vec![0_u8; indices.len()])?;
+            let kept = self.keep(&self.matrix(&lanes, data, indices)?)?;
+            counts.extend(kept.offsets()?.windows(2).map(|pair| match pair {
+                [start, end] => end - start,
+                _ => 0,
+            }));
+        }
+        Ok(counts)
+    }
+
+    /// The selected lanes, as many at a time as have about `max_bytes` of values and indices.
+    fn blocks(&self, max_bytes: u64) -> impl Iterator<Item = Axis> + '_ {
+        let size = |array: &ArrayNode| array.spec.dtype.size().unwrap_or(8) as u64;
+        let value = size(&self.data) + size(&self.indices);
+        let mut next = 0;
+        std::iter::from_fn(move || {
+            let start = next;
+            let mut bytes = 0_u64;
+            let rest = self.lanes.select(&Axis::Range(start..self.lanes.len()));
+            for lane in rest.positions() {
+                bytes = bytes.saturating_add((self.lane(lane).len() as u64).saturating_mul(value));
+                if bytes > max_bytes && next > start {
+                    break;
+                }
+                next += 1;
+            }
+            (next > start).then(|| self.lanes.select(&Axis::Range(start..next)))
+        })
+    }
+}
+
+/// The values or indices that are kept, block by block.
+#[derive(Debug)]
+struct Kept {
+    part: Arc<StoredPart>,
+    what: What,
+}
+
+#[derive(Debug, Clone, Copy)]
+enum What {
+    Data,
+    Indices,
+}
+
+impl BlockSource for Kept {
+    fn blocks(&self, max_bytes: u64) -> Box<dyn Iterator<Item = Result<(Vec<u64>, Tensor)>> + '_> {
+        let mut at = 0_u64;
+        Box::new(self.part.blocks(max_bytes).map(move |lanes| {
+            let kept = self.part.kept(&lanes)?;
+            let values = match self.what {
+                What::Data => kept.data().clone(),
+                What::Indices => kept.indices().clone(),
+            };
+            let offset = at;
+            at = at.saturating_add(values.len() as u64);
+            Ok((vec![offset], values))
+        }))
+    }
+}

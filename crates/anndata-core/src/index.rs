@@ -1,0 +1,381 @@
+//! [`Index`]: what of an axis is selected, in any of the ways in which users say it.
+
+use std::fmt;
+use std::ops::{Bound, Range, RangeBounds, RangeFrom, RangeFull, RangeInclusive, RangeTo, RangeToInclusive};
+use std::sync::Arc;
+
+use anndata_storage::{Axis, DType, Error, Result};
+use arrow_array::{Array, BooleanArray, LargeStringArray, StringArray};
+
+use crate::{Column, DataFrame};
+
+/// How many wrong positions an error shows.
+const SHOWN: usize = 5;
+
+/// A selection along one axis, to be resolved against the names and annotations of that axis.
+///
+/// | what | examples |
+/// | --- | --- |
+/// | everything | `..` |
+/// | ranges | `2..5`, `3..`, `..=7` |
+/// | steps | [`Index::step(.., 2)`](Index::step), [`Index::step(.., -1)`](Index::step) |
+/// | positions, in any order, repeated | `3`, `[4, 0, 4]`, a `Vec` or slice of integers |
+/// | positions that may count from the end | [`Index::signed([-1, 0])`](Index::signed) |
+/// | masks | `[true, false, true]`, an Arrow [`BooleanArray`] |
+/// | names | `"cell-1"`, `["cell-3", "cell-1"]`, an Arrow string array |
+/// | ranges of names, both ends included | [`Index::name_range("a", "f")`](Index::name_range) |
+/// | values of a column | [`Index::equal("louvain", "B cells")`](Index::equal), [`Index::filter("n_genes", \|n\| n > 200.0)`](Index::filter), [`Index::by_column`] |
+///
+/// A range that ends beyond the axis is an error here, where Python cuts it.
+///
+/// ```
+/// use anndata_core::{AnnData, DataFrame, Index, Tensor};
+///
+/// let obs = DataFrame::new(["a", "b", "c"]).with_column("n", vec![5_i64, 1, 9])?;
+/// let adata = AnnData::builder().x(Tensor::from_vec([3, 2], vec![1_i32; 6])?).obs(obs).build()?;
+/// assert_eq!(adata.select(1.., 0)?.shape(), (2, 1));
+/// assert_eq!(adata.select(["c", "a"], ..)?.obs_names()?, ["c", "a"]);
+/// assert_eq!(adata.select(Index::filter("n", |n| n > 2.0), ..)?.obs_names()?, ["a", "c"]);
+/// # Ok::<(), anndata_core::Error>(())
+/// ```
+#[derive(Debug, Clone)]
+pub struct Index(Kind);
+
+#[derive(Clone)]
+enum Kind {
+    Range { start: Bound<i64>, end: Bound<i64>, step: i64 },
+    Positions { positions: Vec<i64>, from_end: bool },
+    Mask(Vec<Option<bool>>),
+    Name(String),
+    Names(LargeStringArray),
+    NameRange(String, String),
+    Column { name: String, test: Arc<Test> },
+    Axis(Axis),
+}
+
+type Test = dyn Fn(&Column) -> Result<Vec<bool>> + Send + Sync;
+
+impl Index {
+    /// Every `step`-th position of a range, from its first; with a negative step from its last, backwards.
+    pub fn step(range: impl RangeBounds<usize>, step: i64) -> Self {
+        let bound = |bound: Bound<&usize>| match bound {
+            Bound::Included(&at) => Bound::Included(i64::try_from(at).unwrap_or(i64::MAX)),
+            Bound::Excluded(&at) => Bound::Excluded(i64::try_from(at).unwrap_or(i64::MAX)),
+            Bound::Unbounded => Bound::Unbounded,
+        };
+        Self(Kind::Range { start: bound(range.start_bound()), end: bound(range.end_bound()), step })
+    }
+
+    /// Positions, of which negative ones count from the end: -1 is the last.
+    pub fn signed(positions: impl IntoIterator<Item = i64>) -> Self {
+        Self(Kind::Positions { positions: positions.into_iter().collect(), from_end: true })
+    }
+
+    /// The names from one to another, both included, in the order of the axis.
+    pub fn name_range(first: impl Into<String>, last: impl Into<String>) -> Self {
+        Self(Kind::NameRange(first.into(), last.into()))
+    }
+
+    /// The rows of the annotation `column` for which a function of the whole column says `true`.
+    pub fn by_column(
+        column: impl Into<String>,
+        test: impl Fn(&Column) -> Result<Vec<bool>> + Send + Sync + 'static,
+    ) -> Self {
+        Self(Kind::Column { name: column.into(), test: Arc::new(test) })
+    }
+
+    /// The rows whose text or category in a column is this one; for a column of numbers or booleans, whose value is
+    /// the one that the text says.
+    pub fn equal(column: impl Into<String>, value: impl Into<String>) -> Self {
+        let value = value.into();
+        Self::by_column(column, move |column| column.equals_text(&value))
+    }
+
+    /// The rows whose number in a column fulfils a condition. A missing value does not.
+    pub fn filter(column: impl Into<String>, test: impl Fn(f64) -> bool + Send + Sync + 'static) -> Self {
+        Self::by_column(column, move |column| {
+            let values = column.to_tensor()?.cast(&DType::F64)?;
+            let missing = column.missing();
+            Ok(values.as_slice::<f64>()?.iter().zip(missing).map(|(&value, missing)| !missing && test(value)).collect())
+        })
+    }
+
+    /// The positions that are selected of the axis that a frame annotates.
+    ///
+    /// # Errors
+    /// [`InvalidInput`](crate::ErrorKind::InvalidInput) where positions are out of bounds, a mask has another length,
+    /// or a list of names is looked up among names that are not unique; [`NotFound`](crate::ErrorKind::NotFound)
+    /// where there is no such name or column. The first few offenders are shown.
+    pub fn resolve(&self, axis: &DataFrame) -> Result<Axis> {
+        let len = axis.len()?;
+        match &self.0 {
+            Kind::Range { start, end, step } => range(*start, *end, *step, len),
+            Kind::Positions { positions, from_end } => resolve_positions(positions, *from_end, len),
+            Kind::Mask(mask) => resolve_mask(mask, len),
+            Kind::Name(name) => {
+                let found = axis.name_index()?.all_positions(name);
+                if found.is_empty() {
+                    return Err(Error::not_found(format!("no such name: '{name}'")));
+                }
+                Ok(Axis::of_positions(found))
+            }
+            Kind::Names(names) => Ok(Axis::of_positions(axis.name_index()?.positions_of(names)?)),
+            Kind::NameRange(first, last) => {
+                let names = axis.name_index()?;
+                let [first, last] = <[u64; 2]>::try_from(names.positions(&[first, last])?).unwrap_or_default();
+                Ok(Axis::Range(first..(last + 1).max(first)))
+            }
+            Kind::Column { name, test } => {
+                let mask = test(&axis.column(name)?)?;
+                resolve_mask(&mask.into_iter().map(Some).collect::<Vec<_>>(), len)
+            }
+            Kind::Axis(selection) => {
+                if selection.end() > len as u64 {
+                    return Err(out_of_bounds(&[selection.end() - 1], len));
+                }
+                Ok(selection.clone())
+            }
+        }
+    }
+}
+
+fn range(start: Bound<i64>, end: Bound<i64>, step: i64, len: usize) -> Result<Axis> {
+    let start = match start {
+        Bound::Included(at) => at,
+        Bound::Excluded(at) => at.saturating_add(1),
+        Bound::Unbounded => 0,
+    };
+    let end = match end {
+        Bound::Included(at) => at.saturating_add(1),
+        Bound::Excluded(at) => at,
+        Bound::Unbounded => i64::try_from(len).unwrap_or(i64::MAX),
+    };
+    let (Ok(start), Ok(end)) = (u64::try_from(start), u64::try_from(end)) else {
+        return Err(Error::invalid_input(format!("the range {start}..{end} begins before the axis")));
+    };
+    if start > len as u64 || end > len as u64 {
+        return Err(Error::invalid_input(format!("the range {start}..{end} is out of bounds of {len}")));
+    }
+    let range = start..end.max(start);
+    let stride = usize::try_from(step.unsigned_abs()).unwrap_or(usize::MAX);
+    match step {
+        0 => Err(Error::invalid_input("a step of 0 leads nowhere")),
+        1 => Ok(Axis::Range(range)),
+        _ if step > 0 => Ok(Axis::of_positions(range.step_by(stride).collect())),
+        _ => Ok(Axis::of_positions(range.rev().step_by(stride).collect())),
+    }
+}
+
+fn resolve_positions(positions: &[i64], from_end: bool, len: usize) -> Result<Axis> {
+    let count = i64::try_from(len).unwrap_or(i64::MAX);
+    let mut resolved = Vec::with_capacity(positions.len());
+    let mut wrong = Vec::new();
+    for &position in positions {
+        let counted = if from_end && position < 0 { position.saturating_add(count) } else { position };
+        match u64::try_from(counted) {
+            Ok(at) if at < len as u64 => resolved.push(at),
+            _ => wrong.push(position),
+        }
+    }
+    if wrong.is_empty() {
+        return Ok(Axis::of_positions(resolved));
+    }
+    let hint = !from_end && wrong.iter().all(|&at| at < 0);
+    let error = out_of_bounds(&wrong, len);
+    Err(if hint { Error::invalid_input(format!("{error}; Index::signed counts from the end")) } else { error })
+}
+
+fn resolve_mask(mask: &[Option<bool>], len: usize) -> Result<Axis> {
+    if mask.len() != len {
+        return Err(Error::invalid_input(format!("a mask of {} was given for an axis of {len}", mask.len())));
+    }
+    if let Some(missing) = mask.iter().position(Option::is_none) {
+        return Err(Error::invalid_input(format!("the mask is missing at {missing}")));
+    }
+    let chosen = (0_u64..).zip(mask).filter(|(_, chosen)| **chosen == Some(true)).map(|(at, _)| at);
+    Ok(Axis::of_positions(chosen.collect()))
+}
+
+fn out_of_bounds<T: fmt::Display>(wrong: &[T], len: usize) -> Error {
+    let shown: Vec<String> = wrong.iter().take(SHOWN).map(ToString::to_string).collect();
+    let more = wrong.len().saturating_sub(SHOWN);
+    let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+    Error::invalid_input(format!("out of bounds of {len}: {}{more}", shown.join(", ")))
+}
+
+impl fmt::Debug for Kind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Range { start, end, step } => write!(f, "Range({start:?}, {end:?}, step {step})"),
+            Self::Positions { positions, .. } => write!(f, "{} positions", positions.len()),
+            Self::Mask(mask) => write!(f, "mask of {}", mask.len()),
+            Self::Name(name) => write!(f, "name '{name}'"),
+            Self::Names(names) => write!(f, "{} names", names.len()),
+            Self::NameRange(first, last) => write!(f, "names from '{first}' to '{last}'"),
+            Self::Column { name, .. } => write!(f, "rows by column '{name}'"),
+            Self::Axis(axis) => axis.fmt(f),
+        }
+    }
+}
+
+macro_rules! from_integers {
+    ($($type:ty),*) => {
+        $(
+            impl From<$type> for Index {
+                fn from(position: $type) -> Self {
+                    Self::from(std::slice::from_ref(&position))
+                }
+            }
+
+            impl From<&[$type]> for Index {
+                fn from(positions: &[$type]) -> Self {
+                    let positions = positions.iter().map(|&at| i64::try_from(at).unwrap_or(i64::MAX)).collect();
+                    Self(Kind::Positions { positions, from_end: false })
+                }
+            }
+
+            impl<const N: usize> From<[$type; N]> for Index {
+                fn from(positions: [$type; N]) -> Self {
+                    Self::from(positions.as_slice())
+                }
+            }
+
+            impl From<Vec<$type>> for Index {
+                fn from(positions: Vec<$type>) -> Self {
+                    Self::from(positions.as_slice())
+                }
+            }
+
+            impl From<&Vec<$type>> for Index {
+                fn from(positions: &Vec<$type>) -> Self {
+                    Self::from(positions.as_slice())
+                }
+            }
+
+            from_ranges!($type: Range, RangeFrom, RangeTo, RangeInclusive, RangeToInclusive);
+        )*
+    };
+}
+
+macro_rules! from_ranges {
+    ($type:ty: $($range:ident),*) => {
+        $(impl From<$range<$type>> for Index {
+            fn from(range: $range<$type>) -> Self {
+                let bound = |bound: Bound<&$type>| bound.map(|&at| i64::try_from(at).unwrap_or(i64::MAX));
+                Self(Kind::Range { start: bound(range.start_bound()), end: bound(range.end_bound()), step: 1 })
+            }
+        })*
+    };
+}
+
+from_integers!(i32, i64, u32, u64, usize);
+
+impl From<RangeFull> for Index {
+    fn from(_: RangeFull) -> Self {
+        Self(Kind::Range { start: Bound::Unbounded, end: Bound::Unbounded, step: 1 })
+    }
+}
+
+impl From<Axis> for Index {
+    fn from(axis: Axis) -> Self {
+        Self(Kind::Axis(axis))
+    }
+}
+
+impl From<&[bool]> for Index {
+    fn from(mask: &[bool]) -> Self {
+        Self(Kind::Mask(mask.iter().copied().map(Some).collect()))
+    }
+}
+
+impl<const N: usize> From<[bool; N]> for Index {
+    fn from(mask: [bool; N]) -> Self {
+        Self::from(mask.as_slice())
+    }
+}
+
+impl From<Vec<bool>> for Index {
+    fn from(mask: Vec<bool>) -> Self {
+        Self::from(mask.as_slice())
+    }
+}
+
+impl From<&BooleanArray> for Index {
+    fn from(mask: &BooleanArray) -> Self {
+        Self(Kind::Mask(mask.iter().collect()))
+    }
+}
+
+impl From<BooleanArray> for Index {
+    fn from(mask: BooleanArray) -> Self {
+        Self::from(&mask)
+    }
+}
+
+impl From<&str> for Index {
+    fn from(name: &str) -> Self {
+        Self(Kind::Name(name.to_owned()))
+    }
+}
+
+impl From<String> for Index {
+    fn from(name: String) -> Self {
+        Self(Kind::Name(name))
+    }
+}
+
+macro_rules! from_names {
+    ($($type:ty),*) => {
+        $(
+            impl From<&[$type]> for Index {
+                fn from(names: &[$type]) -> Self {
+                    Self(Kind::Names(LargeStringArray::from_iter_values(names)))
+                }
+            }
+
+            impl<const N: usize> From<[$type; N]> for Index {
+                fn from(names: [$type; N]) -> Self {
+                    Self::from(names.as_slice())
+                }
+            }
+
+            impl From<Vec<$type>> for Index {
+                fn from(names: Vec<$type>) -> Self {
+                    Self::from(names.as_slice())
+                }
+            }
+
+            impl From<&Vec<$type>> for Index {
+                fn from(names: &Vec<$type>) -> Self {
+                    Self::from(names.as_slice())
+                }
+            }
+        )*
+    };
+}
+
+from_names!(&str, String);
+
+impl From<&LargeStringArray> for Index {
+    fn from(names: &LargeStringArray) -> Self {
+        Self(Kind::Names(names.clone()))
+    }
+}
+
+impl From<LargeStringArray> for Index {
+    fn from(names: LargeStringArray) -> Self {
+        Self(Kind::Names(names))
+    }
+}
+
+impl From<&StringArray> for Index {
+    fn from(names: &StringArray) -> Self {
+        Self(Kind::Names(names.iter().collect()))
+    }
+}
+
+impl From<StringArray> for Index {
+    fn from(names: StringArray) -> Self {
+        Self::from(&names)
+    }
+}

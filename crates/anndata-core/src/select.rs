@@ -1,0 +1,147 @@
+//! Selecting positions along the axes of an element.
+
+use std::ops::Range;
+
+use anndata_storage::{Axis, Error, Result};
+
+use crate::lazy::Categories;
+use crate::{Column, DataFrame, Element, Lazy, Series};
+
+impl Element {
+    /// The element with only the selected positions along its axes: a selection an axis, from the first; further axes
+    /// stay whole. Positions may repeat and be in any order.
+    ///
+    /// What is in memory is gathered now. Of a lazy element a lazy part is made: nothing is read yet, and then no more
+    /// than its encoding needs. Data frames and awkward arrays are selected from along their rows.
+    ///
+    /// ```
+    /// use anndata_core::{Axis, Element, Tensor};
+    ///
+    /// let matrix = Element::from(Tensor::from_vec([2, 3], vec![1, 2, 3, 4, 5, 6])?);
+    /// let part = matrix.select(&[Axis::Range(1..2), Axis::from(vec![2, 0])])?;
+    /// assert_eq!(part.to_tensor()?.as_slice::<i32>()?, [6, 4]);
+    /// # Ok::<(), anndata_core::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`InvalidInput`](crate::ErrorKind::InvalidInput) where a selection is out of bounds, or the element has no such
+    /// axis; [`Unsupported`](crate::ErrorKind::Unsupported) for elements of unknown encodings.
+    pub fn select(&self, axes: &[Axis]) -> Result<Self> {
+        let axes = self.full_axes(axes)?;
+        let rows = || axes.first().cloned().unwrap_or(Axis::Range(0..0));
+        Ok(match self {
+            Self::Tensor(tensor) => Self::Tensor(tensor.select(&axes)?),
+            Self::Sparse(matrix) => match axes.as_slice() {
+                [rows, columns] => Self::Sparse(matrix.select(rows, columns)?),
+                _ => return Err(self.has_no_axis(axes.len())),
+            },
+            Self::Column(column) => Self::Column(column.select(&rows())?),
+            Self::Frame(frame) => Self::Frame(frame.select(&rows())?),
+            Self::Awkward(awkward) => Self::Awkward(match rows() {
+                Axis::Range(range) => awkward.slice(to_usize(&range)?)?,
+                Axis::Indices(positions) => awkward.take(&positions)?,
+            }),
+            Self::AnnData(adata) => match axes.as_slice() {
+                [obs, var] => Self::AnnData(Box::new(adata.select(obs.clone(), var.clone())?)),
+                _ => return Err(self.has_no_axis(axes.len())),
+            },
+            Self::Lazy(_) => Self::Lazy(Lazy::part(self, &axes, Categories::Keep)),
+            Self::Null | Self::Mapping(_) | Self::Raw(_) | Self::Opaque(_) | Self::Extension(_) => {
+                return Err(Error::unsupported(format!("no part of {} can be selected", self.kind_name())));
+            }
+        })
+    }
+
+    /// The same as [`select`](Self::select), made when it is asked for also where the element is in memory.
+    pub(crate) fn view(&self, axes: &[Axis]) -> Result<Self> {
+        match self {
+            Self::Frame(frame) => Ok(Self::Frame(
+                frame.view(axes.first().unwrap_or(&Axis::Range(0..frame.len()? as u64)), Categories::Keep)?,
+            )),
+            // Told when the part is asked for: one unknown element does not stand in the way of a view.
+            Self::Opaque(_) | Self::Extension(_) => Ok(Self::Lazy(Lazy::part(self, axes, Categories::Keep))),
+            Self::AnnData(_) => self.select(axes),
+            _ => Ok(Self::Lazy(Lazy::part(self, &self.full_axes(axes)?, Categories::Keep))),
+        }
+    }
+
+    /// A selection for each axis, all within bounds.
+    fn full_axes(&self, axes: &[Axis]) -> Result<Vec<Axis>> {
+        let Some(mut shape) = self.shape()? else {
+            return Err(Error::unsupported(format!("no part of {} can be selected", self.kind_name())));
+        };
+        if let Self::Frame(_) = self {
+            shape.truncate(1);
+        }
+        if axes.len() > shape.len() {
+            return Err(self.has_no_axis(axes.len()));
+        }
+        for (number, (axis, &len)) in axes.iter().zip(&shape).enumerate() {
+            if axis.end() > len as u64 {
+                let beyond = axis.end() - 1;
+                return Err(Error::invalid_input(format!(
+                    "position {beyond} is out of bounds of axis {number}: {len}"
+                )));
+            }
+        }
+        let whole = shape.iter().skip(axes.len()).map(|&len| Axis::Range(0..len as u64));
+        Ok(axes.iter().cloned().chain(whole).collect())
+    }
+
+    fn has_no_axis(&self, axes: usize) -> Error {
+        Error::invalid_input(format!("{} has no {axes} axes to select along", self.kind_name()))
+    }
+}
+
+impl DataFrame {
+    /// The selected rows, in the order given; repeats are allowed. Lazy columns stay lazy.
+    ///
+    /// # Errors
+    /// Where a row is out of bounds.
+    pub fn select(&self, rows: &Axis) -> Result<Self> {
+        self.check_rows(rows)?;
+        self.map(|series| match series {
+            Series::Loaded(column) => column.select(rows).map(Series::Loaded),
+            series => Ok(series.part(rows, Categories::Keep)),
+        })
+    }
+
+    /// The selected rows; every column is made when it is asked for.
+    pub(crate) fn view(&self, rows: &Axis, categories: Categories) -> Result<Self> {
+        self.check_rows(rows)?;
+        self.map(|series| Ok(series.part(rows, categories)))
+    }
+
+    fn check_rows(&self, rows: &Axis) -> Result<()> {
+        let len = self.len()? as u64;
+        if rows.end() > len {
+            return Err(Error::invalid_input(format!("row {} is out of bounds of {len}", rows.end() - 1)));
+        }
+        Ok(())
+    }
+}
+
+impl Series {
+    /// Some of the rows, made when they are asked for.
+    fn part(&self, rows: &Axis, categories: Categories) -> Self {
+        Self::Lazy(Lazy::part(&self.to_element(), std::slice::from_ref(rows), categories))
+    }
+}
+
+impl Column {
+    /// The selected rows, in the order given; repeats are allowed. A range shares the values.
+    ///
+    /// # Errors
+    /// Where a row is out of bounds.
+    pub fn select(&self, rows: &Axis) -> Result<Self> {
+        match rows {
+            Axis::Range(range) => self.slice(to_usize(range)?),
+            Axis::Indices(positions) => self.take(positions),
+        }
+    }
+}
+
+fn to_usize(range: &Range<u64>) -> Result<Range<usize>> {
+    let convert = |at: u64| usize::try_from(at).map_err(|_| Error::limit_exceeded(format!("{at} rows")));
+    Ok(convert(range.start)?..convert(range.end)?)
+}
