@@ -95,7 +95,7 @@ pub trait Access: Container {
     /// # Errors
     /// As [`get`](Self::get), and where it is of another type.
     fn get_as<V: FromElement>(&self, what: &(impl Fetch<Self> + ToString + ?Sized)) -> Result<V> {
-        typed::convert(what.fetch(self)?, what)
+        typed::convert(&what.fetch(self)?, what)
     }
 }
 

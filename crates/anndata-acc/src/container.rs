@@ -4,8 +4,8 @@ mod objects;
 
 use std::fmt;
 
-use anndata_core::storage::{Axis, Result};
 use anndata_core::Element;
+use anndata_core::storage::{Axis, Result};
 
 use crate::Dim;
 use crate::select::select;

@@ -38,7 +38,9 @@ fn expected(value: &Value) -> &'static str {
         Some("obsp" | "varp") => {
             "expected a key and, for a reference, a row or null and a column or null, not both named"
         }
-        _ => "expected an array that begins with \"layers\", \"obs\", \"var\", \"obsm\", \"varm\", \"obsp\" or \"varp\"",
+        _ => {
+            "expected an array that begins with \"layers\", \"obs\", \"var\", \"obsm\", \"varm\", \"obsp\" or \"varp\""
+        }
     }
 }
 

@@ -244,6 +244,8 @@ mod tests {
             let error = text.parse::<AdRef>().map_or_else(|error| error.to_string(), |found| found.to_string());
             assert!(error.contains(message), "{text}: {error} should say {message}");
         }
-        assert!("A.obs['a']".parse::<RefAcc>().is_err_and(|error| error.to_string().contains("stands for a reference")));
+        assert!(
+            "A.obs['a']".parse::<RefAcc>().is_err_and(|error| error.to_string().contains("stands for a reference"))
+        );
     }
 }

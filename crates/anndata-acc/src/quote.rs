@@ -135,7 +135,7 @@ mod tests {
     #[test]
     fn literals_are_read_as_python_reads_them() {
         for (literal, text) in [
-            (r#"'\a\b\f\v\101\0\x41\u0041\U00000041'"#, "\x07\x08\x0c\x0bA\0AAA"),
+            (r"'\a\b\f\v\101\0\x41\u0041\U00000041'", "\x07\x08\x0c\x0bA\0AAA"),
             (r#""it\'s""#, "it's"),
             (r"'\d\w'", r"\d\w"),
             (r"'\1234'", "S4"),

@@ -95,7 +95,8 @@ fn name_and_position<'a>(text: &'a str, spec: &str) -> Result<(&'a str, Option<i
 
 /// A number as Python's `int` reads it: digits may have single underscores between them.
 fn number_of(text: &str) -> Option<i64> {
-    let parts = text.split('_').map(|part| (!part.is_empty() && part.bytes().all(|b| b.is_ascii_digit())).then_some(part));
+    let parts =
+        text.split('_').map(|part| (!part.is_empty() && part.bytes().all(|b| b.is_ascii_digit())).then_some(part));
     parts.collect::<Option<String>>()?.parse().ok()
 }
 

@@ -198,7 +198,6 @@ impl<R: From<AdRef>> AdAcc<R> {
     ///
     /// # Errors
     /// Where it is no such array; the error says what was expected.
-    #[expect(clippy::wrong_self_convention, reason = "the root says which type is made")]
     pub fn from_json(&self, value: &Value) -> Result<Target<R>> {
         json::from_value(value).map(Target::making)
     }

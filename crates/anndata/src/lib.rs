@@ -21,7 +21,8 @@
 //! ```
 //!
 //! Reading without loading: [`open`] gives the root [`Group`] of a file, [`io::read_elem`] any element of it, and
-//! [`io::ReadOptions::with_lazy`] an object whose elements are read when they are asked for.
+//! [`io::ReadOptions::with_lazy`] an object whose elements are read when they are asked for. The module [`mod@acc`] and
+//! the macro [`acc!`] make references such as `X[:, "gene-3"]` and `obsm["pca"][:, 0]` and apply them to objects.
 
 mod convert;
 mod format;
@@ -30,6 +31,10 @@ mod h5ad;
 #[cfg(feature = "zarr")]
 mod zarr;
 
+#[doc(no_inline)]
+pub use anndata_acc as acc;
+#[doc(no_inline)]
+pub use anndata_acc::acc;
 pub use anndata_core::*;
 pub use convert::{ConvertOptions, convert};
 pub use format::{Format, open};
@@ -48,8 +53,9 @@ pub use {
 pub mod prelude {
     pub use crate::{
         AnnData, Column, Compression, DType, DataFrame, Element, Group, Mapping, Raw, SparseFormat, SparseMatrix,
-        Tensor, io,
+        Tensor, acc, io,
     };
+    pub use anndata_acc::{A, Access, AdRef};
     #[cfg(feature = "hdf5")]
     pub use crate::{read_h5ad, write_h5ad};
     #[cfg(feature = "zarr")]

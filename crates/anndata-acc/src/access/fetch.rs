@@ -268,11 +268,9 @@ fn position<C: Container + ?Sized>(reference: &AdRef, data: &C, dim: &Dim, name:
     let mut places = (0_u64..).zip(&names).filter(|(_, other)| *other == name).map(|(place, _)| place);
     match (places.next(), places.next()) {
         (Some(place), None) => Ok(Axis::Range(place..place + 1)),
-        (Some(_), Some(_)) => Err(AccError::RepeatedName {
-            reference: reference.to_string(),
-            dim: dim.clone(),
-            name: name.to_owned(),
-        }),
+        (Some(_), Some(_)) => {
+            Err(AccError::RepeatedName { reference: reference.to_string(), dim: dim.clone(), name: name.to_owned() })
+        }
         (None, _) => Err(AccError::MissingName {
             reference: reference.to_string(),
             dim: dim.clone(),

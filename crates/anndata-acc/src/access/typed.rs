@@ -26,7 +26,7 @@ pub trait FromElement: Sized {
 }
 
 /// What was got as a type; an error names the reference.
-pub(super) fn convert<V: FromElement>(element: Element, reference: &(impl ToString + ?Sized)) -> Result<V, AccError> {
+pub(super) fn convert<V: FromElement>(element: &Element, reference: &(impl ToString + ?Sized)) -> Result<V, AccError> {
     V::from_element(element.load()?).map_err(|error| match error {
         error if error.path().is_none() => {
             AccError::Unsuitable { reference: reference.to_string(), message: error.to_string() }
