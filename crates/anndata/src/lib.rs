@@ -22,7 +22,20 @@
 //!
 //! Reading without loading: [`open`] gives the root [`Group`] of a file, [`io::read_elem`] any element of it, and
 //! [`io::ReadOptions::with_lazy`] an object whose elements are read when they are asked for. The module [`mod@acc`] and
-//! the macro [`acc!`] make references such as `X[:, "gene-3"]` and `obsm["pca"][:, 0]` and apply them to objects.
+//! the macro [`acc!`] make references such as `X[:, "gene-3"]` and `obsm["pca"][:, 0]` and apply them to objects:
+//!
+//! ```
+//! use anndata::prelude::*;
+//!
+//! # let directory = tempfile::tempdir()?;
+//! # let path = directory.path().join("cells.h5ad");
+//! # let x = Tensor::from_vec([2, 2], vec![1.0_f32, 0.0, 2.0, 3.0])?;
+//! # write_h5ad(&path, &AnnData::builder().x(x).var(DataFrame::new(["CD4", "CD8A"])).build()?)?;
+//! let adata = io::read_anndata(&anndata::open(&path)?, &io::ReadOptions::default().with_lazy(true))?;
+//! assert_eq!(adata.get_as::<Vec<f32>>(&acc!(X[:, "CD8A"]))?, [0.0, 3.0]);
+//! assert!(!adata.contains(&A.obs("cell_type"))?);
+//! # Ok::<(), anndata::Error>(())
+//! ```
 
 mod convert;
 mod format;
@@ -55,11 +68,11 @@ pub mod prelude {
         AnnData, Column, Compression, DType, DataFrame, Element, Group, Mapping, Raw, SparseFormat, SparseMatrix,
         Tensor, acc, io,
     };
-    pub use anndata_acc::{A, Access, AdRef};
     #[cfg(feature = "hdf5")]
     pub use crate::{read_h5ad, write_h5ad};
     #[cfg(feature = "zarr")]
     pub use crate::{read_zarr, write_zarr};
+    pub use anndata_acc::{A, Access, AdRef};
 }
 
 /// The example of the project's README.
