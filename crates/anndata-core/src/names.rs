@@ -1,10 +1,9 @@
 //! [`NameIndex`]: where each name of an axis is.
 
-use std::hash::BuildHasher;
-
+use ahash::RandomState;
 use anndata_storage::{Error, Result};
 use arrow_array::{Array, LargeStringArray};
-use hashbrown::{DefaultHashBuilder, HashTable};
+use hashbrown::HashTable;
 use rayon::prelude::*;
 
 /// How many names an error shows.
@@ -28,7 +27,7 @@ const MANY: usize = 1 << 12;
 #[derive(Debug)]
 pub struct NameIndex {
     names: LargeStringArray,
-    hasher: DefaultHashBuilder,
+    hasher: RandomState,
     /// The first position of each name.
     table: HashTable<usize>,
 }
@@ -36,7 +35,7 @@ pub struct NameIndex {
 impl NameIndex {
     /// The index of these names; a missing one counts as empty.
     pub fn new(names: LargeStringArray) -> Self {
-        let hasher = DefaultHashBuilder::default();
+        let hasher = RandomState::default();
         let mut table = HashTable::with_capacity(names.len());
         let hash = |position: &usize| hasher.hash_one(name_at(&names, *position));
         for position in 0..names.len() {

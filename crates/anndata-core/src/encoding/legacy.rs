@@ -38,7 +38,7 @@ pub(super) fn build(node: Node, context: &BuildContext<'_>) -> Result<Element> {
 /// A part of the element of a stored tree without encoding attributes, in memory.
 pub(super) fn build_part(node: &Node, axes: &[Axis], context: &BuildContext<'_>) -> Result<Element> {
     if let Some(format) = sparse_format(node)? {
-        return sparse::build_part(node, format, SHAPE, axes).map(Element::Sparse);
+        return sparse::build_part(node, format, SHAPE, axes, sparse::BLOCK_BYTES).map(Element::Sparse);
     }
     match node {
         Node::Array(stored) if !stored.spec.null && stored.spec.ndim() == axes.len() => {

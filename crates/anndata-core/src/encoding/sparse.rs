@@ -41,7 +41,7 @@ pub(super) use select::build_part;
 use select::select;
 
 /// About the most bytes of a dense matrix that are in memory while it is made sparse.
-const BLOCK_BYTES: u64 = 64 << 20;
+pub(super) const BLOCK_BYTES: u64 = 64 << 20;
 
 /// See the [module](self).
 #[derive(Debug)]
@@ -104,7 +104,7 @@ impl Encoding for SparseEncoding {
     }
 
     fn build_part(&self, node: &Node, axes: &[Axis], _context: &BuildContext<'_>) -> Result<Element> {
-        build_part(node, self.0, "shape", axes).map(Element::Sparse)
+        build_part(node, self.0, "shape", axes, BLOCK_BYTES).map(Element::Sparse)
     }
 
     fn shape(&self, node: &Node) -> Result<Option<Vec<usize>>> {

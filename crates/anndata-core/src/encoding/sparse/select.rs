@@ -48,18 +48,19 @@ pub(in crate::encoding) fn select(
 }
 
 /// The selected rows and columns in memory. Only the runs of the selected lanes are read; where positions within them
-/// are selected, about [`BLOCK_BYTES`] at a time.
+/// are selected, about `max_bytes` at a time.
 pub(in crate::encoding) fn build_part(
     node: &Node,
     format: SparseFormat,
     shape_attribute: &str,
     axes: &[Axis],
+    max_bytes: u64,
 ) -> Result<SparseMatrix> {
     let part = StoredPart::open(node, format, shape_attribute, axes)?;
     if part.is_whole_lanes() {
         return part.read(&part.lanes);
     }
-    let blocks: Vec<SparseMatrix> = part.blocks(BLOCK_BYTES).map(|lanes| part.kept(&lanes)).collect::<Result<_>>()?;
+    let blocks: Vec<SparseMatrix> = part.blocks(max_bytes).map(|lanes| part.kept(&lanes)).collect::<Result<_>>()?;
     let mut lengths = Vec::new();
     for block in &blocks {
         lengths.extend(block.offsets()?.windows(2).map(|pair| pair.iter().rev().copied().reduce(|a, b| a - b)));
@@ -257,5 +258,33 @@ impl BlockSource for Kept {
             at = at.saturating_add(values.len() as u64);
             Ok((vec![offset], values))
         }))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Element, Group, MemoryStore, io};
+
+    #[test]
+    fn parts_are_read_in_blocks_of_any_size() -> Result<()> {
+        let values: Vec<i32> = (0..35).map(|i| if i % 3 == 0 { i } else { 0 }).collect();
+        let dense = Tensor::from_vec([7, 5], values)?;
+        let axes = [Axis::from(vec![6, 0, 3, 3]), Axis::from(vec![4, 0, 4])];
+        for format in [SparseFormat::Csr, SparseFormat::Csc] {
+            let root = Group::root(Arc::new(MemoryStore::new()));
+            let matrix = Element::from(SparseMatrix::from_dense(&dense, format)?);
+            io::write_elem(&root, "X", &matrix, &io::WriteOptions::default())?;
+            let node = Node::open(&root, "X")?;
+            let expected = dense.select(&axes)?;
+            for bytes in [1, 20, 50, 1000] {
+                let part = build_part(&node, format, "shape", &axes, bytes)?;
+                assert_eq!(part.to_dense()?, expected);
+            }
+            let empty = build_part(&node, format, "shape", &[Axis::Range(0..0), Axis::Range(1..2)], 1)?;
+            assert_eq!((empty.shape(), empty.dtype()), ((0, 1), dense.dtype()));
+            assert!(build_part(&node, format, "shape", &[Axis::Range(0..8), Axis::Range(0..5)], 1).is_err());
+        }
+        Ok(())
     }
 }
