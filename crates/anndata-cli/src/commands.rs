@@ -2,6 +2,7 @@
 
 pub(crate) mod convert;
 pub(crate) mod show;
+pub(crate) mod validate;
 
 use std::fmt;
 use std::io;

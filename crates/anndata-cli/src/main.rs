@@ -12,8 +12,9 @@ use clap::{Parser, Subcommand};
 
 use commands::convert::Convert;
 use commands::show::Show;
+use commands::validate::Validate;
 
-/// Show and convert annotated data matrices.
+/// Show, convert and check annotated data matrices.
 #[derive(Debug, Parser)]
 #[command(name = "anndata", version, propagate_version = true)]
 struct Cli {
@@ -28,17 +29,20 @@ struct Cli {
 enum Command {
     Show(Show),
     Convert(Box<Convert>),
+    Validate(Validate),
 }
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
     log(cli.verbose);
     let done = match cli.command {
-        Command::Show(show) => show.run(&mut io::stdout().lock()),
-        Command::Convert(convert) => convert.run(),
+        Command::Show(show) => show.run(&mut io::stdout().lock()).map(|()| true),
+        Command::Convert(convert) => convert.run().map(|()| true),
+        Command::Validate(validate) => validate.run(&mut io::stdout().lock()),
     };
     match done {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::from(1),
         Err(failure) if failure.is_closed_pipe() => ExitCode::SUCCESS,
         Err(failure) => {
             // Where even this cannot be written, the status says it.

@@ -46,9 +46,10 @@ use std::fmt::Debug;
 use anndata_storage::{Axis, Capabilities, DType, Error, Result, child_path};
 
 pub use registry::Registry;
-pub(crate) use registry::check_is_anndata;
+pub(crate) use registry::{Found, check_is_anndata, unplaced_attributes};
 
 use crate::node::Node;
+use crate::validate::Checker;
 use crate::{Column, ColumnKind, Element, Lazy, Series, SparseFormat};
 
 /// How one kind of element is stored: a pair of functions between elements and trees of nodes.
@@ -116,6 +117,14 @@ pub trait Encoding: Debug + Send + Sync {
     /// Where the tree is malformed.
     fn copy(&self, node: &Node) -> Result<Node> {
         Ok(node.clone())
+    }
+
+    /// Tells of everything in a stored tree that is malformed or dangerous, and goes on to the next: see
+    /// [`validate`](crate::validate()).
+    ///
+    /// By default every array is read, block by block; then the element is built, where it is small enough.
+    fn validate(&self, node: &Node, checker: &mut Checker<'_>) {
+        checker.whole(node);
     }
 }
 

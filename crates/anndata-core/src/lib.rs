@@ -6,6 +6,7 @@
 //! - [`encoding`]: one module for each `encoding-type` of the on-disk format. An encoding does no IO: it turns an
 //!   element into a tree of [`node`]s and back.
 //! - [`io`]: reads and writes elements on any [`Group`] of a store.
+//! - [`validate`](mod@validate): every violation of the format and every danger in a store, as a list.
 //!
 //! ```
 //! use std::sync::Arc;
@@ -40,6 +41,7 @@ mod opaque;
 mod raw;
 mod select;
 mod sparse;
+pub mod validate;
 
 pub use adata::{AnnData, AnnDataBuilder, Layers, SelectOptions};
 pub use anndata_storage::{
@@ -55,3 +57,4 @@ pub use names::NameIndex;
 pub use opaque::Opaque;
 pub use raw::Raw;
 pub use sparse::{SparseFormat, SparseMatrix};
+pub use validate::{Finding, Report, Severity, ValidateOptions, validate};

@@ -17,6 +17,7 @@ use std::sync::Arc;
 use anndata_storage::{Array, ArraySpec, Attribute, Attributes, Axis, Error, Result, Tensor};
 use indexmap::IndexMap;
 
+pub(crate) use checked::first_not_in;
 pub use describe::Description;
 pub use part::Part;
 pub use write::{NodeWriteOptions, Progress};

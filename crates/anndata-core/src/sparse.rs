@@ -191,29 +191,57 @@ pub(crate) fn to_offsets(indptr: &Tensor) -> Result<Vec<usize>> {
 
 /// Checks offsets: `major + 1` of them, from 0, never decreasing, within the values. Gives the last.
 pub(crate) fn check_indptr(indptr: &Tensor, major: usize, values: usize) -> Result<usize> {
-    let offsets = to_offsets(indptr)?;
-    if offsets.len() != major.saturating_add(1) {
-        return Err(Error::invalid_data(format!("indptr has {} entries for an axis of {major}", offsets.len())));
-    }
-    if offsets.first() != Some(&0) {
-        return Err(Error::invalid_data(format!("indptr begins with {:?}, not 0", offsets.first())));
-    }
-    for (row, pair) in offsets.windows(2).enumerate() {
-        if let [start, end] = *pair
-            && start > end
-        {
-            return Err(Error::invalid_data(format!("indptr decreases from {start} to {end} at {row}")));
-        }
-    }
-    let last = offsets.last().copied().unwrap_or(0);
-    if last > values {
-        return Err(Error::invalid_data(format!("indptr ends at {last} but there are {values} values")));
-    }
-    Ok(last)
+    let mut offsets = OffsetCheck::default();
+    offsets.push(&to_offsets(indptr)?)?;
+    offsets.finish(major, values)
 }
 
-/// Checks, on all cores, that every index is within the axis.
+/// The check of offsets that come in parts.
+#[derive(Debug, Default)]
+pub(crate) struct OffsetCheck {
+    seen: usize,
+    last: usize,
+}
+
+impl OffsetCheck {
+    /// Takes the next part.
+    pub(crate) fn push(&mut self, offsets: &[usize]) -> Result<()> {
+        for &offset in offsets {
+            if self.seen == 0 && offset != 0 {
+                return Err(Error::invalid_data(format!("indptr begins with {offset}, not 0")));
+            }
+            if offset < self.last {
+                let (last, at) = (self.last, self.seen - 1);
+                return Err(Error::invalid_data(format!("indptr decreases from {last} to {offset} at {at}")));
+            }
+            (self.seen, self.last) = (self.seen + 1, offset);
+        }
+        Ok(())
+    }
+
+    /// Checks the whole against the length of the axis and the number of values. Gives the last offset.
+    pub(crate) fn finish(self, major: usize, values: usize) -> Result<usize> {
+        let Self { seen, last } = self;
+        if seen != major.saturating_add(1) {
+            return Err(Error::invalid_data(format!("indptr has {seen} entries for an axis of {major}")));
+        }
+        if last > values {
+            return Err(Error::invalid_data(format!("indptr ends at {last} but there are {values} values")));
+        }
+        Ok(last)
+    }
+}
+
+/// Checks that every index is within the axis.
 fn check_indices(indices: &Tensor, minor: usize) -> Result<()> {
+    match first_outside(indices, minor)? {
+        Some((at, index)) => Err(Error::invalid_data(format!("index {index} at {at} is out of bounds of {minor}"))),
+        None => Ok(()),
+    }
+}
+
+/// The first index that is not within the axis: its place and value. Looks for it on all cores.
+pub(crate) fn first_outside(indices: &Tensor, minor: usize) -> Result<Option<(usize, i128)>> {
     dispatch!(integer indices.dtype(), I => {
         // Compared as unsigned 64-bit integers, a negative index is too large as well.
         #[allow(clippy::cast_sign_loss, clippy::cast_lossless, clippy::unnecessary_cast, trivial_numeric_casts,
@@ -222,9 +250,7 @@ fn check_indices(indices: &Tensor, minor: usize) -> Result<()> {
         let slice = indices.as_slice::<I>()?;
         // A block at a time without a branch in it, so that the check runs at the speed of memory.
         let found = slice.par_chunks(1 << 16).any(|block| block.iter().fold(false, |any, &index| any | bad(index)));
-        if found && let Some((at, index)) = slice.iter().enumerate().find(|&(_, &index)| bad(index)) {
-            return Err(Error::invalid_data(format!("index {index} at {at} is out of bounds of {minor}")));
-        }
-        Ok(())
+        let first = || slice.iter().enumerate().find(|&(_, &index)| bad(index));
+        Ok(if found { first().and_then(|(at, index)| Some((at, index.to_integer()?))) } else { None })
     }, else => Err(Error::invalid_data(format!("indices are of type {}, not an integer", indices.dtype()))))
 }

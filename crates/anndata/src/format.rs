@@ -4,7 +4,7 @@ use std::fs::File;
 use std::io::{Read as _, Seek as _, SeekFrom};
 use std::path::Path;
 
-use anndata_core::{Error, Group, Result};
+use anndata_core::{Error, Group, Report, Result, ValidateOptions};
 
 /// A file format that holds an `AnnData`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -124,6 +124,25 @@ pub fn open(location: impl AsRef<Path>) -> Result<Group> {
         #[cfg(not(all(feature = "hdf5", feature = "zarr")))]
         other => Err(not_built(other)),
     }
+}
+
+/// Looks for everything malformed or dangerous in what is at a path or URL, in bounded memory: see
+/// [`validate`](crate::validate()).
+///
+/// ```
+/// # use anndata::{AnnData, ValidateOptions};
+/// # let directory = tempfile::tempdir()?;
+/// # let path = directory.path().join("cells.h5ad");
+/// # anndata::write_h5ad(&path, &AnnData::builder().shape(2, 3).build()?)?;
+/// let report = anndata::validate_path(&path, &ValidateOptions::default())?;
+/// assert!(report.is_clean(), "{report}");
+/// # Ok::<(), anndata::Error>(())
+/// ```
+///
+/// # Errors
+/// Where nothing is there, it is in no known format, or it cannot be opened. Whatever is wrong within it is a finding.
+pub fn validate_path(location: impl AsRef<Path>, options: &ValidateOptions) -> Result<Report> {
+    anndata_core::validate(&open(location)?, options)
 }
 
 /// The error of a format whose feature is off.

@@ -50,7 +50,7 @@ pub use anndata_acc as acc;
 pub use anndata_acc::acc;
 pub use anndata_core::*;
 pub use convert::{ConvertOptions, convert};
-pub use format::{Format, open};
+pub use format::{Format, open, validate_path};
 #[cfg(feature = "hdf5")]
 pub use {
     anndata_io_hdf5 as hdf5,

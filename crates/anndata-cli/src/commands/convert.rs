@@ -67,7 +67,7 @@ impl Convert {
             .with_as_dense(self.as_dense.clone());
         let mut store =
             NodeWriteOptions::default().with_compression(self.compression()?).with_chunk_rows(self.chunk_rows);
-        let bar = progress::bytes();
+        let bar = progress::bytes("written");
         if let Some(bar) = &bar {
             let bar = bar.clone();
             store = store.with_progress(anndata::node::Progress::new(move |bytes| bar.inc(bytes)));

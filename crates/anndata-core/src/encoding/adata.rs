@@ -31,6 +31,7 @@ use anndata_storage::{Error, Result, child_path};
 
 use super::{BuildContext, EncodeContext, Encoding, dict, legacy, raw, wrong_element};
 use crate::node::{GroupNode, Node};
+use crate::validate::{self, Checker};
 use crate::{AnnData, DataFrame, Element, Mapping, Opaque, Raw};
 
 /// See the [module](self).
@@ -59,6 +60,10 @@ impl Encoding for AnnDataEncoding {
             group.children.entry("raw".to_owned()).or_insert(raw);
         }
         Ok(node)
+    }
+
+    fn validate(&self, node: &Node, checker: &mut Checker<'_>) {
+        validate::check_object(node, checker);
     }
 
     fn shape(&self, node: &Node) -> Result<Option<Vec<usize>>> {

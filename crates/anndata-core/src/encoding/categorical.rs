@@ -29,6 +29,7 @@ use anndata_storage::{Attribute, Axis, Error, Result, child_path};
 
 use super::{BuildContext, EncodeContext, Encoding, wrong_element};
 use crate::node::{GroupNode, Node};
+use crate::validate::{self, Checker};
 use crate::{Column, ColumnKind, Element};
 
 /// See the [module](self).
@@ -86,6 +87,10 @@ impl Encoding for CategoricalEncoding {
         let part = group.child("codes")?.as_array()?.select(axes)?;
         group.children.insert("codes".to_owned(), Node::Array(part));
         Ok(Some(Node::Group(group)))
+    }
+
+    fn validate(&self, node: &Node, checker: &mut Checker<'_>) {
+        validate::check_categorical(node, checker);
     }
 
     fn shape(&self, node: &Node) -> Result<Option<Vec<usize>>> {

@@ -34,14 +34,15 @@ use anndata_storage::{Attribute, Attributes, Error, Result, Tensor, child_path};
 
 use super::{BuildContext, EncodeContext, Encoding, wrong_element};
 use crate::node::{GroupNode, Node, encoding_attributes};
-use crate::{DataFrame, Element, Mapping, Opaque};
+use crate::validate::{self, Checker};
+use crate::{DataFrame, Element, Opaque};
 
 /// See the [module](self).
 #[derive(Debug)]
 pub struct DataFrameEncoding;
 
 /// The key of an index without a name.
-const NO_NAME: &str = "_index";
+pub(crate) const NO_NAME: &str = "_index";
 
 /// The group of categories of version 0.1.0.
 const OLD_CATEGORIES: &str = "__categories";
@@ -70,7 +71,9 @@ impl Encoding for DataFrameEncoding {
             }
             frame.insert(&key, series(&key)?).map_err(|error| error.at(&child_path(node.path(), &key)))?;
         }
-        let other = unlisted(&node, &frame, &index_key);
+        let other = unlisted(node.as_group()?, frame.column_names(), &index_key)
+            .map(|(key, child)| (key.clone(), Opaque::new(child.clone()).into()))
+            .collect();
         Ok(Element::Frame(frame.with_other(other)))
     }
 
@@ -102,6 +105,10 @@ impl Encoding for DataFrameEncoding {
         Ok(Node::Group(group))
     }
 
+    fn validate(&self, node: &Node, checker: &mut Checker<'_>) {
+        validate::check_frame(node, checker);
+    }
+
     fn shape(&self, node: &Node) -> Result<Option<Vec<usize>>> {
         let columns = node.texts_attribute("column-order")?.unwrap_or_default().len();
         let rows = match named(node, &index_key(node)?)? {
@@ -121,7 +128,7 @@ fn index_key(node: &Node) -> Result<String> {
 }
 
 /// The column or index that an attribute of a frame names. An empty name would be the frame itself.
-fn named<'a>(frame: &'a Node, key: &str) -> Result<&'a Node> {
+pub(crate) fn named<'a>(frame: &'a Node, key: &str) -> Result<&'a Node> {
     let column = if key.split('/').any(str::is_empty) { None } else { frame.descendant(key) };
     column.ok_or_else(|| {
         Error::invalid_data(format!("'{key}' is named in its attributes but is not there")).at(frame.path())
@@ -129,13 +136,14 @@ fn named<'a>(frame: &'a Node, key: &str) -> Result<&'a Node> {
 }
 
 /// The children that no attribute names.
-fn unlisted(node: &Node, frame: &DataFrame, index_key: &str) -> Mapping {
-    let Node::Group(group) = node else { return Mapping::new() };
-    let first = |key: &str| key.split('/').next().unwrap_or_default().to_owned();
-    let mut listed: HashSet<String> = frame.column_names().map(first).collect();
-    listed.extend([first(index_key), OLD_CATEGORIES.to_owned()]);
-    let unlisted = group.children.iter().filter(|(key, _)| !listed.contains(*key));
-    unlisted.map(|(key, child)| (key.clone(), Opaque::new(child.clone()).into())).collect()
+pub(crate) fn unlisted<'n, 'k>(
+    group: &'n GroupNode,
+    columns: impl Iterator<Item = &'k str>,
+    index_key: &'k str,
+) -> impl Iterator<Item = (&'n String, &'n Node)> {
+    let mut listed: HashSet<&str> = columns.map(|key| key.split('/').next().unwrap_or_default()).collect();
+    listed.extend([index_key.split('/').next().unwrap_or_default(), OLD_CATEGORIES]);
+    group.children.iter().filter(move |(key, _)| !listed.contains(key.as_str()))
 }
 
 /// An index and a column of the same name are the same array.
@@ -148,7 +156,7 @@ fn check_same(frame: &DataFrame, name: &str) -> Result<()> {
 }
 
 /// A categorical column of version 0.1.0 in the form of 0.2.0; any other column as it is.
-fn upgrade(frame: &Node, column: &Node) -> Result<Node> {
+pub(crate) fn upgrade(frame: &Node, column: &Node) -> Result<Node> {
     let Some(reference) = column.attributes().get("categories") else { return Ok(column.clone()) };
     let within = match reference {
         Attribute::Reference(path) => {

@@ -27,6 +27,7 @@ use anndata_storage::{Error, Result, child_path};
 
 use super::{BuildContext, EncodeContext, Encoding};
 use crate::node::{GroupNode, Node};
+use crate::validate::Checker;
 use crate::{Element, Mapping};
 
 /// See the [module](self).
@@ -50,6 +51,12 @@ impl Encoding for DictEncoding {
 
     fn encode(&self, element: &Element, path: &str, context: &EncodeContext<'_>) -> Result<Node> {
         encode(element.as_mapping()?, path, context)
+    }
+
+    fn validate(&self, node: &Node, checker: &mut Checker<'_>) {
+        if let Some(group) = checker.group(node) {
+            checker.children(group);
+        }
     }
 
     fn shape(&self, _node: &Node) -> Result<Option<Vec<usize>>> {

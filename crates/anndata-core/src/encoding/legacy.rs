@@ -18,7 +18,7 @@ use crate::node::{GroupNode, Node};
 use crate::{Column, DataFrame, Element, Mapping, Raw, Series, SparseFormat};
 
 const FORMAT: &str = "h5sparse_format";
-const SHAPE: &str = "h5sparse_shape";
+pub(crate) const SHAPE: &str = "h5sparse_shape";
 
 /// The element of a tree without encoding attributes.
 pub(super) fn build(node: Node, context: &BuildContext<'_>) -> Result<Element> {
@@ -68,7 +68,7 @@ pub(super) fn is_container(node: &Node) -> bool {
     matches!(node, Node::Group(group) if !group.attributes.contains_key(FORMAT))
 }
 
-fn sparse_format(node: &Node) -> Result<Option<SparseFormat>> {
+pub(crate) fn sparse_format(node: &Node) -> Result<Option<SparseFormat>> {
     match node.text_attribute(FORMAT)?.as_deref() {
         None => Ok(None),
         Some("csr") => Ok(Some(SparseFormat::Csr)),

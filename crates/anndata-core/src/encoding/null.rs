@@ -23,6 +23,7 @@ use anndata_storage::{ArraySpec, DType, Result};
 use super::{BuildContext, EncodeContext, Encoding};
 use crate::Element;
 use crate::node::{ArrayNode, Node, Source, encoding_attributes};
+use crate::validate::{self, Checker};
 
 /// See the [module](self).
 #[derive(Debug)]
@@ -48,6 +49,10 @@ impl Encoding for NullEncoding {
             spec: ArraySpec::null(DType::F32),
             source: Source::Empty,
         }))
+    }
+
+    fn validate(&self, node: &Node, checker: &mut Checker<'_>) {
+        validate::check_null(node, checker);
     }
 
     fn shape(&self, _node: &Node) -> Result<Option<Vec<usize>>> {

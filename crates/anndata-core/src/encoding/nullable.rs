@@ -29,6 +29,7 @@ use anndata_storage::{Attribute, Axis, DType, Error, Result, Tensor, child_path,
 
 use super::{BuildContext, EncodeContext, Encoding, wrong_element};
 use crate::node::{GroupNode, Node};
+use crate::validate::{self, Checker};
 use crate::{Column, ColumnKind, Element, NaValue};
 
 /// The three encodings: see the [module](self).
@@ -136,6 +137,10 @@ impl Encoding for NullableEncoding {
             group.children.insert(key.to_owned(), Node::Array(part));
         }
         Ok(Some(Node::Group(group)))
+    }
+
+    fn validate(&self, node: &Node, checker: &mut Checker<'_>) {
+        validate::check_nullable(node, |dtype| self.holds(dtype), checker);
     }
 
     fn shape(&self, node: &Node) -> Result<Option<Vec<usize>>> {

@@ -29,6 +29,7 @@ use anndata_storage::{Result, child_path};
 
 use super::{BuildContext, EncodeContext, Encoding, dict, legacy, wrong_element};
 use crate::node::{GroupNode, Node};
+use crate::validate::{self, Checker};
 use crate::{DataFrame, Element, Opaque, Raw};
 
 /// See the [module](self).
@@ -51,6 +52,10 @@ impl Encoding for RawEncoding {
     fn encode(&self, element: &Element, path: &str, context: &EncodeContext<'_>) -> Result<Node> {
         let Element::Raw(raw) = element else { return Err(wrong_element("raw", element)) };
         encode(raw, path, context)
+    }
+
+    fn validate(&self, node: &Node, checker: &mut Checker<'_>) {
+        validate::check_raw(node, checker);
     }
 
     fn shape(&self, _node: &Node) -> Result<Option<Vec<usize>>> {

@@ -30,6 +30,7 @@ use anndata_storage::{Axis, DType, Error, Result, Tensor};
 use super::{BuildContext, EncodeContext, Encoding, wrong_element};
 use crate::Element;
 use crate::node::{ArrayNode, Node};
+use crate::validate::{self, Checker, Holds};
 
 /// See the [module](self).
 #[derive(Debug)]
@@ -57,6 +58,10 @@ impl Encoding for RecordEncoding {
 
     fn select(&self, node: &Node, axes: &[Axis]) -> Result<Option<Node>> {
         node.as_array()?.select(axes).map(|part| Some(Node::Array(part)))
+    }
+
+    fn validate(&self, node: &Node, checker: &mut Checker<'_>) {
+        validate::check_array(node, Holds::Records, checker);
     }
 
     fn shape(&self, node: &Node) -> Result<Option<Vec<usize>>> {

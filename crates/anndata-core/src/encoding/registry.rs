@@ -52,7 +52,7 @@ impl Default for Registry {
 }
 
 /// What the attributes of a node say of its encoding.
-enum Found<'a> {
+pub(crate) enum Found<'a> {
     /// An encoding, in a version that it reads.
     Known(&'a dyn Encoding),
     /// No encoding attributes: what anndata before 0.7 wrote.
@@ -181,7 +181,7 @@ impl Registry {
         Ok(true)
     }
 
-    fn find(&self, node: &Node) -> Result<Found<'_>> {
+    pub(crate) fn find(&self, node: &Node) -> Result<Found<'_>> {
         if let Node::Array(array) = node
             && matches!(array.spec.dtype, DType::Unknown(_))
             && !array.spec.null
@@ -220,9 +220,14 @@ pub(super) fn unknown(node: Node) -> Element {
 const ATTRIBUTES: [&str; 9] =
     ["encoding-type", "encoding-version", "shape", "ordered", "na-value", "column-order", "_index", "form", "length"];
 
+/// The attributes that an element has no place for.
+pub(crate) fn unplaced_attributes(node: &Node) -> impl Iterator<Item = &str> {
+    node.attributes().keys().map(String::as_str).filter(|name| !ATTRIBUTES.contains(name))
+}
+
 /// Tells of attributes that an element has no place for, and that are not written back.
 fn warn_of_attributes(node: &Node) {
-    for name in node.attributes().keys().filter(|name| !ATTRIBUTES.contains(&name.as_str())) {
+    for name in unplaced_attributes(node) {
         tracing::warn!(path = node.path(), attribute = name, "attribute of no encoding, not kept");
     }
 }

@@ -24,6 +24,7 @@ use anndata_storage::{DType, Result};
 use super::{BuildContext, EncodeContext, Encoding, wrong_element};
 use crate::Element;
 use crate::node::{ArrayNode, Node};
+use crate::validate::{self, Checker, Holds};
 
 /// The two encodings: see the [module](self).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -53,6 +54,11 @@ impl Encoding for ScalarEncoding {
     fn encode(&self, element: &Element, path: &str, _context: &EncodeContext<'_>) -> Result<Node> {
         let Element::Tensor(tensor) = element else { return Err(wrong_element(self.name(), element)) };
         Ok(Node::Array(ArrayNode::encoded(path, self.name(), "0.2.0", tensor.clone())))
+    }
+
+    fn validate(&self, node: &Node, checker: &mut Checker<'_>) {
+        let holds = if *self == Self::Number { Holds::Numbers } else { Holds::Bytes };
+        validate::check_scalar(node, holds, checker);
     }
 
     fn shape(&self, _node: &Node) -> Result<Option<Vec<usize>>> {

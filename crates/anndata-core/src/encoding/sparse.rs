@@ -36,6 +36,7 @@ use anndata_storage::{Array, ArraySpec, Attribute, Axis, DType, Error, Result, T
 use super::{BuildContext, EncodeContext, Encoding, wrong_element};
 use crate::node::{ArrayNode, BlockSource, GroupNode, Node, Source, encoding_attributes};
 use crate::sparse::to_offsets;
+use crate::validate::{self, Checker};
 use crate::{Element, SparseFormat, SparseMatrix};
 pub(super) use select::build_part;
 use select::select;
@@ -107,6 +108,10 @@ impl Encoding for SparseEncoding {
         build_part(node, self.0, "shape", axes, BLOCK_BYTES).map(Element::Sparse)
     }
 
+    fn validate(&self, node: &Node, checker: &mut Checker<'_>) {
+        validate::check_sparse(node, self.0, "shape", checker);
+    }
+
     fn shape(&self, node: &Node) -> Result<Option<Vec<usize>>> {
         let (rows, columns) = declared_shape(node, "shape")?;
         Ok(Some(vec![rows, columns]))
@@ -123,7 +128,7 @@ pub(super) fn build(node: Node, format: SparseFormat, shape_attribute: &str) -> 
 }
 
 /// The shape that an attribute declares.
-pub(super) fn declared_shape(node: &Node, attribute: &str) -> Result<(usize, usize)> {
+pub(crate) fn declared_shape(node: &Node, attribute: &str) -> Result<(usize, usize)> {
     match node.lengths_attribute(attribute)?.as_deref() {
         Some(&[rows, columns]) => Ok((rows, columns)),
         Some(other) => Err(Error::invalid_data(format!("attribute '{attribute}' is {other:?}, not two lengths"))),

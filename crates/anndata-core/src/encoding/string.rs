@@ -29,6 +29,7 @@ use anndata_storage::{Axis, DType, Result};
 use super::{BuildContext, EncodeContext, Encoding, wrong_element};
 use crate::Element;
 use crate::node::{ArrayNode, Node};
+use crate::validate::{self, Checker, Holds};
 
 /// `string-array`: see the [module](self).
 #[derive(Debug)]
@@ -64,6 +65,10 @@ impl Encoding for StringArrayEncoding {
         node.as_array()?.select(axes).map(|part| Some(Node::Array(part)))
     }
 
+    fn validate(&self, node: &Node, checker: &mut Checker<'_>) {
+        validate::check_array(node, Holds::Text, checker);
+    }
+
     fn shape(&self, node: &Node) -> Result<Option<Vec<usize>>> {
         node.as_array()?.shape().map(Some)
     }
@@ -89,6 +94,10 @@ impl Encoding for StringEncoding {
     fn encode(&self, element: &Element, path: &str, _context: &EncodeContext<'_>) -> Result<Node> {
         let Element::Tensor(tensor) = element else { return Err(wrong_element("string", element)) };
         Ok(Node::Array(ArrayNode::encoded(path, "string", "0.2.0", tensor.to_text()?)))
+    }
+
+    fn validate(&self, node: &Node, checker: &mut Checker<'_>) {
+        validate::check_scalar(node, Holds::Text, checker);
     }
 
     fn shape(&self, _node: &Node) -> Result<Option<Vec<usize>>> {

@@ -20,6 +20,14 @@ impl ArrayNode {
     }
 }
 
+/// The place of the first value that is not in the range; of anything but integers, the first.
+pub(crate) fn first_not_in(values: &Tensor, range: &Range<i128>) -> Result<Option<usize>> {
+    dispatch!(integer values.dtype(), T => {
+        let outside = |value: &T| value.to_integer().is_none_or(|value| !range.contains(&value));
+        Ok(values.as_slice::<T>()?.iter().position(outside))
+    }, else => Ok(Some(0)))
+}
+
 #[derive(Debug)]
 struct CheckedIntegers {
     source: Source,
@@ -30,11 +38,7 @@ struct CheckedIntegers {
 
 impl CheckedIntegers {
     fn check(&self, offset: &[u64], values: &Tensor) -> Result<()> {
-        let bad = dispatch!(integer values.dtype(), T => {
-            let outside = |value: &T| value.to_integer().is_none_or(|value| !self.range.contains(&value));
-            values.as_slice::<T>()?.iter().position(outside)
-        }, else => Some(0));
-        let Some(at) = bad else { return Ok(()) };
+        let Some(at) = first_not_in(values, &self.range)? else { return Ok(()) };
         let place = offset.first().copied().unwrap_or(0).saturating_add(at as u64);
         let Range { start, end } = &self.range;
         let message = format!("the {} at {place} is out of bounds of {start}..{end}", self.what);

@@ -1,7 +1,8 @@
 //! Opening trees from a store, and fetching the values of their arrays.
 
-use anndata_storage::{Axis, DType, Error, Group, NodeKind, Result};
+use anndata_storage::{Attributes, Axis, DType, Error, Group, NodeKind, Result};
 use futures_util::future::try_join_all;
+use indexmap::IndexMap;
 use rayon::prelude::*;
 
 use super::{ArrayNode, GroupNode, Node, Source};
@@ -19,12 +20,16 @@ impl Node {
     /// # Errors
     /// [`NotFound`](crate::ErrorKind::NotFound) where there is none, or where metadata are malformed.
     pub fn open(group: &Group, key: &str) -> Result<Self> {
-        let mut opened = 0;
-        if key.trim_matches('/').is_empty() {
-            open_group(group, 0, &mut opened)
-        } else {
-            open_child(group, key, 0, &mut opened)
-        }
+        Opener { opened: 0, failed: None }.open(group, key)
+    }
+
+    /// The same as [`open`](Self::open), leaving out what cannot be opened: `failed` is told the path of each such
+    /// element and why. A group whose attributes cannot be read is kept without any.
+    ///
+    /// # Errors
+    /// Where the element itself cannot be opened.
+    pub fn open_tolerant(group: &Group, key: &str, failed: &mut dyn FnMut(String, Error)) -> Result<Self> {
+        Opener { opened: 0, failed: Some(failed) }.open(group, key)
     }
 
     /// The same tree with the values of its arrays in memory, read concurrently. Arrays of a dtype that has no name
@@ -85,36 +90,67 @@ impl Node {
     }
 }
 
-fn open_child(parent: &Group, key: &str, depth: usize, opened: &mut usize) -> Result<Node> {
-    *opened += 1;
-    if *opened > MAX_NODES {
-        return Err(Error::limit_exceeded(format!("more than {MAX_NODES} elements")).at(parent.path()));
-    }
-    match parent.kind(key)? {
-        Some(NodeKind::Group) => open_group(&parent.group(key)?, depth + 1, opened),
-        Some(NodeKind::Array) => {
-            let array = parent.array(key)?;
-            let spec = array.spec();
-            spec.len().map_err(|error| error.at(array.path()))?;
-            Ok(Node::Array(ArrayNode {
-                path: array.path().to_owned(),
-                attributes: array.attributes()?,
-                source: if spec.null { Source::Empty } else { Source::Stored(array) },
-                spec,
-            }))
-        }
-        None => Err(Error::not_found("no such element").at(&parent.path_of(key))),
-    }
+/// The walk over a store that opens a tree.
+struct Opener<'a> {
+    opened: usize,
+    /// What is told of elements that cannot be opened and are left out; without it, the first ends the walk.
+    failed: Option<&'a mut dyn FnMut(String, Error)>,
 }
 
-fn open_group(group: &Group, depth: usize, opened: &mut usize) -> Result<Node> {
-    if depth > MAX_DEPTH {
-        return Err(Error::invalid_data(format!("groups are nested more than {MAX_DEPTH} deep")).at(group.path()));
+impl Opener<'_> {
+    fn open(mut self, group: &Group, key: &str) -> Result<Node> {
+        if key.trim_matches('/').is_empty() { self.group(group, 0) } else { self.child(group, key, 0) }
     }
-    let children = group.children()?.into_iter().map(|key| {
-        let child = open_child(group, &key, depth, opened)?;
-        Ok((key, child))
-    });
-    let children = children.collect::<Result<_>>()?;
-    Ok(Node::Group(GroupNode { path: group.path().to_owned(), attributes: group.attributes()?, children }))
+
+    fn child(&mut self, parent: &Group, key: &str, depth: usize) -> Result<Node> {
+        self.opened += 1;
+        if self.opened > MAX_NODES {
+            return Err(Error::limit_exceeded(format!("more than {MAX_NODES} elements")).at(parent.path()));
+        }
+        match parent.kind(key)? {
+            Some(NodeKind::Group) => self.group(&parent.group(key)?, depth + 1),
+            Some(NodeKind::Array) => {
+                let array = parent.array(key)?;
+                let spec = array.spec();
+                spec.len().map_err(|error| error.at(array.path()))?;
+                Ok(Node::Array(ArrayNode {
+                    path: array.path().to_owned(),
+                    attributes: array.attributes()?,
+                    source: if spec.null { Source::Empty } else { Source::Stored(array) },
+                    spec,
+                }))
+            }
+            None => Err(Error::not_found("no such element").at(&parent.path_of(key))),
+        }
+    }
+
+    fn group(&mut self, group: &Group, depth: usize) -> Result<Node> {
+        if depth > MAX_DEPTH {
+            return Err(Error::invalid_data(format!("groups are nested more than {MAX_DEPTH} deep")).at(group.path()));
+        }
+        let mut children = IndexMap::new();
+        for key in group.children()? {
+            if self.failed.is_some() && self.opened > MAX_NODES {
+                break; // Told of once.
+            }
+            match self.child(group, &key, depth) {
+                Ok(child) => drop(children.insert(key, child)),
+                Err(error) => self.leave_out(group.path_of(&key), error)?,
+            }
+        }
+        let attributes = match group.attributes() {
+            Ok(attributes) => attributes,
+            Err(error) => {
+                self.leave_out(group.path().to_owned(), error)?;
+                Attributes::new()
+            }
+        };
+        Ok(Node::Group(GroupNode { path: group.path().to_owned(), attributes, children }))
+    }
+
+    fn leave_out(&mut self, path: String, error: Error) -> Result<()> {
+        let Some(failed) = &mut self.failed else { return Err(error) };
+        failed(path, error);
+        Ok(())
+    }
 }

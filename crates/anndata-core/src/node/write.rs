@@ -8,7 +8,7 @@ use anndata_storage::{
 };
 
 use super::read::MAX_DEPTH;
-use super::{ArrayNode, GroupNode, Node, Source};
+use super::{ArrayNode, GroupNode, Node};
 
 /// How a tree is written.
 #[derive(Debug, Clone)]
@@ -24,7 +24,8 @@ pub struct NodeWriteOptions {
     pub progress: Option<Progress>,
 }
 
-/// A function that is told, now and then, how many bytes of values have been written since it was last told.
+/// A function that is told, now and then, how many bytes of values have been written (or read, where nothing is written)
+/// since it was last told.
 #[derive(Clone)]
 pub struct Progress(Arc<dyn Fn(u64) + Send + Sync>);
 
@@ -32,6 +33,10 @@ impl Progress {
     /// A progress that calls a function with the bytes written since the last call.
     pub fn new(tell: impl Fn(u64) + Send + Sync + 'static) -> Self {
         Self(Arc::new(tell))
+    }
+
+    pub(crate) fn tell(&self, values: &Tensor) {
+        (self.0)(values.nbytes() as u64);
     }
 }
 
@@ -77,8 +82,8 @@ impl NodeWriteOptions {
     }
 
     fn tell(&self, values: &Tensor) {
-        if let Some(Progress(tell)) = &self.progress {
-            tell(values.nbytes() as u64);
+        if let Some(progress) = &self.progress {
+            progress.tell(values);
         }
     }
 }
@@ -175,31 +180,15 @@ fn write_array(node: &ArrayNode, parent: &Group, key: &str, options: &NodeWriteO
     };
     let spec = parent.storage().layout(&spec, options.compression).map_err(|error| error.at(&path))?;
     let array = parent.create_array(key, &spec)?;
-    match &node.source {
-        Source::Empty => {}
-        Source::Tensor(tensor) => {
-            array.write(&vec![0; tensor.ndim()], tensor)?;
-            options.tell(tensor);
-        }
-        source => write_blocks(&array, source.blocks(options.block_bytes), options)?,
+    for block in node.source.blocks(options.block_bytes) {
+        let (offset, values) = block?;
+        array.write(&offset, &values)?;
+        options.tell(&values);
     }
     if node.attributes.is_empty() {
         return Ok(());
     }
     array.set_attributes(&rebase(&node.attributes, moved))
-}
-
-fn write_blocks(
-    array: &anndata_storage::Array,
-    blocks: impl Iterator<Item = Result<(Vec<u64>, Tensor)>>,
-    options: &NodeWriteOptions,
-) -> Result<()> {
-    for block in blocks {
-        let (offset, values) = block?;
-        array.write(&offset, &values)?;
-        options.tell(&values);
-    }
-    Ok(())
 }
 
 /// Chunks of this many whole rows.

@@ -1,0 +1,102 @@
+//! Checks of arrays, text, scalars and records, and of what has no encoding.
+
+use anndata_storage::DType;
+
+use super::{Checker, check_sparse, rules};
+use crate::encoding::legacy;
+use crate::node::{ArrayNode, Node};
+
+/// What the values of an array may be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Holds {
+    /// Numbers, booleans, fixed-width bytes.
+    Numbers,
+    /// Text of any length.
+    Text,
+    /// Bytes of a fixed width.
+    Bytes,
+    /// Records.
+    Records,
+}
+
+/// An array of values; its shape does not matter.
+pub(crate) fn check_array(node: &Node, holds: Holds, checker: &mut Checker<'_>) {
+    let Some(array) = checker.array(node) else { return };
+    if has_value(array, checker) {
+        check_dtype(array, holds, checker);
+        checker.decode(node);
+    }
+}
+
+/// A single value.
+pub(crate) fn check_scalar(node: &Node, holds: Holds, checker: &mut Checker<'_>) {
+    let Some(array) = checker.array(node) else { return };
+    if !has_value(array, checker) {
+        return;
+    }
+    check_dtype(array, holds, checker);
+    let shape = &array.spec.shape;
+    match array.spec.len() {
+        Ok(1) if shape.is_empty() => {}
+        Ok(1) => checker.add(&rules::SCALAR_DIMENSIONS, &array.path, format!("the one value has shape {shape:?}")),
+        _ => checker.add(&rules::SCALAR_SIZE, &array.path, format!("a scalar of shape {shape:?}")),
+    }
+    checker.decode(node);
+}
+
+/// Nothing, however it is stored.
+pub(crate) fn check_null(node: &Node, checker: &mut Checker<'_>) {
+    if checker.array(node).is_some() {
+        checker.decode(node);
+    }
+}
+
+/// An element without encoding attributes.
+pub(crate) fn check_legacy(node: &Node, checker: &mut Checker<'_>) {
+    let format = legacy::sparse_format(node);
+    match checker.add_failed(&rules::ATTRIBUTE_TYPE, node.path(), format) {
+        Some(Some(format)) => check_sparse(node, format, legacy::SHAPE, checker),
+        _ => checker.beneath(node),
+    }
+}
+
+fn has_value(array: &ArrayNode, checker: &mut Checker<'_>) -> bool {
+    if array.spec.null {
+        checker.add(&rules::VALUE_ABSENT, &array.path, "the array has no value");
+    }
+    !array.spec.null
+}
+
+fn check_dtype(array: &ArrayNode, holds: Holds, checker: &mut Checker<'_>) {
+    let (path, dtype) = (array.path.as_str(), &array.spec.dtype);
+    let fits = match holds {
+        Holds::Numbers => dtype.is_numeric() || matches!(dtype, DType::FixedBytes(_)),
+        Holds::Bytes => matches!(dtype, DType::FixedBytes(_)),
+        Holds::Records => matches!(dtype, DType::Compound(_)),
+        Holds::Text => dtype.is_text(),
+    };
+    match (holds, dtype) {
+        (Holds::Text, _) if !fits => {
+            checker.add(&rules::TEXT_DTYPE, path, format!("values are of type {dtype}, not text"))
+        }
+        (Holds::Text, DType::FixedBytes(_) | DType::FixedUtf8(_)) => {
+            checker.add(&rules::TEXT_FIXED, path, format!("text is stored as {dtype}"));
+        }
+        _ if !fits => {
+            let message = format!("values are of type {dtype}, not {}", holds.words());
+            checker.add(&rules::ARRAY_DTYPE, path, message);
+        }
+        _ => {}
+    }
+}
+
+impl Holds {
+    fn words(self) -> &'static str {
+        match self {
+            Self::Numbers => "numbers",
+            Self::Text => "text",
+            Self::Bytes => "bytes",
+            Self::Records => "records",
+        }
+    }
+}

@@ -1,0 +1,187 @@
+//! Looks for names that are repeated, empty or missing, however many names there are.
+//!
+//! A hash of 128 bit a name is kept, for as many names at a time as the memory allows: where there are more, the names
+//! are read several times, and each time those whose hash falls into another class are compared.
+
+use std::collections::HashSet;
+use std::collections::hash_map::RandomState;
+use std::fmt;
+use std::hash::BuildHasher;
+
+use anndata_storage::{Axis, DType, Error, Result, Scalar, Tensor, dispatch};
+
+use super::Checker;
+use crate::node::{ArrayNode, Node, Source};
+
+/// What names are like.
+#[derive(Debug, Default)]
+pub(super) struct Names {
+    pub(super) len: u64,
+    pub(super) missing: u64,
+    /// The place of the first empty one.
+    pub(super) empty: Option<u64>,
+    pub(super) repeated: Option<Repeated>,
+}
+
+/// Names that are there more than once.
+#[derive(Debug)]
+pub(super) struct Repeated {
+    /// The first one, and its place.
+    first: (u64, Option<String>),
+    /// How many names are the same as an earlier one.
+    count: u64,
+    len: u64,
+}
+
+impl fmt::Display for Repeated {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { first: (place, name), count, len } = self;
+        match name {
+            Some(name) => write!(f, "'{name}' at {place}")?,
+            None => write!(f, "the value at {place}")?,
+        }
+        let verb = if *count == 1 { "repeats" } else { "repeat" };
+        write!(f, " is there more than once; {count} of {len} {verb} an earlier one")
+    }
+}
+
+/// Looks at the names in an array, a nullable or a categorical one, or the first field of records. `None` where they
+/// cannot be read, which was found before.
+pub(super) fn look(node: &Node, checker: &mut Checker<'_>) -> Option<Names> {
+    let hashers = (RandomState::new(), RandomState::new());
+    let hash = |key: &[u8]| u128::from(hashers.0.hash_one(key)) << 64 | u128::from(hashers.1.hash_one(key));
+    let source = KeySource::of(node)?;
+    let len = source.keys.spec.len().ok()?;
+    let at_once = (checker.budget() / size_of::<u128>()) as u64;
+    let passes = u128::from(len.div_ceil(at_once.max(1)).max(1));
+
+    let mut names = Names { len, ..Names::default() };
+    let mut count = 0_u64;
+    let mut repeated = HashSet::new();
+    for pass in 0..passes {
+        let mut hashes = Vec::new();
+        source
+            .visit(checker, &mut |place, key| {
+                let Some(key) = key else {
+                    names.missing += u64::from(pass == 0);
+                    return;
+                };
+                if key.is_empty() && source.is_text() && names.empty.is_none() {
+                    names.empty = Some(place);
+                }
+                let hash = hash(key);
+                if hash % passes == pass {
+                    hashes.push(hash);
+                }
+            })
+            .ok()?;
+        hashes.sort_unstable();
+        for pair in hashes.windows(2) {
+            if let [a, b] = pair
+                && a == b
+            {
+                count += 1;
+                // One is enough to find the first; where there are very many, the others are only counted.
+                if (repeated.len() as u64) < at_once / 4 {
+                    repeated.insert(*a);
+                }
+            }
+        }
+    }
+    if count > 0 {
+        let mut first = None;
+        source
+            .visit(checker, &mut |place, key| {
+                if let (None, Some(key)) = (&first, key)
+                    && repeated.contains(&hash(key))
+                {
+                    let name = source.is_text().then(|| String::from_utf8_lossy(key).into_owned());
+                    first = Some((place, name));
+                }
+            })
+            .ok()?;
+        names.repeated = first.map(|first| Repeated { first, count, len });
+    }
+    Some(names)
+}
+
+/// Where names come from.
+#[derive(Debug, Clone, Copy)]
+struct KeySource<'n> {
+    /// The names, or the codes of categories.
+    keys: &'n ArrayNode,
+    mask: Option<&'n ArrayNode>,
+    codes: bool,
+}
+
+impl<'n> KeySource<'n> {
+    fn of(node: &'n Node) -> Option<Self> {
+        let (keys, mask, codes) = match node {
+            Node::Array(array) => (array, None, false),
+            Node::Group(group) => {
+                let array = |key: &str| group.children.get(key).and_then(|child| child.as_array().ok());
+                match (array("values"), array("codes")) {
+                    (Some(values), _) => (values, Some(array("mask")?), false),
+                    (None, codes) => (codes?, None, true),
+                }
+            }
+        };
+        let same = mask.is_none_or(|mask| mask.spec.shape == keys.spec.shape && mask.spec.dtype == DType::Bool);
+        let readable = same && !keys.spec.null && !matches!(keys.spec.dtype, DType::Unknown(_));
+        readable.then_some(Self { keys, mask, codes })
+    }
+
+    fn is_text(&self) -> bool {
+        !self.codes && (self.keys.spec.dtype.is_text() || matches!(self.keys.spec.dtype, DType::Compound(_)))
+    }
+
+    /// Tells of every name: its place and bytes, `None` where it is missing.
+    fn visit(&self, checker: &Checker<'_>, tell: &mut dyn FnMut(u64, Option<&[u8]>)) -> Result<()> {
+        for block in self.keys.source.blocks(checker.block_bytes(&self.keys.spec.dtype)) {
+            let (offset, values) = block?;
+            let start = offset.first().copied().unwrap_or(0);
+            let missing = self.mask.map(|mask| read_rows(mask, start, values.len())).transpose()?;
+            let missing = missing.as_ref().map(|mask| mask.as_slice::<bool>()).transpose()?;
+            let is_missing = |row: usize| missing.is_some_and(|missing| missing.get(row) == Some(&true));
+            each(&values, self.codes, &mut |row, key| tell(start + row as u64, key.filter(|_| !is_missing(row))))?;
+        }
+        Ok(())
+    }
+}
+
+/// Tells of every value of a tensor as bytes; NaN, and the code -1, are missing.
+fn each(values: &Tensor, codes: bool, tell: &mut dyn FnMut(usize, Option<&[u8]>)) -> Result<()> {
+    if let DType::Compound(_) = values.dtype() {
+        let first = values.fields()?.next().map(|(_, field)| field.clone());
+        return first.map_or(Ok(()), |field| each(&field, codes, tell));
+    }
+    if values.dtype().is_text() {
+        let text = values.to_text()?;
+        let texts = text.strings()?;
+        (0..values.len()).for_each(|row| tell(row, Some(texts.value(row).as_bytes())));
+        return Ok(());
+    }
+    dispatch!(values.dtype(), T => {
+        for (row, &value) in values.as_slice::<T>()?.iter().enumerate() {
+            let missing = value.to_f64().is_nan() || (codes && value.to_integer() == Some(-1));
+            // 0 and -0 are the same value.
+            let value = if value.to_f64() == 0.0 && value == T::default() { T::default() } else { value };
+            tell(row, (!missing).then_some(bytemuck::bytes_of(&value)));
+        }
+        Ok(())
+    }, else => Err(Error::dtype(format!("{} names nothing", values.dtype()))))
+}
+
+/// Consecutive rows of an array.
+pub(super) fn read_rows(array: &ArrayNode, start: u64, len: usize) -> Result<Tensor> {
+    match &array.source {
+        Source::Stored(stored) => stored.read_selection(&[Axis::Range(start..start + len as u64)]),
+        Source::Tensor(tensor) => {
+            let start = usize::try_from(start).map_err(|_| Error::limit_exceeded("too long"))?;
+            tensor.slice_rows(start..start.saturating_add(len))
+        }
+        Source::Empty | Source::Part(_) | Source::Blocks(_) => {
+            Err(Error::unsupported("these values are read in order only"))
+        }
+    }
+}

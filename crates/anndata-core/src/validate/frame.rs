@@ -1,0 +1,132 @@
+//! Checks of data frames, and of the names of observations and variables.
+
+use std::collections::HashSet;
+
+use anndata_storage::{DType, child_path};
+
+use super::{Checker, distinct, rules};
+use crate::encoding::{Found, dataframe};
+use crate::node::Node;
+
+/// The encodings that a column may have.
+const COLUMNS: [&str; 7] = [
+    "array",
+    "string-array",
+    "categorical",
+    "nullable-integer",
+    "nullable-boolean",
+    "nullable-string-array",
+    // Kept by readers, though no column of Python's.
+    "awkward-array",
+];
+
+/// A data frame of any version.
+pub(crate) fn check_frame(node: &Node, checker: &mut Checker<'_>) {
+    let Some(group) = checker.group(node) else { return };
+    let path = node.path();
+    let index_key = checker.attribute(node, "_index", Node::text_attribute);
+    let order = checker.attribute(node, "column-order", Node::texts_attribute);
+
+    let rows = index_key.as_deref().and_then(|key| column(node, key, checker)).flatten();
+    let mut seen = HashSet::new();
+    for key in order.iter().flatten() {
+        if !seen.insert(key.as_str()) {
+            checker.add(&rules::COLUMN_REPEATED, path, format!("'{key}' is named twice"));
+            continue;
+        }
+        if key == dataframe::NO_NAME {
+            checker.add(&rules::COLUMN_RESERVED, path, format!("a column is called '{key}'"));
+        }
+        // An index that is a column as well was checked.
+        let len = if Some(key) == index_key.as_ref() { None } else { column(node, key, checker) };
+        if let (Some(Some(len)), Some(rows)) = (len, rows)
+            && len != rows
+        {
+            let message = format!("the column has {len} values, the index {rows}");
+            checker.add(&rules::COLUMN_LENGTH, &child_path(path, key), message);
+        }
+    }
+    let listed = order.iter().flatten().map(String::as_str);
+    for (key, child) in dataframe::unlisted(group, listed, index_key.as_deref().unwrap_or_default()) {
+        if order.is_some() && index_key.is_some() {
+            checker.add(&rules::COLUMN_UNLISTED, child.path(), format!("'column-order' does not name '{key}'"));
+        }
+        checker.element(child);
+    }
+}
+
+/// Checks a column or the index, and gives its length, where it has one.
+fn column(frame: &Node, key: &str, checker: &mut Checker<'_>) -> Option<Option<usize>> {
+    let path = child_path(frame.path(), key);
+    if checker.is_unreadable(&path) {
+        return None;
+    }
+    if key.contains('/') {
+        checker.add(&rules::KEY_SLASH, frame.path(), format!("'{key}' has a '/'"));
+    }
+    let named = dataframe::named(frame, key);
+    let node = checker.add_failed(&rules::COLUMN_ABSENT, frame.path(), named)?;
+    let upgraded = dataframe::upgrade(frame, node);
+    let node = checker.add_failed(&rules::CODES, &path, upgraded)?;
+    checker.element(&node);
+    let shape = checker.shape(&node);
+    let is_column = match checker.registry().find(&node) {
+        Ok(Found::Known(encoding)) => COLUMNS.contains(&encoding.name()),
+        Ok(Found::Legacy) => matches!(node, Node::Array(_)),
+        Ok(Found::Unknown) | Err(_) => return Some(None),
+    };
+    match shape.as_deref() {
+        Some(&[len]) if is_column => Some(Some(len)),
+        Some(shape) => {
+            checker.add(&rules::COLUMN_KIND, &path, format!("no column, but of shape {shape:?}"));
+            Some(None)
+        }
+        None if is_column => Some(None), // Malformed, which was found.
+        None => {
+            checker.add(&rules::COLUMN_KIND, &path, "no array");
+            Some(None)
+        }
+    }
+}
+
+/// The names of observations or variables, in the frame of them, of any version.
+pub(super) fn check_names(frame: &Node, checker: &mut Checker<'_>) {
+    let index = match frame {
+        Node::Array(_) => Some(frame),
+        Node::Group(_) => {
+            let key = frame.text_attribute("_index").ok().flatten();
+            key.and_then(|key| dataframe::named(frame, &key).ok())
+        }
+    };
+    let Some(index) = index else { return };
+    let Some(names) = distinct::look(index, checker) else { return };
+    let path = index.path();
+    if names.len == 0 {
+        return;
+    }
+    if !is_text(index) {
+        checker.add(&rules::NAMES_NOT_TEXT, path, "the names are no text");
+    }
+    if let Some(repeated) = names.repeated {
+        checker.add(&rules::NAMES_REPEATED, path, repeated.to_string());
+    }
+    if let Some(place) = names.empty {
+        checker.add(&rules::NAMES_EMPTY, path, format!("the name at {place} is empty"));
+    }
+    if names.missing > 0 {
+        checker.add(&rules::NAMES_MISSING, path, format!("{} of {} names are missing", names.missing, names.len));
+    }
+}
+
+/// Whether names are text, in any of its forms.
+fn is_text(index: &Node) -> bool {
+    let text = |node: &Node| match node {
+        Node::Array(array) => match &array.spec.dtype {
+            DType::Compound(fields) => fields.first().is_some_and(|field| field.dtype.is_text()),
+            dtype => dtype.is_text(),
+        },
+        Node::Group(_) => false,
+    };
+    let child = |key| index.descendant(key).is_some_and(text);
+    text(index) || child("values") || child("categories") || child("categories/values")
+}

@@ -1,0 +1,217 @@
+//! Checks of `AnnData` and `raw` objects: what their slots hold, and that all fits the observations and variables.
+
+use anndata_storage::DType;
+
+use super::{Checker, check_names, rules};
+use crate::encoding::Found;
+use crate::node::{ArrayNode, GroupNode, Node, Source};
+
+/// Lengths that the first axes of an element have to have; `None` where any will do or it is not known.
+type Axes = [Option<usize>; 2];
+
+/// What a slot may hold.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Slot {
+    /// A dense or sparse matrix of two dimensions.
+    Matrix,
+    /// A matrix with further dimensions allowed: `obsp`, `varp`.
+    Pairs,
+    /// A matrix, an array of any dimensions, a data frame, an awkward array: `obsm`, `varm`.
+    Rows,
+}
+
+impl Slot {
+    fn takes(self, encoding: &str) -> bool {
+        match encoding {
+            "array" | "csr_matrix" | "csc_matrix" => true,
+            "dataframe" | "awkward-array" => self == Self::Rows,
+            _ => false,
+        }
+    }
+
+    /// How many axes are aligned.
+    fn aligned(self) -> usize {
+        if self == Self::Rows { 1 } else { 2 }
+    }
+
+    fn words(self) -> &'static str {
+        match self {
+            Self::Matrix => "a dense or sparse matrix",
+            Self::Pairs => "a dense or sparse square matrix",
+            Self::Rows => "an array, a sparse matrix or a data frame",
+        }
+    }
+}
+
+/// An `AnnData`, of any version.
+pub(crate) fn check_object(node: &Node, checker: &mut Checker<'_>) {
+    let Some(group) = checker.group(node) else { return };
+    let n_obs = check_axis(group, "obs", checker);
+    let n_vars = check_axis(group, "var", checker);
+    let mut old_raw = GroupNode { path: group.path.clone(), ..GroupNode::default() };
+    for (key, child) in &group.children {
+        match key.as_str() {
+            "obs" | "var" => {}
+            "X" => {
+                checker.element(child);
+                check_slot(child, Slot::Matrix, [n_obs, n_vars], checker);
+            }
+            "layers" => check_mapping(child, Slot::Matrix, [n_obs, n_vars], checker),
+            "obsm" => check_mapping(child, Slot::Rows, [n_obs, None], checker),
+            "varm" => check_mapping(child, Slot::Rows, [n_vars, None], checker),
+            "obsp" => check_mapping(child, Slot::Pairs, [n_obs, n_obs], checker),
+            "varp" => check_mapping(child, Slot::Pairs, [n_vars, n_vars], checker),
+            "uns" => {
+                checker.element(child);
+                members(child, checker);
+            }
+            "raw" => check_new_raw(child, n_obs, checker),
+            key => match key.strip_prefix("raw.") {
+                Some(part) => drop(old_raw.children.insert(part.to_owned(), child.clone())),
+                None => {
+                    checker.add(&rules::MEMBER_UNKNOWN, child.path(), format!("'{key}' is no slot"));
+                    checker.element(child);
+                }
+            },
+        }
+    }
+    if old_raw.children.is_empty() {
+        return;
+    }
+    if let Some(Node::Group(_)) = group.children.get("raw") {
+        checker.add(&rules::RAW_TWICE, &group.path, "both 'raw' and 'raw.*' are there");
+    }
+    checker.add_legacy(&group.path, "'raw' is stored as 'raw.*', as before anndata 0.7");
+    check_raw_members(&old_raw, checker);
+    if let Some(x) = old_raw.children.get("X") {
+        check_shape(x, Slot::Matrix, [n_obs, None], checker);
+    }
+}
+
+/// A raw of itself.
+pub(crate) fn check_raw(node: &Node, checker: &mut Checker<'_>) {
+    if let Some(group) = checker.group(node) {
+        check_raw_members(group, checker);
+    }
+}
+
+/// The raw of an object, with or without encoding attributes.
+fn check_new_raw(node: &Node, n_obs: Option<usize>, checker: &mut Checker<'_>) {
+    match (node, checker.registry().find(node)) {
+        (Node::Group(group), Ok(Found::Legacy)) => check_raw_members(group, checker),
+        (_, Ok(Found::Known(encoding))) if !matches!(encoding.name(), "raw" | "null") => {
+            checker.element(node);
+            checker.add(&rules::SLOT_KIND, node.path(), format!("'{}' stands where a raw should be", encoding.name()));
+        }
+        _ => checker.element(node),
+    }
+    if let Some(x) = node.descendant("X") {
+        check_shape(x, Slot::Matrix, [n_obs, None], checker);
+    }
+}
+
+fn check_raw_members(group: &GroupNode, checker: &mut Checker<'_>) {
+    let n_vars = check_axis(group, "var", checker);
+    for (key, child) in &group.children {
+        match key.as_str() {
+            "var" => {}
+            "X" => {
+                checker.element(child);
+                check_slot(child, Slot::Matrix, [None, n_vars], checker);
+            }
+            "varm" => check_mapping(child, Slot::Rows, [n_vars, None], checker),
+            // Before 0.7, the categories of `raw.var`.
+            "cat" => checker.element(child),
+            key => {
+                checker.add(&rules::MEMBER_UNKNOWN, child.path(), format!("'{key}' is no slot of a raw"));
+                checker.element(child);
+            }
+        }
+    }
+}
+
+/// `obs` or `var`: checks the frame and its names, and gives its length.
+fn check_axis(group: &GroupNode, key: &str, checker: &mut Checker<'_>) -> Option<usize> {
+    let frame = checker.child(group, key)?;
+    checker.element(frame);
+    let is_frame = match checker.registry().find(frame) {
+        Ok(Found::Known(encoding)) => encoding.name() == "dataframe",
+        // An array of records, as before 0.7.
+        Ok(Found::Legacy) => {
+            matches!(frame, Node::Array(ArrayNode { spec, .. }) if matches!(spec.dtype, DType::Compound(_)))
+        }
+        Ok(Found::Unknown) | Err(_) => false,
+    };
+    if !is_frame {
+        checker.add(&rules::SLOT_KIND, frame.path(), "no data frame");
+        return None;
+    }
+    check_names(frame, checker);
+    checker.shape(frame)?.first().copied()
+}
+
+/// The members of a mapping, which the node of a slot has to be. Arrays of records are mappings of before 0.7.
+fn members<'n>(node: &'n Node, checker: &mut Checker<'_>) -> Option<&'n GroupNode> {
+    match (checker.registry().find(node), node) {
+        (Ok(Found::Known(encoding)), Node::Group(group)) if encoding.name() == "dict" => Some(group),
+        (Ok(Found::Known(encoding)), _) if encoding.name() == "null" => None,
+        (Ok(Found::Legacy), Node::Group(group)) => Some(group),
+        (Ok(Found::Legacy), Node::Array(array)) if matches!(array.source, Source::Empty) => None,
+        (Err(_), _) => None,
+        _ => {
+            checker.add(&rules::SLOT_KIND, node.path(), "no mapping");
+            None
+        }
+    }
+}
+
+fn check_mapping(node: &Node, slot: Slot, axes: Axes, checker: &mut Checker<'_>) {
+    checker.element(node);
+    if slot == Slot::Rows
+        && let (Node::Array(array), Ok(Found::Legacy)) = (node, checker.registry().find(node))
+        && matches!(array.spec.dtype, DType::Compound(_))
+    {
+        return check_shape(node, slot, axes, checker);
+    }
+    for child in members(node, checker).iter().flat_map(|group| group.children.values()) {
+        check_slot(child, slot, axes, checker);
+    }
+}
+
+/// Kind and shape of what a slot holds, from metadata; the element itself was checked.
+fn check_slot(node: &Node, slot: Slot, axes: Axes, checker: &mut Checker<'_>) {
+    let path = node.path();
+    let taken = match checker.registry().find(node) {
+        Ok(Found::Known(encoding)) if encoding.name() == "null" => return,
+        Ok(Found::Known(encoding)) => slot.takes(encoding.name()),
+        Ok(Found::Legacy) => checker.shape(node).is_some() || matches!(node, Node::Array(_)),
+        Ok(Found::Unknown) | Err(_) => return,
+    };
+    if !taken {
+        return checker.add(&rules::SLOT_KIND, path, format!("not {}", slot.words()));
+    }
+    if slot == Slot::Matrix
+        && let Node::Array(array) = node
+        && !array.spec.null
+        && !array.spec.dtype.is_numeric()
+    {
+        checker.add(&rules::MATRIX_DTYPE, path, format!("values are of type {}", array.spec.dtype));
+    }
+    check_shape(node, slot, axes, checker);
+}
+
+fn check_shape(node: &Node, slot: Slot, axes: Axes, checker: &mut Checker<'_>) {
+    // What has no shape is malformed, which was found.
+    let Some(shape) = checker.shape(node) else { return };
+    let aligned = slot.aligned();
+    let dimensions = if slot == Slot::Matrix { shape.len() == aligned } else { shape.len() >= aligned };
+    let fits = axes.iter().zip(&shape).take(aligned).all(|(axis, len)| axis.is_none_or(|axis| axis == *len));
+    if dimensions && fits {
+        return;
+    }
+    let wanted: Vec<String> =
+        axes.iter().take(aligned).map(|axis| axis.map_or_else(|| "any".to_owned(), |len| len.to_string())).collect();
+    let more = if slot == Slot::Matrix { "" } else { ", …" };
+    let message = format!("the shape is {shape:?}, not [{}{more}]", wanted.join(", "));
+    checker.add(&rules::SLOT_SHAPE, node.path(), message);
+}
