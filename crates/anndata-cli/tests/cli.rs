@@ -145,6 +145,83 @@ fn show_works_on_every_fixture() {
     assert!(shown > 25, "only {shown} fixtures");
 }
 
+/// What a call prints that finds something.
+fn found(arguments: &[&str]) -> String {
+    let output = run(arguments);
+    assert_eq!((output.status.code(), text(&output.stderr)), (Some(1), String::new()), "{arguments:?}");
+    text(&output.stdout)
+}
+
+#[test]
+fn validate_prints_a_line_a_finding() {
+    insta::assert_snapshot!(found(&["validate", "malformed/sparse-shape-huge.h5ad"]), @r#"
+    warning  /obs/_index: text is stored as S1 [text-fixed-width]
+             Rewrite the file with `anndata convert`.
+    warning  /obs/kind/categories: text is stored as S1 [text-fixed-width]
+    warning  /var/_index: text is stored as S2 [text-fixed-width]
+    error    /X/indptr: indptr has 5 entries for an axis of 4611686018427387904 [sparse-indptr]
+             Do not index with it; write the matrix anew.
+    error    /X: the shape is [4611686018427387904, 3], not [4, 3] [slot-shape]
+             Align it with `obs` and `var`, or move it to `uns`.
+    2 errors, 3 warnings, 0 infos
+    "#);
+    insta::assert_snapshot!(found(&["validate", "h5ad/sparse.h5ad"]), @r#"
+    warning  /uns/duplicates/indices: the indices of row 0 are repeated; 1 such row [sparse-indices-repeated]
+             In Python: `X.sum_duplicates()`.
+    warning  /uns/unsorted/indices: the indices of row 0 are not sorted; 2 such rows [sparse-indices-unsorted]
+             In Python: `X.sort_indices()`.
+    0 errors, 2 warnings, 0 infos
+    "#);
+    insta::assert_snapshot!(printed(&["validate", "legacy/anndata-0.6.22.h5ad"]), @r#"
+    info     /: the object is in the layout of anndata before 0.8 [legacy-layout]
+             Rewrite the file with `anndata convert`.
+    0 errors, 0 warnings, 1 info
+    "#);
+    assert_eq!(printed(&["validate", "h5ad/arrays.h5ad"]), "0 errors, 0 warnings, 0 infos\n");
+}
+
+#[test]
+fn validate_json_has_the_findings() {
+    let report = found(&["validate", "h5ad/sparse.h5ad", "--json"]);
+    insta::assert_snapshot!(report, @r#"
+    {
+      "clean": false,
+      "errors": 0,
+      "warnings": 2,
+      "infos": 0,
+      "truncated": false,
+      "findings": [
+        {
+          "path": "/uns/duplicates/indices",
+          "severity": "warning",
+          "rule": "sparse-indices-repeated",
+          "message": "the indices of row 0 are repeated; 1 such row",
+          "hint": "In Python: `X.sum_duplicates()`."
+        },
+        {
+          "path": "/uns/unsorted/indices",
+          "severity": "warning",
+          "rule": "sparse-indices-unsorted",
+          "message": "the indices of row 0 are not sorted; 2 such rows",
+          "hint": "In Python: `X.sort_indices()`."
+        }
+      ]
+    }
+    "#);
+    let clean: Value = serde_json::from_str(&printed(&["validate", "h5ad/arrays.h5ad", "--json"])).unwrap();
+    assert_eq!((&clean["clean"], clean["findings"].as_array().unwrap().len()), (&Value::Bool(true), 0));
+}
+
+#[test]
+fn validate_of_what_cannot_be_opened_is_an_error() {
+    for file in ["malformed/empty.h5ad", "malformed/truncated-half.h5ad", "malformed/root-garbage.h5ad", "absent.h5ad"]
+    {
+        for arguments in [vec!["validate", file], vec!["validate", file, "--json"]] {
+            assert!(complaint(&arguments).contains(file));
+        }
+    }
+}
+
 #[test]
 fn an_error_is_one_line_that_names_file_and_element() {
     for (arguments, words) in [

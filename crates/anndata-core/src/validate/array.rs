@@ -77,7 +77,7 @@ fn check_dtype(array: &ArrayNode, holds: Holds, checker: &mut Checker<'_>) {
     };
     match (holds, dtype) {
         (Holds::Text, _) if !fits => {
-            checker.add(&rules::TEXT_DTYPE, path, format!("values are of type {dtype}, not text"))
+            checker.add(&rules::TEXT_DTYPE, path, format!("values are of type {dtype}, not text"));
         }
         (Holds::Text, DType::FixedBytes(_) | DType::FixedUtf8(_)) => {
             checker.add(&rules::TEXT_FIXED, path, format!("text is stored as {dtype}"));

@@ -133,13 +133,10 @@ impl<'a> Checker<'a> {
                 self.legacy = before;
             }
             Ok(Found::Legacy) => {
-                let before = self.legacy;
-                if !before {
+                if !self.legacy {
                     self.add(&rules::ENCODING_MISSING, path, "attribute 'encoding-type' is missing");
                 }
-                self.legacy = true;
                 super::check_legacy(node, self);
-                self.legacy = before;
             }
             Ok(Found::Unknown) => self.unknown(node),
         }
@@ -179,12 +176,15 @@ impl<'a> Checker<'a> {
         self.decode(node);
     }
 
-    /// Checks what is below an element that itself cannot be checked: children by their encodings, values by reading.
+    /// Checks what is below an element that itself cannot be checked, or does not say what it is: children by their
+    /// encodings, where they have one, values by reading.
     pub(super) fn beneath(&mut self, node: &Node) {
+        let before = std::mem::replace(&mut self.legacy, true);
         match node {
             Node::Group(group) => self.children(group),
             Node::Array(_) => drop(self.decode(node)),
         }
+        self.legacy = before;
     }
 
     /// Checks the children of a group by their encodings.
@@ -195,7 +195,10 @@ impl<'a> Checker<'a> {
     /// Reads all values of a tree. Whether all could be read.
     pub fn decode(&mut self, node: &Node) -> bool {
         match node {
-            Node::Group(group) => group.children.values().fold(true, |all, child| self.decode(child) && all),
+            Node::Group(group) => {
+                let failed = group.children.values().filter(|child| !self.decode(child)).count();
+                failed == 0
+            }
             Node::Array(array) => self.stream(array, &mut |_, _| Ok(())),
         }
     }
@@ -275,10 +278,12 @@ impl<'a> Checker<'a> {
             self.add(&rules::DTYPE_UNKNOWN, path, format!("values are of type {}", spec.dtype));
             return false;
         }
-        let chunk = spec.chunks.iter().flatten().copied().fold(size_of(&spec.dtype), u64::saturating_mul);
-        if chunk > self.options.memory && !spec.is_empty() {
-            self.claim_or_oversized(array, chunk);
-            return false;
+        if let Some(chunks) = spec.chunks.as_ref().filter(|_| !spec.is_empty()) {
+            let chunk = chunks.iter().copied().fold(size_of(&spec.dtype), u64::saturating_mul);
+            if chunk > self.options.memory {
+                self.claim_or_oversized(array, chunk);
+                return false;
+            }
         }
         for block in array.source.blocks(self.block_bytes(&spec.dtype)) {
             let visited = block.and_then(|(offset, values)| {

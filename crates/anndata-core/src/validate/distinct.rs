@@ -3,7 +3,6 @@
 //! A hash of 128 bit a name is kept, for as many names at a time as the memory allows: where there are more, the names
 //! are read several times, and each time those whose hash falls into another class are compared.
 
-use std::collections::HashSet;
 use std::collections::hash_map::RandomState;
 use std::fmt;
 use std::hash::BuildHasher;
@@ -26,8 +25,10 @@ pub(super) struct Names {
 /// Names that are there more than once.
 #[derive(Debug)]
 pub(super) struct Repeated {
-    /// The first one, and its place.
-    first: (u64, Option<String>),
+    /// The place of the first one.
+    first: u64,
+    /// The first one, where it is text.
+    name: Option<String>,
     /// How many names are the same as an earlier one.
     count: u64,
     len: u64,
@@ -35,7 +36,7 @@ pub(super) struct Repeated {
 
 impl fmt::Display for Repeated {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { first: (place, name), count, len } = self;
+        let Self { first: place, name, count, len } = self;
         match name {
             Some(name) => write!(f, "'{name}' at {place}")?,
             None => write!(f, "the value at {place}")?,
@@ -48,16 +49,15 @@ impl fmt::Display for Repeated {
 /// Looks at the names in an array, a nullable or a categorical one, or the first field of records. `None` where they
 /// cannot be read, which was found before.
 pub(super) fn look(node: &Node, checker: &mut Checker<'_>) -> Option<Names> {
-    let hashers = (RandomState::new(), RandomState::new());
-    let hash = |key: &[u8]| u128::from(hashers.0.hash_one(key)) << 64 | u128::from(hashers.1.hash_one(key));
+    let seeds = (RandomState::new(), RandomState::new());
+    let hash = |key: &[u8]| u128::from(seeds.0.hash_one(key)) << 64 | u128::from(seeds.1.hash_one(key));
     let source = KeySource::of(node)?;
     let len = source.keys.spec.len().ok()?;
-    let at_once = (checker.budget() / size_of::<u128>()) as u64;
+    let at_once = (checker.budget() / size_of::<(u128, u64)>()) as u64;
     let passes = u128::from(len.div_ceil(at_once.max(1)).max(1));
 
     let mut names = Names { len, ..Names::default() };
-    let mut count = 0_u64;
-    let mut repeated = HashSet::new();
+    let (mut count, mut first) = (0, u64::MAX);
     for pass in 0..passes {
         let mut hashes = Vec::new();
         source
@@ -71,36 +71,19 @@ pub(super) fn look(node: &Node, checker: &mut Checker<'_>) -> Option<Names> {
                 }
                 let hash = hash(key);
                 if hash % passes == pass {
-                    hashes.push(hash);
+                    hashes.push((hash, place));
                 }
             })
             .ok()?;
         hashes.sort_unstable();
-        for pair in hashes.windows(2) {
-            if let [a, b] = pair
-                && a == b
-            {
-                count += 1;
-                // One is enough to find the first; where there are very many, the others are only counted.
-                if (repeated.len() as u64) < at_once / 4 {
-                    repeated.insert(*a);
-                }
-            }
+        for same in hashes.chunk_by(|(a, _), (b, _)| a == b).filter(|same| same.len() > 1) {
+            count += same.len() as u64 - 1;
+            first = first.min(same.first().map_or(first, |(_, place)| *place));
         }
     }
     if count > 0 {
-        let mut first = None;
-        source
-            .visit(checker, &mut |place, key| {
-                if let (None, Some(key)) = (&first, key)
-                    && repeated.contains(&hash(key))
-                {
-                    let name = source.is_text().then(|| String::from_utf8_lossy(key).into_owned());
-                    first = Some((place, name));
-                }
-            })
-            .ok()?;
-        names.repeated = first.map(|first| Repeated { first, count, len });
+        let name = source.text_at(first).ok()?;
+        names.repeated = Some(Repeated { first, name, count, len });
     }
     Some(names)
 }
@@ -135,6 +118,16 @@ impl<'n> KeySource<'n> {
         !self.codes && (self.keys.spec.dtype.is_text() || matches!(self.keys.spec.dtype, DType::Compound(_)))
     }
 
+    /// One of the names, where they are text.
+    fn text_at(&self, place: u64) -> Result<Option<String>> {
+        let mut text = None;
+        if self.is_text() {
+            let value = read_rows(self.keys, place, 1)?;
+            each(&value, false, &mut |_, key| text = key.map(|key| String::from_utf8_lossy(key).into_owned()))?;
+        }
+        Ok(text)
+    }
+
     /// Tells of every name: its place and bytes, `None` where it is missing.
     fn visit(&self, checker: &Checker<'_>, tell: &mut dyn FnMut(u64, Option<&[u8]>)) -> Result<()> {
         for block in self.keys.source.blocks(checker.block_bytes(&self.keys.spec.dtype)) {
@@ -164,12 +157,15 @@ fn each(values: &Tensor, codes: bool, tell: &mut dyn FnMut(usize, Option<&[u8]>)
     dispatch!(values.dtype(), T => {
         for (row, &value) in values.as_slice::<T>()?.iter().enumerate() {
             let missing = value.to_f64().is_nan() || (codes && value.to_integer() == Some(-1));
-            // 0 and -0 are the same value.
-            let value = if value.to_f64() == 0.0 && value == T::default() { T::default() } else { value };
-            tell(row, (!missing).then_some(bytemuck::bytes_of(&value)));
+            tell(row, (!missing).then_some(bytemuck::bytes_of(&one_zero(value))));
         }
         Ok(())
     }, else => Err(Error::dtype(format!("{} names nothing", values.dtype()))))
+}
+
+/// The value; 0 and -0 are the same.
+fn one_zero<T: Scalar>(value: T) -> T {
+    if value == T::default() { T::default() } else { value }
 }
 
 /// Consecutive rows of an array.

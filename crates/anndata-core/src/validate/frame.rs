@@ -27,7 +27,7 @@ pub(crate) fn check_frame(node: &Node, checker: &mut Checker<'_>) {
     let index_key = checker.attribute(node, "_index", Node::text_attribute);
     let order = checker.attribute(node, "column-order", Node::texts_attribute);
 
-    let rows = index_key.as_deref().and_then(|key| column(node, key, checker)).flatten();
+    let rows = index_key.as_deref().and_then(|key| column(node, key, checker));
     let mut seen = HashSet::new();
     for key in order.iter().flatten() {
         if !seen.insert(key.as_str()) {
@@ -39,7 +39,7 @@ pub(crate) fn check_frame(node: &Node, checker: &mut Checker<'_>) {
         }
         // An index that is a column as well was checked.
         let len = if Some(key) == index_key.as_ref() { None } else { column(node, key, checker) };
-        if let (Some(Some(len)), Some(rows)) = (len, rows)
+        if let (Some(len), Some(rows)) = (len, rows)
             && len != rows
         {
             let message = format!("the column has {len} values, the index {rows}");
@@ -56,7 +56,7 @@ pub(crate) fn check_frame(node: &Node, checker: &mut Checker<'_>) {
 }
 
 /// Checks a column or the index, and gives its length, where it has one.
-fn column(frame: &Node, key: &str, checker: &mut Checker<'_>) -> Option<Option<usize>> {
+fn column(frame: &Node, key: &str, checker: &mut Checker<'_>) -> Option<usize> {
     let path = child_path(frame.path(), key);
     if checker.is_unreadable(&path) {
         return None;
@@ -69,24 +69,22 @@ fn column(frame: &Node, key: &str, checker: &mut Checker<'_>) -> Option<Option<u
     let upgraded = dataframe::upgrade(frame, node);
     let node = checker.add_failed(&rules::CODES, &path, upgraded)?;
     checker.element(&node);
-    let shape = checker.shape(&node);
     let is_column = match checker.registry().find(&node) {
         Ok(Found::Known(encoding)) => COLUMNS.contains(&encoding.name()),
         Ok(Found::Legacy) => matches!(node, Node::Array(_)),
-        Ok(Found::Unknown) | Err(_) => return Some(None),
+        Ok(Found::Unknown) | Err(_) => return None,
     };
-    match shape.as_deref() {
-        Some(&[len]) if is_column => Some(Some(len)),
-        Some(shape) => {
+    match checker.registry().shape(&node) {
+        Ok(Some(shape)) => {
+            if let ([len], true) = (shape.as_slice(), is_column) {
+                return Some(*len);
+            }
             checker.add(&rules::COLUMN_KIND, &path, format!("no column, but of shape {shape:?}"));
-            Some(None)
         }
-        None if is_column => Some(None), // Malformed, which was found.
-        None => {
-            checker.add(&rules::COLUMN_KIND, &path, "no array");
-            Some(None)
-        }
+        Ok(None) => checker.add(&rules::COLUMN_KIND, &path, "no array"),
+        Err(_) => {} // Malformed, which was found.
     }
+    None
 }
 
 /// The names of observations or variables, in the frame of them, of any version.

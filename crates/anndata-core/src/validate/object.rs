@@ -66,13 +66,14 @@ pub(crate) fn check_object(node: &Node, checker: &mut Checker<'_>) {
                 members(child, checker);
             }
             "raw" => check_new_raw(child, n_obs, checker),
-            key => match key.strip_prefix("raw.") {
-                Some(part) => drop(old_raw.children.insert(part.to_owned(), child.clone())),
-                None => {
-                    checker.add(&rules::MEMBER_UNKNOWN, child.path(), format!("'{key}' is no slot"));
-                    checker.element(child);
+            key => {
+                if let Some(part) = key.strip_prefix("raw.") {
+                    old_raw.children.insert(part.to_owned(), child.clone());
+                    continue;
                 }
-            },
+                checker.add(&rules::MEMBER_UNKNOWN, child.path(), format!("'{key}' is no slot"));
+                checker.element(child);
+            }
         }
     }
     if old_raw.children.is_empty() {
@@ -181,18 +182,24 @@ fn check_mapping(node: &Node, slot: Slot, axes: Axes, checker: &mut Checker<'_>)
 /// Kind and shape of what a slot holds, from metadata; the element itself was checked.
 fn check_slot(node: &Node, slot: Slot, axes: Axes, checker: &mut Checker<'_>) {
     let path = node.path();
-    let taken = match checker.registry().find(node) {
+    let listed = match checker.registry().find(node) {
         Ok(Found::Known(encoding)) if encoding.name() == "null" => return,
         Ok(Found::Known(encoding)) => slot.takes(encoding.name()),
-        Ok(Found::Legacy) => checker.shape(node).is_some() || matches!(node, Node::Array(_)),
+        Ok(Found::Legacy) if matches!(node, Node::Array(array) if array.spec.null) => return,
+        Ok(Found::Legacy) => true,
         Ok(Found::Unknown) | Err(_) => return,
     };
-    if !taken {
-        return checker.add(&rules::SLOT_KIND, path, format!("not {}", slot.words()));
+    match checker.registry().shape(node) {
+        Err(_) => return, // Malformed, which was found.
+        Ok(Some(shape)) if !shape.is_empty() => {
+            if !listed {
+                checker.add(&rules::SLOT_UNUSUAL, path, format!("not {}", slot.words()));
+            }
+        }
+        Ok(_) => return checker.add(&rules::SLOT_KIND, path, format!("not {}", slot.words())),
     }
     if slot == Slot::Matrix
         && let Node::Array(array) = node
-        && !array.spec.null
         && !array.spec.dtype.is_numeric()
     {
         checker.add(&rules::MATRIX_DTYPE, path, format!("values are of type {}", array.spec.dtype));

@@ -85,8 +85,10 @@ rules! {
     [
         NOT_ANNDATA = Error "not-anndata": "The root is no AnnData: it is encoded as something else, or has no `X`, `obs` or `var`.",
             "Check the path; `anndata show --tree` lists what is there.";
-        SLOT_KIND = Error "slot-kind": "A slot holds an element of a kind that does not belong there.",
+        SLOT_KIND = Error "slot-kind": "A slot holds something that cannot be aligned, such as a text or a mapping.",
             "Move the element to `uns`.";
+        SLOT_UNUSUAL = Warning "slot-unusual": "A slot holds an array of a kind that the format does not list for it; not every reader takes it.",
+            "Store it as a column of a data frame, or move the element to `uns`.";
         SLOT_SHAPE = Error "slot-shape": "The shape of an element does not fit the observations or variables.",
             "Align it with `obs` and `var`, or move it to `uns`.";
         MATRIX_DTYPE = Error "matrix-dtype": "A matrix of `X` or `layers` holds no numbers.",
@@ -178,8 +180,11 @@ rules! {
 pub fn markdown() -> String {
     let mut page = String::new();
     for (title, rules) in RULES {
-        let _ =
-            write!(page, "## {title}\n\n| rule | severity | what is wrong | what to do |\n| --- | --- | --- | --- |\n");
+        let _ = write!(
+            page,
+            "## {}\n\n| rule | severity | what is wrong | what to do |\n| --- | --- | --- | --- |\n",
+            title.trim()
+        );
         for Rule { id, severity, what, hint } in *rules {
             let _ = writeln!(page, "| `{id}` | {severity} | {what} | {hint} |");
         }

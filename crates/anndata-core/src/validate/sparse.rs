@@ -95,11 +95,11 @@ fn check_offsets(
     if !read {
         return None;
     }
-    let checked = match wrong {
+    let end = match wrong {
         Some(error) => Err(error),
         None => check.finish(major?, values?),
     };
-    checker.add_failed(&rules::SPARSE_INDPTR, &indptr.path, checked)
+    checker.add_failed(&rules::SPARSE_INDPTR, &indptr.path, end)
 }
 
 /// Checks that indices are within the axis and, where there are offsets, what the rows are like.
@@ -198,7 +198,7 @@ impl<'n> Rows<'n> {
             }
             let until = self.current.end.min(end);
             self.segment(part(block, start, at..until));
-            if until == self.current.end && !(self.sorted && !self.repeats) {
+            if until == self.current.end && (self.repeats || !self.sorted) {
                 self.end_row(start, block)?;
             }
             at = until;
