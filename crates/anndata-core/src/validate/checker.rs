@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use anndata_storage::{DType, Error, ErrorKind, Limits, Result, Tensor, child_path};
 
 use super::rules;
-use super::{Finding, Report, Rule, Severity, ValidateOptions};
+use super::{Finding, Report, Rule, ValidateOptions};
 use crate::encoding::{Encoding, Found, Registry, check_is_anndata, unplaced_attributes};
 use crate::node::{ArrayNode, GroupNode, Node, Source};
 
@@ -326,11 +326,6 @@ impl<'a> Checker<'a> {
             let message = format!("{declared} bytes are declared, but only {bytes} are stored");
             self.add(&rules::SIZE_UNBACKED, &array.path, message);
         }
-    }
-
-    /// The greatest severity so far.
-    pub fn worst(&self) -> Option<Severity> {
-        self.report.findings.iter().map(|finding| finding.severity).max()
     }
 }
 

@@ -1,5 +1,7 @@
 //! Checks of sparse matrices, as a stream: offsets first, then indices row by row, across the borders of blocks.
 
+use std::collections::hash_map::RandomState;
+use std::hash::BuildHasher as _;
 use std::ops::Range;
 
 use anndata_storage::{DType, Error, Result, Scalar, Tensor, dispatch};
@@ -111,7 +113,7 @@ fn check_indices<'n>(
 ) -> Option<Rows<'n>> {
     let path = indices.path.as_str();
     let mut outside = None;
-    let mut rows = indptr.zip(minor).map(|(indptr, minor)| Rows::new(indices, indptr, minor, checker));
+    let mut rows = indptr.map(|indptr| Rows::new(indices, indptr, checker));
     let read = checker.stream(indices, &mut |start, block| {
         if let (None, Some(minor)) = (&outside, minor) {
             outside = first_outside(block, minor)?.map(|(at, index)| (start + at as u64, index));
@@ -138,8 +140,6 @@ fn count(found: &mut Found, row: u64) {
 /// The rows of a matrix, as their indices come by.
 struct Rows<'n> {
     indices: &'n ArrayNode,
-    block_bytes: u64,
-    minor: usize,
     /// The ends of the rows to come.
     ends: Box<dyn Iterator<Item = Result<usize>> + 'n>,
     /// How many rows have begun; the last of them is the current one.
@@ -148,16 +148,17 @@ struct Rows<'n> {
     last: Option<i128>,
     sorted: bool,
     repeats: bool,
-    /// A bit a column, to find repeats in a row that is not sorted.
-    bits: Vec<u64>,
-    /// The most columns that there are bits for.
-    window: usize,
+    /// How many indices of a row that is not sorted are read, and compared, at a time.
+    step: u64,
+    at_once: u64,
+    seed: RandomState,
     unsorted: Found,
     repeated: Found,
 }
 
 impl<'n> Rows<'n> {
-    fn new(indices: &'n ArrayNode, indptr: &'n ArrayNode, minor: usize, checker: &Checker<'_>) -> Self {
+    fn new(indices: &'n ArrayNode, indptr: &'n ArrayNode, checker: &Checker<'_>) -> Self {
+        let size = indices.spec.dtype.size().unwrap_or(8) as u64;
         let offsets = indptr.source.blocks(checker.block_bytes(&indptr.spec.dtype)).flat_map(|block| {
             let offsets = block.and_then(|(_, offsets)| to_offsets(&offsets));
             let (offsets, error) = offsets.map_or_else(|error| (Vec::new(), Some(error)), |offsets| (offsets, None));
@@ -165,16 +166,15 @@ impl<'n> Rows<'n> {
         });
         Self {
             indices,
-            block_bytes: checker.block_bytes(&indices.spec.dtype),
-            minor,
             ends: Box::new(offsets.skip(1)),
             row: 0,
             current: 0..0,
             last: None,
             sorted: true,
             repeats: false,
-            bits: Vec::new(),
-            window: checker.budget().saturating_mul(8),
+            step: (checker.block_bytes(&indices.spec.dtype) / size).max(1),
+            at_once: (checker.budget() as u64 / size).max(1),
+            seed: RandomState::new(),
             unsorted: None,
             repeated: None,
         }
@@ -233,29 +233,25 @@ impl<'n> Rows<'n> {
         Ok(())
     }
 
-    /// Whether an index is there twice in the current row, of which `block` is the end at least. What was in blocks
-    /// before is read again.
-    fn has_repeats<I: Scalar + Ord>(&mut self, start: u64, block: &[I]) -> Result<bool> {
-        for low in (0..self.minor).step_by(self.window.max(1)) {
-            let columns = low..self.minor.min(low.saturating_add(self.window));
-            self.bits.resize(columns.len().div_ceil(64), 0);
-            let row = self.current.clone();
-            let inside = part(block, start, row.start.max(start)..row.end);
-            let mut repeats = mark(&mut self.bits, &columns, inside);
-            let step = self.block_bytes / size_of::<I>() as u64;
+    /// Whether an index is there twice in the current row, of which `block` has the end at least. What was in blocks
+    /// before is read again. As many indices as the memory allows are compared at a time.
+    fn has_repeats<I: Scalar + Ord>(&self, start: u64, block: &[I]) -> Result<bool> {
+        let row = self.current.clone();
+        let inside = part(block, start, row.start.max(start)..row.end);
+        let passes = (row.end - row.start).div_ceil(self.at_once);
+        for pass in 0..passes {
+            let is_due = |index: &I| passes == 1 || self.seed.hash_one(index.to_integer()) % passes == pass;
+            let mut due: Vec<I> = Vec::new();
             let mut at = row.start;
-            while at < start && !repeats {
-                let until = start.min(at.saturating_add(step.max(1)));
+            while at < start {
+                let until = start.min(at.saturating_add(self.step));
                 let before = read_rows(self.indices, at, usize::try_from(until - at).unwrap_or(usize::MAX))?;
-                repeats = mark(&mut self.bits, &columns, before.as_slice::<I>()?);
+                due.extend(before.as_slice::<I>()?.iter().filter(|index| is_due(index)));
                 at = until;
             }
-            if row.start < start {
-                self.bits.fill(0);
-            } else {
-                clear(&mut self.bits, &columns, inside);
-            }
-            if repeats {
+            due.extend(inside.iter().filter(|index| is_due(index)));
+            due.sort_unstable();
+            if due.windows(2).any(|pair| matches!(pair, [a, b] if a == b)) {
                 return Ok(true);
             }
         }
@@ -267,34 +263,4 @@ impl<'n> Rows<'n> {
 fn part<I>(block: &[I], start: u64, range: Range<u64>) -> &[I] {
     let place = |at: u64| usize::try_from(at.saturating_sub(start)).unwrap_or(usize::MAX);
     block.get(place(range.start)..place(range.end)).unwrap_or_default()
-}
-
-/// The word and the bit of an index within the columns.
-fn bit<I: Scalar>(index: I, columns: &Range<usize>) -> Option<(usize, u64)> {
-    let index = usize::try_from(index.to_integer()?).ok().filter(|index| columns.contains(index))? - columns.start;
-    Some((index / 64, 1 << (index % 64)))
-}
-
-/// Sets the bits of indices; whether one was set before.
-fn mark<I: Scalar>(bits: &mut [u64], columns: &Range<usize>, indices: &[I]) -> bool {
-    let mut repeats = false;
-    for &index in indices {
-        if let Some((word, bit)) = bit(index, columns)
-            && let Some(word) = bits.get_mut(word)
-        {
-            repeats |= *word & bit != 0;
-            *word |= bit;
-        }
-    }
-    repeats
-}
-
-fn clear<I: Scalar>(bits: &mut [u64], columns: &Range<usize>, indices: &[I]) {
-    for &index in indices {
-        if let Some((word, _)) = bit(index, columns)
-            && let Some(word) = bits.get_mut(word)
-        {
-            *word = 0;
-        }
-    }
 }
