@@ -546,3 +546,19 @@ fn texts_and_records_are_edited_in_place() -> Result<()> {
     assert!(error.is_invalid_input(), "{error}");
     Ok(())
 }
+
+/// A chunk that a compression makes larger is stored without it, not lost when the array is closed.
+#[test]
+fn texts_that_do_not_shrink_are_kept() -> Result<()> {
+    let directory = tempfile::tempdir()?;
+    let path = directory.path().join("texts.h5");
+    let texts = Tensor::from_strings([3], ["a", "b", "c"])?;
+    for (key, codecs) in [("lzf", vec![Codec::Lzf]), ("both", vec![Codec::Lzf, Codec::Fletcher32])] {
+        let root = if path.exists() { support::edit(&path)? } else { support::create(&path)? };
+        root.create_array(key, &ArraySpec::of(&texts).with_chunks([1]).with_codecs(codecs))?.write(&[0], &texts)?;
+        root.storage().flush()?;
+        drop(root);
+        assert_eq!(support::open(&path)?.array(key)?.read()?, texts, "{key}");
+    }
+    Ok(())
+}

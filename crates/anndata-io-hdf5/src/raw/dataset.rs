@@ -15,7 +15,7 @@ use hdf5_metno_sys::h5p::{
     H5Pset_fill_value, H5Pset_filter,
 };
 use hdf5_metno_sys::h5t::H5Treclaim;
-use hdf5_metno_sys::h5z::H5Zfilter_avail;
+use hdf5_metno_sys::h5z::{H5Z_FILTER_FLETCHER32, H5Z_FLAG_MANDATORY, H5Z_FLAG_OPTIONAL, H5Zfilter_avail};
 
 use super::space::{self, Extent};
 use super::{DEFAULT, Id, c_string, h5, locked, plist};
@@ -276,8 +276,10 @@ pub(crate) fn create(parent: &Id, name: &str, datatype: &Id, how: &Creation<'_>)
         h5!(InvalidInput, "the chunk shape does not fit", H5Pset_chunk(list.get(), ndim, chunks.as_ptr()))?;
     }
     for filter in how.filters {
+        // The library leaves out a compression that makes a chunk larger, where it may; else it fails when it closes.
+        let flags = if filter.id == H5Z_FILTER_FLETCHER32 { H5Z_FLAG_MANDATORY } else { H5Z_FLAG_OPTIONAL };
         h5!(Unsupported, "the compression cannot be set up", {
-            H5Pset_filter(list.get(), filter.id, 0, filter.values.len(), filter.values.as_ptr())
+            H5Pset_filter(list.get(), filter.id, flags, filter.values.len(), filter.values.as_ptr())
         })?;
     }
     if let Some(value) = how.fill {
