@@ -1,4 +1,4 @@
-"""Describe every element of an `.h5ad` file as plain JSON, for tests in any language.
+"""Describe every element of a file of any format as plain JSON, for tests in any language.
 
 Two levels of description exist (see `tests/README.md` for the schema):
 
@@ -20,11 +20,12 @@ from pathlib import Path
 
 import anndata as ad
 import awkward as ak
-import h5py
 import numpy as np
 import pandas as pd
+import stores
 from anndata.io import read_elem
 from scipy import sparse
+from stores import dtype_name, encoding_of, text
 
 SLOTS = ["X", "layers", "obs", "var", "obsm", "varm", "obsp", "varp", "uns", "raw"]
 CONTAINERS = {"anndata", "raw", "dict"}
@@ -70,15 +71,6 @@ def values_of(array, limit):
         return {"values": [scalar(v) for v in flat]}
     picks = np.unique(np.linspace(0, len(flat) - 1, SAMPLES).astype(int))
     return {"sample": [[int(i), scalar(flat[i])] for i in picks]}
-
-
-def dtype_name(dtype):
-    """The numpy name without the byte order: ``float32``, ``string`` for any text, ``bytes`` for fixed bytes."""
-    if h5py.check_string_dtype(dtype) is not None or dtype.kind in "OUT":
-        return "string"
-    if dtype.kind == "S":
-        return "bytes"
-    return dtype.newbyteorder("=").name
 
 
 def describe_array(array, limit):
@@ -151,7 +143,7 @@ def describe_record_array(array, limit):
 def describe_sparse(fmt, shape, data, indices, indptr, limit):
     parts = {"data": data, "indices": indices, "indptr": indptr}
     out = {"kind": "sparse", "format": fmt, "shape": [int(n) for n in shape]}
-    return out | {k: {"dtype": dtype_name(v.dtype), "length": len(v)} | values_of(v[...], limit) for k, v in parts.items()}
+    return out | {k: {"dtype": dtype_name(v.dtype), "length": int(v.shape[0])} | values_of(v[...], limit) for k, v in parts.items()}
 
 
 def describe_awkward(array):
@@ -206,16 +198,6 @@ def walk_object(obj, path, out, limit):
 # ------------------------------------------------------------------ nodes of a file
 
 
-def text(value):
-    return value.decode() if isinstance(value, bytes) else value
-
-
-def encoding_of(node):
-    get = lambda k: text(node.attrs.get(k, ""))  # noqa: E731
-    kind, version = get("encoding-type"), get("encoding-version")
-    return (kind if isinstance(kind, str) else repr(kind)), (version if isinstance(version, str) else repr(version))
-
-
 def describe_node(node, limit=VALUE_LIMIT):
     """One leaf of a file: dtypes from the disk, values as anndata reads them."""
     kind, version = encoding_of(node)
@@ -260,15 +242,15 @@ def describe_stored(node, kind, limit):
 def walk_node(node, path, out, limit):
     """Stored level: every element below a node, containers first."""
     kind, version = encoding_of(node)
-    plain_group = isinstance(node, h5py.Group) and kind == "" and "h5sparse_format" not in node.attrs
+    plain_group = stores.is_group(node) and kind == "" and "h5sparse_format" not in node.attrs
     if kind in CONTAINERS or plain_group:
         out[path or "/"] = {
             "encoding_type": kind,
             "encoding_version": version,
             "kind": kind or "dict",
-            "keys": list(node),
+            "keys": stores.children(node),
         }
-        for key in node:
+        for key in stores.children(node):
             walk_node(node[key], f"{path}/{key}", out, limit)
     else:
         out[path] = describe_node(node, limit)
@@ -285,10 +267,10 @@ def is_legacy(file):
 def describe_file(path, limit=VALUE_LIMIT, level=None):
     """The description of a whole file: ``{file, level, read_error, elements: {path: description}}``."""
     path, elements, error, obj = Path(path), {}, None, None
-    with warnings.catch_warnings(), h5py.File(path, "r") as file:
+    with warnings.catch_warnings(), stores.opened(path) as file:
         warnings.simplefilter("ignore")
         try:
-            obj = ad.read_h5ad(path)
+            obj = stores.read(path)
         except Exception as e:  # noqa: BLE001  every refusal of anndata is a result to record
             error = f"{type(e).__name__}: {e}".splitlines()[0].replace(str(path), path.name)
         level = level or ("read" if is_legacy(file) and obj is not None else "stored")

@@ -88,19 +88,24 @@ fn parse_version(text: &str) -> Option<(u32, u32)> {
     Some((numbers.next()?.ok()?, numbers.next()?.ok()?))
 }
 
-/// The interpreter of an environment with Python anndata in it, made when it is not there.
+/// The interpreter of an environment with the newest Python anndata in it, made when it is not there.
 ///
 /// # Errors
 ///
 /// When no Python is recent enough (`Ok(None)` is this case without `wanted`), or pip fails.
 pub(crate) fn anndata_python(wanted: Option<&str>) -> Result<Option<PathBuf>> {
+    anndata_python_with(wanted, REQUIREMENTS)
+}
+
+/// [`anndata_python`] with the versions of another file of requirements.
+pub(crate) fn anndata_python_with(wanted: Option<&str>, requirements: &str) -> Result<Option<PathBuf>> {
     let Some(python) = find_python(wanted)? else { return Ok(None) };
-    let requirements = std::fs::read(root().join(REQUIREMENTS))?;
-    let folder = target().join(format!("venv/anndata-{:016x}", fnv1a(&requirements)));
+    let versions = std::fs::read(root().join(requirements))?;
+    let folder = target().join(format!("venv/anndata-{:016x}", fnv1a(&versions)));
     let (interpreter, complete) = (folder.join("bin/python"), folder.join("complete"));
     if !complete.exists() {
         step("make the Python environment", command(&python).args(["-m", "venv", "--clear"]).arg(&folder))?;
-        let pip = ["-m", "pip", "install", "--quiet", "--requirement", REQUIREMENTS];
+        let pip = ["-m", "pip", "install", "--quiet", "--requirement", requirements];
         step("install Python anndata", command(&interpreter).args(pip))?;
         std::fs::write(complete, "")?;
     }

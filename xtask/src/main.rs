@@ -3,6 +3,7 @@
 
 mod bench;
 mod ci;
+mod conformance;
 mod demo;
 mod env;
 mod fixtures;
@@ -17,6 +18,9 @@ usage: cargo xtask COMMAND
 
   ci                     everything that has to pass: format, lints, tidy, tests, docs, demo
   test [--python P]      Rust tests and documentation tests, and the comparison with Python anndata
+  conformance [--quick | --full | --mutate] [--save] [--seed N] [--case ID] [--operation NAME]
+              [--anndata 0.13|0.12] [--python P]
+                         random cases done by Python anndata and by this workspace, and compared
   demo                   show and convert a real file with the anndata command
   tidy                   conventions that clippy cannot check
   fixtures [--python P]  write tests/fixtures anew with Python anndata
@@ -31,6 +35,7 @@ fn main() -> ExitCode {
     let result = match arguments.as_slice() {
         ["ci"] => ci::run(),
         ["test", rest @ ..] => test::run(rest),
+        ["conformance", rest @ ..] => conformance::run(rest),
         ["demo"] => demo::run(),
         ["tidy"] => tidy::run(),
         ["fixtures", rest @ ..] => fixtures::run(rest),

@@ -112,3 +112,8 @@ pub(crate) fn option<'a>(arguments: &[&'a str], name: &str, known: &[&str]) -> R
     }
     Ok(found)
 }
+
+/// Whether a word is among the arguments.
+pub(crate) fn flag(arguments: &[&str], name: &str) -> bool {
+    arguments.contains(&name)
+}

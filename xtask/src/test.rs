@@ -2,8 +2,7 @@
 //!
 //! All of them run, also after a failure. The Rust tests come last, so that their summary ends the output.
 
-use crate::demo::build_binary;
-use crate::env::{Tools, anndata_python, no_python};
+use crate::env::{Tools, anndata_python};
 use crate::sh::{Error, Result, cargo, command, option, output, step};
 
 /// Run all tests.
@@ -15,26 +14,21 @@ use crate::sh::{Error, Result, cargo, command, option, output, step};
 pub(crate) fn run(arguments: &[&str]) -> Result<()> {
     let wanted = option(arguments, "--python", &["--python"])?;
     let tools = Tools::bring()?;
-    let parts = [compare_with_python(&tools, wanted), documentation_tests(&tools), rust_tests(&tools)];
+    let parts = [compare_with_python(wanted), documentation_tests(&tools), rust_tests(&tools)];
     let failures: Vec<String> = parts.into_iter().filter_map(Result::err).map(|e| format!("FAILED: {e}")).collect();
     if failures.is_empty() { Ok(()) } else { Err(Error::new(failures.join("\n"))) }
 }
 
-/// Rewrite every fixture with the `anndata` command and let Python say whether it is the same.
-fn compare_with_python(tools: &Tools, wanted: Option<&str>) -> Result<()> {
-    let name = "compare with Python anndata";
-    let Some(python) = anndata_python(wanted)? else {
-        println!("==> {name}: SKIPPED, {}\n", no_python());
-        let required = std::env::var("CI").is_ok_and(|v| v == "true");
-        return if required { Err(Error::new(format!("{name}: {}", no_python()))) } else { Ok(()) };
-    };
-    let binary = build_binary(tools)?;
-    let mut check = command(&python);
-    check.args(["-W", "ignore", "-m", "pytest", "--quiet", "-p", "no:cacheprovider", "tests/python"]);
-    step("check the comparison itself", &mut check)?;
-    let mut compare = command(&python);
-    compare.args(["-W", "ignore", "tests/python/roundtrip.py", "--anndata-bin"]).arg(binary);
-    step(name, &mut compare)
+/// Check the Python half of the comparison, then compare.
+fn compare_with_python(wanted: Option<&str>) -> Result<()> {
+    if let Some(python) = anndata_python(wanted)? {
+        let mut check = command(&python);
+        check.args(["-W", "ignore", "-m", "pytest", "--quiet", "-p", "no:cacheprovider", "tests/python"]);
+        step("check the comparison itself", &mut check)?;
+    }
+    let mut arguments = vec!["--quick"];
+    arguments.extend(wanted.into_iter().flat_map(|python| ["--python", python]));
+    crate::conformance::run(&arguments)
 }
 
 fn documentation_tests(tools: &Tools) -> Result<()> {

@@ -1,0 +1,148 @@
+//! What a case can ask for: one function an operation, in one table.
+
+use std::fs;
+use std::path::Path;
+use std::sync::Arc;
+
+use anndata::hdf5::{Hdf5Options, Hdf5Store};
+use anndata::node::Node;
+use anndata::{
+    AnnData, ConvertOptions, Element, Error, Format, Group, Result, SparseFormat, ZarrOptions, anndata_io_zarr, io,
+};
+use anndata_tests::describe::describe;
+use anndata_tests::random;
+use proptest::strategy::{Strategy as _, ValueTree as _};
+use proptest::test_runner::{RngAlgorithm, TestRng, TestRunner};
+use serde_json::Value;
+
+use crate::case::Case;
+
+/// Operations by the name that `tests/python/conformance/operations.py` has for them.
+pub(crate) const OPERATIONS: &[(&str, fn(&Case) -> Result<()>)] = &[
+    ("read", read),
+    ("write", write),
+    ("make", make),
+    ("read_elem", read_elem),
+    ("write_elem", write_elem),
+    ("convert", convert),
+];
+
+/// Reads an object and proves it: describes what is in memory, and writes it again.
+fn read(case: &Case) -> Result<()> {
+    let mut options = io::ReadOptions::default().with_lazy(case.flag("lazy"));
+    let as_sparse = case.list("read_as_sparse");
+    if !as_sparse.is_empty() {
+        options = options.with_as_sparse(as_sparse, SparseFormat::Csr);
+    }
+    let group = case.group(0)?;
+    let adata = io::read_anndata(&group, &options)?;
+    if let Some(path) = case.text("description") {
+        // An object of an older layout is described without what the file says of it.
+        let root = if case.flag("stored") { Some(Node::open(&group, "")?) } else { None };
+        save_description(Path::new(&path), &adata, root.as_ref())?;
+    }
+    case.write(&adata)
+}
+
+/// Writes an object that was read, with the options of writing.
+fn write(case: &Case) -> Result<()> {
+    case.write(&case.read(0)?)
+}
+
+/// Makes a random object from a seed, writes and describes it, and rewrites what was written.
+fn make(case: &Case) -> Result<()> {
+    let mut adata = random_object(case.number("seed").unwrap_or_default())?;
+    for path in case.list("without") {
+        remove(&mut adata, &path)?;
+    }
+    case.write(&adata)?;
+    let description = case.required("description")?;
+    let root = Node::open(&anndata::open(&case.output)?, "")?;
+    save_description(Path::new(&description), &adata, Some(&root))?;
+    let options = ConvertOptions::default().with_durable(false);
+    anndata::convert(&case.output, case.required("rewritten")?, &options)
+}
+
+/// Reads one element and writes it as `elem` of an otherwise empty store.
+fn read_elem(case: &Case) -> Result<()> {
+    let options = io::ReadOptions::default().with_lazy(case.flag("lazy"));
+    let element = io::read_elem(&case.group(0)?, &case.required("key")?, &options)?;
+    let options = case.writing()?;
+    let write = |root: &Group| io::write_elem(root, "elem", &element, &options);
+    match Format::for_name(&case.output)? {
+        Format::H5ad => anndata::hdf5::write_atomic(&case.output, false, false, |store| {
+            write(&Group::root(Arc::<Hdf5Store>::clone(store)))
+        }),
+        _ => anndata_io_zarr::write_atomic(&case.output, &case.zarr(), false, write),
+    }
+}
+
+/// Writes the element `elem` of the first input to a place of the output, which is there already.
+fn write_elem(case: &Case) -> Result<()> {
+    let element = io::read_elem(&case.group(0)?, "elem", &io::ReadOptions::default())?;
+    let root = edit(&case.output)?;
+    io::write_elem(&root, &case.required("key")?, &element, &case.writing()?)?;
+    root.storage().consolidate()
+}
+
+/// Rewrites a file as a stream.
+fn convert(case: &Case) -> Result<()> {
+    let options = ConvertOptions::default()
+        .with_write(case.writing()?)
+        .with_zarr(case.zarr())
+        .with_overwrite(case.flag("overwrite"))
+        .with_durable(false);
+    anndata::convert(case.path(0)?, &case.output, &options)
+}
+
+// ------------------------------------------------------------------ parts of operations
+
+/// The root of a file that is there, to be changed in place.
+fn edit(path: &Path) -> Result<Group> {
+    Ok(match Format::of(path)? {
+        Format::H5ad => Group::root(Arc::new(Hdf5Store::open_rw(path, &Hdf5Options::default())?)),
+        _ => Group::root(Arc::new(anndata_io_zarr::ZarrStore::edit(path, &ZarrOptions::default())?)),
+    })
+}
+
+fn save_description(path: &Path, adata: &AnnData, root: Option<&Node>) -> Result<()> {
+    let text = Value::Object(describe(adata, root)?).to_string();
+    Ok(fs::write(path, text)?)
+}
+
+/// The object that the strategies of `anndata_tests::random` make of a seed.
+fn random_object(seed: u64) -> Result<AnnData> {
+    let bytes: Vec<u8> = seed.to_le_bytes().into_iter().cycle().take(32).collect();
+    let rng = TestRng::from_seed(RngAlgorithm::ChaCha, &bytes);
+    let mut runner = TestRunner::new_with_rng(proptest::test_runner::Config::default(), rng);
+    let made = random::adata().new_tree(&mut runner);
+    made.map(|tree| tree.current()).map_err(|reason| Error::invalid_input(format!("no random object: {reason}")))
+}
+
+/// Removes what is at a path (`/obsm/X_pca`, `/obs/name`, `/uns/a/b`) of an object.
+fn remove(adata: &mut AnnData, path: &str) -> Result<()> {
+    let (slot, key) = path.trim_matches('/').split_once('/').unwrap_or((path.trim_matches('/'), ""));
+    let removed = match slot {
+        "X" => return adata.set_x(None),
+        "raw" => return adata.set_raw(None),
+        "layers" => adata.remove_layer(Some(key)),
+        "obsm" => adata.remove_obsm(key),
+        "varm" => adata.remove_varm(key),
+        "obsp" => adata.remove_obsp(key),
+        "varp" => adata.remove_varp(key),
+        "obs" | "var" => {
+            let mut frame = if slot == "obs" { adata.obs() } else { adata.var() }.clone();
+            frame.remove(key);
+            return if slot == "obs" { adata.set_obs(frame) } else { adata.set_var(frame) };
+        }
+        _ => remove_nested(adata.uns_mut(), key),
+    };
+    removed.map(drop).ok_or_else(|| Error::not_found("nothing to remove").at(path))
+}
+
+fn remove_nested(mapping: &mut anndata::Mapping, path: &str) -> Option<Element> {
+    match path.split_once('/').map(|(first, rest)| (mapping.get_mut(first), rest)) {
+        Some((Some(Element::Mapping(inner)), rest)) => remove_nested(inner, rest),
+        _ => mapping.shift_remove(path),
+    }
+}

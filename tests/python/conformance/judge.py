@@ -1,0 +1,158 @@
+"""What is wrong with what Rust did: lines that begin with the path of an element, none where nothing is."""
+
+from __future__ import annotations
+
+import json
+import traceback
+from pathlib import Path
+
+import h5py
+import stores
+from compare import compare_elements, differences
+from describe import describe_file, walk_node
+
+#: Arrays smaller than this, in bytes, need not be compressed.
+SMALL = 4096
+#: The filters of h5py and the codecs of zarr by the name of the option.
+FILTERS = {"none": None, "gzip": "gzip", "lzf": "lzf", "zstd": "zstd", "blosc": "blosc"}
+
+
+def judge(case, outcome):
+    """The differences of a case from what is expected, given how Rust says that it went."""
+    try:
+        return list(findings(case, outcome))
+    except Exception as error:  # noqa: BLE001  what cannot be judged has failed
+        where = traceback.extract_tb(error.__traceback__)[-1]
+        return [f"/: the comparison broke off at {where.name}: {type(error).__name__}: {str(error)[:300]}"]
+
+
+def findings(case, outcome):
+    if "panic" in outcome:
+        yield f"/: panicked: {outcome['panic'][:300]}"
+        return
+    yield from left_behind(case)
+    error = outcome.get("error")
+    if case.errors is not None:
+        yield from judge_error(case, error)
+        return
+    if error is not None:
+        yield f"/: {error['kind']}: {error['message'][:300]}"
+        return
+    if "element" not in case.checks and case.expected != case.output:
+        yield from differences(Path(case.expected), Path(case.output))
+    for name in case.checks:
+        yield from CHECKS[name](case)
+
+
+def judge_error(case, error):
+    if error is None:
+        yield f"/: no error where one of {', '.join(case.errors)} is expected"
+    elif error["kind"] not in case.errors:
+        yield f"/: the error is {error['kind']} ({error['message'][:200]}), expected one of {', '.join(case.errors)}"
+    elif case.says not in error["message"]:
+        yield f"/: the error does not say {case.says!r}: {error['message'][:200]}"
+    if error is not None and case.expected is None and case.operation != "write_elem" and Path(case.output).exists():
+        yield "/: an output was left after an error"
+
+
+def left_behind(case):
+    """Files that are neither input nor output, as a write that was not cleaned up leaves them."""
+    paths = [*case.inputs, case.output, case.expected, *case.options.values()]
+    known = {Path(path).name for path in paths if isinstance(path, str)}
+    for path in sorted(Path(case.output).parent.iterdir()):
+        if path.name not in known:
+            yield f"/: left behind: {path.name}"
+
+
+# ------------------------------------------------------------------ checks that operations ask for
+
+
+def check_description(case, of=None):
+    """What Rust has in memory, by its own words, is what Python reads."""
+    found = json.loads(Path(case.options["description"]).read_text())
+    level = "read" if of is None and not case.options.get("stored") else "stored"
+    expected = describe_file(of or case.inputs[0], limit=None, level=level)["elements"]
+    for elements in (found, expected):
+        for element in elements.values():
+            element.pop("type", None)  # the form of awkward arrays says it too
+    ordered = stores.is_hdf5(of or case.inputs[0])
+    for line in compare_elements(expected, found, ordered=ordered):
+        yield f"{line} (as Rust describes it)"
+
+
+def check_output_description(case):
+    yield from check_description(case, of=case.output)
+
+
+def check_rewritten(case):
+    """What Rust rewrote from its own file holds the same."""
+    for line in differences(Path(case.output), Path(case.options["rewritten"])):
+        yield f"{line} (rewritten)"
+
+
+def check_element(case):
+    """The element `elem` of the output is the one that the key names in the input."""
+    key = case.options["key"]
+    with stores.opened(case.inputs[0]) as source, stores.opened(case.output) as copy:
+        if stores.children(copy) != ["elem"]:
+            yield f"/: the output has {stores.children(copy)}"
+            return
+        same = stores.is_hdf5(case.inputs[0]) == stores.is_hdf5(case.output)
+        ordered = same and stores.is_hdf5(case.output)
+        expected, found = {}, {}
+        walk_node(source[key], f"/{key}", expected, None)
+        walk_node(copy["elem"], f"/{key}", found, None)
+        yield from compare_elements(expected, found, ordered=ordered)
+
+
+def check_layout(case):
+    """The arrays are stored as the options ask: filter, chunks, shards, version of zarr."""
+    compression, rows = case.options.get("compression"), case.options.get("chunk_rows")
+    with stores.opened(case.output) as root:
+        for path, node in arrays(root, ""):
+            filters = filters_of(node)
+            if compression is not None and not allowed(filters, FILTERS[compression], node):
+                yield f"{path}: stored with {filters or 'no filter'}, asked for {compression}"
+            if isinstance(node, h5py.Dataset):
+                continue
+            if (node.metadata.zarr_format == 2) != case.output.endswith(stores.FORMATS["zarr2"]):
+                yield f"{path}: zarr version {node.metadata.zarr_format}"
+            if case.options.get("no_shards") and node.shards is not None:
+                yield f"{path}: shards {node.shards}, asked for none"
+        for path, node in arrays(root, ""):
+            dense = stores.encoding_of(node)[0] == "array" and len(node.shape) == 2 and min(node.shape) > 0
+            if rows and dense and node.chunks is not None and node.chunks[0] != min(rows, node.shape[0]):
+                yield f"{path}: chunks of {node.chunks[0]} rows of {node.shape[0]}, asked for {rows}"
+
+
+def arrays(group, path):
+    for key in stores.children(group):
+        node = group[key]
+        if stores.is_group(node):
+            yield from arrays(node, f"{path}/{key}")
+        else:
+            yield f"{path}/{key}", node
+
+
+def filters_of(node):
+    """The name of the compression of an array; None where there is none."""
+    if isinstance(node, h5py.Dataset):
+        return node.compression
+    names = [type(codec).__name__.lower() for codec in node.compressors]
+    return next((known for name in names for known in FILTERS.values() if known and known in name), None)
+
+
+def allowed(found, asked, node):
+    if asked is None:
+        return found is None
+    nbytes = node.size * node.dtype.itemsize if node.shape is not None and node.dtype.kind in "biufc" else 0
+    return found == asked or nbytes < SMALL
+
+
+CHECKS = {
+    "description": check_description,
+    "description of output": check_output_description,
+    "rewritten": check_rewritten,
+    "element": check_element,
+    "layout": check_layout,
+}

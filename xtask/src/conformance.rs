@@ -1,0 +1,135 @@
+//! `cargo xtask conformance`: the same cases done by Python anndata and by this workspace, and compared.
+//!
+//! `tests/README.md` says how it works. This file finds the interpreters, builds the runner and starts the Python half,
+//! once for each version of anndata; with `--mutate`, once for each mistake that it has to find.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use crate::env::{Tools, anndata_python_with, no_python};
+use crate::sh::{Error, Result, cargo, command, flag, option, output, root, step, target};
+
+/// The versions of anndata that are compared with, the newest first, and what is installed for each.
+const VERSIONS: [(&str, &str); 2] =
+    [("0.13", "tests/python/requirements.txt"), ("0.12", "tests/python/requirements-0.12.txt")];
+const DOCUMENT: &str = "docs/conformance.md";
+const MUTATIONS: &str = "tests/mutations";
+const VALUES: [&str; 5] = ["--python", "--anndata", "--seed", "--case", "--operation"];
+const FLAGS: [&str; 4] = ["--quick", "--full", "--save", "--mutate"];
+
+/// Run the comparison.
+///
+/// # Errors
+///
+/// When a case fails, a known difference has gone, an argument is not known, or there is no Python; without the latter,
+/// `--quick` is left out with a line that says so, unless `CI=true`.
+pub(crate) fn run(arguments: &[&str]) -> Result<()> {
+    let (flags, values): (Vec<&str>, Vec<&str>) = arguments.iter().partition(|word| FLAGS.contains(word));
+    let wanted = option(&values, "--python", &VALUES)?;
+    let asked = option(&values, "--anndata", &VALUES)?;
+    let versions: Vec<_> = VERSIONS.iter().filter(|(version, _)| asked.is_none_or(|asked| asked == *version)).collect();
+    if versions.is_empty() {
+        return Err(Error::new(format!("--anndata takes one of {}", VERSIONS.map(|(version, _)| version).join(", "))));
+    }
+    let full = flag(&flags, "--full");
+    let mut options = Vec::new();
+    for name in ["--seed", "--case", "--operation"] {
+        if let Some(value) = option(&values, name, &VALUES)? {
+            options.extend([name, value]);
+        }
+    }
+    let is_part = options.contains(&"--case") || options.contains(&"--operation");
+    options.extend(["--full", "--save"].into_iter().filter(|name| flag(&flags, name)));
+
+    let mut pythons = Vec::new();
+    for (version, requirements) in &versions {
+        match anndata_python_with(wanted, requirements)? {
+            Some(python) => pythons.push((*version, python)),
+            None if full || std::env::var("CI").is_ok_and(|v| v == "true") => return Err(Error::new(no_python())),
+            None => {
+                println!("==> conformance: SKIPPED, {}\n", no_python());
+                return Ok(());
+            }
+        }
+    }
+    if flag(&flags, "--mutate") {
+        let python = pythons.first().map(|(_, python)| python).ok_or_else(|| Error::new(no_python()))?;
+        return mutate(python);
+    }
+    let runner = build(root())?;
+    for (place, (version, python)) in pythons.iter().enumerate() {
+        let mut compare = compare(python, &runner);
+        // Beside the newest, an older version gets a case of each kind.
+        compare.args(&options).args((!full && !is_part && place > 0).then_some("--thin"));
+        step(&format!("conformance with anndata {version}"), &mut compare)?;
+    }
+    let is_whole = full && !is_part && pythons.len() == VERSIONS.len();
+    if is_whole { document(&pythons) } else { Ok(()) }
+}
+
+/// The Python half, on a runner.
+fn compare(python: &Path, runner: &Path) -> Command {
+    let mut compare = command(python);
+    compare.env("PYTHONPATH", "tests/python").env("PYTHONDONTWRITEBYTECODE", "1");
+    compare.args(["-W", "ignore", "-m", "conformance", "--runner"]).arg(runner);
+    compare.arg("--folder").arg(target().join("conformance"));
+    compare
+}
+
+/// Build the runner of a copy of the project and say where it is.
+fn build(project: &Path) -> Result<PathBuf> {
+    let mut build = cargo();
+    build.current_dir(project).env("CARGO_TARGET_DIR", target());
+    build.args(["build", "--quiet", "--package", "anndata-tests", "--example", "conformance"]);
+    step("build the runner", Tools::bring()?.apply(&mut build))?;
+    Ok(target().join(format!("debug/examples/conformance{}", std::env::consts::EXE_SUFFIX)))
+}
+
+/// Write the page of the documentation from the results of all versions.
+fn document(pythons: &[(&str, PathBuf)]) -> Result<()> {
+    let folder = target().join("conformance");
+    let Some((_, newest)) = pythons.first() else { return Ok(()) };
+    let mut write = compare(newest, Path::new(""));
+    write.args(["--document", DOCUMENT]);
+    for (_, python) in pythons {
+        let code = "from importlib.metadata import version; print(version('anndata'))";
+        let version = output(command(python).args(["-c", code]))?;
+        write.arg(folder.join(format!("results-{}.json", version.trim())));
+    }
+    step(DOCUMENT, &mut write)
+}
+
+/// Make each mistake of `tests/mutations` in a copy of the last commit; the comparison has to fail with every one.
+fn mutate(python: &Path) -> Result<()> {
+    let tree = target().join("mutations");
+    let git = |folder: &Path, arguments: &[&str]| output(command("git").current_dir(folder).args(arguments));
+    let path = tree.to_string_lossy().into_owned();
+    // A copy that an earlier run left.
+    let _ = git(root(), &["worktree", "remove", "--force", &path]);
+    git(root(), &["worktree", "add", "--detach", &path, "HEAD"])?;
+    let mut patches: Vec<PathBuf> =
+        std::fs::read_dir(root().join(MUTATIONS))?.flatten().map(|entry| entry.path()).collect();
+    patches.sort();
+    let mut survivors = Vec::new();
+    for patch in &patches {
+        let name = patch.file_stem().unwrap_or_default().to_string_lossy().into_owned();
+        println!("==> mistake: {name}");
+        git(&tree, &["apply", &patch.to_string_lossy()])?;
+        let runner = build(&tree)?;
+        let caught = compare(python, &runner).output()?;
+        let said = String::from_utf8_lossy(&caught.stdout);
+        let failures: Vec<&str> = said.lines().filter(|line| line.starts_with("FAILED")).collect();
+        println!("{} of the cases fail, the first so:", failures.len());
+        said.lines().skip_while(|line| !line.starts_with("FAILED")).take(2).for_each(|line| println!("{line}"));
+        if caught.status.success() {
+            survivors.push(name);
+        }
+        git(&tree, &["checkout", "--", "."])?;
+    }
+    git(root(), &["worktree", "remove", "--force", &path])?;
+    if survivors.is_empty() {
+        println!("\nall {} mistakes were found", patches.len());
+        return Ok(());
+    }
+    Err(Error::new(format!("not found: {}", survivors.join(", "))))
+}
