@@ -25,16 +25,16 @@ pub(crate) struct Case {
 }
 
 impl Case {
-    pub(crate) fn parse(json: &Value) -> Result<Self> {
+    pub(crate) fn parse(json: &Value) -> Self {
         let text = |key: &str| json[key].as_str().unwrap_or_default().to_owned();
         let inputs = json["inputs"].as_array().into_iter().flatten().filter_map(Value::as_str);
-        Ok(Self {
+        Self {
             id: text("id"),
             operation: text("operation"),
             inputs: inputs.map(PathBuf::from).collect(),
             output: text("output").into(),
             options: RefCell::new(json["options"].as_object().cloned().unwrap_or_default()),
-        })
+        }
     }
 
     /// An error of the case itself.
@@ -71,16 +71,11 @@ impl Case {
     /// Writes the result, as the options of [`writing`](Self::writing) and the name of the output say.
     pub(crate) fn write(&self, adata: &AnnData) -> Result<()> {
         let (write, zarr) = (self.writing()?, self.zarr());
-        match Format::for_name(&self.output)? {
-            Format::H5ad => {
-                let options = H5adWriteOptions::default().with_write(write).with_durable(false);
-                anndata::write_h5ad_with(&self.output, adata, &options)
-            }
-            _ => {
-                let options = ZarrWriteOptions::default().with_write(write).with_zarr(zarr);
-                anndata::write_zarr_with(&self.output, adata, &options)
-            }
+        if Format::for_name(&self.output)? == Format::H5ad {
+            let options = H5adWriteOptions::default().with_write(write).with_durable(false);
+            return anndata::write_h5ad_with(&self.output, adata, &options);
         }
+        anndata::write_zarr_with(&self.output, adata, &ZarrWriteOptions::default().with_write(write).with_zarr(zarr))
     }
 
     /// The options `compression`, `chunk_rows`, `as_dense`, `as_sparse`, `strings_to_categoricals`, `plain_strings`.

@@ -17,8 +17,11 @@ use serde_json::Value;
 
 use crate::case::Case;
 
+/// What an operation does with a case.
+pub(crate) type Operation = fn(&Case) -> Result<()>;
+
 /// Operations by the name that `tests/python/conformance/operations.py` has for them.
-pub(crate) const OPERATIONS: &[(&str, fn(&Case) -> Result<()>)] = &[
+pub(crate) const OPERATIONS: &[(&str, Operation)] = &[
     ("read", read),
     ("write", write),
     ("make", make),
