@@ -59,7 +59,7 @@ pub trait Fetch<C: ?Sized>: Contained<C> {
 /// assert_eq!(adata.get_as::<Vec<String>>(&A.obs("type"))?, ["a", "b"]);
 ///
 /// let error = adata.get(&A.x().column("CD8")).unwrap_err();
-/// assert!(matches!(&error, AccError::MissingName { name, nearest: Some(nearest), .. } if name == "CD8" && nearest == "CD4"));
+/// assert!(matches!(&error, AccError::MissingName { name, nearest: Some(nearest), .. } if name == "CD8" && nearest == "CD8A"));
 /// let error = adata.get(&A.obsm("pca")).unwrap_err();
 /// assert_eq!(error.to_string(), "A.obsm['pca']: there is no 'pca' in obsm; did you mean 'X_pca'?");
 /// # Ok::<(), anndata_core::Error>(())

@@ -3,12 +3,11 @@
 mod objects;
 
 use std::fmt;
+use std::sync::Arc;
 
-use anndata_core::Element;
-use anndata_core::storage::{Axis, Result};
+use anndata_core::{Axis, Element, NameIndex, Result};
 
 use crate::Dim;
-use crate::select::select;
 
 /// Where arrays are kept.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -93,23 +92,23 @@ pub trait Container {
     /// Where it cannot be told.
     fn element(&self, slot: &Slot, key: Option<&str>) -> Result<Option<Element>>;
 
-    /// The names along a dimension. `None` where the data have no such dimension.
+    /// The names along a dimension, and where each is. `None` where the data have no such dimension.
     ///
     /// # Errors
     /// Where they cannot be read.
-    fn names(&self, dim: &Dim) -> Result<Option<Vec<String>>> {
+    fn names(&self, dim: &Dim) -> Result<Option<Arc<NameIndex>>> {
         match self.element(&Slot::Frame(dim.clone()), None)? {
-            Some(frame) => Ok(Some(frame.as_frame()?.names()?)),
+            Some(frame) => frame.as_frame()?.name_index().map(Some),
             None => Ok(None),
         }
     }
 
-    /// Part of an array, in memory: of each axis what is selected, `None` is all of it. What is not selected is not
-    /// read, where the format of the array allows it.
+    /// Part of an array, in memory: what is selected of each axis. What is not selected is not read, where the layout of
+    /// the array allows it. `None` where there is no such array.
     ///
     /// # Errors
-    /// Where there is no such array, or it cannot be read.
-    fn part(&self, slot: &Slot, key: Option<&str>, axes: &[Option<Axis>]) -> Result<Option<Element>> {
-        self.element(slot, key)?.map(|element| select(&element, axes)).transpose()
+    /// Where it cannot be read.
+    fn part(&self, slot: &Slot, key: Option<&str>, axes: &[Axis]) -> Result<Option<Element>> {
+        self.element(slot, key)?.map(|element| element.select(axes)?.load()).transpose()
     }
 }

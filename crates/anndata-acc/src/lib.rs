@@ -211,7 +211,6 @@ mod quote;
 mod reference;
 mod resolve;
 mod root;
-mod select;
 
 pub use access::{Access, Contained, Fetch, FromElement};
 pub use accessor::{

@@ -1,6 +1,7 @@
 //! The subcommands, one file each, and how they fail.
 
 pub(crate) mod convert;
+pub(crate) mod get;
 pub(crate) mod show;
 pub(crate) mod validate;
 

@@ -11,10 +11,11 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 use commands::convert::Convert;
+use commands::get::Get;
 use commands::show::Show;
 use commands::validate::Validate;
 
-/// Show, convert and check annotated data matrices.
+/// Show, convert, look into and check annotated data matrices.
 #[derive(Debug, Parser)]
 #[command(name = "anndata", version, propagate_version = true)]
 struct Cli {
@@ -29,6 +30,7 @@ struct Cli {
 enum Command {
     Show(Show),
     Convert(Box<Convert>),
+    Get(Get),
     Validate(Validate),
 }
 
@@ -38,6 +40,7 @@ fn main() -> ExitCode {
     let done = match cli.command {
         Command::Show(show) => show.run(&mut io::stdout().lock()).map(|()| true),
         Command::Convert(convert) => convert.run().map(|()| true),
+        Command::Get(get) => get.run(&mut io::stdout().lock()).map(|()| true),
         Command::Validate(validate) => validate.run(&mut io::stdout().lock()),
     };
     match done {

@@ -2,8 +2,7 @@
 
 use std::fmt::Display;
 
-use anndata_core::Element;
-use anndata_core::storage::{Axis, Tensor};
+use anndata_core::{Axis, Element, Tensor};
 
 use super::{Contained, Fetch};
 use crate::nearest::nearest;
@@ -68,7 +67,7 @@ impl<C: Container + ?Sized> Contained<C> for AdRef {
             Self::Meta(acc, Some(column)) => Ok(data.element(&acc.slot(), Some(column))?.is_some()),
             Self::Multi(acc, position) => {
                 let Some(element) = data.element(&acc.slot(), acc.key())? else { return Ok(false) };
-                Ok(columns_of(&element)?.is_some_and(|columns| column_at(*position, columns).is_some()))
+                Ok(shape_of(&element)?.is_some_and(|(_, columns)| column_at(*position, columns).is_some()))
             }
         }
     }
@@ -175,7 +174,7 @@ fn has_name<C: Container + ?Sized>(data: &C, idx: &Idx2D, rows: &Dim, columns: &
         Idx2D::Row(name) => (name, rows),
         Idx2D::Column(name) => (name, columns),
     };
-    Ok(data.names(dim)?.is_some_and(|names| names.contains(name)))
+    Ok(data.names(dim)?.is_some_and(|names| names.position(name).is_some()))
 }
 
 /// The whole array of an accessor, not read where it is lazy.
@@ -210,25 +209,20 @@ fn column_of_multi<C: Container + ?Sized>(
     position: i64,
 ) -> Result<Element> {
     let element = whole(reference, data, multi)?;
-    let Some(columns) = columns_of(&element)? else {
+    let Some((rows, columns)) = shape_of(&element)? else {
         let message = match element.shape()? {
             Some(shape) => format!("its array has shape {shape:?}, of which there are no columns"),
             None => format!("there is {}, which has no columns", element.kind_name()),
         };
         return Err(AccError::unsuitable(reference, message));
     };
-    let column = column_at(position, columns).ok_or_else(|| AccError::OutOfRange {
-        reference: reference.to_string(),
-        position,
-        columns,
-    })?;
+    let out_of_range = || AccError::OutOfRange { reference: reference.to_string(), position, columns };
+    let column = column_at(position, columns).ok_or_else(out_of_range)?;
     if let Element::Frame(frame) = &element {
-        let column = frame.columns().nth(column).map(|(_, column)| column.load()).transpose()?;
-        return column.map(Element::Column).ok_or_else(|| AccError::unsuitable(reference, "the frame lost a column"));
+        let (_, column) = frame.columns().nth(column).ok_or_else(out_of_range)?;
+        return Ok(Element::Column(column.load()?));
     }
-    let column = column as u64;
-    let axes = [None, Some(Axis::Range(column..column + 1))];
-    flat(reference, data.part(&multi.slot(), multi.key(), &axes)?)
+    flat(reference, data.part(&multi.slot(), multi.key(), &[whole_axis(rows), one(column as u64)])?)
 }
 
 fn part_of_matrix<C: Container + ?Sized>(
@@ -240,12 +234,26 @@ fn part_of_matrix<C: Container + ?Sized>(
     columns: &Dim,
 ) -> Result<Element> {
     let matrix = whole(reference, data, place)?;
+    if *idx == Idx2D::All {
+        return Ok(matrix.load()?);
+    }
+    let Some((n_rows, n_columns)) = shape_of(&matrix)? else {
+        return Err(AccError::unsuitable(reference, format!("there is {}, no matrix", matrix.kind_name())));
+    };
     let axes = match idx {
-        Idx2D::All => return Ok(matrix.load()?),
-        Idx2D::Row(name) => [Some(position(reference, data, rows, name)?), None],
-        Idx2D::Column(name) => [None, Some(position(reference, data, columns, name)?)],
+        Idx2D::All => [whole_axis(n_rows), whole_axis(n_columns)],
+        Idx2D::Row(name) => [one(position(reference, data, rows, name)?), whole_axis(n_columns)],
+        Idx2D::Column(name) => [whole_axis(n_rows), one(position(reference, data, columns, name)?)],
     };
     flat(reference, data.part(&place.slot(), place.key(), &axes)?)
+}
+
+fn whole_axis(len: usize) -> Axis {
+    Axis::Range(0..len as u64)
+}
+
+fn one(position: u64) -> Axis {
+    Axis::Range(position..position.saturating_add(1))
 }
 
 /// The row or column of a matrix as an array of one dimension.
@@ -263,27 +271,23 @@ fn flat(reference: &AdRef, part: Option<Element>) -> Result<Element> {
 }
 
 /// The place of a name along a dimension, which has to be there once.
-fn position<C: Container + ?Sized>(reference: &AdRef, data: &C, dim: &Dim, name: &str) -> Result<Axis> {
+fn position<C: Container + ?Sized>(reference: &AdRef, data: &C, dim: &Dim, name: &str) -> Result<u64> {
     let names = data.names(dim)?.ok_or_else(|| AccError::unsuitable(reference, format!("the data have no {dim}")))?;
-    let mut places = (0_u64..).zip(&names).filter(|(_, other)| *other == name).map(|(place, _)| place);
-    match (places.next(), places.next()) {
-        (Some(place), None) => Ok(Axis::Range(place..place + 1)),
-        (Some(_), Some(_)) => {
-            Err(AccError::RepeatedName { reference: reference.to_string(), dim: dim.clone(), name: name.to_owned() })
+    let (reference, dim, name) = (reference.to_string(), dim.clone(), name.to_owned());
+    match *names.all_positions(&name) {
+        [position] => Ok(position),
+        [] => {
+            let nearest = nearest(&name, names.names().iter().flatten());
+            Err(AccError::MissingName { reference, dim, name, nearest })
         }
-        (None, _) => Err(AccError::MissingName {
-            reference: reference.to_string(),
-            dim: dim.clone(),
-            name: name.to_owned(),
-            nearest: nearest(name, &names),
-        }),
+        _ => Err(AccError::RepeatedName { reference, dim, name }),
     }
 }
 
-/// How many columns there are; `None` for what is no table.
-fn columns_of(element: &Element) -> Result<Option<usize>> {
+/// The numbers of rows and columns; `None` for what is no table.
+fn shape_of(element: &Element) -> Result<Option<(usize, usize)>> {
     Ok(match element.shape()?.as_deref() {
-        Some([_, columns]) => Some(*columns),
+        Some([rows, columns]) => Some((*rows, *columns)),
         _ => None,
     })
 }

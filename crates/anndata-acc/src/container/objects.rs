@@ -1,7 +1,8 @@
 //! [`Container`] for `AnnData` and its `raw`.
 
-use anndata_core::storage::Result;
-use anndata_core::{AnnData, DataFrame, Element, Mapping, Raw, Series};
+use std::sync::Arc;
+
+use anndata_core::{AnnData, DataFrame, Element, Mapping, NameIndex, Raw, Result, Series};
 
 use super::{Container, Slot};
 use crate::Dim;
@@ -24,8 +25,8 @@ impl Container for AnnData {
         })
     }
 
-    fn names(&self, dim: &Dim) -> Result<Option<Vec<String>>> {
-        frame(self, dim).map(DataFrame::names).transpose()
+    fn names(&self, dim: &Dim) -> Result<Option<Arc<NameIndex>>> {
+        frame(self, dim).map(DataFrame::name_index).transpose()
     }
 }
 

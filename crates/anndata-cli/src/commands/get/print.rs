@@ -1,0 +1,345 @@
+//! Arrays as JSON and CSV, with the names of their rows and columns.
+//!
+//! A matrix is printed row by row, so that its text is never in memory as a whole.
+
+use std::io::{self, Write};
+use std::sync::Arc;
+
+use anndata::acc::{AdRef, Container as _, Dim, Idx, Idx2D, RefAcc, Target};
+use anndata::storage::dispatch;
+use anndata::{AnnData, Column, ColumnKind, DType, DataFrame, Element, NameIndex, SparseFormat, SparseMatrix, Tensor};
+use serde_json::{Value, json};
+
+/// Why an array could not be printed.
+pub(super) enum Error {
+    Output(io::Error),
+    Data(anndata::Error),
+}
+
+impl From<io::Error> for Error {
+    fn from(error: io::Error) -> Self {
+        Self::Output(error)
+    }
+}
+
+impl From<anndata::Error> for Error {
+    fn from(error: anndata::Error) -> Self {
+        Self::Data(error)
+    }
+}
+
+/// One object: `reference`, `dims`, names, and values: `names` and `values` of a vector, `rows`, `columns` and `values`
+/// of a matrix. A sparse matrix has `row`, `column` and `value` of each stored value instead, a frame an object of its
+/// columns.
+pub(super) fn json(out: &mut impl Write, adata: &AnnData, target: &Target, element: &Element) -> Result<(), Error> {
+    let dims = dims(target);
+    let names: Vec<&str> = dims.iter().map(Dim::name).collect();
+    write!(out, "{{\"reference\":{},\"dims\":{}", json!(target.to_string()), json!(names))?;
+    match element {
+        Element::Column(column) => {
+            if !is_index(target) {
+                write_names(out, "names", &names_of(adata, dims.first())?)?;
+            }
+            if let ColumnKind::Categorical { ordered } = column.kind() {
+                let categories = column_values(&column.codes_and_categories()?.1)?;
+                write!(out, ",\"categories\":{},\"ordered\":{ordered}", Value::Array(categories))?;
+            }
+            write!(out, ",\"values\":{}", Value::Array(column_values(column)?))?;
+        }
+        Element::Tensor(tensor) if tensor.ndim() == 1 => {
+            write_names(out, "names", &names_of(adata, dims.first())?)?;
+            write!(out, ",\"values\":{}", Value::Array(values(tensor)?))?;
+        }
+        Element::Tensor(tensor) => {
+            write_names(out, "rows", &names_of(adata, dims.first())?)?;
+            if let Some(columns) = dims.get(1) {
+                write_names(out, "columns", &names_of(adata, Some(columns))?)?;
+            }
+            let rows = tensor.shape().first().copied().unwrap_or(0);
+            write!(out, ",\"shape\":{:?},\"values\":[", tensor.shape())?;
+            for row in 0..rows {
+                let row_values = tensor.slice_rows(row..row + 1)?;
+                let nested = nest(values(&row_values)?, tensor.shape().get(1..).unwrap_or_default());
+                write!(out, "{}{nested}", if row == 0 { "" } else { "," })?;
+            }
+            out.write_all(b"]")?;
+        }
+        Element::Sparse(matrix) => {
+            write_names(out, "rows", &names_of(adata, dims.first())?)?;
+            if let Some(columns) = dims.get(1) {
+                write_names(out, "columns", &names_of(adata, Some(columns))?)?;
+            }
+            let (rows, columns) = matrix.shape();
+            let entries = Entries::of(matrix)?;
+            write!(out, ",\"shape\":[{rows},{columns}],\"row\":[")?;
+            entries.each(|first, row, _, _| write_item(out, first, &row))?;
+            out.write_all(b"],\"column\":[")?;
+            entries.each(|first, _, column, _| write_item(out, first, &column))?;
+            out.write_all(b"],\"value\":[")?;
+            entries.each(|first, _, _, value| write_item(out, first, value))?;
+            out.write_all(b"]")?;
+        }
+        Element::Frame(frame) => {
+            write_names(out, "rows", &frame.name_index()?)?;
+            out.write_all(b",\"columns\":{")?;
+            for (number, (name, column)) in frame.columns().enumerate() {
+                let values = Value::Array(column_values(&column.load()?)?);
+                write!(out, "{}{}:{values}", if number == 0 { "" } else { "," }, json!(name))?;
+            }
+            out.write_all(b"}")?;
+        }
+        Element::Awkward(awkward) => {
+            write_names(out, "rows", &names_of(adata, dims.first())?)?;
+            write!(out, ",\"values\":{}", awkward.to_list()?)?;
+        }
+        other => return Err(cannot(other).into()),
+    }
+    out.write_all(b"}\n")?;
+    Ok(())
+}
+
+/// A header, and a row for each name: `name,value` of a vector, a value for each column of a matrix or frame. Of a
+/// sparse matrix a row for each stored value: `row,column,value`.
+pub(super) fn csv(out: &mut impl Write, adata: &AnnData, target: &Target, element: &Element) -> Result<(), Error> {
+    let dims = dims(target);
+    match element {
+        Element::Column(column) if is_index(target) => {
+            write_row(out, [&json!("name")])?;
+            for value in &column_values(column)? {
+                write_row(out, [value])?;
+            }
+        }
+        Element::Column(column) => vector(out, adata, &dims, target, &column_values(column)?)?,
+        Element::Tensor(tensor) if tensor.ndim() == 1 => vector(out, adata, &dims, target, &values(tensor)?)?,
+        Element::Tensor(tensor) if tensor.ndim() == 2 => {
+            let rows = names_of(adata, dims.first())?;
+            let width = tensor.shape().get(1).copied().unwrap_or(0);
+            let columns: Vec<Value> = match dims.get(1) {
+                Some(dim) => names_of(adata, Some(dim))?.names().iter().map(|name| json!(name)).collect(),
+                None => (0..width).map(|number| json!(number)).collect(),
+            };
+            write_row(out, [&json!("name")].into_iter().chain(&columns))?;
+            for (row, name) in rows.names().iter().enumerate() {
+                write_row(out, [&json!(name)].into_iter().chain(&values(&tensor.slice_rows(row..row + 1)?)?))?;
+            }
+        }
+        Element::Sparse(matrix) => {
+            let rows = names_of(adata, dims.first())?;
+            let columns = dims.get(1).map(|dim| names_of(adata, Some(dim))).transpose()?;
+            let name = |names: &NameIndex, at: usize| {
+                json!((at < names.len()).then(|| names.names().value(at)).unwrap_or_default())
+            };
+            write_row(out, ["row", "column", "value"].map(|text| json!(text)).iter())?;
+            Entries::of(matrix)?.each(|_, row, column, value| {
+                let column = columns.as_ref().map_or_else(|| json!(column), |names| name(names, column));
+                write_row(out, [&name(&rows, row), &column, value])
+            })?;
+        }
+        Element::Frame(frame) => table(out, frame)?,
+        Element::Tensor(tensor) => {
+            return Err(anndata::Error::unsupported(format!(
+                "{target} has {} dimensions, of which CSV has two; use --format json",
+                tensor.ndim()
+            ))
+            .into());
+        }
+        Element::Awkward(_) => {
+            return Err(anndata::Error::unsupported(format!("{target} is nested; use --format json")).into());
+        }
+        other => return Err(cannot(other).into()),
+    }
+    Ok(())
+}
+
+fn cannot(element: &Element) -> anndata::Error {
+    anndata::Error::unsupported(format!("{} cannot be printed", element.kind_name()))
+}
+
+/// A vector as CSV, under the name of its column or index.
+fn vector(out: &mut impl Write, adata: &AnnData, dims: &[Dim], target: &Target, values: &[Value]) -> Result<(), Error> {
+    write_row(out, [&json!("name"), &json!(header(target))])?;
+    for (name, value) in names_of(adata, dims.first())?.names().iter().zip(values) {
+        write_row(out, [&json!(name), value])?;
+    }
+    Ok(())
+}
+
+/// A frame as CSV.
+fn table(out: &mut impl Write, frame: &DataFrame) -> Result<(), Error> {
+    let header: Vec<Value> = frame.column_names().map(|name| json!(name)).collect();
+    write_row(out, [&json!("name")].into_iter().chain(&header))?;
+    let columns: Vec<Vec<Value>> =
+        frame.columns().map(|(_, column)| column_values(&column.load()?)).collect::<anndata::Result<_>>()?;
+    for (row, name) in frame.name_index()?.names().iter().enumerate() {
+        write_row(out, [&json!(name)].into_iter().chain(columns.iter().filter_map(|column| column.get(row))))?;
+    }
+    Ok(())
+}
+
+/// What a vector is called in a table: the column, the number, or the name of the row or column.
+fn header(target: &Target) -> String {
+    let Target::Ref(reference) = target else { return "value".to_owned() };
+    match reference.idx() {
+        Idx::Column(Some(name)) => name.to_owned(),
+        Idx::Matrix(Idx2D::Row(name) | Idx2D::Column(name)) => name.clone(),
+        Idx::Position(position) => position.to_string(),
+        _ => "value".to_owned(),
+    }
+}
+
+/// The dimensions of the rows and, where they are named, the columns.
+fn dims(target: &Target) -> Vec<Dim> {
+    match target {
+        Target::Ref(reference) => reference.dims(),
+        Target::Acc(RefAcc::Layer(_)) => vec![Dim::Obs, Dim::Var],
+        Target::Acc(RefAcc::Meta(acc)) => vec![acc.dim.clone()],
+        Target::Acc(RefAcc::Multi(acc)) => vec![acc.dim.clone()],
+        Target::Acc(RefAcc::Graph(acc)) => vec![acc.dim.clone(), acc.dim.clone()],
+        Target::Acc(_) => Vec::new(),
+    }
+}
+
+fn is_index(target: &Target) -> bool {
+    matches!(target, Target::Ref(AdRef::Meta(_, None)))
+}
+
+fn names_of(adata: &AnnData, dim: Option<&Dim>) -> anndata::Result<Arc<NameIndex>> {
+    let names = dim.map(|dim| adata.names(dim)).transpose()?.flatten();
+    names.ok_or_else(|| anndata::Error::not_found("the array has no names"))
+}
+
+fn write_names(out: &mut impl Write, key: &str, names: &Arc<NameIndex>) -> io::Result<()> {
+    let names: Vec<Value> = names.names().iter().map(|name| json!(name)).collect();
+    write!(out, ",\"{key}\":{}", Value::Array(names))
+}
+
+fn write_item(out: &mut impl Write, first: bool, item: &impl std::fmt::Display) -> Result<(), Error> {
+    write!(out, "{}{item}", if first { "" } else { "," })?;
+    Ok(())
+}
+
+/// A line of CSV; text in quotes where it has to be, nothing for a missing value.
+fn write_row<'a>(out: &mut impl Write, cells: impl IntoIterator<Item = &'a Value>) -> Result<(), Error> {
+    for (number, cell) in cells.into_iter().enumerate() {
+        if number > 0 {
+            out.write_all(b",")?;
+        }
+        match cell {
+            Value::Null => {}
+            Value::String(text) if text.contains([',', '"', '\n', '\r']) => {
+                write!(out, "\"{}\"", text.replace('"', "\"\""))?;
+            }
+            Value::String(text) => out.write_all(text.as_bytes())?,
+            Value::Object(parts) => {
+                let part = |key| parts.get(key).map(plain).unwrap_or_default();
+                let (real, imaginary) = (part("real"), part("imag"));
+                write!(out, "{real}{}{imaginary}j", if imaginary.starts_with('-') { "" } else { "+" })?;
+            }
+            other => write!(out, "{other}")?,
+        }
+    }
+    out.write_all(b"\n")?;
+    Ok(())
+}
+
+/// A number, or the text that stands for one that is not finite.
+fn plain(value: &Value) -> String {
+    value.as_str().map_or_else(|| value.to_string(), str::to_owned)
+}
+
+/// The stored values of a sparse matrix, in the order in which they are stored.
+struct Entries<'a> {
+    matrix: &'a SparseMatrix,
+    offsets: Vec<usize>,
+}
+
+impl<'a> Entries<'a> {
+    fn of(matrix: &'a SparseMatrix) -> anndata::Result<Self> {
+        Ok(Self { matrix, offsets: matrix.offsets()? })
+    }
+
+    /// Calls a function with: whether it is the first, row, column, value.
+    fn each(&self, mut call: impl FnMut(bool, usize, usize, &Value) -> Result<(), Error>) -> Result<(), Error> {
+        let mut first = true;
+        for (lane, pair) in self.offsets.windows(2).enumerate() {
+            let [start, end] = *pair else { continue };
+            let indices = self.matrix.indices().slice_rows(start..end)?.cast(&DType::U64)?;
+            let values = values(&self.matrix.data().slice_rows(start..end)?)?;
+            for (&minor, value) in indices.as_slice::<u64>()?.iter().zip(&values) {
+                let minor = usize::try_from(minor).unwrap_or(usize::MAX);
+                match self.matrix.format() {
+                    SparseFormat::Csr => call(first, lane, minor, value)?,
+                    SparseFormat::Csc => call(first, minor, lane, value)?,
+                }
+                first = false;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Values in C order as nested arrays of this shape.
+fn nest(values: Vec<Value>, shape: &[usize]) -> Value {
+    let Some((&len, inner)) = shape.split_first() else { return values.into_iter().next().unwrap_or_default() };
+    if inner.is_empty() {
+        return Value::Array(values);
+    }
+    let size: usize = inner.iter().product();
+    let mut values = values.into_iter();
+    Value::Array((0..len).map(|_| nest(values.by_ref().take(size).collect(), inner)).collect())
+}
+
+/// The values of a column, null where missing.
+fn column_values(column: &Column) -> anndata::Result<Vec<Value>> {
+    if let ColumnKind::Categorical { .. } = column.kind() {
+        let (codes, categories) = column.codes_and_categories()?;
+        let (codes, categories) = (codes.cast(&DType::I64)?, column_values(&categories)?);
+        let category = |&code: &i64| usize::try_from(code).ok().and_then(|code| categories.get(code)).cloned();
+        return Ok(codes.as_slice::<i64>()?.iter().map(|code| category(code).unwrap_or_default()).collect());
+    }
+    let values = values(&column.to_tensor()?)?;
+    Ok(values
+        .into_iter()
+        .enumerate()
+        .map(|(row, value)| if column.is_missing(row) { Value::Null } else { value })
+        .collect())
+}
+
+/// The values of a tensor in C order.
+///
+/// What is not finite is text: `NaN`, `inf`, `-inf`. A complex number is an object of `real` and `imag`.
+fn values(tensor: &Tensor) -> anndata::Result<Vec<Value>> {
+    let float = |value: f64| match serde_json::Number::from_f64(value) {
+        Some(number) => Value::Number(number),
+        None => json!(if value.is_nan() {
+            "NaN"
+        } else if value > 0.0 {
+            "inf"
+        } else {
+            "-inf"
+        }),
+    };
+    // The shortest text that is the number in its own precision, rather than in double precision.
+    let shortest = |value: f32| float(value.to_string().parse().unwrap_or_else(|_| f64::from(value)));
+    let complex = |real: Value, imaginary: Value| json!({"real": real, "imag": imaginary});
+    Ok(match tensor.dtype() {
+        DType::Bool => tensor.as_slice::<bool>()?.iter().map(|&value| json!(value)).collect(),
+        DType::F64 => tensor.as_slice::<f64>()?.iter().map(|&value| float(value)).collect(),
+        DType::F32 => tensor.as_slice::<f32>()?.iter().map(|&value| shortest(value)).collect(),
+        DType::F16 => {
+            let half = |value: &anndata::f16| float(value.to_string().parse().unwrap_or_else(|_| value.to_f64()));
+            tensor.as_slice::<anndata::f16>()?.iter().map(half).collect()
+        }
+        DType::Complex64 => {
+            let values = tensor.as_slice::<anndata::Complex<f32>>()?;
+            values.iter().map(|value| complex(shortest(value.re), shortest(value.im))).collect()
+        }
+        DType::Complex128 => {
+            let values = tensor.as_slice::<anndata::Complex<f64>>()?;
+            values.iter().map(|value| complex(float(value.re), float(value.im))).collect()
+        }
+        dtype if dtype.is_text() => tensor.to_strings()?.into_iter().map(Value::String).collect(),
+        dtype => dispatch!(integer dtype, T => tensor.as_slice::<T>()?.iter().map(|&value| json!(value)).collect(),
+            else => return Err(anndata::Error::unsupported(format!("values of type {dtype} cannot be printed")))),
+    })
+}
