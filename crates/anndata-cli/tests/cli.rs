@@ -255,7 +255,7 @@ fn every_subcommand_has_help_with_an_example() {
     let listed = help.lines().skip_while(|line| *line != "Commands:").skip(1).take_while(|line| !line.is_empty());
     let commands: Vec<&str> =
         listed.filter_map(|line| line.split_whitespace().next()).filter(|c| *c != "help").collect();
-    assert!(commands.starts_with(&["show", "convert"]), "{commands:?}");
+    assert!(commands.starts_with(&["show", "convert", "get"]), "{commands:?}");
     for command in commands {
         let help = printed(&[command, "--help"]);
         let example = help.split_once("Example").unwrap_or_else(|| panic!("{command}: {help}")).1;

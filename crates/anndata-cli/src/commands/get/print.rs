@@ -126,9 +126,8 @@ pub(super) fn csv(out: &mut impl Write, adata: &AnnData, target: &Target, elemen
         Element::Sparse(matrix) => {
             let rows = names_of(adata, dims.first())?;
             let columns = dims.get(1).map(|dim| names_of(adata, Some(dim))).transpose()?;
-            let name = |names: &NameIndex, at: usize| {
-                json!((at < names.len()).then(|| names.names().value(at)).unwrap_or_default())
-            };
+            let name =
+                |names: &NameIndex, at: usize| json!(if at < names.len() { names.names().value(at) } else { "" });
             write_row(out, ["row", "column", "value"].map(|text| json!(text)).iter())?;
             Entries::of(matrix)?.each(|_, row, column, value| {
                 let column = columns.as_ref().map_or_else(|| json!(column), |names| name(names, column));
