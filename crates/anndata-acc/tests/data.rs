@@ -253,7 +253,8 @@ fn what_is_missing_is_told_with_what_is_near() {
     );
     assert_eq!(told(acc!(obsm["umap"][-3])), "A.obsm['umap'][:, -3]: column -3 is out of range of 2");
     let error = AnnData::builder().build().unwrap().get(&A.x()).unwrap_err();
-    assert_eq!(error.to_string(), "A.X: the data have no X");
+    assert_eq!(error.to_string(), "A.X: there is no 'X' in the data");
+    assert!(error.is_missing());
     let error: anndata_core::Error = adata.get(&acc!(obs["Type"])).unwrap_err().into();
     assert!(error.is_not_found());
 }

@@ -302,14 +302,14 @@ fn column_at(position: i64, columns: usize) -> Option<usize> {
 }
 
 fn missing<C: Container + ?Sized>(what: &impl Display, data: &C, slot: &Slot, key: Option<&str>) -> AccError {
+    let reference = what.to_string();
     match (data.keys(slot), key) {
         (None, _) => AccError::unsuitable(what, format!("the data have no {slot}")),
-        (Some(_), None) => AccError::unsuitable(what, "the data have no X"),
-        (Some(keys), Some(key)) => AccError::MissingKey {
-            reference: what.to_string(),
-            key: key.to_owned(),
-            slot: slot.to_string(),
-            nearest: nearest(key, keys),
-        },
+        (Some(_), None) => {
+            AccError::MissingKey { reference, key: "X".to_owned(), slot: "the data".to_owned(), nearest: None }
+        }
+        (Some(keys), Some(key)) => {
+            AccError::MissingKey { reference, key: key.to_owned(), slot: slot.to_string(), nearest: nearest(key, keys) }
+        }
     }
 }
