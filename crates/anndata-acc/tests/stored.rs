@@ -107,8 +107,8 @@ const GENES: usize = 30;
 
 /// Every third value is not zero.
 fn matrix(rows: usize, columns: usize) -> Tensor {
-    let value = |i: usize| if i.is_multiple_of(3) { i as u32 + 1 } else { 0 };
-    Tensor::from_vec([rows, columns], (0..rows * columns).map(value).collect()).unwrap()
+    let value = |i: u32| if i.is_multiple_of(3) { i + 1 } else { 0 };
+    Tensor::from_vec([rows, columns], (0..).map(value).take(rows * columns).collect()).unwrap()
 }
 
 fn sparse(dense: &Tensor, format: SparseFormat) -> Element {
