@@ -3,13 +3,13 @@
 //! Every accessor is an [`Acc`]: which array or arrays it stands for (a [`Layer`], [`Meta`], [`Multi`] or [`Graph`], or
 //! a map of such), and the type of the references that it makes.
 
+mod display;
+
 use std::cmp::Ordering;
-use std::fmt;
 use std::hash::{Hash, Hasher};
 use std::marker::PhantomData;
 use std::ops::Deref;
 
-use crate::quote::quoted;
 use crate::{AdRef, Dim, Idx2D};
 
 /// An accessor of the kind `K` that makes references of the type `R`.
@@ -294,69 +294,10 @@ macro_rules! ref_accs {
                 Self::$kind(acc)
             }
         })*
-
-        impl<R> fmt::Display for RefAcc<R> {
-            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                match self {
-                    $(Self::$kind(acc) => acc.fmt(f),)*
-                }
-            }
-        }
     };
 }
 
 ref_accs!(Layer, Meta, Multi, Graph);
-
-impl<R> fmt::Debug for RefAcc<R> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Display::fmt(self, f)
-    }
-}
-
-impl fmt::Display for Layer {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &self.k {
-            None => f.write_str("A.X"),
-            Some(k) => write!(f, "A.layers[{}]", quoted(k)),
-        }
-    }
-}
-
-impl fmt::Display for Meta {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "A.{}", self.dim)
-    }
-}
-
-impl fmt::Display for Multi {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "A.{}m[{}]", self.dim, quoted(&self.k))
-    }
-}
-
-impl fmt::Display for Graph {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "A.{}p[{}]", self.dim, quoted(&self.k))
-    }
-}
-
-impl fmt::Display for LayerMap {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("A.layers")
-    }
-}
-
-impl fmt::Display for MultiMap {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "A.{}m", self.dim)
-    }
-}
-
-impl fmt::Display for GraphMap {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "A.{}p", self.dim)
-    }
-}
 
 impl<K, R> Deref for Acc<K, R> {
     type Target = K;
@@ -395,17 +336,5 @@ impl<K: PartialOrd, R> PartialOrd for Acc<K, R> {
 impl<K: Ord, R> Ord for Acc<K, R> {
     fn cmp(&self, other: &Self) -> Ordering {
         self.kind.cmp(&other.kind)
-    }
-}
-
-impl<K: fmt::Display, R> fmt::Display for Acc<K, R> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.kind.fmt(f)
-    }
-}
-
-impl<K: fmt::Display, R> fmt::Debug for Acc<K, R> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.kind.fmt(f)
     }
 }
