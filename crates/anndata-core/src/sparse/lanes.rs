@@ -187,11 +187,13 @@ impl<'a, I> Part<'a, I> {
 }
 
 /// New indices and values for lanes at `offsets`, filled block by block on all cores.
-pub(super) fn fill<I: Index>(
+///
+/// `work` is handed what a thread reuses from block to block, the number of the block, and its part of the result.
+pub(super) fn fill<I: Index, S: Default>(
     offsets: &[usize],
     blocks: Vec<Range<usize>>,
     size: usize,
-    work: impl Fn(Part<'_, I>) + Send + Sync,
+    work: impl Fn(&mut S, usize, Part<'_, I>) + Send + Sync,
 ) -> Result<(AlignedBytes, AlignedBytes)> {
     let nnz = offsets.last().copied().unwrap_or(0);
     let (mut indices, mut data) = (zeroed(nnz, size_of::<I>())?, zeroed(nnz, size)?);
@@ -208,7 +210,7 @@ pub(super) fn fill<I: Index>(
             }
         })
         .collect();
-    parts.into_par_iter().for_each(work);
+    parts.into_par_iter().enumerate().for_each_init(S::default, |scratch, (number, part)| work(scratch, number, part));
     Ok((indices, data))
 }
 

@@ -1,8 +1,9 @@
 //! Rows and columns of a sparse matrix, in any order and with repeats.
 //!
 //! The compressed axis is a gather of lanes: their lengths give the new offsets, then whole runs of lanes are copied.
-//! The other axis is a filter: a map from old to new positions is looked up for each stored value, once to count and
-//! once to fill. Both axes together are one such pass over the selected lanes. All of it runs on all cores.
+//! The other axis is a filter: each stored index is looked up once, which leaves a bit a value; the bits give the new
+//! offsets, and the values at them are copied. Both axes together are one such pass over the selected lanes. All of it
+//! runs on all cores.
 
 use std::ops::Range;
 
@@ -12,8 +13,11 @@ use rayon::prelude::*;
 use super::lanes::{Index, Part, blocks, by_width, fill, filled, gather, largest, offsets_of, offsets_tensor, plain};
 use super::{SparseFormat, SparseMatrix};
 
-/// Values of a lane that are filtered at a time, so that their places stay in the nearest cache.
-const PIECE: usize = 1 << 12;
+/// Words of bits that are copied at a time, so that the places of their values stay in the nearest cache.
+const WORDS: usize = 64;
+
+/// The bits of a word.
+const BITS: usize = u64::BITS as usize;
 
 /// An axis is mapped densely up to this length, whatever is stored.
 const DENSE_AXIS: usize = 1 << 20;
@@ -63,18 +67,24 @@ impl SparseMatrix {
             let old = plain::<I>(&indices)?;
             let work = offsets_of((0..lanes.count).map(|lane| lanes.range(lane).len()))?;
             let blocks = blocks(lanes.count, |lane| work.get(lane + 1).copied().unwrap_or(0));
-            let lengths: Vec<usize> = blocks
-                .par_iter()
-                .flat_map_iter(|block| block.clone().map(|lane| places.count(lanes.of(old, lane))))
-                .collect();
-            let new_offsets = offsets_of(lengths.iter().copied())?;
-            let (new_indices, new_data) = fill::<I>(&new_offsets, blocks, size, |mut part| {
-                let mut scratch = Scratch::default();
-                for lane in part.lanes.clone() {
+            let kept: Vec<Kept> = blocks.par_iter().map(|block| {
+                let mut kept = Kept::default();
+                for lane in block.clone() {
+                    let len = places.mark(old.get(lanes.range(lane)).unwrap_or_default(), &mut kept.bits);
+                    kept.lengths.push(len);
+                }
+                kept
+            }).collect();
+            let new_offsets = offsets_of(kept.iter().flat_map(|kept| kept.lengths.iter().copied()))?;
+            let (new_indices, new_data) = fill::<I, _>(&new_offsets, blocks, size, |scratch: &mut Scratch, number, mut part| {
+                let Some(Kept { bits, lengths }) = kept.get(number) else { return };
+                let mut bits = bits.as_slice();
+                for (lane, &len) in part.lanes.clone().zip(lengths) {
                     let range = lanes.range(lane);
+                    let bits = bits.split_off(..range.len().div_ceil(BITS)).unwrap_or_default();
                     let values = data.get(range.start * size..range.end * size).unwrap_or_default();
-                    let len = lengths.get(lane).copied().unwrap_or(0);
-                    places.pick(old.get(range).unwrap_or_default(), values, len, size, &mut part, &mut scratch);
+                    let lane = Lane { indices: old.get(range).unwrap_or_default(), values, size, bits };
+                    places.put(&lane, len, &mut part, scratch);
                 }
             })?;
             self.rebuilt(indices.dtype(), (lanes.count, places.len), &new_offsets, new_indices.into(), new_data.into())
@@ -93,7 +103,7 @@ impl SparseMatrix {
         let (data, size) = (self.data.as_bytes().unwrap_or_default(), self.data.dtype().size().unwrap_or(1));
         by_width!(self.indices.dtype(), I => {
             let old = plain::<I>(&self.indices)?;
-            let (indices, data) = fill::<I>(&new_offsets, blocks, size, |mut part| {
+            let (indices, data) = fill::<I, _>(&new_offsets, blocks, size, |(): &mut (), _, mut part| {
                 let mut lane = part.lanes.start;
                 while lane < part.lanes.end {
                     // Lanes that follow each other are one copy.
@@ -159,10 +169,23 @@ impl<'a> Lanes<'a> {
             _ => 0..0,
         }
     }
+}
 
-    fn of<'b, T>(&self, values: &'b [T], lane: usize) -> &'b [T] {
-        values.get(self.range(lane)).unwrap_or_default()
-    }
+/// What is kept of the lanes of a block.
+#[derive(Default)]
+struct Kept {
+    /// A bit a value, whole words a lane.
+    bits: Vec<u64>,
+    /// How many values each lane has in the result.
+    lengths: Vec<usize>,
+}
+
+/// The stored values of one lane, and which of them are kept.
+struct Lane<'a, I> {
+    indices: &'a [I],
+    values: &'a [u8],
+    size: usize,
+    bits: &'a [u64],
 }
 
 /// Where the positions of the axis that is not compressed go.
@@ -175,10 +198,10 @@ struct Places {
 enum Kind {
     /// Consecutive positions from here on.
     Window(usize),
-    /// Increasing positions: whether each old one is kept, and as what.
+    /// Increasing positions: what each old one that is kept becomes.
     Increasing { kept: Vec<bool>, new: Vec<u32> },
     /// Any others: the new positions of old position `i` are `new[starts[i]..starts[i + 1]]`.
-    Any { starts: Vec<usize>, new: Vec<usize> },
+    Any { kept: Vec<bool>, starts: Vec<usize>, new: Vec<usize> },
     /// Any others on an axis far longer than what is stored: pairs of old and new position, sorted.
     Far(Vec<(usize, usize)>),
 }
@@ -186,10 +209,14 @@ enum Kind {
 /// What a task reuses from lane to lane.
 #[derive(Default)]
 struct Scratch {
-    /// Places within a piece of a lane.
+    /// Places within some words of a lane.
     places: Vec<u16>,
     /// New position, and place within the lane.
     pairs: Vec<(usize, usize)>,
+    /// Which new positions a lane has, as bits; all unset between lanes.
+    seen: Vec<u64>,
+    /// The place of each of those.
+    slots: Vec<usize>,
 }
 
 impl Places {
@@ -225,6 +252,7 @@ impl Places {
                 *count += 1;
             }
         }
+        let kept = counts.iter().map(|&count| count > 0).collect();
         let starts = offsets_of(counts)?;
         let (mut ends, mut new) = (starts.clone(), filled(len, 0)?);
         for (position, to) in positions().zip(0..) {
@@ -235,110 +263,156 @@ impl Places {
                 *end += 1;
             }
         }
-        Ok(Self { len, kind: Kind::Any { starts, new } })
+        Ok(Self { len, kind: Kind::Any { kept, starts, new } })
     }
 
-    /// How many values a lane has in the result.
-    fn count<I: Index>(&self, lane: &[I]) -> usize {
+    /// Appends a bit for each value of a lane: whether it is kept. Gives how many values that makes in the result.
+    fn mark<I: Index>(&self, lane: &[I], bits: &mut Vec<u64>) -> usize {
+        let first = bits.len();
         match &self.kind {
-            Kind::Window(start) => {
-                lane.iter().map(|index| usize::from(index.to_usize().wrapping_sub(*start) < self.len)).sum()
+            Kind::Window(start) => mark(lane, bits, |index| index.wrapping_sub(*start) < self.len),
+            Kind::Increasing { kept, .. } | Kind::Any { kept, .. } => {
+                mark(lane, bits, |index| kept.get(index).copied().unwrap_or(false));
             }
-            Kind::Increasing { kept, .. } => {
-                lane.iter().map(|index| usize::from(kept.get(index.to_usize()).copied().unwrap_or(false))).sum()
-            }
-            Kind::Any { starts, .. } => lane.iter().map(|index| run(starts, index.to_usize()).len()).sum(),
-            Kind::Far(pairs) => lane.iter().map(|index| pairs_of(pairs, index.to_usize()).len()).sum(),
+            Kind::Far(pairs) => mark(lane, bits, |index| !pairs_of(pairs, index).is_empty()),
+        }
+        let bits = bits.get(first..).unwrap_or_default();
+        let kept = || set_bits(bits).filter_map(|at| lane.get(at)).map(|index| index.to_usize());
+        match &self.kind {
+            Kind::Any { starts, .. } => kept().map(|index| run(starts, index).len()).sum(),
+            Kind::Far(pairs) => kept().map(|index| pairs_of(pairs, index).len()).sum(),
+            Kind::Window(_) | Kind::Increasing { .. } => bits.iter().map(|word| word.count_ones() as usize).sum(),
         }
     }
 
-    /// Puts what is selected of a lane, `len` values, into the next places of a part.
-    fn pick<I: Index>(
-        &self,
-        lane: &[I],
-        values: &[u8],
-        len: usize,
-        size: usize,
-        part: &mut Part<'_, I>,
-        scratch: &mut Scratch,
-    ) {
+    /// Puts what is kept of a lane, `len` values in the result, into the next places of a part.
+    fn put<I: Index>(&self, lane: &Lane<'_, I>, len: usize, part: &mut Part<'_, I>, scratch: &mut Scratch) {
         match &self.kind {
-            Kind::Window(start) => {
-                let keep = |index: usize| index.wrapping_sub(*start) < self.len;
-                pick_increasing(lane, values, size, part, scratch, keep, |index| index.wrapping_sub(*start));
+            Kind::Window(start) => put_in_order(lane, part, scratch, |index| index.wrapping_sub(*start)),
+            Kind::Increasing { new, .. } => {
+                put_in_order(lane, part, scratch, |index| new.get(index).map_or(0, |&new| new as usize));
             }
-            Kind::Increasing { kept, new } => {
-                let keep = |index: usize| kept.get(index).copied().unwrap_or(false);
-                let place = |index: usize| new.get(index).map_or(0, |&new| new as usize);
-                pick_increasing(lane, values, size, part, scratch, keep, place);
-            }
-            Kind::Any { starts, new } => {
+            Kind::Any { starts, new, .. } => {
                 scratch.pairs.clear();
-                for (at, index) in lane.iter().enumerate() {
-                    let new = new.get(run(starts, index.to_usize())).unwrap_or_default();
+                for at in set_bits(lane.bits) {
+                    let index = lane.indices.get(at).map_or(usize::MAX, |index| index.to_usize());
+                    let new = new.get(run(starts, index)).unwrap_or_default();
                     scratch.pairs.extend(new.iter().map(|&new| (new, at)));
                 }
-                put_pairs(lane, values, len, size, part, scratch);
+                put_pairs(lane, len, self.len, part, scratch);
             }
             Kind::Far(pairs) => {
                 scratch.pairs.clear();
-                for (at, index) in lane.iter().enumerate() {
-                    scratch.pairs.extend(pairs_of(pairs, index.to_usize()).iter().map(|&(_, new)| (new, at)));
+                for at in set_bits(lane.bits) {
+                    let index = lane.indices.get(at).map_or(usize::MAX, |index| index.to_usize());
+                    scratch.pairs.extend(pairs_of(pairs, index).iter().map(|&(_, new)| (new, at)));
                 }
-                put_pairs(lane, values, len, size, part, scratch);
+                put_pairs(lane, len, self.len, part, scratch);
             }
         }
     }
 }
 
-/// The values of a lane whose index is kept, in their order.
-fn pick_increasing<I: Index>(
-    lane: &[I],
-    values: &[u8],
-    size: usize,
+/// Appends a bit a value, the first in the lowest place, without a branch that depends on the values.
+fn mark<I: Index>(lane: &[I], bits: &mut Vec<u64>, keep: impl Fn(usize) -> bool) {
+    let word = |values: &[I]| {
+        values.iter().enumerate().fold(0, |word, (at, index)| word | (u64::from(keep(index.to_usize())) << at))
+    };
+    let (whole, rest) = lane.as_chunks::<BITS>();
+    bits.extend(whole.iter().map(|values| word(values)));
+    if !rest.is_empty() {
+        bits.push(word(rest));
+    }
+}
+
+/// The places of the bits that are set, in order.
+fn set_bits(words: &[u64]) -> impl Iterator<Item = usize> {
+    words.iter().enumerate().flat_map(|(number, &word)| {
+        let mut rest = word;
+        std::iter::from_fn(move || {
+            let at = rest.trailing_zeros() as usize;
+            rest &= rest.wrapping_sub(1);
+            (at < BITS).then_some(number * BITS + at)
+        })
+    })
+}
+
+/// The kept values of a lane in their order.
+fn put_in_order<I: Index>(
+    lane: &Lane<'_, I>,
     part: &mut Part<'_, I>,
     scratch: &mut Scratch,
-    keep: impl Fn(usize) -> bool,
     place: impl Fn(usize) -> usize,
 ) {
-    scratch.places.resize(PIECE, 0);
-    for (piece, values) in lane.chunks(PIECE).zip(values.chunks(PIECE * size)) {
+    scratch.places.resize(WORDS * BITS, 0);
+    let pieces = lane.indices.chunks(WORDS * BITS).zip(lane.values.chunks(WORDS * BITS * lane.size));
+    for (words, (indices, values)) in lane.bits.chunks(WORDS).zip(pieces) {
         let mut found = 0;
-        // Every place is written and then kept or overwritten: no branch that depends on the values.
-        for (index, at) in piece.iter().zip(0_u16..) {
-            if let Some(place) = scratch.places.get_mut(found) {
-                *place = at;
+        for (number, &word) in (0_u16..).zip(words) {
+            let mut rest = word;
+            while rest != 0 {
+                #[expect(clippy::cast_possible_truncation, reason = "at most 63")]
+                let at = rest.trailing_zeros() as u16;
+                if let Some(place) = scratch.places.get_mut(found) {
+                    *place = number * BITS as u16 + at;
+                }
+                rest &= rest - 1;
+                found += 1;
             }
-            found += usize::from(keep(index.to_usize()));
         }
         let places = scratch.places.get(..found).unwrap_or_default();
-        let (to_indices, to_values) = part.next(found, size);
+        let (to_indices, to_values) = part.next(found, lane.size);
         for (to, &at) in to_indices.iter_mut().zip(places) {
-            if let Some(index) = piece.get(usize::from(at)) {
+            if let Some(index) = indices.get(usize::from(at)) {
                 *to = I::from_usize(place(index.to_usize()));
             }
         }
-        gather(values, places, usize::from, to_values, size);
+        gather(values, places, usize::from, to_values, lane.size);
     }
 }
 
-/// The values at pairs of new index and place; sorted where the lane was.
-fn put_pairs<I: Index>(
-    lane: &[I],
-    values: &[u8],
-    len: usize,
-    size: usize,
-    part: &mut Part<'_, I>,
-    scratch: &mut Scratch,
-) {
-    if !scratch.pairs.is_sorted() && lane.is_sorted() {
-        scratch.pairs.sort_unstable();
+/// The values at the pairs of new index and place; sorted where the lane was.
+fn put_pairs<I: Index>(lane: &Lane<'_, I>, len: usize, width: usize, part: &mut Part<'_, I>, scratch: &mut Scratch) {
+    if !scratch.pairs.is_sorted() && lane.indices.is_sorted() {
+        scratch.sort(width);
     }
-    let (to_indices, to_values) = part.next(len, size);
+    let (to_indices, to_values) = part.next(len, lane.size);
     for (to, &(new, _)) in to_indices.iter_mut().zip(&scratch.pairs) {
         *to = I::from_usize(new);
     }
-    gather(values, &scratch.pairs, |(_, at)| at, to_values, size);
+    gather(lane.values, &scratch.pairs, |(_, at)| at, to_values, lane.size);
+}
+
+impl Scratch {
+    /// Sorts pairs whose new positions are below `width`.
+    fn sort(&mut self, width: usize) {
+        let words = width.div_ceil(BITS);
+        // Looking at a bit of every position is far cheaper than comparing, unless few of them are set.
+        if words > self.pairs.len().saturating_mul(8) {
+            self.pairs.sort_unstable();
+            return;
+        }
+        self.seen.resize(words, 0);
+        self.slots.resize(width, 0);
+        let mut repeated = false;
+        for &(new, at) in &self.pairs {
+            if let (Some(word), Some(slot)) = (self.seen.get_mut(new / BITS), self.slots.get_mut(new)) {
+                let bit = 1 << (new % BITS);
+                repeated |= *word & bit != 0;
+                *word |= bit;
+                *slot = at;
+            }
+        }
+        if repeated {
+            // An index was stored twice.
+            self.pairs.sort_unstable();
+        } else {
+            for (pair, new) in self.pairs.iter_mut().zip(set_bits(&self.seen)) {
+                *pair = (new, self.slots.get(new).copied().unwrap_or(0));
+            }
+        }
+        self.seen.fill(0);
+    }
 }
 
 /// The new positions of an old one.

@@ -1,0 +1,83 @@
+//! The Rust half of `cargo xtask bench matrix`: operations on the matrix of a file, one line of JSON each.
+//!
+//! ```text
+//! bench_matrix FILE [REPEATS [OPERATION]]      read the matrix, then time each operation on it REPEATS times
+//! ```
+
+use std::error::Error;
+use std::io::Write as _;
+use std::time::Instant;
+
+use anndata::{Axis, Element, SparseFormat, SparseMatrix};
+
+type Result<T> = std::result::Result<T, Box<dyn Error + Send + Sync>>;
+
+fn main() -> Result<()> {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let (file, repeats, only) = match arguments.as_slice() {
+        [file] => (file, 5, None),
+        [file, repeats] => (file, repeats.parse()?, None),
+        [file, repeats, only] => (file, repeats.parse()?, Some(only)),
+        _ => return Err("see the top of this example for its arguments".into()),
+    };
+    let Some(Element::Sparse(x)) = anndata::read_h5ad(file)?.x().cloned() else {
+        return Err("X is no sparse matrix".into());
+    };
+    for (name, operation) in operations(&x) {
+        if only.is_some_and(|only| only != name) {
+            continue;
+        }
+        let mut seconds = Vec::new();
+        let mut check = 0;
+        for _ in 0..repeats {
+            let start = Instant::now();
+            check = operation(&x)?;
+            seconds.push(start.elapsed().as_secs_f64());
+        }
+        let best = seconds.iter().copied().fold(f64::INFINITY, f64::min);
+        writeln!(std::io::stdout(), "{}", serde_json::json!({ "name": name, "seconds": best, "check": check }))?;
+    }
+    Ok(())
+}
+
+/// One timed operation; it gives a number that the other side has to find too.
+type Operation = Box<dyn Fn(&SparseMatrix) -> Result<usize>>;
+
+/// The same operations, under the same names, as the Python half.
+fn operations(x: &SparseMatrix) -> Vec<(&'static str, Operation)> {
+    let (n, p) = x.shape();
+    // About half of the rows and a tenth of the columns, spread evenly but not regularly.
+    let rows = picked(n, 2);
+    let columns = picked(p, 10);
+    let shuffled = shuffle(&columns);
+    let (all_rows, all_columns) = (Axis::Range(0..n as u64), Axis::Range(0..p as u64));
+    let select = |rows: &Axis, columns: &Axis| -> Operation {
+        let (rows, columns) = (rows.clone(), columns.clone());
+        Box::new(move |x| Ok(x.select(&rows, &columns)?.nnz()))
+    };
+    let list = |positions: &[u64]| Axis::from(positions);
+    vec![
+        ("rows, half of them", select(&list(&rows), &all_columns)),
+        ("rows, half of them shuffled", select(&list(&shuffle(&rows)), &all_columns)),
+        ("columns, a tenth of them", select(&all_rows, &list(&columns))),
+        ("columns, a tenth of them shuffled", select(&all_rows, &list(&shuffled))),
+        ("rows and columns", select(&list(&rows), &list(&columns))),
+    ]
+}
+
+/// One position in `step` or so: the same numbers as the Python half picks.
+fn picked(len: usize, step: u64) -> Vec<u64> {
+    (0..len as u64).filter(|i| hash(*i) % step == 0).collect()
+}
+
+/// The positions in the order of their hashes.
+fn shuffle(positions: &[u64]) -> Vec<u64> {
+    let mut shuffled = positions.to_vec();
+    shuffled.sort_by_key(|i| (hash(*i), *i));
+    shuffled
+}
+
+/// A number that looks random, small enough for both languages to compute it exactly.
+fn hash(i: u64) -> u64 {
+    (i * 2_654_435_761 % (1 << 32)) >> 12
+}
