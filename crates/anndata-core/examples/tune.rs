@@ -74,5 +74,6 @@ fn main() {
     time("cols", &only, || x.select(&ar, &cols).unwrap());
     time("colsshuf", &only, || x.select(&ar, &cs).unwrap());
     time("both", &only, || x.select(&rows, &cols).unwrap());
+    time("tocsc", &only, || x.to_format(SparseFormat::Csc).unwrap());
     time("window", &only, || x.select(&ar, &Axis::Range(5000..7000)).unwrap());
 }

@@ -1,7 +1,9 @@
 //! [`SparseMatrix`]: compressed sparse rows or columns, kept as they are on disk.
 
 mod convert;
+mod format;
 mod lanes;
+mod reduce;
 mod select;
 #[cfg(test)]
 mod tests;

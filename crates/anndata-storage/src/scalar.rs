@@ -19,6 +19,25 @@ pub trait Scalar:
     /// The dtype of arrays of this type.
     const DTYPE: DType;
 
+    /// The type in which values are summed: 64 bits wide, of the same kind; booleans are counted.
+    type Sum: Scalar;
+
+    /// The value in the type of sums.
+    fn widen(self) -> Self::Sum;
+
+    /// The sum of values: eight at a time, which a processor adds side by side.
+    fn sum(values: &[Self]) -> Self::Sum {
+        let (whole, rest) = values.as_chunks::<8>();
+        let mut sums = [Self::Sum::default(); 8];
+        for values in whole {
+            for (sum, value) in sums.iter_mut().zip(values) {
+                *sum = sum.plus(value.widen());
+            }
+        }
+        let rest = rest.iter().fold(Self::Sum::default(), |sum, value| sum.plus(value.widen()));
+        sums.into_iter().fold(rest, Scalar::plus)
+    }
+
     /// The value as a double (the real part of a complex number), rounded where a double cannot hold it.
     fn to_f64(self) -> f64;
 
@@ -48,12 +67,19 @@ macro_rules! scalars {
     (@integer Complex64, $v:expr) => { None };
     (@integer Complex128, $v:expr) => { None };
     (@integer $dtype:ident, $v:expr) => { Some(i128::from($v)) };
-    ($($type:ty, $dtype:ident, |$v:ident| $to:expr, |$f:ident| $from:expr;)*) => {
+    ($($type:ty, $dtype:ident, $sum:ty, |$w:ident| $wide:expr, |$v:ident| $to:expr, |$f:ident| $from:expr;)*) => {
         $(
             impl sealed::Sealed for $type {}
 
             impl Scalar for $type {
                 const DTYPE: DType = DType::$dtype;
+
+                type Sum = $sum;
+
+                fn widen(self) -> $sum {
+                    let $w = self;
+                    $wide
+                }
 
                 #[allow(clippy::cast_precision_loss, clippy::cast_lossless, reason = "documented rounding")]
                 fn to_f64(self) -> f64 {
@@ -79,20 +105,20 @@ macro_rules! scalars {
 }
 
 scalars! {
-    bool, Bool, |v| f64::from(u8::from(v)), |f| f != 0.0;
-    i8, I8, |v| v as f64, |f| f as i8;
-    i16, I16, |v| v as f64, |f| f as i16;
-    i32, I32, |v| v as f64, |f| f as i32;
-    i64, I64, |v| v as f64, |f| f as i64;
-    u8, U8, |v| v as f64, |f| f as u8;
-    u16, U16, |v| v as f64, |f| f as u16;
-    u32, U32, |v| v as f64, |f| f as u32;
-    u64, U64, |v| v as f64, |f| f as u64;
-    f16, F16, |v| f64::from(v), |f| f16::from_f64(f);
-    f32, F32, |v| v as f64, |f| f as f32;
-    f64, F64, |v| v, |f| f;
-    Complex<f32>, Complex64, |v| f64::from(v.re), |f| Complex::new(f as f32, 0.0);
-    Complex<f64>, Complex128, |v| v.re, |f| Complex::new(f, 0.0);
+    bool, Bool, i64, |w| i64::from(w), |v| f64::from(u8::from(v)), |f| f != 0.0;
+    i8, I8, i64, |w| i64::from(w), |v| v as f64, |f| f as i8;
+    i16, I16, i64, |w| i64::from(w), |v| v as f64, |f| f as i16;
+    i32, I32, i64, |w| i64::from(w), |v| v as f64, |f| f as i32;
+    i64, I64, i64, |w| w, |v| v as f64, |f| f as i64;
+    u8, U8, u64, |w| u64::from(w), |v| v as f64, |f| f as u8;
+    u16, U16, u64, |w| u64::from(w), |v| v as f64, |f| f as u16;
+    u32, U32, u64, |w| u64::from(w), |v| v as f64, |f| f as u32;
+    u64, U64, u64, |w| w, |v| v as f64, |f| f as u64;
+    f16, F16, f64, |w| f64::from(w), |v| f64::from(v), |f| f16::from_f64(f);
+    f32, F32, f64, |w| f64::from(w), |v| v as f64, |f| f as f32;
+    f64, F64, f64, |w| w, |v| v, |f| f;
+    Complex<f32>, Complex64, Complex<f64>, |w| Complex::new(f64::from(w.re), f64::from(w.im)), |v| f64::from(v.re), |f| Complex::new(f as f32, 0.0);
+    Complex<f64>, Complex128, Complex<f64>, |w| w, |v| v.re, |f| Complex::new(f, 0.0);
 }
 
 /// Runs an expression with a type alias bound to the Rust type of a numeric dtype.

@@ -2,8 +2,10 @@
 
 mod arrow;
 mod bytes;
+mod cells;
 mod gather;
 mod record;
+mod reduce;
 mod text;
 
 use std::fmt;

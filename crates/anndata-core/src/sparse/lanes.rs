@@ -91,6 +91,7 @@ macro_rules! by_size {
         }
     };
 }
+pub(super) use by_size;
 
 /// The values of a tensor of a fixed-size dtype as plain data of the same size.
 pub(super) fn plain<T: Pod>(tensor: &Tensor) -> Result<&[T]> {

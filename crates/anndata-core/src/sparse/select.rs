@@ -26,8 +26,8 @@ impl SparseMatrix {
     /// The selected rows and columns, in the order given, repeats allowed.
     ///
     /// Format and dtypes stay. Only where the result has more values, or longer lanes, than the dtype of `indptr` or of
-    /// `indices` can count, that dtype becomes wider. A row (CSR) or column (CSC) whose indices are sorted has sorted
-    /// indices in the result, whatever the order of the selection; an unsorted one keeps its order, as in scipy.
+    /// `indices` can count, that dtype becomes wider. What is taken of a row (CSR) or column (CSC) comes out with
+    /// sorted indices where its indices were sorted, whatever the order of the selection; otherwise its order stays.
     /// A range along the compressed axis shares the values with the whole matrix.
     ///
     /// ```
@@ -55,7 +55,7 @@ impl SparseMatrix {
             return self.select_lanes(lanes);
         }
         let places = Places::new(minor, self.axes().1, self.nnz())?;
-        let indices = if places.len > 0 && places.len - 1 > largest(self.indices.dtype()) {
+        let indices = if places.largest() > largest(self.indices.dtype()) {
             self.indices.cast(&DType::I64)?
         } else {
             self.indices.clone()
@@ -198,9 +198,9 @@ struct Places {
 enum Kind {
     /// Consecutive positions from here on.
     Window(usize),
-    /// Increasing positions: what each old one that is kept becomes.
-    Increasing { kept: Vec<bool>, new: Vec<u32> },
-    /// Any others: the new positions of old position `i` are `new[starts[i]..starts[i + 1]]`.
+    /// Positions without repeats: which old ones are kept, what each of those becomes, and whether their order stays.
+    Once { kept: Vec<bool>, new: Vec<u32>, in_order: bool },
+    /// Positions with repeats: the new positions of old position `i` are `new[starts[i]..starts[i + 1]]`.
     Any { kept: Vec<bool>, starts: Vec<usize>, new: Vec<usize> },
     /// Any others on an axis far longer than what is stored: pairs of old and new position, sorted.
     Far(Vec<(usize, usize)>),
@@ -213,6 +213,8 @@ struct Scratch {
     places: Vec<u16>,
     /// New position, and place within the lane.
     pairs: Vec<(usize, usize)>,
+    /// Whether the old indices of the pairs are in order.
+    in_order: bool,
     /// Which new positions a lane has, as bits; all unset between lanes.
     seen: Vec<u64>,
     /// The place of each of those.
@@ -237,14 +239,16 @@ impl Places {
             pairs.sort_unstable();
             return Ok(Self { len, kind: Kind::Far(pairs) });
         }
-        if indices.is_sorted_by(|a, b| a < b) && u32::try_from(len).is_ok() {
-            let (mut kept, mut new) = (filled(minor, false)?, filled(minor, 0_u32)?);
-            for (position, to) in positions().zip(0..) {
-                if let (Some(kept), Some(new)) = (kept.get_mut(position), new.get_mut(position)) {
-                    (*kept, *new) = (true, to);
-                }
+        let (mut kept, mut new) = (filled(minor, false)?, filled(minor, 0_u32)?);
+        let mut once = u32::try_from(len).is_ok();
+        for (position, to) in positions().zip(0..) {
+            if let (Some(kept), Some(new)) = (kept.get_mut(position), new.get_mut(position)) {
+                once &= !*kept;
+                (*kept, *new) = (true, to);
             }
-            return Ok(Self { len, kind: Kind::Increasing { kept, new } });
+        }
+        if once {
+            return Ok(Self { len, kind: Kind::Once { kept, new, in_order: indices.is_sorted() } });
         }
         let mut counts = filled(minor, 0_usize)?;
         for position in positions() {
@@ -252,7 +256,6 @@ impl Places {
                 *count += 1;
             }
         }
-        let kept = counts.iter().map(|&count| count > 0).collect();
         let starts = offsets_of(counts)?;
         let (mut ends, mut new) = (starts.clone(), filled(len, 0)?);
         for (position, to) in positions().zip(0..) {
@@ -266,12 +269,20 @@ impl Places {
         Ok(Self { len, kind: Kind::Any { kept, starts, new } })
     }
 
+    /// The largest index that can come out larger than it was; increasing ones never do.
+    fn largest(&self) -> usize {
+        match self.kind {
+            Kind::Window(_) | Kind::Once { in_order: true, .. } => 0,
+            _ => self.len.saturating_sub(1),
+        }
+    }
+
     /// Appends a bit for each value of a lane: whether it is kept. Gives how many values that makes in the result.
     fn mark<I: Index>(&self, lane: &[I], bits: &mut Vec<u64>) -> usize {
         let first = bits.len();
         match &self.kind {
             Kind::Window(start) => mark(lane, bits, |index| index.wrapping_sub(*start) < self.len),
-            Kind::Increasing { kept, .. } | Kind::Any { kept, .. } => {
+            Kind::Once { kept, .. } | Kind::Any { kept, .. } => {
                 mark(lane, bits, |index| kept.get(index).copied().unwrap_or(false));
             }
             Kind::Far(pairs) => mark(lane, bits, |index| !pairs_of(pairs, index).is_empty()),
@@ -281,7 +292,7 @@ impl Places {
         match &self.kind {
             Kind::Any { starts, .. } => kept().map(|index| run(starts, index).len()).sum(),
             Kind::Far(pairs) => kept().map(|index| pairs_of(pairs, index).len()).sum(),
-            Kind::Window(_) | Kind::Increasing { .. } => bits.iter().map(|word| word.count_ones() as usize).sum(),
+            Kind::Window(_) | Kind::Once { .. } => bits.iter().map(|word| word.count_ones() as usize).sum(),
         }
     }
 
@@ -289,24 +300,26 @@ impl Places {
     fn put<I: Index>(&self, lane: &Lane<'_, I>, len: usize, part: &mut Part<'_, I>, scratch: &mut Scratch) {
         match &self.kind {
             Kind::Window(start) => put_in_order(lane, part, scratch, |index| index.wrapping_sub(*start)),
-            Kind::Increasing { new, .. } => {
-                put_in_order(lane, part, scratch, |index| new.get(index).map_or(0, |&new| new as usize));
+            Kind::Once { new, in_order, .. } => {
+                let place = |index: usize| new.get(index).map_or(0, |&new| new as usize);
+                if *in_order {
+                    put_in_order(lane, part, scratch, place);
+                } else {
+                    scratch.collect(lane, |index, at, pairs| pairs.push((place(index), at)));
+                    put_pairs(lane, len, self.len, part, scratch);
+                }
             }
             Kind::Any { starts, new, .. } => {
-                scratch.pairs.clear();
-                for at in set_bits(lane.bits) {
-                    let index = lane.indices.get(at).map_or(usize::MAX, |index| index.to_usize());
+                scratch.collect(lane, |index, at, pairs| {
                     let new = new.get(run(starts, index)).unwrap_or_default();
-                    scratch.pairs.extend(new.iter().map(|&new| (new, at)));
-                }
+                    pairs.extend(new.iter().map(|&new| (new, at)));
+                });
                 put_pairs(lane, len, self.len, part, scratch);
             }
             Kind::Far(pairs) => {
-                scratch.pairs.clear();
-                for at in set_bits(lane.bits) {
-                    let index = lane.indices.get(at).map_or(usize::MAX, |index| index.to_usize());
-                    scratch.pairs.extend(pairs_of(pairs, index).iter().map(|&(_, new)| (new, at)));
-                }
+                scratch.collect(lane, |index, at, to| {
+                    to.extend(pairs_of(pairs, index).iter().map(|&(_, new)| (new, at)));
+                });
                 put_pairs(lane, len, self.len, part, scratch);
             }
         }
@@ -315,14 +328,24 @@ impl Places {
 
 /// Appends a bit a value, the first in the lowest place, without a branch that depends on the values.
 fn mark<I: Index>(lane: &[I], bits: &mut Vec<u64>, keep: impl Fn(usize) -> bool) {
-    let word = |values: &[I]| {
-        values.iter().enumerate().fold(0, |word, (at, index)| word | (u64::from(keep(index.to_usize())) << at))
-    };
     let (whole, rest) = lane.as_chunks::<BITS>();
-    bits.extend(whole.iter().map(|values| word(values)));
+    bits.extend(whole.iter().map(|indices| {
+        // Bytes first, which are made several at a time, and then their lowest bits.
+        let mut kept = [0_u8; BITS];
+        for (kept, index) in kept.iter_mut().zip(indices) {
+            *kept = u8::from(keep(index.to_usize()));
+        }
+        kept.as_chunks::<8>().0.iter().rev().fold(0, |word, &bytes| (word << 8) | low_bits(bytes))
+    }));
     if !rest.is_empty() {
-        bits.push(word(rest));
+        let bit = |(at, index): (usize, &I)| u64::from(keep(index.to_usize())) << at;
+        bits.push(rest.iter().enumerate().map(bit).fold(0, |word, bit| word | bit));
     }
+}
+
+/// The lowest bit of each of eight bytes that are 0 or 1: the product puts bit `i` of the bytes at place `56 + i`.
+fn low_bits(bytes: [u8; 8]) -> u64 {
+    u64::from_le_bytes(bytes).wrapping_mul(0x0102_0408_1020_4080) >> 56
 }
 
 /// The places of the bits that are set, in order.
@@ -371,9 +394,9 @@ fn put_in_order<I: Index>(
     }
 }
 
-/// The values at the pairs of new index and place; sorted where the lane was.
+/// The values at the pairs of new index and place; sorted where the old indices were.
 fn put_pairs<I: Index>(lane: &Lane<'_, I>, len: usize, width: usize, part: &mut Part<'_, I>, scratch: &mut Scratch) {
-    if !scratch.pairs.is_sorted() && lane.indices.is_sorted() {
+    if scratch.in_order {
         scratch.sort(width);
     }
     let (to_indices, to_values) = part.next(len, lane.size);
@@ -384,6 +407,25 @@ fn put_pairs<I: Index>(lane: &Lane<'_, I>, len: usize, width: usize, part: &mut 
 }
 
 impl Scratch {
+    /// Collects the pairs that `push` makes of old index and place, and finds whether the old indices are in order.
+    fn collect<I: Index>(&mut self, lane: &Lane<'_, I>, push: impl Fn(usize, usize, &mut Vec<(usize, usize)>)) {
+        self.pairs.clear();
+        self.in_order = true;
+        let mut last = 0;
+        for (words, number) in lane.bits.iter().zip(0..) {
+            let mut rest = *words;
+            while rest != 0 {
+                let at = number * BITS + rest.trailing_zeros() as usize;
+                rest &= rest - 1;
+                if let Some(index) = lane.indices.get(at).map(|index| index.to_usize()) {
+                    push(index, at, &mut self.pairs);
+                    self.in_order &= last <= index;
+                    last = index;
+                }
+            }
+        }
+    }
+
     /// Sorts pairs whose new positions are below `width`.
     fn sort(&mut self, width: usize) {
         let words = width.div_ceil(BITS);
@@ -406,12 +448,20 @@ impl Scratch {
         if repeated {
             // An index was stored twice.
             self.pairs.sort_unstable();
-        } else {
-            for (pair, new) in self.pairs.iter_mut().zip(set_bits(&self.seen)) {
-                *pair = (new, self.slots.get(new).copied().unwrap_or(0));
+            self.seen.fill(0);
+            return;
+        }
+        let mut pairs = self.pairs.iter_mut();
+        for (number, word) in self.seen.iter_mut().enumerate() {
+            let mut rest = std::mem::take(word);
+            while rest != 0 {
+                let new = number * BITS + rest.trailing_zeros() as usize;
+                rest &= rest - 1;
+                if let (Some(pair), Some(&at)) = (pairs.next(), self.slots.get(new)) {
+                    *pair = (new, at);
+                }
             }
         }
-        self.seen.fill(0);
     }
 }
 

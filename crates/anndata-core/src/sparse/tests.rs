@@ -5,6 +5,7 @@ use proptest::prelude::*;
 
 use super::*;
 
+mod format;
 mod select;
 
 fn small(indices: Vec<i32>, indptr: Vec<i64>) -> Result<SparseMatrix> {
@@ -118,4 +119,24 @@ fn check(matrix: &SparseMatrix) -> SparseMatrix {
     let checked = SparseMatrix::new(format, shape, data, indices, indptr).unwrap();
     assert_eq!(checked.nnz(), matrix.nnz());
     checked
+}
+
+/// A matrix large enough for many tasks, with lanes longer than a piece.
+fn large(format: SparseFormat) -> SparseMatrix {
+    let (major, minor) = (50, 20_000_usize);
+    let mut indices = Vec::new();
+    let mut offsets = vec![0_i64];
+    for lane in 0..major {
+        indices.extend((0..minor).filter(|i| (i * 7 + lane * 13) % 5 < lane % 4).map(|i| i32::try_from(i).unwrap()));
+        offsets.push(i64::try_from(indices.len()).unwrap());
+    }
+    let data: Vec<i64> = (0..).take(indices.len()).collect();
+    SparseMatrix::new(
+        format,
+        if format == SparseFormat::Csr { (major, minor) } else { (minor, major) },
+        Tensor::from_vec([data.len()], data).unwrap(),
+        Tensor::from_vec([indices.len()], indices).unwrap(),
+        Tensor::from_vec([offsets.len()], offsets).unwrap(),
+    )
+    .unwrap()
 }

@@ -4,9 +4,10 @@ use std::ops::Range;
 
 use arrow_array::{Array, LargeStringArray, UInt64Array};
 use arrow_buffer::Buffer;
+use rayon::prelude::*;
 
 use super::text::string_array;
-use super::{AlignedBytes, Data, Tensor, bytes, count, too_large};
+use super::{AlignedBytes, Data, Tensor, bytes, cells, count, too_large};
 use crate::{Axis, Complex, DType, Error, Result, Scalar, dispatch};
 
 impl Tensor {
@@ -54,16 +55,7 @@ impl Tensor {
             Data::Buffer(buffer) => {
                 let size = self.dtype.size().unwrap_or(0);
                 let total = count(&shape)?.checked_mul(size).ok_or_else(|| too_large(&shape))?;
-                let mut out = AlignedBytes::zeroed(total);
-                let mut at = 0;
-                for_each_run(&self.shape, selection, &mut |start, len| {
-                    let source = buffer.get(start * size..(start + len) * size).unwrap_or_default();
-                    if let Some(target) = out.as_mut_slice().get_mut(at..at + source.len()) {
-                        target.copy_from_slice(source);
-                    }
-                    at += source.len();
-                })?;
-                Data::Buffer(out.into())
+                Data::Buffer(cells::select(buffer, &self.shape, selection, size, total)?.into())
             }
             Data::Strings(strings) => {
                 let mut positions = Vec::with_capacity(count(&shape)?);
@@ -227,7 +219,7 @@ pub(super) fn cast(tensor: &Tensor, dtype: &DType) -> Result<Tensor> {
             #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, clippy::cast_possible_wrap,
                 clippy::cast_lossless, trivial_numeric_casts, clippy::unnecessary_cast,
                 reason = "wraps, as numpy's astype does")]
-            bytes::buffer_of(tensor.as_slice::<S>()?.iter().map(|&value| value as D).collect::<Vec<D>>())
+            bytes::buffer_of(map(tensor.as_slice::<S>()?, |value| value as D))
         }, else => return Err(refuse())), else => return Err(refuse()))
     } else if tensor.dtype.is_complex() {
         let wide: Vec<Complex<f64>> = match &tensor.dtype {
@@ -246,10 +238,15 @@ pub(super) fn cast(tensor: &Tensor, dtype: &DType) -> Result<Tensor> {
         }
     } else {
         dispatch!(real &tensor.dtype, S => dispatch!(dtype, D => {
-            bytes::buffer_of(tensor.as_slice::<S>()?.iter().map(|&value| D::from_f64(value.to_f64())).collect::<Vec<D>>())
+            bytes::buffer_of(map(tensor.as_slice::<S>()?, |value| D::from_f64(value.to_f64())))
         }, else => return Err(refuse())), else => return Err(refuse()))
     };
     Tensor::new(dtype.clone(), tensor.shape.clone(), buffer)
+}
+
+/// Converted values; many of them on all cores.
+fn map<S: Scalar, D: Scalar>(values: &[S], convert: impl Fn(S) -> D + Send + Sync) -> Vec<D> {
+    values.par_iter().with_min_len(1 << 16).map(|&value| convert(value)).collect()
 }
 
 #[cfg(test)]
@@ -293,6 +290,27 @@ mod tests {
             let records = Tensor::from_fields(shape, [("n", numbers), ("t", texts)])?;
             prop_assert_eq!(records.select(&selection)?.field("t")?.to_strings()?, expected);
         }
+    }
+
+    #[test]
+    fn large_selections_are_copied_in_tasks() -> Result<()> {
+        let numbers = Tensor::from_vec([40, 300, 7], (0_u32..84_000).collect())?;
+        let array = numbers.to_array::<u32>()?;
+        let odd: Vec<u64> = (0..300).filter(|i| i % 2 == 1).collect();
+        let many: Vec<u64> = (0..4_000).map(|i| i * 7 % 40).collect();
+        for selection in [
+            [Axis::from(many.as_slice()), Axis::Range(0..300), Axis::Range(0..7)],
+            [Axis::from(many.as_slice()), Axis::from(odd.as_slice()), Axis::from(vec![6, 0])],
+            [Axis::Range(3..39), Axis::from(odd.as_slice()), Axis::Range(0..7)],
+            [Axis::from(vec![39, 0, 0]), Axis::Range(10..290), Axis::Range(2..5)],
+        ] {
+            let mut expected = array.clone();
+            for (i, axis) in selection.iter().enumerate() {
+                expected = expected.select(ndarray::Axis(i), &positions(axis));
+            }
+            assert_eq!(numbers.select(&selection)?.to_array::<u32>()?, expected);
+        }
+        Ok(())
     }
 
     #[test]

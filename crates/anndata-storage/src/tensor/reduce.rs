@@ -1,0 +1,333 @@
+//! Sums and counts along the axes of a matrix, single values, and the transposed matrix.
+
+use rayon::prelude::*;
+
+use super::{AlignedBytes, Data, Tensor};
+use crate::{Axis, DType, Error, Result, Scalar, dispatch};
+
+/// About how many values a task works on.
+const TASK: usize = 1 << 16;
+
+/// Rows and columns of a block that is transposed at a time: what is read and what is written stay in the cache.
+const TILE: usize = 32;
+
+impl Tensor {
+    /// The sum of each row of a matrix, one dimension.
+    ///
+    /// Sums are made in 64 bits. Integers give `I64` or `U64` and wrap around, booleans are counted in `I64`; floating
+    /// point and complex numbers give their own dtype, and are rounded to it once.
+    ///
+    /// ```
+    /// use anndata_storage::Tensor;
+    ///
+    /// let matrix = Tensor::from_vec([2, 3], vec![1_u8, 2, 3, 250, 250, 250])?;
+    /// assert_eq!(matrix.row_sums()?.as_slice::<u64>()?, [6, 750]);
+    /// assert_eq!(matrix.column_sums()?.as_slice::<u64>()?, [251, 252, 253]);
+    /// # Ok::<(), anndata_storage::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// Where it has not two dimensions, or holds no numbers.
+    pub fn row_sums(&self) -> Result<Self> {
+        let (rows, columns) = self.matrix_shape()?;
+        dispatch!(&self.dtype, T => {
+            let values = self.as_slice::<T>()?;
+            let row = |row: usize| values.get(row * columns..(row + 1) * columns).unwrap_or_default();
+            sums((0..rows).into_par_iter().with_min_len(lanes_in_task(columns)).map(|i| T::sum(row(i))).collect(), &self.dtype)
+        }, else => Err(self.no_numbers()))
+    }
+
+    /// The sum of each column of a matrix, one dimension; see [`row_sums`](Self::row_sums).
+    ///
+    /// # Errors
+    /// As [`row_sums`](Self::row_sums).
+    pub fn column_sums(&self) -> Result<Self> {
+        let (_, columns) = self.matrix_shape()?;
+        dispatch!(&self.dtype, T => {
+            type Wide = <T as Scalar>::Sum;
+            let total = self.fold_columns::<T, Wide>(columns, |sum, value| sum.plus(value.widen()), Scalar::plus)?;
+            sums(total, &self.dtype)
+        }, else => Err(self.no_numbers()))
+    }
+
+    /// How many values of each row of a matrix are not zero.
+    ///
+    /// # Errors
+    /// As [`row_sums`](Self::row_sums).
+    pub fn nonzero_per_row(&self) -> Result<Vec<usize>> {
+        let (rows, columns) = self.matrix_shape()?;
+        dispatch!(&self.dtype, T => {
+            let values = self.as_slice::<T>()?;
+            let row = |row: usize| values.get(row * columns..(row + 1) * columns).unwrap_or_default();
+            let count = |i| row(i).iter().map(|value| usize::from(!T::default().eq(value))).sum();
+            Ok((0..rows).into_par_iter().with_min_len(lanes_in_task(columns)).map(count).collect())
+        }, else => Err(self.no_numbers()))
+    }
+
+    /// How many values of each column of a matrix are not zero.
+    ///
+    /// # Errors
+    /// As [`row_sums`](Self::row_sums).
+    pub fn nonzero_per_column(&self) -> Result<Vec<usize>> {
+        let (_, columns) = self.matrix_shape()?;
+        dispatch!(&self.dtype, T => {
+            self.fold_columns::<T, usize>(columns, |n, value| n + usize::from(!T::default().eq(&value)), |a, b| a + b)
+        }, else => Err(self.no_numbers()))
+    }
+
+    /// Columns folded row by row. The parts do not depend on how many cores there are, so neither does the result.
+    fn fold_columns<T: Scalar, A: Copy + Default + Send>(
+        &self,
+        columns: usize,
+        add: impl Fn(A, T) -> A + Sync,
+        join: impl Fn(A, A) -> A,
+    ) -> Result<Vec<A>> {
+        let values = self.as_slice::<T>()?;
+        // A row at least, and so many rows that the sums of all parts are few beside the values.
+        let part = columns.saturating_mul(64).max(values.len().div_ceil(64).next_multiple_of(columns.max(1))).max(1);
+        let parts: Vec<Vec<A>> = values
+            .par_chunks(part)
+            .map(|rows| {
+                let mut sums = vec![A::default(); columns];
+                for row in rows.chunks(columns.max(1)) {
+                    sums.iter_mut().zip(row).for_each(|(sum, &value)| *sum = add(*sum, value));
+                }
+                sums
+            })
+            .collect();
+        let mut total = vec![A::default(); columns];
+        for part in parts {
+            total.iter_mut().zip(part).for_each(|(sum, value)| *sum = join(*sum, value));
+        }
+        Ok(total)
+    }
+
+    /// One value.
+    ///
+    /// # Errors
+    /// [`DType`](crate::ErrorKind::DType) where `T` is not the dtype's type;
+    /// [`InvalidInput`](crate::ErrorKind::InvalidInput) where there is not one position an axis, or it is out of bounds.
+    pub fn get<T: Scalar>(&self, position: &[usize]) -> Result<T> {
+        let values = self.as_slice::<T>()?;
+        self.place(position)
+            .and_then(|at| values.get(at).copied())
+            .ok_or_else(|| Error::invalid_input(format!("{position:?} is out of bounds of shape {:?}", self.shape)))
+    }
+
+    /// One value of any type, as a tensor without dimensions.
+    ///
+    /// # Errors
+    /// [`InvalidInput`](crate::ErrorKind::InvalidInput) where there is not one position an axis, or it is out of bounds.
+    pub fn get_scalar(&self, position: &[usize]) -> Result<Self> {
+        if self.place(position).is_none() {
+            return Err(Error::invalid_input(format!("{position:?} is out of bounds of shape {:?}", self.shape)));
+        }
+        let selection: Vec<Axis> = position.iter().map(|&i| Axis::Range(i as u64..i as u64 + 1)).collect();
+        self.select(&selection)?.reshape([])
+    }
+
+    /// Where the value at a position is among all.
+    fn place(&self, position: &[usize]) -> Option<usize> {
+        let fits = position.len() == self.shape.len() && position.iter().zip(&self.shape).all(|(i, len)| i < len);
+        fits.then(|| position.iter().zip(&self.shape).fold(0, |at, (i, len)| at * len + i))
+    }
+
+    /// The transposed matrix.
+    ///
+    /// ```
+    /// use anndata_storage::Tensor;
+    ///
+    /// let matrix = Tensor::from_vec([2, 3], vec![1, 2, 3, 4, 5, 6])?;
+    /// assert_eq!(matrix.transpose()?.as_slice::<i32>()?, [1, 4, 2, 5, 3, 6]);
+    /// # Ok::<(), anndata_storage::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// Where it has not two dimensions.
+    pub fn transpose(&self) -> Result<Self> {
+        let (rows, columns) = self.matrix_shape()?;
+        let shape = vec![columns, rows];
+        let data = match &self.data {
+            Data::Buffer(buffer) => {
+                let size = self.dtype.size().unwrap_or(0);
+                let mut out = AlignedBytes::zeroed(buffer.len());
+                if !buffer.is_empty() {
+                    transpose(buffer, rows, columns, size, out.as_mut_slice());
+                }
+                Data::Buffer(out.into())
+            }
+            Data::Strings(_) => {
+                let order: Vec<u64> =
+                    (0..columns as u64).flat_map(|j| (0..rows as u64).map(move |i| i * columns as u64 + j)).collect();
+                return self.clone().reshape([rows * columns])?.take(0, &order)?.reshape(shape);
+            }
+            // A field may have axes of its own, which stay together.
+            Data::Fields(fields) => {
+                let order: Vec<u64> =
+                    (0..columns as u64).flat_map(|j| (0..rows as u64).map(move |i| i * columns as u64 + j)).collect();
+                let turned = fields.iter().map(|field| {
+                    let inner = field.shape.get(2..).unwrap_or_default();
+                    let flat = field.clone().reshape([&[rows * columns], inner].concat())?;
+                    flat.take(0, &order)?.reshape([&[columns, rows], inner].concat())
+                });
+                Data::Fields(turned.collect::<Result<_>>()?)
+            }
+        };
+        Ok(Self { dtype: self.dtype.clone(), shape, data })
+    }
+
+    fn matrix_shape(&self) -> Result<(usize, usize)> {
+        match *self.shape.as_slice() {
+            [rows, columns] => Ok((rows, columns)),
+            _ => Err(Error::invalid_input(format!("shape {:?} is no matrix", self.shape))),
+        }
+    }
+
+    fn no_numbers(&self) -> Error {
+        Error::dtype(format!("values of type {} are no numbers", self.dtype))
+    }
+}
+
+/// Sums of values of a dtype: floating point and complex ones in that dtype.
+fn sums<S: Scalar>(sums: Vec<S>, dtype: &DType) -> Result<Tensor> {
+    let sums = Tensor::from_vec([sums.len()], sums)?;
+    if dtype.is_float() || dtype.is_complex() { sums.cast(dtype) } else { Ok(sums) }
+}
+
+fn lanes_in_task(len: usize) -> usize {
+    (TASK / len.max(1)).max(1)
+}
+
+/// Transposes in tiles, on all cores.
+fn transpose(from: &[u8], rows: usize, columns: usize, size: usize, to: &mut [u8]) {
+    // A task has whole columns of the source, as many as a tile is wide.
+    to.par_chunks_mut(rows * size * TILE).enumerate().for_each(|(number, to)| {
+        let first = number * TILE;
+        for start in (0..rows).step_by(TILE) {
+            for (column, to) in (first..).zip(to.chunks_mut(rows * size)) {
+                let to = to.get_mut(start * size..rows.min(start + TILE) * size).unwrap_or_default();
+                match size {
+                    1 => turn::<1>(from, start, column, columns, to),
+                    2 => turn::<2>(from, start, column, columns, to),
+                    4 => turn::<4>(from, start, column, columns, to),
+                    8 => turn::<8>(from, start, column, columns, to),
+                    _ => {
+                        for (row, to) in (start..).zip(to.chunks_mut(size)) {
+                            let at = (row * columns + column) * size;
+                            to.copy_from_slice(from.get(at..at + size).unwrap_or_default());
+                        }
+                    }
+                }
+            }
+        }
+    });
+}
+
+/// A part of one column of the source, from row `start` on, into consecutive places.
+fn turn<const SIZE: usize>(from: &[u8], start: usize, column: usize, columns: usize, to: &mut [u8]) {
+    let (from, _) = from.as_chunks::<SIZE>();
+    let (to, _) = to.as_chunks_mut::<SIZE>();
+    for (to, from) in
+        to.iter_mut().zip(from.get(start * columns + column..).unwrap_or_default().iter().step_by(columns))
+    {
+        *to = *from;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::Complex;
+
+    const NUMBERS: [DType; 14] = [
+        DType::Bool,
+        DType::I8,
+        DType::I16,
+        DType::I32,
+        DType::I64,
+        DType::U8,
+        DType::U16,
+        DType::U32,
+        DType::U64,
+        DType::F16,
+        DType::F32,
+        DType::F64,
+        DType::Complex64,
+        DType::Complex128,
+    ];
+
+    proptest! {
+        #[test]
+        fn rows_and_columns_of_every_dtype(
+            (rows, columns, values) in (0_usize..40, 0_usize..40).prop_flat_map(|(r, c)| {
+                (Just(r), Just(c), proptest::collection::vec(0_u8..3, r * c))
+            }),
+            dtype in proptest::sample::select(NUMBERS.to_vec()),
+        ) {
+            let matrix = Tensor::from_vec([rows, columns], values)?.cast(&dtype)?;
+            let plain = ndarray::Array2::from_shape_fn((rows, columns), |(i, j)| {
+                matrix.get_scalar(&[i, j]).unwrap().cast(&DType::Complex128).unwrap().as_slice::<Complex<f64>>().unwrap()[0].re
+            });
+            let wide = |tensor: Tensor| -> Vec<f64> {
+                tensor.cast(&DType::Complex128).unwrap().as_slice::<Complex<f64>>().unwrap().iter().map(|v| v.re).collect()
+            };
+            prop_assert_eq!(wide(matrix.row_sums()?), plain.sum_axis(ndarray::Axis(1)).to_vec());
+            prop_assert_eq!(wide(matrix.column_sums()?), plain.sum_axis(ndarray::Axis(0)).to_vec());
+            let count = |lane: ndarray::ArrayView1<'_, f64>| lane.iter().filter(|v| **v != 0.0).count();
+            prop_assert_eq!(matrix.nonzero_per_row()?, plain.outer_iter().map(count).collect::<Vec<_>>());
+            prop_assert_eq!(matrix.nonzero_per_column()?, plain.columns().into_iter().map(count).collect::<Vec<_>>());
+            let turned = matrix.transpose()?;
+            prop_assert_eq!(turned.shape(), [columns, rows]);
+            prop_assert_eq!(wide(turned.clone()), plain.t().iter().copied().collect::<Vec<_>>());
+            prop_assert_eq!(turned.transpose()?, matrix);
+        }
+    }
+
+    #[test]
+    fn sums_are_as_wide_as_numpys() -> Result<()> {
+        for (dtype, sum) in [
+            (DType::Bool, DType::I64),
+            (DType::I8, DType::I64),
+            (DType::U32, DType::U64),
+            (DType::F16, DType::F16),
+            (DType::F32, DType::F32),
+            (DType::Complex64, DType::Complex64),
+        ] {
+            let ones = Tensor::from_vec([1, 3], vec![1_u8; 3])?.cast(&dtype)?;
+            assert_eq!(ones.row_sums()?.dtype(), &sum);
+            assert_eq!(ones.column_sums()?.dtype(), &sum);
+            assert_eq!(ones.row_sums()?.cast(&DType::Complex128)?.get::<Complex<f64>>(&[0])?.re, 3.0);
+        }
+        assert_eq!(Tensor::from_vec([1, 2], vec![i64::MAX, 1])?.row_sums()?.get::<i64>(&[0])?, i64::MIN);
+        assert!(Tensor::from_strings([1, 1], ["a"])?.row_sums().is_err_and(|error| error.is_dtype()));
+        assert!(Tensor::from_vec([1], vec![1])?.column_sums().is_err());
+        Ok(())
+    }
+
+    #[test]
+    fn text_and_records_are_transposed_too() -> Result<()> {
+        let texts = Tensor::from_strings([2, 2], ["a", "b", "c", "d"])?;
+        assert_eq!(texts.transpose()?.to_strings()?, ["a", "c", "b", "d"]);
+        let pairs = Tensor::from_vec([2, 2, 2], vec![1_u8, 1, 2, 2, 3, 3, 4, 4])?;
+        let records = Tensor::from_fields([2, 2], [("t", texts), ("n", pairs)])?.transpose()?;
+        assert_eq!(records.field("t")?.to_strings()?, ["a", "c", "b", "d"]);
+        assert_eq!(records.field("n")?.as_slice::<u8>()?, [1, 1, 3, 3, 2, 2, 4, 4]);
+        let fixed = Tensor::from_bytes(DType::FixedBytes(3), [2, 1], *b"abcdef")?.transpose()?;
+        assert_eq!((fixed.shape(), fixed.as_bytes()), ([1, 2].as_slice(), Some(b"abcdef".as_slice())));
+        Ok(())
+    }
+
+    #[test]
+    fn values_out_of_bounds_are_refused() -> Result<()> {
+        let matrix = Tensor::from_vec([2, 2], vec![1_i16, 2, 3, 4])?;
+        assert_eq!(matrix.get::<i16>(&[1, 0])?, 3);
+        assert!(matrix.get::<i16>(&[0, 2]).is_err_and(|error| error.is_invalid_input()));
+        assert!(matrix.get::<i16>(&[0]).is_err_and(|error| error.is_invalid_input()));
+        assert!(matrix.get::<i32>(&[0, 0]).is_err_and(|error| error.is_dtype()));
+        assert!(matrix.get_scalar(&[2, 0]).is_err_and(|error| error.is_invalid_input()));
+        assert_eq!(matrix.get_scalar(&[1, 1])?, Tensor::scalar(4_i16));
+        Ok(())
+    }
+}
