@@ -58,10 +58,14 @@ fn operations(x: &SparseMatrix) -> Vec<(&'static str, Operation)> {
     let list = |positions: &[u64]| Axis::from(positions);
     vec![
         ("rows, half of them", select(&list(&rows), &all_columns)),
+        ("copied rows, half of them", select(&list(&rows), &all_columns)),
         ("rows, half of them shuffled", select(&list(&shuffle(&rows)), &all_columns)),
         ("columns, a tenth of them", select(&all_rows, &list(&columns))),
         ("columns, a tenth of them shuffled", select(&all_rows, &list(&shuffled))),
         ("rows and columns", select(&list(&rows), &list(&columns))),
+        ("to CSC", Box::new(|x| Ok(x.to_format(SparseFormat::Csc)?.nnz()))),
+        ("row sums", Box::new(|x| Ok(x.row_sums()?.len()))),
+        ("column sums", Box::new(|x| Ok(x.column_sums()?.len()))),
     ]
 }
 

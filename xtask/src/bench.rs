@@ -1,8 +1,10 @@
-//! `cargo xtask bench read|write`: this library and Python anndata on the same files, in turn, in one run.
+//! `cargo xtask bench read|write|matrix`: this library and Python anndata on the same files, in turn, in one run.
 //!
 //! Each measurement is a process of its own. The two sides alternate, so that whatever else the machine does falls
 //! on both; what is reported is the ratio of each pair, then the peak memory, and the physical limit: the same
 //! bytes read (or written) and decoded (or encoded) on all cores with nothing else done.
+
+mod matrix;
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -45,20 +47,22 @@ pub(crate) fn run(arguments: &[&str]) -> Result<()> {
     let rounds = option(rest, "--rounds", &known)?.map_or(Ok(ROUNDS), str::parse);
     let rounds = rounds.ok().filter(|n| *n > 0).ok_or_else(|| Error::new("--rounds takes a number above 0"))?;
     let python = anndata_python(option(rest, "--python", &known)?)?.ok_or_else(|| Error::new(no_python()))?;
-    let bench = Bench { python, rust: build()?, folder: target().join("bench"), rounds };
+    let bench = Bench { python, rust: build("bench")?, folder: target().join("bench"), rounds };
     bench.make_files()?;
     match what {
         "read" => bench.read(),
         "write" => bench.write(),
+        "matrix" => bench.matrix(),
         _ => Err(Error::new(crate::USAGE)),
     }
 }
 
-fn build() -> Result<PathBuf> {
+/// One of the examples of the tests, built.
+fn build(example: &str) -> Result<PathBuf> {
     let mut build = cargo();
-    build.args(["build", "--release", "--package", "anndata-tests", "--example", "bench"]);
+    build.args(["build", "--release", "--package", "anndata-tests", "--example", example]);
     step("build", Tools::bring()?.apply(&mut build))?;
-    Ok(target().join("release/examples").join(format!("bench{}", std::env::consts::EXE_SUFFIX)))
+    Ok(target().join("release/examples").join(format!("{example}{}", std::env::consts::EXE_SUFFIX)))
 }
 
 impl Bench {

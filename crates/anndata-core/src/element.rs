@@ -222,7 +222,7 @@ impl Element {
         }
     }
 
-    fn is_not(&self, expected: &str) -> Error {
+    pub(crate) fn is_not(&self, expected: &str) -> Error {
         Error::dtype(format!("the element is no {}: it is {}", expected.trim_start_matches("a "), self.kind_name()))
     }
 }

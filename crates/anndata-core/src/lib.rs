@@ -35,6 +35,7 @@ mod frame;
 mod index;
 pub mod io;
 mod lazy;
+mod matrix;
 mod names;
 pub mod node;
 mod opaque;

@@ -141,7 +141,10 @@ pub(super) fn encode_dense(element: &Element, path: &str) -> Result<Node> {
     let (dtype, source): (DType, Arc<dyn BlockSource>) = match stored_csr(element)? {
         Some(rows) => (rows.data.dtype(), Arc::new(rows)),
         None => match once(element)? {
-            Element::Sparse(matrix) => (matrix.dtype().clone(), Arc::new(RowsInMemory(matrix))),
+            // By rows, so that no block has to look for its rows among all.
+            Element::Sparse(matrix) => {
+                (matrix.dtype().clone(), Arc::new(RowsInMemory(matrix.to_format(SparseFormat::Csr)?)))
+            }
             Element::Tensor(tensor) => {
                 return Ok(Node::Array(ArrayNode::encoded(path, "array", "0.2.0", tensor)));
             }

@@ -2,9 +2,10 @@
 
 use std::ops::Range;
 
-use anndata_storage::{Complex, DType, Error, Result, Scalar, Tensor, dispatch};
+use anndata_storage::{AlignedBytes, Axis, DType, Error, Result, Scalar, Tensor, dispatch};
 use rayon::prelude::*;
 
+use super::lanes::{Index, blocks, by_width, fill, gather, offsets_of, offsets_tensor, plain};
 use super::{SparseFormat, SparseMatrix};
 
 impl SparseMatrix {
@@ -18,6 +19,9 @@ impl SparseMatrix {
 
     /// Consecutive rows as a dense tensor of shape (rows, columns), from either format; repeated indices are summed.
     ///
+    /// Rows of a CSC matrix are first put together as CSR; to take many parts, do that once with
+    /// [`to_format`](Self::to_format). Columns first is the dense form of [`transpose`](Self::transpose).
+    ///
     /// # Errors
     /// Where the range is out of bounds, or the rows do not fit into memory.
     pub fn rows_to_dense(&self, range: Range<usize>) -> Result<Tensor> {
@@ -25,35 +29,32 @@ impl SparseMatrix {
         if range.start > range.end || range.end > rows {
             return Err(Error::invalid_input(format!("rows {range:?} are out of bounds of {rows}")));
         }
-        let fits = range.len().checked_mul(columns).and_then(|len| len.checked_mul(size_of::<Complex<f64>>()));
-        if fits.is_none_or(|bytes| isize::try_from(bytes).is_err()) {
-            return Err(Error::limit_exceeded("the dense matrix does not fit into memory"));
+        let size = self.dtype().size().unwrap_or(1);
+        let bytes = range.len().checked_mul(columns).and_then(|len| len.checked_mul(size));
+        let bytes = bytes.filter(|&bytes| isize::try_from(bytes).is_ok());
+        let bytes = bytes.ok_or_else(|| Error::limit_exceeded("the dense matrix does not fit into memory"))?;
+        if self.format == SparseFormat::Csc {
+            let rows = Axis::Range(range.start as u64..range.end as u64);
+            let part = self.select(&rows, &Axis::Range(0..columns as u64))?;
+            return part.to_format(SparseFormat::Csr)?.rows_to_dense(0..range.len());
         }
+        let mut dense = AlignedBytes::try_zeroed(bytes)?;
         let offsets = self.offsets()?;
-        let lanes = match self.format {
-            SparseFormat::Csr => range.clone(),
-            SparseFormat::Csc => 0..columns,
-        };
-        dispatch!(self.data.dtype(), T => dispatch!(integer self.indices.dtype(), I => {
-            let mut dense = ndarray::Array2::<T>::default((range.len(), columns));
-            let (data, indices) = (self.data.as_slice::<T>()?, self.indices.as_slice::<I>()?);
-            for major in lanes {
-                let [start, end] = *offsets.get(major..major + 2).unwrap_or_default() else { continue };
+        dispatch!(self.dtype(), T => by_width!(self.indices.dtype(), I => {
+            let (data, indices) = (self.data.as_slice::<T>()?, plain::<I>(&self.indices)?);
+            let cells = bytemuck::checked::try_cast_slice_mut::<u8, T>(dense.as_mut_slice()).unwrap_or_default();
+            let lanes = offsets.get(range.start..=range.end).unwrap_or_default().par_windows(2);
+            cells.par_chunks_mut(columns.max(1)).zip(lanes).for_each(|(row, lane)| {
+                let [start, end] = *lane else { return };
                 let entries = indices.get(start..end).unwrap_or_default().iter();
                 for (index, &value) in entries.zip(data.get(start..end).unwrap_or_default()) {
-                    let Some(minor) = index.to_integer().and_then(|index| usize::try_from(index).ok()) else { continue };
-                    let (row, column) = match self.format {
-                        SparseFormat::Csr => (major, minor),
-                        SparseFormat::Csc => (minor, major),
-                    };
-                    let row = row.checked_sub(range.start);
-                    if let Some(cell) = row.and_then(|row| dense.get_mut((row, column))) {
+                    if let Some(cell) = row.get_mut(index.to_usize()) {
                         *cell = cell.plus(value);
                     }
                 }
-            }
-            Ok(Tensor::from_array(dense))
-        }, else => Err(not_indices(&self.indices))), else => Err(Error::dtype("values are no numbers")))
+            });
+        }), else => return Err(Error::dtype("values are no numbers")));
+        Tensor::new(self.dtype().clone(), [range.len(), columns], dense.into())
     }
 
     /// The non-zero values of a dense two-dimensional tensor, indices sorted, 32-bit where they fit.
@@ -64,58 +65,70 @@ impl SparseMatrix {
         let [rows, columns] = *dense.shape() else {
             return Err(Error::invalid_input(format!("shape {:?} is no matrix", dense.shape())));
         };
-        let (data, indices, indptr) = dispatch!(dense.dtype(), T => {
-            let view = dense.view::<T>()?;
-            let view = view.into_dimensionality::<ndarray::Ix2>()
-                .map_err(|error| Error::invalid_input("no matrix").with_source(error))?;
-            let lanes = match format {
-                SparseFormat::Csr => view,
-                SparseFormat::Csc => view.reversed_axes(),
-            };
-            let zero = T::default();
-            let parts: Vec<(Vec<T>, Vec<i64>)> = lanes.outer_iter().into_par_iter().map(|lane| {
-                lane.iter().zip(0_i64..).filter(|(value, _)| !zero.eq(*value)).map(|(&value, i)| (value, i)).unzip()
-            }).collect();
-            let mut indptr = vec![0_i64];
-            let mut total = 0_i64;
-            for (values, _) in &parts {
-                total += i64::try_from(values.len()).unwrap_or(i64::MAX);
-                indptr.push(total);
-            }
-            let (values, indices): (Vec<Vec<T>>, Vec<Vec<i64>>) = parts.into_iter().unzip();
-            let (values, indices) = (values.concat(), indices.concat());
-            (Tensor::from_vec([values.len()], values)?, indices, indptr)
-        }, else => return Err(Error::dtype(format!("values of type {} are no numbers", dense.dtype()))));
-        Self::from_parts(format, (rows, columns), data, indices, indptr)
+        let offsets = offsets_of(dense.nonzero_per_row()?)?;
+        let nnz = offsets.last().copied().unwrap_or(0);
+        let index = index_dtype((rows, columns), nnz);
+        let (bytes, size) = (dense.as_bytes().unwrap_or_default(), dense.dtype().size().unwrap_or(1));
+        let (indices, data) = by_width!(index, I => {
+            let blocks = blocks(rows, |row| (row + 1).saturating_mul(columns));
+            fill::<I, Vec<usize>>(&offsets, blocks, size, |places, _, mut part| {
+                for row in part.lanes.clone() {
+                    places.clear();
+                    let row = row * columns..(row + 1) * columns;
+                    nonzero(dense, row.clone(), places);
+                    let (indices, values) = part.next(places.len(), size);
+                    indices.iter_mut().zip(&*places).for_each(|(index, &place)| *index = I::from_usize(place));
+                    let row = bytes.get(row.start * size..row.end * size).unwrap_or_default();
+                    gather(row, places, |place| place, values, size);
+                }
+            })?
+        });
+        let csr = Self {
+            format: SparseFormat::Csr,
+            shape: (rows, columns),
+            data: Tensor::new(dense.dtype().clone(), [nnz], data.into())?,
+            indices: Tensor::new(index.clone(), [nnz], indices.into())?,
+            indptr: offsets_tensor(&offsets, &index)?,
+        };
+        csr.to_format(format)
     }
 
     /// The same matrix with the indices of each row (CSR) or column (CSC) sorted; repeated ones are kept.
     ///
     /// # Errors
-    /// None for a matrix that was checked.
+    /// Where the result does not fit into memory.
     pub fn sorted(&self) -> Result<Self> {
         let offsets = self.offsets()?;
-        dispatch!(integer self.indices.dtype(), I => {
-            let indices = self.indices.as_slice::<I>()?;
-            let lanes = || offsets.windows(2).filter_map(|pair| match *pair {
-                [start, end] => Some((start, indices.get(start..end)?)),
-                _ => None,
-            });
-            if lanes().all(|(_, lane)| lane.is_sorted()) {
+        let (bytes, size) = (self.data.as_bytes().unwrap_or_default(), self.dtype().size().unwrap_or(1));
+        by_width!(self.indices.dtype(), I => {
+            let old = plain::<I>(&self.indices)?;
+            let range = |pair: &[usize]| match *pair {
+                [start, end] => start..end,
+                _ => 0..0,
+            };
+            let sorted = |pair: &[usize]| old.get(range(pair)).unwrap_or_default().is_sorted();
+            if offsets.par_windows(2).all(sorted) {
                 return Ok(self.clone());
             }
-            let mut order: Vec<u64> = Vec::with_capacity(indices.len());
-            for (start, lane) in lanes() {
-                let mut places: Vec<usize> = (0..lane.len()).collect();
-                places.sort_by_key(|&place| lane.get(place));
-                order.extend(places.into_iter().map(|place| (start + place) as u64));
-            }
+            let blocks = blocks(offsets.len().saturating_sub(1), |lane| offsets.get(lane + 1).copied().unwrap_or(0));
+            let (indices, data) = fill::<I, Vec<(I, usize)>>(&offsets, blocks, size, |order, _, mut part| {
+                for lane in part.lanes.clone() {
+                    let range = range(offsets.get(lane..lane + 2).unwrap_or_default());
+                    let values = bytes.get(range.start * size..range.end * size).unwrap_or_default();
+                    order.clear();
+                    order.extend(old.get(range).unwrap_or_default().iter().copied().zip(0..));
+                    order.sort_unstable();
+                    let (to_indices, to_values) = part.next(order.len(), size);
+                    to_indices.iter_mut().zip(&*order).for_each(|(to, &(index, _))| *to = index);
+                    gather(values, order, |(_, place)| place, to_values, size);
+                }
+            })?;
             Ok(Self {
-                data: self.data.take(0, &order)?,
-                indices: self.indices.take(0, &order)?,
+                data: Tensor::new(self.dtype().clone(), [self.nnz()], data.into())?,
+                indices: Tensor::new(self.indices.dtype().clone(), [self.nnz()], indices.into())?,
                 ..self.clone()
             })
-        }, else => Err(not_indices(&self.indices)))
+        })
     }
 
     /// A range along the compressed axis (rows of CSR, columns of CSC), sharing the values.
@@ -159,44 +172,43 @@ impl SparseMatrix {
         if parts.iter().any(|part| part.format != first.format || part.axes().1 != minor) {
             return Err(Error::invalid_input("the matrices do not fit each other"));
         }
-        let mut indptr = vec![0_i64];
-        let mut indices = Vec::with_capacity(parts.len());
+        let mut lengths = Vec::new();
         for part in parts {
-            let base = indptr.last().copied().unwrap_or(0);
-            for offset in part.offsets()?.into_iter().skip(1) {
-                let offset = i64::try_from(offset).ok().and_then(|offset| base.checked_add(offset));
-                indptr.push(offset.ok_or_else(|| Error::limit_exceeded("more values than 63 bits can count"))?);
-            }
-            indices.push(part.indices.cast(&DType::I64)?);
+            let offsets = part.offsets()?;
+            lengths.extend(offsets.iter().zip(offsets.iter().skip(1)).map(|(start, end)| end - start));
         }
-        let data: Vec<Tensor> = parts.iter().map(|part| part.data.clone()).collect();
-        let major = indptr.len() - 1;
+        let offsets = offsets_of(lengths)?;
+        let (major, nnz) = (offsets.len() - 1, offsets.last().copied().unwrap_or(0));
         let shape = match first.format {
             SparseFormat::Csr => (major, minor),
             SparseFormat::Csc => (minor, major),
         };
-        let indices = Tensor::concat_rows(&indices)?.as_slice::<i64>()?.to_vec();
-        Self::from_parts(first.format, shape, Tensor::concat_rows(&data)?, indices, indptr)
-    }
-
-    /// A matrix from 64-bit indices and offsets, which are stored in 32 bits where both fit.
-    fn from_parts(
-        format: SparseFormat,
-        shape: (usize, usize),
-        data: Tensor,
-        indices: Vec<i64>,
-        indptr: Vec<i64>,
-    ) -> Result<Self> {
-        let widest = shape.0.max(shape.1).max(data.len());
-        let dtype = if i32::try_from(widest).is_ok() { DType::I32 } else { DType::I64 };
-        let indices = Tensor::from_vec([indices.len()], indices)?.cast(&dtype)?;
-        let indptr = Tensor::from_vec([indptr.len()], indptr)?.cast(&dtype)?;
-        Self::new(format, shape, data, indices, indptr)
+        let index = index_dtype(shape, nnz);
+        let indices = parts.iter().map(|part| part.indices.cast(&index)).collect::<Result<Vec<_>>>()?;
+        let data: Vec<Tensor> = parts.iter().map(|part| part.data.clone()).collect();
+        Ok(Self {
+            format: first.format,
+            shape,
+            data: Tensor::concat_rows(&data)?,
+            indices: Tensor::concat_rows(&indices)?,
+            indptr: offsets_tensor(&offsets, &index)?,
+        })
     }
 }
 
-fn not_indices(indices: &Tensor) -> Error {
-    Error::dtype(format!("indices of type {} are no integers", indices.dtype()))
+/// 32 bits where they hold lengths and offsets, as scipy chooses, otherwise 64.
+fn index_dtype(shape: (usize, usize), nnz: usize) -> DType {
+    let widest = shape.0.max(shape.1).max(nnz);
+    if i32::try_from(widest).is_ok() { DType::I32 } else { DType::I64 }
+}
+
+/// Appends which of some values are not zero, counted from the first of them.
+fn nonzero(dense: &Tensor, range: Range<usize>, places: &mut Vec<usize>) {
+    dispatch!(dense.dtype(), T => {
+        let values = dense.as_slice::<T>().unwrap_or_default().get(range).unwrap_or_default();
+        let zero = T::default();
+        places.extend(values.iter().enumerate().filter(|(_, value)| !zero.eq(*value)).map(|(place, _)| place));
+    }, else => ());
 }
 
 #[cfg(test)]

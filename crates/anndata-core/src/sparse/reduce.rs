@@ -103,7 +103,7 @@ impl SparseMatrix {
                 };
                 offsets.par_windows(2).with_min_len(64).map(lane).collect()
             } else {
-                self.across(&offsets, |sums: &mut [Wide], index, at| {
+                self.across(|sums: &mut [Wide], index, at| {
                     if let (Some(sum), Some(value)) = (sums.get_mut(index), data.get(at)) {
                         *sum = sum.plus(value.widen());
                     }
@@ -125,17 +125,16 @@ impl SparseMatrix {
                 *count += 1;
             }
         };
-        self.across(&offsets, count, |a, b| a + b)
+        self.across(count, |a, b| a + b)
     }
 
     /// Folds all values into one cell for each position of the axis that is not compressed.
     fn across<A: Copy + Default + Send>(
         &self,
-        offsets: &[usize],
         add: impl Fn(&mut [A], usize, usize) + Sync,
         join: impl Fn(A, A) -> A,
     ) -> Result<Vec<A>> {
-        let (lanes, minor) = self.axes();
+        let minor = self.axes().1;
         // The cells of all parts together are fewer than the values.
         let parts = (self.nnz() / minor.max(1)).clamp(1, PARTS);
         let step = self.nnz().div_ceil(parts).max(1);

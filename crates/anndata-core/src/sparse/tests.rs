@@ -6,6 +6,7 @@ use proptest::prelude::*;
 use super::*;
 
 mod format;
+mod reduce;
 mod select;
 
 fn small(indices: Vec<i32>, indptr: Vec<i64>) -> Result<SparseMatrix> {

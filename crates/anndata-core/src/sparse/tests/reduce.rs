@@ -1,0 +1,100 @@
+//! Sums, counts, values, and dense forms.
+
+use anndata_storage::Complex;
+
+use super::*;
+
+/// The matrix as rows of doubles, entry by entry; what is stored twice is added (booleans: joined).
+fn plain(matrix: &SparseMatrix) -> Vec<Vec<f64>> {
+    let (rows, columns) = matrix.shape();
+    let mut dense = vec![vec![0.0; columns]; rows];
+    let wide = matrix.data().cast(&DType::Complex128).unwrap();
+    let mut values = wide.as_slice::<Complex<f64>>().unwrap().iter();
+    for (lane, entries) in entries(matrix).into_iter().enumerate() {
+        for (index, _) in entries {
+            let (row, column) = if matrix.format() == SparseFormat::Csr { (lane, index) } else { (index, lane) };
+            dense[row][column] += values.next().unwrap().re;
+        }
+    }
+    dense
+}
+
+fn doubles(tensor: &Tensor) -> Vec<f64> {
+    let wide = tensor.cast(&DType::Complex128).unwrap();
+    wide.as_slice::<Complex<f64>>().unwrap().iter().map(|value| value.re).collect()
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(512))]
+
+    #[test]
+    fn sums_and_counts_are_those_of_the_entries(matrix in matrix()) {
+        let plain = plain(&matrix);
+        let columns = matrix.shape().1;
+        prop_assert_eq!(doubles(&matrix.row_sums()?), plain.iter().map(|row| row.iter().sum::<f64>()).collect::<Vec<_>>());
+        let column = |column: usize| plain.iter().map(|row| row[column]).sum::<f64>();
+        prop_assert_eq!(doubles(&matrix.column_sums()?), (0..columns).map(column).collect::<Vec<_>>());
+        let sum = match matrix.dtype() {
+            DType::Bool => DType::I64,
+            dtype if dtype.is_signed_integer() => DType::I64,
+            dtype if dtype.is_integer() => DType::U64,
+            dtype => dtype.clone(),
+        };
+        prop_assert_eq!(matrix.row_sums()?.dtype().clone(), sum.clone());
+        prop_assert_eq!(matrix.column_sums()?.dtype().clone(), sum);
+        let lanes: Vec<usize> = entries(&matrix).iter().map(Vec::len).collect();
+        let mut across = vec![0; matrix.axes().1];
+        entries(&matrix).iter().flatten().for_each(|&(index, _)| across[index] += 1);
+        let (rows, columns) = if matrix.format() == SparseFormat::Csr { (lanes, across) } else { (across, lanes) };
+        prop_assert_eq!(matrix.nnz_per_row()?, rows);
+        prop_assert_eq!(matrix.nnz_per_column()?, columns);
+    }
+
+    #[test]
+    fn dense_forms_and_values_are_the_same(matrix in matrix(), cut in 0_usize..9) {
+        let (rows, columns) = matrix.shape();
+        let mut plain = plain(&matrix);
+        if *matrix.dtype() == DType::Bool {
+            plain.iter_mut().flatten().for_each(|value| *value = value.min(1.0));
+        }
+        let dense = matrix.to_dense()?;
+        prop_assert_eq!(dense.shape(), [rows, columns]);
+        prop_assert_eq!(doubles(&dense), plain.concat());
+        let cut = cut.min(rows);
+        prop_assert_eq!(matrix.rows_to_dense(cut..rows)?, dense.slice_rows(cut..rows)?);
+        prop_assert_eq!(matrix.transpose().to_dense()?, dense.transpose()?);
+        for (row, values) in plain.iter().enumerate() {
+            for (column, &value) in values.iter().enumerate() {
+                prop_assert_eq!(doubles(&matrix.get_scalar(row, column)?), [value]);
+            }
+        }
+        for format in [SparseFormat::Csr, SparseFormat::Csc] {
+            let sparse = check(&SparseMatrix::from_dense(&dense, format)?);
+            prop_assert_eq!(sparse.format(), format);
+            prop_assert_eq!(sparse.nnz(), plain.concat().iter().filter(|value| **value != 0.0).count());
+            prop_assert_eq!(sparse.to_dense()?, dense.clone());
+        }
+    }
+
+    #[test]
+    fn sorted_lanes_keep_their_entries(matrix in matrix()) {
+        let mut lanes = entries(&matrix);
+        lanes.iter_mut().for_each(|lane| lane.sort_by_key(|(index, _)| *index));
+        prop_assert_eq!(entries(&check(&matrix.sorted()?)), lanes);
+    }
+}
+
+#[test]
+fn dtypes_of_values_and_indices_are_chosen() -> Result<()> {
+    let matrix = small(vec![2, 0, 1], vec![0, 2, 3])?;
+    assert_eq!(matrix.cast(&DType::F16)?.dtype(), &DType::F16);
+    assert!(matrix.cast(&DType::String).is_err_and(|error| error.is_dtype()));
+    let wide = matrix.cast_indices(&DType::I64)?.sorted()?;
+    assert_eq!(wide.view::<u8, i64, i64>()?.get(0, 2), Some(&1));
+    assert!(matrix.cast_indices(&DType::F64).is_err_and(|error| error.is_dtype()));
+    let long = matrix.select(&Axis::from(vec![0; 100]), &Axis::Range(0..3))?;
+    assert!(long.cast_indices(&DType::I8).is_err_and(|error| error.is_limit_exceeded()));
+    assert!(matrix.get::<u8>(2, 0).is_err_and(|error| error.is_invalid_input()));
+    assert!(matrix.get::<i8>(0, 0).is_err_and(|error| error.is_dtype()));
+    Ok(())
+}

@@ -1,0 +1,69 @@
+"""The Python half of ``cargo xtask bench matrix``: one line of JSON for each operation.
+
+Usage::
+
+    bench_matrix.py FILE [REPEATS [OPERATION]]     read the matrix, then time each operation on it REPEATS times
+
+What is timed is what scipy does. ``copied rows`` is what ``adata[rows].copy()`` does to ``X``: select, then copy.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+
+import numpy as np
+
+
+def hashed(i):
+    """A number that looks random; the Rust half has the same."""
+    return (i * 2_654_435_761 % (1 << 32)) >> 12
+
+
+def picked(length, step):
+    i = np.arange(length, dtype=np.uint64)
+    return i[hashed(i) % step == 0].astype(np.int64)
+
+
+def shuffle(positions):
+    return positions[np.lexsort((positions, hashed(positions.astype(np.uint64))))]
+
+
+def operations(x):
+    rows, columns = picked(x.shape[0], 2), picked(x.shape[1], 10)
+    mixed_rows, mixed_columns = shuffle(rows), shuffle(columns)
+    mask = np.zeros(x.shape[0], dtype=bool)
+    mask[rows] = True
+    return {
+        "rows, half of them": lambda: x[mask].nnz,
+        "copied rows, half of them": lambda: x[mask].copy().nnz,
+        "rows, half of them shuffled": lambda: x[mixed_rows].nnz,
+        "columns, a tenth of them": lambda: x[:, columns].nnz,
+        "columns, a tenth of them shuffled": lambda: x[:, mixed_columns].nnz,
+        "rows and columns": lambda: x[np.ix_(rows, columns)].nnz,
+        "to CSC": lambda: x.tocsc().nnz,
+        "row sums": lambda: np.asarray(x.sum(axis=1)).size,
+        "column sums": lambda: np.asarray(x.sum(axis=0)).size,
+    }
+
+
+def main(file, repeats="5", only=None):
+    import anndata as ad
+
+    x = ad.read_h5ad(file).X
+    for name, operation in operations(x).items():
+        if only not in (None, name):
+            continue
+        seconds = []
+        for _ in range(int(repeats)):
+            start = time.perf_counter()
+            check = operation()
+            seconds.append(time.perf_counter() - start)
+        print(json.dumps({"name": name, "seconds": min(seconds), "check": int(check)}), flush=True)
+
+
+if __name__ == "__main__":
+    if not 2 <= len(sys.argv) <= 4:
+        sys.exit(__doc__)
+    main(*sys.argv[1:])
