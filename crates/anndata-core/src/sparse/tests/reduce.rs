@@ -79,7 +79,9 @@ proptest! {
     #[test]
     fn sorted_lanes_keep_their_entries(matrix in matrix()) {
         let mut lanes = entries(&matrix);
-        lanes.iter_mut().for_each(|lane| lane.sort_by_key(|(index, _)| *index));
+        for lane in &mut lanes {
+            lane.sort_by_key(|(index, _)| *index);
+        }
         prop_assert_eq!(entries(&check(&matrix.sorted()?)), lanes);
     }
 }
