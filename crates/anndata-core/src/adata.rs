@@ -1,17 +1,33 @@
 //! [`AnnData`]: a matrix of observations x variables and annotations that stay aligned with it.
 
+mod assign;
 mod build;
+mod categories;
+mod check;
+mod chunks;
 mod display;
 mod edit;
+mod equality;
+mod names;
+mod size;
+mod transpose;
+mod vectors;
 mod view;
+mod writeable;
 
 use anndata_storage::Result;
 use indexmap::IndexMap;
 
 use crate::element::load_mapping;
+use crate::namespace::Namespaces;
 use crate::{DataFrame, Element, Mapping, Raw};
 pub use build::AnnDataBuilder;
+pub use chunks::Chunks;
+pub use equality::{Difference, Tolerance};
+pub use names::make_unique;
+pub use size::MemorySize;
 pub use view::SelectOptions;
+pub use writeable::Unwriteable;
 
 /// Matrices of the shape of `X` by name; `X` itself is under `None`.
 pub type Layers = IndexMap<Option<String>, Element>;
@@ -28,7 +44,11 @@ pub type Layers = IndexMap<Option<String>, Element>;
 /// | `uns` | anything | nothing |
 /// | `raw` | a matrix with variables of its own | observations |
 ///
-/// Every way to make or change one checks the alignment. Elements may be lazy. A clone shares the values.
+/// Every way to make or change one checks the alignment. Elements may be lazy.
+///
+/// A clone costs next to nothing and is an object of its own: values are shared, and an edit replaces what it changes,
+/// so that it is not seen through the other object. That is Python's `copy`. [`load`](Self::load) brings everything into
+/// memory as well, which is Python's `to_memory`.
 ///
 /// ```
 /// use anndata_core::{AnnData, DataFrame, Tensor};
@@ -58,6 +78,7 @@ pub struct AnnData {
     raw: Option<Raw>,
     other: Mapping,
     view: Option<view::ViewOf>,
+    namespaces: Namespaces,
 }
 
 /// Equal values; whether one is a view does not matter.
@@ -166,7 +187,7 @@ impl AnnData {
 
     /// Unstructured annotations, to be changed: they are aligned to nothing.
     pub fn uns_mut(&mut self) -> &mut Mapping {
-        self.view = None;
+        self.edited();
         &mut self.uns
     }
 
@@ -200,6 +221,18 @@ impl AnnData {
             raw: self.raw.as_ref().map(Raw::load).transpose()?,
             other: load_mapping(&self.other)?,
             view: None,
+            namespaces: Namespaces::default(),
         })
+    }
+
+    /// The namespaces of the object, made so far.
+    pub(crate) fn namespaces(&self) -> &Namespaces {
+        &self.namespaces
+    }
+
+    /// To be called by whatever changes the object: it is no view any more, and namespaces are made anew.
+    fn edited(&mut self) {
+        self.view = None;
+        self.namespaces = Namespaces::default();
     }
 }

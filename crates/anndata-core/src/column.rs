@@ -149,6 +149,12 @@ impl Column {
         self.array.is_empty()
     }
 
+    /// The bytes that the rows take in memory, with the mask of missing ones and all categories.
+    pub fn nbytes(&self) -> usize {
+        let data = self.array.to_data();
+        data.get_slice_memory_size().unwrap_or_else(|_| self.array.get_buffer_memory_size())
+    }
+
     /// Whether the value of a row is missing.
     pub fn is_missing(&self, row: usize) -> bool {
         row < self.array.len() && self.array.is_null(row)

@@ -1,5 +1,7 @@
 //! [`DataFrame`]: an index and ordered columns, as pandas has it.
 
+mod edit;
+
 use std::fmt;
 use std::sync::{Arc, OnceLock};
 

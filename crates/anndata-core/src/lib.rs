@@ -27,6 +27,7 @@
 //! ```
 
 mod adata;
+mod assign;
 pub mod awkward;
 mod column;
 mod element;
@@ -37,6 +38,7 @@ pub mod io;
 mod lazy;
 mod matrix;
 mod names;
+pub mod namespace;
 pub mod node;
 mod opaque;
 mod raw;
@@ -44,7 +46,9 @@ mod select;
 mod sparse;
 pub mod validate;
 
-pub use adata::{AnnData, AnnDataBuilder, Layers, SelectOptions};
+pub use adata::{
+    AnnData, AnnDataBuilder, Chunks, Difference, Layers, MemorySize, SelectOptions, Tolerance, Unwriteable, make_unique,
+};
 pub use anndata_storage::{
     self as storage, Array, ArraySpec, Attribute, Attributes, Axis, Codec, Complex, Compression, DType, Error,
     ErrorKind, Group, Limits, MemoryStore, NodeKind, Result, Scalar, Storage, Tensor, f16,
@@ -55,6 +59,7 @@ pub use frame::{DataFrame, Series};
 pub use index::Index;
 pub use lazy::Lazy;
 pub use names::NameIndex;
+pub use namespace::Namespace;
 pub use opaque::Opaque;
 pub use raw::Raw;
 pub use sparse::{SparseFormat, SparseMatrix};

@@ -1,9 +1,10 @@
 //! [`Raw`]: the matrix before filtering, with its own variables.
 
-use anndata_storage::{Error, Result};
+use anndata_storage::{Axis, Error, Result};
 
 use crate::element::load_mapping;
-use crate::{DataFrame, Element, Mapping};
+use crate::lazy::Categories;
+use crate::{AnnData, DataFrame, Element, Index, Mapping};
 
 /// A matrix over the same observations but other (usually more) variables: what `adata.raw` is.
 #[derive(Debug, Clone, PartialEq)]
@@ -91,5 +92,36 @@ impl Raw {
             varm: load_mapping(&self.varm)?,
             other: load_mapping(&self.other)?,
         })
+    }
+
+    /// Only some variables, in the order given: Python's `raw[:, var]`. Nothing is read; categories stay as they are.
+    ///
+    /// Observations are selected with the object: [`AnnData::select`].
+    ///
+    /// # Errors
+    /// As [`Index::resolve`].
+    pub fn select_var(&self, var: impl Into<Index>) -> Result<Self> {
+        let var = var.into().resolve(&self.var).map_err(|error| error.at("raw/var"))?;
+        let x = self.x.as_ref().map(|x| {
+            let rows = x.shape()?.and_then(|shape| shape.first().copied()).unwrap_or(0);
+            x.view(&[Axis::Range(0..rows as u64), var.clone()])
+        });
+        let varm = self.varm.iter().map(|(key, element)| {
+            let part = element.view(std::slice::from_ref(&var));
+            Ok((key.clone(), part.map_err(|error| error.at(&format!("raw/varm/{key}")))?))
+        });
+        Ok(Self {
+            x: x.transpose()?,
+            var: self.var.view(&var, Categories::Keep)?,
+            varm: varm.collect::<Result<_>>()?,
+            other: self.other.clone(),
+        })
+    }
+}
+
+/// The matrix, the variables and their arrays of an object, to be kept as the raw of one that is filtered.
+impl From<&AnnData> for Raw {
+    fn from(adata: &AnnData) -> Self {
+        Self { x: adata.x().cloned(), var: adata.var().clone(), varm: adata.varm().clone(), other: Mapping::new() }
     }
 }

@@ -6,6 +6,7 @@ mod cells;
 mod gather;
 mod record;
 mod reduce;
+mod scatter;
 mod text;
 
 use std::fmt;

@@ -2,8 +2,10 @@
 
 use anndata_storage::{Error, Result};
 
+use super::names::{warn_of_duplicates, with_text_labels};
 use super::{AnnData, Layers};
-use crate::{Column, DataFrame, Element, Mapping, Raw, Series};
+use crate::namespace::Namespaces;
+use crate::{DataFrame, Element, Mapping, Raw};
 
 /// Collects the slots of an [`AnnData`]. Made by [`AnnData::builder`].
 ///
@@ -23,7 +25,7 @@ pub struct AnnDataBuilder {
     uns: Mapping,
     raw: Option<Raw>,
     other: Mapping,
-    any_dtype: bool,
+    from_store: bool,
 }
 
 macro_rules! slots {
@@ -96,20 +98,23 @@ impl AnnDataBuilder {
         self
     }
 
-    /// Takes matrices of any dtype, as a store may hold them.
-    pub(crate) fn any_dtype(mut self) -> Self {
-        self.any_dtype = true;
+    /// Takes elements as a store may hold them: matrices of any dtype, arrays of one dimension in `obsm`.
+    pub(crate) fn from_store(mut self) -> Self {
+        self.from_store = true;
         self
     }
 
     /// The object.
+    ///
+    /// Arrays of one dimension in `obsm` and `varm` become columns. Names that stand twice are allowed; a warning is
+    /// given as a `tracing` event.
     ///
     /// # Errors
     /// Where a slot does not fit the shape, or a matrix holds no numbers; the error names the slot and key.
     pub fn build(self) -> Result<AnnData> {
         let (n_obs, n_vars) = self.infer_shape()?;
         let said_by = if self.layers.contains_key(&None) { "X" } else { "the shape" };
-        let adata = AnnData {
+        let mut adata = AnnData {
             n_obs,
             n_vars,
             obs: named(self.obs, n_obs, "obs", said_by)?,
@@ -123,11 +128,15 @@ impl AnnDataBuilder {
             raw: self.raw,
             other: self.other,
             view: None,
+            namespaces: Namespaces::default(),
         };
         adata.check()?;
-        if !self.any_dtype {
+        if !self.from_store {
             adata.check_dtypes()?;
+            adata.shape_elements()?;
         }
+        warn_of_duplicates("obs", &adata.obs);
+        warn_of_duplicates("var", &adata.var);
         Ok(adata)
     }
 
@@ -173,24 +182,10 @@ fn axis_of<'a>(elements: impl Iterator<Item = &'a Element>, axis: usize) -> Resu
 
 /// The frame of an axis, made where it is missing; labels that are no text become text.
 fn named(frame: Option<DataFrame>, len: usize, slot: &str, said_by: &str) -> Result<DataFrame> {
-    let Some(mut frame) = frame else { return Ok(DataFrame::unnamed(len)) };
+    let Some(frame) = frame else { return Ok(DataFrame::unnamed(len)) };
     let rows = frame.len()?;
     if rows != len {
         return Err(Error::invalid_data(format!("{slot} has {rows} rows, but {said_by} says {len}")));
     }
-    if let Series::Loaded(index) = frame.index()
-        && index.to_strings().is_err()
-    {
-        let labels = Column::strings(labels(index)?);
-        frame.set_index(labels)?;
-    }
-    Ok(frame)
-}
-
-/// The values of a column as labels, as Python's `str` shows them.
-fn labels(index: &Column) -> Result<Vec<String>> {
-    let options = arrow_cast::display::FormatOptions::default().with_null("nan");
-    let formatter = arrow_cast::display::ArrayFormatter::try_new(index.array().as_ref(), &options)
-        .map_err(|error| Error::invalid_data("an index has no text form").with_source(error))?;
-    Ok((0..index.len()).map(|row| formatter.value(row).to_string()).collect())
+    with_text_labels(frame)
 }

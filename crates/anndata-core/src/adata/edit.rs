@@ -1,69 +1,146 @@
-//! Setting and removing slots, and the checks of alignment.
+//! Setting, removing and renaming what slots hold.
+//!
+//! Every edit makes an object of a view. What is refused leaves the object as it was.
+
+use std::hash::Hash;
 
 use anndata_storage::{Error, Result};
+use indexmap::IndexMap;
 
-use super::AnnData;
+use super::check::{Axes, check_rows};
+use super::names::{relabelled, warn_of_duplicates, with_text_labels};
+use super::{AnnData, Layers};
 use crate::{DataFrame, Element, Mapping, Raw, Series};
 
 macro_rules! aligned {
-    ($($slot:ident, $set:ident, $remove:ident, $axes:ident, $what:literal;)*) => {
+    ($($slot:ident, $set:ident, $set_all:ident, $remove:ident, $rename:ident, $axes:ident, $what:literal;)*) => {
         $(
             #[doc = concat!("Sets an element of `", stringify!($slot), "`, ", $what, ".")]
             ///
             /// # Errors
             /// Where its shape does not fit.
             pub fn $set(&mut self, key: impl Into<String>, element: impl Into<Element>) -> Result<()> {
-                let (key, element) = (key.into(), element.into());
-                self.check_aligned(stringify!($slot), &key, &element, Axes::$axes)?;
-                Axes::$axes.check_dtype(stringify!($slot), &key, &element)?;
+                let key = key.into();
+                let element = self.fitting(stringify!($slot), &key, element.into(), Axes::$axes)?;
                 self.$slot.insert(key, element);
-                self.view = None;
+                self.edited();
                 Ok(())
             }
 
-            #[doc = concat!("Removes an element of `", stringify!($slot), "` and keeps the order of the others.")]
-            pub fn $remove(&mut self, key: &str) -> Option<Element> {
-                self.view = None;
-                self.$slot.shift_remove(key)
+            #[doc = concat!("Replaces all of `", stringify!($slot), "`.")]
+            ///
+            /// # Errors
+            /// Where the shape of an element does not fit.
+            pub fn $set_all(&mut self, elements: Mapping) -> Result<()> {
+                let fitting = elements.into_iter().map(|(key, element)| {
+                    let element = self.fitting(stringify!($slot), &key, element, Axes::$axes)?;
+                    Ok((key, element))
+                });
+                self.$slot = fitting.collect::<Result<_>>()?;
+                self.edited();
+                Ok(())
+            }
+
+            entries!($slot, $remove, $rename);
+        )*
+    };
+}
+
+/// Removing and renaming of the elements of a mapping.
+macro_rules! entries {
+    ($slot:ident, $remove:ident, $rename:ident) => {
+        #[doc = concat!("Removes an element of `", stringify!($slot), "` and keeps the order of the others.")]
+        pub fn $remove(&mut self, key: &str) -> Option<Element> {
+            let removed = self.$slot.shift_remove(key)?;
+            self.edited();
+            Some(removed)
+        }
+
+        #[doc = concat!("Renames an element of `", stringify!($slot), "`; it stays where it is among the others.")]
+        ///
+        /// # Errors
+        /// [`NotFound`](crate::ErrorKind::NotFound) where there is none, or
+        /// [`AlreadyExists`](crate::ErrorKind::AlreadyExists) where another one has the new name.
+        pub fn $rename(&mut self, from: &str, to: impl Into<String>) -> Result<()> {
+            let to = to.into();
+            let place = self.$slot.get_index_of(from);
+            rename(&mut self.$slot, place, to.clone(), [from, &to]).map_err(|error| error.at(stringify!($slot)))?;
+            self.edited();
+            Ok(())
+        }
+    };
+}
+
+/// The frame of an axis, and its columns.
+macro_rules! frames {
+    ($(
+        $axis:ident, $aligned:ident, $len:ident, $set:ident, $clear:ident,
+        $set_column:ident, $remove_column:ident, $rename_column:ident, $what:literal;
+    )*) => {
+        $(
+            #[doc = concat!("Replaces the frame of the ", $what, ", names included.")]
+            ///
+            #[doc = concat!("Labels that are no text become text. Frames in `", stringify!($aligned), "` get the labels.")]
+            ///
+            /// # Errors
+            /// Where it has not a row for each.
+            pub fn $set(&mut self, frame: DataFrame) -> Result<()> {
+                check_rows(stringify!($axis), &frame, self.$len)?;
+                let frame = with_text_labels(frame)?;
+                let aligned = relabelled(&self.$aligned, &frame)?;
+                (self.$axis, self.$aligned) = (frame, aligned);
+                warn_of_duplicates(stringify!($axis), &self.$axis);
+                self.edited();
+                Ok(())
+            }
+
+            #[doc = concat!("Removes all annotations of the ", $what, "; the names stay.")]
+            pub fn $clear(&mut self) {
+                self.$axis = self.$axis.without_columns();
+                self.edited();
+            }
+
+            #[doc = concat!("Adds an annotation of the ", $what, " at the end, or replaces the one of that name.")]
+            ///
+            /// # Errors
+            /// Where it has not a value for each.
+            pub fn $set_column(&mut self, name: impl Into<String>, column: impl Into<Series>) -> Result<()> {
+                self.$axis.insert(name, column).map_err(|error| error.at(stringify!($axis)))?;
+                self.edited();
+                Ok(())
+            }
+
+            #[doc = concat!("Removes an annotation of the ", $what, " and keeps the order of the others.")]
+            pub fn $remove_column(&mut self, name: &str) -> Option<Series> {
+                let removed = self.$axis.remove(name)?;
+                self.edited();
+                Some(removed)
+            }
+
+            #[doc = concat!("Renames an annotation of the ", $what, "; it stays where it is among the others.")]
+            ///
+            /// # Errors
+            /// As [`DataFrame::rename`].
+            pub fn $rename_column(&mut self, from: &str, to: impl Into<String>) -> Result<()> {
+                self.$axis.rename(from, to).map_err(|error| error.at(stringify!($axis)))?;
+                self.edited();
+                Ok(())
             }
         )*
     };
 }
 
-/// What the leading axes of an element must be as long as.
-#[derive(Clone, Copy)]
-enum Axes {
-    Obs,
-    Var,
-    ObsObs,
-    VarVar,
-    ObsVar,
-}
-
-impl Axes {
-    /// A matrix, aligned along two axes, holds numbers. Lazy elements are taken as they are.
-    fn check_dtype(self, slot: &str, key: &str, element: &Element) -> Result<()> {
-        let is_matrix = matches!(self, Self::ObsObs | Self::VarVar | Self::ObsVar);
-        match element {
-            Element::Tensor(tensor) if is_matrix && !tensor.dtype().is_numeric() => {
-                Err(Error::dtype(format!("{} holds values of type {}, not numbers", place(slot, key), tensor.dtype())))
-            }
-            _ => Ok(()),
-        }
-    }
-}
-
-/// A slot and key, as messages name them.
-fn place(slot: &str, key: &str) -> String {
-    if key.is_empty() { slot.to_owned() } else { format!("{slot}['{key}']") }
-}
-
 impl AnnData {
     aligned! {
-        obsm, set_obsm, remove_obsm, Obs, "an array aligned to the observations";
-        varm, set_varm, remove_varm, Var, "an array aligned to the variables";
-        obsp, set_obsp, remove_obsp, ObsObs, "a square matrix over the observations";
-        varp, set_varp, remove_varp, VarVar, "a square matrix over the variables";
+        obsm, set_obsm, set_all_obsm, remove_obsm, rename_obsm, Obs, "an array aligned to the observations";
+        varm, set_varm, set_all_varm, remove_varm, rename_varm, Var, "an array aligned to the variables";
+        obsp, set_obsp, set_all_obsp, remove_obsp, rename_obsp, ObsObs, "a square matrix over the observations";
+        varp, set_varp, set_all_varp, remove_varp, rename_varp, VarVar, "a square matrix over the variables";
+    }
+
+    frames! {
+        obs, obsm, n_obs, set_obs, clear_obs, set_obs_column, remove_obs_column, rename_obs_column, "observations";
+        var, varm, n_vars, set_var, clear_var, set_var_column, remove_var_column, rename_var_column, "variables";
     }
 
     /// Sets or removes the data matrix.
@@ -78,51 +155,84 @@ impl AnnData {
         Ok(())
     }
 
-    /// Sets a layer; `None` is `X`.
+    /// Sets a layer; `None` is `X`. It may be of another dtype and format than the others.
     ///
     /// # Errors
     /// Where its shape does not fit.
     pub fn set_layer(&mut self, key: Option<&str>, layer: impl Into<Element>) -> Result<()> {
-        let layer = layer.into();
-        match key {
-            None => self.check_aligned("X", "", &layer, Axes::ObsVar)?,
-            Some(key) => self.check_aligned("layers", key, &layer, Axes::ObsVar)?,
-        }
-        Axes::ObsVar.check_dtype(key.map_or("X", |_| "layers"), key.unwrap_or_default(), &layer)?;
+        let slot = key.map_or("X", |_| "layers");
+        let layer = self.fitting(slot, key.unwrap_or_default(), layer.into(), Axes::ObsVar)?;
         self.layers.insert(key.map(str::to_owned), layer);
-        self.view = None;
+        self.edited();
+        Ok(())
+    }
+
+    /// Replaces all layers. `X` stays where they bring none; [`set_x`](Self::set_x) removes it.
+    ///
+    /// # Errors
+    /// Where the shape of one does not fit.
+    pub fn set_all_layers(&mut self, layers: Layers) -> Result<()> {
+        let fitting = layers.into_iter().map(|(key, layer)| {
+            let slot = key.as_ref().map_or("X", |_| "layers");
+            let layer = self.fitting(slot, key.as_deref().unwrap_or_default(), layer, Axes::ObsVar)?;
+            Ok((key, layer))
+        });
+        let mut layers = fitting.collect::<Result<Layers>>()?;
+        if let (None, Some(x)) = (layers.get(&None), self.layers.get(&None)) {
+            layers.shift_insert(0, None, x.clone());
+        }
+        self.layers = layers;
+        self.edited();
         Ok(())
     }
 
     /// Removes a layer and keeps the order of the others; `None` is `X`.
     pub fn remove_layer(&mut self, key: Option<&str>) -> Option<Element> {
-        self.view = None;
-        self.layers.shift_remove(&key.map(str::to_owned))
+        let removed = self.layers.shift_remove(&key.map(str::to_owned))?;
+        self.edited();
+        Some(removed)
     }
 
-    /// Replaces the frame of the observations.
+    /// Renames a layer; it stays where it is among the others. With `None`, a layer becomes `X`, or `X` a layer.
     ///
     /// # Errors
-    /// Where it has not a row for each.
-    pub fn set_obs(&mut self, obs: DataFrame) -> Result<()> {
-        check_rows("obs", &obs, self.n_obs)?;
-        self.obs = obs;
-        self.view = None;
+    /// [`NotFound`](crate::ErrorKind::NotFound) where there is none, or
+    /// [`AlreadyExists`](crate::ErrorKind::AlreadyExists) where another one has the new name.
+    pub fn rename_layer(&mut self, from: Option<&str>, to: Option<&str>) -> Result<()> {
+        let names = [from.unwrap_or("X"), to.unwrap_or("X")];
+        let place = self.layers.get_index_of(&from.map(str::to_owned));
+        rename(&mut self.layers, place, to.map(str::to_owned), names).map_err(|error| error.at("layers"))?;
+        self.edited();
         Ok(())
     }
 
-    /// Replaces the frame of the variables.
-    ///
-    /// # Errors
-    /// Where it has not a row for each.
-    pub fn set_var(&mut self, var: DataFrame) -> Result<()> {
-        check_rows("var", &var, self.n_vars)?;
-        self.var = var;
-        self.view = None;
-        Ok(())
+    /// Sets an unstructured annotation.
+    pub fn set_uns(&mut self, key: impl Into<String>, element: impl Into<Element>) {
+        self.uns.insert(key.into(), element.into());
+        self.edited();
     }
+
+    /// Replaces all unstructured annotations.
+    pub fn set_all_uns(&mut self, elements: Mapping) {
+        self.uns = elements;
+        self.edited();
+    }
+
+    entries!(uns, remove_uns, rename_uns);
 
     /// Sets or removes the matrix before filtering.
+    ///
+    /// `Raw::from(&adata)` is the raw that holds the matrix, the variables and their arrays of an object:
+    ///
+    /// ```
+    /// use anndata_core::{AnnData, Raw, Tensor};
+    ///
+    /// let all = AnnData::builder().x(Tensor::from_vec([2, 3], vec![1, 2, 3, 4, 5, 6])?).build()?;
+    /// let mut filtered = all.select(.., [0, 2])?;
+    /// filtered.set_raw(Some(Raw::from(&all)))?;
+    /// assert_eq!(filtered.raw_to_adata()?.shape(), (2, 3));
+    /// # Ok::<(), anndata_core::Error>(())
+    /// ```
     ///
     /// # Errors
     /// Where it has not a row for each observation.
@@ -131,108 +241,38 @@ impl AnnData {
             self.check_raw(raw)?;
         }
         self.raw = raw;
-        self.view = None;
+        self.edited();
         Ok(())
     }
 
-    /// Checks every slot.
-    pub(super) fn check(&self) -> Result<()> {
-        for (key, layer) in &self.layers {
-            match key {
-                None => self.check_aligned("X", "", layer, Axes::ObsVar)?,
-                Some(key) => self.check_aligned("layers", key, layer, Axes::ObsVar)?,
-            }
+    /// The raw as an object: its matrix, variables and their arrays, with the observations, `obsm`, `obsp` and `uns` of
+    /// this one. Python's `raw.to_adata()`.
+    ///
+    /// # Errors
+    /// [`NotFound`](crate::ErrorKind::NotFound) where there is no raw.
+    pub fn raw_to_adata(&self) -> Result<Self> {
+        let raw = self.raw.as_ref().ok_or_else(|| Error::not_found("the object has no raw"))?;
+        let mut builder = Self::builder()
+            .shape(self.n_obs, raw.n_vars()?)
+            .obs(self.obs.clone())
+            .var(raw.var().clone())
+            .all_obsm(self.obsm.clone())
+            .all_obsp(self.obsp.clone())
+            .all_varm(raw.varm().clone())
+            .all_uns(self.uns.clone());
+        if let Some(x) = raw.x() {
+            builder = builder.x(x.clone());
         }
-        let slots: [(&str, &Mapping, Axes); 4] = [
-            ("obsm", &self.obsm, Axes::Obs),
-            ("varm", &self.varm, Axes::Var),
-            ("obsp", &self.obsp, Axes::ObsObs),
-            ("varp", &self.varp, Axes::VarVar),
-        ];
-        for (slot, elements, axes) in slots {
-            for (key, element) in elements {
-                self.check_aligned(slot, key, element, axes)?;
-            }
-        }
-        self.raw.as_ref().map_or(Ok(()), |raw| self.check_raw(raw))
-    }
-
-    /// Checks that the matrices of all slots hold numbers.
-    pub(super) fn check_dtypes(&self) -> Result<()> {
-        for (key, layer) in &self.layers {
-            let slot = key.as_ref().map_or("X", |_| "layers");
-            Axes::ObsVar.check_dtype(slot, key.as_deref().unwrap_or_default(), layer)?;
-        }
-        for (slot, elements, axes) in [("obsp", &self.obsp, Axes::ObsObs), ("varp", &self.varp, Axes::VarVar)] {
-            for (key, element) in elements {
-                axes.check_dtype(slot, key, element)?;
-            }
-        }
-        Ok(())
-    }
-
-    fn check_raw(&self, raw: &Raw) -> Result<()> {
-        match raw.x().map(Element::shape).transpose()?.flatten() {
-            Some(shape) if shape.first() != Some(&self.n_obs) => {
-                Err(Error::invalid_data(format!("raw.X has shape {shape:?} but there are {} observations", self.n_obs)))
-            }
-            _ => Ok(()),
-        }
-    }
-
-    fn check_aligned(&self, slot: &str, key: &str, element: &Element, axes: Axes) -> Result<()> {
-        let (lengths, names, axis_frame): (&[usize], _, _) = match axes {
-            Axes::Obs => (&[self.n_obs], "n_obs", Some(&self.obs)),
-            Axes::Var => (&[self.n_vars], "n_vars", Some(&self.var)),
-            Axes::ObsObs => (&[self.n_obs, self.n_obs], "n_obs, n_obs", None),
-            Axes::VarVar => (&[self.n_vars, self.n_vars], "n_vars, n_vars", None),
-            Axes::ObsVar => (&[self.n_obs, self.n_vars], "n_obs, n_vars", None),
-        };
-        let place = || place(slot, key);
-        let shape = match element {
-            // Kept as it is: nothing is known of its axes.
-            Element::Opaque(_) | Element::Extension(_) => element.shape()?,
-            _ => match element.shape()? {
-                None if !matches!(element, Element::Lazy(_)) => {
-                    return Err(Error::invalid_data(format!(
-                        "{} is {}, which has no axes",
-                        place(),
-                        element.kind_name()
-                    )));
-                }
-                shape => shape,
-            },
-        };
-        if let Some(shape) = shape
-            && !shape.starts_with(lengths)
-        {
-            return Err(Error::invalid_data(format!(
-                "{} has shape {shape:?}, which does not begin with {lengths:?} ({names})",
-                place()
-            )));
-        }
-        match (element, axis_frame) {
-            (Element::Frame(own), Some(labels)) => check_labels(&place(), own, labels),
-            _ => Ok(()),
-        }
+        builder.build()
     }
 }
 
-/// A frame in `obsm` or `varm` has the labels of its axis. Lazy indexes are not read for it.
-fn check_labels(place: &str, frame: &DataFrame, axis: &DataFrame) -> Result<()> {
-    let (Series::Loaded(own), Series::Loaded(labels)) = (frame.index(), axis.index()) else { return Ok(()) };
-    if own == labels || own.to_strings()? == labels.to_strings()? {
-        return Ok(());
-    }
-    Err(Error::invalid_data(format!("the index of {place} is not that of its axis")))
-}
-
-fn check_rows(slot: &str, frame: &DataFrame, expected: usize) -> Result<()> {
-    let rows = frame.len()?;
-    if rows == expected {
-        return Ok(());
-    }
-    Err(Error::invalid_data(format!("{slot} has {rows} rows, but the shape says {expected}")))
+/// Gives the entry at a place another key.
+fn rename<K: Hash + Eq, V>(map: &mut IndexMap<K, V>, place: Option<usize>, to: K, [old, new]: [&str; 2]) -> Result<()> {
+    let place = place.ok_or_else(|| Error::not_found(format!("there is no '{old}'")))?;
+    map.replace_index(place, to)
+        .map_err(|_| Error::already_exists(format!("'{old}' cannot be renamed: there is a '{new}'")))?;
+    Ok(())
 }
 
 #[cfg(test)]

@@ -4,6 +4,7 @@ use anndata_storage::{Axis, Result};
 
 use super::AnnData;
 use crate::lazy::{Categories, NumberOfCategories};
+use crate::namespace::Namespaces;
 use crate::{ColumnKind, DataFrame, Element, Index, Lazy, Mapping, Raw, Series};
 
 /// How a part of an object is taken.
@@ -133,6 +134,7 @@ impl AnnData {
             raw: self.raw.as_ref().map(|raw| raw.view(obs)).transpose()?,
             other: self.other.clone(),
             view: Some(view),
+            namespaces: Namespaces::default(),
         })
     }
 }
@@ -148,7 +150,7 @@ impl Raw {
 
 /// Colours of categories (`uns['louvain_colors']`) become those of the categories that are left. Colours that are not
 /// one a category mean nothing any more and are left out, as in Python.
-fn follow_categories(uns: &mut Mapping, all: &DataFrame, kept: &DataFrame) {
+pub(super) fn follow_categories(uns: &mut Mapping, all: &DataFrame, kept: &DataFrame) {
     for ((name, series), (_, part)) in all.columns().zip(kept.columns()) {
         let key = format!("{name}_colors");
         let (Some(number), Some(colors)) = (n_categories(series), uns.get(&key)) else { continue };

@@ -149,7 +149,7 @@ impl Tensor {
 }
 
 /// Checks a selection against a shape.
-fn check_selection(shape: &[usize], selection: &[Axis]) -> Result<()> {
+pub(super) fn check_selection(shape: &[usize], selection: &[Axis]) -> Result<()> {
     if shape.len() != selection.len() {
         return Err(Error::invalid_input(format!(
             "{} selections were given for the {} axes of shape {shape:?}",

@@ -1,0 +1,173 @@
+//! The checks of alignment: that an element fits the axes of its slot.
+
+use anndata_storage::{Error, Result};
+
+use super::AnnData;
+use crate::{DataFrame, Element, Mapping, Raw, Series};
+
+/// What the leading axes of an element must be as long as.
+#[derive(Clone, Copy)]
+pub(super) enum Axes {
+    Obs,
+    Var,
+    ObsObs,
+    VarVar,
+    ObsVar,
+}
+
+impl Axes {
+    /// A matrix, aligned along two axes, holds numbers. Lazy elements are taken as they are.
+    pub(super) fn check_dtype(self, slot: &str, key: &str, element: &Element) -> Result<()> {
+        let is_matrix = matches!(self, Self::ObsObs | Self::VarVar | Self::ObsVar);
+        match element {
+            Element::Tensor(tensor) if is_matrix && !tensor.dtype().is_numeric() => {
+                Err(Error::dtype(format!("{} holds values of type {}, not numbers", place(slot, key), tensor.dtype())))
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+impl Axes {
+    /// An element as its slot holds it: along one axis, an array of one dimension becomes a column, and the index of a
+    /// frame has the name that the axis has.
+    fn shaped(self, element: Element, adata: &AnnData) -> Result<Element> {
+        let axis = match self {
+            Self::Obs => adata.obs(),
+            Self::Var => adata.var(),
+            Self::ObsObs | Self::VarVar | Self::ObsVar => return Ok(element),
+        };
+        Ok(match element {
+            Element::Tensor(tensor) if tensor.ndim() == 1 => {
+                let rows = tensor.len();
+                Element::Tensor(tensor.reshape([rows, 1])?)
+            }
+            Element::Frame(frame) => Element::Frame(frame.with_index_name(axis.index_name().map(str::to_owned))),
+            other => other,
+        })
+    }
+}
+
+/// A slot and key, as messages name them.
+pub(super) fn place(slot: &str, key: &str) -> String {
+    if key.is_empty() { slot.to_owned() } else { format!("{slot}['{key}']") }
+}
+
+impl AnnData {
+    /// Checks every slot.
+    pub(super) fn check(&self) -> Result<()> {
+        for (key, layer) in &self.layers {
+            match key {
+                None => self.check_aligned("X", "", layer, Axes::ObsVar)?,
+                Some(key) => self.check_aligned("layers", key, layer, Axes::ObsVar)?,
+            }
+        }
+        let slots: [(&str, &Mapping, Axes); 4] = [
+            ("obsm", &self.obsm, Axes::Obs),
+            ("varm", &self.varm, Axes::Var),
+            ("obsp", &self.obsp, Axes::ObsObs),
+            ("varp", &self.varp, Axes::VarVar),
+        ];
+        for (slot, elements, axes) in slots {
+            for (key, element) in elements {
+                self.check_aligned(slot, key, element, axes)?;
+            }
+        }
+        self.raw.as_ref().map_or(Ok(()), |raw| self.check_raw(raw))
+    }
+
+    /// The element as a slot holds it, where it fits.
+    pub(super) fn fitting(&self, slot: &str, key: &str, element: Element, axes: Axes) -> Result<Element> {
+        self.check_aligned(slot, key, &element, axes)?;
+        axes.check_dtype(slot, key, &element)?;
+        axes.shaped(element, self)
+    }
+
+    /// Brings the elements along one axis into the form in which slots hold them.
+    pub(super) fn shape_elements(&mut self) -> Result<()> {
+        let shape = |adata: &Self, axes: Axes, elements: Mapping| -> Result<Mapping> {
+            elements.into_iter().map(|(key, element)| Ok((key, axes.shaped(element, adata)?))).collect()
+        };
+        let (obsm, varm) = (std::mem::take(&mut self.obsm), std::mem::take(&mut self.varm));
+        self.obsm = shape(self, Axes::Obs, obsm)?;
+        self.varm = shape(self, Axes::Var, varm)?;
+        Ok(())
+    }
+
+    /// Checks that the matrices of all slots hold numbers.
+    pub(super) fn check_dtypes(&self) -> Result<()> {
+        for (key, layer) in &self.layers {
+            let slot = key.as_ref().map_or("X", |_| "layers");
+            Axes::ObsVar.check_dtype(slot, key.as_deref().unwrap_or_default(), layer)?;
+        }
+        for (slot, elements, axes) in [("obsp", &self.obsp, Axes::ObsObs), ("varp", &self.varp, Axes::VarVar)] {
+            for (key, element) in elements {
+                axes.check_dtype(slot, key, element)?;
+            }
+        }
+        Ok(())
+    }
+
+    pub(super) fn check_raw(&self, raw: &Raw) -> Result<()> {
+        match raw.x().map(Element::shape).transpose()?.flatten() {
+            Some(shape) if shape.first() != Some(&self.n_obs) => {
+                Err(Error::invalid_data(format!("raw.X has shape {shape:?} but there are {} observations", self.n_obs)))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    pub(super) fn check_aligned(&self, slot: &str, key: &str, element: &Element, axes: Axes) -> Result<()> {
+        let (lengths, names, axis_frame): (&[usize], _, _) = match axes {
+            Axes::Obs => (&[self.n_obs], "n_obs", Some(&self.obs)),
+            Axes::Var => (&[self.n_vars], "n_vars", Some(&self.var)),
+            Axes::ObsObs => (&[self.n_obs, self.n_obs], "n_obs, n_obs", None),
+            Axes::VarVar => (&[self.n_vars, self.n_vars], "n_vars, n_vars", None),
+            Axes::ObsVar => (&[self.n_obs, self.n_vars], "n_obs, n_vars", None),
+        };
+        let place = || place(slot, key);
+        let shape = match element {
+            // Kept as it is: nothing is known of its axes.
+            Element::Opaque(_) | Element::Extension(_) => element.shape()?,
+            _ => match element.shape()? {
+                None if !matches!(element, Element::Lazy(_)) => {
+                    return Err(Error::invalid_data(format!(
+                        "{} is {}, which has no axes",
+                        place(),
+                        element.kind_name()
+                    )));
+                }
+                shape => shape,
+            },
+        };
+        if let Some(shape) = shape
+            && !shape.starts_with(lengths)
+        {
+            return Err(Error::invalid_data(format!(
+                "{} has shape {shape:?}, which does not begin with {lengths:?} ({names})",
+                place()
+            )));
+        }
+        match (element, axis_frame) {
+            (Element::Frame(own), Some(labels)) => check_labels(&place(), own, labels),
+            _ => Ok(()),
+        }
+    }
+}
+
+/// A frame in `obsm` or `varm` has the labels of its axis. Lazy indexes are not read for it.
+fn check_labels(place: &str, frame: &DataFrame, axis: &DataFrame) -> Result<()> {
+    let (Series::Loaded(own), Series::Loaded(labels)) = (frame.index(), axis.index()) else { return Ok(()) };
+    if own == labels || own.to_strings()? == labels.to_strings()? {
+        return Ok(());
+    }
+    Err(Error::invalid_data(format!("the index of {place} is not that of its axis")))
+}
+
+pub(super) fn check_rows(slot: &str, frame: &DataFrame, expected: usize) -> Result<()> {
+    let rows = frame.len()?;
+    if rows == expected {
+        return Ok(());
+    }
+    Err(Error::invalid_data(format!("{slot} has {rows} rows, but the shape says {expected}")))
+}

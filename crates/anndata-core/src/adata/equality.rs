@@ -1,0 +1,310 @@
+//! Comparing objects and elements with a tolerance, and saying where they differ first.
+
+mod values;
+
+use std::fmt;
+
+use anndata_storage::{Error, Result, Tensor};
+
+use super::AnnData;
+use crate::{Column, ColumnKind, DataFrame, Element, Mapping, Raw, Series, SparseMatrix};
+
+/// How far apart numbers may be that count as equal: `|a - b| <= atol + rtol * |b|`, as numpy's `allclose` has it. NaN
+/// equals NaN, and an infinity only itself.
+#[derive(Debug, Clone, Copy, PartialEq)]
+#[non_exhaustive]
+pub struct Tolerance {
+    /// Relative to the second number. Default: 1e-5.
+    pub rtol: f64,
+    /// Absolute. Default: 1e-8.
+    pub atol: f64,
+    /// Whether numbers of different dtypes are compared. Default: no, they differ.
+    pub any_dtype: bool,
+}
+
+impl Default for Tolerance {
+    fn default() -> Self {
+        Self { rtol: 1e-5, atol: 1e-8, any_dtype: false }
+    }
+}
+
+impl Tolerance {
+    /// Equal numbers only, in which 0.0 is -0.0.
+    pub const EXACT: Self = Self { rtol: 0.0, atol: 0.0, any_dtype: false };
+
+    /// The same with another relative tolerance.
+    #[must_use]
+    pub fn with_rtol(mut self, rtol: f64) -> Self {
+        self.rtol = rtol;
+        self
+    }
+
+    /// The same with another absolute tolerance.
+    #[must_use]
+    pub fn with_atol(mut self, atol: f64) -> Self {
+        self.atol = atol;
+        self
+    }
+
+    /// The same, comparing numbers of different dtypes as doubles, or not.
+    #[must_use]
+    pub fn with_any_dtype(mut self, any_dtype: bool) -> Self {
+        self.any_dtype = any_dtype;
+        self
+    }
+}
+
+/// The first place where two objects or elements differ.
+#[derive(Debug)]
+pub struct Difference {
+    path: String,
+    message: String,
+    cause: Option<Error>,
+}
+
+impl Difference {
+    fn new(path: &str, message: impl Into<String>) -> Box<Self> {
+        Box::new(Self { path: path.to_owned(), message: message.into(), cause: None })
+    }
+
+    fn unreadable(path: &str, cause: Error) -> Box<Self> {
+        Box::new(Self { path: path.to_owned(), message: "cannot be compared".to_owned(), cause: Some(cause) })
+    }
+
+    /// The path of the element, as in a store: `obsm/X_pca`.
+    pub fn path(&self) -> &str {
+        &self.path
+    }
+
+    /// What differs there.
+    pub fn message(&self) -> &str {
+        &self.message
+    }
+}
+
+impl fmt::Display for Difference {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", if self.path.is_empty() { "/" } else { &self.path }, self.message)?;
+        match &self.cause {
+            Some(cause) => write!(f, ": {cause}"),
+            None => Ok(()),
+        }
+    }
+}
+
+impl std::error::Error for Difference {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        self.cause.as_ref().map(|cause| cause as _)
+    }
+}
+
+/// Equal, or where not.
+type Compared = std::result::Result<(), Box<Difference>>;
+
+impl AnnData {
+    /// Whether another object has the same content, with numbers as close as the tolerance asks; the first difference
+    /// otherwise. Lazy elements are loaded. Whether one is a view does not matter, nor the order of keys in mappings.
+    ///
+    /// ```
+    /// use anndata_core::{AnnData, Tensor, Tolerance};
+    ///
+    /// let adata = |value: f32| {
+    ///     AnnData::builder().x(Tensor::from_vec([1, 2], vec![0.5, value])?).build()
+    /// };
+    /// assert!(adata(1.0)?.approx_eq(&adata(1.000_001)?, Tolerance::default()).is_ok());
+    /// let difference = adata(1.0)?.approx_eq(&adata(1.5)?, Tolerance::default()).unwrap_err();
+    /// assert_eq!(difference.to_string(), "X: 1.0 and 1.5 at [0, 1]");
+    /// # Ok::<(), anndata_core::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// The first difference; also where an element cannot be read.
+    pub fn approx_eq(&self, other: &Self, tolerance: Tolerance) -> Result<(), Box<Difference>> {
+        Comparison { tolerance }.adata("", self, other)
+    }
+}
+
+impl Element {
+    /// Whether another element is equal to this one, as [`AnnData::approx_eq`] compares them.
+    ///
+    /// Sparse matrices of one format are equal where they stand for the same values: order, repeats and stored zeros do
+    /// not matter.
+    ///
+    /// # Errors
+    /// As [`AnnData::approx_eq`]; paths are relative to this element.
+    pub fn approx_eq(&self, other: &Self, tolerance: Tolerance) -> Result<(), Box<Difference>> {
+        Comparison { tolerance }.element("", self, other)
+    }
+}
+
+struct Comparison {
+    tolerance: Tolerance,
+}
+
+fn below(path: &str, key: &str) -> String {
+    if path.is_empty() { key.to_owned() } else { format!("{path}/{key}") }
+}
+
+impl Comparison {
+    fn adata(&self, path: &str, a: &AnnData, b: &AnnData) -> Compared {
+        if a.shape() != b.shape() {
+            return Err(Difference::new(path, format!("the shapes are {:?} and {:?}", a.shape(), b.shape())));
+        }
+        self.frame(&below(path, "obs"), a.obs(), b.obs())?;
+        self.frame(&below(path, "var"), a.var(), b.var())?;
+        let layers = |adata: &AnnData| -> (Mapping, Mapping) {
+            let (x, layers) = adata.layers().iter().partition::<Vec<_>, _>(|(key, _)| key.is_none());
+            let mapping = |entries: Vec<(&Option<String>, &Element)>| -> Mapping {
+                let entry = |(key, layer): (&Option<String>, &Element)| {
+                    (key.clone().unwrap_or_else(|| "X".to_owned()), layer.clone())
+                };
+                entries.into_iter().map(entry).collect()
+            };
+            (mapping(x), mapping(layers))
+        };
+        let ((x, layers), (other_x, other_layers)) = (layers(a), layers(b));
+        self.mapping(path, &x, &other_x)?;
+        self.mapping(&below(path, "layers"), &layers, &other_layers)?;
+        for (slot, a, b) in [
+            ("obsm", a.obsm(), b.obsm()),
+            ("varm", a.varm(), b.varm()),
+            ("obsp", a.obsp(), b.obsp()),
+            ("varp", a.varp(), b.varp()),
+            ("uns", a.uns(), b.uns()),
+        ] {
+            self.mapping(&below(path, slot), a, b)?;
+        }
+        match (a.raw(), b.raw()) {
+            (None, None) => {}
+            (Some(a), Some(b)) => self.raw(&below(path, "raw"), a, b)?,
+            _ => return Err(Difference::new(&below(path, "raw"), "is in one of them only")),
+        }
+        self.mapping(path, a.other(), b.other())
+    }
+
+    fn raw(&self, path: &str, a: &Raw, b: &Raw) -> Compared {
+        let x = |raw: &Raw| -> Mapping { raw.x().map(|x| ("X".to_owned(), x.clone())).into_iter().collect() };
+        self.mapping(path, &x(a), &x(b))?;
+        self.frame(&below(path, "var"), a.var(), b.var())?;
+        self.mapping(&below(path, "varm"), a.varm(), b.varm())?;
+        self.mapping(path, a.other(), b.other())
+    }
+
+    fn mapping(&self, path: &str, a: &Mapping, b: &Mapping) -> Compared {
+        for (one, other) in [(a, b), (b, a)] {
+            if let Some(key) = one.keys().find(|&key| !other.contains_key(key)) {
+                return Err(Difference::new(&below(path, key), "is in one of them only"));
+            }
+        }
+        for (key, element) in a {
+            if let Some(other) = b.get(key) {
+                self.element(&below(path, key), element, other)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn element(&self, path: &str, a: &Element, b: &Element) -> Compared {
+        let load = |element: &Element| match element {
+            Element::Lazy(lazy) => lazy.load_once().map_err(|error| Difference::unreadable(path, error)),
+            other => Ok(other.clone()),
+        };
+        match (load(a)?, load(b)?) {
+            (Element::Tensor(a), Element::Tensor(b)) => self.tensor(path, &a, &b),
+            (Element::Sparse(a), Element::Sparse(b)) => self.sparse(path, &a, &b),
+            (Element::Column(a), Element::Column(b)) => self.column(path, &a, &b),
+            (Element::Frame(a), Element::Frame(b)) => self.frame(path, &a, &b),
+            (Element::Mapping(a), Element::Mapping(b)) => self.mapping(path, &a, &b),
+            (Element::AnnData(a), Element::AnnData(b)) => self.adata(path, &a, &b),
+            (Element::Raw(a), Element::Raw(b)) => self.raw(path, &a, &b),
+            (Element::Awkward(a), Element::Awkward(b)) => {
+                if a.len() != b.len() || a.form() != b.form() {
+                    return Err(Difference::new(path, "the lengths or forms are others"));
+                }
+                for (name, buffer) in a.buffers() {
+                    match b.buffers().get(name) {
+                        Some(other) => self.tensor(&format!("{path}[{name}]"), buffer, other)?,
+                        None => return Err(Difference::new(path, format!("only one has the buffer '{name}'"))),
+                    }
+                }
+                Ok(())
+            }
+            (a, b) if a == b => Ok(()),
+            (a, b) if a.kind_name() == b.kind_name() => Err(Difference::new(path, "the values differ")),
+            (a, b) => Err(Difference::new(path, format!("one is {}, the other {}", a.kind_name(), b.kind_name()))),
+        }
+    }
+
+    fn frame(&self, path: &str, a: &DataFrame, b: &DataFrame) -> Compared {
+        if !a.column_names().eq(b.column_names()) {
+            let names = |frame: &DataFrame| frame.column_names().collect::<Vec<_>>().join(", ");
+            return Err(Difference::new(path, format!("the columns are [{}] and [{}]", names(a), names(b))));
+        }
+        if a.index_name() != b.index_name() {
+            let message = format!("the names of the index are {:?} and {:?}", a.index_name(), b.index_name());
+            return Err(Difference::new(path, message));
+        }
+        self.series(&below(path, "_index"), a.index(), b.index())?;
+        for ((name, a), (_, b)) in a.columns().zip(b.columns()) {
+            self.series(&below(path, name), a, b)?;
+        }
+        self.mapping(path, a.other(), b.other())
+    }
+
+    fn series(&self, path: &str, a: &Series, b: &Series) -> Compared {
+        if let (Series::Opaque(_), _) | (_, Series::Opaque(_)) = (a, b) {
+            return if a == b { Ok(()) } else { Err(Difference::new(path, "the values differ")) };
+        }
+        let load = |series: &Series| series.load().map_err(|error| Difference::unreadable(path, error));
+        self.column(path, &load(a)?, &load(b)?)
+    }
+
+    fn column(&self, path: &str, a: &Column, b: &Column) -> Compared {
+        if a.kind() != b.kind() {
+            return Err(Difference::new(path, format!("the kinds are {:?} and {:?}", a.kind(), b.kind())));
+        }
+        if a.len() != b.len() {
+            return Err(Difference::new(path, format!("the lengths are {} and {}", a.len(), b.len())));
+        }
+        if let Some(row) = a.missing().iter().zip(b.missing()).position(|(a, b)| *a != b) {
+            return Err(Difference::new(path, format!("the value of row {row} is missing in one of them")));
+        }
+        let parts = |column: &Column| column.codes_and_categories().map_err(|e| Difference::unreadable(path, e));
+        if let ColumnKind::Categorical { .. } = a.kind() {
+            let ((codes, categories), (other_codes, other_categories)) = (parts(a)?, parts(b)?);
+            self.column(&below(path, "categories"), &categories, &other_categories)?;
+            let exact = Self { tolerance: Tolerance::EXACT.with_any_dtype(true) };
+            return exact.tensor(&below(path, "codes"), &codes, &other_codes);
+        }
+        let present: Vec<u64> =
+            (0_u64..).zip(a.missing()).filter(|(_, missing)| !missing).map(|(row, _)| row).collect();
+        let values = |column: &Column| {
+            let values = column
+                .to_tensor()
+                .and_then(|values| if present.len() == values.len() { Ok(values) } else { values.take(0, &present) });
+            values.map_err(|error| Difference::unreadable(path, error))
+        };
+        self.tensor(path, &values(a)?, &values(b)?)
+    }
+
+    fn sparse(&self, path: &str, a: &SparseMatrix, b: &SparseMatrix) -> Compared {
+        if (a.format(), a.shape()) != (b.format(), b.shape()) {
+            return Err(Difference::new(path, format!("one is {a:?}, the other {b:?}")));
+        }
+        told(path, values::compare_sparse(a, b, &self.tolerance))
+    }
+
+    fn tensor(&self, path: &str, a: &Tensor, b: &Tensor) -> Compared {
+        told(path, values::compare(a, b, &self.tolerance))
+    }
+}
+
+fn told(path: &str, compared: Result<std::result::Result<(), String>>) -> Compared {
+    match compared {
+        Ok(same) => same.map_err(|message| Difference::new(path, message)),
+        Err(error) => Err(Difference::unreadable(path, error)),
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,84 @@
+//! What is close, what differs, and where.
+
+use super::*;
+use crate::{SparseFormat, f16};
+
+fn differ(a: impl Into<Element>, b: impl Into<Element>, tolerance: Tolerance) -> Option<String> {
+    a.into().approx_eq(&b.into(), tolerance).err().map(|difference| difference.to_string())
+}
+
+#[test]
+fn numbers_are_close_by_both_tolerances() -> Result<()> {
+    let default = Tolerance::default();
+    let row = |values: Vec<f64>| Tensor::from_vec([values.len()], values);
+    let a = row(vec![1.0, f64::NAN, f64::INFINITY, 0.0])?;
+    assert_eq!(differ(a.clone(), row(vec![1.000_001, f64::NAN, f64::INFINITY, -1e-9])?, default), None);
+    assert_eq!(
+        differ(a.clone(), row(vec![1.0, f64::NAN, f64::NEG_INFINITY, 0.0])?, default).as_deref(),
+        Some("/: inf and -inf at [2]")
+    );
+    assert!(differ(a.clone(), row(vec![1.0, 2.0, f64::INFINITY, 0.0])?, default).is_some());
+    assert!(differ(a, row(vec![1.000_001, f64::NAN, f64::INFINITY, 0.0])?, Tolerance::EXACT).is_some());
+    assert_eq!(differ(0.0, -0.0, Tolerance::EXACT), None);
+    assert_eq!(differ(100_i64, 90_i64, default.with_rtol(0.0).with_atol(10.0)), None);
+    assert!(differ(1_i64 << 60, (1_i64 << 60) + 1, Tolerance::EXACT).is_some());
+    assert!(differ(u64::MAX, 0_u64, default).is_some());
+    assert!(differ(crate::Complex::new(1.0, 2.0), crate::Complex::new(1.0, 2.5), default).is_some());
+    assert_eq!(differ(f16::from_f32(1.0), f16::from_f32(1.0), default), None);
+    Ok(())
+}
+
+#[test]
+fn kinds_dtypes_and_shapes_differ() -> Result<()> {
+    let default = Tolerance::default();
+    assert_eq!(differ(1_i32, 1_i64, default).as_deref(), Some("/: the dtypes are int32 and int64"));
+    assert_eq!(differ(1_i32, 1.0_f64, default.with_any_dtype(true)), None);
+    assert!(differ(1_i32, "1", default.with_any_dtype(true)).is_some_and(|d| d.contains("dtypes")));
+    let shape = differ(Tensor::from_vec([1], vec![1])?, Tensor::scalar(1), default);
+    assert_eq!(shape.as_deref(), Some("/: the shapes are [1] and []"));
+    assert!(differ(Element::Null, 1, default).is_some_and(|d| d.contains("one is null")));
+    assert!(differ("a", "b", default).is_some_and(|d| d.contains("'a' and 'b'")));
+    let records = |value| Tensor::from_fields([1], [("f", Tensor::from_vec([1], vec![value])?)]);
+    assert_eq!(differ(records(1.0)?, records(1.000_001)?, default), None);
+    assert_eq!(differ(records(1.0)?, records(2.0)?, default).as_deref(), Some("/: 1.0 and 2.0 at [0] of field 'f'"));
+    Ok(())
+}
+
+#[test]
+fn sparse_matrices_are_compared_by_what_they_stand_for() -> Result<()> {
+    let matrix = |data: Vec<f32>, indices: Vec<i32>| {
+        let len = data.len();
+        let (data, indices) = (Tensor::from_vec([len], data)?, Tensor::from_vec([len], indices)?);
+        let indptr = Tensor::from_vec([2], vec![0_i64, i64::try_from(len).unwrap_or(0)])?;
+        SparseMatrix::new(SparseFormat::Csr, (1, 4), data, indices, indptr)
+    };
+    let a = matrix(vec![1.0, 2.0], vec![0, 2])?;
+    assert_eq!(differ(a.clone(), matrix(vec![1.5, 0.0, 1.0, 0.5], vec![2, 3, 0, 2])?, Tolerance::default()), None);
+    let difference = differ(a.clone(), matrix(vec![1.0, 2.0], vec![0, 3])?, Tolerance::default());
+    assert_eq!(difference.as_deref(), Some("/: 2.0 and 0.0 at [0, 2]"));
+    assert!(differ(a.clone(), a.to_dense()?, Tolerance::default()).is_some());
+    Ok(())
+}
+
+#[test]
+fn the_path_of_the_first_difference_is_told() -> Result<()> {
+    let codes = |width: &anndata_storage::DType| Tensor::from_vec([2], vec![0_i64, -1])?.cast(width);
+    let make = |n: f64, category: &str, width: anndata_storage::DType| {
+        let types = Column::categorical(&codes(&width)?, &Column::strings([category]), false)?;
+        let inner: Mapping = [("pi".to_owned(), n.into())].into();
+        AnnData::builder().obs(DataFrame::new(["a", "b"]).with_column("type", types)?).uns("tool", inner).build()
+    };
+    use anndata_storage::DType::{I8, I64};
+    let tolerance = Tolerance::default();
+    let differ = |a: &AnnData, b: &AnnData| a.approx_eq(b, tolerance).err().map(|found| found.path().to_owned());
+    assert_eq!(differ(&make(1.0, "B", I8)?, &make(1.0, "B", I64)?), None);
+    assert_eq!(differ(&make(1.0, "B", I8)?, &make(2.0, "B", I8)?).as_deref(), Some("uns/tool/pi"));
+    assert_eq!(differ(&make(1.0, "B", I8)?, &make(1.0, "T", I8)?).as_deref(), Some("obs/type/categories"));
+    let mut other = make(1.0, "B", I8)?;
+    other.set_obsm("m", Tensor::from_vec([2, 1], vec![1, 2])?)?;
+    assert_eq!(differ(&make(1.0, "B", I8)?, &other).as_deref(), Some("obsm/m"));
+    other.remove_obsm("m");
+    other.set_obs_names(["a", "c"])?;
+    assert_eq!(differ(&make(1.0, "B", I8)?, &other).as_deref(), Some("obs/_index"));
+    Ok(())
+}

@@ -1,0 +1,183 @@
+//! Comparing the values of arrays and sparse matrices.
+
+use std::collections::BTreeMap;
+
+use anndata_storage::{DType, Error, Result, Scalar, Tensor, dispatch};
+
+use super::Tolerance;
+use crate::{SparseFormat, SparseMatrix};
+
+/// Equal, or what differs.
+type Same = std::result::Result<(), String>;
+
+/// Compares dtype, shape and values.
+pub(super) fn compare(a: &Tensor, b: &Tensor, tolerance: &Tolerance) -> Result<Same> {
+    if a.shape() != b.shape() {
+        return Ok(Err(format!("the shapes are {:?} and {:?}", a.shape(), b.shape())));
+    }
+    let dtypes_differ = || Ok(Err(format!("the dtypes are {} and {}", a.dtype(), b.dtype())));
+    if let (DType::Compound(fields), DType::Compound(others)) = (a.dtype(), b.dtype()) {
+        if !fields.iter().map(|field| &field.name).eq(others.iter().map(|field| &field.name)) {
+            return dtypes_differ();
+        }
+        for ((name, a), (_, b)) in a.fields()?.zip(b.fields()?) {
+            if let Err(difference) = compare(a, b, tolerance)? {
+                return Ok(Err(format!("{difference} of field '{name}'")));
+            }
+        }
+        return Ok(Ok(()));
+    }
+    if a.dtype() != b.dtype() && !tolerance.any_dtype {
+        return dtypes_differ();
+    }
+    let found = if a.dtype().is_text() && b.dtype().is_text() {
+        let (texts, others) = (a.to_strings()?, b.to_strings()?);
+        texts.iter().zip(&others).position(|(a, b)| a != b)
+    } else {
+        match numbers(a, b)? {
+            Some((left, right)) => first_apart(&left, &right, tolerance)?,
+            None => return dtypes_differ(),
+        }
+    };
+    Ok(match found {
+        None => Ok(()),
+        Some(at) => Err(format!("{} and {} at {:?}", shown(a, at)?, shown(b, at)?, place(at, a.shape()))),
+    })
+}
+
+/// The same for sparse matrices of one format and shape: by the values that they stand for.
+pub(super) fn compare_sparse(a: &SparseMatrix, b: &SparseMatrix, tolerance: &Tolerance) -> Result<Same> {
+    if a.dtype() != b.dtype() && !tolerance.any_dtype {
+        return Ok(Err(format!("the dtypes are {} and {}", a.dtype(), b.dtype())));
+    }
+    if a.indices() == b.indices()
+        && a.offsets()? == b.offsets()?
+        && let Some((left, right)) = numbers(a.data(), b.data())?
+        && first_apart(&left, &right, tolerance)?.is_none()
+    {
+        return Ok(Ok(()));
+    }
+    let mut places: Vec<[u64; 2]> = Vec::new();
+    for matrix in [a, b] {
+        dispatch!(matrix.dtype(), T => places.extend(summed::<T>(matrix)?.keys()), else => {});
+    }
+    places.sort_unstable();
+    places.dedup();
+    let (left, right) = (values_at(a, &places)?, values_at(b, &places)?);
+    let Some((numbers_of_a, numbers_of_b)) = numbers(&left, &right)? else {
+        return Ok(Err(format!("the dtypes are {} and {}", a.dtype(), b.dtype())));
+    };
+    Ok(match first_apart(&numbers_of_a, &numbers_of_b, tolerance)? {
+        None => Ok(()),
+        Some(at) => {
+            let place = places.get(at).copied().unwrap_or_default();
+            Err(format!("{} and {} at {place:?}", shown(&left, at)?, shown(&right, at)?))
+        }
+    })
+}
+
+/// The values of a sparse matrix by row and column, repeated ones summed.
+fn summed<T: Scalar>(matrix: &SparseMatrix) -> Result<BTreeMap<[u64; 2], T>> {
+    let (data, indices) = (matrix.data().as_slice::<T>()?, matrix.indices().cast(&DType::U64)?);
+    let indices = indices.as_slice::<u64>()?;
+    let mut values = BTreeMap::new();
+    for (lane, pair) in (0_u64..).zip(matrix.offsets()?.windows(2)) {
+        let [start, end] = *pair else { continue };
+        let entries = indices.get(start..end).unwrap_or_default().iter().zip(data.get(start..end).unwrap_or_default());
+        for (&index, &value) in entries {
+            let place = if matrix.format() == SparseFormat::Csr { [lane, index] } else { [index, lane] };
+            values.entry(place).and_modify(|sum: &mut T| *sum = sum.plus(value)).or_insert(value);
+        }
+    }
+    Ok(values)
+}
+
+/// The values at some places, 0 where none is stored.
+fn values_at(matrix: &SparseMatrix, places: &[[u64; 2]]) -> Result<Tensor> {
+    dispatch!(matrix.dtype(), T => {
+        let values = summed::<T>(matrix)?;
+        let at = |place: &[u64; 2]| values.get(place).copied().unwrap_or_default();
+        Tensor::from_vec([places.len()], places.iter().map(at).collect::<Vec<T>>())
+    }, else => Err(Error::dtype(format!("values of type {} are no numbers", matrix.dtype()))))
+}
+
+/// Both arrays in one dtype of numbers; `None` where one holds none.
+fn numbers(a: &Tensor, b: &Tensor) -> Result<Option<(Tensor, Tensor)>> {
+    if !a.dtype().is_numeric() || !b.dtype().is_numeric() {
+        return Ok(None);
+    }
+    let common = match (a.dtype(), b.dtype()) {
+        (one, other) if one == other => one,
+        (one, other) if one.is_complex() || other.is_complex() => &DType::Complex128,
+        _ => &DType::F64,
+    };
+    Ok(Some((a.cast(common)?, b.cast(common)?)))
+}
+
+/// The first element that is further from its counterpart than the tolerance allows.
+fn first_apart(a: &Tensor, b: &Tensor, tolerance: &Tolerance) -> Result<Option<usize>> {
+    let (a_parts, b_parts) = (parts(a)?, parts(b)?);
+    let found = dispatch!(real a_parts.dtype(), T => {
+        let (left, right) = (a_parts.as_slice::<T>()?, b_parts.as_slice::<T>()?);
+        left.iter().zip(right).position(|(&a, &b)| !is_close(a, b, tolerance))
+    }, else => return Err(Error::dtype(format!("values of type {} are no numbers", a.dtype()))));
+    Ok(found.map(|at| if a.dtype().is_complex() { at / 2 } else { at }))
+}
+
+/// Complex numbers as real and imaginary parts, one after the other; real numbers as they are.
+fn parts(tensor: &Tensor) -> Result<Tensor> {
+    let part = match tensor.dtype() {
+        DType::Complex64 => DType::F32,
+        DType::Complex128 => DType::F64,
+        _ => return Ok(tensor.clone()),
+    };
+    match tensor.buffer() {
+        Some(buffer) => Tensor::new(part, [tensor.len() * 2], buffer.clone()),
+        None => Err(Error::dtype("complex numbers without a buffer")),
+    }
+}
+
+/// Whether two real numbers are as close as the tolerance asks. Integers are not rounded to be compared.
+#[expect(clippy::float_cmp, reason = "infinities are close to themselves alone")]
+fn is_close<T: Scalar>(a: T, b: T, tolerance: &Tolerance) -> bool {
+    if a == b {
+        return true;
+    }
+    let (left, right) = (a.to_f64(), b.to_f64());
+    if left.is_nan() || right.is_nan() {
+        return left.is_nan() && right.is_nan();
+    }
+    if left.is_infinite() || right.is_infinite() {
+        return left == right;
+    }
+    let apart = match (a.to_integer(), b.to_integer()) {
+        // A difference too large for a double is rounded, which no tolerance notices.
+        #[expect(clippy::cast_precision_loss, reason = "rounded relative to its own size")]
+        (Some(a), Some(b)) => a.abs_diff(b) as f64,
+        _ => (left - right).abs(),
+    };
+    apart <= tolerance.atol + tolerance.rtol * right.abs()
+}
+
+/// An element, as a message shows it.
+fn shown(tensor: &Tensor, at: usize) -> Result<String> {
+    dispatch!(tensor.dtype(), T => {
+        Ok(tensor.as_slice::<T>()?.get(at).map(|value| format!("{value:?}")).unwrap_or_default())
+    }, else => Ok(tensor.to_strings()?.get(at).map(|text| format!("'{text}'")).unwrap_or_default()))
+}
+
+/// The position along each axis of an element in C order.
+fn place(at: usize, shape: &[usize]) -> Vec<usize> {
+    let mut rest = at;
+    let mut place: Vec<usize> = shape
+        .iter()
+        .rev()
+        .map(|&len| {
+            let position = rest % len.max(1);
+            rest /= len.max(1);
+            position
+        })
+        .collect();
+    place.reverse();
+    place
+}

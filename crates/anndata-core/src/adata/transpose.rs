@@ -1,0 +1,103 @@
+//! The transpose of an object.
+
+use anndata_storage::{Error, Result};
+
+use super::vectors::transposed;
+use super::{AnnData, Layers};
+use crate::{Element, SparseFormat, SparseMatrix};
+
+impl AnnData {
+    /// The object with observations and variables interchanged: `X` and layers are transposed, and `obs` and `var`,
+    /// `obsm` and `varm`, `obsp` and `varp` change places. `uns` stays.
+    ///
+    /// `raw` is left out, as its variables are others than the object's. A sparse matrix changes its format and shares
+    /// its values (CSR becomes CSC); a dense one is copied. Lazy matrices are loaded. The transpose of a view is an
+    /// object of its own.
+    ///
+    /// ```
+    /// use anndata_core::{AnnData, Tensor};
+    ///
+    /// let adata = AnnData::builder().x(Tensor::from_vec([2, 3], vec![1, 2, 3, 4, 5, 6])?).build()?;
+    /// let transposed = adata.transpose()?;
+    /// assert_eq!(transposed.shape(), (3, 2));
+    /// assert_eq!(transposed.x().unwrap().to_tensor()?.as_slice::<i32>()?, [1, 4, 2, 5, 3, 6]);
+    /// assert_eq!(transposed.transpose()?, adata);
+    /// # Ok::<(), anndata_core::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// Where a matrix cannot be read, or a layer is no matrix; the error names it.
+    pub fn transpose(&self) -> Result<Self> {
+        let transpose = |(key, layer): (&Option<String>, &Element)| {
+            let path = || key.as_ref().map_or_else(|| "X".to_owned(), |key| format!("layers/{key}"));
+            Ok((key.clone(), layer.transposed().map_err(|error| error.at(&path()))?))
+        };
+        Ok(Self {
+            n_obs: self.n_vars,
+            n_vars: self.n_obs,
+            obs: self.var.clone(),
+            var: self.obs.clone(),
+            layers: self.layers.iter().map(transpose).collect::<Result<Layers>>()?,
+            obsm: self.varm.clone(),
+            varm: self.obsm.clone(),
+            obsp: self.varp.clone(),
+            varp: self.obsp.clone(),
+            raw: None,
+            view: None,
+            namespaces: crate::namespace::Namespaces::default(),
+            ..self.clone()
+        })
+    }
+}
+
+impl Element {
+    fn transposed(&self) -> Result<Self> {
+        match self.load()? {
+            Self::Tensor(tensor) => transposed(&tensor).map(Self::Tensor),
+            Self::Sparse(matrix) => flipped(&matrix).map(Self::Sparse),
+            other => Err(Error::unsupported(format!("{} cannot be transposed", other.kind_name()))),
+        }
+    }
+}
+
+/// The rows of one are the columns of the other: the same three arrays in the other format.
+fn flipped(matrix: &SparseMatrix) -> Result<SparseMatrix> {
+    let format = match matrix.format() {
+        SparseFormat::Csr => SparseFormat::Csc,
+        SparseFormat::Csc => SparseFormat::Csr,
+    };
+    let (rows, columns) = matrix.shape();
+    let [data, indices, indptr] = [matrix.data(), matrix.indices(), matrix.indptr()].map(Clone::clone);
+    SparseMatrix::new(format, (columns, rows), data, indices, indptr)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{DataFrame, Raw, Tensor};
+
+    #[test]
+    fn slots_change_places_and_values_of_sparse_matrices_are_shared() -> Result<()> {
+        let dense = Tensor::from_vec([2, 3], vec![1.0_f32, 0.0, 2.0, 0.0, 3.0, 0.0])?;
+        let sparse = SparseMatrix::from_dense(&dense, SparseFormat::Csr)?;
+        let mut adata = AnnData::builder()
+            .x(sparse.clone())
+            .layer("d", dense)
+            .obs(DataFrame::new(["a", "b"]).with_column("n", vec![1, 2])?)
+            .obsm("m", Tensor::from_vec([2, 1], vec![1, 2])?)
+            .varp("p", Tensor::from_vec([3, 3], vec![1_u8; 9])?)
+            .uns("k", "v")
+            .build()?;
+        adata.set_raw(Some(Raw::from(&adata)))?;
+        let t = adata.select(.., ..)?.transpose()?;
+        assert!(!t.is_view() && t.raw().is_none());
+        assert_eq!((t.obs(), t.var(), t.uns()), (adata.var(), adata.obs(), adata.uns()));
+        assert!(t.varm().contains_key("m") && t.obsp().contains_key("p") && t.obsm().is_empty());
+        let x = adata.transpose()?.matrix(None)?.to_sparse()?;
+        assert_eq!(x.data().as_slice::<f32>()?.as_ptr(), sparse.data().as_slice::<f32>()?.as_ptr());
+        assert_eq!(x.to_dense()?, t.matrix(Some("d"))?.to_tensor()?);
+        adata.set_raw(None)?;
+        assert_eq!(t.transpose()?, adata);
+        Ok(())
+    }
+}

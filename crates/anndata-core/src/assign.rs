@@ -1,0 +1,54 @@
+//! Setting parts of elements: [`Element::put`].
+
+mod sparse;
+
+use anndata_storage::{Axis, Error, Result};
+
+use crate::Element;
+
+impl Element {
+    /// The matrix or array with the selected positions along its axes set to other values; one selection an axis, from
+    /// the first, and further axes stay whole.
+    ///
+    /// Values are a scalar or an array, which is spread over the selection as numpy does; for a sparse matrix they may
+    /// be a sparse matrix of the shape of the selection. They become values of this element's dtype, and it keeps its
+    /// format. A sparse matrix stores no zero that was set. Where a position is selected twice, the last value stays. A
+    /// lazy element is loaded.
+    ///
+    /// ```
+    /// use anndata_core::{Axis, Element, Tensor};
+    ///
+    /// let pca = Element::from(Tensor::from_vec([3, 2], vec![0.0_f32; 6])?);
+    /// let set = pca.put(&[Axis::from(vec![2])], &Tensor::from_vec([2], vec![1.0, 2.0])?.into())?;
+    /// assert_eq!(set.to_tensor()?.as_slice::<f32>()?, [0.0, 0.0, 0.0, 0.0, 1.0, 2.0]);
+    /// # Ok::<(), anndata_core::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`InvalidInput`](crate::ErrorKind::InvalidInput) where a selection is out of bounds or the values cannot be
+    /// spread over it; [`DType`](crate::ErrorKind::DType) where they do not fit the dtype;
+    /// [`Unsupported`](crate::ErrorKind::Unsupported) where the element is no array or matrix.
+    pub fn put(&self, axes: &[Axis], values: &Self) -> Result<Self> {
+        match (self.load()?, values.load()?) {
+            (Self::Tensor(tensor), values) => {
+                let values = match values {
+                    Self::Sparse(matrix) => matrix.to_dense()?,
+                    values => values.to_tensor()?,
+                };
+                let whole = tensor.shape().iter().skip(axes.len()).map(|&len| Axis::Range(0..len as u64));
+                let axes: Vec<Axis> = axes.iter().cloned().chain(whole).collect();
+                tensor.put(&axes, &values).map(Self::Tensor)
+            }
+            (Self::Sparse(matrix), values) => {
+                let whole = Axis::Range(0..matrix.shape().1 as u64);
+                let (rows, columns) = match axes {
+                    [rows] => (rows, &whole),
+                    [rows, columns] => (rows, columns),
+                    _ => return Err(Error::invalid_input(format!("a matrix has two axes, not {}", axes.len()))),
+                };
+                sparse::put(&matrix, rows, columns, &values).map(Self::Sparse)
+            }
+            (other, _) => Err(Error::unsupported(format!("no part of {} can be set", other.kind_name()))),
+        }
+    }
+}

@@ -1,0 +1,231 @@
+//! Setting parts of sparse matrices, which keep their format and dtypes.
+
+use std::collections::BTreeMap;
+
+use anndata_storage::{Axis, DType, Error, Result, Scalar, Tensor, dispatch};
+use ndarray::{ArrayView2, Ix2};
+
+use crate::sparse::{offsets_of, offsets_tensor};
+use crate::{Element, SparseFormat, SparseMatrix};
+
+/// The matrix with values at the selected rows and columns. Zeros are not stored.
+pub(super) fn put(matrix: &SparseMatrix, rows: &Axis, columns: &Axis, values: &Element) -> Result<SparseMatrix> {
+    let (n_rows, n_columns) = matrix.shape();
+    for (axis, len, name) in [(rows, n_rows, "rows"), (columns, n_columns, "columns")] {
+        if axis.end() > len as u64 {
+            return Err(Error::invalid_input(format!("position {} is out of bounds of {len} {name}", axis.end() - 1)));
+        }
+    }
+    let is_csr = matrix.format() == SparseFormat::Csr;
+    let (major, minor) = if is_csr { (n_rows, n_columns) } else { (n_columns, n_rows) };
+    let selected = Selected {
+        major: Lane::new(if is_csr { rows } else { columns }, major),
+        minor: Lane::new(if is_csr { columns } else { rows }, minor),
+    };
+    let shape = (rows.len(), columns.len());
+    dispatch!(matrix.dtype(), T => match values {
+        Element::Sparse(values) => {
+            let (r, c) = values.shape();
+            if (r as u64, c as u64) != shape {
+                return Err(Error::invalid_input(format!(
+                    "a sparse matrix of shape {:?} cannot be put into a selection of {shape:?}", values.shape()
+                )));
+            }
+            let lanes = sparse_lanes::<T>(values, matrix)?;
+            merge::<T>(matrix, &selected, |lane| {
+                Box::new(lanes.get(lane).into_iter().flatten().map(|(&at, &value)| (at, value)))
+            })
+        }
+        values => {
+            // Its only use is to spread the values as tensors do, and to check their dtype.
+            let spread = spread(&values.to_tensor()?, matrix.dtype(), shape)?;
+            let view = spread.view::<T>()?.into_dimensionality::<Ix2>()
+                .map_err(|error| Error::invalid_input("the values are no matrix").with_source(error))?;
+            let view: ArrayView2<'_, T> = if is_csr { view } else { view.reversed_axes() };
+            merge::<T>(matrix, &selected, |lane| {
+                let values: Vec<T> = if lane < view.nrows() { view.row(lane).to_vec() } else { Vec::new() };
+                Box::new(values.into_iter().enumerate())
+            })
+        }
+    }, else => Err(Error::dtype(format!("values of type {} are no numbers", matrix.dtype()))))
+}
+
+/// Dense values as a matrix of the shape of the selection.
+fn spread(values: &Tensor, dtype: &DType, (rows, columns): (u64, u64)) -> Result<Tensor> {
+    let len = |len: u64| usize::try_from(len).map_err(|_| Error::limit_exceeded(format!("a selection of {len}")));
+    let (rows, columns) = (len(rows)?, len(columns)?);
+    let zeros = dispatch!(dtype, T => Tensor::from_array(ndarray::Array2::<T>::default((rows, columns))),
+        else => return Err(Error::dtype(format!("values of type {dtype} are no numbers"))));
+    zeros.put(&[Axis::Range(0..rows as u64), Axis::Range(0..columns as u64)], values)
+}
+
+/// The values of a sparse matrix by lanes of the target's format: position within the selection and value.
+fn sparse_lanes<T: Scalar>(values: &SparseMatrix, target: &SparseMatrix) -> Result<Vec<BTreeMap<usize, T>>> {
+    // The cast is checked as that of a dense array is.
+    let data = spread(&values.data().clone().reshape([1, values.nnz()])?, target.dtype(), (1, values.nnz() as u64))?;
+    let indices = values.indices().cast(&DType::U64)?;
+    let same = values.format() == target.format();
+    let lanes = match target.format() {
+        SparseFormat::Csr => values.shape().0,
+        SparseFormat::Csc => values.shape().1,
+    };
+    let mut found: Vec<BTreeMap<usize, T>> = vec![BTreeMap::new(); lanes];
+    let (data, indices) = (data.as_slice::<T>()?, indices.as_slice::<u64>()?);
+    for (lane, pair) in values.offsets()?.windows(2).enumerate() {
+        let [start, end] = *pair else { continue };
+        for at in start..end {
+            let (Some(&index), Some(&value)) = (indices.get(at), data.get(at)) else { continue };
+            let index = usize::try_from(index).unwrap_or(usize::MAX);
+            let (lane, index) = if same { (lane, index) } else { (index, lane) };
+            if let Some(lane) = found.get_mut(lane) {
+                lane.entry(index).and_modify(|sum| *sum = sum.plus(value)).or_insert(value);
+            }
+        }
+    }
+    Ok(found)
+}
+
+/// What is selected along both axes of the compressed matrix.
+struct Selected {
+    major: Lane,
+    minor: Lane,
+}
+
+/// A selection along one axis, both ways.
+struct Lane {
+    /// The positions, in the order of the selection.
+    positions: Vec<usize>,
+    /// For each position of the axis, where it was selected last.
+    last: Vec<Option<usize>>,
+}
+
+impl Lane {
+    fn new(axis: &Axis, len: usize) -> Self {
+        let positions: Vec<usize> = axis.positions().map(|at| usize::try_from(at).unwrap_or(usize::MAX)).collect();
+        let mut last = vec![None; len];
+        for (place, &at) in positions.iter().enumerate() {
+            if let Some(last) = last.get_mut(at) {
+                *last = Some(place);
+            }
+        }
+        Self { positions, last }
+    }
+
+    fn is_selected(&self, at: usize) -> bool {
+        self.last.get(at).is_some_and(Option::is_some)
+    }
+}
+
+/// The values of a lane of the selection, by their position within it.
+type Values<'a, T> = Box<dyn Iterator<Item = (usize, T)> + 'a>;
+
+/// The stored values outside the selection, and the new ones within it. Lanes that were changed are sorted.
+fn merge<'a, T: Scalar>(
+    matrix: &SparseMatrix,
+    selected: &Selected,
+    values: impl Fn(usize) -> Values<'a, T>,
+) -> Result<SparseMatrix> {
+    let (data, indices) = (matrix.data().as_slice::<T>()?, matrix.indices().cast(&DType::U64)?);
+    let indices = indices.as_slice::<u64>()?;
+    let mut lengths = Vec::with_capacity(selected.major.last.len());
+    let (mut new_data, mut new_indices) = (Vec::with_capacity(data.len()), Vec::with_capacity(data.len()));
+    for (pair, lane) in matrix.offsets()?.windows(2).zip(&selected.major.last) {
+        let [start, end] = *pair else { continue };
+        let old = indices.get(start..end).unwrap_or_default().iter().zip(data.get(start..end).unwrap_or_default());
+        let before = new_data.len();
+        match lane {
+            None => old.for_each(|(&index, &value)| {
+                new_indices.push(index);
+                new_data.push(value);
+            }),
+            Some(lane) => {
+                let kept = old.filter(|&(&index, _)| {
+                    !usize::try_from(index).is_ok_and(|index| selected.minor.is_selected(index))
+                });
+                let mut entries: Vec<(u64, T)> = kept.map(|(&index, &value)| (index, value)).collect();
+                entries.extend(values(*lane).filter_map(|(place, value)| {
+                    let at = *selected.minor.positions.get(place)?;
+                    let stays = selected.minor.last.get(at) == Some(&Some(place)) && value != T::default();
+                    stays.then_some((at as u64, value))
+                }));
+                entries.sort_by_key(|&(index, _)| index);
+                for (index, value) in entries {
+                    new_indices.push(index);
+                    new_data.push(value);
+                }
+            }
+        }
+        lengths.push(new_data.len() - before);
+    }
+    let indices = Tensor::from_vec([new_indices.len()], new_indices)?.cast(matrix.indices().dtype())?;
+    let indptr = offsets_tensor(&offsets_of(lengths)?, matrix.indptr().dtype())?;
+    SparseMatrix::new(matrix.format(), matrix.shape(), Tensor::from_vec([new_data.len()], new_data)?, indices, indptr)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// Positions of an axis, repeated and in any order.
+    fn axis(len: u64) -> impl Strategy<Value = Axis> {
+        prop_oneof![
+            (0..=len).prop_flat_map(move |a| (Just(a), a..=len)).prop_map(|(a, b)| Axis::Range(a..b)),
+            proptest::collection::vec(0..len, 0..6).prop_map(Axis::from),
+        ]
+    }
+
+    fn matrix(rows: usize, columns: usize) -> impl Strategy<Value = Tensor> {
+        proptest::collection::vec(prop_oneof![Just(0_i32), 1..9], rows * columns)
+            .prop_filter_map("no tensor", move |values| Tensor::from_vec([rows, columns], values).ok())
+    }
+
+    fn formats() -> impl Strategy<Value = SparseFormat> {
+        prop_oneof![Just(SparseFormat::Csr), Just(SparseFormat::Csc)]
+    }
+
+    proptest! {
+        #[test]
+        fn a_sparse_matrix_is_set_as_a_dense_one(
+            dense in matrix(4, 5),
+            (rows, columns, values) in (axis(4), axis(5)).prop_flat_map(|(rows, columns)| {
+                let [r, c] = [rows.len(), columns.len()].map(|len| usize::try_from(len).unwrap_or(0));
+                (Just(rows), Just(columns), matrix(r, c))
+            }),
+            format in formats(),
+            of_values in proptest::option::of(formats()),
+        ) {
+            let expected = dense.put(&[rows.clone(), columns.clone()], &values)?;
+            let values = match of_values {
+                Some(format) => Element::from(SparseMatrix::from_dense(&values, format)?),
+                None => Element::from(values),
+            };
+            let set = put(&SparseMatrix::from_dense(&dense, format)?, &rows, &columns, &values)?;
+            prop_assert_eq!(set, SparseMatrix::from_dense(&expected, format)?);
+        }
+    }
+
+    #[test]
+    fn dtypes_are_kept_and_scalars_spread() -> Result<()> {
+        let matrix = SparseMatrix::new(
+            SparseFormat::Csc,
+            (3, 2),
+            Tensor::from_vec([3], vec![1_u8, 2, 3])?,
+            Tensor::from_vec([3], vec![2_u16, 0, 1])?,
+            Tensor::from_vec([3], vec![0_i64, 2, 3])?,
+        )?;
+        let set = put(&matrix, &Axis::Range(1..3), &Axis::Range(0..1), &Element::from(7.0_f64))?;
+        assert_eq!(set.to_dense()?.as_slice::<u8>()?, [2, 0, 7, 3, 7, 0]);
+        assert_eq!((set.indices().dtype(), set.indptr().dtype()), (&DType::U16, &DType::I64));
+        let cleared = put(&matrix, &Axis::Range(0..3), &Axis::Range(0..2), &Element::from(false))?;
+        assert_eq!(cleared.nnz(), 0);
+        let axis = |end| Axis::Range(0..end);
+        assert!(put(&matrix, &axis(4), &axis(1), &Element::from(1_u8)).is_err_and(|error| error.is_invalid_input()));
+        assert!(put(&matrix, &axis(1), &axis(1), &Element::from(0.5)).is_err_and(|error| error.is_dtype()));
+        let too_small =
+            Element::from(SparseMatrix::from_dense(&Tensor::from_vec([1, 1], vec![1])?, SparseFormat::Csr)?);
+        assert!(put(&matrix, &axis(2), &axis(1), &too_small).is_err_and(|error| error.is_invalid_input()));
+        Ok(())
+    }
+}

@@ -1,0 +1,182 @@
+//! Setting parts of tensors: values spread over the selected positions, as numpy assigns them.
+
+use super::gather::check_selection;
+use super::{AlignedBytes, Data, Tensor};
+use crate::{Axis, DType, Error, Result, dispatch};
+
+impl Tensor {
+    /// The tensor with the selected positions of each axis set to other values.
+    ///
+    /// The values are spread over the selection by the rules of numpy: their axes are aligned to its last ones, and an
+    /// axis of length 1, or a missing one, is repeated. They become values of this tensor's dtype. Where a position is
+    /// selected twice, the last value stays. The tensor is copied once.
+    ///
+    /// ```
+    /// use anndata_storage::{Axis, Tensor};
+    ///
+    /// let matrix = Tensor::from_vec([2, 3], vec![1, 2, 3, 4, 5, 6])?;
+    /// let set = matrix.put(&[Axis::Range(0..2), Axis::from(vec![2, 0])], &Tensor::from_vec([2], vec![8_u8, 9])?)?;
+    /// assert_eq!(set.as_slice::<i32>()?, [9, 2, 8, 9, 5, 8]);
+    /// # Ok::<(), anndata_storage::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`InvalidInput`](crate::ErrorKind::InvalidInput) where there is not one selection an axis, one is out of bounds,
+    /// or the values cannot be spread; [`DType`](crate::ErrorKind::DType) where they do not fit the dtype: a fraction is
+    /// no integer, text no number.
+    pub fn put(&self, selection: &[Axis], values: &Self) -> Result<Self> {
+        check_selection(&self.shape, selection)?;
+        let values = values.fit(&self.dtype)?;
+        let places = Places::new(&self.shape, selection, &values.shape)?;
+        let data = match (&self.data, &values.data) {
+            (Data::Buffer(old), Data::Buffer(new)) => {
+                let size = self.dtype.size().unwrap_or(0);
+                let mut bytes = AlignedBytes::copy_of(old);
+                let target = bytes.as_mut_slice();
+                places.for_each(&mut |to, from| {
+                    let value = new.get(from * size..(from + 1) * size).unwrap_or_default();
+                    if let Some(cell) = target.get_mut(to * size..(to + 1) * size) {
+                        cell.copy_from_slice(value);
+                    }
+                });
+                Data::Buffer(bytes.into())
+            }
+            (Data::Strings(old), Data::Strings(new)) => {
+                let mut texts: Vec<&str> = old.iter().map(Option::unwrap_or_default).collect();
+                places.for_each(&mut |to, from| {
+                    if let Some(text) = texts.get_mut(to) {
+                        *text = new.value(from);
+                    }
+                });
+                Data::Strings(super::text::string_array(texts))
+            }
+            _ => return Err(Error::unsupported(format!("values of type {} cannot be set in part", self.dtype))),
+        };
+        Ok(Self { dtype: self.dtype.clone(), shape: self.shape.clone(), data })
+    }
+
+    /// The values in another dtype, where they fit it: every value that becomes an integer or a boolean was one.
+    fn fit(&self, dtype: &DType) -> Result<Self> {
+        if self.dtype == *dtype {
+            return Ok(self.clone());
+        }
+        if *dtype == DType::String {
+            return self.to_text();
+        }
+        let cast = self.cast(dtype)?;
+        if dtype.is_integer() || *dtype == DType::Bool {
+            let back = cast.cast(&self.dtype)?;
+            let odd = dispatch!(&self.dtype, T => {
+                let pairs = self.as_slice::<T>()?.iter().zip(back.as_slice::<T>()?);
+                pairs.filter(|(value, back)| value != back).map(|(value, _)| format!("{value:?}")).next()
+            }, else => None);
+            if let Some(value) = odd {
+                return Err(Error::dtype(format!("the value {value} is no {dtype}")));
+            }
+        }
+        Ok(cast)
+    }
+}
+
+/// Where in a tensor each of the values goes.
+struct Places {
+    /// For each axis, the selected positions times the elements that a step along it skips.
+    targets: Vec<Vec<usize>>,
+    /// For each axis, how far apart two values are; 0 where they are repeated.
+    steps: Vec<usize>,
+}
+
+impl Places {
+    fn new(shape: &[usize], selection: &[Axis], values: &[usize]) -> Result<Self> {
+        let lengths: Vec<u64> = selection.iter().map(Axis::len).collect();
+        let refuse = || {
+            Error::invalid_input(format!("values of shape {values:?} cannot be spread over a selection of {lengths:?}"))
+        };
+        let surplus = values.len().saturating_sub(lengths.len());
+        let (ones, values) = values.split_at_checked(surplus).ok_or_else(refuse)?;
+        if ones.iter().any(|&len| len != 1) {
+            return Err(refuse());
+        }
+        let mut steps = vec![0; lengths.len()];
+        let mut step = 1;
+        for ((slot, &wanted), &len) in steps.iter_mut().zip(&lengths).rev().zip(values.iter().rev()) {
+            if len as u64 != wanted && len != 1 {
+                return Err(refuse());
+            }
+            if len != 1 {
+                *slot = step;
+            }
+            step *= len;
+        }
+        let mut targets = Vec::with_capacity(lengths.len());
+        let mut width: usize = 1;
+        for (axis, &len) in selection.iter().zip(shape).rev() {
+            // Within bounds, as was checked, so that each fits a machine integer.
+            targets.push(axis.positions().map(|at| usize::try_from(at).unwrap_or(usize::MAX) * width).collect());
+            width *= len;
+        }
+        targets.reverse();
+        Ok(Self { targets, steps })
+    }
+
+    /// Calls `visit(target, value)` for each selected position, in C order.
+    fn for_each(&self, visit: &mut dyn FnMut(usize, usize)) {
+        fn walk(targets: &[Vec<usize>], steps: &[usize], at: (usize, usize), visit: &mut dyn FnMut(usize, usize)) {
+            let (Some((axis, targets)), Some((step, steps))) = (targets.split_first(), steps.split_first()) else {
+                return visit(at.0, at.1);
+            };
+            for (number, target) in axis.iter().enumerate() {
+                walk(targets, steps, (at.0 + target, at.1 + number * step), visit);
+            }
+        }
+        walk(&self.targets, &self.steps, (0, 0), visit);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn all(len: u64) -> Axis {
+        Axis::Range(0..len)
+    }
+
+    #[test]
+    fn values_are_spread_as_numpy_spreads_them() -> Result<()> {
+        let zeros = Tensor::from_vec([2, 3], vec![0_i16; 6])?;
+        let set = |values: &Tensor| -> Result<Vec<i16>> {
+            Ok(zeros.put(&[all(2), Axis::from(vec![2, 0])], values)?.as_slice::<i16>()?.to_vec())
+        };
+        assert_eq!(set(&Tensor::scalar(7_i64))?, [7, 0, 7, 7, 0, 7]);
+        assert_eq!(set(&Tensor::from_vec([1, 2], vec![1.0_f32, 2.0])?)?, [2, 0, 1, 2, 0, 1]);
+        assert_eq!(set(&Tensor::from_vec([2, 1], vec![1_i64, 2])?)?, [1, 0, 1, 2, 0, 2]);
+        assert_eq!(set(&Tensor::from_vec([1, 2, 2], vec![1_i8, 2, 3, 4])?)?, [2, 0, 1, 4, 0, 3]);
+        for shape in [vec![3], vec![2, 2, 2], vec![3, 1], vec![0]] {
+            let values = Tensor::from_vec(shape.clone(), vec![1_i16; shape.iter().product()])?;
+            assert!(set(&values).is_err_and(|error| error.is_invalid_input()), "{shape:?}");
+        }
+        let twice = zeros.put(&[all(1), Axis::from(vec![1, 1])], &Tensor::from_vec([2], vec![5_i16, 6])?)?;
+        assert_eq!(twice.as_slice::<i16>()?, [0, 6, 0, 0, 0, 0]);
+        assert!(zeros.put(&[all(3), all(3)], &Tensor::scalar(1_i16)).is_err());
+        assert!(zeros.put(&[all(2)], &Tensor::scalar(1_i16)).is_err());
+        Ok(())
+    }
+
+    #[test]
+    fn values_have_to_fit_the_dtype() -> Result<()> {
+        let integers = Tensor::from_vec([2], vec![1_u8, 2])?;
+        for odd in [Tensor::scalar(0.5_f64), Tensor::scalar(-1_i32), Tensor::scalar(256_u64), Tensor::scalar(f32::NAN)]
+        {
+            let refused = integers.put(&[all(1)], &odd);
+            assert!(refused.is_err_and(|error| error.is_dtype()), "{odd:?}");
+        }
+        assert!(integers.put(&[all(1)], &Tensor::string("1")).is_err_and(|error| error.is_dtype()));
+        assert_eq!(integers.put(&[all(1)], &Tensor::scalar(-0.0_f32))?.as_slice::<u8>()?, [0, 2]);
+        let complex = Tensor::from_vec([1], vec![crate::Complex::new(1.0_f32, 2.0)])?;
+        assert!(integers.put(&[all(1)], &complex).is_err_and(|error| error.is_dtype()));
+        let texts = Tensor::from_strings([3], ["a", "b", "c"])?;
+        let set = texts.put(&[Axis::from(vec![2, 0])], &Tensor::from_strings([2], ["last", "first"])?)?;
+        assert_eq!(set.to_strings()?, ["first", "b", "last"]);
+        Ok(())
+    }
+}
