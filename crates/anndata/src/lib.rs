@@ -62,6 +62,9 @@ pub use {
     zarr::{ZarrReadOptions, ZarrWriteOptions, read_zarr, read_zarr_with, write_zarr, write_zarr_with},
 };
 
+#[doc = include_str!("../docs/settings.md")]
+pub mod settings {}
+
 /// The names that most programs need.
 pub mod prelude {
     pub use crate::{
