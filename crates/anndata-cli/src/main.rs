@@ -10,12 +10,13 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
+use commands::concat::Concat;
 use commands::convert::Convert;
 use commands::get::Get;
 use commands::show::Show;
 use commands::validate::Validate;
 
-/// Show, convert, look into and check annotated data matrices.
+/// Show, convert, look into, check and concatenate annotated data matrices.
 #[derive(Debug, Parser)]
 #[command(name = "anndata", version, propagate_version = true)]
 struct Cli {
@@ -32,6 +33,7 @@ enum Command {
     Convert(Box<Convert>),
     Get(Get),
     Validate(Validate),
+    Concat(Box<Concat>),
 }
 
 fn main() -> ExitCode {
@@ -42,6 +44,7 @@ fn main() -> ExitCode {
         Command::Convert(convert) => convert.run().map(|()| true),
         Command::Get(get) => get.run(&mut io::stdout().lock()).map(|()| true),
         Command::Validate(validate) => validate.run(&mut io::stdout().lock()),
+        Command::Concat(concat) => concat.run().map(|()| true),
     };
     match done {
         Ok(true) => ExitCode::SUCCESS,

@@ -19,6 +19,8 @@
 //! # Ok::<(), anndata_core::Error>(())
 //! ```
 
+mod close;
+mod concat;
 mod form;
 mod from_arrow;
 mod json;

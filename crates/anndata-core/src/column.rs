@@ -11,6 +11,8 @@ use arrow_array::{Array, ArrayRef, LargeStringArray, PrimitiveArray, make_array}
 use arrow_buffer::NullBuffer;
 use arrow_schema::{DataType, Field};
 
+pub(crate) use categorical::{code_dtype, natural_order};
+
 /// One column: an Arrow array and its kind, so that what is read is what is written.
 ///
 /// A clone shares the values.
@@ -259,10 +261,18 @@ impl Column {
         if let Some(row) = rows.iter().find(|&&row| row >= self.len() as u64) {
             return Err(Error::invalid_input(format!("row {row} is out of bounds of {}", self.len())));
         }
-        let rows = PrimitiveArray::<UInt64Type>::from(rows.to_vec());
-        let array = arrow_select::take::take(self.array.as_ref(), &rows, None)
-            .map_err(|error| Error::invalid_input("rows could not be gathered").with_source(error))?;
+        let array = self.gather(&PrimitiveArray::<UInt64Type>::from(rows.to_vec()))?;
         Ok(Self { kind: self.kind, array })
+    }
+
+    /// The values at these positions, null where there is none. A categorical column keeps its categories.
+    pub(crate) fn gather(&self, rows: &PrimitiveArray<UInt64Type>) -> Result<ArrayRef> {
+        if rows.is_empty() {
+            // Arrow's `take` would give a dictionary without values.
+            return Ok(self.array.slice(0, 0));
+        }
+        arrow_select::take::take(self.array.as_ref(), rows, None)
+            .map_err(|error| Error::invalid_input("rows could not be gathered").with_source(error))
     }
 }
 

@@ -83,6 +83,17 @@ impl Series {
         }
     }
 
+    /// The column, loaded where it is lazy, and then not kept.
+    ///
+    /// # Errors
+    /// Where it cannot be read, or is no column.
+    pub(crate) fn load_once(&self) -> Result<Column> {
+        match self {
+            Self::Lazy(lazy) => lazy.load_once()?.into_column().map_err(|error| error.at(lazy.path())),
+            other => other.load(),
+        }
+    }
+
     /// The number of rows, known without loading; `None` for a column of an unknown encoding.
     ///
     /// # Errors
@@ -257,6 +268,11 @@ impl DataFrame {
     /// Whether there is a column of this name.
     pub fn contains(&self, name: &str) -> bool {
         self.columns.contains_key(name)
+    }
+
+    /// A column, not loaded where it is lazy.
+    pub(crate) fn series(&self, name: &str) -> Option<&Series> {
+        self.columns.get(name)
     }
 
     /// A column, loaded where it is lazy.

@@ -110,6 +110,14 @@ impl Lazy {
         }
     }
 
+    /// What this is a part of, where it is one: of the same kind and dtype, but of another length.
+    pub(crate) fn whole(&self) -> Option<&Element> {
+        match &*self.0 {
+            Inner::Part { of, .. } => Some(of),
+            Inner::Stored { .. } | Inner::Colors { .. } => None,
+        }
+    }
+
     /// Whether the values have been read, or are made from values in memory.
     pub fn is_loaded(&self) -> bool {
         match &*self.0 {

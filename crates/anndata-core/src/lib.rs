@@ -30,6 +30,7 @@ mod adata;
 mod assign;
 pub mod awkward;
 mod column;
+pub mod concat;
 mod element;
 pub mod encoding;
 mod frame;
@@ -54,6 +55,7 @@ pub use anndata_storage::{
     ErrorKind, Group, Limits, MemoryStore, NodeKind, Result, Scalar, Storage, Tensor, f16,
 };
 pub use column::{Column, ColumnKind, NaValue};
+pub use concat::{ColumnPlan, ConcatAxis, ConcatOptions, ConcatPlan, FillValue, Join, Merge, concat, concat_named};
 pub use element::{Element, Extension, Mapping};
 pub use frame::{DataFrame, Series};
 pub use index::Index;

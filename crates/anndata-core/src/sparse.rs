@@ -5,6 +5,7 @@ mod format;
 mod lanes;
 mod reduce;
 mod select;
+pub(crate) mod stack;
 #[cfg(test)]
 mod tests;
 

@@ -173,7 +173,7 @@ fn distinct<'a>(values: &[Option<&'a str>]) -> Vec<&'a str> {
 }
 
 /// Compares texts piece by piece, runs of digits as numbers: `a2` before `a10`.
-fn natural_order(a: &str, b: &str) -> Ordering {
+pub(crate) fn natural_order(a: &str, b: &str) -> Ordering {
     let (mut a_rest, mut b_rest) = (a, b);
     loop {
         let ((a_piece, a_number), (b_piece, b_number)) = (first_piece(a_rest), first_piece(b_rest));
@@ -206,7 +206,7 @@ fn first_piece(text: &str) -> (&str, bool) {
 }
 
 /// The narrowest dtype for this many categories, as pandas chooses it.
-fn code_dtype(categories: usize) -> DType {
+pub(crate) fn code_dtype(categories: usize) -> DType {
     match categories {
         0..=0x7f => DType::I8,
         0x80..=0x7fff => DType::I16,

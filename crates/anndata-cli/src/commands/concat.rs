@@ -1,0 +1,144 @@
+//! `anndata concat`: several objects as one.
+
+use std::path::{Path, PathBuf};
+
+use anndata::io::{ReadOptions, read_anndata};
+use anndata::{AnnData, ConcatAxis, ConcatOptions, FillValue, Format, H5adWriteOptions, Join, Merge, ZarrWriteOptions};
+use clap::{Args, ValueEnum};
+
+use super::Failure;
+
+/// Concatenate objects: along one axis they follow each other, along the other they are joined by name.
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Examples:\n  anndata concat all.h5ad one.h5ad two.h5ad --in-memory --join outer --label batch --keys one,two\n  anndata concat all.zarr one.h5ad two.zarr --in-memory --index-unique - --merge same"
+)]
+pub(crate) struct Concat {
+    /// Where to write the result.
+    output: PathBuf,
+    /// The objects, in order.
+    #[arg(required = true)]
+    inputs: Vec<PathBuf>,
+    /// The axis along which the objects follow each other.
+    #[arg(long, value_enum, default_value = "obs")]
+    axis: Along,
+    /// Which names of the other axis are kept: those that all objects have, or those that any has.
+    #[arg(long, value_enum, default_value = "inner")]
+    join: Joined,
+    /// What is kept of the annotations of the other axis; nothing without it.
+    #[arg(long, value_enum)]
+    merge: Option<Strategy>,
+    /// What is kept of uns; nothing without it.
+    #[arg(long, value_enum)]
+    uns_merge: Option<Strategy>,
+    /// Add a column that says which object a row is from.
+    #[arg(long, value_name = "COLUMN")]
+    label: Option<String>,
+    /// A name for each object, separated by commas; without it 0, 1, ....
+    #[arg(long, value_delimiter = ',')]
+    keys: Option<Vec<String>>,
+    /// Make names unique: put this and the name of the object behind each.
+    #[arg(long, value_name = "SEPARATOR", allow_hyphen_values = true)]
+    index_unique: Option<String>,
+    /// What fills an outer join; without it 0 in sparse matrices and NaN in dense arrays.
+    #[arg(long, value_name = "VALUE", allow_negative_numbers = true)]
+    fill_value: Option<FillValue>,
+    /// Keep obsp (or varp, along that axis), as blocks along a diagonal.
+    #[arg(long)]
+    pairwise: bool,
+    /// Concatenate in memory, the only way there is so far.
+    #[arg(long)]
+    in_memory: bool,
+    /// Replace what is at the output path.
+    #[arg(long)]
+    overwrite: bool,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum Along {
+    Obs,
+    Var,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum Joined {
+    Inner,
+    Outer,
+}
+
+/// Which elements are kept.
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum Strategy {
+    /// Those that are the same in all objects.
+    Same,
+    /// Those of which there is only one value.
+    Unique,
+    /// The first of each key.
+    First,
+    /// Those that only one object has.
+    Only,
+}
+
+impl Concat {
+    pub(crate) fn run(&self) -> Result<(), Failure> {
+        if !self.in_memory {
+            let message = "concat on disk is not there yet: use --in-memory, which takes memory for inputs and output";
+            return Err(Failure::Usage(message.to_owned()));
+        }
+        let format = Format::for_name(&self.output).map_err(Failure::of(&self.output))?;
+        let inputs = self.inputs.iter().map(|path| open(path)).collect::<Result<Vec<_>, _>>()?;
+        let joined =
+            anndata::concat(&inputs.iter().collect::<Vec<_>>(), &self.options()).map_err(Failure::of(&self.output))?;
+        self.write(&joined, format).map_err(Failure::of(&self.output))
+    }
+
+    fn options(&self) -> ConcatOptions {
+        let mut options = ConcatOptions::default().with_pairwise(self.pairwise);
+        options.axis = match self.axis {
+            Along::Obs => ConcatAxis::Obs,
+            Along::Var => ConcatAxis::Var,
+        };
+        options.join = match self.join {
+            Joined::Inner => Join::Inner,
+            Joined::Outer => Join::Outer,
+        };
+        options.merge = Strategy::merge(self.merge);
+        options.uns_merge = Strategy::merge(self.uns_merge);
+        options.label.clone_from(&self.label);
+        options.keys = self.keys.clone().map(Into::into);
+        options.index_unique.clone_from(&self.index_unique);
+        options.fill_value = self.fill_value;
+        options
+    }
+
+    fn write(&self, joined: &AnnData, format: Format) -> anndata::Result<()> {
+        match format {
+            Format::H5ad => {
+                let options = H5adWriteOptions::default().with_overwrite(self.overwrite);
+                anndata::write_h5ad_with(&self.output, joined, &options)
+            }
+            _ => {
+                let options = ZarrWriteOptions::default().with_overwrite(self.overwrite);
+                anndata::write_zarr_with(&self.output, joined, &options)
+            }
+        }
+    }
+}
+
+/// An object whose elements are read when their turn comes.
+fn open(path: &Path) -> Result<AnnData, Failure> {
+    let root = anndata::open(path).map_err(Failure::of(path))?;
+    read_anndata(&root, &ReadOptions::default().with_lazy(true)).map_err(Failure::of(path))
+}
+
+impl Strategy {
+    fn merge(strategy: Option<Self>) -> Merge {
+        match strategy {
+            None => Merge::Off,
+            Some(Self::Same) => Merge::Same,
+            Some(Self::Unique) => Merge::Unique,
+            Some(Self::First) => Merge::First,
+            Some(Self::Only) => Merge::Only,
+        }
+    }
+}
