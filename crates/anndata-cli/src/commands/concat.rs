@@ -112,16 +112,12 @@ impl Concat {
     }
 
     fn write(&self, joined: &AnnData, format: Format) -> anndata::Result<()> {
-        match format {
-            Format::H5ad => {
-                let options = H5adWriteOptions::default().with_overwrite(self.overwrite);
-                anndata::write_h5ad_with(&self.output, joined, &options)
-            }
-            _ => {
-                let options = ZarrWriteOptions::default().with_overwrite(self.overwrite);
-                anndata::write_zarr_with(&self.output, joined, &options)
-            }
+        if format == Format::Zarr {
+            let options = ZarrWriteOptions::default().with_overwrite(self.overwrite);
+            return anndata::write_zarr_with(&self.output, joined, &options);
         }
+        let options = H5adWriteOptions::default().with_overwrite(self.overwrite);
+        anndata::write_h5ad_with(&self.output, joined, &options)
     }
 }
 
