@@ -22,7 +22,7 @@ pub(super) fn execute(plan: &ConcatPlan, inputs: &[&AnnData], options: &ConcatOp
     let other_index = Index { labels: plan.other_labels.to_column()?, name: plan.other_index_name.clone() };
 
     let (n_obs, n_vars) = plan.shape();
-    let mut builder = AnnData::builder().shape(n_obs, n_vars).any_dtype();
+    let mut builder = AnnData::builder().shape(n_obs, n_vars).from_store();
     for (key, element) in &plan.layers {
         let elements: Vec<Option<&Element>> = inputs.iter().map(|input| input.layers().get(key)).collect();
         let place = key.as_ref().map_or_else(|| "X".to_owned(), |key| format!("layers/{key}"));
@@ -285,7 +285,7 @@ fn once(element: &Element) -> Result<Element> {
 
 fn to_csr(element: &Element) -> Result<SparseMatrix> {
     match element {
-        Element::Sparse(matrix) => matrix.in_format(SparseFormat::Csr),
+        Element::Sparse(matrix) => matrix.to_format(SparseFormat::Csr),
         Element::Tensor(tensor) => {
             let matrix: Tensor = match *tensor.shape() {
                 [len] => tensor.clone().reshape([len, 1])?,

@@ -7,7 +7,7 @@
 use anndata_storage::{DType, Error, Result, Tensor};
 use rayon::prelude::*;
 
-use super::lanes::{Index, Part, blocks, by_size, by_width, fill, offsets_of, offsets_tensor, plain, zeroed};
+use super::lanes::{Index, Part, blocks, by_size, by_width, fill, offsets_of, offsets_tensor, plain};
 use super::{SparseFormat, SparseMatrix};
 use crate::concat::Reindex;
 
@@ -60,7 +60,7 @@ pub(crate) fn stack(pieces: &[Piece<'_>], target: &Target) -> Result<SparseMatri
     let size = target.dtype.size().unwrap_or(1);
     let (indices, data) = by_width!(&index_dtype, O => {
         let tables: Vec<Option<Vec<O>>> = plan.sources.iter().map(|source| source.table(along_lanes)).collect();
-        fill::<O>(&offsets, tasks, size, |part| plan.fill(part, &offsets, &tables, size))?
+        fill::<O, ()>(&offsets, tasks, size, |(), _, part| plan.fill(part, &offsets, &tables, size))?
     });
     SparseMatrix::new(
         target.format,
@@ -298,52 +298,5 @@ fn keep<I: Index, O: Index, V: Copy>(from: &[I], values: &[V], table: &[O], indi
         let place = table.get(index.to_usize()).copied().unwrap_or(nowhere);
         (*to, *slot) = (place, *value);
         next += usize::from(place != nowhere);
-    }
-}
-
-impl SparseMatrix {
-    /// The same matrix in another format, indices sorted.
-    ///
-    /// # Errors
-    /// Where it does not fit into memory.
-    pub(crate) fn in_format(&self, format: SparseFormat) -> Result<Self> {
-        if self.format == format {
-            return Ok(self.clone());
-        }
-        let (major, minor) = self.axes();
-        let offsets = self.offsets()?;
-        let size = self.data.dtype().size().unwrap_or(1);
-        let from = self.data.as_bytes().unwrap_or_default();
-        by_width!(self.indices.dtype(), I => {
-            let own = plain::<I>(&self.indices)?;
-            let mut counts = vec![0_usize; minor];
-            for index in own {
-                if let Some(count) = counts.get_mut(index.to_usize()) {
-                    *count += 1;
-                }
-            }
-            let new_offsets = offsets_of(counts)?;
-            let mut next = new_offsets.clone();
-            let mut indices = vec![0_i64; self.nnz()];
-            let mut data = zeroed(self.nnz(), size)?;
-            by_size!(size, V => {
-                let from: &[V] = bytemuck::try_cast_slice(from).unwrap_or_default();
-                let to: &mut [V] = bytemuck::try_cast_slice_mut(data.as_mut_slice()).unwrap_or_default();
-                for lane in 0..major {
-                    let range = offsets.get(lane).copied().unwrap_or(0)..offsets.get(lane + 1).copied().unwrap_or(0);
-                    for (index, value) in own.get(range.clone()).unwrap_or_default().iter().zip(from.get(range).unwrap_or_default()) {
-                        let Some(place) = next.get_mut(index.to_usize()) else { continue };
-                        if let (Some(slot), Some(index)) = (to.get_mut(*place), indices.get_mut(*place)) {
-                            (*slot, *index) = (*value, i64::try_from(lane).unwrap_or(i64::MAX));
-                        }
-                        *place += 1;
-                    }
-                }
-            });
-            let data = Tensor::new(self.data.dtype().clone(), [self.nnz()], data.into())?;
-            let wide = if major > i32::MAX as usize { DType::I64 } else { self.indices.dtype().clone() };
-            let indices = Tensor::from_vec([indices.len()], indices)?.cast(&wide)?;
-            Self::new(format, self.shape, data, indices, offsets_tensor(&new_offsets, self.indptr.dtype())?)
-        })
     }
 }
