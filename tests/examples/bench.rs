@@ -1,8 +1,10 @@
 //! The Rust half of `cargo xtask bench`: one measurement, printed as one line of JSON.
 //!
 //! ```text
-//! bench read FILE                                      read the whole object
-//! bench write FILE OUT --compression none|gzip [--durable]   read FILE, then time writing it to OUT
+//! bench read FILE                                      read the whole object, from an .h5ad or a .zarr
+//! bench write FILE OUT [--compression none|gzip] [--durable]   read FILE, then time writing it to OUT
+//! bench convert FILE OUT [--memory-limit BYTES] [--durable]    rewrite FILE as OUT
+//! bench arrays STORE                                   read the three arrays of the matrix, all at once
 //! bench limit FILE                                     the same bytes, read at their places and inflated, nothing else
 //! bench write-limit FILE OUT                           the same values, deflated where FILE is, and written, nothing else
 //! ```
@@ -13,8 +15,12 @@ use std::io::Write as _;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
+use anndata::io::ReadOptions;
 use anndata::storage::ChunkedStorage;
-use anndata::{AnnData, Codec, Compression, Element, Group, H5adWriteOptions};
+use anndata::{
+    AnnData, Codec, Compression, ConvertOptions, Element, Format, Group, H5adWriteOptions, Tensor, ZarrOptions,
+    ZarrWriteOptions,
+};
 use libdeflater::{CompressionLvl, Compressor, Decompressor};
 use rayon::prelude::*;
 
@@ -29,6 +35,8 @@ fn main() -> Result<()> {
     let (time, bytes) = match words.as_slice() {
         ["read", file] => read(file)?,
         ["write", file, out, options @ ..] => write(file, out, options)?,
+        ["convert", file, out, options @ ..] => convert(file, out, options)?,
+        ["arrays", store] => arrays(store)?,
         ["limit", file] => limit(file)?,
         ["write-limit", file, out] => write_limit(file, out)?,
         _ => return Err("see the top of this example for its arguments".into()),
@@ -40,8 +48,12 @@ fn main() -> Result<()> {
 
 fn read(file: &str) -> Result<(Duration, usize)> {
     let start = Instant::now();
-    let adata = anndata::read_h5ad(file)?;
+    let adata = read_any(file)?;
     Ok((start.elapsed(), size(&adata)))
+}
+
+fn read_any(file: &str) -> anndata::Result<AnnData> {
+    anndata::io::read_anndata(&anndata::open(file)?, &ReadOptions::default())
 }
 
 fn size(adata: &AnnData) -> usize {
@@ -53,21 +65,59 @@ fn size(adata: &AnnData) -> usize {
 }
 
 fn write(file: &str, out: &str, options: &[&str]) -> Result<(Duration, usize)> {
-    let compression =
-        match options.iter().position(|&option| option == "--compression").and_then(|i| options.get(i + 1)) {
-            Some(&"gzip") => Compression::Gzip(4),
-            Some(&"none") => Compression::None,
-            _ => return Err("--compression takes none or gzip".into()),
-        };
-    let adata = anndata::read_h5ad(file)?;
-    if Path::new(out).exists() {
+    let compression = match value(options, "--compression") {
+        Some("gzip") => Compression::Gzip(4),
+        Some("none") => Compression::None,
+        None => Compression::Default,
+        _ => return Err("--compression takes none or gzip".into()),
+    };
+    let durable = options.contains(&"--durable");
+    let adata = read_any(file)?;
+    if Path::new(out).is_file() {
         fs::remove_file(out)?;
     }
-    let options =
-        H5adWriteOptions::default().with_compression(compression).with_durable(options.contains(&"--durable"));
     let start = Instant::now();
-    anndata::write_h5ad_with(out, &adata, &options)?;
+    match Format::for_name(out)? {
+        Format::H5ad => {
+            let options = H5adWriteOptions::default().with_compression(compression).with_durable(durable);
+            anndata::write_h5ad_with(out, &adata, &options)?;
+        }
+        _ => {
+            let zarr = ZarrOptions::default().with_durable(durable);
+            let options = ZarrWriteOptions::default().with_compression(compression).with_zarr(zarr);
+            anndata::write_zarr_with(out, &adata, &options)?;
+        }
+    }
     Ok((start.elapsed(), size(&adata)))
+}
+
+fn value<'a>(options: &[&'a str], name: &str) -> Option<&'a str> {
+    let at = options.iter().position(|&option| option == name)?;
+    options.get(at + 1).copied()
+}
+
+fn convert(file: &str, out: &str, options: &[&str]) -> Result<(Duration, usize)> {
+    let bytes = ARRAYS.iter().map(|path| bytes_of(&anndata::open(file)?, path)).sum::<Result<usize>>()?;
+    let mut convert = ConvertOptions::default().with_durable(options.contains(&"--durable"));
+    if let Some(limit) = value(options, "--memory-limit") {
+        convert = convert.with_memory_limit(limit.parse()?);
+    }
+    let start = Instant::now();
+    anndata::convert(file, out, &convert)?;
+    Ok((start.elapsed(), bytes))
+}
+
+fn bytes_of(root: &Group, path: &str) -> Result<usize> {
+    let spec = root.array(path)?.spec();
+    Ok(usize::try_from(spec.len()?)? * spec.dtype.size().unwrap_or(1))
+}
+
+fn arrays(store: &str) -> Result<(Duration, usize)> {
+    let start = Instant::now();
+    let root = anndata::open(store)?;
+    let read = |path: &&str| Ok(root.array(path)?.read()?);
+    let tensors = ARRAYS.par_iter().map(read).collect::<Result<Vec<Tensor>>>()?;
+    Ok((start.elapsed(), tensors.iter().map(Tensor::nbytes).sum()))
 }
 
 /// Every chunk read at its place on all cores, inflated where it was deflated, into a buffer that is used again.

@@ -5,7 +5,6 @@ of every Nth answer. `GET /__stats__` answers with the requests since the last s
 """
 
 import argparse
-import json
 import os
 import re
 import sys
@@ -14,6 +13,8 @@ import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from urllib.parse import unquote
+
+from counting import Requests
 
 
 class Handler(BaseHTTPRequestHandler):
@@ -27,21 +28,16 @@ class Handler(BaseHTTPRequestHandler):
 
     def do_GET(self):
         if self.path == "/__stats__":
-            with self.server.lock:
-                stats = {"requests": self.server.requests, "most_at_once": self.server.most_at_once}
-                self.server.requests, self.server.most_at_once = [], 0
-            self.send(200, json.dumps(stats).encode())
+            self.send(200, self.server.requests.take())
             return
         self.answer(with_body=True)
 
     def answer(self, with_body):
         server = self.server
         with server.lock:
-            server.under_way += 1
-            server.most_at_once = max(server.most_at_once, server.under_way)
             server.count += 1
             number = server.count
-            server.requests.append(" ".join(filter(None, [self.command, unquote(self.path), self.headers.get("Range")])))
+        request = server.requests.begin(self.command, unquote(self.path), self.headers.get("Range"))
         try:
             time.sleep(server.latency)
             path = server.folder / unquote(self.path).lstrip("/")
@@ -58,8 +54,7 @@ class Handler(BaseHTTPRequestHandler):
             broken = with_body and server.drop and number % server.drop == 0
             self.send(status, body, headers, with_body, broken)
         finally:
-            with server.lock:
-                server.under_way -= 1
+            server.requests.end(request)
 
     def send(self, status, body, headers=None, with_body=True, broken=False):
         self.send_response(status)
@@ -93,8 +88,7 @@ def main():
     args = parser.parse_args()
     server = Server(("127.0.0.1", 0), Handler)
     server.folder, server.latency, server.drop = args.folder, args.latency, args.drop
-    server.lock, server.under_way, server.most_at_once = threading.Lock(), 0, 0
-    server.count, server.requests = 0, []
+    server.lock, server.count, server.requests = threading.Lock(), 0, Requests()
     threading.Thread(target=server.serve_forever, daemon=True).start()
     print(server.server_port, flush=True)
     sys.stdin.read()

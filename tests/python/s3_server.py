@@ -34,7 +34,7 @@ def main():
         aws_secret_access_key="test",
     )
     client.create_bucket(Bucket=args.bucket)
-    app.reset()
+    app.requests.take()
     print(server.port, flush=True)
     sys.stdin.read()
     os._exit(0)

@@ -1,11 +1,14 @@
-//! `cargo xtask bench read|write|matrix`: this library and Python anndata on the same files, in turn, in one run.
+//! `cargo xtask bench read|write|zarr|convert|matrix`: this library and its peers on the same files, in turn, in one run.
 //!
 //! Each measurement is a process of its own. The two sides alternate, so that whatever else the machine does falls
 //! on both; what is reported is the ratio of each pair, then the peak memory, and the physical limit: the same
-//! bytes read (or written) and decoded (or encoded) on all cores with nothing else done.
+//! bytes read (or written) and decoded (or encoded) on all cores with nothing else done, or the CPU time of the process
+//! spread over all cores.
 
 mod matrix;
+mod zarr;
 
+use std::cell::Cell;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -25,7 +28,12 @@ struct Measurement {
     bytes: f64,
     /// The largest resident memory of the process.
     peak_bytes: f64,
+    /// The time that the whole process spent on cores.
+    cpu_seconds: f64,
 }
+
+/// The pairs of two sides that were measured in turn.
+type Pairs = Vec<(Measurement, Measurement)>;
 
 /// The two sides and where their files are.
 #[derive(Debug)]
@@ -34,6 +42,8 @@ struct Bench {
     rust: PathBuf,
     folder: PathBuf,
     rounds: usize,
+    /// How many outputs were named.
+    outputs: Cell<usize>,
 }
 
 /// Run one of the benchmarks.
@@ -47,20 +57,26 @@ pub(crate) fn run(arguments: &[&str]) -> Result<()> {
     let rounds = option(rest, "--rounds", &known)?.map_or(Ok(ROUNDS), str::parse);
     let rounds = rounds.ok().filter(|n| *n > 0).ok_or_else(|| Error::new("--rounds takes a number above 0"))?;
     let python = anndata_python(option(rest, "--python", &known)?)?.ok_or_else(|| Error::new(no_python()))?;
-    let bench = Bench { python, rust: build("bench")?, folder: target().join("bench"), rounds };
+    let (rust, folder) = (build("bench", &[])?, target().join("bench"));
+    let bench = Bench { python, rust, folder, rounds, outputs: Cell::new(0) };
     bench.make_files()?;
-    match what {
+    let done = match what {
         "read" => bench.read(),
         "write" => bench.write(),
+        "zarr" => bench.zarr(),
+        "convert" => bench.convert(),
         "matrix" => bench.matrix(),
         _ => Err(Error::new(crate::USAGE)),
-    }
+    };
+    bench.remove_outputs()?;
+    done
 }
 
-/// One of the examples of the tests, built.
-fn build(example: &str) -> Result<PathBuf> {
+/// One of the examples of the tests, built with these features.
+fn build(example: &str, features: &[&str]) -> Result<PathBuf> {
     let mut build = cargo();
     build.args(["build", "--release", "--package", "anndata-tests", "--example", example]);
+    build.args(features.iter().flat_map(|feature| ["--features", feature]));
     step("build", Tools::bring()?.apply(&mut build))?;
     Ok(target().join("release/examples").join(format!("{example}{}", std::env::consts::EXE_SUFFIX)))
 }
@@ -79,6 +95,21 @@ impl Bench {
         self.folder.join(format!("{compression}.h5ad"))
     }
 
+    /// A path where nothing is. Outputs are removed after all measurements: removing files slows down a file system
+    /// for a while after.
+    fn output(&self, extension: &str) -> PathBuf {
+        self.outputs.set(self.outputs.get() + 1);
+        self.folder.join("out").join(format!("{}.{extension}", self.outputs.get()))
+    }
+
+    fn remove_outputs(&self) -> Result<()> {
+        let folder = self.folder.join("out");
+        if folder.exists() {
+            std::fs::remove_dir_all(&folder)?;
+        }
+        Ok(std::fs::create_dir_all(folder)?)
+    }
+
     fn read(&self) -> Result<()> {
         for compression in ["gzip", "none"] {
             let file = self.file(compression);
@@ -87,7 +118,7 @@ impl Bench {
                 || self.measure_rust(["read".as_ref(), file.as_path()], &[]),
                 || self.measure_python(["read".as_ref(), file.as_path()], &[]),
             )?;
-            report(&format!("read, {compression}"), &pairs, Some(&limit));
+            report(&format!("read, {compression}"), "Python", &pairs, Some(&limit));
         }
         Ok(())
     }
@@ -105,7 +136,7 @@ impl Bench {
                 let pairs =
                     self.pairs(|| self.measure_rust(words, &options), || self.measure_python(words, &options))?;
                 let durable = if durable { ", durable" } else { "" };
-                report(&format!("write, {compression}{durable}"), &pairs, Some(&limit));
+                report(&format!("write, {compression}{durable}"), "Python", &pairs, Some(&limit));
             }
         }
         std::fs::remove_file(out)?;
@@ -117,12 +148,8 @@ impl Bench {
     }
 
     /// Both sides in turn. The first pair warms the page cache and is not counted.
-    fn pairs(
-        &self,
-        rust: impl Fn() -> Result<Measurement>,
-        python: impl Fn() -> Result<Measurement>,
-    ) -> Result<Vec<(Measurement, Measurement)>> {
-        let pairs: Result<Vec<_>> = (0..=self.rounds).map(|_| Ok((rust()?, python()?))).collect();
+    fn pairs(&self, rust: impl Fn() -> Result<Measurement>, peer: impl Fn() -> Result<Measurement>) -> Result<Pairs> {
+        let pairs: Result<Vec<_>> = (0..=self.rounds).map(|_| Ok((rust()?, peer()?))).collect();
         Ok(pairs?.split_off(1))
     }
 
@@ -150,21 +177,26 @@ fn measure(run: &mut Command) -> Result<Measurement> {
     let value: Value =
         serde_json::from_str(last).map_err(|e| Error::new(format!("no measurement in {last:?}: {e}")))?;
     let number = |key: &str| value[key].as_f64().ok_or_else(|| Error::new(format!("no {key} in {last:?}")));
-    Ok(Measurement { seconds: number("seconds")?, bytes: number("bytes")?, peak_bytes: number("peak_bytes")? })
+    Ok(Measurement {
+        seconds: number("seconds")?,
+        bytes: number("bytes")?,
+        peak_bytes: number("peak_bytes")?,
+        cpu_seconds: number("cpu_seconds")?,
+    })
 }
 
-fn report(what: &str, pairs: &[(Measurement, Measurement)], limit: Option<&[Measurement]>) {
+fn report(what: &str, peer: &str, pairs: &Pairs, limit: Option<&[Measurement]>) {
     let rust: Vec<f64> = pairs.iter().map(|(r, _)| r.seconds).collect();
-    let python: Vec<f64> = pairs.iter().map(|(_, p)| p.seconds).collect();
+    let other: Vec<f64> = pairs.iter().map(|(_, p)| p.seconds).collect();
     let ratios: Vec<f64> = pairs.iter().map(|(r, p)| p.seconds / r.seconds).collect();
     println!("{what} ({} pairs)", pairs.len());
     println!("  Rust    {}", spread(&rust, " s"));
-    println!("  Python  {}", spread(&python, " s"));
+    println!("  {peer:7} {}", spread(&other, " s"));
     println!("  faster  {}", spread(&ratios, " x"));
     let peaks: Vec<f64> = pairs.iter().map(|(r, _)| r.peak_bytes / r.bytes).collect();
-    let python_peaks: Vec<f64> = pairs.iter().map(|(_, p)| p.peak_bytes / p.bytes).collect();
+    let other_peaks: Vec<f64> = pairs.iter().map(|(_, p)| p.peak_bytes / p.bytes).collect();
     println!("  peak memory of Rust    {} of the data", spread(&peaks, " x"));
-    println!("  peak memory of Python  {} of the data", spread(&python_peaks, " x"));
+    println!("  peak memory of {peer:7} {} of the data", spread(&other_peaks, " x"));
     if let Some(limit) = limit {
         let limits: Vec<f64> = limit.iter().map(|m| m.seconds).collect();
         println!("  limit   {}; Rust takes {:.2} x its median", spread(&limits, " s"), median(&rust) / median(&limits));

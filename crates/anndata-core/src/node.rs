@@ -14,7 +14,7 @@ use std::fmt::Debug;
 use std::ops::Range;
 use std::sync::Arc;
 
-use anndata_storage::{Array, ArraySpec, Attribute, Attributes, Axis, Error, Result, Tensor};
+use anndata_storage::{Array, ArraySpec, Attribute, Attributes, Axis, BlockSize, Error, Result, Tensor};
 use indexmap::IndexMap;
 
 pub(crate) use checked::first_not_in;
@@ -73,9 +73,12 @@ pub enum Source {
 
 /// Values that are made block by block.
 pub trait BlockSource: Debug + Send + Sync {
-    /// The blocks, of about `max_bytes` each: offset and values, together the whole array.
-    fn blocks(&self, max_bytes: u64) -> Box<dyn Iterator<Item = Result<(Vec<u64>, Tensor)>> + '_>;
+    /// The blocks, of about this size each: offset and values, together the whole array.
+    fn blocks<'a>(&'a self, size: BlockSize<'a>) -> BlockIter<'a>;
 }
+
+/// Blocks of an array: offset and values.
+pub type BlockIter<'a> = Box<dyn Iterator<Item = Result<(Vec<u64>, Tensor)>> + Send + 'a>;
 
 impl Source {
     /// The values, where there are any: those in memory as they are, others are read.
@@ -92,14 +95,15 @@ impl Source {
         }
     }
 
-    /// The values as blocks of about `max_bytes` with their offsets, in order.
-    pub fn blocks(&self, max_bytes: u64) -> Box<dyn Iterator<Item = Result<(Vec<u64>, Tensor)>> + '_> {
+    /// The values as blocks of about this size with their offsets, in order.
+    pub fn blocks<'a>(&'a self, size: impl Into<BlockSize<'a>>) -> BlockIter<'a> {
+        let size = size.into();
         match self {
             Self::Empty => Box::new(std::iter::empty()),
             Self::Tensor(tensor) => Box::new(std::iter::once_with(|| Ok((vec![0; tensor.ndim()], tensor.clone())))),
-            Self::Stored(array) => Box::new(array.blocks(max_bytes)),
-            Self::Part(part) => part.blocks(max_bytes),
-            Self::Blocks(source) => source.blocks(max_bytes),
+            Self::Stored(array) => Box::new(array.blocks(size)),
+            Self::Part(part) => part.blocks(size),
+            Self::Blocks(source) => source.blocks(size),
         }
     }
 

@@ -5,6 +5,7 @@
 
 use anndata_storage::{ArraySpec, Codec, Compression, DType, Error, Result};
 
+use crate::codec::AUTOMATIC;
 use crate::{Sharding, ZarrFormat};
 
 /// The bytes of values in a chunk that is a part of a shard.
@@ -12,10 +13,6 @@ const CHUNK_IN_SHARD: u64 = 1 << 20;
 
 /// The bytes of values in a chunk that is a file.
 const CHUNK_AS_FILE: u64 = 8 << 20;
-
-/// The effort of zstd where the caller leaves it open. Level 1 packs counts and indices in two thirds of the time of level 3,
-/// which Python's default stands for, into a file 15 % larger.
-const ZSTD_LEVEL: i32 = 1;
 
 /// What a text is taken to be long.
 const TEXT_BYTES: u64 = 16;
@@ -57,7 +54,7 @@ pub(crate) fn fill_in(
 
 fn codecs(compression: Compression) -> Result<Vec<Codec>> {
     Ok(match compression {
-        Compression::Default => vec![Codec::Zstd { level: ZSTD_LEVEL }],
+        Compression::Default => vec![Codec::Zstd { level: AUTOMATIC }],
         Compression::None => Vec::new(),
         Compression::Gzip(level) => vec![Codec::Gzip { level }],
         Compression::Zstd(level) => vec![Codec::Zstd { level }],
@@ -115,7 +112,7 @@ mod tests {
         let spec = layout(ZarrFormat::V3, &ArraySpec::new(DType::F32, [600_000_000]));
         assert_eq!(spec.chunks, Some(vec![1 << 18]));
         assert_eq!(spec.shards, Some(vec![953 << 18]));
-        assert_eq!(spec.codecs, [Codec::Zstd { level: ZSTD_LEVEL }]);
+        assert_eq!(spec.codecs, [Codec::Zstd { level: AUTOMATIC }]);
         assert!(spec.validate().is_ok());
         let spec = layout(ZarrFormat::V2, &ArraySpec::new(DType::F32, [600_000_000]));
         assert_eq!((spec.chunks, spec.shards), (Some(vec![1 << 21]), None));

@@ -1,6 +1,7 @@
 //! Stores behind HTTP and S3, both on the loopback interface.
 //!
-//! Needs a Python in `ANNDATA_PYTHON`, for S3 with `moto[server]`; without it the tests say so and do nothing.
+//! Needs a Python in `ANNDATA_PYTHON` with `moto[server]`, as `cargo xtask test` brings it; without it the tests say so and do
+//! nothing.
 #![cfg(feature = "cloud")]
 #![allow(clippy::unwrap_used, clippy::print_stderr, reason = "tests")]
 
@@ -10,6 +11,9 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
+
+/// Round trips that are few where one request after the other would take a hundred, also on a machine that is busy.
+const FEW: u64 = 12;
 
 use anndata_io_zarr::{Sharding, ZarrFormat, ZarrOptions, ZarrStore, open};
 use anndata_storage::{ArraySpec, Axis, Codec, Group, Storage, Tensor};
@@ -29,7 +33,7 @@ impl Drop for Server {
 }
 
 impl Server {
-    /// `None` where there is no Python, or it lacks what the script needs.
+    /// `None` where there is no Python.
     fn start(script: &str, args: &[&str]) -> Option<Self> {
         let Some(python) = std::env::var_os("ANNDATA_PYTHON") else {
             eprintln!("skipped: ANNDATA_PYTHON names no Python");
@@ -40,11 +44,7 @@ impl Server {
         let mut process = Command::new(python).arg(script).args(args).stdin(stdin).stdout(stdout).spawn().unwrap();
         let mut line = String::new();
         BufReader::new(process.stdout.take().unwrap()).read_line(&mut line).unwrap();
-        let Ok(port) = line.trim().parse() else {
-            eprintln!("skipped: the server did not start");
-            let _ = process.wait();
-            return None;
-        };
+        let port = line.trim().parse().expect("the server starts and prints its port");
         Some(Self { process, port })
     }
 
@@ -56,16 +56,29 @@ impl Server {
         format!("http://127.0.0.1:{}/{name}", self.port)
     }
 
-    /// The requests since the last call, and how many were under way at once.
-    fn stats(&self) -> (Vec<String>, u64) {
+    /// The requests since the last call.
+    fn stats(&self) -> Stats {
         let mut connection = TcpStream::connect(("127.0.0.1", self.port)).unwrap();
         connection.write_all(b"GET /__stats__ HTTP/1.0\r\nHost: localhost\r\nConnection: close\r\n\r\n").unwrap();
         let mut answer = String::new();
         connection.read_to_string(&mut answer).unwrap();
         let stats: Value = serde_json::from_str(answer.split_once("\r\n\r\n").unwrap().1).unwrap();
         let requests = stats["requests"].as_array().unwrap().iter().map(|request| request.as_str().unwrap().to_owned());
-        (requests.collect(), stats["most_at_once"].as_u64().unwrap())
+        Stats {
+            requests: requests.collect(),
+            most_at_once: stats["most_at_once"].as_u64().unwrap(),
+            round_trips: stats["round_trips"].as_u64().unwrap(),
+        }
     }
+}
+
+/// What a server saw.
+#[derive(Debug)]
+struct Stats {
+    requests: Vec<String>,
+    most_at_once: u64,
+    /// The most requests that came after one another's end.
+    round_trips: u64,
 }
 
 fn numbers() -> Tensor {
@@ -101,39 +114,40 @@ fn http_needs_one_request_to_open_and_few_round_trips_to_read() {
     let folder = tempfile::tempdir().unwrap();
     make(folder.path(), "v3.zarr", ZarrFormat::V3, &options());
     make(folder.path(), "v2.zarr", ZarrFormat::V2, &options());
-    let Some(server) = Server::http(folder.path(), &["--latency", "0.02"]) else { return };
+    let Some(server) = Server::http(folder.path(), &["--latency", "0.05"]) else { return };
 
     let root = open(&server.url("v3.zarr"), &options()).unwrap();
     assert_eq!(root.group("obs").unwrap().children().unwrap(), ["names"]);
     let array = root.array("chunks").unwrap();
-    assert_eq!(server.stats().0, ["GET /v3.zarr/zarr.json"], "one request opens a store");
+    assert_eq!(server.stats().requests, ["GET /v3.zarr/zarr.json"], "one request opens a store");
 
     let start = Instant::now();
     assert_eq!(array.read().unwrap(), numbers());
-    let elapsed = start.elapsed();
-    let (requests, at_once) = server.stats();
-    eprintln!("100 chunks, 20 ms latency: {elapsed:?}, {} requests, {at_once} at once", requests.len());
-    assert_eq!(requests.len(), 100);
-    assert!(at_once > 10, "{at_once} requests at once");
-    assert!(elapsed < Duration::from_secs(1), "{elapsed:?} where one after the other takes 2 s");
+    let (elapsed, stats) = (start.elapsed(), server.stats());
+    let Stats { round_trips, most_at_once, .. } = stats;
+    eprintln!("100 chunks, 50 ms latency: {elapsed:?}, {round_trips} round trips, {most_at_once} at once");
+    assert_eq!(stats.requests.len(), 100);
+    assert!(round_trips <= FEW && most_at_once > 10, "{round_trips} round trips, {most_at_once} requests at once");
 
     let start = Instant::now();
     assert_eq!(root.array("shards").unwrap().read().unwrap(), numbers());
-    let (requests, _) = server.stats();
-    eprintln!("100 chunks in 2 shards: {:?}, {} requests", start.elapsed(), requests.len());
-    assert_eq!(requests.len(), 4, "an index and a range for each shard: {requests:?}");
+    let stats = server.stats();
+    eprintln!("100 chunks in 2 shards: {:?}, {} round trips", start.elapsed(), stats.round_trips);
+    assert_eq!(stats.requests.len(), 4, "an index and a range for each shard: {stats:?}");
 
     let some: Vec<Vec<Axis>> = (0..40).map(|n| vec![Axis::Range(n * 2000..n * 2000 + 10)]).collect();
     let start = Instant::now();
     let read = array.read_many(&some).unwrap();
     assert!(read.iter().zip(0..).all(|(part, n)| *part == numbers().slice_rows(n * 2000..n * 2000 + 10).unwrap()));
-    eprintln!("40 selections: {:?}, {:?}", start.elapsed(), server.stats().1);
+    let stats = server.stats();
+    eprintln!("40 selections: {:?}, {} round trips", start.elapsed(), stats.round_trips);
+    assert!(stats.round_trips <= FEW, "{stats:?}");
     assert_eq!(root.array("obs/names").unwrap().read().unwrap().to_strings().unwrap()[999], "text 999");
 
     let v2 = open(&server.url("v2.zarr"), &options().with_format(ZarrFormat::V2)).unwrap();
     server.stats();
     assert_eq!(v2.array("chunks").unwrap().read().unwrap(), numbers());
-    assert_eq!(server.stats().0.len(), 100, "metadata are not asked for again");
+    assert_eq!(server.stats().requests.len(), 100, "metadata are not asked for again");
 }
 
 #[test]
@@ -143,7 +157,7 @@ fn fewer_requests_are_under_way_where_that_is_asked_for() {
     let Some(server) = Server::http(folder.path(), &["--latency", "0.01"]) else { return };
     let root = open(&server.url("v3.zarr"), &options().with_concurrency(5)).unwrap();
     assert_eq!(root.array("chunks").unwrap().read().unwrap(), numbers());
-    assert_eq!(server.stats().1, 5);
+    assert_eq!(server.stats().most_at_once, 5);
 }
 
 #[test]
@@ -169,7 +183,9 @@ fn dropped_connections_are_tried_again_and_a_dead_server_is_an_error() {
     let root = open(&server.url("v3.zarr"), &options()).unwrap();
     let array = root.array("chunks").unwrap();
     assert_eq!(array.read().unwrap(), numbers());
-    eprintln!("every 4th answer broken: {} requests for 100 chunks", server.stats().0.len());
+    let requests = server.stats().requests.len();
+    eprintln!("every 4th answer broken: {requests} requests for 100 chunks");
+    assert!(requests > 100, "broken answers are asked for again");
     drop(server);
     let start = Instant::now();
     let error = array.read().unwrap_err();
@@ -219,12 +235,14 @@ fn a_store_is_made_and_read_on_s3() {
         server.stats();
         let root = open(&url, &options.clone().with_format(format)).unwrap();
         let array = root.array("chunks").unwrap();
-        assert_eq!(server.stats().0.len(), 1, "one request opens a store");
+        assert_eq!(server.stats().requests.len(), 1, "one request opens a store");
         let start = Instant::now();
         assert_eq!(array.read().unwrap(), numbers());
-        let (requests, at_once) = server.stats();
-        eprintln!("S3 {format:?}, 100 chunks: {:?}, {} requests, {at_once} at once", start.elapsed(), requests.len());
-        assert_eq!(requests.len(), 100);
+        let stats = server.stats();
+        let Stats { round_trips, most_at_once, .. } = stats;
+        eprintln!("S3 {format:?}, 100 chunks: {:?}, {round_trips} round trips", start.elapsed());
+        assert_eq!(stats.requests.len(), 100);
+        assert!(most_at_once > 10, "{most_at_once} requests at once");
         let loose = open(&url, &options.clone().with_consolidated(false)).unwrap();
         let mut children = loose.children().unwrap();
         children.retain(|name| name != "shards");

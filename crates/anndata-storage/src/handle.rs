@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use crate::{ArraySpec, Attribute, Attributes, Error, NodeKind, Result, Storage, child_path, file_name, parent_path};
 pub use array::Array;
-pub use blocks::Blocks;
+pub use blocks::{BlockSize, Blocks};
 
 /// A group of a store. Cheap to clone.
 #[derive(Debug, Clone)]

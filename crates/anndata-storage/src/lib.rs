@@ -41,7 +41,7 @@ pub use chunked::ChunkedStorage;
 pub use dtype::{DType, Field};
 pub use error::{Error, ErrorKind, Result};
 pub use half::f16;
-pub use handle::{Array, Blocks, Group};
+pub use handle::{Array, BlockSize, Blocks, Group};
 pub use memory::MemoryStore;
 pub use num_complex::Complex;
 pub use path::{child_path, file_name, parent_path};

@@ -20,7 +20,14 @@ pub struct ConvertOptions {
     pub zarr: anndata_io_zarr::ZarrOptions,
     /// Whether the output is on the disk when converting returns. Default: yes.
     pub durable: bool,
+    /// About the most bytes of memory that the values on their way take, however large the object is. Default: 512 MiB.
+    pub memory_limit: u64,
 }
+
+/// Which part of the memory a block is. One is read while another one is written; of that, what is encoded and what is
+/// decoded of chunks that are cut takes less than as much again, which leaves about half for memory that the allocator
+/// keeps.
+const BLOCKS_IN_MEMORY: u64 = 8;
 
 impl Default for ConvertOptions {
     fn default() -> Self {
@@ -30,6 +37,7 @@ impl Default for ConvertOptions {
             #[cfg(feature = "zarr")]
             zarr: anndata_io_zarr::ZarrOptions::default(),
             durable: true,
+            memory_limit: 512 << 20,
         }
     }
 }
@@ -63,12 +71,30 @@ impl ConvertOptions {
         self.durable = durable;
         self
     }
+
+    /// The same with another limit of memory, in bytes.
+    ///
+    /// It governs the size of the blocks that arrays are copied in. The program itself comes on top (some 30 MB), a chunk
+    /// that is larger than an eighth of the limit, and elements whose values are needed as a whole: those of outdated
+    /// encodings and matrices that are made sparse.
+    #[must_use]
+    pub fn with_memory_limit(mut self, bytes: u64) -> Self {
+        self.memory_limit = bytes;
+        self
+    }
+
+    /// How elements are written within the limit.
+    fn write_within_limit(&self) -> WriteOptions {
+        let mut write = self.write.clone();
+        write.store.block_bytes = (self.memory_limit / BLOCKS_IN_MEMORY).max(1);
+        write
+    }
 }
 
 /// Rewrites the object at `input`, a path or URL, to the path `output`, whose name says the format.
 ///
-/// Elements of current encodings are copied block by block, so that an object larger than memory can be rewritten; old
-/// ones are brought up to date. Elements of unknown encodings are copied as they are. The output appears whole or not
+/// Elements of current encodings are copied block by block within [`ConvertOptions::with_memory_limit`], so that an object
+/// larger than memory can be rewritten; old ones are brought up to date. Elements of unknown encodings are copied as they are. The output appears whole or not
 /// at all.
 ///
 /// ```
@@ -91,6 +117,7 @@ impl ConvertOptions {
 )]
 pub fn convert(input: impl AsRef<Path>, output: impl AsRef<Path>, options: &ConvertOptions) -> Result<()> {
     let (input, output) = (input.as_ref(), output.as_ref());
+    crate::format::check_output(output)?;
     let format = Format::for_name(output)?;
     if !options.overwrite && output.symlink_metadata().is_ok() {
         return Err(Error::already_exists(format!("{} is there already", output.display())));
@@ -100,7 +127,7 @@ pub fn convert(input: impl AsRef<Path>, output: impl AsRef<Path>, options: &Conv
         #[cfg(feature = "hdf5")]
         Format::H5ad => {
             let options = crate::H5adWriteOptions::default()
-                .with_write(options.write.clone())
+                .with_write(options.write_within_limit())
                 .with_overwrite(options.overwrite)
                 .with_durable(options.durable);
             crate::write_h5ad_with(output, &adata, &options)
@@ -108,7 +135,7 @@ pub fn convert(input: impl AsRef<Path>, output: impl AsRef<Path>, options: &Conv
         #[cfg(feature = "zarr")]
         Format::Zarr => {
             let options = crate::ZarrWriteOptions::default()
-                .with_write(options.write.clone())
+                .with_write(options.write_within_limit())
                 .with_overwrite(options.overwrite)
                 .with_zarr(options.zarr.clone().with_durable(options.durable));
             crate::write_zarr_with(output, &adata, &options)

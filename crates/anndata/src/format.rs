@@ -31,7 +31,10 @@ impl Format {
     pub fn of(location: impl AsRef<Path>) -> Result<Self> {
         let path = location.as_ref();
         if path.to_str().is_some_and(is_url) {
-            return Ok(Self::Zarr);
+            return match Self::for_ending(path) {
+                Some(Self::H5ad) => Err(Error::unsupported("only zarr stores are read through URLs")),
+                _ => Ok(Self::Zarr),
+            };
         }
         if path.is_dir() {
             let is_zarr = ["zarr.json", ".zgroup", ".zmetadata"].iter().any(|name| path.join(name).is_file());
@@ -52,15 +55,26 @@ impl Format {
     /// # Errors
     /// [`InvalidInput`](crate::ErrorKind::InvalidInput) where the name ends in none of the known ways.
     pub fn for_name(path: impl AsRef<Path>) -> Result<Self> {
-        let name = path.as_ref().file_name().map(|name| name.to_string_lossy().to_lowercase()).unwrap_or_default();
+        Self::for_ending(path.as_ref()).ok_or_else(|| {
+            Error::invalid_input("the name does not say the format: it should end in .h5ad, .zarr or .zarr.zip")
+        })
+    }
+
+    fn for_ending(path: &Path) -> Option<Self> {
+        let name = path.file_name().map(|name| name.to_string_lossy().to_lowercase()).unwrap_or_default();
         let ends = |ends: &[&str]| ends.iter().any(|end| name.ends_with(end));
         if ends(&[".h5ad", ".h5", ".hdf5"]) {
-            return Ok(Self::H5ad);
+            return Some(Self::H5ad);
         }
-        if ends(&[".zarr", ".zarr.zip"]) {
-            return Ok(Self::Zarr);
-        }
-        Err(Error::invalid_input("the name does not say the format: it should end in .h5ad, .zarr or .zarr.zip"))
+        ends(&[".zarr", ".zarr.zip"]).then_some(Self::Zarr)
+    }
+}
+
+/// Refuses a URL where a file or folder is to be written.
+pub(crate) fn check_output(path: &Path) -> Result<()> {
+    match path.to_str().filter(|path| is_url(path)) {
+        Some(url) => Err(Error::unsupported(format!("{url} is a URL; objects are written to paths"))),
+        None => Ok(()),
     }
 }
 
@@ -161,6 +175,8 @@ mod tests {
         assert_eq!(Format::for_name("b.zarr.zip")?, Format::Zarr);
         assert!(Format::for_name("b.zip").is_err_and(|error| error.is_invalid_input()));
         assert_eq!(Format::of("s3://bucket/a.zarr")?, Format::Zarr);
+        assert!(Format::of("https://host/a.h5ad").is_err_and(|error| error.is_unsupported()));
+        assert!(check_output(Path::new("s3://bucket/a.zarr")).is_err_and(|error| error.is_unsupported()));
 
         let directory = tempfile::tempdir()?;
         let path = directory.path().join("named-wrongly.zarr");

@@ -130,5 +130,6 @@ pub fn write_zarr(path: impl AsRef<Path>, adata: &AnnData) -> Result<()> {
 /// # Errors
 /// As [`write_zarr`], and where a store is there that is not to be replaced.
 pub fn write_zarr_with(path: impl AsRef<Path>, adata: &AnnData, options: &ZarrWriteOptions) -> Result<()> {
+    crate::format::check_output(path.as_ref())?;
     write_atomic(path, &options.zarr, options.overwrite, |root| io::write_anndata(root, adata, &options.write))
 }

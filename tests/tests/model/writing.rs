@@ -7,7 +7,8 @@ use std::sync::Arc;
 
 use anndata::encoding::{BuildContext, EncodeContext, Encoding, Registry};
 use anndata::io::{self, ReadOptions, WriteOptions};
-use anndata::node::{ArrayNode, BlockSource, GroupNode, Node, Source};
+use anndata::node::{ArrayNode, BlockIter, BlockSource, GroupNode, Node, Source};
+use anndata::storage::BlockSize;
 use anndata::{
     AnnData, ArraySpec, Compression, ConvertOptions, DType, Element, Error, Extension, Group, H5adReadOptions,
     H5adWriteOptions, Result, SparseFormat, SparseMatrix, Tensor,
@@ -29,7 +30,7 @@ impl Extension for Breaks {
 }
 
 impl BlockSource for Breaks {
-    fn blocks(&self, _max_bytes: u64) -> Box<dyn Iterator<Item = Result<(Vec<u64>, Tensor)>> + '_> {
+    fn blocks<'a>(&'a self, _size: BlockSize<'a>) -> BlockIter<'a> {
         let first = Tensor::from_vec([500], vec![1_i64; 500]).map(|values| (vec![0], values));
         Box::new([first, Err(Error::io("the cable came out"))].into_iter())
     }

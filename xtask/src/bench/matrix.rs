@@ -19,7 +19,7 @@ type Measured = BTreeMap<String, (f64, u64)>;
 
 impl Bench {
     pub(super) fn matrix(&self) -> Result<()> {
-        let (rust, file) = (build("bench_matrix")?, self.file("none"));
+        let (rust, file) = (build("bench_matrix", &[])?, self.file("none"));
         let mut pairs = Vec::new();
         for _ in 0..self.rounds {
             let ours = measure(command(&rust).arg(&file).arg(REPEATS))?;

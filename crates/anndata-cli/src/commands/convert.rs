@@ -17,7 +17,7 @@ use crate::progress;
     after_help = "Examples:\n  anndata convert cells.h5ad smaller.h5ad --compression gzip --level 6\n  anndata convert cells.h5ad cells.zarr"
 )]
 pub(crate) struct Convert {
-    /// The object to read.
+    /// The object to read: a path, or the URL of a zarr store.
     input: PathBuf,
     /// Where to write it.
     output: PathBuf,
@@ -45,6 +45,9 @@ pub(crate) struct Convert {
     /// Sparse matrices to write dense, separated by commas.
     #[arg(long, value_name = "KEYS", value_delimiter = ',')]
     as_dense: Vec<String>,
+    /// About the most memory that values on their way take, in bytes or with a unit (K, M, G).
+    #[arg(long, value_name = "SIZE", default_value = "512M", value_parser = size)]
+    memory_limit: u64,
     /// Replace what is at the output path.
     #[arg(long)]
     overwrite: bool,
@@ -75,6 +78,7 @@ impl Convert {
         let options = ConvertOptions::default()
             .with_write(WriteOptions::default().with_encode(encode).with_store(store))
             .with_zarr(self.zarr()?)
+            .with_memory_limit(self.memory_limit)
             .with_overwrite(self.overwrite);
         let done = anndata::convert(&self.input, &self.output, &options);
         if let Some(bar) = bar {
@@ -124,5 +128,37 @@ impl Convert {
             Some(Algorithm::Zstd) => Compression::Zstd(level(3, 1..=22)?.into()),
             Some(Algorithm::Blosc) => Compression::Blosc(level(5, 0..=9)?),
         })
+    }
+}
+
+/// A number of bytes: `1000`, `64K`, `512M`, `1GiB`; units are powers of 1024.
+fn size(text: &str) -> Result<u64, String> {
+    let end = text.find(|letter: char| !letter.is_ascii_digit()).unwrap_or(text.len());
+    let (number, unit) = text.split_at(end);
+    let shift = match unit.to_ascii_uppercase().trim_end_matches("IB").trim_end_matches('B') {
+        "" => 0,
+        "K" => 10,
+        "M" => 20,
+        "G" => 30,
+        "T" => 40,
+        _ => return Err("the unit is none of K, M, G, T".to_owned()),
+    };
+    let number: u64 = number.parse().map_err(|_| "it takes a number of bytes, such as 64M".to_owned())?;
+    number.checked_mul(1 << shift).filter(|bytes| *bytes > 0).ok_or_else(|| "it takes a size above 0".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::size;
+
+    #[test]
+    fn sizes_have_units() {
+        assert_eq!(size("1000"), Ok(1000));
+        assert_eq!(size("64k"), Ok(64 << 10));
+        assert_eq!(size("512M"), Ok(512 << 20));
+        assert_eq!(size("2GiB"), Ok(2 << 30));
+        for wrong in ["", "M", "-1", "0", "1.5G", "3X", "99999999T"] {
+            assert!(size(wrong).is_err(), "{wrong}");
+        }
     }
 }

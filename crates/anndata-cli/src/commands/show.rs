@@ -15,7 +15,7 @@ use super::Failure;
 #[derive(Debug, Args)]
 #[command(after_help = "Example:\n  anndata show cells.h5ad --tree")]
 pub(crate) struct Show {
-    /// The object.
+    /// The object: a path, or the URL of a zarr store.
     path: PathBuf,
     /// Every element with encoding, dtype, shape, chunks, codecs and stored size.
     #[arg(long)]

@@ -31,10 +31,10 @@ mod select;
 
 use std::sync::Arc;
 
-use anndata_storage::{Array, ArraySpec, Attribute, Axis, DType, Error, Result, Tensor, child_path};
+use anndata_storage::{Array, ArraySpec, Attribute, Axis, BlockSize, DType, Error, Result, Tensor, child_path};
 
 use super::{BuildContext, EncodeContext, Encoding, wrong_element};
-use crate::node::{ArrayNode, BlockSource, GroupNode, Node, Source, encoding_attributes};
+use crate::node::{ArrayNode, BlockIter, BlockSource, GroupNode, Node, Source, encoding_attributes};
 use crate::sparse::to_offsets;
 use crate::validate::{self, Checker};
 use crate::{Element, SparseFormat, SparseMatrix};
@@ -212,9 +212,9 @@ fn once(element: &Element) -> Result<Element> {
 struct RowsInMemory(SparseMatrix);
 
 impl BlockSource for RowsInMemory {
-    fn blocks(&self, max_bytes: u64) -> Box<dyn Iterator<Item = Result<(Vec<u64>, Tensor)>> + '_> {
+    fn blocks<'a>(&'a self, size: BlockSize<'a>) -> BlockIter<'a> {
         let (rows, columns) = self.0.shape();
-        let step = rows_in(max_bytes, columns, self.0.dtype());
+        let step = rows_in(size, columns, self.0.dtype());
         Box::new((0..rows.max(1)).step_by(step).map(move |start| {
             let block = self.0.rows_to_dense(start.min(rows)..rows.min(start + step))?;
             Ok((vec![start as u64, 0], block))
@@ -271,9 +271,9 @@ impl StoredRows {
 }
 
 impl BlockSource for StoredRows {
-    fn blocks(&self, max_bytes: u64) -> Box<dyn Iterator<Item = Result<(Vec<u64>, Tensor)>> + '_> {
+    fn blocks<'a>(&'a self, size: BlockSize<'a>) -> BlockIter<'a> {
         let (rows, columns) = self.shape;
-        let step = rows_in(max_bytes, columns, &self.data.dtype());
+        let step = rows_in(size, columns, &self.data.dtype());
         Box::new((0..rows.max(1)).step_by(step).map(move |start| {
             let block = self.read(start.min(rows), rows.min(start + step))?;
             Ok((vec![start as u64, 0], block))
@@ -281,8 +281,8 @@ impl BlockSource for StoredRows {
     }
 }
 
-/// How many dense rows fit, at least one.
-fn rows_in(max_bytes: u64, columns: usize, dtype: &DType) -> usize {
-    let row = columns.saturating_mul(dtype.size().unwrap_or(1)).max(1);
-    usize::try_from(max_bytes).unwrap_or(usize::MAX).checked_div(row).unwrap_or(1).max(1)
+/// How many dense rows are a block.
+fn rows_in(size: BlockSize<'_>, columns: usize, dtype: &DType) -> usize {
+    let row = columns.saturating_mul(dtype.size().unwrap_or(1));
+    usize::try_from(size.rows(row as u64)).unwrap_or(usize::MAX)
 }

@@ -3,9 +3,9 @@
 use std::ops::Range;
 use std::sync::Arc;
 
-use anndata_storage::{Error, Result, Scalar as _, Tensor, dispatch};
+use anndata_storage::{BlockSize, Error, Result, Scalar as _, Tensor, dispatch};
 
-use super::{ArrayNode, BlockSource, Source};
+use super::{ArrayNode, BlockIter, BlockSource, Source};
 
 impl ArrayNode {
     /// The same array, whose integers are checked to be within a range when it is written from its store.
@@ -47,8 +47,8 @@ impl CheckedIntegers {
 }
 
 impl BlockSource for CheckedIntegers {
-    fn blocks(&self, max_bytes: u64) -> Box<dyn Iterator<Item = Result<(Vec<u64>, Tensor)>> + '_> {
-        Box::new(self.source.blocks(max_bytes).map(|block| {
+    fn blocks<'a>(&'a self, size: BlockSize<'a>) -> BlockIter<'a> {
+        Box::new(self.source.blocks(size).map(|block| {
             let (offset, values) = block?;
             self.check(&offset, &values)?;
             Ok((offset, values))

@@ -3,7 +3,9 @@
 use std::ops::Range;
 use std::sync::Arc;
 
-use anndata_storage::{Array, Axis, Error, Result, Tensor};
+use anndata_storage::{Array, Axis, BlockSize, Error, Result, Tensor};
+
+use super::BlockIter;
 
 /// Some of the values of a stored array, still to be read.
 #[derive(Debug, Clone)]
@@ -69,16 +71,16 @@ impl Part {
         }
     }
 
-    /// The values as blocks of about `max_bytes` with their offsets in the part, in order.
-    pub fn blocks(&self, max_bytes: u64) -> Box<dyn Iterator<Item = Result<(Vec<u64>, Tensor)>> + '_> {
-        let size = self.array.dtype().size().unwrap_or(32).max(1) as u64;
+    /// The values as blocks of about this size with their offsets in the part, in order.
+    pub fn blocks<'a>(&'a self, size: BlockSize<'a>) -> BlockIter<'a> {
+        let element = self.array.dtype().size().unwrap_or(32).max(1) as u64;
         match &self.what {
             What::Axes(axes) => {
                 let Some((first, inner)) = axes.split_first() else {
                     return Box::new(std::iter::once_with(|| Ok((Vec::new(), self.array.read()?))));
                 };
-                let row = inner.iter().map(Axis::len).fold(size, u64::saturating_mul).max(1);
-                let step = (max_bytes / row).max(1);
+                let row = inner.iter().map(Axis::len).fold(element, u64::saturating_mul);
+                let step = size.rows(row);
                 let starts = (0..first.len()).step_by(usize::try_from(step).unwrap_or(usize::MAX));
                 Box::new(starts.map(move |start| {
                     let rows = first.select(&Axis::Range(start..start.saturating_add(step)));
@@ -87,7 +89,9 @@ impl Part {
                     Ok((offset, self.array.read_selection(&selection)?))
                 }))
             }
-            What::Runs(runs) => Box::new(RunBlocks { array: &self.array, runs, from: 0, at: 0, max: max_bytes / size }),
+            What::Runs(runs) => {
+                Box::new(RunBlocks { array: &self.array, runs, from: 0, at: 0, max: size.rows(element) })
+            }
         }
     }
 }

@@ -4,11 +4,12 @@ use std::fmt;
 use std::sync::Arc;
 
 use anndata_storage::{
-    ArraySpec, Attribute, Attributes, Compression, Error, Group, Result, Tensor, child_path, file_name, parent_path,
+    Array, ArraySpec, Attribute, Attributes, BlockSize, Compression, Error, Group, Result, Tensor, child_path,
+    file_name, parent_path,
 };
 
 use super::read::MAX_DEPTH;
-use super::{ArrayNode, GroupNode, Node};
+use super::{ArrayNode, BlockIter, GroupNode, Node};
 
 /// How a tree is written.
 #[derive(Debug, Clone)]
@@ -16,7 +17,8 @@ use super::{ArrayNode, GroupNode, Node};
 pub struct NodeWriteOptions {
     /// The compression of arrays that are worth it.
     pub compression: Compression,
-    /// About the most bytes that are in memory at once of an array that is copied from a store. Default: 64 MiB.
+    /// About the bytes of a block of an array that is copied from a store. Two blocks are in memory at once: one that is
+    /// written, with what is made of it, and one that is read. Default: 64 MiB.
     pub block_bytes: u64,
     /// The rows of a chunk of dense arrays of two dimensions and more. Default: the format's choice.
     pub chunk_rows: Option<u64>,
@@ -180,15 +182,25 @@ fn write_array(node: &ArrayNode, parent: &Group, key: &str, options: &NodeWriteO
     };
     let spec = parent.storage().layout(&spec, options.compression).map_err(|error| error.at(&path))?;
     let array = parent.create_array(key, &spec)?;
-    for block in node.source.blocks(options.block_bytes) {
-        let (offset, values) = block?;
-        array.write(&offset, &values)?;
-        options.tell(&values);
-    }
+    let blocks = BlockSize::new(options.block_bytes).with_chunks(spec.chunks.as_deref());
+    write_blocks(&array, node.source.blocks(blocks), options)?;
     if node.attributes.is_empty() {
         return Ok(());
     }
     array.set_attributes(&rebase(&node.attributes, moved))
+}
+
+/// Writes block after block; the next one is read meanwhile.
+fn write_blocks(array: &Array, mut blocks: BlockIter<'_>, options: &NodeWriteOptions) -> Result<()> {
+    let mut next = blocks.next();
+    while let Some(block) = next {
+        let (offset, values) = block?;
+        let (written, ahead) = rayon::join(|| array.write(&offset, &values), || blocks.next());
+        written?;
+        options.tell(&values);
+        next = ahead;
+    }
+    Ok(())
 }
 
 /// Chunks of this many whole rows.

@@ -15,7 +15,7 @@ use crate::shard::ShardIndex;
 use crate::store::Remote;
 
 /// Encoded bytes that are held before they are written, over all shards.
-const PENDING: usize = 32 << 20;
+const PENDING: usize = 2 << 20;
 
 impl Inner {
     /// Writes a block.

@@ -1,11 +1,9 @@
 //! Codecs from bytes to bytes.
 
-use std::cell::RefCell;
-
 use anndata_storage::{Codec, Error, Result};
 use libdeflater::{CompressionLvl, Compressor, Decompressor};
 
-use super::{blosc, damaged};
+use super::{blosc, damaged, zstandard};
 use crate::store::resize;
 
 /// A codec from bytes to bytes.
@@ -18,12 +16,6 @@ pub(crate) enum BytesCodec {
     Blosc { compressor: String, level: u8, shuffle: u8, type_size: usize, block_size: usize },
     Crc32c,
     Shuffle { size: usize },
-}
-
-thread_local! {
-    // Making a context costs as much as packing a small chunk: each thread keeps its own.
-    static ZSTD: RefCell<Option<zstd::bulk::Compressor<'static>>> = const { RefCell::new(None) };
-    static UNZSTD: RefCell<Option<zstd::bulk::Decompressor<'static>>> = const { RefCell::new(None) };
 }
 
 impl BytesCodec {
@@ -45,7 +37,7 @@ impl BytesCodec {
     /// Decodes into exactly the bytes of `out`.
     pub(super) fn decode_into(&self, raw: &[u8], out: &mut [u8]) -> Result<()> {
         let filled = match self {
-            Self::Zstd { .. } => unzstd(raw, out)?,
+            Self::Zstd { .. } => zstandard::decompress(raw, out).map_err(|e| damaged("zstd").with_source(e))?,
             Self::Gzip { .. } => {
                 Decompressor::new().gzip_decompress(raw, out).map_err(|e| damaged("gzip").with_source(e))?
             }
@@ -86,9 +78,13 @@ impl BytesCodec {
                 let len = raw.first_chunk::<4>().ok_or_else(|| damaged("lz4"))?;
                 exact(usize::try_from(u32::from_le_bytes(*len)).unwrap_or(usize::MAX))
             }
-            Self::Zstd { .. } => match zstd_len(raw) {
+            Self::Zstd { .. } => match zstandard::declared_len(raw) {
                 Some(len) => exact(len),
-                None => unzstd_stream(raw, max),
+                None => {
+                    let out = zstandard::decompress_stream(raw, max);
+                    let out = out.map_err(|e| damaged("zstd").with_source(e))?;
+                    if out.len() > max { Err(too_large(out.len(), max)) } else { Ok(out) }
+                }
             },
             Self::Gzip { .. } | Self::Zlib { .. } => self.inflate(raw, max),
         }
@@ -123,8 +119,7 @@ impl BytesCodec {
         out.clear();
         match self {
             Self::Zstd { level, checksum } => {
-                out.reserve(zstd::zstd_safe::compress_bound(bytes.len()));
-                zstd_compress(bytes, out, *level, *checksum).map_err(cannot)?;
+                zstandard::compress(bytes, out, *level, *checksum).map_err(cannot)?;
             }
             Self::Gzip { level } => {
                 let mut compressor = deflate(*level)?;
@@ -200,47 +195,6 @@ fn too_large(len: usize, max: usize) -> Error {
     Error::limit_exceeded(format!("a chunk becomes {len} bytes or more; the limits allow {max}"))
 }
 
-/// The length that all frames together declare, where each declares one.
-fn zstd_len(raw: &[u8]) -> Option<usize> {
-    let frame = zstd::zstd_safe::find_frame_compressed_size(raw).ok()?;
-    // Several frames, which no zarr writer makes, are decoded as a stream.
-    if frame != raw.len() {
-        return None;
-    }
-    usize::try_from(zstd::zstd_safe::get_frame_content_size(raw).ok()??).ok()
-}
-
-fn zstd_compress(bytes: &[u8], out: &mut Vec<u8>, level: i32, checksum: bool) -> std::io::Result<usize> {
-    ZSTD.with_borrow_mut(|kept| {
-        if kept.is_none() {
-            *kept = Some(zstd::bulk::Compressor::new(level)?);
-        }
-        let compressor = kept.as_mut().ok_or(std::io::ErrorKind::OutOfMemory)?;
-        compressor.set_compression_level(level)?;
-        compressor.include_checksum(checksum)?;
-        compressor.compress_to_buffer(bytes, out)
-    })
-}
-
-fn unzstd(raw: &[u8], out: &mut [u8]) -> Result<usize> {
-    UNZSTD.with_borrow_mut(|decompressor| {
-        if decompressor.is_none() {
-            *decompressor = zstd::bulk::Decompressor::new().ok();
-        }
-        let decompressor = decompressor.as_mut().ok_or_else(|| Error::limit_exceeded("no memory for zstd"))?;
-        decompressor.decompress_to_buffer(raw, out).map_err(|error| damaged("zstd").with_source(error))
-    })
-}
-
-fn unzstd_stream(raw: &[u8], max: usize) -> Result<Vec<u8>> {
-    use std::io::Read as _;
-    let bad = |error: std::io::Error| damaged("zstd").with_source(error);
-    let decoder = zstd::stream::read::Decoder::with_buffer(raw).map_err(bad)?;
-    let mut out = Vec::new();
-    decoder.take((max as u64).saturating_add(1)).read_to_end(&mut out).map_err(bad)?;
-    if out.len() > max { Err(too_large(out.len(), max)) } else { Ok(out) }
-}
-
 /// Puts the first bytes of all elements together, then the second ones, and so on.
 fn shuffle(bytes: &[u8], out: &mut [u8], size: usize) {
     let count = bytes.len() / size.max(1);
@@ -275,6 +229,7 @@ mod tests {
     fn all() -> Vec<BytesCodec> {
         let mut codecs = vec![
             BytesCodec::Zstd { level: 3, checksum: true },
+            BytesCodec::Zstd { level: 0, checksum: false },
             BytesCodec::Gzip { level: 5 },
             BytesCodec::Zlib { level: 1 },
             BytesCodec::Lz4,

@@ -8,13 +8,18 @@ use super::copy::{Run, Target, copy_runs, strides};
 use super::{at_chunk, byte_len, to_usize};
 use crate::{ArraySpec, ChunkedStorage, Error, Result, Tensor};
 
-/// The most bytes of decoded chunks that are encoded before they are handed over.
+/// The most bytes of decoded chunks that are encoded before they are handed over: a batch. Its memory is used again by the
+/// one after the next.
 const BATCH_BYTES: usize = 32 << 20;
+
+/// The bytes of a batch that are enough, where it has some chunks for each core.
+const ENOUGH_BYTES: usize = 8 << 20;
+const ENOUGH_CHUNKS: usize = 4;
 
 /// Writes a block into a chunked array: chunks are encoded on all cores and stored in order.
 ///
-/// While a batch is stored by the calling thread, the next one is encoded by the others. Two batches of
-/// 32 MiB (of decoded values) are in memory at most, beside the block.
+/// While a batch is stored by the calling thread, the next one is encoded by the others. Two batches of at most
+/// 32 MiB (of decoded values) are in memory, beside the block.
 ///
 /// A chunk that the block covers only in part is read, changed and written back, except where the rest of it lies
 /// outside the array. So two calls at a time must not touch the same chunk.
@@ -27,7 +32,9 @@ pub fn write(storage: &dyn ChunkedStorage, spec: &ArraySpec, offset: &[u64], val
         return Ok(());
     }
     let block = values.to_packed()?;
-    let batch = (BATCH_BYTES / plan.chunk_len).max(rayon::current_num_threads());
+    let cores = rayon::current_num_threads();
+    let enough = (ENOUGH_BYTES / plan.chunk_len).max(ENOUGH_CHUNKS * cores);
+    let batch = enough.min(BATCH_BYTES / plan.chunk_len).max(cores);
     let (mut ready, mut next) = (Vec::new(), Vec::new());
     plan.encode(storage, 0..batch, &block, &mut ready)?;
     let mut start = batch;

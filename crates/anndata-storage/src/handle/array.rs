@@ -3,7 +3,7 @@
 use std::ops::Range;
 use std::sync::Arc;
 
-use super::{Blocks, check_writable};
+use super::{BlockSize, Blocks, check_writable};
 use crate::{ArraySpec, ArrayStorage, Attributes, Axis, DType, Error, Result, Storage, Tensor, file_name};
 
 /// An open array of a store. Cheap to clone.
@@ -158,10 +158,10 @@ impl Array {
         result.map_err(|error| error.at(&self.path))
     }
 
-    /// The values as blocks of whole chunks, of at most `max_bytes` each where a chunk is not larger, in C order of
-    /// the blocks. For streaming.
-    pub fn blocks(&self, max_bytes: u64) -> Blocks {
-        Blocks::new(self.clone(), max_bytes)
+    /// The values as blocks of whole chunks, of at most so many bytes each where a chunk is not larger, in C order of
+    /// the blocks. For streaming; a number of bytes is a size.
+    pub fn blocks<'a>(&self, size: impl Into<BlockSize<'a>>) -> Blocks {
+        Blocks::new(self.clone(), size.into())
     }
 
     fn read_checked(&self, selection: &[Axis]) -> Result<Tensor> {

@@ -3,6 +3,43 @@
 use super::Array;
 use crate::{ArraySpec, Axis, Result, Tensor};
 
+/// How large the blocks of a stream are, and where they may end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct BlockSize<'a> {
+    /// The most bytes of a block, where a chunk is not larger.
+    pub max_bytes: u64,
+    /// The chunks that the values are written to: a block that ends between them writes each of them once.
+    pub chunks: Option<&'a [u64]>,
+}
+
+impl<'a> BlockSize<'a> {
+    /// Blocks of at most this many bytes.
+    pub fn new(max_bytes: u64) -> Self {
+        Self { max_bytes, chunks: None }
+    }
+
+    /// The same, ending where chunks of this shape end.
+    #[must_use]
+    pub fn with_chunks(mut self, chunks: Option<&'a [u64]>) -> Self {
+        self.chunks = chunks;
+        self
+    }
+
+    /// How many rows of so many bytes are a block: at least one, and whole chunks where one fits.
+    pub fn rows(self, row_bytes: u64) -> u64 {
+        let rows = (self.max_bytes / row_bytes.max(1)).max(1);
+        let chunk = self.chunks.and_then(|chunks| chunks.first().copied()).unwrap_or(1).max(1);
+        if rows < chunk { rows } else { rows - rows % chunk }
+    }
+}
+
+impl From<u64> for BlockSize<'_> {
+    fn from(max_bytes: u64) -> Self {
+        Self::new(max_bytes)
+    }
+}
+
 /// The blocks of an [`Array`]: offset and values. Made by [`Array::blocks`].
 #[derive(Debug)]
 pub struct Blocks {
@@ -13,9 +50,9 @@ pub struct Blocks {
 }
 
 impl Blocks {
-    pub(super) fn new(array: Array, max_bytes: u64) -> Self {
+    pub(super) fn new(array: Array, size: BlockSize<'_>) -> Self {
         let spec = array.spec();
-        let block = block_shape(&spec, max_bytes);
+        let block = block_shape(&spec, size);
         let next = (!spec.is_empty()).then(|| vec![0; spec.ndim()]);
         Self { array, shape: spec.shape, block, next }
     }
@@ -61,19 +98,26 @@ fn following(offset: &[u64], block: &[u64], shape: &[u64]) -> Option<Vec<u64>> {
 }
 
 /// As many whole chunks (or shards) as fit, whole inner axes first, so that a block is as contiguous as it can be.
-fn block_shape(spec: &ArraySpec, max_bytes: u64) -> Vec<u64> {
-    let size = spec.dtype.size().unwrap_or(32) as u64;
-    let within = |unit: &Vec<u64>| -> Vec<u64> {
+fn block_shape(spec: &ArraySpec, size: BlockSize<'_>) -> Vec<u64> {
+    let element = spec.dtype.size().unwrap_or(32).max(1) as u64;
+    let bytes = |shape: &[u64]| shape.iter().copied().fold(element, u64::saturating_mul);
+    let within = |unit: &[u64]| -> Vec<u64> {
         unit.iter().zip(&spec.shape).map(|(&unit, &len)| unit.clamp(1, len.max(1))).collect()
     };
     // The chunks of a shard can be read without the rest, so that a shard that is too large is no unit.
-    let fits = |unit: &Vec<u64>| unit.iter().copied().fold(size.max(1), u64::saturating_mul) <= max_bytes;
-    let shard = spec.shards.as_ref().map(within).filter(fits);
-    let mut block = shard.or_else(|| spec.chunks.as_ref().map(within)).unwrap_or_else(|| vec![1; spec.ndim()]);
-    for (i, &end) in spec.shape.iter().enumerate().rev() {
-        let bytes = block.iter().copied().fold(size.max(1), u64::saturating_mul);
+    let shard = spec.shards.as_deref().map(within).filter(|shard| bytes(shard) <= size.max_bytes);
+    let read = shard.or_else(|| spec.chunks.as_deref().map(within)).unwrap_or_else(|| vec![1; spec.ndim()]);
+    // Whole chunks of the other side, of which a chunk of this side takes one or more along each axis.
+    let both = |chunks: &[u64]| -> Vec<u64> {
+        read.iter().zip(chunks).map(|(&len, &chunk)| len.div_ceil(chunk.max(1)).saturating_mul(chunk.max(1))).collect()
+    };
+    let written = size.chunks.filter(|chunks| chunks.len() == spec.ndim()).map(both);
+    let unit = written.filter(|unit| bytes(&within(unit)) <= size.max_bytes).unwrap_or(read);
+    let mut block = within(&unit);
+    for (i, (&end, &unit)) in spec.shape.iter().zip(&unit).enumerate().rev() {
+        let times = (size.max_bytes / bytes(&block)).max(1);
         let Some(len) = block.get_mut(i) else { break };
-        *len = len.saturating_mul((max_bytes / bytes).max(1)).min(end.max(1));
+        *len = unit.saturating_mul(times).clamp(1, end.max(1));
         if *len < end {
             break;
         }
@@ -89,6 +133,7 @@ mod tests {
     #[test]
     fn blocks_are_whole_chunks_within_the_bound() {
         let spec = ArraySpec::new(DType::F32, [100, 10]).with_chunks([30, 4]);
+        let block_shape = |spec: &ArraySpec, max_bytes: u64| block_shape(spec, max_bytes.into());
         assert_eq!(block_shape(&spec, 30 * 4 * 4 * 2), [30, 8]);
         assert_eq!(block_shape(&spec, 30 * 10 * 4 * 2), [60, 10]);
         assert_eq!(block_shape(&spec, 1), [30, 4]);
@@ -99,6 +144,30 @@ mod tests {
         sharded.shards = Some(vec![60, 8]);
         assert_eq!(block_shape(&sharded, 60 * 8 * 4), [60, 8]);
         assert_eq!(block_shape(&sharded, 60 * 8 * 4 - 1), [30, 10]);
+    }
+
+    #[test]
+    fn blocks_end_where_chunks_of_the_other_side_do() {
+        let spec = ArraySpec::new(DType::F32, [1000]).with_chunks([30]);
+        let along = |spec: &ArraySpec, max_bytes, chunks: &[u64]| {
+            block_shape(spec, BlockSize::new(max_bytes).with_chunks(Some(chunks)))
+        };
+        assert_eq!(along(&spec, 1000, &[100]), [200]);
+        assert_eq!(along(&spec, 1000, &[20]), [240]);
+        assert_eq!(along(&spec, 1 << 20, &[100]), [1000]);
+        // Chunks that are too large are written in parts.
+        assert_eq!(along(&spec, 300, &[100]), [60]);
+        let tiles = ArraySpec::new(DType::F32, [100, 50]).with_chunks([10, 10]);
+        assert_eq!(along(&tiles, 100 * 50, &[7, 50]), [14, 50]);
+        assert_eq!(along(&tiles, 2 * 14 * 50 * 4, &[7, 50]), [28, 50]);
+    }
+
+    #[test]
+    fn rows_of_a_block_are_whole_chunks_where_one_fits() {
+        let size = BlockSize::new(100);
+        assert_eq!((size.rows(30), size.rows(1000), size.rows(0)), (3, 1, 100));
+        let chunked = |rows| size.with_chunks(Some(rows)).rows(10);
+        assert_eq!((chunked(&[4, 7]), chunked(&[10]), chunked(&[11]), chunked(&[])), (8, 10, 10, 10));
     }
 
     #[test]

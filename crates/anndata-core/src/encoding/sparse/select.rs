@@ -4,10 +4,10 @@
 use std::ops::Range;
 use std::sync::Arc;
 
-use anndata_storage::{Attribute, Axis, Error, Result, Tensor};
+use anndata_storage::{Attribute, Axis, BlockSize, Error, Result, Tensor};
 
 use super::{BLOCK_BYTES, declared_shape};
-use crate::node::{ArrayNode, BlockSource, GroupNode, Node, Source};
+use crate::node::{ArrayNode, BlockIter, BlockSource, GroupNode, Node, Source};
 use crate::sparse::{check_indptr, offsets_of, offsets_tensor, to_offsets};
 use crate::{SparseFormat, SparseMatrix};
 
@@ -246,9 +246,9 @@ enum What {
 }
 
 impl BlockSource for Kept {
-    fn blocks(&self, max_bytes: u64) -> Box<dyn Iterator<Item = Result<(Vec<u64>, Tensor)>> + '_> {
+    fn blocks<'a>(&'a self, size: BlockSize<'a>) -> BlockIter<'a> {
         let mut at = 0_u64;
-        Box::new(self.part.blocks(max_bytes).map(move |lanes| {
+        Box::new(self.part.blocks(size.max_bytes).map(move |lanes| {
             let kept = self.part.kept(&lanes)?;
             let values = match self.what {
                 What::Data => kept.data().clone(),

@@ -1,0 +1,101 @@
+//! The benchmarks of zarr stores: reading and writing them, and making one of an `.h5ad` file.
+
+use std::fs;
+use std::num::NonZero;
+use std::path::{Path, PathBuf};
+
+use super::{Bench, Measurement, Pairs, build, measure, median, report, spread};
+use crate::sh::{Error, Result};
+
+/// Asked for of the store of the made file.
+const MOST_FILES: usize = 64;
+
+impl Bench {
+    /// Reading stores of both makers, writing one, and reading the bare arrays beside the crate `zarrs`.
+    pub(super) fn zarr(&self) -> Result<()> {
+        let bare = build("bare_zarrs", &["zarrs"])?;
+        let (source, ours, theirs) =
+            (self.file("none"), self.folder.join("rust.zarr"), self.folder.join("python.zarr"));
+        for store in [&ours, &theirs] {
+            if store.exists() {
+                fs::remove_dir_all(store)?;
+            }
+        }
+        self.measure_rust(["write".as_ref(), source.as_path(), ours.as_path()], &[])?;
+        self.measure_python(["write".as_ref(), source.as_path(), theirs.as_path()], &[])?;
+
+        for (maker, store) in [("Rust", &ours), ("Python", &theirs)] {
+            let read: [&Path; 2] = ["read".as_ref(), store.as_path()];
+            let pairs = self.pairs(|| self.measure_rust(read, &[]), || self.measure_python(read, &[]))?;
+            report(&format!("read zarr, written by {maker}"), "Python", &pairs, None);
+            let pairs = self.pairs(
+                || self.measure_rust(["arrays".as_ref(), store.as_path()], &[]),
+                || measure(self.measured().arg(&bare).arg(store)),
+            )?;
+            report(&format!("read the arrays of the matrix, written by {maker}"), "zarrs", &pairs, None);
+        }
+        for durable in [&[][..], &["--durable"]] {
+            let output = || -> [PathBuf; 3] { ["write".into(), source.clone(), self.output("zarr")] };
+            let pairs = self.pairs(
+                || self.measure_rust(output().each_ref().map(PathBuf::as_path), durable),
+                || self.measure_python(output().each_ref().map(PathBuf::as_path), durable),
+            )?;
+            report(&format!("write zarr {}", durable.concat()), "Python", &pairs, None);
+            self.remove_outputs()?;
+        }
+        let (files, bytes) = usage(&ours)?;
+        let (their_files, their_bytes) = usage(&theirs)?;
+        println!("the store: {files} files, {bytes} bytes; by Python {their_files} files, {their_bytes} bytes");
+        if files > MOST_FILES {
+            return Err(Error::new(format!("{files} files are more than {MOST_FILES}")));
+        }
+        Ok(())
+    }
+
+    /// From gzip in `.h5ad` to a store, which is on the disk at the end of ours and perhaps not of theirs.
+    pub(super) fn convert(&self) -> Result<()> {
+        let source = self.file("gzip");
+        for limit in [512_u64, 64] {
+            let output = || -> [PathBuf; 3] { ["convert".into(), source.clone(), self.output("zarr")] };
+            let bytes = (limit << 20).to_string();
+            let options = ["--durable", "--memory-limit", &bytes];
+            let pairs = self.pairs(
+                || self.measure_rust(output().each_ref().map(PathBuf::as_path), &options),
+                || self.measure_python(output().each_ref().map(PathBuf::as_path), &[]),
+            )?;
+            report(&format!("convert gzip to zarr within {limit} MiB, durable"), "Python", &pairs, None);
+            report_cores(&pairs);
+            self.remove_outputs()?;
+        }
+        Ok(())
+    }
+}
+
+/// How long each measured process would have taken with all cores at work all the time, and its memory in bytes.
+fn report_cores(pairs: &Pairs) {
+    let cores = std::thread::available_parallelism().map_or(1, NonZero::get);
+    let cores = f64::from(u32::try_from(cores).unwrap_or(u32::MAX));
+    let least: Vec<f64> = pairs.iter().map(|(rust, _)| rust.cpu_seconds / cores).collect();
+    let times: Vec<f64> = pairs.iter().map(|(rust, _)| rust.seconds * cores / rust.cpu_seconds).collect();
+    let of = |side: fn(&(Measurement, Measurement)) -> f64| median(&pairs.iter().map(side).collect::<Vec<_>>());
+    println!("  its CPU time on {cores} cores  {}; it takes {:.2} x that", spread(&least, " s"), median(&times));
+    let (rust, python) = (of(|(rust, _)| rust.peak_bytes / 1e6), of(|(_, python)| python.peak_bytes / 1e6));
+    println!("  peak memory  {rust:.0} MB, of Python {python:.0} MB\n");
+}
+
+/// The number of files below a folder, and their bytes.
+fn usage(folder: &Path) -> Result<(usize, u64)> {
+    let (mut files, mut bytes) = (0, 0);
+    for entry in fs::read_dir(folder)? {
+        let entry = entry?;
+        if entry.file_type()?.is_dir() {
+            let (more_files, more_bytes) = usage(&entry.path())?;
+            files += more_files;
+            bytes += more_bytes;
+        } else {
+            files += 1;
+            bytes += entry.metadata()?.len();
+        }
+    }
+    Ok((files, bytes))
+}
