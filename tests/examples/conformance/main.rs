@@ -9,6 +9,7 @@
 
 mod case;
 mod operations;
+mod references;
 
 use std::error::Error;
 use std::fs::{self, File};

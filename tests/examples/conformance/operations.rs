@@ -16,6 +16,7 @@ use proptest::test_runner::{RngAlgorithm, TestRng, TestRunner};
 use serde_json::Value;
 
 use crate::case::Case;
+use crate::references::references;
 
 /// What an operation does with a case.
 pub(crate) type Operation = fn(&Case) -> Result<()>;
@@ -28,6 +29,7 @@ pub(crate) const OPERATIONS: &[(&str, Operation)] = &[
     ("read_elem", read_elem),
     ("write_elem", write_elem),
     ("convert", convert),
+    ("references", references),
 ];
 
 /// Reads an object and proves it: describes what is in memory, and writes it again.

@@ -11,6 +11,8 @@ import stores
 from compare import compare_elements, differences
 from describe import describe_file, walk_node
 
+from . import accessors
+
 #: Arrays smaller than this, in bytes, need not be compressed.
 SMALL = 4096
 #: The filters of h5py and the codecs of zarr by the name of the option.
@@ -105,6 +107,17 @@ def check_element(case):
         yield from compare_elements(expected, found, ordered=ordered)
 
 
+def check_references(case):
+    """Rust answers each question about references as Python does."""
+    adata = stores.read(case.inputs[0])
+    answers = json.loads(Path(case.options["answers"]).read_text())
+    for question, found in zip(case.options["questions"], answers, strict=True):
+        expected = accessors.answer(question, adata)
+        for key in sorted(expected.keys() | found.keys()):
+            if expected.get(key) != found.get(key):
+                yield f"/: {json.dumps(question)}: {key} is {found.get(key)!r:.300}, in Python {expected.get(key)!r:.300}"
+
+
 def check_layout(case):
     """The arrays are stored as the options ask: filter, chunks, shards, version of zarr."""
     compression, rows = case.options.get("compression"), case.options.get("chunk_rows")
@@ -154,5 +167,6 @@ CHECKS = {
     "description of output": check_output_description,
     "rewritten": check_rewritten,
     "element": check_element,
+    "references": check_references,
     "layout": check_layout,
 }

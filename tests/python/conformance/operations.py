@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import stores
 
-from . import objects
+from . import accessors, objects
 
 OBJECTS = [*objects.ENCODINGS, *objects.WHOLES]
 #: Compressions that Python reads from HDF5 without further packages, and those of zarr.
@@ -129,6 +129,23 @@ def write_elem(draw):
             del root[key]
         stores.write_elem(root, key, element)
     draw.expect_file(expected)
+
+
+# ------------------------------------------------------------------ references
+
+
+def references(draw):
+    """What texts and JSON stand for, as references, and what that is in an object."""
+    adata = draw.object()
+    draw.input(adata)
+    draw.options(questions=accessors.questions(draw, adata, count=40), answers=draw.beside("answers.json"), lazy=draw.maybe())
+    # Answers are all that comes out.
+    draw.expect_file(draw.output())
+    draw.check("references")
+
+
+if accessors.A is not None:
+    operation(quick=1, full=5)(references)
 
 
 # ------------------------------------------------------------------ what operations share
