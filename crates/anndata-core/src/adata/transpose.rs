@@ -1,10 +1,10 @@
 //! The transpose of an object.
 
-use anndata_storage::{Error, Result};
+use anndata_storage::Result;
 
-use super::vectors::transposed;
 use super::{AnnData, Layers};
-use crate::{Element, SparseFormat, SparseMatrix};
+use crate::Element;
+use crate::namespace::Namespaces;
 
 impl AnnData {
     /// The object with observations and variables interchanged: `X` and layers are transposed, and `obs` and `var`,
@@ -30,7 +30,7 @@ impl AnnData {
     pub fn transpose(&self) -> Result<Self> {
         let transpose = |(key, layer): (&Option<String>, &Element)| {
             let path = || key.as_ref().map_or_else(|| "X".to_owned(), |key| format!("layers/{key}"));
-            Ok((key.clone(), layer.transposed().map_err(|error| error.at(&path()))?))
+            Ok((key.clone(), layer.transpose().map_err(|error| error.at(&path()))?))
         };
         Ok(Self {
             n_obs: self.n_vars,
@@ -44,37 +44,16 @@ impl AnnData {
             varp: self.obsp.clone(),
             raw: None,
             view: None,
-            namespaces: crate::namespace::Namespaces::default(),
+            namespaces: Namespaces::default(),
             ..self.clone()
         })
     }
 }
 
-impl Element {
-    fn transposed(&self) -> Result<Self> {
-        match self.load()? {
-            Self::Tensor(tensor) => transposed(&tensor).map(Self::Tensor),
-            Self::Sparse(matrix) => flipped(&matrix).map(Self::Sparse),
-            other => Err(Error::unsupported(format!("{} cannot be transposed", other.kind_name()))),
-        }
-    }
-}
-
-/// The rows of one are the columns of the other: the same three arrays in the other format.
-fn flipped(matrix: &SparseMatrix) -> Result<SparseMatrix> {
-    let format = match matrix.format() {
-        SparseFormat::Csr => SparseFormat::Csc,
-        SparseFormat::Csc => SparseFormat::Csr,
-    };
-    let (rows, columns) = matrix.shape();
-    let [data, indices, indptr] = [matrix.data(), matrix.indices(), matrix.indptr()].map(Clone::clone);
-    SparseMatrix::new(format, (columns, rows), data, indices, indptr)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{DataFrame, Raw, Tensor};
+    use crate::{DataFrame, Raw, SparseFormat, SparseMatrix, Tensor};
 
     #[test]
     fn slots_change_places_and_values_of_sparse_matrices_are_shared() -> Result<()> {

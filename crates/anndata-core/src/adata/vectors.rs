@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use anndata_storage::{Axis, Error, Result, Tensor, dispatch};
+use anndata_storage::{Axis, Error, Result, Tensor};
 use arrow_array::{ArrayRef, RecordBatch, RecordBatchOptions};
 use arrow_schema::{Field, Schema};
 
@@ -60,7 +60,7 @@ impl AnnData {
         let index = self.obs.index().load()?;
         let mut fields = vec![index.to_field(self.obs.index_name().unwrap_or("_index"))];
         let mut arrays: Vec<ArrayRef> = vec![Arc::clone(index.array())];
-        let columns = transposed(&dense(self.matrix(layer)?)?)?;
+        let columns = dense(self.matrix(layer)?)?.transpose()?;
         for (at, name) in self.var_names()?.into_iter().enumerate() {
             let array = columns.slice_rows(at..at + 1)?.reshape([self.n_obs])?.to_arrow()?;
             fields.push(Field::new(name, array.data_type().clone(), false));
@@ -132,26 +132,10 @@ fn lane(matrix: &Element, axis: usize, at: u64) -> Result<Column> {
 
 /// A matrix as a dense array; what is read for it is not kept.
 pub(super) fn dense(matrix: &Element) -> Result<Tensor> {
-    let loaded = match matrix {
-        Element::Lazy(lazy) => lazy.load_once()?,
-        other => other.clone(),
-    };
-    match loaded {
-        Element::Sparse(matrix) => matrix.to_dense(),
-        other => other.to_tensor(),
+    match matrix {
+        Element::Lazy(lazy) => lazy.load_once()?.to_dense(),
+        other => other.to_dense(),
     }
-}
-
-/// The array with its first two axes swapped.
-pub(super) fn transposed(tensor: &Tensor) -> Result<Tensor> {
-    if tensor.ndim() < 2 {
-        return Err(Error::unsupported(format!("shape {:?} has no two axes to swap", tensor.shape())));
-    }
-    dispatch!(tensor.dtype(), T => {
-        let mut view = tensor.view::<T>()?;
-        view.swap_axes(0, 1);
-        Ok(Tensor::from_array(view))
-    }, else => Err(Error::dtype(format!("values of type {} are no numbers", tensor.dtype()))))
 }
 
 #[cfg(test)]
