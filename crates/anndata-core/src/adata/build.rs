@@ -25,7 +25,7 @@ pub struct AnnDataBuilder {
     uns: Mapping,
     raw: Option<Raw>,
     other: Mapping,
-    from_store: bool,
+    stored: bool,
 }
 
 macro_rules! slots {
@@ -99,8 +99,8 @@ impl AnnDataBuilder {
     }
 
     /// Takes elements as a store may hold them: matrices of any dtype, arrays of one dimension in `obsm`.
-    pub(crate) fn from_store(mut self) -> Self {
-        self.from_store = true;
+    pub(crate) fn stored(mut self) -> Self {
+        self.stored = true;
         self
     }
 
@@ -131,7 +131,7 @@ impl AnnDataBuilder {
             namespaces: Namespaces::default(),
         };
         adata.check()?;
-        if !self.from_store {
+        if !self.stored {
             adata.check_dtypes()?;
             adata.shape_elements()?;
         }

@@ -63,12 +63,12 @@ pub struct Difference {
 }
 
 impl Difference {
-    fn new(path: &str, message: impl Into<String>) -> Box<Self> {
-        Box::new(Self { path: path.to_owned(), message: message.into(), cause: None })
+    fn new(path: &str, message: impl Into<String>) -> Self {
+        Self { path: path.to_owned(), message: message.into(), cause: None }
     }
 
-    fn unreadable(path: &str, cause: Error) -> Box<Self> {
-        Box::new(Self { path: path.to_owned(), message: "cannot be compared".to_owned(), cause: Some(cause) })
+    fn unreadable(path: &str, cause: Error) -> Self {
+        Self { path: path.to_owned(), message: "cannot be compared".to_owned(), cause: Some(cause) }
     }
 
     /// The path of the element, as in a store: `obsm/X_pca`.
@@ -99,7 +99,7 @@ impl std::error::Error for Difference {
 }
 
 /// Equal, or where not.
-type Compared = std::result::Result<(), Box<Difference>>;
+type Compared = std::result::Result<(), Difference>;
 
 impl AnnData {
     /// Whether another object has the same content, with numbers as close as the tolerance asks; the first difference
@@ -119,7 +119,7 @@ impl AnnData {
     ///
     /// # Errors
     /// The first difference; also where an element cannot be read.
-    pub fn approx_eq(&self, other: &Self, tolerance: Tolerance) -> Result<(), Box<Difference>> {
+    pub fn approx_eq(&self, other: &Self, tolerance: Tolerance) -> Result<(), Difference> {
         Comparison { tolerance }.adata("", self, other)
     }
 }
@@ -132,7 +132,7 @@ impl Element {
     ///
     /// # Errors
     /// As [`AnnData::approx_eq`]; paths are relative to this element.
-    pub fn approx_eq(&self, other: &Self, tolerance: Tolerance) -> Result<(), Box<Difference>> {
+    pub fn approx_eq(&self, other: &Self, tolerance: Tolerance) -> Result<(), Difference> {
         Comparison { tolerance }.element("", self, other)
     }
 }

@@ -121,11 +121,11 @@ fn lane(matrix: &Element, axis: usize, at: u64) -> Result<Column> {
     let [rows, columns] = *shape else {
         return Err(Error::unsupported(format!("a matrix has two axes, not the shape {shape:?}")));
     };
-    let mut axes = [Axis::Range(0..rows as u64), Axis::Range(0..columns as u64)];
-    if let Some(axis) = axes.get_mut(axis) {
-        *axis = Axis::Range(at..at + 1);
+    let mut selection = [Axis::Range(0..rows as u64), Axis::Range(0..columns as u64)];
+    if let Some(one) = selection.get_mut(axis) {
+        *one = Axis::Range(at..at + 1);
     }
-    let values = dense(&matrix.select(&axes)?)?;
+    let values = dense(&matrix.select(&selection)?)?;
     let len = values.len();
     Column::plain(&values.reshape([len])?)
 }

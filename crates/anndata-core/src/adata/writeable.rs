@@ -87,7 +87,7 @@ impl Search<'_> {
                 None => (bare().x(layer.clone()), child_path(path, "X")),
                 Some(key) => (bare().layer(key, layer.clone()), format!("{}/{key}", child_path(path, "layers"))),
             };
-            self.encode_alone(alone.from_store().build().map(Element::from), path, &place);
+            self.encode_alone(alone.stored().build().map(Element::from), path, &place);
         }
         self.frame(adata.obs(), &child_path(path, "obs"));
         self.frame(adata.var(), &child_path(path, "var"));

@@ -22,7 +22,7 @@ pub(super) fn execute(plan: &ConcatPlan, inputs: &[&AnnData], options: &ConcatOp
     let other_index = Index { labels: plan.other_labels.to_column()?, name: plan.other_index_name.clone() };
 
     let (n_obs, n_vars) = plan.shape();
-    let mut builder = AnnData::builder().shape(n_obs, n_vars).from_store();
+    let mut builder = AnnData::builder().shape(n_obs, n_vars).stored();
     for (key, element) in &plan.layers {
         let elements: Vec<Option<&Element>> = inputs.iter().map(|input| input.layers().get(key)).collect();
         let place = key.as_ref().map_or_else(|| "X".to_owned(), |key| format!("layers/{key}"));

@@ -220,7 +220,7 @@ pub(super) fn raw_object(input: &AnnData, raw: &Raw) -> Result<AnnData> {
     if let Some(x) = raw.x() {
         builder = builder.x(x.clone());
     }
-    builder.all_varm(raw.varm().clone()).from_store().build()
+    builder.all_varm(raw.varm().clone()).stored().build()
 }
 
 fn check_unique(all: &[Labels], axis: ConcatAxis) -> Result<()> {

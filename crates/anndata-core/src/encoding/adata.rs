@@ -97,7 +97,7 @@ pub(crate) fn build(mut group: GroupNode, context: &BuildContext<'_>) -> Result<
     legacy::move_neighbors(&mut uns, &mut obsp, obs.as_ref().map(DataFrame::len).transpose()?)?;
 
     let mut builder = AnnData::builder()
-        .from_store()
+        .stored()
         .all_obsm(legacy::mapping(take("obsm"), context)?)
         .all_varm(legacy::mapping(take("varm"), context)?)
         .all_obsp(obsp)

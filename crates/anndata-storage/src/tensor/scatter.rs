@@ -67,8 +67,8 @@ impl Tensor {
         if dtype.is_integer() || *dtype == DType::Bool {
             let back = cast.cast(&self.dtype)?;
             let odd = dispatch!(&self.dtype, T => {
-                let pairs = self.as_slice::<T>()?.iter().zip(back.as_slice::<T>()?);
-                pairs.filter(|(value, back)| value != back).map(|(value, _)| format!("{value:?}")).next()
+                let mut pairs = self.as_slice::<T>()?.iter().zip(back.as_slice::<T>()?);
+                pairs.find(|&(value, back)| !T::eq(value, back)).map(|(value, _)| format!("{value:?}"))
             }, else => None);
             if let Some(value) = odd {
                 return Err(Error::dtype(format!("the value {value} is no {dtype}")));

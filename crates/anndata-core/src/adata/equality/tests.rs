@@ -1,5 +1,7 @@
 //! What is close, what differs, and where.
 
+use anndata_storage::DType::{I8, I64};
+
 use super::*;
 use crate::{SparseFormat, f16};
 
@@ -68,7 +70,6 @@ fn the_path_of_the_first_difference_is_told() -> Result<()> {
         let inner: Mapping = [("pi".to_owned(), n.into())].into();
         AnnData::builder().obs(DataFrame::new(["a", "b"]).with_column("type", types)?).uns("tool", inner).build()
     };
-    use anndata_storage::DType::{I8, I64};
     let tolerance = Tolerance::default();
     let differ = |a: &AnnData, b: &AnnData| a.approx_eq(b, tolerance).err().map(|found| found.path().to_owned());
     assert_eq!(differ(&make(1.0, "B", I8)?, &make(1.0, "B", I64)?), None);
