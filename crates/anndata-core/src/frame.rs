@@ -10,7 +10,7 @@ use arrow_array::{ArrayRef, RecordBatch, RecordBatchOptions};
 use arrow_schema::{Field, Schema};
 use indexmap::IndexMap;
 
-use crate::{Column, ColumnKind, Element, Lazy, Mapping, NameIndex, Opaque};
+use crate::{Column, Element, Lazy, Mapping, NameIndex, Opaque};
 
 /// A table: an index of row labels and named columns in order. A column, or the index, may be lazy.
 ///
@@ -185,11 +185,6 @@ impl DataFrame {
         Ok(())
     }
 
-    /// Removes a column and keeps the order of the others.
-    pub fn remove(&mut self, name: &str) -> Option<Series> {
-        self.columns.shift_remove(name)
-    }
-
     /// The number of rows.
     ///
     /// # Errors
@@ -304,28 +299,6 @@ impl DataFrame {
     /// Where one cannot be read.
     pub fn load(&self) -> Result<Self> {
         self.map(Series::to_loaded)
-    }
-
-    /// The frame with each text column that repeats values made categorical; categories are in natural order
-    /// (`a2` before `a10`). Other columns stay as they are.
-    ///
-    /// # Errors
-    /// Where a lazy column cannot be read.
-    pub fn strings_to_categoricals(&self) -> Result<Self> {
-        let mut frame = self.clone();
-        for (name, series) in &self.columns {
-            if matches!(series, Series::Opaque(_)) {
-                continue;
-            }
-            let column = series.load()?;
-            if matches!(column.kind(), ColumnKind::Categorical { .. }) || !column.array().data_type().is_string() {
-                continue;
-            }
-            if let Some(categorical) = column.repeated_strings_to_categorical()? {
-                frame.columns.insert(name.clone(), Series::Loaded(categorical));
-            }
-        }
-        Ok(frame)
     }
 
     /// The frame as an Arrow record batch, all columns in memory, the index first under `index_field`.

@@ -1,11 +1,17 @@
-//! Renaming and dropping columns.
+//! Renaming and dropping columns, and making them categorical.
 
 use anndata_storage::{Error, Result};
 use indexmap::IndexMap;
 
-use super::DataFrame;
+use super::{DataFrame, Series};
+use crate::ColumnKind;
 
 impl DataFrame {
+    /// Removes a column and keeps the order of the others.
+    pub fn remove(&mut self, name: &str) -> Option<Series> {
+        self.columns.shift_remove(name)
+    }
+
     /// Renames a column; it stays where it is among the others.
     ///
     /// # Errors
@@ -18,6 +24,28 @@ impl DataFrame {
             .replace_index(place, to)
             .map_err(|(_, to)| Error::already_exists(format!("there is a column '{to}'")))?;
         Ok(())
+    }
+
+    /// The frame with each text column that repeats values made categorical; categories are in natural order
+    /// (`a2` before `a10`). Other columns stay as they are.
+    ///
+    /// # Errors
+    /// Where a lazy column cannot be read.
+    pub fn strings_to_categoricals(&self) -> Result<Self> {
+        let mut frame = self.clone();
+        for (name, series) in &self.columns {
+            if matches!(series, Series::Opaque(_)) {
+                continue;
+            }
+            let column = series.load()?;
+            if matches!(column.kind(), ColumnKind::Categorical { .. }) || !column.array().data_type().is_string() {
+                continue;
+            }
+            if let Some(categorical) = column.repeated_strings_to_categorical()? {
+                frame.columns.insert(name.clone(), Series::Loaded(categorical));
+            }
+        }
+        Ok(frame)
     }
 
     /// The index alone.
