@@ -201,6 +201,14 @@ impl AnnData {
         &self.other
     }
 
+    /// The object with everything in memory but `X`, layers and `raw.X`, which a function takes care of.
+    pub(crate) fn load_all_but(&self, matrices: impl Fn(&Element) -> Element) -> Result<Self> {
+        let layers = self.layers.iter().map(|(key, layer)| (key.clone(), matrices(layer))).collect();
+        let rest = Self { layers: Layers::new(), raw: None, ..self.clone() }.load()?;
+        let raw = self.raw.as_ref().map(|raw| raw.load_all_but_x(matrices)).transpose()?;
+        Ok(Self { layers, raw, ..rest })
+    }
+
     /// The object with everything in memory.
     ///
     /// # Errors

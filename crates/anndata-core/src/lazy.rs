@@ -1,9 +1,10 @@
 //! [`Lazy`]: an element that is read, or made from another, when it is asked for.
 
 use std::fmt;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 
-use anndata_storage::{Axis, Result, Tensor};
+use anndata_storage::{Axis, Error, Result, Tensor};
 
 use crate::encoding::{EncodeContext, Registry};
 use crate::node::Node;
@@ -19,9 +20,36 @@ pub struct Lazy(Arc<Inner>);
 
 #[expect(clippy::large_enum_variant, reason = "always behind an `Arc`")]
 enum Inner {
-    Stored { node: Node, registry: Registry, value: OnceLock<Element> },
+    Stored { node: Node, registry: Registry, value: Kept },
     Part { of: Element, axes: Vec<Axis>, categories: Categories },
     Colors { colors: Element, all: Series, kept: Series },
+}
+
+/// What becomes of the values of a stored element once they are read.
+enum Kept {
+    /// They are kept.
+    Once(OnceLock<Element>),
+    /// They are read anew each time, until the stored element is replaced by another.
+    Never { replaced: AtomicBool },
+}
+
+impl Kept {
+    fn get(&self) -> Option<&Element> {
+        match self {
+            Self::Once(value) => value.get(),
+            Self::Never { .. } => None,
+        }
+    }
+
+    /// Refuses what is not there any more.
+    fn check(&self, node: &Node) -> Result<()> {
+        match self {
+            Self::Never { replaced } if replaced.load(Ordering::Acquire) => {
+                Err(Error::unsupported("the stored element was replaced after this part of it was taken").at(node.path()))
+            }
+            _ => Ok(()),
+        }
+    }
 }
 
 /// How many categories a column has.
@@ -50,7 +78,27 @@ pub(crate) enum Categories {
 impl Lazy {
     /// A lazy element over the metadata of a stored one.
     pub fn new(node: Node, registry: Registry) -> Self {
-        Self(Arc::new(Inner::Stored { node, registry, value: OnceLock::new() }))
+        Self(Arc::new(Inner::Stored { node, registry, value: Kept::Once(OnceLock::new()) }))
+    }
+
+    /// The same stored element, read anew each time: for what stays in its store because it is too large, or may change
+    /// there. Other elements are what they are.
+    pub(crate) fn never_kept(&self) -> Self {
+        match &*self.0 {
+            Inner::Stored { node, registry, .. } => Self(Arc::new(Inner::Stored {
+                node: node.clone(),
+                registry: registry.clone(),
+                value: Kept::Never { replaced: AtomicBool::new(false) },
+            })),
+            Inner::Part { .. } | Inner::Colors { .. } => self.clone(),
+        }
+    }
+
+    /// Says that the stored element was replaced by another, so that neither this nor a part of it can be read again.
+    pub(crate) fn set_replaced(&self) {
+        if let Inner::Stored { value: Kept::Never { replaced }, .. } = &*self.0 {
+            replaced.store(true, Ordering::Release);
+        }
     }
 
     /// The colours of the categories that a part of a column keeps, out of those of all its categories.
@@ -157,7 +205,10 @@ impl Lazy {
                     return Ok(element.clone());
                 }
                 let element = self.make()?;
-                Ok(value.get_or_init(|| element).clone())
+                match value {
+                    Kept::Once(value) => Ok(value.get_or_init(|| element).clone()),
+                    Kept::Never { .. } => Ok(element),
+                }
             }
             Inner::Part { .. } | Inner::Colors { .. } => self.make(),
         }
@@ -176,7 +227,10 @@ impl Lazy {
 
     fn make(&self) -> Result<Element> {
         match &*self.0 {
-            Inner::Stored { node, registry, .. } => registry.build(node.fetch()?),
+            Inner::Stored { node, registry, value } => {
+                value.check(node)?;
+                registry.build(node.fetch()?)
+            }
             Inner::Part { of, axes, categories } => match (part_of(of, axes)?, categories) {
                 (Element::Column(column), Categories::DropUnused) => {
                     Ok(Element::Column(column.without_unused_categories()?))
@@ -196,7 +250,8 @@ impl Lazy {
     /// The stored tree that can be written in place of the element without building it, where there is one.
     pub(crate) fn encode(&self, context: &EncodeContext<'_>) -> Result<Option<Node>> {
         match &*self.0 {
-            Inner::Stored { node, registry, .. } if registry.is_current(node, context)? => {
+            Inner::Stored { node, registry, value } if registry.is_current(node, context)? => {
+                value.check(node)?;
                 registry.copy(node).map(Some)
             }
             Inner::Part { of: Element::Lazy(whole), axes, categories } => match &*whole.0 {
@@ -205,6 +260,7 @@ impl Lazy {
                         && (*categories == Categories::Keep || whole.n_categories().is_none())
                         && registry.is_current(node, context)? =>
                 {
+                    value.check(node)?;
                     registry.select(node, axes)
                 }
                 _ => Ok(None),
@@ -218,7 +274,10 @@ impl Lazy {
 fn part_of(of: &Element, axes: &[Axis]) -> Result<Element> {
     match of {
         Element::Lazy(whole) => match &*whole.0 {
-            Inner::Stored { node, registry, value } if value.get().is_none() => registry.build_part(node, axes),
+            Inner::Stored { node, registry, value } if value.get().is_none() => {
+                value.check(node)?;
+                registry.build_part(node, axes)
+            }
             _ => whole.load()?.select(axes),
         },
         of => of.select(axes),

@@ -29,6 +29,7 @@
 mod adata;
 mod assign;
 pub mod awkward;
+mod backed;
 mod column;
 pub mod concat;
 mod element;
@@ -54,6 +55,7 @@ pub use anndata_storage::{
     self as storage, Array, ArraySpec, Attribute, Attributes, Axis, Codec, Complex, Compression, DType, Error,
     ErrorKind, Group, Limits, MemoryStore, NodeKind, Result, Scalar, Storage, Tensor, f16,
 };
+pub use backed::Backed;
 pub use column::{Column, ColumnKind, NaValue};
 pub use concat::{ColumnPlan, ConcatAxis, ConcatOptions, ConcatPlan, FillValue, Join, Merge, concat, concat_named};
 pub use element::{Element, Extension, Mapping};

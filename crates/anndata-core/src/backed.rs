@@ -1,0 +1,269 @@
+//! [`Backed`]: an object whose matrices stay in their store.
+
+use std::fmt;
+use std::ops::{Deref, DerefMut};
+
+use anndata_storage::{Axis, Error, Group, Result, Tensor};
+
+use crate::io::{self, ReadOptions, WriteOptions};
+use crate::node::{ArrayNode, Node, Source};
+use crate::{AnnData, Element, Index, Lazy, Mapping, Raw};
+
+/// An [`AnnData`] whose `X`, layers and `raw.X` stay in its store: they are read when they are asked for, each time, and
+/// no more of them than is selected. Everything else is in memory.
+///
+/// It is used as an `AnnData`: views, references and writing work as on any other. Changes of it stay in memory until
+/// [`write_back`](Self::write_back); [`write_x`](Self::write_x) and [`replace_x`](Self::replace_x) change the stored
+/// matrix at once. The store is closed when the object and all views of it are gone.
+///
+/// ```
+/// # use std::sync::Arc;
+/// use anndata_core::{AnnData, Backed, Group, MemoryStore, Tensor, io};
+///
+/// let root = Group::root(Arc::new(MemoryStore::new()));
+/// let adata = AnnData::builder().x(Tensor::from_vec([3, 2], vec![1_i32, 2, 3, 4, 5, 6])?).build()?;
+/// io::write_anndata(&root, &adata, &io::WriteOptions::default())?;
+///
+/// let mut backed = Backed::open(&root, &io::ReadOptions::default())?;
+/// backed.write_x([2, 0], 1, &Tensor::from_vec([2, 1], vec![60, 20])?)?;
+/// let view = backed.select(1.., ..)?;
+/// assert_eq!(view.x().unwrap().to_tensor()?.as_slice::<i32>()?, [3, 4, 5, 60]);
+/// # Ok::<(), anndata_core::Error>(())
+/// ```
+pub struct Backed {
+    adata: AnnData,
+    /// The object as it is stored.
+    stored: AnnData,
+    root: Group,
+    options: ReadOptions,
+}
+
+impl Backed {
+    /// The object that a group is. The group's store decides whether it can be changed.
+    ///
+    /// # Errors
+    /// As [`io::read_anndata`].
+    pub fn open(root: &Group, options: &ReadOptions) -> Result<Self> {
+        let lazy = io::read_anndata(root, &options.clone().with_lazy(true))?;
+        let adata = lazy.load_all_but(stay_stored)?;
+        Ok(Self { stored: adata.clone(), adata, root: root.clone(), options: options.clone() })
+    }
+
+    /// The group of the store that the object is.
+    pub fn group(&self) -> &Group {
+        &self.root
+    }
+
+    /// Replaces some values of a stored dense `X`: `values` has the selected shape, and is cast to the stored dtype.
+    /// Where a position is selected twice the last value stays.
+    ///
+    /// # Errors
+    /// Where the selection or the shape does not fit, `X` is sparse ([`Unsupported`](crate::ErrorKind::Unsupported): see
+    /// [`replace_x`](Self::replace_x)) or was changed in memory, or the store cannot be written.
+    pub fn write_x(&mut self, obs: impl Into<Index>, var: impl Into<Index>, values: &Tensor) -> Result<()> {
+        self.write_layer(None, obs, var, values)
+    }
+
+    /// The same as [`write_x`](Self::write_x) for a layer; `None` is `X`.
+    ///
+    /// # Errors
+    /// As [`write_x`](Self::write_x).
+    pub fn write_layer(
+        &mut self,
+        key: Option<&str>,
+        obs: impl Into<Index>,
+        var: impl Into<Index>,
+        values: &Tensor,
+    ) -> Result<()> {
+        let path = path_of(key);
+        let obs = obs.into().resolve(self.obs()).map_err(|error| error.at("obs"))?;
+        let var = var.into().resolve(self.var()).map_err(|error| error.at("var"))?;
+        let array = match self.layer(key) {
+            Some(Element::Lazy(lazy)) => match lazy.node() {
+                Some(Node::Array(ArrayNode { source: Source::Stored(array), .. })) => array.clone(),
+                _ => {
+                    let message = "values of a stored sparse matrix are not replaced in place: replace the matrix";
+                    return Err(Error::unsupported(message).at(&path));
+                }
+            },
+            Some(_) => return Err(Error::unsupported("it was changed in memory: write it back first").at(&path)),
+            None => return Err(Error::not_found("there is no such matrix").at(&path)),
+        };
+        let wanted = [obs.len(), var.len()];
+        if values.shape().iter().map(|&len| len as u64).ne(wanted) {
+            let message = format!("values of shape {:?} were given for a selection of {wanted:?}", values.shape());
+            return Err(Error::invalid_input(message).at(&path));
+        }
+        let values = values.cast(&array.dtype()).map_err(|error| error.at(&path))?;
+        let (mut row, whole) = (0, var.is_whole(self.n_vars() as u64));
+        for (first, count) in obs.runs() {
+            let rows = Axis::Range(row..row + count);
+            let mut column = 0;
+            for (start, len) in if whole { vec![(0, var.len())] } else { var.runs() } {
+                let block = values.select(&[rows.clone(), Axis::Range(column..column + len)])?;
+                array.write(&[first, start], &block)?;
+                column += len;
+            }
+            row += count;
+        }
+        self.root.storage().flush()
+    }
+
+    /// Replaces the stored `X`. The new one is written beside the old one and then put in its place. Views of the old
+    /// one cannot be read any more.
+    ///
+    /// # Errors
+    /// Where the shape does not fit, or writing fails; then the old one stays.
+    pub fn replace_x(&mut self, x: impl Into<Element>, options: &WriteOptions) -> Result<()> {
+        self.replace_layer(None, x, options)
+    }
+
+    /// The same as [`replace_x`](Self::replace_x) for a layer; `None` is `X`.
+    ///
+    /// # Errors
+    /// As [`replace_x`](Self::replace_x).
+    pub fn replace_layer(
+        &mut self,
+        key: Option<&str>,
+        layer: impl Into<Element>,
+        options: &WriteOptions,
+    ) -> Result<()> {
+        self.check_current()?;
+        let layer = layer.into();
+        let mut checked = self.adata.clone();
+        checked.set_layer(key, layer.clone())?;
+        let path = path_of(key);
+        io::write_elem(&self.root, &path, &layer, options)?;
+        let before = self.stored.layer(key).cloned();
+        let element = match io::read_elem(&self.root, &path, &self.options.clone().with_lazy(true))? {
+            Element::Lazy(lazy) => Element::Lazy(lazy.never_kept()),
+            element => element,
+        };
+        for adata in [&mut self.adata, &mut self.stored] {
+            adata.set_layer(key, element.clone())?;
+        }
+        if let Some(Element::Lazy(lazy)) = before {
+            lazy.set_replaced();
+        }
+        Ok(())
+    }
+
+    /// Writes to the store what was changed in memory, a slot at a time, each beside the old one and then in its place.
+    ///
+    /// # Errors
+    /// Where something has no stored form, or writing fails; the slots that were written until then stay so.
+    pub fn write_back(&mut self, options: &WriteOptions) -> Result<()> {
+        self.check_current()?;
+        for key in self.stored.layers().keys().cloned().collect::<Vec<_>>() {
+            if !self.adata.layers().contains_key(&key) {
+                self.root.remove(&path_of(key.as_deref()))?;
+            }
+        }
+        for (key, layer) in self.adata.layers().clone() {
+            if self.stored.layers().get(&key) != Some(&layer) {
+                self.replace_layer(key.as_deref(), layer, options)?;
+            }
+        }
+        let (new, old) = (&self.adata, &self.stored);
+        let write = |key: &str, element: Element| io::write_elem(&self.root, key, &element, options);
+        for (key, new, old) in [("obs", new.obs(), old.obs()), ("var", new.var(), old.var())] {
+            if new != old || new.column_names().ne(old.column_names()) {
+                write(key, Element::Frame(new.clone()))?;
+            }
+        }
+        let mappings: [(&str, &Mapping, &Mapping); 5] = [
+            ("obsm", new.obsm(), old.obsm()),
+            ("varm", new.varm(), old.varm()),
+            ("obsp", new.obsp(), old.obsp()),
+            ("varp", new.varp(), old.varp()),
+            ("uns", new.uns(), old.uns()),
+        ];
+        for (key, new, old) in mappings {
+            if new != old || new.keys().ne(old.keys()) {
+                write(key, Element::Mapping(new.clone()))?;
+            }
+        }
+        match (new.raw(), old.raw()) {
+            (Some(raw), old) if Some(raw) != old => write("raw", Element::Raw(Box::new(raw.clone())))?,
+            (None, Some(_)) => self.root.remove("raw")?,
+            _ => {}
+        }
+        self.root.storage().consolidate()?;
+        self.stored = self.adata.clone();
+        Ok(())
+    }
+
+    /// The object with everything in memory.
+    ///
+    /// # Errors
+    /// Where something cannot be read.
+    pub fn to_memory(&self) -> Result<AnnData> {
+        self.adata.load()
+    }
+
+    /// Writes to the disk what the store still holds back, and lets go of it. Views keep it open.
+    ///
+    /// # Errors
+    /// Where writing fails.
+    pub fn close(self) -> Result<()> {
+        self.root.storage().flush()
+    }
+
+    /// Parts of files of before 0.7 are not replaced: they have another layout.
+    fn check_current(&self) -> Result<()> {
+        let attributes = self.root.attributes()?;
+        if attributes.get("encoding-type").and_then(|value| value.as_str()).as_deref() == Some("anndata") {
+            return Ok(());
+        }
+        Err(Error::unsupported("the store is of an old version: convert it before it is changed").at(self.root.path()))
+    }
+}
+
+impl Deref for Backed {
+    type Target = AnnData;
+
+    fn deref(&self) -> &AnnData {
+        &self.adata
+    }
+}
+
+impl DerefMut for Backed {
+    fn deref_mut(&mut self) -> &mut AnnData {
+        &mut self.adata
+    }
+}
+
+impl fmt::Display for Backed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let text = self.adata.to_string();
+        let (first, slots) = text.split_at(text.find('\n').unwrap_or(text.len()));
+        write!(f, "{first} backed at '{}'{slots}", self.root.storage())
+    }
+}
+
+impl fmt::Debug for Backed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+/// A matrix that stays in its store.
+fn stay_stored(element: &Element) -> Element {
+    match element {
+        Element::Lazy(lazy) => Element::Lazy(Lazy::never_kept(lazy)),
+        element => element.clone(),
+    }
+}
+
+fn path_of(key: Option<&str>) -> String {
+    key.map_or_else(|| "X".to_owned(), |key| format!("layers/{key}"))
+}
+
+impl Raw {
+    /// Everything in memory but the matrix, which a function takes care of.
+    pub(crate) fn load_all_but_x(&self, x: impl Fn(&Element) -> Element) -> Result<Self> {
+        let Some(matrix) = self.x() else { return self.load() };
+        let matrix = x(matrix);
+        self.clone().map_x(|_| Ok(Element::Null))?.load()?.map_x(|_| Ok(matrix.clone()))
+    }
+}
