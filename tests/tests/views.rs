@@ -194,7 +194,11 @@ proptest! {
         anndata::write_h5ad(&path, adata)?;
         check(&io::read_anndata(&anndata::open(&path)?, &ReadOptions::default().with_lazy(true))?, &case, &own)?;
         let path = directory.path().join("a.zarr");
-        anndata::write_zarr(&path, adata)?;
+        match anndata::write_zarr(&path, adata) {
+            // Zarr has no records with arrays in a field.
+            Err(error) if error.is_unsupported() => return Ok(()),
+            written => written?,
+        }
         check(&io::read_anndata(&anndata::open(&path)?, &ReadOptions::default().with_lazy(true))?, &case, &own)?;
     }
 }
