@@ -46,6 +46,7 @@ mod opaque;
 mod raw;
 mod select;
 mod sparse;
+mod sparse_dataset;
 pub mod validate;
 
 pub use adata::{
@@ -67,4 +68,5 @@ pub use namespace::Namespace;
 pub use opaque::Opaque;
 pub use raw::Raw;
 pub use sparse::{SparseFormat, SparseMatrix};
+pub use sparse_dataset::SparseDataset;
 pub use validate::{Finding, Report, Severity, ValidateOptions, validate};

@@ -38,11 +38,11 @@ use crate::node::{ArrayNode, BlockIter, BlockSource, GroupNode, Node, Source, en
 use crate::sparse::to_offsets;
 use crate::validate::{self, Checker};
 use crate::{Element, SparseFormat, SparseMatrix};
-pub(super) use select::build_part;
+pub(crate) use select::build_part;
 use select::select;
 
 /// About the most bytes of a dense matrix that are in memory while it is made sparse.
-pub(super) const BLOCK_BYTES: u64 = 64 << 20;
+pub(crate) const BLOCK_BYTES: u64 = 64 << 20;
 
 /// See the [module](self).
 #[derive(Debug)]

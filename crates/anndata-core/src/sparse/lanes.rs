@@ -150,7 +150,7 @@ pub(crate) fn offsets_tensor(offsets: &[usize], wanted: &DType) -> Result<Tensor
 }
 
 /// The largest value of an integer dtype, as far as a machine integer goes.
-pub(super) fn largest(dtype: &DType) -> usize {
+pub(crate) fn largest(dtype: &DType) -> usize {
     let bits = dtype.size().unwrap_or(8) * 8 - usize::from(dtype.is_signed_integer());
     usize::try_from(u64::MAX >> (64 - bits)).unwrap_or(usize::MAX)
 }

@@ -49,7 +49,7 @@ pub(in crate::encoding) fn select(
 
 /// The selected rows and columns in memory. Only the runs of the selected lanes are read; where positions within them
 /// are selected, about `max_bytes` at a time.
-pub(in crate::encoding) fn build_part(
+pub(crate) fn build_part(
     node: &Node,
     format: SparseFormat,
     shape_attribute: &str,

@@ -1,0 +1,222 @@
+//! [`SparseDataset`]: a sparse matrix in a store, read in parts and appended to.
+
+use std::ops::Range;
+
+use anndata_storage::{Array, Attribute, Axis, DType, Error, Group, Result, Tensor};
+
+use crate::encoding::sparse::{build_part, declared_shape};
+use crate::node::Node;
+use crate::sparse::largest;
+use crate::{SparseFormat, SparseMatrix};
+
+/// A CSR or CSC matrix in a store. Reading takes what is selected and no more: lanes (rows of CSR, columns of CSC) as
+/// runs of the stored values, positions within them block by block.
+///
+/// ```
+/// # use std::sync::Arc;
+/// use anndata_core::{Axis, Group, MemoryStore, SparseDataset, SparseFormat, SparseMatrix, Tensor, io};
+///
+/// let dense = Tensor::from_vec([3, 2], vec![1.0_f32, 0.0, 2.0, 0.0, 0.0, 3.0])?;
+/// let matrix = SparseMatrix::from_dense(&dense, SparseFormat::Csr)?;
+/// let root = Group::root(Arc::new(MemoryStore::new()));
+/// io::write_elem(&root, "X", &matrix.clone().into(), &io::WriteOptions::default())?;
+///
+/// let mut stored = SparseDataset::open(&root, "X")?;
+/// stored.append(&matrix)?;
+/// assert_eq!(stored.shape(), (6, 2));
+/// let part = stored.select(&Axis::from(vec![5, 0]), &Axis::Range(0..2))?;
+/// assert_eq!(part.to_dense()?.as_slice::<f32>()?, [0.0, 3.0, 1.0, 0.0]);
+/// for chunk in stored.chunks(4) {
+///     let (rows, chunk) = chunk?;
+///     assert_eq!(chunk.shape(), (rows.len(), 2));
+/// }
+/// # Ok::<(), anndata_core::Error>(())
+/// ```
+#[derive(Debug, Clone)]
+pub struct SparseDataset {
+    group: Group,
+    node: Node,
+    format: SparseFormat,
+    shape: (usize, usize),
+}
+
+/// The attribute with the shape, and the one of files before 0.7.
+const SHAPES: [&str; 2] = ["shape", "h5sparse_shape"];
+
+impl SparseDataset {
+    /// The matrix at a key of a group.
+    ///
+    /// # Errors
+    /// [`NotFound`](crate::ErrorKind::NotFound) where nothing is there, [`DType`](crate::ErrorKind::DType) where it is
+    /// no sparse matrix, or where its metadata are malformed.
+    pub fn open(parent: &Group, key: &str) -> Result<Self> {
+        Self::of(parent.group(key)?)
+    }
+
+    fn of(group: Group) -> Result<Self> {
+        let node = Node::open(&group, "")?;
+        let text = |name: &str| node.text_attribute(name).map(Option::unwrap_or_default);
+        let format = match (text("encoding-type")?.as_str(), text("h5sparse_format")?.as_str()) {
+            ("csr_matrix", _) | ("", "csr") => SparseFormat::Csr,
+            ("csc_matrix", _) | ("", "csc") => SparseFormat::Csc,
+            (other, _) => return Err(Error::dtype(format!("'{other}' is no sparse matrix")).at(group.path())),
+        };
+        let shape = declared_shape(&node, shape_attribute(&node)).map_err(|error| error.at(group.path()))?;
+        Ok(Self { group, node, format, shape })
+    }
+
+    /// Rows or columns.
+    pub fn format(&self) -> SparseFormat {
+        self.format
+    }
+
+    /// The number of rows and of columns.
+    pub fn shape(&self) -> (usize, usize) {
+        self.shape
+    }
+
+    /// The dtype of the values.
+    ///
+    /// # Errors
+    /// Where there are none.
+    pub fn dtype(&self) -> Result<DType> {
+        Ok(self.array("data")?.dtype())
+    }
+
+    /// The number of stored values.
+    ///
+    /// # Errors
+    /// Where there are none.
+    pub fn nnz(&self) -> Result<u64> {
+        Ok(self.array("data")?.shape().first().copied().unwrap_or(0))
+    }
+
+    /// The group in its store.
+    pub fn group(&self) -> &Group {
+        &self.group
+    }
+
+    /// The selected rows and columns: positions in any order, with repeats.
+    ///
+    /// # Errors
+    /// Where the selection is out of bounds, or the matrix cannot be read.
+    pub fn select(&self, rows: &Axis, columns: &Axis) -> Result<SparseMatrix> {
+        let axes = [rows.clone(), columns.clone()];
+        build_part(&self.node, self.format, shape_attribute(&self.node), &axes, crate::encoding::sparse::BLOCK_BYTES)
+            .map_err(|error| error.at(self.group.path()))
+    }
+
+    /// The whole matrix.
+    ///
+    /// # Errors
+    /// Where it cannot be read.
+    pub fn to_memory(&self) -> Result<SparseMatrix> {
+        self.select(&Axis::Range(0..self.shape.0 as u64), &Axis::Range(0..self.shape.1 as u64))
+    }
+
+    /// The matrix in blocks of this many lanes (rows of CSR, columns of CSC; the last has fewer): the range of lanes,
+    /// and the block.
+    pub fn chunks(&self, lanes: usize) -> impl Iterator<Item = Result<(Range<usize>, SparseMatrix)>> + '_ {
+        let (major, minor) = self.axes();
+        (0..major).step_by(lanes.max(1)).map(move |start| {
+            let range = start..major.min(start.saturating_add(lanes.max(1)));
+            let (lanes, whole) = (Axis::Range(range.start as u64..range.end as u64), Axis::Range(0..minor as u64));
+            let block = match self.format {
+                SparseFormat::Csr => self.select(&lanes, &whole)?,
+                SparseFormat::Csc => self.select(&whole, &lanes)?,
+            };
+            Ok((range, block))
+        })
+    }
+
+    /// Appends lanes: rows to CSR, columns to CSC. Values are cast to the stored dtype.
+    ///
+    /// Values and indices are written before the offsets, and the shape last. An error leaves the matrix as it was; a
+    /// crash of the machine in the midst of it can leave one whose parts do not fit each other, which is told when it is
+    /// read.
+    ///
+    /// # Errors
+    /// Where format or the other axis differ; where the stored arrays cannot grow, or their integers are too narrow for
+    /// the new offsets or indices ([`Unsupported`](crate::ErrorKind::Unsupported)); where the store cannot be written.
+    pub fn append(&mut self, lanes: &SparseMatrix) -> Result<()> {
+        self.append_checked(lanes).map_err(|error| error.at(self.group.path()))
+    }
+
+    fn append_checked(&mut self, lanes: &SparseMatrix) -> Result<()> {
+        let ((major, minor), (added, other)) = (self.axes(), lanes.axes());
+        if lanes.format() != self.format || minor != other {
+            return Err(Error::invalid_input(format!(
+                "a {} of shape {:?} cannot be appended to a {} of shape {:?}",
+                lanes.format().encoding(),
+                lanes.shape(),
+                self.format.encoding(),
+                self.shape
+            )));
+        }
+        let [data, indices, indptr] = [self.array("data")?, self.array("indices")?, self.array("indptr")?];
+        // Where the last lane ends, not where the values do: scipy ignores what is beyond.
+        let end = Axis::Range(major as u64..major as u64 + 1);
+        let end = crate::sparse::to_offsets(&indptr.read_selection(&[end])?)?.first().copied().unwrap_or(0);
+        let total = end.saturating_add(lanes.nnz());
+        for (array, most, what) in [(&indptr, total, "offsets"), (&indices, minor.saturating_sub(1), "indices")] {
+            if most > largest(&array.dtype()) {
+                let message = format!("{what} of type {} cannot say {most}: rewrite the matrix", array.dtype());
+                return Err(Error::unsupported(message));
+            }
+        }
+        let offsets: Vec<u64> = lanes.offsets()?.into_iter().skip(1).map(|at| (end + at) as u64).collect();
+        let offsets = Tensor::from_vec([offsets.len()], offsets)?.cast(&indptr.dtype())?;
+        let values = lanes.data().cast(&data.dtype())?;
+        let positions = lanes.indices().cast(&indices.dtype())?;
+
+        let before: Vec<(Array, Vec<u64>)> =
+            [&data, &indices, &indptr].map(|array| (array.clone(), array.shape())).to_vec();
+        let write = |array: &Array, at: usize, values: &Tensor| -> Result<()> {
+            array.resize(&[(at + values.len()) as u64])?;
+            array.write(&[at as u64], values)
+        };
+        let new_shape = match self.format {
+            SparseFormat::Csr => (major + added, minor),
+            SparseFormat::Csc => (minor, major + added),
+        };
+        let written = write(&data, end, &values)
+            .and_then(|()| write(&indices, end, &positions))
+            .and_then(|()| write(&indptr, major + 1, &offsets))
+            .and_then(|()| self.set_shape(new_shape))
+            .and_then(|()| self.group.storage().consolidate());
+        if let Err(error) = written {
+            for (array, shape) in before {
+                // The first error is the one to report.
+                drop(array.resize(&shape));
+            }
+            return Err(error);
+        }
+        *self = Self::of(self.group.clone())?;
+        Ok(())
+    }
+
+    fn set_shape(&self, (rows, columns): (usize, usize)) -> Result<()> {
+        let mut attributes = self.group.attributes()?;
+        let shape = [rows, columns].map(|len| i64::try_from(len).unwrap_or(i64::MAX));
+        let shape = Attribute::Tensor(Tensor::from_vec([2], shape.to_vec())?);
+        attributes.insert(shape_attribute(&self.node).to_owned(), shape);
+        self.group.set_attributes(&attributes)
+    }
+
+    /// The lengths of the compressed and of the other axis.
+    fn axes(&self) -> (usize, usize) {
+        match self.format {
+            SparseFormat::Csr => self.shape,
+            SparseFormat::Csc => (self.shape.1, self.shape.0),
+        }
+    }
+
+    fn array(&self, key: &str) -> Result<Array> {
+        self.group.array(key)
+    }
+}
+
+fn shape_attribute(node: &Node) -> &'static str {
+    let [new, old] = SHAPES;
+    if node.attributes().contains_key(old) && !node.attributes().contains_key(new) { old } else { new }
+}
