@@ -3,7 +3,7 @@
 use std::fmt;
 use std::ops::{Deref, DerefMut};
 
-use anndata_storage::{Axis, Error, Group, Result, Tensor};
+use anndata_storage::{Attribute, Axis, Error, Group, Result, Tensor};
 
 use crate::io::{self, ReadOptions, WriteOptions};
 use crate::node::{ArrayNode, Node, Source};
@@ -79,13 +79,13 @@ impl Backed {
         let obs = obs.into().resolve(self.obs()).map_err(|error| error.at("obs"))?;
         let var = var.into().resolve(self.var()).map_err(|error| error.at("var"))?;
         let array = match self.layer(key) {
-            Some(Element::Lazy(lazy)) => match lazy.node() {
-                Some(Node::Array(ArrayNode { source: Source::Stored(array), .. })) => array.clone(),
-                _ => {
+            Some(Element::Lazy(lazy)) => {
+                let Some(Node::Array(ArrayNode { source: Source::Stored(array), .. })) = lazy.node() else {
                     let message = "values of a stored sparse matrix are not replaced in place: replace the matrix";
                     return Err(Error::unsupported(message).at(&path));
-                }
-            },
+                };
+                array.clone()
+            }
             Some(_) => return Err(Error::unsupported("it was changed in memory: write it back first").at(&path)),
             None => return Err(Error::not_found("there is no such matrix").at(&path)),
         };
@@ -212,7 +212,7 @@ impl Backed {
     /// Parts of files of before 0.7 are not replaced: they have another layout.
     fn check_current(&self) -> Result<()> {
         let attributes = self.root.attributes()?;
-        if attributes.get("encoding-type").and_then(|value| value.as_str()).as_deref() == Some("anndata") {
+        if attributes.get("encoding-type").and_then(Attribute::as_str).as_deref() == Some("anndata") {
             return Ok(());
         }
         Err(Error::unsupported("the store is of an old version: convert it before it is changed").at(self.root.path()))

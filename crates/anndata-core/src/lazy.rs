@@ -45,7 +45,8 @@ impl Kept {
     fn check(&self, node: &Node) -> Result<()> {
         match self {
             Self::Never { replaced } if replaced.load(Ordering::Acquire) => {
-                Err(Error::unsupported("the stored element was replaced after this part of it was taken").at(node.path()))
+                Err(Error::unsupported("the stored element was replaced after this part of it was taken")
+                    .at(node.path()))
             }
             _ => Ok(()),
         }

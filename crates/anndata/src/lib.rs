@@ -37,6 +37,7 @@
 //! # Ok::<(), anndata::Error>(())
 //! ```
 
+mod backed;
 mod convert;
 mod format;
 #[cfg(feature = "hdf5")]
@@ -49,6 +50,7 @@ pub use anndata_acc as acc;
 #[doc(no_inline)]
 pub use anndata_acc::acc;
 pub use anndata_core::*;
+pub use backed::{Mode, copy_backed, open_backed};
 pub use convert::{ConvertOptions, convert};
 pub use format::{Format, open, validate_path};
 #[cfg(feature = "hdf5")]
