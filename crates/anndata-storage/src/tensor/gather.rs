@@ -246,7 +246,20 @@ pub(super) fn cast(tensor: &Tensor, dtype: &DType) -> Result<Tensor> {
 
 /// Converted values; many of them on all cores.
 fn map<S: Scalar, D: Scalar>(values: &[S], convert: impl Fn(S) -> D + Send + Sync) -> Vec<D> {
-    values.par_iter().with_min_len(1 << 16).map(|&value| convert(value)).collect()
+    let mut converted = vec![D::default(); values.len()];
+    fill(&mut converted, &|at, block: &mut [D]| {
+        for (to, &from) in block.iter_mut().zip(values.get(at..).unwrap_or_default()) {
+            *to = convert(from);
+        }
+    });
+    converted
+}
+
+/// Fills blocks of values on all cores; the function is handed where a block begins. Compiled once a type, not once a
+/// pair of types.
+fn fill<D: Scalar>(values: &mut [D], block: &(dyn Fn(usize, &mut [D]) + Sync)) {
+    const BLOCK: usize = 1 << 16;
+    values.par_chunks_mut(BLOCK).enumerate().for_each(|(number, values)| block(number * BLOCK, values));
 }
 
 #[cfg(test)]
