@@ -8,7 +8,7 @@ use std::error::Error;
 use std::io::Write as _;
 use std::time::Instant;
 
-use anndata::{Axis, Element, SparseFormat, SparseMatrix};
+use anndata::{AnnData, Axis, Backed, Element, Mode, SparseFormat, SparseMatrix};
 
 type Result<T> = std::result::Result<T, Box<dyn Error + Send + Sync>>;
 
@@ -20,10 +20,12 @@ fn main() -> Result<()> {
         [file, repeats, only] => (file, repeats.parse()?, Some(only)),
         _ => return Err("see the top of this example for its arguments".into()),
     };
-    let Some(Element::Sparse(x)) = anndata::read_h5ad(file)?.x().cloned() else {
+    let adata = anndata::read_h5ad(file)?;
+    let Some(Element::Sparse(x)) = adata.x().cloned() else {
         return Err("X is no sparse matrix".into());
     };
-    for (name, operation) in operations(&x) {
+    let stored = anndata::open_backed(file, Mode::Read)?;
+    for (name, operation) in operations(&x).into_iter().chain(lookups(&adata, stored)?) {
         if only.is_some_and(|only| only != name) {
             continue;
         }
@@ -67,6 +69,25 @@ fn operations(x: &SparseMatrix) -> Vec<(&'static str, Operation)> {
         ("row sums", Box::new(|x| Ok(x.row_sums()?.len()))),
         ("column sums", Box::new(|x| Ok(x.column_sums()?.len()))),
     ]
+}
+
+/// Looking up all names, in another order; and reading rows of the stored matrix.
+fn lookups(adata: &AnnData, stored: Backed) -> Result<Vec<(&'static str, Operation)>> {
+    let names = adata.obs().name_index()?;
+    let every = adata.obs_names()?;
+    let mixed: Vec<String> =
+        shuffle(&picked(every.len(), 1)).iter().filter_map(|&i| every.get(usize::try_from(i).ok()?).cloned()).collect();
+    let some = Axis::from(shuffle(&picked(every.len(), (every.len() as u64 / 1000).max(1))));
+    Ok(vec![
+        ("names looked up", Box::new(move |_| Ok(names.positions(&mixed)?.len()))),
+        (
+            "rows from the file, a thousand",
+            Box::new(move |_| {
+                let part = stored.select(some.clone(), ..)?;
+                Ok(part.x().ok_or("no X")?.to_sparse()?.nnz())
+            }),
+        ),
+    ])
 }
 
 /// One position in `step` or so: the same numbers as the Python half picks.

@@ -30,7 +30,11 @@ def shuffle(positions):
     return positions[np.lexsort((positions, hashed(positions.astype(np.uint64))))]
 
 
-def operations(x):
+def operations(adata, stored):
+    x, names = adata.X, adata.obs_names
+    every = shuffle(picked(x.shape[0], 1))
+    mixed = names[every]
+    some = shuffle(picked(x.shape[0], max(x.shape[0] // 1000, 1)))
     rows, columns = picked(x.shape[0], 2), picked(x.shape[1], 10)
     mixed_rows, mixed_columns = shuffle(rows), shuffle(columns)
     mask = np.zeros(x.shape[0], dtype=bool)
@@ -45,14 +49,15 @@ def operations(x):
         "to CSC": lambda: x.tocsc().nnz,
         "row sums": lambda: np.asarray(x.sum(axis=1)).size,
         "column sums": lambda: np.asarray(x.sum(axis=0)).size,
+        "names looked up": lambda: names.get_indexer(mixed).size,
+        "rows from the file, a thousand": lambda: stored[some].X.nnz,
     }
 
 
 def main(file, repeats="5", only=None):
     import anndata as ad
 
-    x = ad.read_h5ad(file).X
-    for name, operation in operations(x).items():
+    for name, operation in operations(ad.read_h5ad(file), ad.read_h5ad(file, backed="r")).items():
         if only not in (None, name):
             continue
         seconds = []

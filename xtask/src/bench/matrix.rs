@@ -4,6 +4,7 @@
 //! is reported is the ratio of each pair of processes. Both sides have to find the same numbers.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 use std::process::Command;
 
 use serde_json::Value;
@@ -13,17 +14,26 @@ use crate::sh::{Error, Result, command, output};
 
 const SCRIPT: &str = "tests/python/bench_matrix.py";
 const REPEATS: &str = "5";
+/// The operation that reads from the file, and so depends on its compression.
+const STORED: &str = "rows from the file, a thousand";
 
 /// Seconds and check of each operation.
 type Measured = BTreeMap<String, (f64, u64)>;
 
 impl Bench {
     pub(super) fn matrix(&self) -> Result<()> {
-        let (rust, file) = (build("bench_matrix", &[])?, self.file("none"));
+        let rust = build("bench_matrix", &[])?;
+        println!("uncompressed\n");
+        self.operations(&rust, &self.file("none"), &[REPEATS])?;
+        println!("gzip\n");
+        self.operations(&rust, &self.file("gzip"), &[REPEATS, STORED])
+    }
+
+    fn operations(&self, rust: &Path, file: &Path, arguments: &[&str]) -> Result<()> {
         let mut pairs = Vec::new();
         for _ in 0..self.rounds {
-            let ours = measure(command(&rust).arg(&file).arg(REPEATS))?;
-            let theirs = measure(command(&self.python).args(["-W", "ignore", SCRIPT]).arg(&file).arg(REPEATS))?;
+            let ours = measure(command(rust).arg(file).args(arguments))?;
+            let theirs = measure(command(&self.python).args(["-W", "ignore", SCRIPT]).arg(file).args(arguments))?;
             pairs.push((ours, theirs));
         }
         let Some((first, _)) = pairs.first() else { return Ok(()) };
