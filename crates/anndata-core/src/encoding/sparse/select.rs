@@ -47,6 +47,9 @@ pub(in crate::encoding) fn select(
     Ok(Node::Group(group))
 }
 
+/// Of an axis of at least so many times their number, selected positions are few.
+const FEW: u64 = 8;
+
 /// The selected rows and columns in memory. Only the runs of the selected lanes are read; where positions within them
 /// are selected, about `max_bytes` at a time.
 pub(crate) fn build_part(
@@ -182,9 +185,22 @@ impl StoredPart {
         SparseMatrix::new(self.format, shape, data, indices, indptr)
     }
 
-    /// The selected positions of some lanes, in memory.
+    /// The selected positions of some lanes, in memory. Where they are few, the indices are read first, and then the
+    /// values that are kept alone.
     fn kept(&self, lanes: &Axis) -> Result<SparseMatrix> {
-        self.keep(&self.read(lanes)?)
+        if self.minor.len().saturating_mul(FEW) > self.minor_len as u64 {
+            return self.keep(&self.read(lanes)?);
+        }
+        let runs = self.runs(lanes);
+        let indices = self.indices.select_runs(runs.clone())?.source.read()?;
+        // Where each value is stored, in place of the value.
+        let places: Vec<u64> = runs.into_iter().flatten().collect();
+        let places = Tensor::from_vec([places.len()], places)?;
+        let kept = self.keep(&self.matrix(lanes, places, indices)?)?;
+        let runs = Axis::from(kept.data().as_slice::<u64>()?).runs();
+        let runs = runs.into_iter().map(|(start, len)| start..start.saturating_add(len)).collect();
+        let values = self.data.select_runs(runs)?.source.read()?;
+        SparseMatrix::new(self.format, kept.shape(), values, kept.indices().clone(), kept.indptr().clone())
     }
 
     fn keep(&self, lanes: &SparseMatrix) -> Result<SparseMatrix> {
@@ -280,6 +296,23 @@ mod tests {
             for bytes in [1, 20, 50, 1000] {
                 let part = build_part(&node, format, "shape", &axes, bytes)?;
                 assert_eq!(part.to_dense()?, expected);
+            }
+            // Few positions within long lanes.
+            let wide = Tensor::from_vec([9, 9], (0..81).map(|i| i * (i % 2)).collect::<Vec<i32>>())?;
+            io::write_elem(
+                &root,
+                "wide",
+                &SparseMatrix::from_dense(&wide, format)?.into(),
+                &io::WriteOptions::default(),
+            )?;
+            let node_of_wide = Node::open(&root, "wide")?;
+            for axes in
+                [[Axis::from(vec![5, 2, 2, 8, 0]), Axis::Range(3..4)], [Axis::from(vec![4]), Axis::from(vec![7, 1, 0])]]
+            {
+                for bytes in [1, 40, 1000] {
+                    let part = build_part(&node_of_wide, format, "shape", &axes, bytes)?;
+                    assert_eq!(part.to_dense()?, wide.select(&axes)?);
+                }
             }
             let empty = build_part(&node, format, "shape", &[Axis::Range(0..0), Axis::Range(1..2)], 1)?;
             assert_eq!((empty.shape(), empty.dtype()), ((0, 1), dense.dtype()));
