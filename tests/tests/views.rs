@@ -73,7 +73,7 @@ fn expected(element: &Element, axes: &[&[u64]]) -> Result<Element> {
             Element::Tensor(parts)
         }
         Element::Sparse(matrix) => expected(&Element::Tensor(matrix.to_dense()?), axes)?,
-        Element::Frame(frame) => Element::Frame(expected_frame(&frame, rows, false)?),
+        Element::Frame(frame) => Element::Frame(expected_frame(&frame, rows, true)?),
         Element::Awkward(awkward) => Element::Awkward(awkward.take(rows)?),
         other => panic!("a slot holds {}", other.kind_name()),
     })

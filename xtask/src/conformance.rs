@@ -107,29 +107,38 @@ fn mutate(python: &Path) -> Result<()> {
     // A copy that an earlier run left.
     let _ = git(root(), &["worktree", "remove", "--force", &path]);
     git(root(), &["worktree", "add", "--detach", &path, "HEAD"])?;
-    let mut patches: Vec<PathBuf> =
-        std::fs::read_dir(root().join(MUTATIONS))?.flatten().map(|entry| entry.path()).collect();
-    patches.sort();
+    let mut mistakes: Vec<PathBuf> = std::fs::read_dir(root().join(MUTATIONS))?.flatten().map(|f| f.path()).collect();
+    mistakes.sort();
     let mut survivors = Vec::new();
-    for patch in &patches {
-        let name = patch.file_stem().unwrap_or_default().to_string_lossy().into_owned();
+    for mistake in &mistakes {
+        let name = mistake.file_stem().unwrap_or_default().to_string_lossy().into_owned();
         println!("==> mistake: {name}");
-        git(&tree, &["apply", &patch.to_string_lossy()])?;
+        make_mistake(&tree, &std::fs::read_to_string(mistake)?)?;
         let runner = build(&tree)?;
-        let caught = compare(python, &runner).output()?;
-        let said = String::from_utf8_lossy(&caught.stdout);
-        let failures: Vec<&str> = said.lines().filter(|line| line.starts_with("FAILED")).collect();
-        println!("{} of the cases fail, the first so:", failures.len());
+        let found = compare(python, &runner).output()?;
+        let said = String::from_utf8_lossy(&found.stdout);
+        println!("{} cases fail, the first so:", said.lines().filter(|line| line.starts_with("FAILED")).count());
         said.lines().skip_while(|line| !line.starts_with("FAILED")).take(2).for_each(|line| println!("{line}"));
-        if caught.status.success() {
+        if found.status.success() {
             survivors.push(name);
         }
         git(&tree, &["checkout", "--", "."])?;
     }
     git(root(), &["worktree", "remove", "--force", &path])?;
     if survivors.is_empty() {
-        println!("\nall {} mistakes were found", patches.len());
+        println!("\nall {} mistakes were found", mistakes.len());
         return Ok(());
     }
     Err(Error::new(format!("not found: {}", survivors.join(", "))))
+}
+
+/// Put the lines after `+ ` in the place of the one line after `- `, in the file that the first line names.
+fn make_mistake(tree: &Path, mistake: &str) -> Result<()> {
+    let file = tree.join(mistake.lines().next().unwrap_or_default());
+    let marked = |mark: &str| mistake.lines().filter_map(|line| line.strip_prefix(mark)).collect::<Vec<_>>().join("\n");
+    let (old, new, text) = (marked("- "), marked("+ "), std::fs::read_to_string(&file)?);
+    if old.is_empty() || text.matches(&old).count() != 1 {
+        return Err(Error::new(format!("{} does not have this line once: {old}", file.display())));
+    }
+    Ok(std::fs::write(&file, text.replace(&old, &new))?)
 }

@@ -104,10 +104,10 @@ impl Raw {
         let var = var.into().resolve(&self.var).map_err(|error| error.at("raw/var"))?;
         let x = self.x.as_ref().map(|x| {
             let rows = x.shape()?.and_then(|shape| shape.first().copied()).unwrap_or(0);
-            x.view(&[Axis::Range(0..rows as u64), var.clone()])
+            x.view(&[Axis::Range(0..rows as u64), var.clone()], Categories::Keep)
         });
         let varm = self.varm.iter().map(|(key, element)| {
-            let part = element.view(std::slice::from_ref(&var));
+            let part = element.view(std::slice::from_ref(&var), Categories::Keep);
             Ok((key.clone(), part.map_err(|error| error.at(&format!("raw/varm/{key}")))?))
         });
         Ok(Self {

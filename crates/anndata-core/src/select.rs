@@ -52,12 +52,13 @@ impl Element {
         })
     }
 
-    /// The same as [`select`](Self::select), made when it is asked for also where the element is in memory.
-    pub(crate) fn view(&self, axes: &[Axis]) -> Result<Self> {
+    /// The same as [`select`](Self::select), made when it is asked for also where the element is in memory. Of a frame,
+    /// categories that no selected row has are kept or dropped.
+    pub(crate) fn view(&self, axes: &[Axis], categories: Categories) -> Result<Self> {
         match self {
-            Self::Frame(frame) => Ok(Self::Frame(
-                frame.view(axes.first().unwrap_or(&Axis::Range(0..frame.len()? as u64)), Categories::Keep)?,
-            )),
+            Self::Frame(frame) => {
+                Ok(Self::Frame(frame.view(axes.first().unwrap_or(&Axis::Range(0..frame.len()? as u64)), categories)?))
+            }
             // Told when the part is asked for: one unknown element does not stand in the way of a view.
             Self::Opaque(_) | Self::Extension(_) => Ok(Self::Lazy(Lazy::part(self, axes, Categories::Keep))),
             Self::AnnData(_) => self.select(axes),

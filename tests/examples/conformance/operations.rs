@@ -7,7 +7,8 @@ use std::sync::Arc;
 use anndata::hdf5::{Hdf5Options, Hdf5Store};
 use anndata::node::Node;
 use anndata::{
-    AnnData, ConvertOptions, Element, Error, Format, Group, Result, SparseFormat, ZarrOptions, anndata_io_zarr, io,
+    AnnData, ConvertOptions, Element, Error, Format, Group, Index, Result, SparseFormat, ValidateOptions, ZarrOptions,
+    anndata_io_zarr, io,
 };
 use anndata_tests::describe::describe;
 use anndata_tests::random;
@@ -30,6 +31,9 @@ pub(crate) const OPERATIONS: &[(&str, Operation)] = &[
     ("write_elem", write_elem),
     ("convert", convert),
     ("references", references),
+    ("select", select),
+    ("choices", write),
+    ("validate", validate),
 ];
 
 /// Reads an object and proves it: describes what is in memory, and writes it again.
@@ -71,15 +75,7 @@ fn make(case: &Case) -> Result<()> {
 /// Reads one element and writes it as `elem` of an otherwise empty store.
 fn read_elem(case: &Case) -> Result<()> {
     let options = io::ReadOptions::default().with_lazy(case.flag("lazy"));
-    let element = io::read_elem(&case.group(0)?, &case.required("key")?, &options)?;
-    let options = case.writing()?;
-    let write = |root: &Group| io::write_elem(root, "elem", &element, &options);
-    match Format::for_name(&case.output)? {
-        Format::H5ad => anndata::hdf5::write_atomic(&case.output, false, false, |store| {
-            write(&Group::root(Arc::<Hdf5Store>::clone(store)))
-        }),
-        _ => anndata_io_zarr::write_atomic(&case.output, &case.zarr(), false, write),
-    }
+    write_alone(case, &io::read_elem(&case.group(0)?, &case.required("key")?, &options)?)
 }
 
 /// Writes the element `elem` of the first input to a place of the output, which is there already.
@@ -100,7 +96,62 @@ fn convert(case: &Case) -> Result<()> {
     anndata::convert(case.path(0)?, &case.output, &options)
 }
 
+/// Takes a part of an object, and parts of that part; writes the view, or what it loads to.
+fn select(case: &Case) -> Result<()> {
+    let options = io::ReadOptions::default().with_lazy(case.flag("lazy"));
+    let mut adata = io::read_anndata(&case.group(0)?, &options)?;
+    let chain = case.option("chain");
+    for pair in chain.as_ref().and_then(Value::as_array).into_iter().flatten() {
+        adata = adata.select(index(case, &pair[0])?, index(case, &pair[1])?)?;
+    }
+    if case.flag("load") {
+        adata = adata.load()?;
+    }
+    case.write(&adata)
+}
+
+/// Checks a file against the rules of the format.
+fn validate(case: &Case) -> Result<()> {
+    let report = anndata::validate_path(case.path(0)?, &ValidateOptions::default())?;
+    Ok(fs::write(case.required("findings")?, report.to_json().to_string())?)
+}
+
 // ------------------------------------------------------------------ parts of operations
+
+/// An index from `{"kind", "value"}`.
+fn index(case: &Case, json: &Value) -> Result<Index> {
+    let value = &json["value"];
+    let numbers = || value.as_array().into_iter().flatten().filter_map(Value::as_i64);
+    Ok(match json["kind"].as_str().unwrap_or_default() {
+        "all" => Index::from(..),
+        "range" => {
+            let ends: Vec<i64> = numbers().collect();
+            let [start, end] = ends[..] else { return Err(case.malformed("has a range without ends")) };
+            Index::from(start..end)
+        }
+        "step" => Index::step(.., value.as_i64().unwrap_or(1)),
+        "positions" => Index::from(numbers().collect::<Vec<i64>>()),
+        "signed" => Index::signed(numbers()),
+        "mask" => Index::from(value.as_array().into_iter().flatten().filter_map(Value::as_bool).collect::<Vec<bool>>()),
+        "names" => {
+            let names = value.as_array().into_iter().flatten().filter_map(Value::as_str);
+            Index::from(names.collect::<Vec<&str>>())
+        }
+        other => return Err(case.malformed(&format!("has an index of the kind '{other}'"))),
+    })
+}
+
+/// Writes an element as `elem` of an otherwise empty store.
+fn write_alone(case: &Case, element: &Element) -> Result<()> {
+    let options = case.writing()?;
+    let write = |root: &Group| io::write_elem(root, "elem", element, &options);
+    match Format::for_name(&case.output)? {
+        Format::H5ad => anndata::hdf5::write_atomic(&case.output, false, false, |store| {
+            write(&Group::root(Arc::<Hdf5Store>::clone(store)))
+        }),
+        _ => anndata_io_zarr::write_atomic(&case.output, &case.zarr(), false, write),
+    }
+}
 
 /// The root of a file that is there, to be changed in place.
 fn edit(path: &Path) -> Result<Group> {

@@ -11,8 +11,10 @@ import zlib
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import anndata as ad
 import numpy as np
 import stores
+from scipy import sparse
 
 from . import objects, reduce, shrink
 from .operations import OPERATIONS
@@ -40,8 +42,12 @@ class Case:
     inputs: list[str] = field(default_factory=list)
     output: str = ""
     options: dict = field(default_factory=dict)
-    #: A file that the output has to equal, and the kinds of error of which one has to occur.
+    #: A file that the output has to equal; or an element of it, which the output has as `elem` and nothing else.
     expected: str | None = None
+    element: str | None = None
+    #: Whether the expected file is what Python computed, not what it was given.
+    computed: bool = False
+    #: Kinds of error of which one has to occur.
     errors: list[str] | None = None
     #: A word that the error has to say.
     says: str = ""
@@ -74,9 +80,6 @@ class Draw:
     def maybe(self, probability=0.5):
         return bool(self.rng.random() < probability)
 
-    def subset(self, values, probability=0.5):
-        return [value for value in values if self.maybe(probability)]
-
     def format(self):
         """A format of files; half of all are `.h5ad`."""
         return self.choose("h5ad", "h5ad", "h5ad", "zarr2", "zarr3", "zip")
@@ -99,6 +102,16 @@ class Draw:
         self.case.inputs.append(str(path))
         return path
 
+    def given(self, adata):
+        """Write an object as the input, and return it as Python reads it there: with sparse matrices for sparse arrays."""
+        self.input(adata)
+        matrices = {sparse.csr_array: sparse.csr_matrix, sparse.csc_array: sparse.csc_matrix}
+        for slot in (adata.layers, adata.obsm, adata.varm, adata.obsp, adata.varp):
+            for key, value in dict(slot).items():
+                slot[key] = matrices.get(type(value), lambda same: same)(value)
+        adata.X = matrices.get(type(adata.X), lambda same: same)(adata.X)
+        return adata
+
     def source(self):
         """An input that holds elements of the encoding of this case: a fixture, or a random object."""
         files = objects.FILES.get(self.encoding)
@@ -116,23 +129,28 @@ class Draw:
         """A path for something else that Rust writes."""
         return str(self.folder / name)
 
-    def expect_file(self, path):
-        self.case.expected = str(path)
+    def expect_file(self, path, element=None):
+        self.case.expected, self.case.element = str(path), element
 
     def expect_error(self, *kinds, says=""):
         self.case.errors, self.case.says = list(kinds), says
 
     def expect(self, compute):
-        """Expect the object that a function returns, written by Python; or the error that it raises."""
+        """Expect the object or element that a function returns, written by Python; or the error that it raises."""
         try:
             result = compute()
         except tuple(ERRORS) as error:
-            kinds = next(kinds for kind, kinds in ERRORS.items() if isinstance(error, kind))
-            self.expect_error(*kinds)
+            self.expect_error(*next(kinds for kind, kinds in ERRORS.items() if isinstance(error, kind)))
             return
         path = self.folder / "expected.h5ad"
-        stores.write(result, path)
-        self.expect_file(path)
+        if isinstance(result, ad.AnnData):
+            stores.write(result, path)
+            self.expect_file(path)
+            self.case.computed = True
+        else:
+            with stores.opened(path, "w") as root:
+                stores.write_elem(root, "elem", result)
+            self.expect_file(path, element="elem")
 
     def check(self, *names):
         self.case.checks += names

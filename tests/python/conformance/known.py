@@ -23,6 +23,16 @@ class Known:
 
 KNOWN = [
     Known(
+        "select",
+        r"(#(indices|indptr)#dtype: \"int32\", in the copy \"int64\"|/(indices|indptr): stored dtype int32, in the copy int64)",
+        "scipy makes the indices of a part of a sparse matrix 32 bit wide; here they keep their width.",
+    ),
+    Known(
+        "select",
+        r"#form#parameters: (__list__|_view_args) is only in the source",
+        "Python leaves the marks of its view in the form of an awkward array.",
+    ),
+    Known(
         ".*",
         r"^/raw: null (missing in the copy|stored in the source, not in the copy)",
         "Python writes a `raw` that is not there as null to zarr; it is left out here, as both leave it out of `.h5ad`.",

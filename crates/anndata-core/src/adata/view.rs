@@ -11,7 +11,8 @@ use crate::{ColumnKind, DataFrame, Element, Index, Lazy, Mapping, Raw, Series};
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct SelectOptions {
-    /// Whether the categories of `obs` and `var` that no selected row has are kept, and their colours in `uns`.
+    /// Whether categories that no selected row has are kept in `obs`, `var` and the frames of `obsm` and `varm`, and the
+    /// colours of those of `obs` and `var` in `uns`.
     /// Default: no, as in Python.
     pub keep_unused_categories: bool,
 }
@@ -41,7 +42,7 @@ impl AnnData {
     /// view is a view of the whole, with one selection an axis. Views of stored objects read no more than is selected.
     ///
     /// `raw` follows the observations and keeps its own variables. `uns` is shared as it is, except that colours of
-    /// categories follow the categories (`louvain_colors` those of `louvain`). Categories of `obs` and `var` that no
+    /// categories follow the categories (`louvain_colors` those of `louvain`). Categories of frames that no
     /// selected row has are dropped; [`select_with`](Self::select_with) can keep them.
     ///
     /// ```
@@ -104,12 +105,12 @@ impl AnnData {
         let both = [obs.clone(), var.clone()];
         let parts = |slot: &str, elements: &Mapping, axes: &[Axis]| -> Result<Mapping> {
             let part = |(key, element): (&String, &Element)| {
-                let part = element.view(axes).map_err(|error| error.at(&format!("{slot}/{key}")))?;
+                let part = element.view(axes, categories).map_err(|error| error.at(&format!("{slot}/{key}")))?;
                 Ok((key.clone(), part))
             };
             elements.iter().map(part).collect()
         };
-        let layers = self.layers.iter().map(|(key, layer)| Ok((key.clone(), layer.view(&both)?)));
+        let layers = self.layers.iter().map(|(key, layer)| Ok((key.clone(), layer.view(&both, categories)?)));
         let frames = (self.obs.view(obs, categories)?, self.var.view(var, categories)?);
         let mut uns = self.uns.clone();
         if categories == Categories::DropUnused {
@@ -131,7 +132,7 @@ impl AnnData {
             obsp: parts("obsp", &self.obsp, &[obs.clone(), obs.clone()])?,
             varp: parts("varp", &self.varp, &[var.clone(), var.clone()])?,
             uns,
-            raw: self.raw.as_ref().map(|raw| raw.view(obs)).transpose()?,
+            raw: self.raw.as_ref().map(|raw| raw.view(obs, categories)).transpose()?,
             other: self.other.clone(),
             view: Some(view),
             namespaces: Namespaces::default(),
@@ -141,9 +142,9 @@ impl AnnData {
 
 impl Raw {
     /// The same with only some observations.
-    fn view(&self, obs: &Axis) -> Result<Self> {
+    fn view(&self, obs: &Axis, categories: Categories) -> Result<Self> {
         let Some(x) = self.x() else { return Ok(self.clone()) };
-        let x = x.view(std::slice::from_ref(obs))?;
+        let x = x.view(std::slice::from_ref(obs), categories)?;
         self.clone().map_x(|_| Ok(x.clone()))
     }
 }
