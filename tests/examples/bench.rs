@@ -77,16 +77,13 @@ fn write(file: &str, out: &str, options: &[&str]) -> Result<(Duration, usize)> {
         fs::remove_file(out)?;
     }
     let start = Instant::now();
-    match Format::for_name(out)? {
-        Format::H5ad => {
-            let options = H5adWriteOptions::default().with_compression(compression).with_durable(durable);
-            anndata::write_h5ad_with(out, &adata, &options)?;
-        }
-        _ => {
-            let zarr = ZarrOptions::default().with_durable(durable);
-            let options = ZarrWriteOptions::default().with_compression(compression).with_zarr(zarr);
-            anndata::write_zarr_with(out, &adata, &options)?;
-        }
+    if Format::for_name(out)? == Format::H5ad {
+        let options = H5adWriteOptions::default().with_compression(compression).with_durable(durable);
+        anndata::write_h5ad_with(out, &adata, &options)?;
+    } else {
+        let zarr = ZarrOptions::default().with_durable(durable);
+        let options = ZarrWriteOptions::default().with_compression(compression).with_zarr(zarr);
+        anndata::write_zarr_with(out, &adata, &options)?;
     }
     Ok((start.elapsed(), size(&adata)))
 }

@@ -92,7 +92,7 @@ fn lookups(adata: &AnnData, stored: Backed) -> Result<Vec<(&'static str, Operati
 
 /// One position in `step` or so: the same numbers as the Python half picks.
 fn picked(len: usize, step: u64) -> Vec<u64> {
-    (0..len as u64).filter(|i| hash(*i) % step == 0).collect()
+    (0..len as u64).filter(|i| hash(*i).is_multiple_of(step)).collect()
 }
 
 /// The positions in the order of their hashes.

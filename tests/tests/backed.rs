@@ -12,7 +12,8 @@ use anndata::{
 use anndata_tests::stores;
 
 fn dense(rows: usize, columns: usize) -> Tensor {
-    let values = (0..rows * columns).map(|i| if i % 3 == 0 { 0.0 } else { i as f32 }).collect::<Vec<f32>>();
+    let values = (0..u16::try_from(rows * columns).unwrap()).map(|i| if i % 3 == 0 { 0.0 } else { f32::from(i) });
+    let values = values.collect::<Vec<f32>>();
     Tensor::from_vec([rows, columns], values).unwrap()
 }
 

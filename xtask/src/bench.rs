@@ -57,8 +57,8 @@ pub(crate) fn run(arguments: &[&str]) -> Result<()> {
     let rounds = option(rest, "--rounds", &known)?.map_or(Ok(ROUNDS), str::parse);
     let rounds = rounds.ok().filter(|n| *n > 0).ok_or_else(|| Error::new("--rounds takes a number above 0"))?;
     let python = anndata_python(option(rest, "--python", &known)?)?.ok_or_else(|| Error::new(no_python()))?;
-    let (rust, folder) = (build("bench", &[])?, target().join("bench"));
-    let bench = Bench { python, rust, folder, rounds, outputs: Cell::new(0) };
+    let bench =
+        Bench { python, rust: build("bench", &[])?, folder: target().join("bench"), rounds, outputs: Cell::new(0) };
     bench.make_files()?;
     let done = match what {
         "read" => bench.read(),

@@ -1,5 +1,7 @@
 //! The command as its users see it: what it prints, its exit status, and what it does to files.
 
+// Long file: every command that shows or converts, with its errors.
+
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test may fail anywhere")]
 
 use std::fs;

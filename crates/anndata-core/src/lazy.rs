@@ -26,6 +26,7 @@ enum Inner {
 }
 
 /// What becomes of the values of a stored element once they are read.
+#[expect(clippy::large_enum_variant, reason = "always behind an `Arc`")]
 enum Kept {
     /// They are kept.
     Once(OnceLock<Element>),

@@ -140,7 +140,7 @@ proptest! {
         let found = adata.unwriteable(root.storage().capabilities(), &WriteOptions::default());
         let written = io::write_anndata(&root, &adata, &WriteOptions::default());
         prop_assert_eq!(found.is_empty(), written.is_ok(), "{:?} {:?}", found, written);
-        prop_assert_eq!(found.iter().map(|found| found.path()).collect::<Vec<_>>(), if bad { vec!["uns/deep/a/b"] } else { vec![] });
+        prop_assert_eq!(found.iter().map(anndata::Unwriteable::path).collect::<Vec<_>>(), if bad { vec!["uns/deep/a/b"] } else { vec![] });
     }
 
     #[test]

@@ -78,14 +78,13 @@ impl BytesCodec {
                 let len = raw.first_chunk::<4>().ok_or_else(|| damaged("lz4"))?;
                 exact(usize::try_from(u32::from_le_bytes(*len)).unwrap_or(usize::MAX))
             }
-            Self::Zstd { .. } => match zstandard::declared_len(raw) {
-                Some(len) => exact(len),
-                None => {
-                    let out = zstandard::decompress_stream(raw, max);
-                    let out = out.map_err(|e| damaged("zstd").with_source(e))?;
-                    if out.len() > max { Err(too_large(out.len(), max)) } else { Ok(out) }
+            Self::Zstd { .. } => {
+                if let Some(len) = zstandard::declared_len(raw) {
+                    return exact(len);
                 }
-            },
+                let out = zstandard::decompress_stream(raw, max).map_err(|e| damaged("zstd").with_source(e))?;
+                if out.len() > max { Err(too_large(out.len(), max)) } else { Ok(out) }
+            }
             Self::Gzip { .. } | Self::Zlib { .. } => self.inflate(raw, max),
         }
     }
