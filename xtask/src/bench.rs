@@ -1,10 +1,11 @@
-//! `cargo xtask bench read|write|zarr|convert|matrix`: this library and its peers on the same files, in turn, in one run.
+//! `cargo xtask bench read|write|zarr|convert|matrix|concat`: this library and its peers on the same files, in turn, in one run.
 //!
 //! Each measurement is a process of its own. The two sides alternate, so that whatever else the machine does falls
 //! on both; what is reported is the ratio of each pair, then the peak memory, and the physical limit: the same
 //! bytes read (or written) and decoded (or encoded) on all cores with nothing else done, or the CPU time of the process
 //! spread over all cores.
 
+mod concat;
 mod matrix;
 mod zarr;
 
@@ -59,6 +60,9 @@ pub(crate) fn run(arguments: &[&str]) -> Result<()> {
     let python = anndata_python(option(rest, "--python", &known)?)?.ok_or_else(|| Error::new(no_python()))?;
     let bench =
         Bench { python, rust: build("bench", &[])?, folder: target().join("bench"), rounds, outputs: Cell::new(0) };
+    if what == "concat" {
+        return bench.concat();
+    }
     bench.make_files()?;
     let done = match what {
         "read" => bench.read(),

@@ -396,6 +396,30 @@ fn convert_replaces_a_file_only_when_told_and_only_by_a_whole_one() {
     assert_eq!(names(folder.path()), ["out.h5ad"]);
 }
 
+/// Objects become one, and what cannot be done is told in a line.
+#[test]
+fn concat_joins_objects() {
+    let folder = tempfile::tempdir().unwrap();
+    let output = folder.path().join("all.h5ad");
+    let to = output.to_str().unwrap();
+    let line = complaint(&["concat", to, "demo.h5ad", "demo.h5ad"]);
+    assert!(line.contains("--in-memory"), "{line}");
+    assert!(names(folder.path()).is_empty());
+
+    let options = ["--in-memory", "--label", "batch", "--keys", "one,two", "--index-unique", "-", "--merge", "same"];
+    printed(&[&["concat", to, "demo.h5ad", "demo.h5ad"][..], &options].concat());
+    let (joined, demo) = (read_h5ad(&output).unwrap(), read_h5ad(fixtures().join("demo.h5ad")).unwrap());
+    assert_eq!(joined.shape(), (2 * demo.n_obs(), demo.n_vars()));
+    assert_eq!(joined.var(), demo.var());
+    assert_eq!(joined.obs().column("batch").unwrap().to_strings().unwrap()[0].as_deref(), Some("one"));
+    assert!(joined.obs_names().unwrap()[0].ends_with("-one"));
+
+    let line = complaint(&["concat", to, "demo.h5ad", "--in-memory"]);
+    assert!(line.contains(to) && line.contains("--overwrite"), "{line}");
+    let line = complaint(&["concat", to, "demo.h5ad", "demo.h5ad", "--in-memory", "--overwrite", "--keys", "one"]);
+    assert!(line.contains("1 keys for 2 objects"), "{line}");
+}
+
 /// A reader of the output that stops early is no error.
 #[cfg(unix)]
 #[test]

@@ -81,6 +81,8 @@ mod merge;
 mod outline;
 mod plan;
 mod promote;
+#[cfg(test)]
+mod tests;
 
 use anndata_storage::{Error, Result, Scalar};
 

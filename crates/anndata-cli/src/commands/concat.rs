@@ -3,7 +3,9 @@
 use std::path::{Path, PathBuf};
 
 use anndata::io::{ReadOptions, read_anndata};
-use anndata::{AnnData, ConcatAxis, ConcatOptions, FillValue, Format, H5adWriteOptions, Join, Merge, ZarrWriteOptions};
+use anndata::{
+    AnnData, ConcatAxis, ConcatOptions, Error, FillValue, Format, H5adWriteOptions, Join, Merge, ZarrWriteOptions,
+};
 use clap::{Args, ValueEnum};
 
 use super::Failure;
@@ -86,6 +88,10 @@ impl Concat {
             return Err(Failure::Usage(message.to_owned()));
         }
         let format = Format::for_name(&self.output).map_err(Failure::of(&self.output))?;
+        if !self.overwrite && self.output.exists() {
+            // Told before the work, not after it.
+            return Err(Failure::of(&self.output)(Error::already_exists("something is there already")));
+        }
         let inputs = self.inputs.iter().map(|path| open(path)).collect::<Result<Vec<_>, _>>()?;
         let joined =
             anndata::concat(&inputs.iter().collect::<Vec<_>>(), &self.options()).map_err(Failure::of(&self.output))?;

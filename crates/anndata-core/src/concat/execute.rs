@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use anndata_storage::{Error, Result};
+use anndata_storage::{Error, Result, child_path};
 
 use super::columns;
 use super::dense;
@@ -26,7 +26,7 @@ pub(super) fn execute(plan: &ConcatPlan, inputs: &[&AnnData], options: &ConcatOp
     for (key, element) in &plan.layers {
         let elements: Vec<Option<&Element>> = inputs.iter().map(|input| input.layers().get(key)).collect();
         let place = key.as_ref().map_or_else(|| "X".to_owned(), |key| format!("layers/{key}"));
-        let element = run(element, &elements, &index).map_err(|error| error.at(&place))?;
+        let element = run(element, &elements, &index, &place).map_err(|error| error.at(&place))?;
         builder = match key {
             None => builder.x(element),
             Some(key) => builder.layer(key, element),
@@ -34,9 +34,13 @@ pub(super) fn execute(plan: &ConcatPlan, inputs: &[&AnnData], options: &ConcatOp
     }
 
     let frames: Vec<&DataFrame> = inputs.iter().map(|input| axis.frame(input)).collect();
-    let mut annotation =
-        frame(&plan.annotation, &frames.iter().copied().map(Some).collect::<Vec<_>>(), &plan.lengths, &index)
-            .map_err(|error| error.at(axis.name()))?;
+    let mut annotation = frame(
+        &plan.annotation,
+        &frames.iter().copied().map(Some).collect::<Vec<_>>(),
+        &plan.lengths,
+        &index,
+        axis.name(),
+    )?;
     if let Some((name, keys)) = &plan.label {
         annotation.insert(name, label_column(keys, &plan.lengths)?)?;
     }
@@ -45,18 +49,18 @@ pub(super) fn execute(plan: &ConcatPlan, inputs: &[&AnnData], options: &ConcatOp
     let arrays = each(&plan.arrays, inputs, |input| axis.arrays(input), axis, "m", &index)?;
     let pairwise = each(&plan.pairwise, inputs, |input| axis.pairwise(input), axis, "p", &index)?;
     let other_arrays: Vec<Mapping> = inputs.iter().map(|input| other.arrays(input).clone()).collect();
-    let other_arrays = options
-        .merge
-        .apply(&other_arrays, &|input, element| reindexed(element, plan.reindex.get(input), &[0], &other_index));
+    let other_arrays = options.merge.apply(&other_arrays, &format!("{}m", other.name()), &|input, element| {
+        reindexed(element, plan.reindex.get(input), &[0], &other_index)
+    });
     let other_pairwise: Vec<Mapping> = inputs.iter().map(|input| other.pairwise(input).clone()).collect();
-    let other_pairwise = options
-        .merge
-        .apply(&other_pairwise, &|input, element| reindexed(element, plan.reindex.get(input), &[0, 1], &other_index));
-    let other_arrays = other_arrays.map_err(|error| error.at(&format!("{}m", other.name())))?;
-    let other_pairwise = other_pairwise.map_err(|error| error.at(&format!("{}p", other.name())))?;
+    let other_pairwise = options.merge.apply(&other_pairwise, &format!("{}p", other.name()), &|input, element| {
+        reindexed(element, plan.reindex.get(input), &[0, 1], &other_index)
+    });
+    let other_arrays = other_arrays?;
+    let other_pairwise = other_pairwise?;
 
     let uns: Vec<Mapping> = inputs.iter().map(|input| input.uns().clone()).collect();
-    let uns = options.uns_merge.apply(&uns, &|_, element| once(element)).map_err(|error| error.at("uns"))?;
+    let uns = options.uns_merge.apply(&uns, "uns", &|_, element| once(element))?;
     let raw = plan.raw.as_deref().map(|plan| raw(plan, inputs, options)).transpose()?;
 
     builder = builder.all_uns(uns).raw(raw);
@@ -113,15 +117,15 @@ fn each<'a>(
 ) -> Result<Mapping> {
     let run = |(key, plan): &(String, ElementPlan)| {
         let elements: Vec<Option<&Element>> = inputs.iter().map(|input| slot(input).get(key)).collect();
-        let element =
-            run(plan, &elements, index).map_err(|error| error.at(&format!("{}{suffix}/{key}", axis.name())))?;
+        let place = format!("{}{suffix}/{key}", axis.name());
+        let element = run(plan, &elements, index, &place).map_err(|error| error.at(&place))?;
         Ok((key.clone(), element))
     };
     plans.iter().map(run).collect()
 }
 
 /// The element of one key.
-fn run(plan: &ElementPlan, elements: &[Option<&Element>], index: &Index) -> Result<Element> {
+fn run(plan: &ElementPlan, elements: &[Option<&Element>], index: &Index, place: &str) -> Result<Element> {
     let loaded =
         || elements.iter().map(|element| element.map(once).transpose()).collect::<Result<Vec<Option<Element>>>>();
     Ok(match &plan.kind {
@@ -147,7 +151,7 @@ fn run(plan: &ElementPlan, elements: &[Option<&Element>], index: &Index) -> Resu
         ElementKind::Frame(frame_plan) => {
             let loaded = loaded()?;
             let frames = loaded.iter().map(|element| element.as_ref().map(Element::as_frame).transpose());
-            frame(frame_plan, &frames.collect::<Result<Vec<_>>>()?, &plan.lengths, index)?.into()
+            frame(frame_plan, &frames.collect::<Result<Vec<_>>>()?, &plan.lengths, index, place)?.into()
         }
         ElementKind::Awkward { fields } => {
             let parts = loaded()?.into_iter().zip(plan.lengths.iter()).map(|(element, &len)| match element {
@@ -184,15 +188,21 @@ fn diagonal(plan: &ElementPlan, dtype: &crate::DType, elements: Vec<Option<Eleme
 }
 
 /// The columns of the frames, one after the other.
-fn frame(plan: &FramePlan, frames: &[Option<&DataFrame>], lengths: &[usize], index: &Index) -> Result<DataFrame> {
+fn frame(
+    plan: &FramePlan,
+    frames: &[Option<&DataFrame>],
+    lengths: &[usize],
+    index: &Index,
+    place: &str,
+) -> Result<DataFrame> {
     let mut joined = index.frame();
     for (name, column) in &plan.columns {
         let parts = frames.iter().zip(lengths).map(|(frame, &rows)| {
             let series = frame.and_then(|frame| frame.series(name));
             Ok((series.map(crate::Series::load_once).transpose()?, rows))
         });
-        let parts = parts.collect::<Result<Vec<_>>>().map_err(|error| error.at(name))?;
-        joined.insert(name, column.concat(&parts).map_err(|error| error.at(name))?)?;
+        let parts = parts.collect::<Result<Vec<_>>>().and_then(|parts| column.concat(&parts));
+        joined.insert(name, parts.map_err(|error| error.at(&child_path(place, name)))?)?;
     }
     Ok(joined)
 }
@@ -202,7 +212,7 @@ fn merge_frames(plan: &ConcatPlan, inputs: &[&AnnData], merge: &Merge, index: &I
     let other = plan.axis.other();
     let columns: Vec<Mapping> = inputs.iter().map(|input| frame_elements(other.frame(input))).collect();
     let rows: Vec<Vec<Option<usize>>> = plan.reindex.iter().map(Reindex::sources).collect();
-    let merged = merge.apply(&columns, &|input, element| {
+    let merged = merge.apply(&columns, other.name(), &|input, element| {
         let column = once(element)?.into_column()?;
         match (plan.reindex.get(input), rows.get(input)) {
             (Some(reindex), Some(rows)) if !reindex.is_identity() => Ok(columns::reindex(&column, rows)?.into()),
@@ -210,7 +220,7 @@ fn merge_frames(plan: &ConcatPlan, inputs: &[&AnnData], merge: &Merge, index: &I
         }
     });
     let mut frame = index.frame();
-    for (name, element) in merged.map_err(|error| error.at(other.name()))? {
+    for (name, element) in merged? {
         frame.insert(name, element.into_column()?)?;
     }
     Ok(frame)

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use anndata_storage::Result;
+use anndata_storage::{Result, child_path};
 use indexmap::IndexSet;
 
 use super::equal::equal;
@@ -42,10 +42,11 @@ impl Merge {
         Self::Function(Arc::new(merge))
     }
 
-    /// Merges mappings. `resolve` makes an element of an input ready to be compared and kept.
+    /// Merges mappings that stand at a place. `resolve` makes an element of an input ready to be compared and kept.
     pub(super) fn apply(
         &self,
         mappings: &[Mapping],
+        place: &str,
         resolve: &dyn Fn(usize, &Element) -> Result<Element>,
     ) -> Result<Mapping> {
         match self {
@@ -57,13 +58,14 @@ impl Merge {
                 let resolved = resolved.collect::<Result<Vec<Mapping>>>()?;
                 function(&resolved.iter().collect::<Vec<_>>())
             }
-            _ => self.nested(&mappings.iter().enumerate().collect::<Vec<_>>(), resolve),
+            _ => self.nested(&mappings.iter().enumerate().collect::<Vec<_>>(), place, resolve),
         }
     }
 
     fn nested(
         &self,
         mappings: &[(usize, &Mapping)],
+        place: &str,
         resolve: &dyn Fn(usize, &Element) -> Result<Element>,
     ) -> Result<Mapping> {
         let mut keys: IndexSet<&String> = mappings.iter().flat_map(|(_, mapping)| mapping.keys()).collect();
@@ -79,12 +81,13 @@ impl Merge {
                 Element::Mapping(mapping) => Some((*input, mapping)),
                 _ => None,
             });
+            let place = child_path(place, key);
             let value = match within.collect::<Option<Vec<_>>>() {
                 Some(within) => {
-                    let within = self.nested(&within, resolve)?;
+                    let within = self.nested(&within, &place, resolve)?;
                     (!within.is_empty()).then_some(Element::Mapping(within))
                 }
-                None => self.value(&values, resolve).map_err(|error| error.at(key))?,
+                None => self.value(&values, resolve).map_err(|error| error.at(&place))?,
             };
             if let Some(value) = value {
                 merged.insert(key.clone(), value);

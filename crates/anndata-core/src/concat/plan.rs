@@ -158,15 +158,15 @@ impl ConcatPlan {
         }
         Ok(Self {
             axis,
-            annotation: context.frame(&frame_outlines(inputs, axis)?).map_err(|error| error.at(axis.name()))?,
+            annotation: context.frame(&frame_outlines(inputs, axis)?, axis.name())?,
             label: options.label.clone().map(|name| (name, keys)),
             layers: each_key(&layers, options.join, |key, elements| {
                 let place = key.as_ref().map_or_else(|| "X".to_owned(), |key| format!("layers/{key}"));
-                context.element(elements, axis.position(), Some(&reindex)).map_err(|error| error.at(&place))
+                context.element(elements, axis.position(), Some(&reindex), &place).map_err(|error| error.at(&place))
             })?,
             arrays: each_key(&arrays, options.join, |key, elements| {
                 let place = format!("{}m/{key}", axis.name());
-                context.element(elements, 0, None).map_err(|error| error.at(&place))
+                context.element(elements, 0, None, &place).map_err(|error| error.at(&place))
             })?,
             pairwise: if options.pairwise {
                 each_key(&pairwise, options.join, |key, elements| {

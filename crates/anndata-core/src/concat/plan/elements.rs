@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use anndata_storage::{DType, Error, Result};
+use anndata_storage::{DType, Error, Result, child_path};
 
 use super::{ElementKind, ElementPlan, FramePlan};
 use crate::Element;
@@ -24,14 +24,15 @@ impl Context<'_> {
     }
 
     /// The columns of frames.
-    pub(super) fn frame(&self, frames: &[Vec<(String, ColumnOutline)>]) -> Result<FramePlan> {
+    pub(super) fn frame(&self, frames: &[Vec<(String, ColumnOutline)>], place: &str) -> Result<FramePlan> {
         let names: Vec<Vec<&str>> =
             frames.iter().map(|frame| frame.iter().map(|(name, _)| name.as_str()).collect()).collect();
         let plan = |name: String| {
-            let place = |frame: &Vec<(String, ColumnOutline)>| frame.iter().position(|(own, _)| *own == name);
-            let columns: Vec<&ColumnOutline> =
-                frames.iter().filter_map(|frame| frame.get(place(frame)?)).map(|(_, outline)| outline).collect();
-            let plan = ColumnPlan::new(&columns, columns.len() < frames.len()).map_err(|error| error.at(&name))?;
+            let with_name = |frame: &Vec<(String, ColumnOutline)>| frame.iter().position(|(own, _)| *own == name);
+            let columns = frames.iter().filter_map(|frame| frame.get(with_name(frame)?));
+            let columns: Vec<&ColumnOutline> = columns.map(|(_, outline)| outline).collect();
+            let plan = ColumnPlan::new(&columns, columns.len() < frames.len());
+            let plan = plan.map_err(|error| error.at(&child_path(place, &name)))?;
             Ok((name, plan))
         };
         let columns = columns::names(&names, self.is_inner()).into_iter().map(plan).collect::<Result<_>>()?;
@@ -44,6 +45,7 @@ impl Context<'_> {
         elements: &[Option<&Element>],
         axis: usize,
         reindex: Option<&Arc<[Reindex]>>,
+        place: &str,
     ) -> Result<ElementPlan> {
         let outlines =
             elements.iter().map(|element| element.map(Outline::of).transpose()).collect::<Result<Vec<_>>>()?;
@@ -54,7 +56,7 @@ impl Context<'_> {
             _ => Err(Error::unsupported(format!("{what} cannot be concatenated with another kind of array"))),
         };
         if only(|outline| matches!(outline, Outline::Frame { .. }), "a data frame")? {
-            return self.frames(&outlines);
+            return self.frames(&outlines, place);
         }
         if only(|outline| matches!(outline, Outline::Awkward { .. }), "an awkward array")? {
             return Ok(self.plan(0, self.unchanged(), ElementKind::Awkward { fields: self.fields(&known) }));
@@ -82,12 +84,12 @@ impl Context<'_> {
         Ok(self.plan(axis, reindex, kind))
     }
 
-    fn frames(&self, outlines: &[Option<Outline>]) -> Result<ElementPlan> {
+    fn frames(&self, outlines: &[Option<Outline>], place: &str) -> Result<ElementPlan> {
         let columns = outlines.iter().map(|outline| match outline {
             Some(Outline::Frame { columns, .. }) => columns.clone(),
             _ => Vec::new(),
         });
-        let plan = self.frame(&columns.collect::<Vec<_>>())?;
+        let plan = self.frame(&columns.collect::<Vec<_>>(), place)?;
         Ok(self.plan(0, self.unchanged(), ElementKind::Frame(plan)))
     }
 
