@@ -8,6 +8,7 @@
 //! Python judges what was written. Each result is written as soon as it is there, a line each.
 
 mod case;
+mod edits;
 mod operations;
 mod references;
 

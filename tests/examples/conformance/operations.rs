@@ -17,6 +17,7 @@ use proptest::test_runner::{RngAlgorithm, TestRng, TestRunner};
 use serde_json::Value;
 
 use crate::case::Case;
+use crate::edits;
 use crate::references::references;
 
 /// What an operation does with a case.
@@ -34,6 +35,14 @@ pub(crate) const OPERATIONS: &[(&str, Operation)] = &[
     ("select", select),
     ("choices", write),
     ("validate", validate),
+    ("transpose", edits::transpose),
+    ("rename_axis", edits::rename_axis),
+    ("make_unique", edits::make_unique),
+    ("rename_categories", edits::rename_categories),
+    ("remove_unused_categories", edits::remove_unused_categories),
+    ("strings_to_categoricals", edits::strings_to_categoricals),
+    ("set_raw", edits::set_raw),
+    ("set_part", edits::set_part),
 ];
 
 /// Reads an object and proves it: describes what is in memory, and writes it again.

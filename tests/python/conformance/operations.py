@@ -8,7 +8,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+import anndata as ad
 import numpy as np
+import pandas as pd
 import stores
 from scipy import sparse
 
@@ -248,6 +250,153 @@ def validate(draw):
     draw.input(draw.object())
     draw.options(findings=draw.beside("findings.json"))
     draw.check("findings")
+
+
+# ------------------------------------------------------------------ edits
+
+
+@operation(full=3)
+def transpose(draw):
+    """The whole object, observations and variables interchanged; of a lazy one too."""
+    adata = draw.object()
+    draw.input(adata, fmt="h5ad")
+    draw.options(lazy=draw.maybe())
+    draw.expect(lambda: adata.T)
+
+
+@operation(["array", "dataframe", "categorical", "nullable-string-array", "odd-names", "everything"], full=6)
+def rename_axis(draw):
+    """Other names of one axis; frames in obsm and varm follow, and the name of the index stays."""
+    adata = draw.object()
+    draw.input(adata, fmt="h5ad")
+    axis = draw.choose("obs", "var")
+    index = getattr(adata, axis).index
+    names = [draw.choose("a", "b", "ö", f"name {i}") for i in range(len(index))]
+    draw.options(axis=axis, names=names, lazy=draw.maybe())
+
+    def change():
+        setattr(adata, f"{axis}_names", pd.Index(names, dtype="object", name=index.name))
+        return adata
+
+    draw.expect(change)
+
+
+@operation(["array", "categorical", "everything"], full=12)
+def make_unique(draw):
+    """Names made unique, among them some that look like those that are made."""
+    adata = draw.object()
+    for axis, n in zip(("obs", "var"), adata.shape, strict=True):
+        names = [draw.choose("a", "b", "a-1", "b-2", "a-1-1") for _ in range(n)]
+        setattr(adata, f"{axis}_names", pd.Index(names, dtype="object"))
+    draw.input(adata, fmt="h5ad")
+    join = draw.choose("-", "_", "-1")
+    draw.options(join=join)
+
+    def change():
+        adata.obs_names_make_unique(join)
+        adata.var_names_make_unique(join)
+        # pandas 3 makes text that can be missing of what was text.
+        adata.obs_names = adata.obs_names.astype("object")
+        adata.var_names = adata.var_names.astype("object")
+        return adata
+
+    draw.expect(change)
+
+
+@operation(["categorical"], quick=3, full=16)
+def rename_categories(draw):
+    """Other categories, with what a tool keeps of each; too few of them, and of a column that has none."""
+    adata = draw.object()
+    key, old = "group", [f"c{i}" for i in range(3)]
+    values = draw.rng.choice(old[:2], adata.n_obs)
+    adata.obs[key] = pd.Categorical(values, categories=old, ordered=draw.maybe())
+    adata.obs["number"] = np.arange(adata.n_obs)
+    adata.uns[f"{key}_colors"] = np.array(["red", "green", "blue"], dtype=object)
+    fields = draw.choose(old, old[::-1])
+    scores = np.rec.fromarrays([np.arange(2.0) + i for i in range(3)], dtype=[(name, "float32") for name in fields])
+    adata.uns["rank"] = {"params": {"groupby": draw.choose(key, "number")}, "scores": scores}
+    draw.input(adata, fmt="h5ad")
+    new = draw.choose(["x", "y", "z"], ["c2", "c1", "c0"], ["x", "y"], ["x", "y", "x"])
+    key = draw.choose(key, key, key, "number", "missing")
+    draw.options(key=key, categories=new)
+
+    def change():
+        adata.rename_categories(key, new)
+        return adata
+
+    # Of a column without categories Python raises an AttributeError.
+    if key == "number":
+        draw.expect_error("DType", says="number")
+    elif key == "missing":
+        draw.expect_error("NotFound", says="missing")
+    else:
+        draw.expect(change)
+
+
+@operation(["categorical", "everything"], full=8)
+def remove_unused_categories(draw):
+    """Categories that no row has, and their colours."""
+    adata = draw.object()
+    adata.obs["some"] = pd.Categorical(draw.rng.choice(["b", "d"], adata.n_obs), categories=["a", "b", "c", "d"])
+    colors = ["red", "green", "blue", "white"]
+    adata.uns["some_colors"] = np.array(colors[: draw.choose(3, 4, 4)], dtype=object)
+    draw.input(adata, fmt="h5ad")
+
+    def change():
+        for frame in (adata.obs, adata.var):
+            ad.AnnData._remove_unused_categories(frame.copy(), frame, adata.uns)
+        return adata
+
+    draw.expect(change)
+
+
+@operation(["string-array", "array", "odd-names"], full=6)
+def strings_to_categoricals(draw):
+    """Columns of text that repeat values become categorical, in natural order."""
+    adata = draw.object()
+    adata.obs["text"] = np.array([draw.choose("a1", "a10", "a2", "B") for _ in range(adata.n_obs)], dtype=object)
+    draw.input(adata, fmt="h5ad")
+
+    def change():
+        adata.strings_to_categoricals()
+        return adata
+
+    draw.expect(change)
+
+
+@operation(["array", "csr_matrix", "csc_matrix", "categorical"], full=6)
+def set_raw(draw):
+    """An object that keeps what it was as its raw, and has fewer variables; or is its raw again."""
+    adata = draw.object()
+    if adata.X is None:
+        adata.X = np.ones(adata.shape, "float32")
+    draw.input(adata, fmt="h5ad")
+    step, back = draw.choose(1, 2, 3), draw.maybe(0.4)
+    draw.options(step=step, back=back)
+
+    def change():
+        adata.raw = adata.copy()
+        part = adata[:, ::step].copy()
+        return part.raw.to_adata() if back else part
+
+    draw.expect(change)
+
+
+@operation(["array"], quick=2, full=12)
+def set_part(draw):
+    """Part of a dense X, of every dtype, set to a number, also through a view."""
+    adata = draw.object()
+    draw.input(adata, fmt="h5ad")
+    rows, columns, value = draw.choose(1, 2), draw.choose(1, 3), draw.choose(0, 1)
+    draw.options(rows=rows, columns=columns, value=value, view=draw.maybe())
+    view = draw.case.options.get("view")
+
+    def change():
+        part = adata[::-1].copy() if view else adata
+        part.X[::rows, ::columns] = value
+        return part
+
+    draw.expect(change)
 
 
 # ------------------------------------------------------------------ what operations share
