@@ -110,7 +110,7 @@ pub fn concat(inputs: &[&AnnData], options: &ConcatOptions) -> Result<AnnData> {
 /// Concatenates objects under names, which serve as keys.
 ///
 /// # Errors
-/// As [`concat`], and where the options have keys as well.
+/// As [`concat`](concat()), and where the options have keys as well.
 pub fn concat_named<'a, K: Into<String>>(
     inputs: impl IntoIterator<Item = (K, &'a AnnData)>,
     options: &ConcatOptions,
