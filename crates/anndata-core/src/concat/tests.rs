@@ -1,5 +1,7 @@
 //! What a concatenation keeps, where it puts it, and what it refuses.
 
+#![allow(clippy::float_cmp, clippy::cast_precision_loss, reason = "small numbers, copied and not computed")]
+
 mod frames;
 mod matrices;
 mod merges;
