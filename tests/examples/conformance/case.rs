@@ -58,6 +58,11 @@ impl Case {
         self.inputs.get(number).ok_or_else(|| self.malformed("has too few inputs"))
     }
 
+    /// The number of inputs.
+    pub(crate) fn count(&self) -> usize {
+        self.inputs.len()
+    }
+
     /// The root of an input.
     pub(crate) fn group(&self, number: usize) -> Result<Group> {
         anndata::open(self.path(number)?)

@@ -12,9 +12,10 @@ import anndata as ad
 import numpy as np
 import pandas as pd
 import stores
+from anndata._io.specs.registry import IORegistryError
 from scipy import sparse
 
-from . import accessors, objects
+from . import accessors, joined, objects, reduce
 
 OBJECTS = [*objects.ENCODINGS, *objects.WHOLES]
 #: Compressions that Python reads from HDF5 without further packages, and those of zarr.
@@ -250,6 +251,35 @@ def validate(draw):
     draw.input(draw.object())
     draw.options(findings=draw.beside("findings.json"))
     draw.check("findings")
+# ------------------------------------------------------------------ several objects
+
+
+def concat(draw):
+    """Objects that overlap and disagree as one, with every option."""
+    axis = draw.choose("obs", "obs", "var")
+    inputs = [reduce.of_object(adata, draw.reductions) for adata in joined.objects(draw.rng, axis)]
+    paths = [draw.input(adata, f"input{i}", "h5ad") for i, adata in enumerate(inputs)]
+    options = joined.options(draw, len(inputs)) | {"axis": axis}
+    draw.output("h5ad")
+    fill = options["fill_value"]
+    draw.options(**options | {"fill_value": None if fill is None else str(fill)}, lazy=draw.maybe())
+    draw.check("joined")
+    if joined.fails_in_awkward(inputs, options):
+        for adata, path in zip(inputs, paths, strict=True):
+            stores.write(joined.without_awkward(adata), path)
+    try:
+        result = joined.storable(ad.concat([stores.read(path) for path in paths], **options))
+        stores.write(result, draw.folder / "expected.h5ad")
+    except (TypeError, IORegistryError):
+        # A column of mixed objects, or of floats that can be missing, which has no form on disk.
+        stores.remove(draw.folder / "expected.h5ad")
+        draw.expect_error("DType")
+        return
+    draw.expect_file(draw.folder / "expected.h5ad")
+
+
+if joined.CURRENT:
+    operation(["everything"], quick=12, full=520)(concat)
 
 
 # ------------------------------------------------------------------ edits

@@ -65,10 +65,21 @@ impl Awkward {
     /// The values at these positions; missing where there is none.
     pub(crate) fn take_optional(&self, rows: &[Option<usize>]) -> Result<Self> {
         let positions: Vec<u64> = rows.iter().map(|row| row.unwrap_or(self.len()) as u64).collect();
-        if rows.contains(&None) {
+        if !rows.contains(&None) {
+            return self.take(&positions);
+        }
+        let budget = self.budget(self.len());
+        let packed = self.0.layout.packed(&Rows::all(self.len(), &budget))?;
+        if matches!(packed.kind, Kind::Union { .. }) {
+            // The types of a union are what can be missing.
             return Self::concat(&[self.clone(), Self::missing(1)?])?.take(&positions);
         }
-        self.take(&positions)
+        let (index, content) = optional(packed)?;
+        let place = |row: &Option<usize>| row.and_then(|row| index.get(row)).copied().unwrap_or(-1);
+        let index = Index::new(IndexType::I64, rows.iter().map(place).collect())?;
+        let options = Layout::new(rows.len(), Kind::IndexedOption { index, content: Box::new(content) });
+        let budget = self.budget(rows.len());
+        Ok(Self::from_layout(options.packed(&Rows::all(rows.len(), &budget))?))
     }
 }
 
@@ -253,10 +264,16 @@ fn place(groups: &mut Vec<Vec<Layout>>, part: Layout) -> Result<(i8, i64)> {
 
 /// Values that go together, one after the other.
 fn merge(mut parts: Vec<Layout>) -> Result<Layout> {
-    if parts.iter().any(|part| !matches!(part.kind, Kind::Empty)) {
-        parts.retain(|part| !matches!(part.kind, Kind::Empty));
+    let is_empty = |part: &Layout| matches!(part.kind, Kind::Empty);
+    // Lists of equal length are lists of any length once values of an unknown type follow them.
+    let regular = match parts.iter().position(|part| !is_empty(part)) {
+        Some(first) => !parts.iter().skip(first).any(is_empty),
+        None => true,
+    };
+    if !parts.iter().all(is_empty) {
+        parts.retain(|part| !is_empty(part));
     }
-    if parts.len() == 1 {
+    if parts.len() == 1 && (regular || !matches!(parts.first().map(|part| &part.kind), Some(Kind::Regular { .. }))) {
         return parts.pop().ok_or_else(too_long);
     }
     if parts.iter().any(|part| matches!(part.kind, Kind::Union { .. })) {
@@ -272,7 +289,8 @@ fn merge(mut parts: Vec<Layout>) -> Result<Layout> {
         Kind::Numpy { .. } => merge_numbers(&parts)?,
         Kind::Record { fields, .. } => merge_records(fields, parts)?,
         Kind::Regular { size, .. }
-            if parts.iter().all(|part| matches!(part.kind, Kind::Regular { size: own, .. } if own == size)) =>
+            if regular
+                && parts.iter().all(|part| matches!(part.kind, Kind::Regular { size: own, .. } if own == size)) =>
         {
             let contents = parts.into_iter().filter_map(|part| match part.kind {
                 Kind::Regular { content, .. } => Some(*content),

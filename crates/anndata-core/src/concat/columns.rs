@@ -11,6 +11,17 @@ use super::outline::{self, ColumnOutline};
 use super::promote::{FillValue, result_type};
 use crate::{Column, ColumnKind, NaValue};
 
+/// Where inputs do not have a column that others have.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Absent {
+    /// All have it.
+    Nowhere,
+    /// Only in inputs without rows and columns; pandas still makes booleans nullable.
+    NoRows,
+    /// In others, so that rows have no value.
+    Rows,
+}
+
 /// What the columns of one name become together.
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
@@ -31,11 +42,12 @@ pub enum ColumnPlan {
 }
 
 impl ColumnPlan {
-    /// The plan for columns of one name; `missing` where some input has none, so that its rows have no value.
+    /// The plan for columns of one name; `absent` says where inputs have none.
     ///
     /// The rules are those of pandas. Where pandas would give a column of mixed Python objects, or a type that the
     /// on-disk format does not have, numbers become floats with NaN, and anything else is an error.
-    pub(super) fn new(columns: &[&ColumnOutline], missing: bool) -> Result<Self> {
+    pub(super) fn new(columns: &[&ColumnOutline], absent: Absent) -> Result<Self> {
+        let mut missing = absent == Absent::Rows;
         let dtypes = columns.iter().map(|column| column.dtype()).collect::<Result<Vec<_>>>()?;
         if columns.iter().all(|column| matches!(column, ColumnOutline::Categorical { .. }))
             && let Some((categories, ordered)) = categories::union(columns)?
@@ -49,12 +61,12 @@ impl ColumnPlan {
         if text > 0 {
             return Err(mixed(&dtypes));
         }
-        let mut missing = missing;
         for column in columns.iter().filter(|column| matches!(column, ColumnOutline::Categorical { .. })) {
             missing |= column.has_missing()?;
         }
         let nullable = columns.iter().any(|column| matches!(column, ColumnOutline::Nullable(..)));
-        Self::numbers(&dtypes, nullable, missing)
+        let truth = absent == Absent::NoRows && dtypes.iter().all(|dtype| *dtype == DType::Bool);
+        Self::numbers(&dtypes, nullable || truth, missing)
     }
 
     fn text(columns: &[&ColumnOutline], missing: bool) -> Self {
@@ -95,7 +107,10 @@ impl ColumnPlan {
                 dtype if dtype.is_text() => Self::Text(Some(na_value)),
                 dtype => Self::Nullable(dtype),
             },
-            ColumnKind::Plain => Self::new(&[&ColumnOutline::Plain(outline::dtype(column)?)], missing)?,
+            ColumnKind::Plain => {
+                let absent = if missing { Absent::Rows } else { Absent::Nowhere };
+                Self::new(&[&ColumnOutline::Plain(outline::dtype(column)?)], absent)?
+            }
         })
     }
 

@@ -198,7 +198,8 @@ fn frame(
     let mut joined = index.frame();
     for (name, column) in &plan.columns {
         let parts = frames.iter().zip(lengths).map(|(frame, &rows)| {
-            let series = frame.and_then(|frame| frame.series(name));
+            // Without rows there is nothing to convert.
+            let series = frame.filter(|_| rows > 0).and_then(|frame| frame.series(name));
             Ok((series.map(crate::Series::load_once).transpose()?, rows))
         });
         let parts = parts.collect::<Result<Vec<_>>>().and_then(|parts| column.concat(&parts));

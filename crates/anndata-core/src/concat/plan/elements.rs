@@ -6,7 +6,7 @@ use anndata_storage::{DType, Error, Result, child_path};
 
 use super::{ElementKind, ElementPlan, FramePlan};
 use crate::Element;
-use crate::concat::columns::{self, ColumnPlan};
+use crate::concat::columns::{self, Absent, ColumnPlan};
 use crate::concat::labels::Reindex;
 use crate::concat::outline::{ColumnOutline, Outline};
 use crate::concat::promote::{FillValue, promote, result_type};
@@ -27,11 +27,33 @@ impl Context<'_> {
     pub(super) fn frame(&self, frames: &[Vec<(String, ColumnOutline)>], place: &str) -> Result<FramePlan> {
         let names: Vec<Vec<&str>> =
             frames.iter().map(|frame| frame.iter().map(|(name, _)| name.as_str()).collect()).collect();
+        // Frames without rows and columns, which pandas passes over.
+        let nothing = frames.iter().zip(self.lengths.iter()).filter(|(frame, rows)| frame.is_empty() && **rows == 0);
+        let nothing = nothing.count();
         let plan = |name: String| {
             let with_name = |frame: &Vec<(String, ColumnOutline)>| frame.iter().position(|(own, _)| *own == name);
-            let columns = frames.iter().filter_map(|frame| frame.get(with_name(frame)?));
-            let columns: Vec<&ColumnOutline> = columns.map(|(_, outline)| outline).collect();
-            let plan = ColumnPlan::new(&columns, columns.len() < frames.len());
+            let found: Vec<(&ColumnOutline, usize)> = frames
+                .iter()
+                .zip(self.lengths.iter())
+                .filter_map(|(frame, &rows)| Some((&frame.get(with_name(frame)?)?.1, rows)))
+                .collect();
+            let columns: Vec<&ColumnOutline> = found.iter().map(|(column, _)| *column).collect();
+            let absent = if columns.len() == frames.len() {
+                Absent::Nowhere
+            } else if columns.len() + nothing < frames.len() {
+                Absent::Rows
+            } else {
+                Absent::NoRows
+            };
+            // What has no row does not stand in the way of the others.
+            let plan = ColumnPlan::new(&columns, absent).or_else(|error| {
+                let filled: Vec<_> = found.iter().filter(|(_, rows)| *rows > 0).map(|(column, _)| *column).collect();
+                if filled.is_empty() || filled.len() == columns.len() {
+                    Err(error)
+                } else {
+                    ColumnPlan::new(&filled, absent)
+                }
+            });
             let plan = plan.map_err(|error| error.at(&child_path(place, &name)))?;
             Ok((name, plan))
         };
