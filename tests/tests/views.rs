@@ -228,6 +228,17 @@ fn unused_categories_and_their_colours_go() -> Result<()> {
         assert_eq!(categories(&kept)?, text(&["a", "b", "c"]));
         assert_eq!(kept.uns()["kind_colors"], adata.uns()["kind_colors"]);
     }
+    // Categories may be numbers.
+    let codes = Tensor::from_vec([3], vec![0_i8, 1, 2])?;
+    let numbers = anndata::Column::categorical(&codes, &vec![10_i64, 20, 30].into(), false)?;
+    let numbered = AnnData::builder()
+        .obs(DataFrame::new(["1", "2", "3"]).with_column("n", numbers)?)
+        .shape(3, 0)
+        .uns("n_colors", Tensor::from_strings([3], ["red", "green", "blue"])?)
+        .build()?;
+    for adata in [numbered.clone(), lazily(&stores::memory(), &numbered)?] {
+        assert_eq!(adata.select([2, 1], ..)?.load()?.uns()["n_colors"].to_tensor()?.to_strings()?, ["green", "blue"]);
+    }
     // Colours that are not one a category mean nothing for a part.
     let mut adata = adata;
     adata.uns_mut().insert("kind_colors".to_owned(), Tensor::from_strings([2], ["red", "green"])?.into());

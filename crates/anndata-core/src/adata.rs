@@ -24,6 +24,7 @@ use crate::{DataFrame, Element, Mapping, Raw};
 pub use build::AnnDataBuilder;
 pub use chunks::Chunks;
 pub use equality::{Difference, Tolerance};
+pub(crate) use names::labels;
 pub use names::make_unique;
 pub use size::MemorySize;
 pub use view::SelectOptions;

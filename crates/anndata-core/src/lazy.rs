@@ -1,11 +1,13 @@
 //! [`Lazy`]: an element that is read, or made from another, when it is asked for.
 
+use std::collections::HashSet;
 use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use anndata_storage::{Axis, Error, Result, Tensor};
 
+use crate::adata::labels;
 use crate::encoding::{EncodeContext, Registry};
 use crate::node::Node;
 use crate::{Column, ColumnKind, Element, Series};
@@ -288,13 +290,13 @@ fn part_of(of: &Element, axes: &[Axis]) -> Result<Element> {
 
 /// The colours of the categories that are kept. Where there is not one for each category, all stay.
 fn kept_colors(colors: &Tensor, all: &Column, kept: &Column) -> Result<Tensor> {
-    let categories = |column: &Column| column.codes_and_categories()?.1.to_strings();
-    let (all, kept) = (categories(all)?, categories(kept)?);
+    let categories = |column: &Column| labels(&column.codes_and_categories()?.1);
+    let (all, kept) = (categories(all)?, HashSet::<String>::from_iter(categories(kept)?));
     if colors.shape().first() != Some(&all.len()) {
         return Ok(colors.clone());
     }
     let places: Vec<u64> =
-        (0_u64..).zip(&all).filter(|(_, category)| kept.contains(category)).map(|(place, _)| place).collect();
+        (0_u64..).zip(&all).filter(|(_, category)| kept.contains(*category)).map(|(place, _)| place).collect();
     colors.take(0, &places)
 }
 

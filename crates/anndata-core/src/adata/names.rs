@@ -147,7 +147,7 @@ pub(super) fn with_text_labels(mut frame: DataFrame) -> Result<DataFrame> {
 }
 
 /// The values of a column as labels, as Python's `str` shows them.
-pub(super) fn labels(column: &Column) -> Result<Vec<String>> {
+pub(crate) fn labels(column: &Column) -> Result<Vec<String>> {
     let options = arrow_cast::display::FormatOptions::default().with_null("nan");
     let formatter = arrow_cast::display::ArrayFormatter::try_new(column.array().as_ref(), &options)
         .map_err(|error| Error::invalid_data("an index has no text form").with_source(error))?;
