@@ -15,7 +15,7 @@ use anndata_storage::{DType, Error, Result, Scalar, Tensor, dispatch};
 use rayon::prelude::*;
 use sprs::{CsMatViewI, SpIndex};
 
-pub(crate) use lanes::{largest, offsets_of, offsets_tensor};
+pub(crate) use lanes::{largest, lengths_of, offsets_of, offsets_tensor};
 
 /// Which axis a sparse matrix is compressed along.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

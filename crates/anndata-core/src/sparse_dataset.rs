@@ -2,9 +2,9 @@
 
 use std::ops::Range;
 
-use anndata_storage::{Array, Attribute, Axis, DType, Error, Group, Result, Tensor};
+use anndata_storage::{Array, Axis, DType, Error, Group, Result, Tensor};
 
-use crate::encoding::sparse::{build_part, declared_shape};
+use crate::encoding::sparse::{build_part, declared_shape, shape_value};
 use crate::node::Node;
 use crate::sparse::largest;
 use crate::{SparseFormat, SparseMatrix};
@@ -195,11 +195,9 @@ impl SparseDataset {
         Ok(())
     }
 
-    fn set_shape(&self, (rows, columns): (usize, usize)) -> Result<()> {
+    fn set_shape(&self, shape: (usize, usize)) -> Result<()> {
         let mut attributes = self.group.attributes()?;
-        let shape = [rows, columns].map(|len| i64::try_from(len).unwrap_or(i64::MAX));
-        let shape = Attribute::Tensor(Tensor::from_vec([2], shape.to_vec())?);
-        attributes.insert(shape_attribute(&self.node).to_owned(), shape);
+        attributes.insert(shape_attribute(&self.node).to_owned(), shape_value(shape)?);
         self.group.set_attributes(&attributes)
     }
 

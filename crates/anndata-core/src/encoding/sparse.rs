@@ -87,10 +87,8 @@ impl Encoding for SparseEncoding {
 
     fn encode(&self, element: &Element, path: &str, _context: &EncodeContext<'_>) -> Result<Node> {
         let Element::Sparse(matrix) = element else { return Err(wrong_element(self.name(), element)) };
-        let (rows, columns) = matrix.shape();
-        let lengths = [rows, columns].map(|len| i64::try_from(len).unwrap_or(i64::MAX));
         let mut group = GroupNode::encoded(path, matrix.format().encoding(), "0.1.0");
-        group.attributes.insert("shape".to_owned(), Attribute::Tensor(Tensor::from_vec([2], lengths.to_vec())?));
+        group.attributes.insert("shape".to_owned(), shape_value(matrix.shape())?);
         for (key, tensor) in [("data", matrix.data()), ("indices", matrix.indices()), ("indptr", matrix.indptr())] {
             let mut array = ArrayNode::plain(&child_path(path, key), tensor.clone());
             // So that rows can be appended.
@@ -125,6 +123,12 @@ pub(super) fn build(node: Node, format: SparseFormat, shape_attribute: &str) -> 
     let mut take = |key: &str| group.take(key)?.into_tensor();
     let (data, indices, indptr) = (take("data")?, take("indices")?, take("indptr")?);
     SparseMatrix::new(format, shape, data, indices, indptr).map(Element::Sparse)
+}
+
+/// The value of the attribute that declares a shape.
+pub(crate) fn shape_value((rows, columns): (usize, usize)) -> Result<Attribute> {
+    let lengths = [rows, columns].map(|len| i64::try_from(len).unwrap_or(i64::MAX));
+    Ok(Attribute::Tensor(Tensor::from_vec([2], lengths.to_vec())?))
 }
 
 /// The shape that an attribute declares.

@@ -5,7 +5,7 @@ use std::ops::Range;
 use anndata_storage::{AlignedBytes, Axis, DType, Error, Result, Scalar, Tensor, dispatch};
 use rayon::prelude::*;
 
-use super::lanes::{Index, blocks, by_width, fill, gather, offsets_of, offsets_tensor, plain};
+use super::lanes::{Index, blocks, by_width, fill, gather, lengths_of, offsets_of, offsets_tensor, plain};
 use super::{SparseFormat, SparseMatrix};
 
 impl SparseMatrix {
@@ -174,8 +174,7 @@ impl SparseMatrix {
         }
         let mut lengths = Vec::new();
         for part in parts {
-            let offsets = part.offsets()?;
-            lengths.extend(offsets.iter().zip(offsets.iter().skip(1)).map(|(start, end)| end - start));
+            lengths.extend(lengths_of(&part.offsets()?));
         }
         let offsets = offsets_of(lengths)?;
         let (major, nnz) = (offsets.len() - 1, offsets.last().copied().unwrap_or(0));

@@ -135,6 +135,11 @@ pub(crate) fn offsets_of(lengths: impl IntoIterator<Item = usize>) -> Result<Vec
     Ok(offsets)
 }
 
+/// The lengths of the lanes that begin and end at these offsets: the inverse of [`offsets_of`].
+pub(crate) fn lengths_of(offsets: &[usize]) -> impl Iterator<Item = usize> + '_ {
+    offsets.iter().zip(offsets.iter().skip(1)).map(|(start, end)| end - start)
+}
+
 /// Offsets in the dtype wanted where it holds them, in 64 bits otherwise.
 pub(crate) fn offsets_tensor(offsets: &[usize], wanted: &DType) -> Result<Tensor> {
     let last = offsets.last().copied().unwrap_or(0);

@@ -3,7 +3,7 @@
 use anndata_storage::{DType, Error, Result, Scalar, Tensor, dispatch};
 use rayon::prelude::*;
 
-use super::lanes::{Index, by_width, filled, plain};
+use super::lanes::{Index, by_width, filled, lengths_of, plain};
 use super::{SparseFormat, SparseMatrix};
 
 /// At most this many partial sums of an axis; a constant, so that a sum does not depend on the number of cores.
@@ -118,7 +118,7 @@ impl SparseMatrix {
     fn counts(&self, of_lanes: bool) -> Result<Vec<usize>> {
         let offsets = self.offsets()?;
         if of_lanes {
-            return Ok(offsets.windows(2).map(|pair| pair.last().unwrap_or(&0) - pair.first().unwrap_or(&0)).collect());
+            return Ok(lengths_of(&offsets).collect());
         }
         let count = |counts: &mut [usize], index: usize, _| {
             if let Some(count) = counts.get_mut(index) {

@@ -4,11 +4,11 @@
 use std::ops::Range;
 use std::sync::Arc;
 
-use anndata_storage::{Attribute, Axis, BlockSize, Error, Result, Tensor};
+use anndata_storage::{Axis, BlockSize, Error, Result, Tensor};
 
-use super::{BLOCK_BYTES, declared_shape};
+use super::{BLOCK_BYTES, declared_shape, shape_value};
 use crate::node::{ArrayNode, BlockIter, BlockSource, GroupNode, Node, Source};
-use crate::sparse::{check_indptr, offsets_of, offsets_tensor, to_offsets};
+use crate::sparse::{check_indptr, lengths_of, offsets_of, offsets_tensor, to_offsets};
 use crate::{SparseFormat, SparseMatrix};
 
 /// The stored tree of the selected rows and columns. Offsets are read; where positions within lanes are selected the
@@ -35,9 +35,7 @@ pub(in crate::encoding) fn select(
         )
     };
     let mut group = GroupNode { children: indexmap::IndexMap::new(), ..node.as_group()?.clone() };
-    let (rows, columns) = part.shape();
-    let shape = [rows, columns].map(|len| i64::try_from(len).unwrap_or(i64::MAX));
-    group.attributes.insert(shape_attribute.to_owned(), Attribute::Tensor(Tensor::from_vec([2], shape.to_vec())?));
+    group.attributes.insert(shape_attribute.to_owned(), shape_value(part.shape())?);
     let indptr = offsets_tensor(&offsets_of(lengths)?, &part.indptr.spec.dtype)?;
     let mut offsets = ArrayNode::plain(&part.indptr.path, indptr);
     offsets.spec.resizable = part.indptr.spec.resizable;
@@ -66,9 +64,9 @@ pub(crate) fn build_part(
     let blocks: Vec<SparseMatrix> = part.blocks(max_bytes).map(|lanes| part.kept(&lanes)).collect::<Result<_>>()?;
     let mut lengths = Vec::new();
     for block in &blocks {
-        lengths.extend(block.offsets()?.windows(2).map(|pair| pair.iter().rev().copied().reduce(|a, b| a - b)));
+        lengths.extend(lengths_of(&block.offsets()?));
     }
-    let offsets = offsets_of(lengths.into_iter().map(Option::unwrap_or_default))?;
+    let offsets = offsets_of(lengths)?;
     let join = |get: fn(&SparseMatrix) -> &Tensor| {
         let parts: Vec<Tensor> = blocks.iter().map(|block| get(block).clone()).collect();
         Tensor::concat_rows(&parts)
@@ -219,10 +217,7 @@ impl StoredPart {
             // The values do not matter for the count.
             let data = Tensor::from_vec([indices.len()], vec![0_u8; indices.len()])?;
             let kept = self.keep(&self.matrix(&lanes, data, indices)?)?;
-            counts.extend(kept.offsets()?.windows(2).map(|pair| match pair {
-                [start, end] => end - start,
-                _ => 0,
-            }));
+            counts.extend(lengths_of(&kept.offsets()?));
         }
         Ok(counts)
     }
