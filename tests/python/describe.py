@@ -23,9 +23,8 @@ import awkward as ak
 import numpy as np
 import pandas as pd
 import stores
-from anndata.io import read_elem
 from scipy import sparse
-from stores import dtype_name, encoding_of, text
+from stores import dtype_name, encoding_of, read_elem, text
 
 SLOTS = ["X", "layers", "obs", "var", "obsm", "varm", "obsp", "varp", "uns", "raw"]
 CONTAINERS = {"anndata", "raw", "dict"}

@@ -14,6 +14,7 @@ from pathlib import Path
 import anndata as ad
 import h5py
 import zarr
+from scipy import sparse
 from zarr.core.buffer import cpu as buffer
 
 #: The format of a file: what its name ends in, and how zarr is told.
@@ -73,13 +74,19 @@ def save(store, path):
 
 
 def read(path):
-    """The object that anndata reads from a file."""
+    """The object that anndata reads from a file; sparse matrices of float16 as `read_elem` has them."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        if is_hdf5(path):
-            return ad.read_h5ad(path)
-        with opened(path) as root:
-            return ad.read_zarr(root)
+        try:
+            if is_hdf5(path):
+                return ad.read_h5ad(path)
+            with opened(path) as root:
+                return ad.read_zarr(root)
+        except ValueError as error:
+            if "float16" not in str(error):
+                raise
+            with opened(path) as root:
+                return read_elem(root)
 
 
 def write(adata, path, **options):
@@ -97,9 +104,17 @@ def write(adata, path, **options):
 
 
 def read_elem(node):
+    """What anndata reads from a node. It makes no sparse matrix of float16, as scipy 1.18 has none: here it is one of float32."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        return ad.io.read_elem(node)
+        return ad.experimental.read_dispatched(node, widen_half)
+
+
+def widen_half(read, _name, node, iospec):
+    if iospec.encoding_type not in ("csr_matrix", "csc_matrix") or node["data"].dtype != "float16":
+        return read(node)
+    parts = (node["data"][()].astype("float32"), node["indices"][()], node["indptr"][()])
+    return getattr(sparse, iospec.encoding_type)(parts, shape=tuple(node.attrs["shape"]))
 
 
 def write_elem(group, key, element, **options):

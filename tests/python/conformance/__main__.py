@@ -11,7 +11,7 @@ import time
 import warnings
 from pathlib import Path
 
-from . import table
+from . import objects, table
 from .cases import plan
 from .known import missing
 from .run import ANNDATA, Runner
@@ -29,6 +29,8 @@ def main():
         runs = [table.Results.load(path) for path in arguments.results]
         arguments.document.write_text(table.document(runs), encoding="utf-8")
         return 0
+    if not objects.CORPUS.exists():
+        print(f"no real files are compared: {objects.CORPUS.name} is not there")
     start = time.monotonic()
     ids = arguments.case or list(plan(full=arguments.full, operations=arguments.operation))
     if arguments.thin:

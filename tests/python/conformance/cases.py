@@ -53,6 +53,8 @@ class Case:
     says: str = ""
     #: Checks of the operation beside the comparison with `expected`: names in `judge.CHECKS`.
     checks: list[str] = field(default_factory=list)
+    #: Differences that are there before Rust runs, as Python's result had to be changed to be written.
+    foreseen: list[str] = field(default_factory=list)
     #: Why there is no such case: anndata could not make its files. This counts as a failure.
     broken: str | None = None
 
@@ -93,8 +95,8 @@ class Draw:
     def input(self, source, name="input", fmt=None):
         """Write an object as an input, or copy a fixture. Returns where it is."""
         if isinstance(source, Path):
-            path = self.folder / f"{name}{source.suffix}"
-            shutil.copy(source, path)
+            path = self.folder / f"{name}{next(end for end in stores.FORMATS.values() if source.name.endswith(end))}"
+            shutil.copyfile(source, path)
             reduce.of_file(path, self.reductions)
         else:
             path = self.folder / f"{name}{stores.FORMATS[fmt or self.format()]}"

@@ -219,14 +219,25 @@ def without_awkward(adata):
 
 
 def storable(adata):
-    """The object, text that pandas has as Python objects being text."""
-    frames = [adata.obs, adata.var, *([adata.raw.var] if adata.raw is not None else [])]
-    frames += [value for slot in (adata.obsm, adata.varm) for value in slot.values() if isinstance(value, pd.DataFrame)]
-    for own in frames:
+    """The object, in a form that can be written, and the columns that have another type now: text that pandas has as Python
+    objects is text, and floats that can be missing, which have no encoding, are floats with NaN."""
+    changed = []
+    for path, own in frames_of(adata):
         for name in own.columns:
             if own[name].dtype == object and all(isinstance(value, str) for value in own[name].dropna()):
                 own[name] = own[name].astype("str")
-    return adata
+            elif isinstance(own[name].array, pd.arrays.FloatingArray):
+                changed.append(f"{path}/{name}: {own[name].dtype} has no encoding")
+                own[name] = own[name].to_numpy(own[name].dtype.numpy_dtype, na_value=np.nan)
+    return adata, changed
+
+
+def frames_of(adata):
+    """The data frames of an object, with their paths."""
+    frames = {"/obs": adata.obs, "/var": adata.var} | ({"/raw/var": adata.raw.var} if adata.raw is not None else {})
+    for slot in ("obsm", "varm"):
+        frames |= {f"/{slot}/{key}": value for key, value in getattr(adata, slot).items() if isinstance(value, pd.DataFrame)}
+    return frames.items()
 
 
 def differences(expected, output, axis):
@@ -244,12 +255,14 @@ def differences(expected, output, axis):
         for key in sorted({*left} ^ {*right}, key=str):
             yield f"/{slot}/{key}: only in the {'expected' if key in left else 'found'}"
         for key in left.keys() & right.keys():
-            where = " (of the joined axis)" if slot == joined else ""
-            yield from unequal(f"/{slot}/{key}", left[key], right[key], where)
+            if slot == joined and isinstance(left[key], ak.Array):
+                yield from unequal_rows(f"/{slot}/{key}", left[key], right[key])
+                continue
+            yield from unequal(f"/{slot}/{key}", left[key], right[key])
             if slot != "uns":
                 yield from other_type(f"/{slot}/{key}", left[key], right[key])
     if (a.raw is None) != (b.raw is None):
-        yield f"/raw: only in the {'expected' if b.raw is None else 'found'}"
+        yield f"/raw: only in the {'expected' if b.raw is None else 'found'}, of {a.n_obs} observations"
     elif a.raw is not None:
         for name in ("X", "var"):
             yield from unequal(f"/raw/{name}", getattr(a.raw, name), getattr(b.raw, name))
@@ -263,11 +276,23 @@ def quietly(do):
         return do()
 
 
-def unequal(path, expected, found, where=""):
+def unequal_rows(path, expected, found):
+    """Awkward arrays of the joined axis, in which the rows of labels that an object lacks are told apart."""
+    absent = (ak.is_none(found) & ~ak.is_none(expected)).to_numpy()
+    if not absent.any():
+        yield from unequal(path, expected, found)
+        return
+    repeated = expected[absent].to_list()
+    yield f"{path}: rows that are missing are {'the same' if repeated == repeated[:1] * len(repeated) else 'different'} in Python"
+    if expected[~absent].to_list() != found[~absent].to_list():
+        yield f"{path}: rows differ"
+
+
+def unequal(path, expected, found):
     try:
         quietly(lambda: assert_equal(expected, found))
     except AssertionError as error:
-        yield f"{path}{where}: assert_equal: {' '.join(str(error).split())[:300]}"
+        yield f"{path}: assert_equal: {' '.join(str(error).split())[:300]}"
 
 
 def other_type(path, expected, found):

@@ -46,6 +46,7 @@ def findings(case, outcome):
         # Rust cannot keep an order that the input does not have.
         ordered = all(stores.is_hdf5(path) for path in case.inputs)
         yield from differences(Path(case.expected), Path(case.output), ordered=ordered, computed=case.computed)
+    yield from case.foreseen
     for name in case.checks:
         yield from CHECKS[name](case)
 

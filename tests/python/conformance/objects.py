@@ -368,4 +368,6 @@ FILES = {
 #: Of these, what must be refused: the kind of error.
 REFUSED = {"anndata-both-raw.h5ad": "InvalidData"}
 #: Real files, where they lie beside the project.
-CORPUS = sorted((FIXTURES.parent.parent.parent / "shared/data/corpus").glob("*.h5ad"))
+CORPUS = FIXTURES.parent.parent.parent / "shared/data/corpus"
+if CORPUS.exists():
+    FILES["real-files"] = sorted(path for path in CORPUS.iterdir() if path.name.endswith((".h5ad", ".zarr.zip")))
