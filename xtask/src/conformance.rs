@@ -109,10 +109,12 @@ fn mutate(python: &Path, options: &[&str]) -> Result<()> {
     git(root(), &["worktree", "add", "--detach", &path, "HEAD"])?;
     let survivors = survivors(&tree, python, options);
     git(root(), &["worktree", "remove", "--force", &path])?;
-    match survivors?.as_slice() {
-        [] => Ok(println!("\nall mistakes were found")),
-        names => Err(Error::new(format!("not found: {}", names.join(", ")))),
+    let survivors = survivors?;
+    if !survivors.is_empty() {
+        return Err(Error::new(format!("not found: {}", survivors.join(", "))));
     }
+    println!("\nall mistakes were found");
+    Ok(())
 }
 
 /// The names of the mistakes that the comparison does not find, when they are made in `tree`.
