@@ -528,6 +528,11 @@ const DANGERS: &[Danger] = &[
         |root| put(root, "X/data", &Tensor::from_vec([5], vec![0.5_f32; 5])?),
         &[("X", "sparse-arrays")],
     ),
+    (
+        "values of half precision",
+        |root| put(root, "X/data", &Tensor::from_vec([4], vec![1.0_f32; 4])?.cast(&DType::F16)?),
+        &[("X/data", "sparse-float16")],
+    ),
     ("values of text", |root| put(root, "X/data", &texts(&["a", "b", "c", "d"])), &[("X/data", "sparse-arrays")]),
     (
         "several at once",
@@ -561,8 +566,8 @@ const DANGERS: &[Danger] = &[
         &[("uns/resolution", "scalar-dimensions")],
     ),
     // Awkward arrays.
-    ("no form", |root| set(root, "obsm/lists", "form", None), &[("obsm/lists", "element-malformed")]),
-    ("no length", |root| set(root, "obsm/lists", "length", None), &[("obsm/lists", "element-malformed")]),
+    ("no form", |root| set(root, "obsm/lists", "form", None), &[("obsm/lists", "attribute-missing")]),
+    ("no length", |root| set(root, "obsm/lists", "length", None), &[("obsm/lists", "attribute-missing")]),
     (
         "a length too large",
         |root| set(root, "obsm/lists", "length", Some(4_i64.into())),

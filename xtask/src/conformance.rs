@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Output};
 
 use crate::env::{Tools, anndata_python_with, no_python};
 use crate::sh::{Error, Result, cargo, command, flag, option, output, root, step, target};
@@ -15,7 +15,7 @@ const VERSIONS: [(&str, &str); 2] =
     [("0.13", "tests/python/requirements.txt"), ("0.12", "tests/python/requirements-0.12.txt")];
 const DOCUMENT: &str = "docs/conformance.md";
 const MUTATIONS: &str = "tests/mutations";
-const VALUES: [&str; 5] = ["--python", "--anndata", "--seed", "--case", "--operation"];
+const VALUES: [&str; 6] = ["--python", "--anndata", "--seed", "--case", "--operation", "--mistake"];
 const FLAGS: [&str; 4] = ["--quick", "--full", "--save", "--mutate"];
 
 /// Run the comparison.
@@ -53,11 +53,12 @@ pub(crate) fn run(arguments: &[&str]) -> Result<()> {
             }
         }
     }
-    if flag(&flags, "--mutate") {
+    let mistake = option(&values, "--mistake", &VALUES)?;
+    if flag(&flags, "--mutate") || mistake.is_some() {
         let python = pythons.first().map(|(_, python)| python).ok_or_else(|| Error::new(no_python()))?;
-        return mutate(python, &options);
+        return mutate(python, &options, mistake);
     }
-    let runner = build(root())?;
+    let runner = build(root(), &target())?;
     for (place, (version, python)) in pythons.iter().enumerate() {
         let mut compare = compare(python, &runner);
         // Beside the newest, an older version gets a case of each kind.
@@ -77,13 +78,13 @@ fn compare(python: &Path, runner: &Path) -> Command {
     compare
 }
 
-/// Build the runner of a copy of the project and say where it is.
-fn build(project: &Path) -> Result<PathBuf> {
+/// Build the runner of the project, or of a copy of it, below a folder and say where it is.
+fn build(project: &Path, folder: &Path) -> Result<PathBuf> {
     let mut build = cargo();
-    build.current_dir(project).env("CARGO_TARGET_DIR", target());
+    build.current_dir(project).env("CARGO_TARGET_DIR", folder);
     build.args(["build", "--quiet", "--package", "anndata-tests", "--example", "conformance"]);
     step("build the runner", Tools::bring()?.apply(&mut build))?;
-    Ok(target().join(format!("debug/examples/conformance{}", std::env::consts::EXE_SUFFIX)))
+    Ok(folder.join(format!("debug/examples/conformance{}", std::env::consts::EXE_SUFFIX)))
 }
 
 /// Write the page of the documentation from the results of all versions.
@@ -100,14 +101,20 @@ fn document(pythons: &[(&str, PathBuf)]) -> Result<()> {
     step(DOCUMENT, &mut write)
 }
 
-/// Make each mistake of `tests/mutations` in a copy of the last commit; the comparison has to fail with every one.
-fn mutate(python: &Path, options: &[&str]) -> Result<()> {
+/// Make each mistake of `tests/mutations`, or the one of a name, in a copy of the last commit; the comparison has to fail
+/// with every one.
+fn mutate(python: &Path, options: &[&str], name: Option<&str>) -> Result<()> {
+    let mut mistakes = mistakes()?;
+    mistakes.retain(|mistake, _| name.is_none_or(|name| name == mistake));
+    if mistakes.is_empty() {
+        return Err(Error::new(format!("{MUTATIONS} has no such mistake")));
+    }
     let tree = target().join("mutations");
     let path = tree.to_string_lossy();
     // A copy that an earlier run left.
     let _ = git(root(), &["worktree", "remove", "--force", &path]);
     git(root(), &["worktree", "add", "--detach", &path, "HEAD"])?;
-    let survivors = survivors(&tree, python, options);
+    let survivors = survivors(&tree, &mistakes, |runner| compare(python, runner).args(options).output());
     git(root(), &["worktree", "remove", "--force", &path])?;
     let survivors = survivors?;
     if !survivors.is_empty() {
@@ -118,12 +125,17 @@ fn mutate(python: &Path, options: &[&str]) -> Result<()> {
 }
 
 /// The names of the mistakes that the comparison does not find, when they are made in `tree`.
-fn survivors(tree: &Path, python: &Path, options: &[&str]) -> Result<Vec<String>> {
+fn survivors(
+    tree: &Path,
+    mistakes: &BTreeMap<String, String>,
+    compare: impl Fn(&Path) -> std::io::Result<Output>,
+) -> Result<Vec<String>> {
     let mut survivors = Vec::new();
-    for (name, mistake) in mistakes()? {
+    for (name, mistake) in mistakes {
         println!("==> mistake: {name}");
-        make_mistake(tree, &mistake)?;
-        let found = compare(python, &build(tree)?).args(options).output()?;
+        make_mistake(tree, mistake)?;
+        // In a folder of its own, as Cargo would take what is built of a copy for what is built of the project.
+        let found = compare(&build(tree, &target().join("mutated"))?)?;
         let said = String::from_utf8_lossy(&found.stdout);
         let failures: Vec<&str> = said.lines().filter_map(|line| line.strip_prefix("FAILED  ")).collect();
         let mut by_operation = BTreeMap::new();
@@ -133,7 +145,7 @@ fn survivors(tree: &Path, python: &Path, options: &[&str]) -> Result<Vec<String>
         println!("{} cases fail: {by_operation:?}; the first so:", failures.len());
         said.lines().skip_while(|line| !line.starts_with("FAILED")).take(2).for_each(|line| println!("{line}"));
         if found.status.success() || failures.is_empty() {
-            survivors.push(name);
+            survivors.push(name.clone());
         }
         git(tree, &["checkout", "--", "."])?;
     }

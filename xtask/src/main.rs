@@ -18,7 +18,7 @@ usage: cargo xtask COMMAND
 
   ci                     everything that has to pass: format, lints, tidy, tests, docs, demo
   test [--python P]      Rust tests and documentation tests, and the comparison with Python anndata
-  conformance [--quick | --full | --mutate] [--save] [--seed N] [--case ID] [--operation NAME]
+  conformance [--quick | --full | --mutate | --mistake NAME] [--save] [--seed N] [--case ID] [--operation NAME]
               [--anndata 0.13|0.12] [--python P]
                          random cases done by Python anndata and by this workspace, and compared
   demo                   show and convert a real file with the anndata command

@@ -30,7 +30,7 @@ def main():
         arguments.document.write_text(table.document(runs), encoding="utf-8")
         return 0
     if not objects.CORPUS.exists():
-        print(f"no real files are compared: {objects.CORPUS.name} is not there")
+        print("no real files are compared: ../shared/data/corpus is not there")
     start = time.monotonic()
     ids = arguments.case or list(plan(full=arguments.full, operations=arguments.operation))
     if arguments.thin:

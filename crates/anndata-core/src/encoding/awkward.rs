@@ -33,6 +33,7 @@ use super::{BuildContext, EncodeContext, Encoding, wrong_element};
 use crate::Element;
 use crate::awkward::Awkward;
 use crate::node::{GroupNode, Node};
+use crate::validate::Checker;
 
 /// See the [module](self).
 #[derive(Debug)]
@@ -76,6 +77,16 @@ impl Encoding for AwkwardEncoding {
     fn is_current(&self, _node: &Node, _context: &EncodeContext<'_>) -> bool {
         // The buffers are checked against each other only as a whole.
         false
+    }
+
+    fn validate(&self, node: &Node, checker: &mut Checker<'_>) {
+        let form = checker.attribute(node, "form", Node::text_attribute);
+        let length = checker.attribute(node, "length", Node::lengths_attribute);
+        if form.is_some() && length.is_some() {
+            checker.whole(node);
+        } else {
+            checker.decode(node);
+        }
     }
 
     fn shape(&self, node: &Node) -> Result<Option<Vec<usize>>> {

@@ -34,6 +34,9 @@ pub(crate) fn check_sparse(node: &Node, format: SparseFormat, shape_attribute: &
         checker.add(&rules::SPARSE_ARRAYS, path, format!("data has shape {values:?}, indices {indices:?}"));
     }
     if let Some(data) = data {
+        if data.spec.dtype == DType::F16 {
+            checker.add(&rules::SPARSE_HALF, &data.path, "values are of type float16");
+        }
         checker.stream(data, &mut |_, _| Ok(()));
     }
     let axes = shape.map(|(rows, columns)| match format {
