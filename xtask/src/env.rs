@@ -99,9 +99,12 @@ pub(crate) fn anndata_python(wanted: Option<&str>) -> Result<Option<PathBuf>> {
 
 /// [`anndata_python`] with the versions of another file of requirements.
 pub(crate) fn anndata_python_with(wanted: Option<&str>, requirements: &str) -> Result<Option<PathBuf>> {
-    let Some(python) = find_python(wanted)? else { return Ok(None) };
-    let versions = std::fs::read(root().join(requirements))?;
-    let folder = target().join(format!("venv/anndata-{:016x}", fnv1a(&versions)));
+    let named = wanted.map(OsString::from).or_else(|| std::env::var_os("ANNDATA_PYTHON"));
+    let mut key = std::fs::read(root().join(requirements))?;
+    // A Python that is asked for by name has an environment of its own.
+    key.extend(named.iter().flat_map(|name| name.as_encoded_bytes()));
+    let Some(python) = find_python(named)? else { return Ok(None) };
+    let folder = target().join(format!("venv/anndata-{:016x}", fnv1a(&key)));
     let (interpreter, complete) = (folder.join("bin/python"), folder.join("complete"));
     if !complete.exists() {
         step("make the Python environment", command(&python).args(["-m", "venv", "--clear"]).arg(&folder))?;
@@ -118,9 +121,8 @@ pub(crate) fn no_python() -> String {
     format!("no Python {major}.{minor} or later found; set ANNDATA_PYTHON to one")
 }
 
-fn find_python(wanted: Option<&str>) -> Result<Option<OsString>> {
-    let wanted = wanted.map(OsString::from).or_else(|| std::env::var_os("ANNDATA_PYTHON"));
-    if let Some(python) = wanted {
+fn find_python(named: Option<OsString>) -> Result<Option<OsString>> {
+    if let Some(python) = named {
         return match python_version(&python) {
             Some(v) if v >= PYTHON_AT_LEAST => Ok(Some(python)),
             Some((major, minor)) => Err(Error::new(format!(
