@@ -66,6 +66,7 @@ def test_a_failure_is_shrunk_saved_and_replayed(runner, tmp_path):
 
     restored = shrink.restore("found/write-array-0", tmp_path / "again", tmp_path / "found")
     assert Path(restored["inputs"][0]).is_file() and Path(restored["expected"]).is_file()
+    assert not (tmp_path / "again/case.json").exists()  # it would be taken for something that Rust left behind
 
 
 def test_a_dead_runner_fails_the_case_that_killed_it(runner):

@@ -34,8 +34,8 @@ pub(crate) fn run(arguments: &[&str]) -> Result<()> {
     }
     let full = flag(&flags, "--full");
     let mut options = Vec::new();
-    for name in ["--seed", "--case", "--operation"] {
-        if let Some(value) = option(&values, name, &VALUES)? {
+    for pair in values.chunks(2) {
+        if let [name @ ("--seed" | "--case" | "--operation"), value] = *pair {
             options.extend([name, value]);
         }
     }

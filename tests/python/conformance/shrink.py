@@ -89,7 +89,7 @@ def saved(found=FOUND):
 def restore(case_id, folder, found=FOUND):
     """A saved case, with its files in another folder: what `Case` is made of."""
     kept = found / case_id.split("/", 1)[1]
-    shutil.copytree(kept, folder)
+    shutil.copytree(kept, folder, ignore=shutil.ignore_patterns("case.json"))
     case = json.loads((kept / "case.json").read_text().replace("$FOLDER", str(folder)))
     for key in ("differences", "reductions", "replay"):
         del case[key]
