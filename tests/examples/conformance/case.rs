@@ -68,9 +68,9 @@ impl Case {
         anndata::open(self.path(number)?)
     }
 
-    /// The object in an input, in memory.
+    /// The object in an input, lazy where the option `lazy` is set.
     pub(crate) fn read(&self, number: usize) -> Result<AnnData> {
-        io::read_anndata(&self.group(number)?, &io::ReadOptions::default())
+        io::read_anndata(&self.group(number)?, &io::ReadOptions::default().with_lazy(self.flag("lazy")))
     }
 
     /// Writes the result, as the options of [`writing`](Self::writing) and the name of the output say.

@@ -108,8 +108,7 @@ fn convert(case: &Case) -> Result<()> {
 
 /// Takes a part of an object, and parts of that part; writes the view, or what it loads to.
 fn select(case: &Case) -> Result<()> {
-    let options = io::ReadOptions::default().with_lazy(case.flag("lazy"));
-    let mut adata = io::read_anndata(&case.group(0)?, &options)?;
+    let mut adata = case.read(0)?;
     let chain = case.option("chain");
     for pair in chain.as_ref().and_then(Value::as_array).into_iter().flatten() {
         adata = adata.select(index(case, &pair[0])?, index(case, &pair[1])?)?;
@@ -128,9 +127,7 @@ fn validate(case: &Case) -> Result<()> {
 
 /// Several objects as one.
 fn concat(case: &Case) -> Result<()> {
-    let reading = io::ReadOptions::default().with_lazy(case.flag("lazy"));
-    let inputs = (0..case.count()).map(|i| io::read_anndata(&case.group(i)?, &reading));
-    let inputs = inputs.collect::<Result<Vec<AnnData>>>()?;
+    let inputs = (0..case.count()).map(|i| case.read(i)).collect::<Result<Vec<AnnData>>>()?;
     let mut options = ConcatOptions::default().with_pairwise(case.flag("pairwise"));
     options.axis = if case.text("axis").as_deref() == Some("var") { ConcatAxis::Var } else { ConcatAxis::Obs };
     options.join = if case.text("join").as_deref() == Some("outer") { Join::Outer } else { Join::Inner };

@@ -4,7 +4,7 @@
 use std::fs;
 
 use anndata::acc::{A, AccError, Access as _, AdRef, Dim, RefAcc, Target};
-use anndata::{AnnData, Element, Result, io};
+use anndata::{AnnData, Element, Result};
 use anndata_tests::describe::describe;
 use serde_json::{Value, json};
 
@@ -12,8 +12,7 @@ use crate::case::Case;
 
 /// Answers the questions of a case.
 pub(crate) fn references(case: &Case) -> Result<()> {
-    let options = io::ReadOptions::default().with_lazy(case.flag("lazy"));
-    let adata = io::read_anndata(&case.group(0)?, &options)?;
+    let adata = case.read(0)?;
     let questions = case.option("questions").unwrap_or_default();
     let questions = questions.as_array().ok_or_else(|| case.malformed("has no questions"))?;
     let answers: Vec<Value> = questions.iter().map(|question| answer(question, &adata)).collect::<Result<_>>()?;
