@@ -60,7 +60,6 @@ fn operations(x: &SparseMatrix) -> Vec<(&'static str, Operation)> {
     let list = |positions: &[u64]| Axis::from(positions);
     vec![
         ("rows, half of them", select(&list(&rows), &all_columns)),
-        ("copied rows, half of them", select(&list(&rows), &all_columns)),
         ("rows, half of them shuffled", select(&list(&shuffle(&rows)), &all_columns)),
         ("columns, a tenth of them", select(&all_rows, &list(&columns))),
         ("columns, a tenth of them shuffled", select(&all_rows, &list(&shuffled))),
@@ -71,14 +70,26 @@ fn operations(x: &SparseMatrix) -> Vec<(&'static str, Operation)> {
     ]
 }
 
-/// Looking up all names, in another order; and reading rows of the stored matrix.
+/// Half of an object's rows by a mask; looking up all names, in another order; and reading rows of the stored matrix.
 fn lookups(adata: &AnnData, stored: Backed) -> Result<Vec<(&'static str, Operation)>> {
     let names = adata.obs().name_index()?;
     let every = adata.obs_names()?;
     let mixed: Vec<String> =
         shuffle(&picked(every.len(), 1)).iter().filter_map(|&i| every.get(usize::try_from(i).ok()?).cloned()).collect();
     let some = Axis::from(shuffle(&picked(every.len(), (every.len() as u64 / 1000).max(1))));
+    let mut mask = vec![false; adata.n_obs()];
+    for row in picked(adata.n_obs(), 2) {
+        mask[usize::try_from(row)?] = true;
+    }
+    let whole = adata.clone();
     Ok(vec![
+        (
+            "an object's rows, half of them by a mask",
+            Box::new(move |_| {
+                let part = whole.select(mask.as_slice(), ..)?.load()?;
+                Ok(part.x().ok_or("no X")?.to_sparse()?.nnz())
+            }),
+        ),
         ("names looked up", Box::new(move |_| Ok(names.positions(&mixed)?.len()))),
         (
             "rows from the file, a thousand",

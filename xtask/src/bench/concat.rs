@@ -17,6 +17,7 @@ impl Bench {
             std::fs::create_dir_all(&self.folder)?;
             step("make the files", command(&self.python).arg(SCRIPT).arg("make").arg(&self.folder))?;
         }
+        let limit = self.repeat(|| measure(self.measured().arg(&rust).arg("limit").arg(&self.folder)))?;
         for (what, variables) in [("same", "the same variables"), ("outer", "outer join"), ("inner", "inner join")] {
             let pairs = self.pairs(
                 || measure(self.measured().arg(&rust).arg(what).arg(&self.folder)),
@@ -25,7 +26,7 @@ impl Bench {
                     measure(run.arg(&self.python).args(["-W", "ignore", SCRIPT, what]).arg(&self.folder))
                 },
             )?;
-            report(&format!("concat, {variables}"), "Python", &pairs, None);
+            report(&format!("concat, {variables}"), "Python", &pairs, (what == "same").then_some(limit.as_slice()));
         }
         Ok(())
     }

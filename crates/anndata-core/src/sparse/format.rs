@@ -1,8 +1,9 @@
-//! CSR to CSC and back, by counting: on all cores, each on a window of the new lanes that fits into its cache.
+//! CSR to CSC and back, by counting, on all cores.
 //!
-//! One pass counts how many values each new lane gets, and notes where each old lane enters each window. Then every
-//! window is filled on its own: it reads its part of each old lane in order, and what it writes lies together. So
-//! indices come out sorted, and no two threads touch the same memory.
+//! One pass counts how many values each new lane gets. Then the values are taken slab by slab, one for each thread. A
+//! slab is first sorted by bucket, a few neighbouring new lanes, and then every bucket takes what all slabs have for
+//! it, in their order. So at any time only few places are written to, which stay in the nearest cache; indices come out
+//! sorted, and no two threads touch the same memory.
 
 use std::ops::Range;
 
@@ -13,11 +14,14 @@ use rayon::prelude::*;
 use super::lanes::{Index, by_size, by_width, filled, largest, offsets_of, offsets_tensor, plain, plain_mut, zeroed};
 use super::{SparseFormat, SparseMatrix};
 
-/// New lanes of a window. Two streams of cache lines for each fit into the second cache of a core.
-const WINDOW: usize = 1 << 12;
+/// Values of a slab: so many that each bucket gets a good number of them, and few enough to take little memory.
+const SLAB: usize = 1 << 19;
 
-/// Fewer values than this of an old lane in a window are not worth a search for where they begin.
-const SEARCHED: usize = 16;
+/// New lanes of a bucket, as a power of two. Two streams of cache lines for each fit into the nearest cache of a core.
+const BUCKET: u32 = 7;
+
+/// The most buckets; beyond that they have more lanes. A stream of cache lines for each fits into the nearest cache.
+const BUCKETS: usize = 1 << 8;
 
 impl SparseMatrix {
     /// The same matrix compressed along `format`; itself where it is already.
@@ -49,20 +53,20 @@ impl SparseMatrix {
         };
         let offsets = self.offsets()?;
         by_width!(indices.dtype(), I => {
-            let lanes = OldLanes { indices: plain::<I>(&indices)?, offsets: &offsets };
-            let counted = lanes.count(minor)?;
+            let old = plain::<I>(&indices)?;
+            let new_offsets = offsets_of(count(old, minor)?)?;
             let mut new_indices = zeroed(self.nnz(), size_of::<I>())?;
             let mut new_data = zeroed(self.nnz(), self.data.dtype().size().unwrap_or(1))?;
             by_size!(self.data.dtype().size().unwrap_or(1), V => {
-                let values = plain::<V>(&self.data)?;
-                lanes.scatter(values, &counted, plain_mut::<I>(&mut new_indices), plain_mut::<V>(&mut new_data));
+                let old = Stored { offsets: &offsets, indices: old, values: plain::<V>(&self.data)? };
+                old.scatter(&new_offsets, plain_mut::<I>(&mut new_indices), plain_mut::<V>(&mut new_data))?;
             });
             Ok(Self {
                 format,
                 shape: self.shape,
                 data: Tensor::new(self.data.dtype().clone(), [self.nnz()], new_data.into())?,
                 indices: Tensor::new(indices.dtype().clone(), [self.nnz()], new_indices.into())?,
-                indptr: offsets_tensor(&counted.offsets, self.indptr.dtype())?,
+                indptr: offsets_tensor(&new_offsets, self.indptr.dtype())?,
             })
         })
     }
@@ -81,164 +85,176 @@ impl SparseMatrix {
     }
 }
 
+/// How many values each of `minor` new lanes gets.
+fn count<I: Index>(indices: &[I], minor: usize) -> Result<Vec<usize>> {
+    // Together the counts of all parts take no more memory than the values do.
+    let parts = (indices.len() / minor.max(1)).clamp(1, rayon::current_num_threads());
+    let counted = indices.par_chunks(indices.len().div_ceil(parts).max(1)).map(|indices| {
+        let mut counts = filled(minor, 0_usize)?;
+        for index in indices {
+            if let Some(count) = counts.get_mut(index.to_usize()) {
+                *count += 1;
+            }
+        }
+        Ok(counts)
+    });
+    let mut counted = counted.collect::<Result<Vec<_>>>()?.into_iter();
+    let Some(mut counts) = counted.next() else { return filled(minor, 0) };
+    for other in counted {
+        counts.iter_mut().zip(other).for_each(|(sum, count)| *sum += count);
+    }
+    Ok(counts)
+}
+
 /// The lanes that are read.
-struct OldLanes<'a, I> {
-    indices: &'a [I],
+struct Stored<'a, I, V> {
     offsets: &'a [usize],
+    indices: &'a [I],
+    values: &'a [V],
 }
 
-/// What the first pass finds.
-struct Counted {
-    /// Where the new lanes begin, and the end of the last.
-    offsets: Vec<usize>,
-    /// How many new lanes a window has.
-    window: usize,
-    /// For each old lane, where the values of each window but the first begin; empty where lanes are unsorted, or too
-    /// short for that.
-    cuts: Vec<u32>,
-}
-
-/// What the first pass finds in some old lanes.
-struct Counts {
-    counts: Vec<usize>,
-    sorted: bool,
-}
-
-impl<I: Index> OldLanes<'_, I> {
-    fn len(&self) -> usize {
-        self.offsets.len().saturating_sub(1)
-    }
-
-    fn range(&self, lane: usize) -> Range<usize> {
-        match self.offsets.get(lane..).unwrap_or_default() {
-            [start, end, ..] => *start..*end,
-            _ => 0..0,
-        }
-    }
-
-    fn lane(&self, lane: usize) -> &[I] {
-        self.indices.get(self.range(lane)).unwrap_or_default()
-    }
-
-    /// Counts the values of each of `minor` new lanes.
-    fn count(&self, minor: usize) -> Result<Counted> {
-        let (lanes, nnz) = (self.len(), self.indices.len());
-        let threads = rayon::current_num_threads();
-        let windows = minor.div_ceil(WINDOW).clamp(1, (nnz / lanes.max(1) / SEARCHED).max(1));
-        // Together the counts of all parts take no more memory than the values do.
-        let parts = (nnz / minor.max(1)).clamp(1, threads);
-        let step = lanes.div_ceil(parts).max(1);
-        let window = minor.div_ceil(windows).max(1);
-        let windows = minor.div_ceil(window);
-        let few = windows > 1 && (0..lanes).all(|lane| u32::try_from(self.range(lane).len()).is_ok());
-        let mut cuts = if few { filled(lanes.saturating_mul(windows - 1), 0_u32)? } else { Vec::new() };
-        let cuts_of_parts: Vec<&mut [u32]> = if few {
-            cuts.chunks_mut(step * (windows - 1)).collect()
-        } else {
-            (0..lanes.div_ceil(step)).map(|_| <&mut [u32]>::default()).collect()
-        };
-        let counted = cuts_of_parts.into_par_iter().enumerate().map(|(part, cuts)| {
-            let mut counts = filled(minor, 0_usize)?;
-            let mut sorted = true;
-            let mut cuts = cuts.chunks_mut(windows.saturating_sub(1).max(1));
-            for lane in part * step..lanes.min((part + 1) * step) {
-                let lane = self.lane(lane);
-                for index in lane {
-                    if let Some(count) = counts.get_mut(index.to_usize()) {
-                        *count += 1;
-                    }
-                }
-                sorted &= lane.is_sorted();
-                if sorted && let Some(cuts) = cuts.next() {
-                    for (cut, number) in cuts.iter_mut().zip(1..) {
-                        let before = |index: &I| index.to_usize() < number * window;
-                        *cut = u32::try_from(lane.partition_point(before)).unwrap_or(u32::MAX);
-                    }
-                }
-            }
-            Ok(Counts { counts, sorted })
-        });
-        let mut counted = counted.collect::<Result<Vec<_>>>()?.into_iter();
-        let Some(Counts { mut counts, mut sorted }) = counted.next() else {
-            return Ok(Counted {
-                offsets: filled(minor.saturating_add(1), 0)?,
-                window: minor.max(1),
-                cuts: Vec::new(),
-            });
-        };
-        for other in counted {
-            counts.iter_mut().zip(other.counts).for_each(|(sum, count)| *sum += count);
-            sorted &= other.sorted;
-        }
-        let offsets = offsets_of(counts)?;
-        if few && sorted {
-            return Ok(Counted { offsets, window, cuts });
-        }
-        // Every window reads everything, so there is one a thread.
-        Ok(Counted { offsets, window: minor.div_ceil(threads).max(1), cuts: Vec::new() })
-    }
-
+impl<I: Index, V: Pod + Send + Sync> Stored<'_, I, V> {
     /// Puts index and value of every entry where they belong.
-    fn scatter<V: Pod + Send + Sync>(
-        &self,
-        values: &[V],
-        counted: &Counted,
-        mut indices: &mut [I],
-        mut data: &mut [V],
-    ) {
-        let minor = counted.offsets.len().saturating_sub(1);
-        let at = |lane: usize| counted.offsets.get(lane).copied().unwrap_or(0);
-        let mut windows = Vec::new();
-        for first in (0..minor).step_by(counted.window) {
-            let end = minor.min(first.saturating_add(counted.window));
-            let len = at(end) - at(first);
-            windows.push(Window {
-                first,
-                starts: counted
-                    .offsets
-                    .get(first..end)
-                    .unwrap_or_default()
-                    .iter()
-                    .map(|&start| start - at(first))
-                    .collect(),
-                indices: indices.split_off_mut(..len).unwrap_or_default(),
-                data: data.split_off_mut(..len).unwrap_or_default(),
+    fn scatter(&self, offsets: &[usize], indices: &mut [I], data: &mut [V]) -> Result<()> {
+        let minor = offsets.len().saturating_sub(1);
+        let shift = bucket_bits(minor);
+        let mut buckets = buckets(offsets, 1 << shift, indices, data);
+        let mut slabs: Vec<Slab<I, V>> = (0..rayon::current_num_threads()).map(|_| Slab::default()).collect();
+        for first in (0..self.indices.len()).step_by(SLAB * slabs.len()) {
+            slabs.par_iter_mut().enumerate().try_for_each(|(number, slab)| {
+                let start = first + number * SLAB;
+                slab.sort(self, start..self.indices.len().min(start + SLAB), shift, buckets.len())
+            })?;
+            buckets.par_iter_mut().enumerate().for_each(|(number, bucket)| {
+                for slab in &slabs {
+                    bucket.take(slab.bucket(number));
+                }
             });
         }
-        let cuts = windows.len().saturating_sub(1);
-        windows.into_par_iter().enumerate().for_each(|(number, mut window)| {
-            for lane in 0..self.len() {
-                let Range { mut start, mut end } = self.range(lane);
-                if let Some(cuts) = counted.cuts.get(lane * cuts..(lane + 1) * cuts).filter(|cuts| !cuts.is_empty()) {
-                    let cut = |number: usize| cuts.get(number).map(|&cut| cut as usize);
-                    end = cut(number).map_or(end, |cut| start + cut);
-                    start += number.checked_sub(1).and_then(cut).unwrap_or(0);
-                }
-                let indices = self.indices.get(start..end).unwrap_or_default();
-                window.put(I::from_usize(lane), indices, values.get(start..end).unwrap_or_default());
-            }
-        });
+        Ok(())
     }
+
+    /// The old lanes with values in a range, and which of these are theirs.
+    fn lanes(&self, values: Range<usize>) -> impl Iterator<Item = (usize, Range<usize>)> {
+        let first = self.offsets.partition_point(|&start| start <= values.start).saturating_sub(1);
+        let starts = self.offsets.get(first..).unwrap_or_default().iter().copied();
+        (first..)
+            .zip(starts.clone().zip(starts.skip(1)))
+            .take_while(move |(_, (start, _))| *start < values.end)
+            .map(move |(lane, (start, end))| (lane, start.max(values.start)..end.min(values.end)))
+    }
+}
+
+/// A value with both of its indices.
+#[derive(Clone, Copy)]
+struct Entry<I, V> {
+    old_lane: I,
+    new_lane: I,
+    value: V,
+}
+
+/// Consecutive entries of the old lanes, sorted by bucket.
+struct Slab<I, V> {
+    entries: Vec<Entry<I, V>>,
+    /// Where the entries of each bucket begin, and the end of the last.
+    offsets: Vec<usize>,
+}
+
+impl<I, V> Default for Slab<I, V> {
+    fn default() -> Self {
+        Self { entries: Vec::new(), offsets: Vec::new() }
+    }
+}
+
+impl<I: Index, V: Pod + Send + Sync> Slab<I, V> {
+    /// Takes the values of a range and sorts them by bucket: the new lane without its last `shift` bits.
+    fn sort(&mut self, stored: &Stored<'_, I, V>, values: Range<usize>, shift: u32, buckets: usize) -> Result<()> {
+        let mut counts = vec![0_usize; buckets];
+        for index in stored.indices.get(values.clone()).unwrap_or_default() {
+            if let Some(count) = counts.get_mut(index.to_usize() >> shift) {
+                *count += 1;
+            }
+        }
+        self.offsets = offsets_of(counts)?;
+        if self.entries.len() < values.len() {
+            self.entries =
+                filled(values.len(), Entry { old_lane: I::zeroed(), new_lane: I::zeroed(), value: V::zeroed() })?;
+        }
+        let mut places = self.offsets.clone();
+        for (lane, range) in stored.lanes(values) {
+            let old_lane = I::from_usize(lane);
+            let indices = stored.indices.get(range.clone()).unwrap_or_default();
+            for (&new_lane, &value) in indices.iter().zip(stored.values.get(range).unwrap_or_default()) {
+                let Some(place) = places.get_mut(new_lane.to_usize() >> shift) else { continue };
+                if let Some(entry) = self.entries.get_mut(*place) {
+                    *entry = Entry { old_lane, new_lane, value };
+                }
+                *place += 1;
+            }
+        }
+        Ok(())
+    }
+
+    fn bucket(&self, number: usize) -> &[Entry<I, V>] {
+        match self.offsets.get(number..).unwrap_or_default() {
+            [start, end, ..] => self.entries.get(*start..*end).unwrap_or_default(),
+            _ => &[],
+        }
+    }
+}
+
+/// How many bits of a new lane are its place in its bucket.
+fn bucket_bits(minor: usize) -> u32 {
+    // A few buckets for each thread.
+    let fewest = rayon::current_num_threads() * 4;
+    let small = (0..BUCKET).rev().find(|&bits| minor >> bits >= fewest).unwrap_or(0);
+    if minor >> BUCKET < fewest {
+        return small;
+    }
+    (BUCKET..usize::BITS).find(|&bits| minor >> bits < BUCKETS).unwrap_or(BUCKET)
 }
 
 /// Consecutive new lanes, and where their values go.
-struct Window<'a, I, V> {
+struct Bucket<'a, I, V> {
     first: usize,
     /// The next free place of each lane.
-    starts: Vec<usize>,
+    places: Vec<usize>,
     indices: &'a mut [I],
     data: &'a mut [V],
 }
 
-impl<I: Index, V: Copy> Window<'_, I, V> {
-    /// The entries of an old lane; those of other windows are left out.
-    fn put(&mut self, lane: I, indices: &[I], values: &[V]) {
-        for (index, &value) in indices.iter().zip(values) {
-            let Some(start) = self.starts.get_mut(index.to_usize().wrapping_sub(self.first)) else { continue };
-            if let (Some(index), Some(place)) = (self.indices.get_mut(*start), self.data.get_mut(*start)) {
-                (*index, *place) = (lane, value);
+/// The new lanes at these offsets, `width` of them a bucket.
+fn buckets<'a, I, V>(
+    offsets: &[usize],
+    width: usize,
+    mut indices: &'a mut [I],
+    mut data: &'a mut [V],
+) -> Vec<Bucket<'a, I, V>> {
+    let minor = offsets.len().saturating_sub(1);
+    let at = |lane: usize| offsets.get(lane).copied().unwrap_or(0);
+    let mut buckets = Vec::new();
+    for first in (0..minor).step_by(width) {
+        let end = minor.min(first.saturating_add(width));
+        let len = at(end) - at(first);
+        buckets.push(Bucket {
+            first,
+            places: (first..end).map(|lane| at(lane) - at(first)).collect(),
+            indices: indices.split_off_mut(..len).unwrap_or_default(),
+            data: data.split_off_mut(..len).unwrap_or_default(),
+        });
+    }
+    buckets
+}
+
+impl<I: Index, V: Copy> Bucket<'_, I, V> {
+    /// Puts entries of this bucket behind those that are there.
+    fn take(&mut self, entries: &[Entry<I, V>]) {
+        for entry in entries {
+            let Some(place) = self.places.get_mut(entry.new_lane.to_usize().wrapping_sub(self.first)) else { continue };
+            if let (Some(index), Some(value)) = (self.indices.get_mut(*place), self.data.get_mut(*place)) {
+                (*index, *value) = (entry.old_lane, entry.value);
             }
-            *start += 1;
+            *place += 1;
         }
     }
 }

@@ -220,6 +220,34 @@ pub(super) fn fill<I: Index, S: Default>(
     Ok((indices, data))
 }
 
+/// How many lanes ahead memory is asked for.
+const AHEAD: usize = 2;
+
+/// The most cache lines that are asked for at a time.
+const LINES: usize = 64;
+
+/// The same lanes; while one is worked on, the values of those that follow are brought into the cache. Lanes that are
+/// not neighbours would be waited for otherwise.
+pub(super) fn prefetched<'a, T>(
+    values: &'a [T],
+    lanes: impl Iterator<Item = Range<usize>> + Clone + 'a,
+) -> impl Iterator<Item = Range<usize>> + 'a {
+    let mut ahead = lanes.clone().skip(AHEAD);
+    lanes.inspect(move |_| prefetch(ahead.next().and_then(|lane| values.get(lane)).unwrap_or_default()))
+}
+
+/// Asks the processor to bring values into its cache. On processors other than x86-64 nothing is done.
+fn prefetch<T>(values: &[T]) {
+    #[cfg(target_arch = "x86_64")]
+    for line in values.chunks(64 / size_of::<T>().clamp(1, 64)).take(LINES) {
+        use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
+        // SAFETY: the address is that of values in a slice; a prefetch reads nothing that a program could see.
+        unsafe { _mm_prefetch::<_MM_HINT_T0>(line.as_ptr().cast()) }
+    }
+    #[cfg(not(target_arch = "x86_64"))]
+    let _ = (values, LINES);
+}
+
 /// Values of `size` bytes at some places, one after the other. Both sides are as long as they have to be.
 pub(super) fn gather<P: Copy>(from: &[u8], places: &[P], place: impl Fn(P) -> usize, to: &mut [u8], size: usize) {
     by_size!(size, V => {

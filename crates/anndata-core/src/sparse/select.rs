@@ -1,20 +1,24 @@
 //! Rows and columns of a sparse matrix, in any order and with repeats.
 //!
 //! The compressed axis is a gather of lanes: their lengths give the new offsets, then whole runs of lanes are copied.
-//! The other axis is a filter: each stored index is looked up once, which leaves a bit a value; the bits give the new
-//! offsets, and the values at them are copied. Both axes together are one such pass over the selected lanes. All of it
-//! runs on all cores.
+//! The other axis is a filter: each stored index is looked up once, and what is kept of a block of lanes is picked while
+//! the block is in the cache; then the blocks are put together. Both axes together are one such pass over the selected
+//! lanes. All of it runs on all cores.
 
 mod places;
 
 use std::ops::Range;
 
 use anndata_storage::{Axis, DType, Error, Result, Tensor};
+use arrow_buffer::Buffer;
 use rayon::prelude::*;
 
-use self::places::{Lane, Places, Scratch};
-use super::lanes::{blocks, by_width, fill, largest, offsets_of, offsets_tensor, plain};
+use self::places::{Picked, Places, Stored};
+use super::lanes::{Index, blocks, by_width, fill, largest, offsets_of, offsets_tensor, plain, plain_mut, zeroed};
 use super::{SparseFormat, SparseMatrix};
+
+/// How many blocks of lanes a thread picks from before they are put together.
+const BLOCKS: usize = 8;
 
 impl SparseMatrix {
     /// The selected rows and columns, in the order given, repeats allowed.
@@ -61,27 +65,9 @@ impl SparseMatrix {
             let old = plain::<I>(&indices)?;
             let work = offsets_of((0..lanes.count).map(|lane| lanes.range(lane).len()))?;
             let blocks = blocks(lanes.count, |lane| work.get(lane + 1).copied().unwrap_or(0));
-            let kept: Vec<Kept> = blocks.par_iter().map(|block| {
-                let mut kept = Kept::default();
-                for lane in block.clone() {
-                    let len = places.mark(old.get(lanes.range(lane)).unwrap_or_default(), &mut kept.bits);
-                    kept.lengths.push(len);
-                }
-                kept
-            }).collect();
-            let new_offsets = offsets_of(kept.iter().flat_map(|kept| kept.lengths.iter().copied()))?;
-            let (new_indices, new_data) = fill::<I, _>(&new_offsets, blocks, size, |scratch: &mut Scratch, number, mut part| {
-                let Some(Kept { bits, lengths }) = kept.get(number) else { return };
-                let mut bits = bits.as_slice();
-                for (lane, &len) in part.lanes.clone().zip(lengths) {
-                    let range = lanes.range(lane);
-                    let bits = bits.split_off(..range.len().div_ceil(u64::BITS as usize)).unwrap_or_default();
-                    let values = data.get(range.start * size..range.end * size).unwrap_or_default();
-                    let lane = Lane { indices: old.get(range).unwrap_or_default(), values, size, bits };
-                    places.put(&lane, len, &mut part, scratch);
-                }
-            })?;
-            self.rebuilt(indices.dtype(), (lanes.count, places.len), &new_offsets, new_indices.into(), new_data.into())
+            let stored = Stored { indices: old, values: data, size };
+            let (new_offsets, new_indices, new_data) = pick(&places, &stored, &lanes, &blocks)?;
+            self.rebuilt(indices.dtype(), (lanes.count, places.len), &new_offsets, new_indices, new_data)
         })
     }
 
@@ -122,8 +108,8 @@ impl SparseMatrix {
         index_dtype: &DType,
         (major, minor): (usize, usize),
         offsets: &[usize],
-        indices: arrow_buffer::Buffer,
-        data: arrow_buffer::Buffer,
+        indices: Buffer,
+        data: Buffer,
     ) -> Result<Self> {
         let nnz = offsets.last().copied().unwrap_or(0);
         Ok(Self {
@@ -137,6 +123,41 @@ impl SparseMatrix {
             indptr: offsets_tensor(offsets, self.indptr.dtype())?,
         })
     }
+}
+
+/// What is kept of selected lanes: their offsets, indices and values.
+///
+/// A few blocks for each thread are picked and then put together, again and again, so that what is picked stays in the
+/// cache. How many values there will be is known when all is done; until then there is room for all that there can be.
+fn pick<I: Index>(
+    places: &Places,
+    stored: &Stored<'_, I>,
+    lanes: &Lanes<'_>,
+    blocks: &[Range<usize>],
+) -> Result<(Vec<usize>, Buffer, Buffer)> {
+    let most = places.most(stored, blocks.par_iter().map(|block| block.clone().map(|lane| lanes.range(lane))));
+    let (mut indices, mut data) = (zeroed(most, size_of::<I>())?, zeroed(most, stored.size)?);
+    let (mut free_indices, mut free_data) = (plain_mut::<I>(&mut indices), data.as_mut_slice());
+    let mut lengths = Vec::with_capacity(lanes.count);
+    let mut tasks: Vec<Picked<I>> = (0..rayon::current_num_threads() * BLOCKS).map(|_| Picked::default()).collect();
+    for blocks in blocks.chunks(tasks.len()) {
+        blocks.par_iter().zip(&mut tasks).for_each(|(block, picked)| {
+            places.pick(stored, block.clone().map(|lane| lanes.range(lane)), picked);
+        });
+        let mut parts = Vec::with_capacity(blocks.len());
+        for (picked, _) in tasks.iter().zip(blocks) {
+            lengths.extend_from_slice(&picked.lengths);
+            let indices = free_indices.split_off_mut(..picked.indices.len()).unwrap_or_default();
+            parts.push((indices, free_data.split_off_mut(..picked.values.len()).unwrap_or_default()));
+        }
+        parts.into_par_iter().zip(&tasks).for_each(|((indices, data), picked)| {
+            indices.copy_from_slice(&picked.indices);
+            data.copy_from_slice(&picked.values);
+        });
+    }
+    let offsets = offsets_of(lengths)?;
+    let nnz = offsets.last().copied().unwrap_or(0);
+    Ok((offsets, indices.into_first(nnz * size_of::<I>()), data.into_first(nnz * stored.size)))
 }
 
 /// Selected lanes of a matrix.
@@ -163,15 +184,6 @@ impl<'a> Lanes<'a> {
             _ => 0..0,
         }
     }
-}
-
-/// What is kept of the lanes of a block.
-#[derive(Default)]
-struct Kept {
-    /// A bit a value, whole words a lane.
-    bits: Vec<u64>,
-    /// How many values each lane has in the result.
-    lengths: Vec<usize>,
 }
 
 fn check(what: &str, selection: &Axis, len: usize) -> Result<()> {

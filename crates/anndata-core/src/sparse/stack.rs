@@ -62,13 +62,14 @@ pub(crate) fn stack(pieces: &[Piece<'_>], target: &Target) -> Result<SparseMatri
         let tables: Vec<Option<Vec<O>>> = plan.sources.iter().map(|source| source.table(along_lanes)).collect();
         fill::<O, ()>(&offsets, tasks, size, |(), _, part| plan.fill(part, &offsets, &tables, size))?
     });
-    SparseMatrix::new(
-        target.format,
-        if target.format == SparseFormat::Csr { (lanes, minor) } else { (minor, lanes) },
-        Tensor::new(target.dtype.clone(), [nnz], data.into())?,
-        Tensor::new(index_dtype.clone(), [nnz], indices.into())?,
-        offsets_tensor(&offsets, &index_dtype)?,
-    )
+    // Not checked again: indices come from matrices that were, through tables of this axis.
+    Ok(SparseMatrix {
+        format: target.format,
+        shape: if target.format == SparseFormat::Csr { (lanes, minor) } else { (minor, lanes) },
+        data: Tensor::new(target.dtype.clone(), [nnz], data.into())?,
+        indices: Tensor::new(index_dtype.clone(), [nnz], indices.into())?,
+        indptr: offsets_tensor(&offsets, &index_dtype)?,
+    })
 }
 
 /// All matrices, and where each begins along the axis.

@@ -56,6 +56,23 @@ impl AlignedBytes {
         copy
     }
 
+    /// The first `len` bytes, for a result that turned out smaller than it could have been.
+    ///
+    /// What follows takes no memory: where it was never written to, the system has given none for it, and where there
+    /// is little in all, it is copied.
+    pub fn into_first(self, len: usize) -> Buffer {
+        let len = len.min(self.as_slice().len());
+        let few = match &self.0 {
+            Memory::Small { len: all, .. } => len < all / 2,
+            Memory::Large(_) => len < LARGE,
+        };
+        if few {
+            Self::copy_of(self.as_slice().get(..len).unwrap_or_default()).into()
+        } else {
+            Buffer::from(self).slice_with_length(0, len)
+        }
+    }
+
     /// The bytes.
     pub fn as_slice(&self) -> &[u8] {
         match &self.0 {
@@ -112,6 +129,16 @@ mod tests {
         assert!(AlignedBytes::try_zeroed(usize::MAX).is_err_and(|error| error.is_limit_exceeded()));
         assert!(AlignedBytes::try_zeroed(1 << 60).is_err_and(|error| error.is_limit_exceeded()));
         assert_eq!(AlignedBytes::try_zeroed(3)?.as_slice(), [0, 0, 0]);
+        Ok(())
+    }
+
+    #[test]
+    fn the_first_bytes_become_a_buffer() -> Result<()> {
+        for (all, len) in [(0, 0), (10, 9), (10, 3), (LARGE, 7), (LARGE + 9, LARGE + 1), (3 * LARGE, LARGE)] {
+            let mut bytes = AlignedBytes::try_zeroed(all)?;
+            bytes.as_mut_slice()[..len].fill(7);
+            assert_eq!(bytes.into_first(len).as_slice(), vec![7; len]);
+        }
         Ok(())
     }
 

@@ -3,12 +3,10 @@
 use std::ops::Range;
 
 use anndata_storage::{Axis, Result};
+use rayon::prelude::*;
 
-use super::super::lanes::{Index, Part, filled, gather, offsets_of};
+use super::super::lanes::{Index, filled, gather, offsets_of, prefetched};
 use super::to_usize;
-
-/// Words of bits that are copied at a time, so that the places of their values stay in the nearest cache.
-const WORDS: usize = 64;
 
 /// The bits of a word.
 const BITS: usize = u64::BITS as usize;
@@ -16,12 +14,23 @@ const BITS: usize = u64::BITS as usize;
 /// An axis is mapped densely up to this length, whatever is stored.
 const DENSE_AXIS: usize = 1 << 20;
 
-/// The stored values of one lane, and which of them are kept.
-pub(super) struct Lane<'a, I> {
+/// Values of a lane that are looked up, and places that are collected, before what is at these is picked.
+const BATCH: usize = 1 << 12;
+
+/// What is stored of all lanes.
+pub(super) struct Stored<'a, I> {
     pub(super) indices: &'a [I],
     pub(super) values: &'a [u8],
     pub(super) size: usize,
-    pub(super) bits: &'a [u64],
+}
+
+/// What is kept of the lanes of a block: new indices, bytes of the values, and the length of each lane. The memory is
+/// used again for the next block.
+pub(super) struct Picked<I> {
+    pub(super) indices: Vec<I>,
+    pub(super) values: Vec<u8>,
+    pub(super) lengths: Vec<usize>,
+    scratch: Scratch,
 }
 
 /// Where the positions of the axis that is not compressed go.
@@ -42,15 +51,13 @@ enum Kind {
     Far(Vec<(usize, usize)>),
 }
 
-/// What a task reuses from lane to lane.
+/// What is used again from lane to lane.
 #[derive(Default)]
-pub(super) struct Scratch {
-    /// Places within some words of a lane.
-    places: Vec<u16>,
-    /// New position, and place within the lane.
+struct Scratch {
+    /// Where values that are kept are stored.
+    places: Vec<usize>,
+    /// New position, and where the value is stored.
     pairs: Vec<(usize, usize)>,
-    /// Whether the old indices of the pairs are in order.
-    in_order: bool,
     /// Which new positions a lane has, as bits; all unset between lanes.
     seen: Vec<u64>,
     /// The place of each of those.
@@ -113,156 +120,179 @@ impl Places {
         }
     }
 
-    /// Appends a bit for each value of a lane: whether it is kept. Gives how many values that makes in the result.
-    pub(super) fn mark<I: Index>(&self, lane: &[I], bits: &mut Vec<u64>) -> usize {
-        let first = bits.len();
-        match &self.kind {
-            Kind::Window(start) => mark(lane, bits, |index| index.wrapping_sub(*start) < self.len),
-            Kind::Once { kept, .. } | Kind::Any { kept, .. } => {
-                mark(lane, bits, |index| kept.get(index).copied().unwrap_or(false));
+    /// At least as many values as blocks of lanes, given where they are stored, have in the result.
+    pub(super) fn most<I: Index, L: Iterator<Item = Range<usize>>>(
+        &self,
+        stored: &Stored<'_, I>,
+        blocks: impl ParallelIterator<Item = L>,
+    ) -> usize {
+        let count = |lane: Range<usize>| {
+            let indices = || stored.indices.get(lane.clone()).unwrap_or_default().iter().map(|index| index.to_usize());
+            match &self.kind {
+                Kind::Window(_) | Kind::Once { .. } => lane.len(),
+                Kind::Any { starts, .. } => {
+                    indices().map(|index| run(starts, index).len()).fold(0, usize::saturating_add)
+                }
+                Kind::Far(pairs) => indices().map(|index| pairs_of(pairs, index).len()).fold(0, usize::saturating_add),
             }
-            Kind::Far(pairs) => mark(lane, bits, |index| !pairs_of(pairs, index).is_empty()),
-        }
-        let bits = bits.get(first..).unwrap_or_default();
-        let kept = || set_bits(bits).filter_map(|at| lane.get(at)).map(|index| index.to_usize());
-        match &self.kind {
-            Kind::Any { starts, .. } => kept().map(|index| run(starts, index).len()).sum(),
-            Kind::Far(pairs) => kept().map(|index| pairs_of(pairs, index).len()).sum(),
-            Kind::Window(_) | Kind::Once { .. } => bits.iter().map(|word| word.count_ones() as usize).sum(),
-        }
+        };
+        blocks.map(|lanes| lanes.map(count).fold(0, usize::saturating_add)).reduce(|| 0, usize::saturating_add)
     }
 
-    /// Puts what is kept of a lane, `len` values in the result, into the next places of a part.
-    pub(super) fn put<I: Index>(&self, lane: &Lane<'_, I>, len: usize, part: &mut Part<'_, I>, scratch: &mut Scratch) {
+    /// Picks what is kept of some lanes, given where they are stored.
+    pub(super) fn pick<I: Index>(
+        &self,
+        stored: &Stored<'_, I>,
+        lanes: impl Iterator<Item = Range<usize>> + Clone,
+        picked: &mut Picked<I>,
+    ) {
+        picked.clear();
+        let lanes = prefetched(stored.indices, lanes);
+        let is_kept = |kept: &[bool], index: usize| kept.get(index).copied().unwrap_or(false);
         match &self.kind {
-            Kind::Window(start) => put_in_order(lane, part, scratch, |index| index.wrapping_sub(*start)),
-            Kind::Once { new, in_order, .. } => {
+            Kind::Window(start) => {
+                let place = |index: usize| index.wrapping_sub(*start);
+                picked.in_order(stored, lanes, |index| place(index) < self.len, place);
+            }
+            Kind::Once { kept, new, in_order } => {
                 let place = |index: usize| new.get(index).map_or(0, |&new| new as usize);
                 if *in_order {
-                    put_in_order(lane, part, scratch, place);
+                    picked.in_order(stored, lanes, |index| is_kept(kept, index), place);
                 } else {
-                    scratch.collect(lane, |index, at, pairs| pairs.push((place(index), at)));
-                    put_pairs(lane, len, self.len, part, scratch);
+                    let push = |index, at, pairs: &mut Vec<_>| pairs.push((place(index), at));
+                    picked.sorted(stored, lanes, self.len, |index| is_kept(kept, index), push);
                 }
             }
-            Kind::Any { starts, new, .. } => {
-                scratch.collect(lane, |index, at, pairs| {
+            Kind::Any { kept, starts, new } => {
+                let push = |index, at, pairs: &mut Vec<_>| {
                     let new = new.get(run(starts, index)).unwrap_or_default();
                     pairs.extend(new.iter().map(|&new| (new, at)));
-                });
-                put_pairs(lane, len, self.len, part, scratch);
+                };
+                picked.sorted(stored, lanes, self.len, |index| is_kept(kept, index), push);
             }
             Kind::Far(pairs) => {
-                scratch.collect(lane, |index, at, to| {
+                let push = |index, at, to: &mut Vec<_>| {
                     to.extend(pairs_of(pairs, index).iter().map(|&(_, new)| (new, at)));
-                });
-                put_pairs(lane, len, self.len, part, scratch);
+                };
+                picked.sorted(stored, lanes, self.len, |index| !pairs_of(pairs, index).is_empty(), push);
             }
         }
     }
 }
 
-/// Appends a bit a value, the first in the lowest place, without a branch that depends on the values.
-fn mark<I: Index>(lane: &[I], bits: &mut Vec<u64>, keep: impl Fn(usize) -> bool) {
-    let (whole, rest) = lane.as_chunks::<BITS>();
-    bits.extend(whole.iter().map(|indices| {
-        // Bytes first, which are made several at a time, and then their lowest bits.
-        let mut kept = [0_u8; BITS];
-        for (kept, index) in kept.iter_mut().zip(indices) {
-            *kept = u8::from(keep(index.to_usize()));
-        }
-        kept.as_chunks::<8>().0.iter().rev().fold(0, |word, &bytes| (word << 8) | low_bits(bytes))
-    }));
-    if !rest.is_empty() {
-        let bit = |(at, index): (usize, &I)| u64::from(keep(index.to_usize())) << at;
-        bits.push(rest.iter().enumerate().map(bit).fold(0, |word, bit| word | bit));
+impl<I> Default for Picked<I> {
+    fn default() -> Self {
+        Self { indices: Vec::new(), values: Vec::new(), lengths: Vec::new(), scratch: Scratch::default() }
     }
 }
 
-/// The lowest bit of each of eight bytes that are 0 or 1: the product puts bit `i` of the bytes at place `56 + i`.
-fn low_bits(bytes: [u8; 8]) -> u64 {
-    u64::from_le_bytes(bytes).wrapping_mul(0x0102_0408_1020_4080) >> 56
-}
+impl<I: Index> Picked<I> {
+    fn clear(&mut self) {
+        self.indices.clear();
+        self.values.clear();
+        self.lengths.clear();
+    }
 
-/// The places of the bits that are set, in order.
-fn set_bits(words: &[u64]) -> impl Iterator<Item = usize> {
-    words.iter().enumerate().flat_map(|(number, &word)| {
-        let mut rest = word;
-        std::iter::from_fn(move || {
-            let at = rest.trailing_zeros() as usize;
-            rest &= rest.wrapping_sub(1);
-            (at < BITS).then_some(number * BITS + at)
-        })
-    })
-}
-
-/// The kept values of a lane in their order.
-fn put_in_order<I: Index>(
-    lane: &Lane<'_, I>,
-    part: &mut Part<'_, I>,
-    scratch: &mut Scratch,
-    place: impl Fn(usize) -> usize,
-) {
-    scratch.places.resize(WORDS * BITS, 0);
-    let pieces = lane.indices.chunks(WORDS * BITS).zip(lane.values.chunks(WORDS * BITS * lane.size));
-    for (words, (indices, values)) in lane.bits.chunks(WORDS).zip(pieces) {
+    /// The kept values of lanes in their order.
+    fn in_order(
+        &mut self,
+        stored: &Stored<'_, I>,
+        lanes: impl Iterator<Item = Range<usize>>,
+        keep: impl Fn(usize) -> bool,
+        place: impl Fn(usize) -> usize,
+    ) {
+        let index = |at: usize| stored.indices.get(at).map_or(0, |index| place(index.to_usize()));
+        let mut places = std::mem::take(&mut self.scratch.places);
         let mut found = 0;
-        for (first, &word) in (0_u16..).step_by(BITS).zip(words) {
-            let mut rest = word;
-            while rest != 0 {
-                #[expect(clippy::cast_possible_truncation, reason = "at most 63")]
-                let at = rest.trailing_zeros() as u16;
-                if let Some(place) = scratch.places.get_mut(found) {
-                    *place = first + at;
+        for lane in lanes {
+            let mut len = 0;
+            for start in lane.clone().step_by(BATCH) {
+                let new = find(stored, start..lane.end.min(start + BATCH), &keep, &mut places, found);
+                len += new;
+                found += new;
+                // Lanes may be short: places are collected over some of them.
+                if found >= BATCH {
+                    self.append(stored, places.get(..found).unwrap_or_default(), |at| at, index);
+                    found = 0;
                 }
-                rest &= rest - 1;
-                found += 1;
             }
+            self.lengths.push(len);
         }
-        let places = scratch.places.get(..found).unwrap_or_default();
-        let (to_indices, to_values) = part.next(found, lane.size);
-        for (to, &at) in to_indices.iter_mut().zip(places) {
-            if let Some(index) = indices.get(usize::from(at)) {
-                *to = I::from_usize(place(index.to_usize()));
+        self.append(stored, places.get(..found).unwrap_or_default(), |at| at, index);
+        self.scratch.places = places;
+    }
+
+    /// The kept values of lanes at the pairs that `push` makes of old index and place; those of a lane are sorted where
+    /// the old indices were. New positions are below `width`.
+    fn sorted(
+        &mut self,
+        stored: &Stored<'_, I>,
+        lanes: impl Iterator<Item = Range<usize>>,
+        width: usize,
+        keep: impl Fn(usize) -> bool,
+        push: impl Fn(usize, usize, &mut Vec<(usize, usize)>),
+    ) {
+        let mut scratch = std::mem::take(&mut self.scratch);
+        for lane in lanes {
+            let found = find(stored, lane, &keep, &mut scratch.places, 0);
+            let (mut in_order, mut last) = (true, 0);
+            scratch.pairs.clear();
+            for &at in scratch.places.get(..found).unwrap_or_default() {
+                let index = stored.indices.get(at).map_or(0, |index| index.to_usize());
+                push(index, at, &mut scratch.pairs);
+                in_order &= last <= index;
+                last = index;
             }
+            if in_order {
+                scratch.sort(width);
+            }
+            self.append(stored, &scratch.pairs, |(_, at)| at, |(new, _)| new);
+            self.lengths.push(scratch.pairs.len());
         }
-        gather(values, places, usize::from, to_values, lane.size);
+        self.scratch = scratch;
+    }
+
+    /// Appends what is stored at some places, under new indices.
+    fn append<P: Copy>(
+        &mut self,
+        stored: &Stored<'_, I>,
+        places: &[P],
+        place: impl Fn(P) -> usize,
+        index: impl Fn(P) -> usize,
+    ) {
+        self.indices.extend(places.iter().map(|&at| I::from_usize(index(at))));
+        let before = self.values.len();
+        self.values.resize(before + places.len() * stored.size, 0);
+        gather(stored.values, places, place, self.values.get_mut(before..).unwrap_or_default(), stored.size);
     }
 }
 
-/// The values at the pairs of new index and place; sorted where the old indices were.
-fn put_pairs<I: Index>(lane: &Lane<'_, I>, len: usize, width: usize, part: &mut Part<'_, I>, scratch: &mut Scratch) {
-    if scratch.in_order {
-        scratch.sort(width);
+/// Finds the values to keep among some stored ones, without a branch that depends on them. Their places go behind the
+/// first `found` of `places`; gives how many there are.
+fn find<I: Index>(
+    stored: &Stored<'_, I>,
+    values: Range<usize>,
+    keep: impl Fn(usize) -> bool,
+    places: &mut Vec<usize>,
+    found: usize,
+) -> usize {
+    let end = found + values.len();
+    if places.len() < end {
+        places.resize(end, 0);
     }
-    let (to_indices, to_values) = part.next(len, lane.size);
-    for (to, &(new, _)) in to_indices.iter_mut().zip(&scratch.pairs) {
-        *to = I::from_usize(new);
+    let free = places.get_mut(found..end).unwrap_or_default();
+    let mut found = 0;
+    for (index, at) in stored.indices.get(values.clone()).unwrap_or_default().iter().zip(values) {
+        if let Some(place) = free.get_mut(found) {
+            *place = at;
+        }
+        found += usize::from(keep(index.to_usize()));
     }
-    gather(lane.values, &scratch.pairs, |(_, at)| at, to_values, lane.size);
+    found
 }
 
 impl Scratch {
-    /// Collects the pairs that `push` makes of old index and place, and finds whether the old indices are in order.
-    fn collect<I: Index>(&mut self, lane: &Lane<'_, I>, push: impl Fn(usize, usize, &mut Vec<(usize, usize)>)) {
-        self.pairs.clear();
-        self.in_order = true;
-        let mut last = 0;
-        for (words, number) in lane.bits.iter().zip(0..) {
-            let mut rest = *words;
-            while rest != 0 {
-                let at = number * BITS + rest.trailing_zeros() as usize;
-                rest &= rest - 1;
-                if let Some(index) = lane.indices.get(at).map(|index| index.to_usize()) {
-                    push(index, at, &mut self.pairs);
-                    self.in_order &= last <= index;
-                    last = index;
-                }
-            }
-        }
-    }
-
-    /// Sorts pairs whose new positions are below `width`.
+    /// Sorts the pairs, whose new positions are below `width`.
     fn sort(&mut self, width: usize) {
         let words = width.div_ceil(BITS);
         // Looking at a bit of every position is far cheaper than comparing, unless few of them are set.
