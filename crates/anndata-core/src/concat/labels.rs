@@ -7,6 +7,7 @@ use ahash::RandomState;
 use anndata_storage::{Error, Result};
 use arrow_array::{Array, ArrayRef, LargeStringArray};
 use arrow_schema::Field;
+use rayon::prelude::*;
 
 use crate::{Column, ColumnKind, DataFrame, NaValue};
 
@@ -89,7 +90,7 @@ impl Labels {
     pub(crate) fn intersection(all: &[Self]) -> Self {
         let Some((first, rest)) = all.split_first() else { return Self::none() };
         let others: Vec<HashSet<Option<&str>, RandomState>> =
-            rest.iter().filter(|other| *other != first).map(|other| other.iter().collect()).collect();
+            rest.par_iter().filter(|other| *other != first).map(|other| other.iter().collect()).collect();
         if others.is_empty() {
             return first.clone();
         }

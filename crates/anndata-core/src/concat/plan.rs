@@ -5,6 +5,7 @@ mod elements;
 use std::sync::Arc;
 
 use anndata_storage::{DType, Error, Result};
+use rayon::prelude::*;
 
 use super::columns::ColumnPlan;
 use super::labels::{Labels, Reindex};
@@ -144,7 +145,8 @@ impl ConcatPlan {
             Join::Inner => Labels::intersection(&other_own),
             Join::Outer => Labels::union(&other_own),
         };
-        let reindex: Arc<[Reindex]> = other_own.iter().map(|own| Reindex::new(own, &other_labels)).collect();
+        let reindex: Vec<Reindex> = other_own.par_iter().map(|own| Reindex::new(own, &other_labels)).collect();
+        let reindex: Arc<[Reindex]> = reindex.into();
 
         let context = Context { options, lengths: &lengths };
         let layers: Vec<&Layers> = inputs.iter().map(|input| input.layers()).collect();
@@ -224,15 +226,15 @@ pub(super) fn raw_object(input: &AnnData, raw: &Raw) -> Result<AnnData> {
 }
 
 fn check_unique(all: &[Labels], axis: ConcatAxis) -> Result<()> {
-    for (position, labels) in all.iter().enumerate() {
-        if let Some(name) = labels.duplicate() {
-            return Err(Error::invalid_input(format!(
-                "the labels of {} are joined and have to be unique, but in object {position} '{name}' occurs twice",
-                axis.name()
-            )));
-        }
+    // Labels that are equal to those of the first are as unique as they are.
+    let checked = all.par_iter().enumerate().filter(|(position, labels)| *position == 0 || all.first() != Some(labels));
+    match checked.find_map_first(|(position, labels)| Some((position, labels.duplicate()?))) {
+        Some((position, name)) => Err(Error::invalid_input(format!(
+            "the labels of {} are joined and have to be unique, but in object {position} '{name}' occurs twice",
+            axis.name()
+        ))),
+        None => Ok(()),
     }
-    Ok(())
 }
 
 /// The name that all indexes of an axis have.
