@@ -33,9 +33,9 @@ use std::sync::Arc;
 
 use anndata_storage::{Array, ArraySpec, Attribute, Axis, BlockSize, DType, Error, Result, Tensor, child_path};
 
+use self::select::StoredPart;
 use super::{BuildContext, EncodeContext, Encoding, wrong_element};
 use crate::node::{ArrayNode, BlockIter, BlockSource, GroupNode, Node, Source, encoding_attributes};
-use crate::sparse::to_offsets;
 use crate::validate::{self, Checker};
 use crate::{Element, SparseFormat, SparseMatrix};
 pub(crate) use select::build_part;
@@ -143,7 +143,7 @@ pub(crate) fn declared_shape(node: &Node, attribute: &str) -> Result<(usize, usi
 /// The tree of a sparse matrix as a dense `array`, made block by block; a dense one as it is.
 pub(super) fn encode_dense(element: &Element, path: &str) -> Result<Node> {
     let (dtype, source): (DType, Arc<dyn BlockSource>) = match stored_csr(element)? {
-        Some(rows) => (rows.data.dtype(), Arc::new(rows)),
+        Some(rows) => (rows.0.dtype().clone(), Arc::new(rows)),
         None => match once(element)? {
             // By rows, so that no block has to look for its rows among all.
             Element::Sparse(matrix) => {
@@ -228,13 +228,7 @@ impl BlockSource for RowsInMemory {
 
 /// The rows of a stored CSR matrix as dense blocks, read as they are asked for.
 #[derive(Debug)]
-struct StoredRows {
-    shape: (usize, usize),
-    data: Array,
-    indices: Array,
-    indptr: Tensor,
-    offsets: Vec<usize>,
-}
+struct StoredRows(StoredPart);
 
 /// The stored CSR matrix behind a lazy element.
 fn stored_csr(element: &Element) -> Result<Option<StoredRows>> {
@@ -243,43 +237,16 @@ fn stored_csr(element: &Element) -> Result<Option<StoredRows>> {
     if node.text_attribute("encoding-type")?.as_deref() != Some("csr_matrix") {
         return Ok(None);
     }
-    let stored = |key: &str| match node.as_group()?.child(key)?.as_array()?.source.clone() {
-        Source::Stored(array) => Ok::<_, Error>(Some(array)),
-        _ => Ok(None),
-    };
-    let (Some(data), Some(indices), Some(indptr)) = (stored("data")?, stored("indices")?, stored("indptr")?) else {
-        return Ok(None);
-    };
-    let indptr = indptr.read()?;
-    let offsets = to_offsets(&indptr).map_err(|error| error.at(node.path()))?;
-    let shape = declared_shape(node, "shape").map_err(|error| error.at(node.path()))?;
-    if offsets.len() != shape.0 + 1 || !offsets.is_sorted() {
-        return Err(Error::invalid_data("indptr does not fit the shape").at(node.path()));
-    }
-    Ok(Some(StoredRows { shape, data, indices, indptr, offsets }))
-}
-
-impl StoredRows {
-    fn read(&self, start: usize, end: usize) -> Result<Tensor> {
-        let offsets = self.offsets.get(start..=end).unwrap_or_default();
-        let (first, last) = (offsets.first().copied().unwrap_or(0), offsets.last().copied().unwrap_or(0));
-        let selection = [Axis::Range(first as u64..last as u64)];
-        let indptr = offsets.iter().map(|&offset| i64::try_from(offset - first).unwrap_or(i64::MAX)).collect();
-        let indptr = Tensor::from_vec([offsets.len()], indptr)?.cast(self.indptr.dtype())?;
-        let data = self.data.read_selection(&selection)?;
-        let indices = self.indices.read_selection(&selection)?;
-        SparseMatrix::new(SparseFormat::Csr, (end - start, self.shape.1), data, indices, indptr)
-            .and_then(|matrix| matrix.to_dense())
-            .map_err(|error| error.at(self.data.path()))
-    }
+    StoredPart::whole(node, SparseFormat::Csr, "shape").map(StoredRows).map(Some).map_err(|error| error.at(node.path()))
 }
 
 impl BlockSource for StoredRows {
     fn blocks<'a>(&'a self, size: BlockSize<'a>) -> BlockIter<'a> {
-        let (rows, columns) = self.shape;
-        let step = rows_in(size, columns, &self.data.dtype());
+        let ((rows, columns), dtype) = (self.0.shape(), self.0.dtype());
+        let step = rows_in(size, columns, dtype);
         Box::new((0..rows.max(1)).step_by(step).map(move |start| {
-            let block = self.read(start.min(rows), rows.min(start + step))?;
+            let lanes = Axis::Range(start.min(rows) as u64..rows.min(start + step) as u64);
+            let block = self.0.read(&lanes)?.to_dense().map_err(|error| error.at(self.0.path()))?;
             Ok((vec![start as u64, 0], block))
         }))
     }

@@ -59,7 +59,10 @@ impl SparseMatrix {
             let mut new_data = zeroed(self.nnz(), self.data.dtype().size().unwrap_or(1))?;
             by_size!(self.data.dtype().size().unwrap_or(1), V => {
                 let old = Stored { offsets: &offsets, indices: old, values: plain::<V>(&self.data)? };
-                old.scatter(&new_offsets, plain_mut::<I>(&mut new_indices), plain_mut::<V>(&mut new_data))?;
+                // Within the pool, so that no step waits for a thread outside of it.
+                rayon::scope(|_| {
+                    old.scatter(&new_offsets, plain_mut::<I>(&mut new_indices), plain_mut::<V>(&mut new_data))
+                })?;
             });
             Ok(Self {
                 format,

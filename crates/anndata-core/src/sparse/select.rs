@@ -18,7 +18,7 @@ use super::lanes::{Index, blocks, by_width, fill, largest, offsets_of, offsets_t
 use super::{SparseFormat, SparseMatrix};
 
 /// How many blocks of lanes a thread picks from before they are put together.
-const BLOCKS: usize = 8;
+const BLOCKS: usize = 16;
 
 impl SparseMatrix {
     /// The selected rows and columns, in the order given, repeats allowed.
@@ -66,7 +66,9 @@ impl SparseMatrix {
             let work = offsets_of((0..lanes.count).map(|lane| lanes.range(lane).len()))?;
             let blocks = blocks(lanes.count, |lane| work.get(lane + 1).copied().unwrap_or(0));
             let stored = Stored { indices: old, values: data, size };
-            let (new_offsets, new_indices, new_data) = pick(&places, &stored, &lanes, &blocks)?;
+            // Within the pool, so that no step waits for a thread outside of it.
+            let (new_offsets, new_indices, new_data) =
+                rayon::scope(|_| pick(&places, &stored, &lanes, &blocks))?;
             self.rebuilt(indices.dtype(), (lanes.count, places.len), &new_offsets, new_indices, new_data)
         })
     }

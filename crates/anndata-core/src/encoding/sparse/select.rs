@@ -4,7 +4,7 @@
 use std::ops::Range;
 use std::sync::Arc;
 
-use anndata_storage::{Axis, BlockSize, Error, Result, Tensor};
+use anndata_storage::{Axis, BlockSize, DType, Error, Result, Tensor};
 
 use super::{BLOCK_BYTES, declared_shape, shape_value};
 use crate::node::{ArrayNode, BlockIter, BlockSource, GroupNode, Node, Source};
@@ -83,7 +83,7 @@ pub(crate) fn build_part(
 
 /// A stored matrix and what is selected of it.
 #[derive(Debug)]
-struct StoredPart {
+pub(super) struct StoredPart {
     format: SparseFormat,
     /// The selected lanes: rows of CSR, columns of CSC.
     lanes: Axis,
@@ -97,6 +97,12 @@ struct StoredPart {
 }
 
 impl StoredPart {
+    /// All of a stored matrix.
+    pub(super) fn whole(node: &Node, format: SparseFormat, shape_attribute: &str) -> Result<Self> {
+        let (rows, columns) = declared_shape(node, shape_attribute)?;
+        Self::open(node, format, shape_attribute, &[Axis::Range(0..rows as u64), Axis::Range(0..columns as u64)])
+    }
+
     fn open(node: &Node, format: SparseFormat, shape_attribute: &str, axes: &[Axis]) -> Result<Self> {
         let (rows, columns) = declared_shape(node, shape_attribute)?;
         let [row_axis, column_axis] = axes else {
@@ -125,8 +131,18 @@ impl StoredPart {
         Ok(Self { format, lanes: lanes.clone(), minor: minor.clone(), minor_len, data, indices, indptr, offsets })
     }
 
+    /// The dtype of the values.
+    pub(super) fn dtype(&self) -> &DType {
+        &self.data.spec.dtype
+    }
+
+    /// The path of the values.
+    pub(super) fn path(&self) -> &str {
+        &self.data.path
+    }
+
     /// The selected number of rows and of columns.
-    fn shape(&self) -> (usize, usize) {
+    pub(super) fn shape(&self) -> (usize, usize) {
         let len = |axis: &Axis| usize::try_from(axis.len()).unwrap_or(usize::MAX);
         match self.format {
             SparseFormat::Csr => (len(&self.lanes), len(&self.minor)),
@@ -164,7 +180,7 @@ impl StoredPart {
     }
 
     /// Whole lanes in memory.
-    fn read(&self, lanes: &Axis) -> Result<SparseMatrix> {
+    pub(super) fn read(&self, lanes: &Axis) -> Result<SparseMatrix> {
         let runs = self.runs(lanes);
         let (data, indices) = rayon::join(
             || self.data.select_runs(runs.clone())?.source.read(),
