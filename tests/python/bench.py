@@ -6,7 +6,7 @@ Usage::
     bench.py read FILE                      read the whole object, from an .h5ad or a .zarr
     bench.py write FILE OUT [--compression none|gzip] [--durable]
                                             read FILE, then time writing it to OUT, an .h5ad or a .zarr
-    bench.py convert FILE OUT               read FILE and write it to OUT
+    bench.py convert FILE OUT [--durable]   read FILE and write it to OUT
     bench.py measure PROGRAM [ARGUMENT...]  run a program, and add its peak memory and its CPU time to the JSON that it
                                             prints
 
@@ -120,11 +120,13 @@ def write(file, out, *options):
     return {"seconds": time.perf_counter() - start, "bytes": size_of(adata)}
 
 
-def convert(file, out):
+def convert(file, out, *options):
     ad = prepared()
     start = time.perf_counter()
     adata = read_any(ad, file)
     write_any(adata, out, "none")
+    if "--durable" in options:
+        sync(Path(out))
     return {"seconds": time.perf_counter() - start, "bytes": size_of(adata)}
 
 

@@ -4,6 +4,7 @@ use std::time::Instant;
 
 use crate::env::Tools;
 use crate::sh::{Result, cargo, step};
+use crate::test::FEATURES;
 
 /// Run every check.
 ///
@@ -15,11 +16,11 @@ pub(crate) fn run() -> Result<()> {
     step("format", cargo().args(["fmt", "--all", "--check"]))?;
     let tools = Tools::bring()?;
     let mut clippy = cargo();
-    clippy.args(["clippy", "--workspace", "--all-targets", "--", "--deny", "warnings"]);
+    clippy.args(["clippy", "--workspace", "--all-targets"]).args(FEATURES).args(["--", "--deny", "warnings"]);
     step("lints", tools.apply(&mut clippy))?;
     crate::tidy::run()?;
     let mut doc = cargo();
-    doc.args(["doc", "--workspace", "--no-deps"]).env("RUSTDOCFLAGS", "--deny warnings");
+    doc.args(["doc", "--workspace", "--no-deps"]).args(FEATURES).env("RUSTDOCFLAGS", "--deny warnings");
     step("documentation", tools.apply(&mut doc))?;
     crate::demo::run()?;
     crate::test::run(&[])?;

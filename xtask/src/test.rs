@@ -5,6 +5,9 @@
 use crate::env::{Tools, anndata_python};
 use crate::sh::{Error, Result, cargo, command, option, output, step};
 
+/// What is built beside the default features: stores by URL. The same everywhere, so that nothing is built twice.
+pub(crate) const FEATURES: [&str; 2] = ["--features", "anndata-tests/cloud,anndata-cli/cloud"];
+
 /// Run all tests.
 ///
 /// # Errors
@@ -14,7 +17,7 @@ use crate::sh::{Error, Result, cargo, command, option, output, step};
 pub(crate) fn run(arguments: &[&str]) -> Result<()> {
     let wanted = option(arguments, "--python", &["--python"])?;
     let tools = Tools::bring()?;
-    let parts = [compare_with_python(wanted), documentation_tests(&tools), rust_tests(&tools)];
+    let parts = [compare_with_python(wanted), documentation_tests(&tools), rust_tests(&tools, wanted)];
     let failures: Vec<String> = parts.into_iter().filter_map(Result::err).map(|e| format!("FAILED: {e}")).collect();
     if failures.is_empty() { Ok(()) } else { Err(Error::new(failures.join("\n"))) }
 }
@@ -32,15 +35,20 @@ fn compare_with_python(wanted: Option<&str>) -> Result<()> {
 }
 
 fn documentation_tests(tools: &Tools) -> Result<()> {
-    step("documentation tests", tools.apply(cargo().args(["test", "--workspace", "--doc"])))
+    step("documentation tests", tools.apply(cargo().args(["test", "--workspace", "--doc"]).args(FEATURES)))
 }
 
-fn rust_tests(tools: &Tools) -> Result<()> {
+/// The tests that need Python, for zarr stores that it makes and for servers, get the one of the comparison.
+fn rust_tests(tools: &Tools, wanted: Option<&str>) -> Result<()> {
     let mut tests = cargo();
+    if let Some(python) = anndata_python(wanted)? {
+        tests.env("ANNDATA_PYTHON", python);
+    }
     if output(cargo().args(["nextest", "--version"])).is_ok() {
         tests.args(["nextest", "run", "--workspace"]);
     } else {
         tests.args(["test", "--workspace", "--all-targets"]);
     }
+    tests.args(FEATURES);
     step("Rust tests", tools.apply(&mut tests))
 }

@@ -7,6 +7,7 @@ mod fetch;
 mod text;
 mod write;
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::ops::Range;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
@@ -21,6 +22,7 @@ use crate::metadata::{ArrayMeta, Fill};
 use crate::shard::ShardIndex;
 use crate::store::{ByteRange, join};
 use crate::tree::Shared;
+use write::OpenShard;
 
 /// An open array. Cheap to clone.
 #[derive(Clone)]
@@ -35,8 +37,9 @@ struct Inner {
     chunk_shape: Vec<usize>,
     /// The length of each axis now; the one of `meta` is that of when the array was opened.
     shape: RwLock<Vec<u64>>,
-    /// Held while a block is written: shards are changed by one thread at a time.
-    writing: Mutex<()>,
+    /// Shards that are being written, by position. The lock is held while bytes are put down, never while other threads
+    /// are waited for, so that blocks can be written from within a pool of threads.
+    open_shards: Mutex<BTreeMap<Vec<u64>, OpenShard>>,
 }
 
 impl ZarrArray {
@@ -49,7 +52,7 @@ impl ZarrArray {
             shape: RwLock::new(meta.shape.clone()),
             meta,
             resizable,
-            writing: Mutex::new(()),
+            open_shards: Mutex::default(),
         })))
     }
 }

@@ -7,9 +7,12 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anndata_storage::{Error, Group, Result, Storage};
+use rayon::prelude::*;
 use tempfile::{NamedTempFile, TempDir};
 
-use crate::store::folder::failed;
+use crate::store::Store;
+use crate::store::folder::{Folder, failed};
+use crate::store::zip::NewZip;
 use crate::{ZarrOptions, ZarrStore};
 
 /// Makes a store at `path` that appears complete or not at all.
@@ -32,12 +35,14 @@ pub fn write_atomic<T>(
     let io = |error| failed(&path, error);
     let folder = sibling_folder(&path).map_err(io)?;
     let place = folder.path().join("new");
-    let store = if is_zip(&path) {
-        ZarrStore::create_zip(&place, options.format.unwrap_or_default(), options)?
+    let store: Box<dyn Store> = if is_zip(&path) {
+        Box::new(NewZip::create(&place, options.durable)?)
+    } else if options.durable {
+        Box::new(Folder::durable(&place).map_err(io)?)
     } else {
-        ZarrStore::create(&place, options.format.unwrap_or_default(), options)?
+        Box::new(Folder::new(&place, true))
     };
-    let store = Arc::new(store);
+    let store = Arc::new(ZarrStore::create_at_once(store, options.format.unwrap_or_default(), options));
     let made = build(&Group::root(Arc::clone(&store) as Arc<dyn Storage>))?;
     store.flush()?;
     drop(store);
@@ -148,7 +153,7 @@ fn sync(path: &Path) -> io::Result<()> {
     }
     let entries: Vec<PathBuf> =
         fs::read_dir(path)?.map(|entry| entry.map(|entry| entry.path())).collect::<io::Result<_>>()?;
-    entries.iter().try_for_each(|entry| sync(entry))?;
+    entries.par_iter().try_for_each(|entry| sync(entry))?;
     sync_folder(path)
 }
 

@@ -99,13 +99,9 @@ impl ZarrStore {
             return Err(Error::already_exists(format!("'{}' exists already", path.display())));
         }
         if is_zip(path) {
-            return Self::create_zip(path, format, options);
+            return Self::create_in(Box::new(NewZip::create(path, options.durable)?), format, options);
         }
         Self::create_in(Box::new(Folder::new(path, true)), format, options)
-    }
-
-    pub(crate) fn create_zip(path: &Path, format: ZarrFormat, options: &ZarrOptions) -> Result<Self> {
-        Self::create_in(Box::new(NewZip::create(path)?), format, options)
     }
 
     /// Makes a store in memory.
@@ -121,7 +117,14 @@ impl ZarrStore {
     }
 
     pub(crate) fn create_in(store: Box<dyn Store>, format: ZarrFormat, options: &ZarrOptions) -> Result<Self> {
-        Ok(Self(Arc::new(Shared::create(store, format, options)?)))
+        let shared = Shared::create(store, format, options);
+        shared.settle()?;
+        Ok(Self(Arc::new(shared)))
+    }
+
+    /// Makes a store of which nobody knows before it is flushed: metadata are written then, once.
+    pub(crate) fn create_at_once(store: Box<dyn Store>, format: ZarrFormat, options: &ZarrOptions) -> Self {
+        Self(Arc::new(Shared::create(store, format, options)))
     }
 
     /// The version of the format.

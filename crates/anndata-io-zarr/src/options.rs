@@ -56,7 +56,8 @@ pub struct ZarrOptions {
     pub retries: u32,
     /// How much declared sizes are trusted.
     pub limits: Limits,
-    /// Whether [`write_atomic`](crate::write_atomic) waits until the disk has everything. Default: yes.
+    /// Whether [`write_atomic`](crate::write_atomic), and a flush of a zip file, wait until the disk has everything. Default:
+    /// yes.
     pub durable: bool,
     /// Settings of the provider of a URL, beside those of the environment (`aws_endpoint`, `aws_region`, ...).
     pub provider: Vec<(String, String)>,

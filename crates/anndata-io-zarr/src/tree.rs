@@ -42,6 +42,8 @@ struct Tree {
     complete: bool,
     /// What is known of the collected metadata in the store.
     collected: Collected,
+    /// Whether no metadata of a node is in the store yet.
+    unsettled: bool,
 }
 
 /// The collected metadata in the store.

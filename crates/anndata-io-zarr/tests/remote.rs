@@ -1,85 +1,16 @@
 //! Stores behind HTTP and S3, both on the loopback interface.
-//!
-//! Needs a Python in `ANNDATA_PYTHON` with `moto[server]`, as `cargo xtask test` brings it; without it the tests say so and do
-//! nothing.
 #![cfg(feature = "cloud")]
 #![allow(clippy::unwrap_used, clippy::print_stderr, reason = "tests")]
 
-use std::io::{BufRead, BufReader, Read, Write};
-use std::net::TcpStream;
+mod server;
+
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-/// Round trips that are few where one request after the other would take a hundred, also on a machine that is busy.
-const FEW: u64 = 12;
-
 use anndata_io_zarr::{Sharding, ZarrFormat, ZarrOptions, ZarrStore, open};
 use anndata_storage::{ArraySpec, Axis, Codec, Group, Storage, Tensor};
-use serde_json::Value;
-
-/// A server of `tests/python` that ends with the test.
-struct Server {
-    process: Child,
-    port: u16,
-}
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        let _ = self.process.kill();
-        let _ = self.process.wait();
-    }
-}
-
-impl Server {
-    /// `None` where there is no Python.
-    fn start(script: &str, args: &[&str]) -> Option<Self> {
-        let Some(python) = std::env::var_os("ANNDATA_PYTHON") else {
-            eprintln!("skipped: ANNDATA_PYTHON names no Python");
-            return None;
-        };
-        let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/python").join(script);
-        let (stdin, stdout) = (Stdio::piped(), Stdio::piped());
-        let mut process = Command::new(python).arg(script).args(args).stdin(stdin).stdout(stdout).spawn().unwrap();
-        let mut line = String::new();
-        BufReader::new(process.stdout.take().unwrap()).read_line(&mut line).unwrap();
-        let port = line.trim().parse().expect("the server starts and prints its port");
-        Some(Self { process, port })
-    }
-
-    fn http(folder: &Path, args: &[&str]) -> Option<Self> {
-        Self::start("http_latency_server.py", &[&[folder.to_str().unwrap()], args].concat())
-    }
-
-    fn url(&self, name: &str) -> String {
-        format!("http://127.0.0.1:{}/{name}", self.port)
-    }
-
-    /// The requests since the last call.
-    fn stats(&self) -> Stats {
-        let mut connection = TcpStream::connect(("127.0.0.1", self.port)).unwrap();
-        connection.write_all(b"GET /__stats__ HTTP/1.0\r\nHost: localhost\r\nConnection: close\r\n\r\n").unwrap();
-        let mut answer = String::new();
-        connection.read_to_string(&mut answer).unwrap();
-        let stats: Value = serde_json::from_str(answer.split_once("\r\n\r\n").unwrap().1).unwrap();
-        let requests = stats["requests"].as_array().unwrap().iter().map(|request| request.as_str().unwrap().to_owned());
-        Stats {
-            requests: requests.collect(),
-            most_at_once: stats["most_at_once"].as_u64().unwrap(),
-            round_trips: stats["round_trips"].as_u64().unwrap(),
-        }
-    }
-}
-
-/// What a server saw.
-#[derive(Debug)]
-struct Stats {
-    requests: Vec<String>,
-    most_at_once: u64,
-    /// The most requests that came after one another's end.
-    round_trips: u64,
-}
+use server::{FEW, Server, Stats};
 
 fn numbers() -> Tensor {
     Tensor::from_vec([100_000], (0..100_000).map(|n| n * 7 % 1000).collect::<Vec<i32>>()).unwrap()

@@ -9,6 +9,7 @@ use std::sync::Arc;
 
 use anndata_io_zarr::{Sharding, ZarrFormat, ZarrOptions, ZarrStore, is_zarr, open_path, write_atomic};
 use anndata_storage::{ArraySpec, Axis, Compression, Error, Group, Limits, Result, Storage, Tensor};
+use rayon::prelude::*;
 use serde_json::{Value, json};
 
 fn numbers(len: i32) -> Tensor {
@@ -305,4 +306,67 @@ fn a_store_for_reading_cannot_be_changed() {
     assert!(root.array("n").unwrap().write(&[0], &numbers(2)).is_err_and(|error| error.is_read_only()));
     assert!(open_path(folder.path()).is_err_and(|error| error.is_not_found()));
     assert!(open_path(path.join("zarr.json")).is_err_and(|error| error.is_invalid_data()));
+}
+
+/// Blocks of one array, each with chunks of its own, written by all threads of a pool that also encodes. Whoever waits for
+/// the others takes up their work, so that a lock held meanwhile would be waited for by its holder.
+#[test]
+fn blocks_are_written_from_within_a_pool() {
+    let folder = tempfile::tempdir().unwrap();
+    let whole = numbers(64 * 500);
+    for (threads, shard) in [(1, Some(1600)), (2, Some(1600)), (3, Some(32_000)), (3, None)] {
+        let path = folder.path().join(format!("{threads} {shard:?}.zarr"));
+        let store = Arc::new(ZarrStore::create(&path, ZarrFormat::V3, &ZarrOptions::default()).unwrap());
+        let mut spec = ArraySpec::of(&whole).with_chunks([100]);
+        spec.shards = shard.map(|len| vec![len]);
+        let array = Group::root(store.clone()).create_array("a", &spec).unwrap();
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+        pool.install(|| {
+            (0..64_usize).into_par_iter().with_max_len(1).try_for_each(|block| {
+                let rows = block * 500..(block + 1) * 500;
+                array.write(&[rows.start as u64], &whole.slice_rows(rows)?)
+            })
+        })
+        .unwrap();
+        assert_eq!(array.read().unwrap(), whole, "{threads} threads, shards of {shard:?}");
+        store.flush().unwrap();
+        assert_eq!(open_path(&path).unwrap().array("a").unwrap().read().unwrap(), whole);
+    }
+}
+
+/// An object whose files go to the disk while it is written is the same; and its metadata are there although they are
+/// written last.
+#[test]
+fn durable_stores_are_whole() {
+    let folder = tempfile::tempdir().unwrap();
+    let numbers = numbers(10 << 20);
+    for durable in [true, false] {
+        let path = folder.path().join("a.zarr");
+        let options = ZarrOptions::default().with_durable(durable);
+        write_atomic(&path, &options, true, |root| {
+            let spec = ArraySpec::of(&numbers).with_chunks([1 << 18]);
+            let array = root.create_array("group/raw", &spec)?;
+            array.write(&[0], &numbers)?;
+            array.set_attributes(&[("unit".to_owned(), "m".into())].into())?;
+            // An element that moves before its metadata are written, and one that does not stay.
+            put(root, "before", &numbers.slice_rows(0..10)?)?;
+            root.rename("before", "group/after")?;
+            put(root, "group/late", &numbers.slice_rows(0..3)?)?;
+            root.create_group("gone")?;
+            root.remove("gone")
+        })
+        .unwrap();
+        for consolidated in [true, false] {
+            let options = ZarrOptions::default().with_consolidated(consolidated);
+            let root = Group::root(Arc::new(ZarrStore::open_path(&path, &options).unwrap()));
+            assert_eq!(root.children().unwrap(), ["group"]);
+            let mut children = root.group("group").unwrap().children().unwrap();
+            children.sort();
+            assert_eq!(children, ["after", "late", "raw"]);
+            let raw = root.array("group/raw").unwrap();
+            assert_eq!(raw.attributes().unwrap().len(), 1);
+            assert_eq!(raw.read().unwrap(), numbers);
+            assert_eq!(root.array("group/after").unwrap().read().unwrap().len(), 10);
+        }
+    }
 }

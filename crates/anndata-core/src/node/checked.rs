@@ -23,8 +23,15 @@ impl ArrayNode {
 /// The place of the first value that is not in the range; of anything but integers, the first.
 pub(crate) fn first_not_in(values: &Tensor, range: &Range<i128>) -> Result<Option<usize>> {
     dispatch!(integer values.dtype(), T => {
+        let values = values.as_slice::<T>()?;
         let outside = |value: &T| value.to_integer().is_none_or(|value| !range.contains(&value));
-        Ok(values.as_slice::<T>()?.iter().position(outside))
+        let Some(&first) = values.first() else { return Ok(None) };
+        // Most often nothing is outside, which the extremes tell fast.
+        let (low, high) = values.iter().fold((first, first), |(low, high), &value| (low.min(value), high.max(value)));
+        if !outside(&low) && !outside(&high) {
+            return Ok(None);
+        }
+        Ok(values.iter().position(outside))
     }, else => Ok(Some(0)))
 }
 

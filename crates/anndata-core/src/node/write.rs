@@ -7,9 +7,10 @@ use anndata_storage::{
     Array, ArraySpec, Attribute, Attributes, BlockSize, Compression, Error, Group, Result, Tensor, child_path,
     file_name, parent_path,
 };
+use rayon::prelude::*;
 
-use super::read::MAX_DEPTH;
-use super::{ArrayNode, BlockIter, GroupNode, Node};
+use super::read::{MAX_DEPTH, fetch_all};
+use super::{ArrayNode, GroupNode, Node, Source};
 
 /// How a tree is written.
 #[derive(Debug, Clone)]
@@ -147,60 +148,153 @@ struct Move<'a> {
 }
 
 fn write(node: &Node, parent: &Group, key: &str, options: &NodeWriteOptions, moved: Move<'_>) -> Result<()> {
-    match node {
-        Node::Group(group) => write_group(group, parent, key, options, moved),
-        Node::Array(array) => write_array(array, parent, key, options, moved),
+    let mut layout = Layout { options, moved, arrays: Vec::new() };
+    layout.node(node, parent, key)?;
+    write_values(&layout.arrays, options)
+}
+
+/// The first pass over a tree: groups, and arrays that still lack their values, with all attributes.
+struct Layout<'a> {
+    options: &'a NodeWriteOptions,
+    moved: Move<'a>,
+    /// In the order of the tree.
+    arrays: Vec<Made<'a>>,
+}
+
+/// An array that was made, and where its values come from.
+struct Made<'a> {
+    array: Array,
+    chunks: Option<Vec<u64>>,
+    source: &'a Source,
+    /// About the bytes of its values.
+    bytes: u64,
+}
+
+impl<'a> Layout<'a> {
+    fn node(&mut self, node: &'a Node, parent: &Group, key: &str) -> Result<()> {
+        match node {
+            Node::Group(group) => self.group(group, parent, key),
+            Node::Array(array) => self.array(array, parent, key),
+        }
+    }
+
+    fn group(&mut self, node: &'a GroupNode, parent: &Group, key: &str) -> Result<()> {
+        let path = parent.path_of(key);
+        if path.split('/').count() > MAX_DEPTH {
+            return Err(Error::invalid_input(format!("more than {MAX_DEPTH} groups within each other")).at(&path));
+        }
+        let group = if key.is_empty() { parent.clone() } else { parent.create_group(key)? };
+        for (name, child) in &node.children {
+            self.node(child, &group, name)?;
+        }
+        // After the children, which they may refer to.
+        if node.attributes.is_empty() {
+            return Ok(());
+        }
+        let mut attributes = if key.is_empty() { group.attributes()? } else { Attributes::new() };
+        attributes.extend(rebase(&node.attributes, self.moved));
+        group.set_attributes(&attributes)
+    }
+
+    fn array(&mut self, node: &'a ArrayNode, parent: &Group, key: &str) -> Result<()> {
+        let path = parent.path_of(key);
+        let chunks = self.options.chunk_rows.filter(|_| node.spec.ndim() > 1 && !node.spec.is_empty());
+        let spec = ArraySpec {
+            chunks: chunks.map(|rows| chunks_of(&node.spec.shape, rows)),
+            resizable: node.spec.resizable,
+            null: node.spec.null,
+            ..ArraySpec::new(node.spec.dtype.clone(), node.spec.shape.clone())
+        };
+        let spec = parent.storage().layout(&spec, self.options.compression).map_err(|error| error.at(&path))?;
+        let array = parent.create_array(key, &spec)?;
+        if !node.attributes.is_empty() {
+            array.set_attributes(&rebase(&node.attributes, self.moved))?;
+        }
+        let element = spec.dtype.size().unwrap_or(TEXT_BYTES);
+        let bytes = spec.shape.iter().copied().fold(element as u64, u64::saturating_mul);
+        self.arrays.push(Made { array, chunks: spec.chunks, source: &node.source, bytes });
+        Ok(())
     }
 }
 
-fn write_group(node: &GroupNode, parent: &Group, key: &str, options: &NodeWriteOptions, moved: Move<'_>) -> Result<()> {
-    let path = parent.path_of(key);
-    if path.split('/').count() > MAX_DEPTH {
-        return Err(Error::invalid_input(format!("more than {MAX_DEPTH} groups within each other")).at(&path));
-    }
-    let group = if key.is_empty() { parent.clone() } else { parent.create_group(key)? };
-    for (name, child) in &node.children {
-        write(child, &group, name, options, moved)?;
-    }
-    // After the children, which they may refer to.
-    if node.attributes.is_empty() {
-        return Ok(());
-    }
-    let mut attributes = if key.is_empty() { group.attributes()? } else { Attributes::new() };
-    attributes.extend(rebase(&node.attributes, moved));
-    group.set_attributes(&attributes)
-}
+/// What a text is taken to be long.
+const TEXT_BYTES: usize = 32;
 
-fn write_array(node: &ArrayNode, parent: &Group, key: &str, options: &NodeWriteOptions, moved: Move<'_>) -> Result<()> {
-    let path = parent.path_of(key);
-    let chunks = options.chunk_rows.filter(|_| node.spec.ndim() > 1 && !node.spec.is_empty());
-    let spec = ArraySpec {
-        chunks: chunks.map(|rows| chunks_of(&node.spec.shape, rows)),
-        resizable: node.spec.resizable,
-        null: node.spec.null,
-        ..ArraySpec::new(node.spec.dtype.clone(), node.spec.shape.clone())
-    };
-    let spec = parent.storage().layout(&spec, options.compression).map_err(|error| error.at(&path))?;
-    let array = parent.create_array(key, &spec)?;
-    let blocks = BlockSize::new(options.block_bytes).with_chunks(spec.chunks.as_deref());
-    write_blocks(&array, node.source.blocks(blocks), options)?;
-    if node.attributes.is_empty() {
-        return Ok(());
-    }
-    array.set_attributes(&rebase(&node.attributes, moved))
-}
+/// Which part of a block an array may be to be read together with others.
+const SMALL: u64 = 8;
 
-/// Writes block after block; the next one is read meanwhile.
-fn write_blocks(array: &Array, mut blocks: BlockIter<'_>, options: &NodeWriteOptions) -> Result<()> {
-    let mut next = blocks.next();
-    while let Some(block) = next {
-        let (offset, values) = block?;
-        let (written, ahead) = rayon::join(|| array.write(&offset, &values), || blocks.next());
+/// Values that are read together, with the arrays that they go to.
+type Batch<'a> = Vec<(&'a Made<'a>, Vec<u64>, Tensor)>;
+
+/// The second pass: writes batch after batch, in order; the next one is read meanwhile.
+fn write_values(arrays: &[Made<'_>], options: &NodeWriteOptions) -> Result<()> {
+    let mut batches = batches(arrays, options);
+    let mut next = batches.next();
+    while let Some(batch) = next {
+        let batch = batch?;
+        let (written, ahead) = rayon::join(|| write_batch(&batch, options), || batches.next());
         written?;
-        options.tell(&values);
         next = ahead;
     }
     Ok(())
+}
+
+fn write_batch(batch: &Batch<'_>, options: &NodeWriteOptions) -> Result<()> {
+    for (made, offset, values) in batch {
+        made.array.write(offset, values)?;
+        options.tell(values);
+    }
+    Ok(())
+}
+
+/// All values, a block's size at a time. Small arrays come first and many at once, so that they are written while the
+/// first block of a large one is read, which takes long.
+fn batches<'a>(
+    arrays: &'a [Made<'a>],
+    options: &'a NodeWriteOptions,
+) -> impl Iterator<Item = Result<Batch<'a>>> + Send + 'a {
+    let (small, large): (Vec<_>, Vec<_>) = arrays.iter().partition(|made| made.bytes <= options.block_bytes / SMALL);
+    let small = together(small, options.block_bytes).into_iter().map(move |some| read_small(&some, options));
+    let blocks = move |made: &'a Made<'a>| made.source.blocks(made.block_size(options)).map(move |block| (made, block));
+    let large = large.into_iter().flat_map(blocks).map(|(made, block)| {
+        let (offset, values) = block?;
+        Ok(vec![(made, offset, values)])
+    });
+    small.chain(large)
+}
+
+impl Made<'_> {
+    fn block_size(&self, options: &NodeWriteOptions) -> BlockSize<'_> {
+        BlockSize::new(options.block_bytes).with_chunks(self.chunks.as_deref())
+    }
+}
+
+/// Arrays in groups of at most so many bytes.
+fn together<'a>(arrays: Vec<&'a Made<'a>>, max_bytes: u64) -> Vec<Vec<&'a Made<'a>>> {
+    let mut groups: Vec<Vec<_>> = Vec::new();
+    let mut room = 0;
+    for made in arrays {
+        match groups.last_mut().filter(|_| made.bytes <= room) {
+            Some(group) => group.push(made),
+            None => {
+                groups.push(vec![made]);
+                room = max_bytes;
+            }
+        }
+        room = room.saturating_sub(made.bytes);
+    }
+    groups
+}
+
+/// The values of some arrays, read concurrently.
+fn read_small<'a>(arrays: &[&'a Made<'a>], options: &NodeWriteOptions) -> Result<Batch<'a>> {
+    let mut sources: Vec<Source> = arrays.iter().map(|made| made.source.clone()).collect();
+    fetch_all(sources.iter_mut().filter(|source| source.is_stored()).collect())?;
+    let blocks = arrays.par_iter().zip(&sources).map(|(made, source)| {
+        let blocks = source.blocks(made.block_size(options));
+        blocks.map(|block| block.map(|(offset, values)| (*made, offset, values))).collect::<Result<Batch<'a>>>()
+    });
+    Ok(blocks.collect::<Result<Vec<_>>>()?.into_iter().flatten().collect())
 }
 
 /// Chunks of this many whole rows.

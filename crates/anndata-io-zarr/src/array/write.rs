@@ -1,8 +1,9 @@
 //! Writing blocks: chunks are encoded on all cores; those of a shard are put into its file one after the other.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::btree_map::Entry;
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::ops::Range;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use anndata_storage::{AlignedBytes, ArraySpec, ChunkedStorage, Error, Result, Tensor, chunked};
 
@@ -22,11 +23,6 @@ impl Inner {
     pub(super) fn write(&self, offset: &[u64], values: &Tensor) -> Result<()> {
         self.pipeline()?;
         self.shared.check_writable()?;
-        let _one_writer = self.writing.lock().unwrap_or_else(PoisonError::into_inner);
-        self.write_block(offset, values)
-    }
-
-    fn write_block(&self, offset: &[u64], values: &Tensor) -> Result<()> {
         let spec = self.spec();
         let Some(shard) = &self.meta.shard else {
             let Some(remote) = self.shared.store.as_remote() else {
@@ -36,7 +32,7 @@ impl Inner {
             self.write_chunks(&puts, &spec, offset, values)?;
             return puts.finish();
         };
-        let shards = Shards { array: self, shard, spec: &spec, offset, values, open: Mutex::default() };
+        let shards = Shards { array: self, shard, spec: &spec, offset, values, touched: Mutex::default() };
         self.write_chunks(&shards, &spec, offset, values)?;
         shards.finish()
     }
@@ -59,7 +55,6 @@ impl Inner {
     /// chunks and shards are removed, and rows that share one with rows that stay are filled.
     pub(super) fn resize(&self, shape: &[u64]) -> Result<()> {
         self.shared.check_writable()?;
-        let _one_writer = self.writing.lock().unwrap_or_else(PoisonError::into_inner);
         let before = self.spec();
         let outer = self.meta.shard.as_ref().map_or(&self.meta.chunks, |shard| &shard.shape);
         let grid = |shape: &[u64]| -> Vec<u64> {
@@ -99,7 +94,7 @@ impl Inner {
             if let Some(first) = offset.first_mut() {
                 *first = rows.start;
             }
-            self.write_block(&offset, &self.filled(shape)?)?;
+            self.write(&offset, &self.filled(shape)?)?;
             rows.start = end;
         }
         Ok(())
@@ -141,11 +136,12 @@ struct Shards<'a> {
     spec: &'a ArraySpec,
     offset: &'a [u64],
     values: &'a Tensor,
-    open: Mutex<BTreeMap<Vec<u64>, OpenShard>>,
+    /// Their positions.
+    touched: Mutex<BTreeSet<Vec<u64>>>,
 }
 
-/// A shard that is being written.
-struct OpenShard {
+/// A shard that is being written. Blocks that are written at the same time put their chunks into it one by one.
+pub(super) struct OpenShard {
     index: ShardIndex,
     /// Where `pending` begins in the file.
     start: u64,
@@ -155,7 +151,11 @@ struct OpenShard {
 
 impl Shards<'_> {
     fn open(&self) -> MutexGuard<'_, BTreeMap<Vec<u64>, OpenShard>> {
-        self.open.lock().unwrap_or_else(PoisonError::into_inner)
+        self.array.open_shards.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn touched(&self) -> MutexGuard<'_, BTreeSet<Vec<u64>>> {
+        self.touched.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Whether nothing of the array that lies in a shard is left out by the block.
@@ -190,13 +190,14 @@ impl Shards<'_> {
         Ok(())
     }
 
-    /// Writes the rest of every shard and its index.
+    /// Writes the rest of every shard and its index. Another block that still has chunks for one of them opens it again.
     fn finish(&self) -> Result<()> {
-        for (position, shard) in self.open().iter_mut() {
+        let mut open = self.open();
+        for position in self.touched().iter() {
+            let Some(mut shard) = open.remove(position) else { continue };
             shard.pending.extend_from_slice(&shard.index.to_bytes(self.shard));
-            self.hand_over(position, shard)?;
-            let index = std::sync::Arc::new(shard.index.clone());
-            self.array.shared.cache_index(&self.array.key(position), &index);
+            self.hand_over(position, &mut shard)?;
+            self.array.shared.cache_index(&self.array.key(position), &Arc::new(shard.index));
         }
         Ok(())
     }
@@ -217,15 +218,17 @@ impl ChunkedStorage for Shards<'_> {
 
     fn write_raw(&self, chunk: &[u64], raw: &[u8]) -> Result<()> {
         let (position, slot) = self.shard.locate(&self.array.meta, chunk);
+        self.touched().insert(position.clone());
         let mut open = self.open();
-        if !open.contains_key(&position) {
-            let shard = self.start(&position)?;
-            open.insert(position.clone(), shard);
-        }
-        if let Some(shard) = open.get_mut(&position) {
-            shard.index.set(slot, shard.start + shard.pending.len() as u64, raw.len() as u64);
-            shard.pending.extend_from_slice(raw);
-        }
+        let shard = match open.entry(position) {
+            Entry::Occupied(shard) => shard.into_mut(),
+            Entry::Vacant(place) => {
+                let shard = self.start(place.key())?;
+                place.insert(shard)
+            }
+        };
+        shard.index.set(slot, shard.start + shard.pending.len() as u64, raw.len() as u64);
+        shard.pending.extend_from_slice(raw);
         let pending: usize = open.values().map(|shard| shard.pending.len()).sum();
         if pending > PENDING && self.array.shared.store.appends() {
             open.iter_mut().try_for_each(|(position, shard)| self.hand_over(position, shard))?;

@@ -16,7 +16,7 @@ use zstd::zstd_safe::{self, CParameter, ParamSwitch, ResetDirective, Strategy};
 pub(crate) const AUTOMATIC: i32 = 0;
 
 /// The bytes in the middle of a chunk that are packed in both ways to find out which is worth it.
-const SAMPLE: usize = 32 << 10;
+const SAMPLE: usize = 16 << 10;
 
 /// How far apart places are at which a repetition is looked for at least, where hardly any is.
 const SPARSELY: u32 = 1 << 10;

@@ -1,5 +1,7 @@
 //! Values as files below a folder.
 
+mod early;
+
 use std::fmt;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, ErrorKind, Read, Seek, SeekFrom, Write};
@@ -8,18 +10,26 @@ use std::path::{Path, PathBuf};
 use anndata_storage::{Error, Result};
 
 use super::{ByteRange, Store, check_size, read_only, resize, too_short};
+use early::Early;
 
 /// A folder.
 #[derive(Debug)]
 pub(crate) struct Folder {
     root: PathBuf,
     writable: bool,
+    early: Option<Early>,
 }
 
 impl Folder {
     /// The values below `root`.
     pub(crate) fn new(root: impl Into<PathBuf>, writable: bool) -> Self {
-        Self { root: root.into(), writable }
+        Self { root: root.into(), writable, early: None }
+    }
+
+    /// A folder whose files go to the disk while it is written. Those that are small, and the folder itself, still have
+    /// to be brought there after [`flush`](Store::flush).
+    pub(crate) fn durable(root: impl Into<PathBuf>) -> io::Result<Self> {
+        Ok(Self { root: root.into(), writable: true, early: Some(Early::start()?) })
     }
 
     /// The file of a key. Keys were checked to stay within the folder.
@@ -29,6 +39,12 @@ impl Folder {
 
     fn path_to_write(&self, key: &str) -> Result<PathBuf> {
         if self.writable { Ok(self.path(key)) } else { Err(read_only()) }
+    }
+
+    fn wrote(&self, path: &Path, value: &[u8]) {
+        if let Some(early) = &self.early {
+            early.wrote(path, value.len());
+        }
     }
 
     /// Runs a write; where the folder above is missing, makes it and tries once more.
@@ -120,7 +136,9 @@ impl Store for Folder {
 
     fn write(&self, key: &str, value: &[u8]) -> Result<()> {
         let path = self.path_to_write(key)?;
-        Self::with_parent(&path, || fs::write(&path, value))
+        Self::with_parent(&path, || fs::write(&path, value))?;
+        self.wrote(&path, value);
+        Ok(())
     }
 
     fn appends(&self) -> bool {
@@ -134,7 +152,9 @@ impl Store for Folder {
             file.set_len(start)?;
             file.seek(SeekFrom::Start(start))?;
             file.write_all(value)
-        })
+        })?;
+        self.wrote(&path, value);
+        Ok(())
     }
 
     fn erase(&self, key: &str) -> Result<()> {
@@ -156,6 +176,10 @@ impl Store for Folder {
     fn rename(&self, from: &str, to: &str) -> Result<()> {
         let (from, to) = (self.path_to_write(from)?, self.path_to_write(to)?);
         Self::with_parent(&to, || fs::rename(&from, &to))
+    }
+
+    fn flush(&self) -> Result<()> {
+        self.early.as_ref().map_or(Ok(()), Early::finish)
     }
 }
 

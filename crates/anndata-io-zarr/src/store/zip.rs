@@ -172,6 +172,8 @@ pub(crate) struct NewZip {
     content: TempDir,
     /// Whether something changed since the file was packed.
     changed: Mutex<bool>,
+    /// Whether the file is on the disk when it is packed.
+    durable: bool,
 }
 
 impl NewZip {
@@ -179,10 +181,10 @@ impl NewZip {
     ///
     /// # Errors
     /// Where the folder of `path` cannot be written.
-    pub(crate) fn create(path: &Path) -> Result<Self> {
+    pub(crate) fn create(path: &Path, durable: bool) -> Result<Self> {
         let content = crate::atomic::sibling_folder(path).map_err(|error| failed(path, error))?;
         let folder = Folder::new(content.path(), true);
-        Ok(Self { path: path.to_owned(), folder, content, changed: Mutex::new(true) })
+        Ok(Self { path: path.to_owned(), folder, content, changed: Mutex::new(true), durable })
     }
 
     fn touched<T>(&self, result: Result<T>) -> Result<T> {
@@ -271,7 +273,10 @@ impl Store for NewZip {
             return Ok(());
         }
         let packed = crate::atomic::sibling_file(&self.path).and_then(|file| {
-            pack(self.content.path(), file.reopen()?)?.sync_all()?;
+            let packed = pack(self.content.path(), file.reopen()?)?;
+            if self.durable {
+                packed.sync_all()?;
+            }
             file.persist(&self.path).map_err(io::Error::from)
         });
         packed.map_err(|error| failed(&self.path, error))?;

@@ -44,14 +44,21 @@ impl Shared {
         Err(no_store(&*store))
     }
 
-    /// Makes an empty root group.
-    pub(crate) fn create(store: Box<dyn Store>, format: ZarrFormat, options: &ZarrOptions) -> Result<Self> {
+    /// An empty root group, of which the store holds nothing before it is [settled](Self::settle).
+    pub(crate) fn create(store: Box<dyn Store>, format: ZarrFormat, options: &ZarrOptions) -> Self {
         let collected = if options.consolidated { Collected::Stale } else { Collected::Unwanted };
-        let shared = Self::new(store, format, options, Tree { nodes: IndexMap::new(), complete: true, collected });
-        let root = group(format);
-        shared.save("", &root)?;
-        shared.tree_mut().nodes.insert(String::new(), root);
-        Ok(shared)
+        let nodes = IndexMap::from([(String::new(), group(format))]);
+        Self::new(store, format, options, Tree { nodes, complete: true, collected, unsettled: true })
+    }
+
+    /// Writes the metadata of all nodes, where none is in the store yet; from then on each is written when it changes.
+    pub(crate) fn settle(&self) -> Result<()> {
+        let mut tree = self.tree_mut();
+        if tree.unsettled {
+            tree.nodes.iter().try_for_each(|(path, node)| self.put(path, node))?;
+            tree.unsettled = false;
+        }
+        Ok(())
     }
 
     /// The node at a path, `None` where there is none.
@@ -103,8 +110,19 @@ impl Shared {
         }
     }
 
-    /// Writes the metadata of a node.
-    pub(super) fn save(&self, path: &str, node: &Node) -> Result<()> {
+    /// Notes the metadata of a node and writes them.
+    pub(super) fn save(&self, path: &str, node: Node) -> Result<()> {
+        let mut tree = self.tree_mut();
+        if !tree.unsettled {
+            drop(tree);
+            self.put(path, &node)?;
+            tree = self.tree_mut();
+        }
+        tree.nodes.insert(path.to_owned(), node);
+        Ok(())
+    }
+
+    fn put(&self, path: &str, node: &Node) -> Result<()> {
         let put = |name: &str, document: &Document| self.store.write(&join(path, name), &to_bytes(document)?);
         match self.format {
             ZarrFormat::V3 => put(V3, &document_v3(node)),
@@ -132,13 +150,14 @@ impl Shared {
         };
         match self.format {
             ZarrFormat::V2 => self.store.erase(COLLECTED),
-            ZarrFormat::V3 => self.save("", &root),
+            ZarrFormat::V3 => self.put("", &root),
         }
     }
 
     /// Makes the collected metadata from what the store holds.
     pub(crate) fn collect(&self) -> Result<()> {
         self.check_writable()?;
+        self.settle()?;
         self.load_all()?;
         let mut tree = self.tree_mut();
         match self.format {
@@ -267,7 +286,7 @@ fn tree_v3(mut document: Document, options: &ZarrOptions) -> Result<Tree> {
         return Ok(Tree { nodes, ..Tree::default() });
     };
     if !options.consolidated || collected.get("kind").and_then(Value::as_str) != Some("inline") {
-        return Ok(Tree { nodes, complete: false, collected: Collected::Current });
+        return Ok(Tree { nodes, complete: false, collected: Collected::Current, unsettled: false });
     }
     let Some(Value::Object(metadata)) = collected.get_mut("metadata").map(Value::take) else {
         return Err(malformed("'consolidated_metadata' has no 'metadata'"));
@@ -278,7 +297,7 @@ fn tree_v3(mut document: Document, options: &ZarrOptions) -> Result<Tree> {
         let node = node_v3(document).map_err(|error| error.at(&path))?;
         nodes.insert(path, node);
     }
-    Ok(Tree { nodes, complete: true, collected: Collected::Current })
+    Ok(Tree { nodes, complete: true, collected: Collected::Current, unsettled: false })
 }
 
 fn check_path(path: &str) -> Result<()> {
@@ -314,5 +333,5 @@ fn tree_v2(collected: &Document) -> Result<Tree> {
     if !nodes.contains_key("") {
         return Err(malformed("'.zmetadata' has no root"));
     }
-    Ok(Tree { nodes, complete: true, collected: Collected::Current })
+    Ok(Tree { nodes, complete: true, collected: Collected::Current, unsettled: false })
 }

@@ -33,9 +33,7 @@ impl Shared {
         if !is_safe(path) || RESERVED.contains(&file_name(path)) {
             return Err(Error::invalid_input(format!("'{path}' cannot be the name of an element in a zarr store")));
         }
-        self.save(path, &node)?;
-        self.tree_mut().nodes.insert(path.to_owned(), node);
-        Ok(())
+        self.save(path, node)
     }
 
     /// Changes the metadata of a node.
@@ -43,9 +41,7 @@ impl Shared {
         let mut node = self.load(path)?.ok_or_else(missing)?;
         self.before_edit()?;
         change(&mut node);
-        self.save(path, &node)?;
-        self.tree_mut().nodes.insert(path.to_owned(), node);
-        Ok(())
+        self.save(path, node)
     }
 
     /// Whether the store keeps the order in which elements were made: collected metadata do, folders do not.
@@ -162,6 +158,7 @@ impl Storage for ZarrStore {
 
     fn rename(&self, from: &str, to: &str) -> Result<()> {
         self.0.before_edit()?;
+        self.0.settle()?;
         if below(to, from).is_some() {
             return Err(Error::invalid_input("an element cannot be moved into itself"));
         }
@@ -194,6 +191,7 @@ impl Storage for ZarrStore {
         if self.0.tree().collected == Collected::Stale {
             self.0.collect()?;
         }
+        self.0.settle()?;
         self.0.store.flush()
     }
 
@@ -202,6 +200,7 @@ impl Storage for ZarrStore {
         if self.0.options.consolidated {
             self.0.collect()?;
         }
+        self.0.settle()?;
         self.0.store.flush()
     }
 }

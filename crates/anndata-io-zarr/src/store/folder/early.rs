@@ -1,0 +1,73 @@
+//! Files that are brought to the disk while others are still written.
+
+use std::fs::File;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::{Mutex, PoisonError};
+use std::thread::{self, JoinHandle};
+
+use anndata_storage::Result;
+
+use super::{failed, is_missing};
+
+/// The bytes that may be on their way to the disk before it is told to take them.
+const ENOUGH: u64 = 16 << 20;
+
+/// A thread that waits for the disk, so that little is left to wait for in the end.
+#[derive(Debug)]
+pub(super) struct Early {
+    written: AtomicU64,
+    thread: Mutex<Option<(Sender<PathBuf>, JoinHandle<Result<()>>)>>,
+}
+
+impl Early {
+    pub(super) fn start() -> io::Result<Self> {
+        let (paths, coming) = channel();
+        let thread = thread::Builder::new().name("zarr-sync".to_owned()).spawn(move || sync_all(&coming))?;
+        Ok(Self { written: AtomicU64::new(0), thread: Mutex::new(Some((paths, thread))) })
+    }
+
+    /// Told after so many bytes were written to a file.
+    pub(super) fn wrote(&self, path: &Path, bytes: usize) {
+        let bytes = bytes as u64;
+        if self.written.fetch_add(bytes, Ordering::Relaxed) + bytes < ENOUGH {
+            return;
+        }
+        self.written.store(0, Ordering::Relaxed);
+        if let Some((paths, _)) = &*self.thread.lock().unwrap_or_else(PoisonError::into_inner) {
+            // A thread that has stopped tells why in the end.
+            let _ = paths.send(path.to_owned());
+        }
+    }
+
+    /// Waits until the disk has all files that were told of, as they were then.
+    ///
+    /// # Errors
+    /// Where it could not take one; nobody else is told of that again.
+    pub(super) fn finish(&self) -> Result<()> {
+        let Some((paths, thread)) = self.thread.lock().unwrap_or_else(PoisonError::into_inner).take() else {
+            return Ok(());
+        };
+        drop(paths);
+        thread.join().unwrap_or_else(|_| Err(io::Error::other("the thread that waits for the disk failed").into()))
+    }
+}
+
+impl Drop for Early {
+    fn drop(&mut self) {
+        // Where nobody asked, what was written is thrown away.
+        let _ = self.finish();
+    }
+}
+
+fn sync_all(paths: &Receiver<PathBuf>) -> Result<()> {
+    for path in paths {
+        match File::open(&path).and_then(|file| file.sync_data()) {
+            Err(error) if !is_missing(&error) => return Err(failed(&path, error)),
+            _ => {}
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,67 @@
+//! Objects behind HTTP, read through the facade.
+#![cfg(feature = "cloud")]
+#![allow(clippy::unwrap_used, clippy::print_stderr, reason = "tests")]
+
+#[path = "../../crates/anndata-io-zarr/tests/server/mod.rs"]
+mod server;
+
+use std::path::Path;
+use std::time::Instant;
+
+use anndata::io::{self, ReadOptions};
+use anndata::{AnnData, ConvertOptions};
+use server::{FEW, Server, Stats};
+
+/// A store with many small elements, and the object in it.
+fn make(folder: &Path) -> AnnData {
+    let demo = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/demo.h5ad");
+    anndata::convert(demo, folder.join("demo.zarr"), &ConvertOptions::default()).unwrap();
+    anndata::read_zarr(folder.join("demo.zarr")).unwrap()
+}
+
+/// An answer is a metadata document where it is not a chunk.
+fn metadata(stats: &Stats) -> usize {
+    stats.requests.iter().filter(|request| !request.contains("/c/") && !request.ends_with("/c")).count()
+}
+
+fn check(what: &str, start: Instant, stats: &Stats) {
+    let (requests, round_trips) = (stats.requests.len(), stats.round_trips);
+    eprintln!("{what}: {requests} requests in {round_trips} round trips, {:?}", start.elapsed());
+    assert!(requests > 50, "{stats:?}");
+    assert_eq!(metadata(stats), 1, "one request opens a store: {stats:?}");
+    assert!(round_trips <= FEW, "{stats:?}");
+}
+
+#[test]
+fn the_elements_of_an_object_are_fetched_together() {
+    let folder = tempfile::tempdir().unwrap();
+    let expected = make(folder.path());
+    let Some(server) = Server::http(folder.path(), &["--latency", "0.1"]) else { return };
+    let url = server.url("demo.zarr");
+
+    let start = Instant::now();
+    assert_eq!(anndata::read_zarr(&url).unwrap(), expected);
+    check("read", start, &server.stats());
+
+    let start = Instant::now();
+    let root = anndata::open(&url).unwrap();
+    let read = futures_executor::block_on(io::read_anndata_async(&root, &ReadOptions::default())).unwrap();
+    assert_eq!(read, expected);
+    check("read without blocking", start, &server.stats());
+
+    let start = Instant::now();
+    let copy = folder.path().join("copy.h5ad");
+    anndata::convert(&url, &copy, &ConvertOptions::default()).unwrap();
+    assert_eq!(anndata::read_h5ad(&copy).unwrap(), expected);
+    check("convert", start, &server.stats());
+}
+
+/// A pool of one thread, which cannot wait for another one to decode.
+#[test]
+fn one_thread_is_enough() {
+    let folder = tempfile::tempdir().unwrap();
+    let expected = make(folder.path());
+    let Some(server) = Server::http(folder.path(), &["--latency", "0.01"]) else { return };
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(1).build().unwrap();
+    assert_eq!(pool.install(|| anndata::read_zarr(server.url("demo.zarr"))).unwrap(), expected);
+}
