@@ -82,7 +82,7 @@ fn compare(python: &Path, runner: &Path) -> Command {
 fn build(project: &Path, folder: &Path) -> Result<PathBuf> {
     let mut build = cargo();
     build.current_dir(project).env("CARGO_TARGET_DIR", folder);
-    build.args(["build", "--quiet", "--package", "anndata-tests", "--example", "conformance"]);
+    build.args(["build", "--quiet", "--package", "anndata-tests", "--features", "cloud", "--example", "conformance"]);
     step("build the runner", Tools::bring()?.apply(&mut build))?;
     Ok(folder.join(format!("debug/examples/conformance{}", std::env::consts::EXE_SUFFIX)))
 }

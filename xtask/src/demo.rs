@@ -46,7 +46,10 @@ pub(crate) fn run() -> Result<()> {
 ///
 /// When the build fails.
 pub(crate) fn build_binary(tools: &Tools) -> Result<PathBuf> {
-    step("build the anndata command", tools.apply(cargo().args(["build", "--package", "anndata-cli"])))?;
+    step(
+        "build the anndata command",
+        tools.apply(cargo().args(["build", "--package", "anndata-cli", "--features", "cloud"])),
+    )?;
     let binary = target().join("debug").join(format!("anndata{}", std::env::consts::EXE_SUFFIX));
     if binary.exists() { Ok(binary) } else { Err(Error::new(format!("no command at {}", binary.display()))) }
 }
