@@ -24,12 +24,13 @@ fn metadata(stats: &Stats) -> usize {
     stats.requests.iter().filter(|request| !request.contains("/c/") && !request.ends_with("/c")).count()
 }
 
-fn check(what: &str, start: Instant, stats: &Stats) {
-    let (requests, round_trips) = (stats.requests.len(), stats.round_trips);
-    eprintln!("{what}: {requests} requests in {round_trips} round trips, {:?}", start.elapsed());
-    assert!(requests > 50, "{stats:?}");
+fn check(what: &str, start: Instant, stats: &Stats, most_round_trips: u64) {
+    let Stats { requests, most_at_once, round_trips } = stats;
+    let (count, elapsed) = (requests.len(), start.elapsed());
+    eprintln!("{what}: {count} requests, {most_at_once} at once, in {round_trips} round trips, {elapsed:?}");
+    assert!(count > 50, "{stats:?}");
     assert_eq!(metadata(stats), 1, "one request opens a store: {stats:?}");
-    assert!(round_trips <= FEW, "{stats:?}");
+    assert!(*round_trips <= most_round_trips, "{stats:?}");
 }
 
 #[test]
@@ -41,19 +42,21 @@ fn the_elements_of_an_object_are_fetched_together() {
 
     let start = Instant::now();
     assert_eq!(anndata::read_zarr(&url).unwrap(), expected);
-    check("read", start, &server.stats());
+    check("read", start, &server.stats(), FEW);
 
     let start = Instant::now();
     let root = anndata::open(&url).unwrap();
     let read = futures_executor::block_on(io::read_anndata_async(&root, &ReadOptions::default())).unwrap();
     assert_eq!(read, expected);
-    check("read without blocking", start, &server.stats());
+    check("read without blocking", start, &server.stats(), FEW);
 
     let start = Instant::now();
     let copy = folder.path().join("copy.h5ad");
     anndata::convert(&url, &copy, &ConvertOptions::default()).unwrap();
     assert_eq!(anndata::read_h5ad(&copy).unwrap(), expected);
-    check("convert", start, &server.stats());
+    // What depends on values is read one after the other: pointers of sparse matrices before their values, and integers that
+    // are checked on their way.
+    check("convert", start, &server.stats(), 3 * FEW);
 }
 
 /// A pool of one thread, which cannot wait for another one to decode.

@@ -33,7 +33,7 @@ impl Server {
             eprintln!("skipped: ANNDATA_PYTHON names no Python");
             return None;
         };
-        let mut above = Path::new(env!("CARGO_MANIFEST_DIR")).ancestors();
+        let above = Path::new(env!("CARGO_MANIFEST_DIR")).ancestors();
         let script = above.map(|folder| folder.join("tests/python").join(script)).find(|path| path.is_file()).unwrap();
         let (stdin, stdout) = (Stdio::piped(), Stdio::piped());
         let mut process = Command::new(python).arg(script).args(args).stdin(stdin).stdout(stdout).spawn().unwrap();
