@@ -274,12 +274,11 @@ fn together<'a>(arrays: Vec<&'a Made<'a>>, max_bytes: u64) -> Vec<Vec<&'a Made<'
     let mut groups: Vec<Vec<_>> = Vec::new();
     let mut room = 0;
     for made in arrays {
-        match groups.last_mut().filter(|_| made.bytes <= room) {
-            Some(group) => group.push(made),
-            None => {
-                groups.push(vec![made]);
-                room = max_bytes;
-            }
+        if let Some(group) = groups.last_mut().filter(|_| made.bytes <= room) {
+            group.push(made);
+        } else {
+            groups.push(vec![made]);
+            room = max_bytes;
         }
         room = room.saturating_sub(made.bytes);
     }

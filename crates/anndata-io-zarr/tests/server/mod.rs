@@ -39,7 +39,7 @@ impl Server {
         let mut process = Command::new(python).arg(script).args(args).stdin(stdin).stdout(stdout).spawn().unwrap();
         let mut line = String::new();
         BufReader::new(process.stdout.take().unwrap()).read_line(&mut line).unwrap();
-        let port = line.trim().parse().expect("the server starts and prints its port");
+        let port = line.trim().parse().unwrap();
         Some(Self { process, port })
     }
 

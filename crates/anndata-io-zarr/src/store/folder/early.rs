@@ -19,14 +19,21 @@ const ENOUGH: u64 = 16 << 20;
 #[derive(Debug)]
 pub(super) struct Early {
     written: AtomicU64,
-    thread: Mutex<Option<(Sender<PathBuf>, JoinHandle<Result<()>>)>>,
+    thread: Mutex<Option<Syncing>>,
+}
+
+/// The thread, and where it is told of files.
+#[derive(Debug)]
+struct Syncing {
+    paths: Sender<PathBuf>,
+    thread: JoinHandle<Result<()>>,
 }
 
 impl Early {
     pub(super) fn start() -> io::Result<Self> {
         let (paths, coming) = channel();
         let thread = thread::Builder::new().name("zarr-sync".to_owned()).spawn(move || sync_all(&coming))?;
-        Ok(Self { written: AtomicU64::new(0), thread: Mutex::new(Some((paths, thread))) })
+        Ok(Self { written: AtomicU64::new(0), thread: Mutex::new(Some(Syncing { paths, thread })) })
     }
 
     /// Told after so many bytes were written to a file.
@@ -36,7 +43,7 @@ impl Early {
             return;
         }
         self.written.store(0, Ordering::Relaxed);
-        if let Some((paths, _)) = &*self.thread.lock().unwrap_or_else(PoisonError::into_inner) {
+        if let Some(Syncing { paths, .. }) = &*self.thread.lock().unwrap_or_else(PoisonError::into_inner) {
             // A thread that has stopped tells why in the end.
             let _ = paths.send(path.to_owned());
         }
@@ -47,7 +54,7 @@ impl Early {
     /// # Errors
     /// Where it could not take one; nobody else is told of that again.
     pub(super) fn finish(&self) -> Result<()> {
-        let Some((paths, thread)) = self.thread.lock().unwrap_or_else(PoisonError::into_inner).take() else {
+        let Some(Syncing { paths, thread }) = self.thread.lock().unwrap_or_else(PoisonError::into_inner).take() else {
             return Ok(());
         };
         drop(paths);
