@@ -64,6 +64,7 @@ pub(crate) fn run(arguments: &[&str]) -> Result<()> {
         return bench.concat();
     }
     bench.make_files()?;
+    bench.remove_outputs()?;
     let done = match what {
         "read" => bench.read(),
         "write" => bench.write(),
