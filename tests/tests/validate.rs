@@ -531,7 +531,7 @@ const DANGERS: &[Danger] = &[
     (
         "values of half precision",
         |root| put(root, "X/data", &Tensor::from_vec([4], vec![1.0_f32; 4])?.cast(&DType::F16)?),
-        &[("X/data", "sparse-float16")],
+        &[("X/data", "sparse-half")],
     ),
     ("values of text", |root| put(root, "X/data", &texts(&["a", "b", "c", "d"])), &[("X/data", "sparse-arrays")]),
     (

@@ -156,7 +156,7 @@ rules! {
             "In Python: `X.sort_indices()`.";
         SPARSE_REPEATED = Warning "sparse-indices-repeated": "An index is there more than once within a row (of CSC, a column); readers add the values, or take one.",
             "In Python: `X.sum_duplicates()`.";
-        SPARSE_HALF = Warning "sparse-float16": "The values are float16, of which scipy makes no sparse matrix; Python does not read it.",
+        SPARSE_HALF = Warning "sparse-half": "The values are float16, of which scipy makes no sparse matrix; Python does not read it.",
             "Store the values as float32.";
         SPARSE_UNUSED = Warning "sparse-values-unused": "There are values beyond the last offset, which belong to no row.",
             "Write the matrix anew.";
