@@ -1,3 +1,5 @@
+//! The Zarr backend of anndata: folders, zip files and object stores as a [`Storage`](anndata_storage::Storage).
+//!
 #![doc = include_str!("../README.md")]
 
 mod array;
