@@ -66,9 +66,10 @@ impl SparseMatrix {
             let work = offsets_of((0..lanes.count).map(|lane| lanes.range(lane).len()))?;
             let blocks = blocks(lanes.count, |lane| work.get(lane + 1).copied().unwrap_or(0));
             let stored = Stored { indices: old, values: data, size };
+            let total = work.last().copied().unwrap_or(0);
             // Within the pool, so that no step waits for a thread outside of it.
             let (new_offsets, new_indices, new_data) =
-                rayon::scope(|_| pick(&places, &stored, &lanes, &blocks))?;
+                rayon::scope(|_| pick(&places, &stored, &lanes, &blocks, total))?;
             self.rebuilt(indices.dtype(), (lanes.count, places.len), &new_offsets, new_indices, new_data)
         })
     }
@@ -127,7 +128,7 @@ impl SparseMatrix {
     }
 }
 
-/// What is kept of selected lanes: their offsets, indices and values.
+/// What is kept of selected lanes, in which `total` values are stored: their offsets, indices and values.
 ///
 /// A few blocks for each thread are picked and then put together, again and again, so that what is picked stays in the
 /// cache. How many values there will be is known when all is done; until then there is room for all that there can be.
@@ -136,8 +137,9 @@ fn pick<I: Index>(
     stored: &Stored<'_, I>,
     lanes: &Lanes<'_>,
     blocks: &[Range<usize>],
+    total: usize,
 ) -> Result<(Vec<usize>, Buffer, Buffer)> {
-    let most = places.most(stored, blocks.par_iter().map(|block| block.clone().map(|lane| lanes.range(lane))));
+    let most = places.most(stored, total, blocks.par_iter().map(|block| block.clone().map(|lane| lanes.range(lane))));
     let (mut indices, mut data) = (zeroed(most, size_of::<I>())?, zeroed(most, stored.size)?);
     let (mut free_indices, mut free_data) = (plain_mut::<I>(&mut indices), data.as_mut_slice());
     let mut lengths = Vec::with_capacity(lanes.count);

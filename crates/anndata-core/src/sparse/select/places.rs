@@ -120,23 +120,25 @@ impl Places {
         }
     }
 
-    /// At least as many values as blocks of lanes, given where they are stored, have in the result.
+    /// At least as many values as blocks of lanes, given where they are stored, have in the result; stored there are
+    /// `total`.
     pub(super) fn most<I: Index, L: Iterator<Item = Range<usize>>>(
         &self,
         stored: &Stored<'_, I>,
+        total: usize,
         blocks: impl ParallelIterator<Item = L>,
     ) -> usize {
-        let count = |lane: Range<usize>| {
-            let indices = || stored.indices.get(lane.clone()).unwrap_or_default().iter().map(|index| index.to_usize());
-            match &self.kind {
-                Kind::Window(_) | Kind::Once { .. } => lane.len(),
-                Kind::Any { starts, .. } => {
-                    indices().map(|index| run(starts, index).len()).fold(0, usize::saturating_add)
-                }
-                Kind::Far(pairs) => indices().map(|index| pairs_of(pairs, index).len()).fold(0, usize::saturating_add),
-            }
+        let sum = |times: &(dyn Fn(usize) -> usize + Sync)| {
+            let indices = |lane| stored.indices.get::<Range<usize>>(lane).unwrap_or_default();
+            let count =
+                |lanes: L| lanes.flat_map(indices).map(|index| times(index.to_usize())).fold(0, usize::saturating_add);
+            blocks.map(count).reduce(|| 0, usize::saturating_add)
         };
-        blocks.map(|lanes| lanes.map(count).fold(0, usize::saturating_add)).reduce(|| 0, usize::saturating_add)
+        match &self.kind {
+            Kind::Window(_) | Kind::Once { .. } => total,
+            Kind::Any { starts, .. } => sum(&|index| run(starts, index).len()),
+            Kind::Far(pairs) => sum(&|index| pairs_of(pairs, index).len()),
+        }
     }
 
     /// Picks what is kept of some lanes, given where they are stored.
