@@ -48,6 +48,8 @@ pub(crate) struct Hdf5Array {
     fill: Vec<u8>,
     /// Whether only the library can tell what an unwritten text is.
     fill_needs_library: bool,
+    /// Whether only the library finds the chunks, or knows which of them were filtered.
+    chunks_need_library: bool,
     state: Mutex<State>,
 }
 
@@ -56,6 +58,16 @@ pub(crate) struct Hdf5Array {
 struct State {
     shape: Vec<u64>,
     index: ChunkIndex,
+    /// Whether filters of some chunks were skipped, `None` where that is not known.
+    masks: Option<bool>,
+}
+
+impl State {
+    /// To be called when the library may have changed any chunk.
+    fn forget_chunks(&mut self) {
+        self.index.forget();
+        self.masks = None;
+    }
 }
 
 impl Hdf5Array {
@@ -82,9 +94,23 @@ impl Hdf5Array {
             Extent::Simple { shape, resizable } => (false, shape, resizable),
         };
         let pipeline = Pipeline::new(&dataset::filters(&properties)?);
+        let chunks_need_library =
+            matches!(layout, Layout::Chunked(_)) && !dataset::lists_chunks_right(&id, &properties, resizable)?;
         let (fill, fill_needs_library) = library::fill_value(&properties, &stored)?;
-        let state = Mutex::new(State { shape, index: ChunkIndex::default() });
-        let array = Self { store, id, stored, layout, pipeline, null, resizable, own, fill, fill_needs_library, state };
+        let array = Self {
+            state: Mutex::new(State { shape, index: ChunkIndex::default(), masks: None }),
+            store,
+            id,
+            stored,
+            layout,
+            pipeline,
+            null,
+            resizable,
+            own,
+            fill,
+            fill_needs_library,
+            chunks_need_library,
+        };
         array.check_chunk_size()?;
         Ok(array)
     }
@@ -136,6 +162,7 @@ impl Hdf5Array {
             || matches!(self.layout, Layout::Compact | Layout::External | Layout::Virtual)
             || self.pipeline.needs_library()
             || self.fill_needs_library
+            || self.chunks_need_library
             || (self.stored.node.has_text() && self.store.heap_base.is_none())
     }
 
@@ -223,7 +250,7 @@ impl ArrayStorage for Hdf5Array {
             _ => {
                 let result = self.write_library(offset, values);
                 self.store.touch();
-                self.state().index.forget();
+                self.state().forget_chunks();
                 result
             }
         }
@@ -235,7 +262,7 @@ impl ArrayStorage for Hdf5Array {
         self.store.touch();
         let mut state = self.state();
         shape.clone_into(&mut state.shape);
-        state.index.forget();
+        state.forget_chunks();
         Ok(())
     }
 

@@ -91,6 +91,22 @@ impl Hdf5Array {
         }
     }
 
+    /// Whether a chunk stands where encoded bytes of this length are to go, and filters were skipped for it.
+    ///
+    /// The library keeps the mask of a chunk that is replaced by one of the same length.
+    fn keeps_mask(&self, position: &[u64], len: usize) -> Result<bool> {
+        if self.pipeline.is_empty() {
+            return Ok(false);
+        }
+        let known = self.state().masks;
+        let masks = match known {
+            Some(masks) => masks,
+            None => self.list_chunks()?.values().any(|chunk| chunk.mask != 0),
+        };
+        self.state().masks = Some(masks);
+        Ok(masks && self.chunk(position)?.is_some_and(|chunk| chunk.mask != 0 && chunk.size == len as u64))
+    }
+
     fn first_element(&self, position: &[u64]) -> Vec<u64> {
         position.iter().zip(self.chunk_shape()).map(|(&at, &len)| at.saturating_mul(len)).collect()
     }
@@ -134,7 +150,12 @@ impl ChunkedStorage for Hdf5Array {
 
     fn write_raw(&self, chunk: &[u64], raw: &[u8]) -> Result<()> {
         self.check_writable()?;
-        dataset::write_chunk(&self.id, &self.first_element(chunk), raw)?;
+        let offset = self.first_element(chunk);
+        if self.keeps_mask(chunk, raw.len())? {
+            // Another length makes the library note the chunk, and its mask, anew.
+            dataset::write_chunk(&self.id, &offset, &[raw, &[0]].concat())?;
+        }
+        dataset::write_chunk(&self.id, &offset, raw)?;
         self.state().index.forget();
         Ok(())
     }

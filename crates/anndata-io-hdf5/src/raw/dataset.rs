@@ -6,13 +6,13 @@ use anndata_storage::{Error, Result};
 use hdf5_metno_sys::h5::{H5_ITER_CONT, H5_ITER_ERROR, haddr_t, herr_t, hsize_t};
 use hdf5_metno_sys::h5d::{
     H5D_alloc_time_t, H5D_fill_time_t, H5D_fill_value_t, H5D_layout_t, H5Dchunk_iter, H5Dcreate2,
-    H5Dget_chunk_info_by_coord, H5Dget_create_plist, H5Dget_offset, H5Dget_space, H5Dget_storage_size, H5Dget_type,
-    H5Dread, H5Dset_extent, H5Dwrite, H5Dwrite_chunk,
+    H5Dget_chunk_index_type, H5Dget_chunk_info_by_coord, H5Dget_create_plist, H5Dget_offset, H5Dget_space,
+    H5Dget_storage_size, H5Dget_type, H5Dread, H5Dset_extent, H5Dwrite, H5Dwrite_chunk,
 };
 use hdf5_metno_sys::h5p::{
-    H5P_CLS_DATASET_CREATE, H5Pfill_value_defined, H5Pget_chunk, H5Pget_external_count, H5Pget_fill_value,
-    H5Pget_filter2, H5Pget_layout, H5Pget_nfilters, H5Pset_alloc_time, H5Pset_chunk, H5Pset_fill_time,
-    H5Pset_fill_value, H5Pset_filter,
+    H5P_CLS_DATASET_CREATE, H5Pfill_value_defined, H5Pget_chunk, H5Pget_chunk_opts, H5Pget_external_count,
+    H5Pget_fill_value, H5Pget_filter2, H5Pget_layout, H5Pget_nfilters, H5Pset_alloc_time, H5Pset_chunk,
+    H5Pset_fill_time, H5Pset_fill_value, H5Pset_filter,
 };
 use hdf5_metno_sys::h5t::H5Treclaim;
 use hdf5_metno_sys::h5z::{H5Z_FILTER_FLETCHER32, H5Z_FLAG_MANDATORY, H5Z_FLAG_OPTIONAL, H5Zfilter_avail};
@@ -52,6 +52,10 @@ pub(crate) struct Chunk {
     pub(crate) mask: u32,
 }
 
+/// The library's `H5D_CHUNK_DONT_FILTER_PARTIAL_CHUNKS`.
+const EDGES_UNFILTERED: c_uint = 2;
+/// The library's `H5D_CHUNK_IDX_EARRAY`.
+const EXTENSIBLE_ARRAY: c_uint = 4;
 /// The address that stands for "nowhere".
 const NOWHERE: u64 = u64::MAX;
 
@@ -152,6 +156,28 @@ pub(crate) fn address(dataset: &Id) -> Option<u64> {
 pub(crate) fn storage_size(dataset: &Id) -> u64 {
     // SAFETY: the identifier is held alive.
     locked(|| unsafe { H5Dget_storage_size(dataset.get()) })
+}
+
+/// Whether the library lists the chunks of a dataset where they are, and with the filters that they went through.
+///
+/// It does not in two cases. It numbers the chunks of an array with one unlimited axis along that axis first (an
+/// extensible array, of HDF5 1.10 and later), and forgets so when it lists them. And chunks that reach over the edge of
+/// an array may be stored without filters, which their mask does not say.
+///
+/// `resizable` says whether the first axis is unlimited.
+pub(crate) fn lists_chunks_right(dataset: &Id, properties: &Id, resizable: bool) -> Result<bool> {
+    let mut options = 0;
+    h5!(InvalidData, "the chunk options of the array cannot be read", {
+        H5Pget_chunk_opts(properties.get(), &raw mut options)
+    })?;
+    if options & EDGES_UNFILTERED != 0 {
+        return Ok(false);
+    }
+    let mut index = 0;
+    h5!(InvalidData, "the chunk index of the array cannot be read", {
+        H5Dget_chunk_index_type(dataset.get(), &raw mut index)
+    })?;
+    Ok(resizable || index != EXTENSIBLE_ARRAY)
 }
 
 /// Shows every chunk that is stored, with the position of its first element. Ends early where `visit` says `false`.
