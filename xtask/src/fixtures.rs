@@ -4,7 +4,7 @@ use crate::env::{anndata_python, no_python};
 use crate::sh::{Error, Result, command, option, step};
 
 /// The generators, in order.
-const SCRIPTS: &[&str] = &["make_fixtures.py", "make_malformed.py", "make_legacy_all.py"];
+const SCRIPTS: &[&str] = &["make_fixtures.py", "make_malformed.py", "make_legacy_all.py", "make_natsort.py"];
 
 /// Run every generator.
 ///

@@ -1,6 +1,7 @@
 //! [`Column`]: one column of a data frame, an Arrow array and what pandas would call its dtype.
 
 mod categorical;
+mod natural;
 
 use std::ops::Range;
 use std::sync::Arc;
@@ -11,7 +12,8 @@ use arrow_array::{Array, ArrayRef, LargeStringArray, PrimitiveArray, make_array}
 use arrow_buffer::NullBuffer;
 use arrow_schema::{DataType, Field};
 
-pub(crate) use categorical::{code_dtype, natural_order};
+pub(crate) use categorical::code_dtype;
+pub(crate) use natural::natural_order;
 
 /// One column: an Arrow array and its kind, so that what is read is what is written.
 ///

@@ -384,7 +384,8 @@ def remove_unused_categories(draw):
 def strings_to_categoricals(draw):
     """Columns of text that repeat values become categorical, in natural order."""
     adata = draw.object()
-    adata.obs["text"] = np.array([draw.choose("a1", "a10", "a2", "B") for _ in range(adata.n_obs)], dtype=object)
+    texts = ["a1", "a10", "a2", "B", "é", "e\u0301", "f", "²", "1\u0662", "tab\there", "tab", "", "x½"]
+    adata.obs["text"] = np.array([draw.choose(*texts) for _ in range(adata.n_obs)], dtype=object)
     draw.input(adata, fmt="h5ad")
 
     def change():

@@ -1,6 +1,5 @@
 //! Categorical columns: codes and categories, checked against each other.
 
-use std::cmp::Ordering;
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -13,6 +12,7 @@ use arrow_array::{Array, ArrayRef, DictionaryArray, PrimitiveArray};
 use arrow_buffer::NullBuffer;
 use arrow_schema::DataType;
 
+use super::natural::natural_order;
 use super::{Column, ColumnKind};
 
 /// Runs an expression with the Arrow key type of a dictionary.
@@ -170,39 +170,6 @@ fn distinct<'a>(values: &[Option<&'a str>]) -> Vec<&'a str> {
     distinct.sort_unstable();
     distinct.dedup();
     distinct
-}
-
-/// Compares texts piece by piece, runs of digits as numbers: `a2` before `a10`.
-pub(crate) fn natural_order(a: &str, b: &str) -> Ordering {
-    let (mut a_rest, mut b_rest) = (a, b);
-    loop {
-        let ((a_piece, a_number), (b_piece, b_number)) = (first_piece(a_rest), first_piece(b_rest));
-        if a_piece.is_empty() || b_piece.is_empty() {
-            return a_rest.len().cmp(&b_rest.len()).then_with(|| a.cmp(b));
-        }
-        let order = match (a_number, b_number) {
-            (true, true) => {
-                let (a, b) = (a_piece.trim_start_matches('0'), b_piece.trim_start_matches('0'));
-                a.len().cmp(&b.len()).then_with(|| a.cmp(b))
-            }
-            // Numbers before text.
-            (true, false) => Ordering::Less,
-            (false, true) => Ordering::Greater,
-            (false, false) => a_piece.cmp(b_piece),
-        };
-        if order != Ordering::Equal {
-            return order;
-        }
-        a_rest = a_rest.get(a_piece.len()..).unwrap_or_default();
-        b_rest = b_rest.get(b_piece.len()..).unwrap_or_default();
-    }
-}
-
-/// The leading run of digits, or of anything else, and whether it is digits.
-fn first_piece(text: &str) -> (&str, bool) {
-    let number = text.starts_with(|c: char| c.is_ascii_digit());
-    let end = text.find(|c: char| c.is_ascii_digit() != number).unwrap_or(text.len());
-    (text.get(..end).unwrap_or_default(), number)
 }
 
 /// The narrowest dtype for this many categories, as pandas chooses it.
