@@ -19,11 +19,10 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use anndata_storage::{
     ArraySpec, ArrayStorage, Axis, ChunkedStorage, DType, Error, Result, Tensor, chunked, read_positions,
 };
-use arrow_array::LargeStringArray;
 use arrow_buffer::Buffer;
 
-use crate::dtype::build::{self, Source};
-use crate::dtype::{Fix, Node, Place, Stored};
+use crate::dtype::build;
+use crate::dtype::{Fix, Node, Stored};
 use crate::filters::Pipeline;
 use crate::heap::Heap;
 use crate::raw::Id;
@@ -163,7 +162,13 @@ impl Hdf5Array {
             || self.pipeline.needs_library()
             || self.fill_needs_library
             || self.chunks_need_library
-            || (self.stored.node.has_text() && self.store.heap_base.is_none())
+            || (self.stored.node.has_text() && self.heap().is_none())
+    }
+
+    /// What the references of texts are into. `None` where that is another file, or several, or where references are not
+    /// of the usual width.
+    fn heap(&self) -> Option<Heap<'_>> {
+        if self.own && self.layout != Layout::Virtual { self.store.heap() } else { None }
     }
 
     /// The selected elements, plain values fixed, all others as bytes.
@@ -216,7 +221,9 @@ impl ArrayStorage for Hdf5Array {
         let bytes = raw.buffer().cloned().unwrap_or_else(|| Buffer::from_vec(Vec::<u8>::new()));
         let shape = raw.shape().to_vec();
         drop(raw);
-        build::tensor(&self.stored.dtype, &self.stored.node, &shape, bytes, &FileSource { store: &self.store })
+        let heap = self.heap().ok_or_else(|| Error::unsupported("texts of the array have no heap that is known"))?;
+        // SAFETY: the bytes are those of the file.
+        unsafe { build::tensor(&self.stored.dtype, &self.stored.node, &shape, bytes, &heap) }
     }
 
     fn read_runs(&self, runs: &[Range<u64>]) -> Result<Tensor> {
@@ -283,21 +290,5 @@ impl ArrayStorage for Hdf5Array {
         let plain = matches!(self.stored.node, Node::Plain { fix: Fix::None | Fix::Swap(_), .. });
         let chunked = matches!(self.layout, Layout::Chunked(_));
         if plain && chunked && !self.null && !self.needs_library() { Some(self) } else { None }
-    }
-}
-
-/// Bytes as they are in the file, with references into the heap.
-struct FileSource<'a> {
-    store: &'a Shared,
-}
-
-impl Source for FileSource<'_> {
-    fn pick(&self, place: Place) -> usize {
-        place.file
-    }
-
-    fn texts(&self, cells: &[u8]) -> Result<LargeStringArray> {
-        let base = self.store.heap_base.unwrap_or(0);
-        Heap { file: &self.store.raw, base, limits: self.store.options.limits }.texts(cells)
     }
 }

@@ -51,9 +51,10 @@ fn read_one(store: &Shared, object: &Object, name: &str) -> Result<Attribute> {
         return Err(Error::unsupported(format!("values of type '{what}'")));
     }
     // What an attribute declares must be in the file; only its texts are elsewhere in it.
-    let bytes = len.unwrap_or(u64::MAX).saturating_mul(stored.node.size().memory as u64);
+    let bytes = len.unwrap_or(u64::MAX).saturating_mul(stored.node.size().file as u64);
     store.options.limits.check(bytes, store.raw.len()?)?;
-    read_attribute(&id, &stored, &shape).map(Attribute::Tensor)
+    let heap = if store.is_own(object) && stored.node.has_text() { store.settled_heap()? } else { None };
+    read_attribute(&id, &stored, &shape, heap).map(Attribute::Tensor)
 }
 
 /// Makes the attributes of an object those given, in their order where the object keeps one. What is the same already

@@ -8,10 +8,10 @@ pub(crate) mod make;
 
 use std::sync::Arc;
 
-use anndata_storage::{DType, Field};
+use anndata_storage::{DType, Error, Field, Result as StorageResult};
 
-use crate::raw::Id;
 use crate::raw::datatype::{self, Class, DOUBLE, FloatFields, HALF, Member, Order, Padding, SINGLE};
+use crate::raw::{Id, reference};
 
 /// The type of a dataset or attribute.
 #[derive(Debug)]
@@ -76,6 +76,36 @@ impl Stored {
         }
         let what = format!("{dtype} in {} bytes", datatype::size(&memory));
         Self { dtype: DType::Unknown(what.into()), node: Node::Unknown, memory }
+    }
+}
+
+impl Stored {
+    /// The library's type of the same values with references in the place of texts: elements as [`Place::file`] says.
+    pub(crate) fn with_references(&self) -> StorageResult<Id> {
+        with_references(&self.memory, &self.node)
+    }
+}
+
+fn with_references(memory: &Id, node: &Node) -> StorageResult<Id> {
+    match (node, datatype::class(memory)?) {
+        (Node::Text, Class::VariableText) => reference::datatype(),
+        (_, Class::Array { base, shape }) => {
+            let shape = shape.iter().map(|&len| usize::try_from(len)).collect::<Result<Vec<_>, _>>();
+            let shape = shape.map_err(|_| Error::invalid_data("an array within an element is too large"))?;
+            datatype::array(&with_references(&base, node)?, &shape)
+        }
+        (Node::Record { size, fields }, Class::Compound(members)) => {
+            let fields = members
+                .iter()
+                .zip(fields)
+                .map(|(member, part)| {
+                    let datatype = with_references(&member.datatype, &part.node)?;
+                    Ok((member.name.as_str(), part.offset.file, datatype))
+                })
+                .collect::<StorageResult<Vec<_>>>()?;
+            datatype::record(&fields, size.file)
+        }
+        _ => datatype::copy(memory),
     }
 }
 

@@ -15,6 +15,8 @@ mod register;
 mod shuffle;
 mod zstandard;
 
+use std::collections::TryReserveError;
+
 use anndata_storage::{Codec, Error, Result};
 
 use crate::raw::dataset::{FilterInfo, has_filter};
@@ -139,7 +141,7 @@ impl Pipeline {
     /// Encodes a chunk into `raw`.
     pub(crate) fn encode(&self, chunk: &[u8], raw: &mut Vec<u8>, scratch: &mut Vec<u8>) -> Result<()> {
         let Some((first, rest)) = self.filters.split_first() else {
-            raw.clear();
+            reserve(raw, chunk.len())?;
             raw.extend_from_slice(chunk);
             return Ok(());
         };
@@ -191,7 +193,7 @@ impl Filter {
             id::LZ4 => Self::Lz4 { block: value(0).and_then(|size| usize::try_from(size).ok()).unwrap_or(0) },
             id::ZSTD => Self::Zstd { level: value(0).and_then(|level| i32::try_from(level).ok()).unwrap_or(3).min(22) },
             id::BLOSC if cfg!(feature = "blosc") => Self::Blosc(BloscOptions {
-                size: value(2).and_then(|size| usize::try_from(size).ok()).unwrap_or(1),
+                size: blosc_size(value(2)),
                 level: byte(value(4)).unwrap_or(5).min(9),
                 shuffle: byte(value(5)).unwrap_or(1).min(2),
                 compressor: byte(value(6)).unwrap_or(0),
@@ -243,12 +245,13 @@ impl Filter {
 
     /// Decodes what should be `len` bytes, in the middle of a pipeline.
     fn decode(&self, stored: &[u8], len: usize, out: &mut Vec<u8>) -> Result<()> {
-        out.resize(len, 0);
+        room(out, len)?;
         self.decode_exact(stored, out)
     }
 
     fn encode(&self, bytes: &[u8], out: &mut Vec<u8>) -> Result<()> {
-        out.clear();
+        // What does not shrink grows by a few bytes in a hundred.
+        reserve(out, bytes.len() + bytes.len() / 16 + 64)?;
         match self {
             Self::Deflate { level } => deflate::encode(bytes, *level, out),
             Self::Shuffle { size } => {
@@ -274,8 +277,31 @@ impl Filter {
     }
 }
 
+/// Makes a buffer of a length that comes from a file, or says that there is not that much memory. What is in it means
+/// nothing.
+pub(crate) fn room(buffer: &mut Vec<u8>, len: usize) -> Result<()> {
+    buffer.try_reserve_exact(len.saturating_sub(buffer.len())).map_err(|error| no_memory(len, error))?;
+    buffer.resize(len, 0);
+    Ok(())
+}
+
+/// Empties a buffer that is to take so many bytes.
+fn reserve(buffer: &mut Vec<u8>, len: usize) -> Result<()> {
+    buffer.clear();
+    buffer.try_reserve_exact(len).map_err(|error| no_memory(len, error))
+}
+
+fn no_memory(len: usize, error: TryReserveError) -> Error {
+    Error::limit_exceeded(format!("{len} bytes of memory are not to be had for a chunk")).with_source(error)
+}
+
 fn byte(value: Option<u32>) -> Option<u8> {
     u8::try_from(value?).ok()
+}
+
+/// The bytes of an element for blosc, which divides by them and has one byte for them. Its filter takes 1 for others.
+fn blosc_size(value: Option<u32>) -> usize {
+    byte(value).filter(|&size| size > 0).map_or(1, usize::from)
 }
 
 fn blosc_compressor(code: u8) -> &'static str {

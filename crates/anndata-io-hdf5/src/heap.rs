@@ -7,14 +7,15 @@
 //!
 //! All texts go into one buffer. References are taken in blocks on all cores; a block reads each collection once.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, TryReserveError};
 
 use anndata_storage::{Error, Limits, Result};
 use arrow_array::LargeStringArray;
 use arrow_buffer::{Buffer, OffsetBuffer, ScalarBuffer};
 use rayon::prelude::*;
 
-use crate::dtype::REFERENCE;
+use crate::dtype::build::Source;
+use crate::dtype::{Place, REFERENCE};
 use crate::file::RawFile;
 
 /// References that one thread takes at a time.
@@ -27,12 +28,31 @@ const HEADER: usize = 16;
 const KEEP: usize = 4 << 20;
 
 /// The global heap of a file.
-#[derive(Debug)]
+#[derive(Debug, Clone, Copy)]
 pub(crate) struct Heap<'a> {
     pub(crate) file: &'a RawFile,
     /// Where addresses count from.
     pub(crate) base: u64,
     pub(crate) limits: Limits,
+}
+
+/// What the limits allow for texts, a 64th of what they do for other values: texts are not compressed. They take more
+/// memory than there are bytes in the file where many references are to one text.
+fn text_limits(limits: Limits) -> Limits {
+    const LESS: u64 = 64;
+    let expansion = if limits.max_expansion == u64::MAX { u64::MAX } else { (limits.max_expansion / LESS).max(1) };
+    limits.with_max_expansion(expansion).with_max_unbacked(limits.max_unbacked / LESS)
+}
+
+fn zeroed(len: usize) -> Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    bytes.try_reserve_exact(len).map_err(|error| no_memory(len, error))?;
+    bytes.resize(len, 0);
+    Ok(bytes)
+}
+
+fn no_memory(len: usize, error: TryReserveError) -> Error {
+    Error::limit_exceeded(format!("{len} bytes of memory are not to be had")).with_source(error)
 }
 
 /// A reference into the heap.
@@ -58,6 +78,17 @@ fn number(bytes: Option<&[u8]>) -> u64 {
     bytes.unwrap_or_default().iter().rev().fold(0, |number, &byte| number << 8 | u64::from(byte))
 }
 
+/// Elements as they are in the file.
+impl Source for Heap<'_> {
+    fn pick(&self, place: Place) -> usize {
+        place.file
+    }
+
+    unsafe fn texts(&self, cells: &[u8]) -> Result<LargeStringArray> {
+        Heap::texts(self, cells)
+    }
+}
+
 impl Heap<'_> {
     /// The texts that references stand for. A text ends at its first NUL.
     pub(crate) fn texts(&self, cells: &[u8]) -> Result<LargeStringArray> {
@@ -72,9 +103,9 @@ impl Heap<'_> {
         }
         let total = usize::try_from(end).map_err(|_| Error::limit_exceeded("texts do not fit into memory"))?;
         if total > 0 {
-            self.limits.check(total as u64, self.file.len()?)?;
+            text_limits(self.limits).check(total as u64, self.file.len()?)?;
         }
-        let mut values = vec![0_u8; total];
+        let mut values = zeroed(total)?;
         let has_nul = self.fill(cells, &mut values)?;
         if has_nul {
             cut_at_nul(&mut offsets, &mut values);
@@ -136,7 +167,7 @@ impl Heap<'_> {
         let wrong = |what| Error::invalid_data(format!("the heap at {address} {what}"));
         let start = self.base.checked_add(address).ok_or_else(|| wrong("lies outside the file"))?;
         let available = self.file.len()?.saturating_sub(start);
-        let mut bytes = vec![0; usize::try_from(available).unwrap_or(usize::MAX).min(COLLECTION)];
+        let mut bytes = vec![0; usize::try_from(available).unwrap_or(COLLECTION).min(COLLECTION)];
         self.file.read_at(start, &mut bytes)?;
         if bytes.get(..5) != Some(b"GCOL\x01") {
             return Err(wrong("does not begin as one"));
@@ -147,6 +178,7 @@ impl Heap<'_> {
         }
         let size = usize::try_from(size).map_err(|_| wrong("is larger than memory"))?;
         let read = bytes.len().min(size);
+        bytes.try_reserve_exact(size - read).map_err(|error| no_memory(size, error))?;
         bytes.resize(size, 0);
         self.file.read_at(start + read as u64, bytes.get_mut(read..).unwrap_or_default())?;
         Ok(Collection::new(bytes))

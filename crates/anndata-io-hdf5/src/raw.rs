@@ -9,11 +9,15 @@ pub(crate) mod datatype;
 mod driver;
 pub(crate) mod file;
 pub(crate) mod link;
+mod metadata;
 pub(crate) mod plist;
+pub(crate) mod reference;
 pub(crate) mod space;
 
 use std::ffi::CString;
 use std::sync::Once;
+
+pub(crate) use driver::only_values;
 
 use anndata_storage::{Error, ErrorKind, Result};
 use hdf5_metno_sys::h5i::{H5Idec_ref, hid_t};
@@ -45,7 +49,7 @@ impl Drop for Id {
 static SET_UP: Once = Once::new();
 
 /// Runs a closure under the library's lock, after the one-time set-up: no plugin is loaded from the environment, and the
-/// filters that are compiled in are known to the library.
+/// library knows the filters that are compiled in and the conversion of texts to references.
 pub(crate) fn locked<T>(call: impl FnOnce() -> T) -> T {
     hdf5_metno::sync::sync(|| {
         SET_UP.call_once(|| {
@@ -53,6 +57,7 @@ pub(crate) fn locked<T>(call: impl FnOnce() -> T) -> T {
             // SAFETY: the pointer is to a live integer. The library is initialised (`sync` does that).
             unsafe { H5PLset_loading_state(&raw mut none) };
             crate::filters::register();
+            reference::register();
         });
         call()
     })
@@ -84,6 +89,7 @@ impl Status for isize {
 /// Runs a call under the lock; where it fails, makes an error of the kind and message given, with the library's reason.
 pub(crate) fn call<T: Status>(kind: ErrorKind, message: &'static str, call: impl FnOnce() -> T) -> Result<T> {
     locked(|| {
+        driver::refusal();
         let status = call();
         if status.failed() { Err(failure(kind, message)) } else { Ok(status) }
     })
@@ -91,7 +97,9 @@ pub(crate) fn call<T: Status>(kind: ErrorKind, message: &'static str, call: impl
 
 /// The error of a call that failed just now; to be made under the same lock.
 pub(crate) fn failure(kind: ErrorKind, message: &'static str) -> Error {
-    let reason = hdf5_metno::Error::query().map_or_else(|error| error.to_string(), |error| error.to_string());
+    let reason = driver::refusal().unwrap_or_else(|| {
+        hdf5_metno::Error::query().map_or_else(|error| error.to_string(), |error| error.to_string())
+    });
     Error::new(kind, message).with_source(reason)
 }
 

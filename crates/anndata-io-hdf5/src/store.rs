@@ -14,6 +14,7 @@ use anndata_storage::{
 
 use crate::array::Hdf5Array;
 use crate::file::RawFile;
+use crate::heap::Heap;
 use crate::raw::Id;
 use crate::raw::file::{self, Mode};
 use crate::raw::link::{self, Identity, Object, ObjectKind};
@@ -60,6 +61,7 @@ pub(crate) struct Shared {
     pub(crate) heap_base: Option<u64>,
     path: PathBuf,
     writable: bool,
+    made_here: bool,
     /// The root group, `None` where it is damaged.
     root: Option<Identity>,
     /// The library may hold back something that was written.
@@ -83,10 +85,26 @@ impl Shared {
             heap_base: (address == 8 && length == 8).then_some(base),
             path: path.to_owned(),
             writable,
+            made_here: mode == Mode::Create,
             root,
             unflushed: AtomicBool::new(writable),
             pristine: AtomicBool::new(mode == Mode::Create),
         })
+    }
+
+    /// The heap that texts are in, `None` where its references are not of the usual width.
+    pub(crate) fn heap(&self) -> Option<Heap<'_>> {
+        self.heap_base.map(|base| Heap { file: &self.raw, base, limits: self.options.limits })
+    }
+
+    /// The heap, with all in the file that was written to it. `None` also where the library is the better way: texts of a
+    /// file that is being made are its own.
+    pub(crate) fn settled_heap(&self) -> Result<Option<Heap<'_>>> {
+        if self.made_here {
+            return Ok(None);
+        }
+        self.settle()?;
+        Ok(self.heap())
     }
 
     /// Notes that the library was told to change something.

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use anndata_storage::{ChunkedStorage, Error, Result};
 
 use super::Hdf5Array;
+use crate::filters::room;
 use crate::raw::dataset::{self, Chunk, Layout};
 
 /// Bytes of a chunk in memory that need no stored byte behind them.
@@ -62,7 +63,7 @@ impl Hdf5Array {
         let grid = self.grid(&shape);
         let mut listed = HashMap::new();
         let mut twice = false;
-        dataset::visit_chunks(&self.id, shape.len(), |offset, chunk| {
+        dataset::visit_chunks(&self.id, |offset, chunk| {
             let position = offset.iter().zip(self.chunk_shape()).map(|(&at, &len)| at / len.max(1));
             // Chunks outside the array are left over from before it shrank.
             if let Some(number) = number(position, &grid) {
@@ -78,6 +79,7 @@ impl Hdf5Array {
 
     /// Where a chunk is, `None` where it was never written.
     fn chunk(&self, position: &[u64]) -> Result<Option<Chunk>> {
+        let offset = self.first_element(position)?;
         let (listed, shape) = {
             let state = self.state();
             (state.index.listed.clone(), state.shape.clone())
@@ -87,7 +89,7 @@ impl Hdf5Array {
                 let number = number(position.iter().copied(), &self.grid(&shape));
                 Ok(number.and_then(|number| listed.get(&number).copied()))
             }
-            None => dataset::chunk_at(&self.id, &self.first_element(position)),
+            None => dataset::chunk_at(&self.id, &offset),
         }
     }
 
@@ -107,8 +109,12 @@ impl Hdf5Array {
         Ok(masks && self.chunk(position)?.is_some_and(|chunk| chunk.mask != 0 && chunk.size == len as u64))
     }
 
-    fn first_element(&self, position: &[u64]) -> Vec<u64> {
-        position.iter().zip(self.chunk_shape()).map(|(&at, &len)| at.saturating_mul(len)).collect()
+    fn first_element(&self, position: &[u64]) -> Result<Vec<u64>> {
+        let chunks = self.chunk_shape();
+        if position.len() != chunks.len() {
+            return Err(Error::invalid_input(format!("{position:?} is no position of a chunk of shape {chunks:?}")));
+        }
+        Ok(position.iter().zip(chunks).map(|(&at, &len)| at.saturating_mul(len)).collect())
     }
 
     /// Checks what a file says of a chunk before anything is allocated.
@@ -128,7 +134,7 @@ impl ChunkedStorage for Hdf5Array {
         let Some(chunk) = self.chunk(chunk)? else { return Ok(None) };
         let size = self.check_chunk(chunk)?;
         self.store.raw.check(chunk.address, chunk.size)?;
-        raw.resize(size, 0);
+        room(raw, size)?;
         self.store.raw.read_at(chunk.address, raw)?;
         Ok(Some(chunk.mask))
     }
@@ -143,14 +149,19 @@ impl ChunkedStorage for Hdf5Array {
         if self.fix() == crate::dtype::Fix::None {
             return self.pipeline.encode(chunk, raw, scratch);
         }
-        let mut fixed = chunk.to_vec();
+        let mut fixed = Vec::new();
+        room(&mut fixed, chunk.len())?;
+        fixed.copy_from_slice(chunk);
         self.fix().apply(&mut fixed, self.stored.node.size().file);
         self.pipeline.encode(&fixed, raw, scratch)
     }
 
     fn write_raw(&self, chunk: &[u64], raw: &[u8]) -> Result<()> {
         self.check_writable()?;
-        let offset = self.first_element(chunk);
+        if self.pipeline.is_empty() && raw.len() != self.chunk_bytes()? {
+            return Err(Error::invalid_input(format!("{} bytes are no chunk of {}", raw.len(), self.chunk_bytes()?)));
+        }
+        let offset = self.first_element(chunk)?;
         if self.keeps_mask(chunk, raw.len())? {
             // Another length makes the library note the chunk, and its mask, anew.
             dataset::write_chunk(&self.id, &offset, &[raw, &[0]].concat())?;

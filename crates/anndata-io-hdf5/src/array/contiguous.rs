@@ -6,6 +6,7 @@ use anndata_storage::{AlignedBytes, ArraySpec, Axis, ChunkedStorage, Error, Resu
 use rayon::prelude::*;
 
 use super::Hdf5Array;
+use crate::filters::room;
 use crate::raw::dataset;
 
 /// The most bytes that one thread reads at a time.
@@ -52,7 +53,7 @@ impl Hdf5Array {
     ) -> Result<Tensor> {
         let size = spec.dtype.size().unwrap_or(0);
         let bytes = product(&shape, size)?;
-        let mut out = AlignedBytes::zeroed(bytes);
+        let mut out = AlignedBytes::try_zeroed(bytes)?;
         let mut pieces: Vec<Piece> = Vec::new();
         let mut rest = out.as_mut_slice();
         for (start, len) in runs {
@@ -97,7 +98,7 @@ impl Hdf5Array {
     /// What an array reads as that has no place in the file yet.
     fn unwritten(&self, spec: &ArraySpec, shape: Vec<usize>, bytes: usize) -> Result<Tensor> {
         self.store.options.limits.check(bytes as u64, 0)?;
-        let mut out = AlignedBytes::zeroed(bytes);
+        let mut out = AlignedBytes::try_zeroed(bytes)?;
         if !self.fill.is_empty() {
             out.as_mut_slice().chunks_mut(self.fill.len()).for_each(|element| {
                 element.copy_from_slice(self.fill.get(..element.len()).unwrap_or_default());
@@ -138,7 +139,7 @@ impl ChunkedStorage for Rows<'_> {
         let at = self.address.checked_add(start).ok_or_else(too_large)?;
         self.array.store.raw.check(at, len as u64)?;
         raw.clear();
-        raw.resize(self.bytes, 0);
+        room(raw, self.bytes)?;
         self.array.store.raw.read_at(at, raw.get_mut(..len).unwrap_or_default())?;
         Ok(Some(0))
     }

@@ -2,7 +2,7 @@
 
 use std::ffi::{CStr, c_char};
 
-use anndata_storage::{Axis, Error, Result, Tensor};
+use anndata_storage::{AlignedBytes, Axis, Error, Result, Tensor};
 use arrow_array::LargeStringArray;
 use arrow_array::builder::LargeStringBuilder;
 use arrow_buffer::Buffer;
@@ -10,9 +10,10 @@ use arrow_buffer::Buffer;
 use super::Hdf5Array;
 use crate::dtype::build::{self, Source};
 use crate::dtype::{Node, Place, Stored, make};
+use crate::heap::Heap;
 use crate::raw::Id;
 use crate::raw::dataset::{self, Block};
-use crate::raw::{attribute, datatype};
+use crate::raw::{attribute, datatype, only_values};
 
 /// Bytes of elements that are handed to the library at a time, so that texts are not doubled in memory at once.
 const BATCH: usize = 4 << 20;
@@ -22,7 +23,7 @@ impl Hdf5Array {
     pub(super) fn read_library(&self, selection: &[Axis]) -> Result<Tensor> {
         if self.null || selection.iter().any(Axis::is_empty) {
             let shape: Vec<usize> = selection.iter().map(|axis| usize::try_from(axis.len()).unwrap_or(0)).collect();
-            return Received::new(&self.stored, 0)?.tensor(&shape);
+            return Received::new(&self.stored, None, 0)?.tensor(&shape);
         }
         let Some((rows, inner)) = selection.split_first() else {
             return self.read_block(&[], &[]);
@@ -43,10 +44,14 @@ impl Hdf5Array {
 
     fn read_block(&self, start: &[u64], count: &[u64]) -> Result<Tensor> {
         let len = count.iter().try_fold(1_u64, |product, &len| product.checked_mul(len)).unwrap_or(u64::MAX);
-        let size = self.stored.node.size().memory as u64;
+        let size = self.stored.node.size().file as u64;
         self.store.options.limits.check(len.saturating_mul(size), self.store.raw.len()?)?;
-        let mut received = Received::new(&self.stored, len)?;
-        dataset::read(&self.id, &self.stored.memory, Block { start, count }, &mut received.bytes)?;
+        let mut received = Received::new(&self.stored, self.heap(), len)?;
+        let by_pointer = received.has_pointers();
+        received.fill(|memory, bytes| {
+            let mut read = || dataset::read(&self.id, memory, Block { start, count }, bytes);
+            if by_pointer { read() } else { only_values(read) }
+        })?;
         let shape: Vec<usize> = count.iter().map(|&len| usize::try_from(len).unwrap_or(0)).collect();
         received.tensor(&shape)
     }
@@ -72,7 +77,8 @@ impl Hdf5Array {
 fn write_block(id: &Id, memory: &Id, start: &[u64], values: &Tensor) -> Result<()> {
     let count: Vec<u64> = values.shape().iter().map(|&len| len as u64).collect();
     let block = make::Block::new(values)?;
-    dataset::write(id, memory, Block { start, count: &count }, block.bytes())
+    let write = || dataset::write(id, memory, Block { start, count: &count }, block.bytes());
+    if values.dtype().size().is_some() { only_values(write) } else { write() }
 }
 
 fn shift(axis: &Axis, by: u64) -> Axis {
@@ -82,12 +88,12 @@ fn shift(axis: &Axis, by: u64) -> Axis {
     }
 }
 
-/// The values of an attribute.
-pub(crate) fn read_attribute(id: &Id, stored: &Stored, shape: &[u64]) -> Result<Tensor> {
+/// The values of an attribute. Texts are taken from the heap where one is given, else by the library.
+pub(crate) fn read_attribute(id: &Id, stored: &Stored, shape: &[u64], heap: Option<Heap<'_>>) -> Result<Tensor> {
     let len = shape.iter().try_fold(1_u64, |product, &len| product.checked_mul(len)).unwrap_or(u64::MAX);
-    let mut received = Received::new(stored, len)?;
+    let mut received = Received::new(stored, heap, len)?;
     if len > 0 {
-        attribute::read(id, &stored.memory, &mut received.bytes)?;
+        received.fill(|memory, bytes| attribute::read(id, memory, bytes))?;
     }
     let shape: Vec<usize> = shape.iter().map(|&len| usize::try_from(len).unwrap_or(0)).collect();
     received.tensor(&shape)
@@ -103,8 +109,9 @@ pub(super) fn fill_value(properties: &Id, stored: &Stored) -> Result<(Vec<u8>, b
         return Ok((Vec::new(), false));
     };
     if stored.node.has_text() {
-        let received = Received { stored, count: 1, bytes };
-        let is_zero = received.bytes.iter().all(|&byte| byte == 0);
+        let is_zero = bytes.iter().all(|&byte| byte == 0);
+        let mut received = Received::new(stored, None, 1)?;
+        received.bytes.as_mut_slice().copy_from_slice(&bytes);
         // An empty text may be a pointer to one.
         let is_empty = is_zero || (stored.node == Node::Text && received.tensor(&[1])?.to_strings()? == [""]);
         return Ok((Vec::new(), !is_empty));
@@ -116,55 +123,82 @@ pub(super) fn fill_value(properties: &Id, stored: &Stored) -> Result<(Vec<u8>, b
     Ok((bytes, false))
 }
 
-/// Elements that the library has filled in. Texts are the library's until this is dropped.
+/// Elements that the library fills in.
+///
+/// Texts are references into the heap, or else pointers to texts that are the library's until this is dropped.
 struct Received<'a> {
     stored: &'a Stored,
+    /// The type with references, and the heap that they are into.
+    references: Option<(Id, Heap<'a>)>,
     count: u64,
-    bytes: Vec<u8>,
+    bytes: AlignedBytes,
 }
 
 impl<'a> Received<'a> {
     /// Room for elements.
-    fn new(stored: &'a Stored, count: u64) -> Result<Self> {
+    fn new(stored: &'a Stored, heap: Option<Heap<'a>>, count: u64) -> Result<Self> {
+        let size = stored.node.size();
+        let (references, size) = match heap {
+            Some(heap) if stored.node.has_text() => (Some((stored.with_references()?, heap)), size.file),
+            _ => (None, size.memory),
+        };
         let bytes = usize::try_from(count)
             .ok()
-            .and_then(|count| count.checked_mul(stored.node.size().memory))
+            .and_then(|count| count.checked_mul(size))
             .ok_or_else(|| Error::limit_exceeded("the values do not fit into memory"))?;
-        Ok(Self { stored, count, bytes: vec![0; bytes] })
+        Ok(Self { stored, references, count, bytes: AlignedBytes::try_zeroed(bytes)? })
+    }
+
+    /// Has elements written to the room for them, in the type that is handed over.
+    fn fill(&mut self, read: impl FnOnce(&Id, &mut [u8]) -> Result<()>) -> Result<()> {
+        let memory = self.references.as_ref().map_or(&self.stored.memory, |(memory, _)| memory);
+        read(memory, self.bytes.as_mut_slice())
+    }
+
+    /// Whether texts are the library's, which it takes from the heap.
+    fn has_pointers(&self) -> bool {
+        self.stored.node.has_text() && self.references.is_none()
     }
 
     fn tensor(mut self, shape: &[usize]) -> Result<Tensor> {
-        if let Node::Plain { size, fix } = self.stored.node {
-            fix.apply(&mut self.bytes, size);
+        let Stored { dtype, node, .. } = self.stored;
+        if let Node::Plain { size, fix } = *node {
+            fix.apply(self.bytes.as_mut_slice(), size);
         }
-        let bytes = if self.stored.node.has_text() {
-            Buffer::from_slice_ref(&self.bytes)
-        } else {
-            Buffer::from_vec(std::mem::take(&mut self.bytes))
-        };
-        build::tensor(&self.stored.dtype, &self.stored.node, shape, bytes, &MemorySource { _received: &self })
+        if self.has_pointers() {
+            let bytes = Buffer::from_slice_ref(self.bytes.as_mut_slice());
+            // SAFETY: the library filled in the elements, with pointers to texts that live until `self` is dropped.
+            return unsafe { build::tensor(dtype, node, shape, bytes, &Pointers { _received: &self }) };
+        }
+        let bytes = std::mem::replace(&mut self.bytes, AlignedBytes::zeroed(0)).into();
+        match &self.references {
+            // SAFETY: the library filled in the elements, with references into the heap.
+            Some((_, heap)) => unsafe { build::tensor(dtype, node, shape, bytes, heap) },
+            // SAFETY: the elements hold no texts.
+            None => unsafe { build::tensor(dtype, node, shape, bytes, &Pointers { _received: &self }) },
+        }
     }
 }
 
 impl Drop for Received<'_> {
     fn drop(&mut self) {
-        if self.stored.node.has_text() && !self.bytes.is_empty() {
-            dataset::reclaim(&self.stored.memory, self.count, &mut self.bytes);
+        if self.has_pointers() && !self.bytes.as_slice().is_empty() {
+            dataset::reclaim(&self.stored.memory, self.count, self.bytes.as_mut_slice());
         }
     }
 }
 
 /// Bytes as the library hands them over, with pointers to texts that live as long as what was received.
-struct MemorySource<'a> {
+struct Pointers<'a> {
     _received: &'a Received<'a>,
 }
 
-impl Source for MemorySource<'_> {
+impl Source for Pointers<'_> {
     fn pick(&self, place: Place) -> usize {
         place.memory
     }
 
-    fn texts(&self, cells: &[u8]) -> Result<LargeStringArray> {
+    unsafe fn texts(&self, cells: &[u8]) -> Result<LargeStringArray> {
         let (pointers, _) = cells.as_chunks::<{ size_of::<usize>() }>();
         let mut texts = LargeStringBuilder::with_capacity(pointers.len(), 0);
         for pointer in pointers {
@@ -172,8 +206,8 @@ impl Source for MemorySource<'_> {
             let text = if pointer.is_null() {
                 c""
             } else {
-                // SAFETY: the cells are those of texts in elements that the library has filled in with pointers to
-                // NUL-terminated texts, which live until `_received` is dropped.
+                // SAFETY: the cells come from elements that the library has filled in with pointers to NUL-terminated
+                // texts, which live until `_received` is dropped.
                 unsafe { CStr::from_ptr(pointer) }
             };
             let text = text.to_str().map_err(|error| Error::invalid_data("a text is not UTF-8").with_source(error))?;

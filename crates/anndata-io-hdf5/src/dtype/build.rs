@@ -12,11 +12,17 @@ pub(crate) trait Source {
     fn pick(&self, place: super::Place) -> usize;
 
     /// The texts that cells (references or pointers) stand for.
-    fn texts(&self, cells: &[u8]) -> Result<LargeStringArray>;
+    ///
+    /// # Safety
+    /// The cells are those of texts in bytes that come from this source.
+    unsafe fn texts(&self, cells: &[u8]) -> Result<LargeStringArray>;
 }
 
 /// A tensor from the bytes of its elements. Plain values have been fixed already where they are the whole element.
-pub(crate) fn tensor(
+///
+/// # Safety
+/// The bytes are elements of this node that come from this source.
+pub(crate) unsafe fn tensor(
     dtype: &DType,
     node: &Node,
     shape: &[usize],
@@ -25,19 +31,22 @@ pub(crate) fn tensor(
 ) -> Result<Tensor> {
     match (node, dtype) {
         (Node::Plain { .. }, _) => Tensor::new(dtype.clone(), shape, bytes),
-        (Node::Text, _) => Tensor::from_string_array(shape, source.texts(&bytes)?),
+        // SAFETY: the bytes come from this source, and are cells of texts.
+        (Node::Text, _) => Tensor::from_string_array(shape, unsafe { source.texts(&bytes) }?),
         (Node::Record { size, fields }, DType::Compound(names)) => {
             let record = source.pick(*size);
             let columns = names
                 .iter()
                 .zip(fields)
                 .map(|(field, part)| {
-                    let mut cells = column(&bytes, record, part, source);
+                    let mut cells = column(&bytes, record, part, source)?;
                     if let Node::Plain { size, fix } = part.node {
                         fix.apply(cells.as_mut_slice(), size);
                     }
                     let shape = [shape, &field.shape].concat();
-                    Ok((field.name.clone(), tensor(&field.dtype, &part.node, &shape, cells.into(), source)?))
+                    // SAFETY: the cells are those of the field in bytes that come from this source.
+                    let values = unsafe { tensor(&field.dtype, &part.node, &shape, cells.into(), source) }?;
+                    Ok((field.name.clone(), values))
                 })
                 .collect::<Result<Vec<_>>>()?;
             Tensor::from_fields(shape, columns)
@@ -47,10 +56,10 @@ pub(crate) fn tensor(
 }
 
 /// The bytes of one field of all records.
-fn column(bytes: &[u8], record: usize, part: &Part, source: &dyn Source) -> AlignedBytes {
+fn column(bytes: &[u8], record: usize, part: &Part, source: &dyn Source) -> Result<AlignedBytes> {
     let (start, width) = (source.pick(part.offset), part.count * source.pick(part.node.size()));
     let rows = bytes.len().checked_div(record).unwrap_or(0);
-    let mut cells = AlignedBytes::zeroed(rows * width);
+    let mut cells = AlignedBytes::try_zeroed(rows.saturating_mul(width))?;
     if width > 0 {
         for (cell, record) in cells.as_mut_slice().chunks_exact_mut(width).zip(bytes.chunks_exact(record)) {
             if let Some(value) = record.get(start..start + width) {
@@ -58,5 +67,5 @@ fn column(bytes: &[u8], record: usize, part: &Part, source: &dyn Source) -> Alig
             }
         }
     }
-    cells
+    Ok(cells)
 }

@@ -42,7 +42,7 @@ pub(crate) fn datatype(dtype: &DType) -> Result<Id> {
                     Ok((&*field.name, whole))
                 })
                 .collect::<Result<Vec<_>>>()?;
-            return datatype::compound(&fields);
+            return datatype::compound(fields);
         }
         other => return Err(Error::unsupported(format!("HDF5 has no form for values of type {other}"))),
     };
@@ -51,7 +51,7 @@ pub(crate) fn datatype(dtype: &DType) -> Result<Id> {
 
 /// h5py's complex numbers: a record of `r` and `i`.
 fn complex(part: Number) -> Result<Id> {
-    datatype::compound(&[("r", datatype::number(part)?), ("i", datatype::number(part)?)])
+    datatype::compound(vec![("r", datatype::number(part)?), ("i", datatype::number(part)?)])
 }
 
 /// Elements as the library takes them, with the texts that they point to.

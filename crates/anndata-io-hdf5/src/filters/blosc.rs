@@ -7,7 +7,7 @@ use blosc_src::{
     BLOSC_MAX_BUFFERSIZE, BLOSC_MAX_OVERHEAD, blosc_cbuffer_validate, blosc_compress_ctx, blosc_decompress_ctx,
 };
 
-use super::{BloscOptions, corrupt, wrong_len};
+use super::{BloscOptions, corrupt, room, wrong_len};
 
 /// The number of bytes that a buffer decodes to.
 pub(super) fn decoded_len(stored: &[u8]) -> Result<usize> {
@@ -41,7 +41,7 @@ pub(super) fn encode(bytes: &[u8], options: BloscOptions, out: &mut Vec<u8>) -> 
         5 => c"zstd",
         _ => return Err(Error::unsupported("this compressor of blosc is not supported")),
     };
-    out.resize(bytes.len() + BLOSC_MAX_OVERHEAD as usize, 0);
+    room(out, bytes.len() + BLOSC_MAX_OVERHEAD as usize)?;
     // SAFETY: pointers and lengths are those of live slices; the name is a C string.
     let written = unsafe {
         blosc_compress_ctx(

@@ -6,7 +6,7 @@ use std::collections::HashMap;
 use anndata_storage::{Error, Result};
 use libdeflater::{CompressionLvl, Compressor, Decompressor};
 
-use super::{corrupt, wrong_len};
+use super::{corrupt, room, wrong_len};
 
 thread_local! {
     static DECODER: RefCell<Decompressor> = RefCell::new(Decompressor::new());
@@ -26,7 +26,7 @@ pub(super) fn encode(bytes: &[u8], level: u8, out: &mut Vec<u8>) -> Result<()> {
         let encoder = encoders
             .entry(level)
             .or_insert_with(|| Compressor::new(CompressionLvl::new(i32::from(level)).unwrap_or_default()));
-        out.resize(encoder.zlib_compress_bound(bytes.len()), 0);
+        room(out, encoder.zlib_compress_bound(bytes.len()))?;
         let written = encoder
             .zlib_compress(bytes, out)
             .map_err(|error| Error::io("deflate cannot compress a chunk").with_source(error))?;

@@ -5,7 +5,7 @@ use std::cell::RefCell;
 use anndata_storage::{Error, Result};
 use zstd::bulk::{Compressor, Decompressor};
 
-use super::{corrupt, wrong_len};
+use super::{corrupt, room, wrong_len};
 
 thread_local! {
     static DECODER: RefCell<Option<Decompressor<'static>>> = const { RefCell::new(None) };
@@ -26,7 +26,7 @@ pub(super) fn decode(stored: &[u8], chunk: &mut [u8]) -> Result<()> {
 }
 
 pub(super) fn encode(bytes: &[u8], level: i32, out: &mut Vec<u8>) -> Result<()> {
-    out.resize(zstd::zstd_safe::compress_bound(bytes.len()), 0);
+    room(out, zstd::zstd_safe::compress_bound(bytes.len()))?;
     let written = ENCODER
         .with_borrow_mut(|encoder| {
             let encoder = match encoder {

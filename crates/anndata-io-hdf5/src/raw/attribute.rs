@@ -2,7 +2,7 @@
 
 use std::ffi::{CStr, c_char, c_void};
 
-use anndata_storage::Result;
+use anndata_storage::{Error, Result};
 use hdf5_metno_sys::h5::{H5_index_t, H5_iter_order_t, herr_t};
 use hdf5_metno_sys::h5a::{
     H5A_info_t, H5Acreate2, H5Adelete, H5Aget_space, H5Aget_type, H5Aiterate2, H5Aopen, H5Aread, H5Awrite,
@@ -13,26 +13,32 @@ use hdf5_metno_sys::h5i::hid_t;
 use hdf5_metno_sys::h5p::{H5P_CLS_ATTRIBUTE_CREATE, H5Pset_char_encoding};
 use hdf5_metno_sys::h5t::H5T_cset_t;
 
-use super::link::{Object, ObjectKind, utf8_name};
+use super::link::{Names, Object, ObjectKind, sorted};
 use super::space::{self, Extent};
 use super::{DEFAULT, Id, c_string, h5, plist};
 
 /// The names: in the order of creation where that is tracked, else sorted.
+///
+/// They are listed as they come and sorted here, for the reason that [`super::link::names`] has.
 pub(crate) fn names(object: &Object) -> Result<Vec<String>> {
-    extern "C" fn collect(_: hid_t, name: *const c_char, _: *const H5A_info_t, names: *mut c_void) -> herr_t {
-        // SAFETY: the library hands over a C string and the pointer that was given with the function.
-        let (name, names) = unsafe { (CStr::from_ptr(name), &mut *names.cast::<Vec<Vec<u8>>>()) };
-        names.push(name.to_bytes().to_vec());
+    extern "C" fn collect(_: hid_t, name: *const c_char, info: *const H5A_info_t, names: *mut c_void) -> herr_t {
+        // SAFETY: the library hands over a C string, a structure, and the pointer that was given with the function. The
+        // order is two plain numbers at the start of the structure.
+        let (name, order, names) = unsafe {
+            let order = ((&raw const (*info).corder_valid).read(), (&raw const (*info).corder).read());
+            (CStr::from_ptr(name), order, &mut *names.cast::<Names>())
+        };
+        names.push(((order.0 > 0).then(|| i64::from(order.1)), name.to_bytes().to_vec()));
         0
     }
-    let index = if is_ordered(object)? { H5_index_t::H5_INDEX_CRT_ORDER } else { H5_index_t::H5_INDEX_NAME };
-    let mut names: Vec<Vec<u8>> = Vec::new();
+    let ordered = is_ordered(object)?;
+    let mut names = Names::new();
     h5!(InvalidData, "the attributes cannot be listed", {
-        let mut start = 0;
-        let names = (&raw mut names).cast();
-        H5Aiterate2(object.id.get(), index, H5_iter_order_t::H5_ITER_INC, &raw mut start, Some(collect), names)
+        let (mut start, names) = (0, (&raw mut names).cast());
+        let (index, order) = (H5_index_t::H5_INDEX_NAME, H5_iter_order_t::H5_ITER_NATIVE);
+        H5Aiterate2(object.id.get(), index, order, &raw mut start, Some(collect), names)
     })?;
-    names.into_iter().map(utf8_name).collect()
+    sorted(names, ordered)
 }
 
 fn is_ordered(object: &Object) -> Result<bool> {
@@ -64,8 +70,18 @@ pub(crate) fn extent(attribute: &Id) -> Result<(Id, Extent)> {
     Ok((space, extent))
 }
 
+/// Checks that there are bytes for all elements of a shape, as the library takes from every pointer to values.
+fn check_len(space: &Id, memory: &Id, bytes: &[u8]) -> Result<()> {
+    let needed = space::count(space)?.checked_mul(super::datatype::size(memory) as u64);
+    if needed == Some(bytes.len() as u64) {
+        return Ok(());
+    }
+    Err(Error::invalid_input(format!("{} bytes are given for an attribute of another size", bytes.len())))
+}
+
 /// Reads all values. `bytes` has room for them in the memory type.
 pub(crate) fn read(attribute: &Id, memory: &Id, bytes: &mut [u8]) -> Result<()> {
+    check_len(&extent(attribute)?.0, memory, bytes)?;
     h5!(InvalidData, "the attribute cannot be read", {
         H5Aread(attribute.get(), memory.get(), bytes.as_mut_ptr().cast())
     })
@@ -89,6 +105,7 @@ pub(crate) fn create(
         H5Acreate2(object.get(), name.as_ptr(), file.get(), space.get(), creation.get(), DEFAULT)
     })?);
     if let Some(bytes) = bytes {
+        check_len(&space, memory, bytes)?;
         h5!(Io, "the attribute cannot be written", H5Awrite(attribute.get(), memory.get(), bytes.as_ptr().cast()))?;
     }
     Ok(())

@@ -64,8 +64,11 @@ pub(crate) fn datatype(dataset: &Id) -> Result<Id> {
 }
 
 pub(crate) fn extent(dataset: &Id) -> Result<Extent> {
-    let space = h5!(InvalidData, "the shape of the array cannot be read", H5Dget_space(dataset.get()))?;
-    space::extent(&Id::own(space))
+    space::extent(&space_of(dataset)?)
+}
+
+fn space_of(dataset: &Id) -> Result<Id> {
+    h5!(InvalidData, "the shape of the array cannot be read", H5Dget_space(dataset.get())).map(Id::own)
 }
 
 /// The properties with which a dataset was made.
@@ -88,7 +91,7 @@ pub(crate) fn layout(properties: &Id) -> Result<Layout> {
             let ndim = h5!(InvalidData, "the chunks of the array cannot be read", {
                 H5Pget_chunk(list, 32, shape.as_mut_ptr())
             })?;
-            shape.truncate(usize::try_from(ndim).unwrap_or(0));
+            shape.truncate(usize::try_from(ndim).map_err(|_| Error::invalid_data("the chunks have no axes"))?);
             Layout::Chunked(shape)
         }
         _ => return Err(Error::invalid_data("the layout of the array is not known")),
@@ -181,7 +184,7 @@ pub(crate) fn lists_chunks_right(dataset: &Id, properties: &Id, resizable: bool)
 }
 
 /// Shows every chunk that is stored, with the position of its first element. Ends early where `visit` says `false`.
-pub(crate) fn visit_chunks(dataset: &Id, ndim: usize, mut visit: impl FnMut(&[u64], Chunk) -> bool) -> Result<()> {
+pub(crate) fn visit_chunks(dataset: &Id, mut visit: impl FnMut(&[u64], Chunk) -> bool) -> Result<()> {
     struct Visit<'a> {
         ndim: usize,
         visit: &'a mut dyn FnMut(&[u64], Chunk) -> bool,
@@ -201,7 +204,7 @@ pub(crate) fn visit_chunks(dataset: &Id, ndim: usize, mut visit: impl FnMut(&[u6
         };
         if (data.visit)(offset, Chunk { address, size, mask }) { H5_ITER_CONT } else { H5_ITER_ERROR }
     }
-    let mut data = Visit { ndim, visit: &mut visit };
+    let mut data = Visit { ndim: space::rank(&space_of(dataset)?)?, visit: &mut visit };
     h5!(InvalidData, "the chunks of the array cannot be listed", {
         H5Dchunk_iter(dataset.get(), DEFAULT, Some(step), (&raw mut data).cast())
     })
@@ -210,6 +213,7 @@ pub(crate) fn visit_chunks(dataset: &Id, ndim: usize, mut visit: impl FnMut(&[u6
 
 /// The chunk whose first element is at `offset`, `None` where it was never written.
 pub(crate) fn chunk_at(dataset: &Id, offset: &[u64]) -> Result<Option<Chunk>> {
+    space::check_rank(&space_of(dataset)?, offset)?;
     let mut chunk = Chunk { address: NOWHERE, size: 0, mask: 0 };
     h5!(InvalidData, "a chunk of the array cannot be looked up", {
         let (mask, address, size) = (&raw mut chunk.mask, &raw mut chunk.address, &raw mut chunk.size);
@@ -220,6 +224,7 @@ pub(crate) fn chunk_at(dataset: &Id, offset: &[u64]) -> Result<Option<Chunk>> {
 
 /// Stores the encoded bytes of a chunk.
 pub(crate) fn write_chunk(dataset: &Id, offset: &[u64], bytes: &[u8]) -> Result<()> {
+    space::check_rank(&space_of(dataset)?, offset)?;
     h5!(Io, "a chunk cannot be written", {
         H5Dwrite_chunk(dataset.get(), DEFAULT, 0, offset.as_ptr(), bytes.len(), bytes.as_ptr().cast())
     })
@@ -241,7 +246,7 @@ impl Block<'_> {
         if needed != Some(bytes.len() as u64) {
             return Err(Error::invalid_input("a block has not the bytes that its shape takes"));
         }
-        let file = Id::own(h5!(InvalidData, "the shape of the array cannot be read", H5Dget_space(dataset.get()))?);
+        let file = space_of(dataset)?;
         space::select(&file, self.start, self.count)?;
         Ok((file, space::simple(self.count)?))
     }
@@ -277,6 +282,7 @@ pub(crate) fn reclaim(memory: &Id, count: u64, bytes: &mut [u8]) {
 
 /// Changes the lengths of the axes.
 pub(crate) fn resize(dataset: &Id, shape: &[u64]) -> Result<()> {
+    space::check_rank(&space_of(dataset)?, shape)?;
     h5!(InvalidInput, "the array cannot be resized", H5Dset_extent(dataset.get(), shape.as_ptr())).map(drop)
 }
 
@@ -309,6 +315,9 @@ pub(crate) fn create(parent: &Id, name: &str, datatype: &Id, how: &Creation<'_>)
         })?;
     }
     if let Some(value) = how.fill {
+        if value.len() != super::datatype::size(datatype) {
+            return Err(Error::invalid_input("a fill value is not of the size of an element"));
+        }
         h5!(Io, "the fill value cannot be set up", {
             H5Pset_fill_value(list.get(), datatype.get(), value.as_ptr().cast())
         })?;

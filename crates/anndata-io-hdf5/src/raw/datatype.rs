@@ -288,21 +288,35 @@ pub(crate) fn object_reference() -> Result<Id> {
 }
 
 /// A packed record of named fields.
-pub(crate) fn compound(fields: &[(&str, Id)]) -> Result<Id> {
-    let total: usize = fields.iter().map(|(_, datatype)| size(datatype)).sum();
-    if total == 0 {
+pub(crate) fn compound(fields: Vec<(&str, Id)>) -> Result<Id> {
+    let mut total = 0;
+    let place = |(name, datatype): (_, Id)| {
+        let offset = total;
+        total += size(&datatype);
+        (name, offset, datatype)
+    };
+    let fields: Vec<_> = fields.into_iter().map(place).collect();
+    record(&fields, total)
+}
+
+/// A record of named fields at offsets.
+pub(crate) fn record(fields: &[(&str, usize, Id)], size: usize) -> Result<Id> {
+    if size == 0 {
         return Err(Error::unsupported("HDF5 has no records of size 0"));
     }
-    let id = Id::own(h5!(Io, "a record type cannot be made", H5Tcreate(H5T_class_t::H5T_COMPOUND, total))?);
-    let mut offset = 0;
-    for (name, datatype) in fields {
+    let id = Id::own(h5!(Io, "a record type cannot be made", H5Tcreate(H5T_class_t::H5T_COMPOUND, size))?);
+    for (name, offset, datatype) in fields {
         let name = c_string(name)?;
         h5!(InvalidInput, "a field cannot be added to a record type", {
-            H5Tinsert(id.get(), name.as_ptr(), offset, datatype.get())
+            H5Tinsert(id.get(), name.as_ptr(), *offset, datatype.get())
         })?;
-        offset += size(datatype);
     }
     Ok(id)
+}
+
+/// The same type again.
+pub(crate) fn copy(datatype: &Id) -> Result<Id> {
+    h5!(Io, "a type cannot be copied", H5Tcopy(datatype.get())).map(Id::own)
 }
 
 /// An array within an element.

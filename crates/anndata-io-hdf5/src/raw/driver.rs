@@ -1,20 +1,28 @@
-//! The file driver of the library, with one check more.
+//! The file driver of the library, with a look at what is read.
 //!
-//! The library takes an endless loop over a collection of its global heap in which an object says that it is free space
-//! of size 0, as where a part of the file was zeroed. Its calls cannot be stopped, and they hold its lock. So files are
-//! opened with the library's own driver, whose function for reading is replaced: it looks at every collection that is
-//! read, and fails where the library would not come to an end.
+//! There are metadata for which the library does not come to an end, or ends the process. Its calls cannot be stopped, and
+//! they hold its lock. So files are opened with the library's own driver, whose function for reading is replaced: it fails
+//! where the library would not survive what was read.
+//!
+//! - In a collection of the global heap, an object that says that it is free space of size 0 makes an endless loop, as
+//!   where a part of the file was zeroed.
+//! - All other metadata are looked at in files that are open for reading ([`super::metadata`]). In a file that is edited,
+//!   what is on the disk may be older than what the library knows.
 
-use std::ffi::{CStr, c_char, c_int, c_uint, c_void};
-use std::sync::OnceLock;
+use std::cell::{Cell, RefCell};
+use std::collections::BTreeMap;
+use std::ffi::{CStr, c_char, c_int, c_uint, c_ulong, c_void};
+use std::mem::offset_of;
+use std::sync::{Mutex, OnceLock, PoisonError};
 
 use anndata_storage::{Error, Result};
 use hdf5_metno_sys::h5::herr_t;
-use hdf5_metno_sys::h5f::H5F_ACC_RDONLY;
+use hdf5_metno_sys::h5f::{H5F_ACC_RDONLY, H5F_ACC_RDWR};
 use hdf5_metno_sys::h5fd::{H5FD_class_t, H5FD_t, H5FDclose, H5FDopen, H5FDregister};
 use hdf5_metno_sys::h5i::hid_t;
 use hdf5_metno_sys::h5p::H5Pset_driver;
 
+use super::metadata::Known;
 use super::{Id, h5, locked};
 
 /// The version of the structure below.
@@ -23,7 +31,32 @@ const VERSION: c_uint = 1;
 const NUMBER: c_int = 61_729;
 const NAME: &CStr = c"anndata";
 
+/// The library's `H5FD_MEM_DRAW`: values, and collections of the global heap.
+const VALUES: c_int = 3;
+/// The library's `H5FD_FEAT_ACCUMULATE_METADATA`.
+const ACCUMULATE: c_ulong = 6;
+
 type Read = unsafe extern "C" fn(*mut H5FD_t, c_int, hid_t, u64, usize, *mut c_void) -> herr_t;
+type Query = unsafe extern "C" fn(*const H5FD_t, *mut c_ulong) -> herr_t;
+type Close = unsafe extern "C" fn(*mut H5FD_t) -> herr_t;
+
+/// The beginning of the library's `H5FD_t`, as of version 2.
+#[repr(C)]
+struct OpenFile {
+    driver: hid_t,
+    class: *const Class,
+    number: c_ulong,
+    access: c_uint,
+    features: c_ulong,
+    max_address: u64,
+    base: u64,
+}
+
+impl OpenFile {
+    fn is_read_only(&self) -> bool {
+        self.access & H5F_ACC_RDWR == 0
+    }
+}
 
 /// The library's `H5FD_class_t` of [`VERSION`]: what is needed by name, all else in its place.
 #[repr(C)]
@@ -34,17 +67,60 @@ struct Class {
     name: *const c_char,
     max_address: u64,
     close_degree: c_int,
-    until_read: [usize; 22],
+    until_close: [usize; 12],
+    close: Option<Close>,
+    compare: usize,
+    query: Option<Query>,
+    until_read: [usize; 7],
     read: Option<Read>,
     after_read: [usize; 11],
     map: [c_int; 7],
 }
+
+// The declaration in `hdf5_metno_sys` lacks the first number, which shares a word with the second, and four functions
+// after `write`, for many pieces at once. All else is alike.
+const _: () = assert!(
+    size_of::<Class>() == size_of::<H5FD_class_t>() + 4 * size_of::<usize>()
+        && offset_of!(Class, close) == offset_of!(H5FD_class_t, close)
+        && offset_of!(Class, query) == offset_of!(H5FD_class_t, query)
+        && offset_of!(Class, read) == offset_of!(H5FD_class_t, read)
+);
 
 /// The driver and the function that its reading ends in.
 #[derive(Debug, Clone, Copy)]
 struct Driver {
     id: hid_t,
     read: Read,
+    query: Query,
+    close: Close,
+}
+
+thread_local! {
+    /// Why the driver did not read, until the error of the call is made.
+    static REFUSAL: RefCell<Option<String>> = const { RefCell::new(None) };
+    /// Whether only values are read, which may be any bytes.
+    static ONLY_VALUES: Cell<bool> = const { Cell::new(false) };
+}
+
+/// What is known of the files that are open for reading, by the library's number of each.
+static KNOWN: Mutex<BTreeMap<c_ulong, Known>> = Mutex::new(BTreeMap::new());
+
+/// Why the driver did not read in this thread's last call.
+pub(super) fn refusal() -> Option<String> {
+    REFUSAL.take()
+}
+
+fn refuse(why: String) -> herr_t {
+    REFUSAL.set(Some(why));
+    -1
+}
+
+/// Runs a call that transfers values that refer to no heap, so that no bytes are taken for one.
+pub(crate) fn only_values<T>(call: impl FnOnce() -> T) -> T {
+    ONLY_VALUES.set(true);
+    let result = call();
+    ONLY_VALUES.set(false);
+    result
 }
 
 static DRIVER: OnceLock<Driver> = OnceLock::new();
@@ -75,14 +151,50 @@ fn register(access: &Id, file: &CStr) -> Result<Driver> {
         copy.ok_or_else(unknown)?
     };
     let read = class.read.replace(read_checked).ok_or_else(unknown)?;
+    let query = class.query.replace(query_exact).ok_or_else(unknown)?;
+    let close = class.close.replace(close_known).ok_or_else(unknown)?;
     class.value = NUMBER;
     class.name = NAME.as_ptr();
     // SAFETY: the library copies the structure, which is of the version that it says; the name lives for ever.
     let id = unsafe { H5FDregister((&raw const class).cast::<H5FD_class_t>()) };
-    if id < 0 { Err(unknown()) } else { Ok(Driver { id, read }) }
+    if id < 0 { Err(unknown()) } else { Ok(Driver { id, read, query, close }) }
 }
 
-/// Reads as the library does, and fails for a collection over which it would not come to an end.
+/// Says what the library's driver can do. Metadata of a file that is open for reading are read piece by piece, not as
+/// what was near a piece before, so that each is seen.
+///
+/// # Safety
+/// As the library's documentation of drivers says: both pointers are to what their types say, or null.
+unsafe extern "C" fn query_exact(file: *const H5FD_t, features: *mut c_ulong) -> herr_t {
+    let Some(driver) = DRIVER.get() else { return -1 };
+    // SAFETY: the arguments are handed on; an open file begins as `OpenFile` says.
+    unsafe {
+        let status = (driver.query)(file, features);
+        if let (Some(file), Some(features)) = (file.cast::<OpenFile>().as_ref(), features.as_mut())
+            && file.is_read_only()
+        {
+            *features &= !ACCUMULATE;
+        }
+        status
+    }
+}
+
+/// Closes a file and forgets what was known of it.
+///
+/// # Safety
+/// As the library's documentation of drivers says: the file is open.
+unsafe extern "C" fn close_known(file: *mut H5FD_t) -> herr_t {
+    let Some(driver) = DRIVER.get() else { return -1 };
+    // SAFETY: an open file begins as `OpenFile` says; the argument is handed on.
+    unsafe {
+        if let Some(file) = file.cast::<OpenFile>().as_ref() {
+            KNOWN.lock().unwrap_or_else(PoisonError::into_inner).remove(&file.number);
+        }
+        (driver.close)(file)
+    }
+}
+
+/// Reads as the library does, and fails for what it would not survive.
 ///
 /// # Safety
 /// As the library's documentation of drivers says: `buffer` has room for `size` bytes.
@@ -102,15 +214,34 @@ unsafe extern "C" fn read_checked(
     }
     // SAFETY: the buffer holds `size` bytes, which were read just now.
     let bytes = unsafe { std::slice::from_raw_parts(buffer.cast::<u8>(), size) };
-    let ends = !bytes.starts_with(b"GCOL\x01")
-        || ends(bytes, |offset| {
+    let (number, base, read_only) = {
+        // SAFETY: an open file begins as `OpenFile` says. Nothing of it is kept.
+        let Some(open) = (unsafe { file.cast::<OpenFile>().as_ref() }) else { return status };
+        (open.number, open.base, open.is_read_only())
+    };
+    // Beyond the end of a file the library's driver reads zeros.
+    let read = |at: u64, bytes: &mut [u8]| {
+        // SAFETY: the buffer has room for the bytes that are asked for.
+        let status = unsafe { (driver.read)(file, kind, transfer, at, bytes.len(), bytes.as_mut_ptr().cast()) };
+        status >= 0
+    };
+    if bytes.starts_with(b"GCOL\x01") && !ONLY_VALUES.get() {
+        let comes_to_an_end = ends(bytes, |offset| {
             let mut head = [0_u8; HEAD];
-            let at = address.checked_add(offset)?;
-            // SAFETY: the buffer has room for the bytes that are asked for.
-            let status = unsafe { (driver.read)(file, kind, transfer, at, HEAD, head.as_mut_ptr().cast()) };
-            (status >= 0).then_some(head)
+            read(address.checked_add(offset)?, &mut head).then_some(head)
         });
-    if ends { status } else { -1 }
+        if !comes_to_an_end {
+            return refuse(format!("the heap at {address} has an object of size 0"));
+        }
+    }
+    if read_only && kind != VALUES {
+        let mut known = KNOWN.lock().unwrap_or_else(PoisonError::into_inner);
+        let known = known.entry(number).or_default();
+        if let Err(why) = known.check(bytes, address, base, &read) {
+            return refuse(why);
+        }
+    }
+    status
 }
 
 /// Bytes of the head of a collection, and of an object in it.

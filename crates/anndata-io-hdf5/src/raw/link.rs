@@ -22,6 +22,18 @@ pub(crate) enum Link {
     UserDefined,
 }
 
+/// `H5L_info2_t` with a plain integer for the type: files may hold types that the enumeration does not name.
+#[repr(C)]
+struct Info {
+    kind: c_int,
+    order_valid: u8,
+    order: i64,
+    charset: c_int,
+    /// The length of a soft link's target, NUL included; a token for hard links.
+    value: [u64; 2],
+}
+const _: () = assert!(size_of::<Info>() == size_of::<H5L_info2_t>());
+
 /// An open object.
 #[derive(Debug)]
 pub(crate) struct Object {
@@ -57,18 +69,6 @@ pub(crate) fn get(group: &Id, name: &str) -> Result<Option<Link>> {
     const HARD: c_int = 0;
     const SOFT: c_int = 1;
     const EXTERNAL: c_int = 64;
-    /// `H5L_info2_t` with a plain integer for the type: files may hold types that the enumeration does not name.
-    #[repr(C)]
-    struct Info {
-        kind: c_int,
-        order_valid: u8,
-        order: i64,
-        charset: c_int,
-        /// The length of a soft link's target, NUL included; a token for hard links.
-        value: [u64; 2],
-    }
-    const { assert!(size_of::<Info>() == size_of::<H5L_info2_t>()) };
-
     let name = c_string(name)?;
     if h5!(InvalidData, "a link cannot be looked up", H5Lexists(group.get(), name.as_ptr(), DEFAULT))? == 0 {
         return Ok(None);
@@ -121,23 +121,40 @@ pub(crate) fn open(group: &Id, name: &str) -> Result<Object> {
     Ok(Object { id, kind, identity: Identity { file: info.fileno, token: info.token } })
 }
 
+/// Names as they come, each with its place in the order of creation where that is known.
+pub(super) type Names = Vec<(Option<i64>, Vec<u8>)>;
+
+/// The names in the order of creation where it is tracked, else sorted.
+pub(super) fn sorted(mut names: Names, ordered: bool) -> Result<Vec<String>> {
+    if !ordered {
+        for (order, _) in &mut names {
+            *order = None;
+        }
+    }
+    names.sort();
+    names.into_iter().map(|(_, name)| utf8_name(name)).collect()
+}
+
 /// The names in a group: in the order of creation where that is tracked, else sorted.
+///
+/// The library lists them as they come, and they are sorted here. Where it is to list them in an order, it makes a table
+/// of as many places as the file says that there are names, and writes beyond it where there are more.
 pub(crate) fn names(group: &Id) -> Result<Vec<String>> {
-    extern "C" fn collect(_: hid_t, name: *const c_char, _: *const H5L_info2_t, names: *mut c_void) -> herr_t {
-        // SAFETY: the library hands over a C string and the pointer that was given with the function.
-        let (name, names) = unsafe { (CStr::from_ptr(name), &mut *names.cast::<Vec<Vec<u8>>>()) };
-        names.push(name.to_bytes().to_vec());
+    extern "C" fn collect(_: hid_t, name: *const c_char, info: *const H5L_info2_t, names: *mut c_void) -> herr_t {
+        // SAFETY: the library hands over a C string, a structure, and the pointer that was given with the function.
+        let (name, info, names) = unsafe { (CStr::from_ptr(name), &*info.cast::<Info>(), &mut *names.cast::<Names>()) };
+        names.push(((info.order_valid != 0).then_some(info.order), name.to_bytes().to_vec()));
         0
     }
     let list = Id::own(h5!(InvalidData, "the group's properties cannot be read", H5Gget_create_plist(group.get()))?);
-    let index = if plist::tracks_links(&list)? { H5_index_t::H5_INDEX_CRT_ORDER } else { H5_index_t::H5_INDEX_NAME };
-    let mut names: Vec<Vec<u8>> = Vec::new();
+    let ordered = plist::tracks_links(&list)?;
+    let mut names = Names::new();
     h5!(InvalidData, "the names in the group cannot be listed", {
-        let mut start = 0;
-        let names = (&raw mut names).cast();
-        H5Literate2(group.get(), index, H5_iter_order_t::H5_ITER_INC, &raw mut start, Some(collect), names)
+        let (mut start, names) = (0, (&raw mut names).cast());
+        let (index, order) = (H5_index_t::H5_INDEX_NAME, H5_iter_order_t::H5_ITER_NATIVE);
+        H5Literate2(group.get(), index, order, &raw mut start, Some(collect), names)
     })?;
-    names.into_iter().map(utf8_name).collect()
+    sorted(names, ordered)
 }
 
 pub(super) fn utf8_name(name: Vec<u8>) -> Result<String> {
@@ -193,7 +210,8 @@ pub(crate) fn referenced_path(object: &Id, reference: [u8; 8]) -> Result<Option<
         let (target, name) = (reference.as_ptr().cast(), name.as_mut_ptr().cast());
         H5Rget_name(object.get(), H5R_type_t::H5R_OBJECT1, target, name, 1 << 12)
     })?;
-    name.truncate(usize::try_from(len).unwrap_or(0));
+    let len = usize::try_from(len).ok().filter(|&len| len < name.len());
+    name.truncate(len.ok_or_else(|| Error::invalid_data("the path that a reference leads to is too long"))?);
     if name.is_empty() {
         return Ok(None);
     }

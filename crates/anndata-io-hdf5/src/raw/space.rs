@@ -3,7 +3,7 @@
 use anndata_storage::{Error, Result};
 use hdf5_metno_sys::h5s::{
     H5S_UNLIMITED, H5S_class_t, H5S_seloper_t, H5Screate, H5Screate_simple, H5Sget_simple_extent_dims,
-    H5Sget_simple_extent_ndims, H5Sget_simple_extent_type, H5Sselect_hyperslab,
+    H5Sget_simple_extent_ndims, H5Sget_simple_extent_npoints, H5Sget_simple_extent_type, H5Sselect_hyperslab,
 };
 
 use super::{Id, h5, locked};
@@ -17,6 +17,27 @@ pub(crate) enum Extent {
     Simple { shape: Vec<u64>, resizable: bool },
 }
 
+/// The number of axes; the library takes as many numbers from every pointer to coordinates or lengths.
+pub(super) fn rank(space: &Id) -> Result<usize> {
+    let rank = h5!(InvalidData, "the shape cannot be read", H5Sget_simple_extent_ndims(space.get()))?;
+    usize::try_from(rank).map_err(|_| Error::invalid_data("the shape has no axes that can be counted"))
+}
+
+/// The number of elements.
+pub(super) fn count(space: &Id) -> Result<u64> {
+    let count = h5!(InvalidData, "the shape cannot be read", H5Sget_simple_extent_npoints(space.get()))?;
+    u64::try_from(count).map_err(|_| Error::invalid_data("the elements of the shape cannot be counted"))
+}
+
+/// Checks that there is one number for each axis of a dataspace.
+pub(super) fn check_rank(space: &Id, numbers: &[u64]) -> Result<()> {
+    let rank = rank(space)?;
+    if numbers.len() == rank {
+        return Ok(());
+    }
+    Err(Error::invalid_input(format!("{} numbers are given for an array of {rank} axes", numbers.len())))
+}
+
 /// The extent of a dataspace.
 pub(crate) fn extent(space: &Id) -> Result<Extent> {
     // SAFETY: the identifier is held alive.
@@ -25,8 +46,7 @@ pub(crate) fn extent(space: &Id) -> Result<Extent> {
         H5S_class_t::H5S_SCALAR | H5S_class_t::H5S_SIMPLE => {}
         H5S_class_t::H5S_NO_CLASS => return Err(Error::invalid_data("the shape is of no known class")),
     }
-    let ndim = h5!(InvalidData, "the shape cannot be read", H5Sget_simple_extent_ndims(space.get()))?;
-    let ndim = usize::try_from(ndim).unwrap_or(0);
+    let ndim = rank(space)?;
     let (mut shape, mut max) = (vec![0; ndim], vec![0; ndim]);
     h5!(InvalidData, "the shape cannot be read", {
         H5Sget_simple_extent_dims(space.get(), shape.as_mut_ptr(), max.as_mut_ptr())
@@ -60,11 +80,10 @@ pub(crate) fn simple(shape: &[u64]) -> Result<Id> {
 
 /// Selects a box of a dataspace. A scalar is always selected.
 pub(crate) fn select(space: &Id, start: &[u64], count: &[u64]) -> Result<()> {
+    check_rank(space, start)?;
+    check_rank(space, count)?;
     if start.is_empty() {
         return Ok(());
-    }
-    if start.len() != count.len() {
-        return Err(Error::invalid_input("a selection has not one length an axis"));
     }
     h5!(InvalidInput, "a box cannot be selected", {
         let (start, count) = (start.as_ptr(), count.as_ptr());

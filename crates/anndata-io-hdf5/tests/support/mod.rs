@@ -96,3 +96,46 @@ pub(crate) fn create(path: &Path) -> Result<Group> {
 pub(crate) fn array(path: &Path, key: &str) -> Result<Array> {
     open(path)?.array(key)
 }
+
+/// The checksum that HDF5 puts after metadata (Jenkins' lookup3).
+pub(crate) fn checksum(bytes: &[u8]) -> u32 {
+    let len = u32::try_from(bytes.len()).unwrap();
+    let [mut a, mut b, mut c] = [0xdead_beef_u32.wrapping_add(len); 3];
+    let mut words = [0_u8; 12];
+    let mut rest = bytes;
+    let mut add = |block: &[u8], a: &mut u32, b: &mut u32, c: &mut u32| {
+        words.fill(0);
+        words[..block.len()].copy_from_slice(block);
+        for (sum, word) in [a, b, c].into_iter().zip(words.chunks_exact(4)) {
+            *sum = sum.wrapping_add(u32::from_le_bytes(word.try_into().unwrap()));
+        }
+    };
+    while rest.len() > 12 {
+        let (block, after) = rest.split_at(12);
+        rest = after;
+        add(block, &mut a, &mut b, &mut c);
+        a = a.wrapping_sub(c) ^ c.rotate_left(4);
+        c = c.wrapping_add(b);
+        b = b.wrapping_sub(a) ^ a.rotate_left(6);
+        a = a.wrapping_add(c);
+        c = c.wrapping_sub(b) ^ b.rotate_left(8);
+        b = b.wrapping_add(a);
+        a = a.wrapping_sub(c) ^ c.rotate_left(16);
+        c = c.wrapping_add(b);
+        b = b.wrapping_sub(a) ^ a.rotate_left(19);
+        a = a.wrapping_add(c);
+        c = c.wrapping_sub(b) ^ b.rotate_left(4);
+        b = b.wrapping_add(a);
+    }
+    if rest.is_empty() {
+        return c;
+    }
+    add(rest, &mut a, &mut b, &mut c);
+    c = (c ^ b).wrapping_sub(b.rotate_left(14));
+    a = (a ^ c).wrapping_sub(c.rotate_left(11));
+    b = (b ^ a).wrapping_sub(a.rotate_left(25));
+    c = (c ^ b).wrapping_sub(b.rotate_left(16));
+    a = (a ^ c).wrapping_sub(c.rotate_left(4));
+    b = (b ^ a).wrapping_sub(a.rotate_left(14));
+    (c ^ b).wrapping_sub(b.rotate_left(24))
+}
