@@ -28,6 +28,9 @@ pub struct ReadOptions {
     pub as_sparse: Vec<String>,
     /// The format of these. Default: CSR.
     pub as_sparse_format: Option<SparseFormat>,
+    /// Whether what is plainly meant is repaired where the format is broken: see [`Registry::with_repair`]. Default: no,
+    /// and an error says where it would help.
+    pub repair: bool,
     /// The encodings that are known.
     pub registry: Registry,
 }
@@ -48,11 +51,24 @@ impl ReadOptions {
         self
     }
 
+    /// The same, repairing what is plainly meant, or refusing it.
+    #[must_use]
+    pub fn with_repair(mut self, repair: bool) -> Self {
+        self.repair = repair;
+        self
+    }
+
     /// The same with other encodings.
     #[must_use]
     pub fn with_registry(mut self, registry: Registry) -> Self {
         self.registry = registry;
         self
+    }
+
+    /// The encodings, which repair what they read where that is asked for.
+    fn registry(&self) -> Registry {
+        let registry = self.registry.clone();
+        if self.repair { registry.with_repair(true) } else { registry }
     }
 }
 
@@ -111,7 +127,8 @@ impl WriteOptions {
 /// within the store.
 pub fn read_elem(group: &Group, key: &str, options: &ReadOptions) -> Result<Element> {
     let node = Node::open(group, key)?;
-    if options.lazy { options.registry.build_lazy(node) } else { options.registry.build(node.fetch()?) }
+    let registry = options.registry();
+    if options.lazy { registry.build_lazy(node) } else { registry.build(node.fetch()?) }
 }
 
 /// The same as [`read_elem`] without blocking on values: all arrays of the element are under way at once. Metadata are
@@ -121,7 +138,8 @@ pub fn read_elem(group: &Group, key: &str, options: &ReadOptions) -> Result<Elem
 /// As [`read_elem`].
 pub async fn read_elem_async(group: &Group, key: &str, options: &ReadOptions) -> Result<Element> {
     let node = Node::open(group, key)?;
-    if options.lazy { options.registry.build_lazy(node) } else { options.registry.build(node.fetch_async().await?) }
+    let registry = options.registry();
+    if options.lazy { registry.build_lazy(node) } else { registry.build(node.fetch_async().await?) }
 }
 
 /// Writes an element at `key` of a group. What stands there is replaced: the new element is written beside it first,
@@ -144,7 +162,7 @@ pub fn read_anndata(group: &Group, options: &ReadOptions) -> Result<AnnData> {
     // Matrices that are to be made sparse are read block by block, so they are not fetched with the rest.
     let lazy = options.lazy || !options.as_sparse.is_empty();
     let node = if lazy { node } else { node.fetch()? };
-    let adata = options.registry.build_anndata(node, lazy)?;
+    let adata = options.registry().build_anndata(node, lazy)?;
     if options.as_sparse.is_empty() {
         return Ok(adata);
     }
@@ -164,7 +182,7 @@ pub async fn read_anndata_async(group: &Group, options: &ReadOptions) -> Result<
     let node = prepare(Node::open(group, "")?)?;
     check_is_anndata(&node)?;
     let node = if options.lazy { node } else { node.fetch_async().await? };
-    options.registry.build_anndata(node, options.lazy)
+    options.registry().build_anndata(node, options.lazy)
 }
 
 /// Writes an `AnnData` as the content of an empty group.

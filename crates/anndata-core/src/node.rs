@@ -152,6 +152,21 @@ impl Node {
         }
     }
 
+    /// The same node under this encoding. Both attributes come first where they are new, and are single texts whatever
+    /// they were; the other attributes stay.
+    #[must_use]
+    pub(crate) fn encoded_as(mut self, encoding: &str, version: &str) -> Self {
+        let attributes = self.attributes_mut();
+        for (place, (name, value)) in encoding_attributes(encoding, version).into_iter().enumerate() {
+            if attributes.contains_key(&name) {
+                attributes.insert(name, value);
+            } else {
+                attributes.shift_insert(place.min(attributes.len()), name, value);
+            }
+        }
+        self
+    }
+
     /// The descendant at a relative path (`a`, or `a/b`).
     pub fn descendant(&self, path: &str) -> Option<&Self> {
         path.split('/').filter(|name| !name.is_empty()).try_fold(self, |node, name| match node {
@@ -234,13 +249,14 @@ impl Node {
         self.attribute(name, "a list of text", Attribute::as_strings)
     }
 
-    /// The value of an attribute of non-negative integers, `None` where there is no such attribute.
+    /// The value of an attribute of lengths, `None` where there is no such attribute. Whole floats count, as tools in R
+    /// store them.
     ///
     /// # Errors
     /// [`InvalidData`](crate::ErrorKind::InvalidData) where it is no such list.
     pub fn lengths_attribute(&self, name: &str) -> Result<Option<Vec<usize>>> {
         self.attribute(name, "a list of lengths", |value| {
-            value.as_i64s()?.into_iter().map(|length| usize::try_from(length).ok()).collect()
+            value.as_lengths()?.into_iter().map(|length| usize::try_from(length).ok()).collect()
         })
     }
 

@@ -59,10 +59,11 @@ macro_rules! with_keys {
 impl Column {
     /// A categorical column from integer codes and categories; code -1 is missing.
     ///
-    /// The width of the codes, the order of the categories and unused categories are kept.
+    /// The width of the codes, the order of the categories and unused categories are kept. Categories of any kind become
+    /// plain ones.
     ///
     /// # Errors
-    /// [`InvalidData`](crate::ErrorKind::InvalidData) where a code has no category.
+    /// [`InvalidData`](crate::ErrorKind::InvalidData) where a code has no category, or a category is a missing value.
     pub fn categorical(codes: &Tensor, categories: &Self, ordered: bool) -> Result<Self> {
         if codes.ndim() != 1 || !codes.dtype().is_integer() {
             return Err(Error::invalid_data(format!(
@@ -71,10 +72,23 @@ impl Column {
                 codes.shape()
             )));
         }
+        let categories = categories.as_categories()?;
         let keys = codes.to_arrow()?;
-        let array = with_keys!(keys.data_type(), K => dictionary::<K>(keys.as_primitive(), categories)?,
+        let array = with_keys!(keys.data_type(), K => dictionary::<K>(keys.as_primitive(), &categories)?,
             else => return Err(Error::invalid_data("codes are integers")));
         Ok(Self { kind: ColumnKind::Categorical { ordered }, array })
+    }
+
+    /// The values as categories: plain ones.
+    fn as_categories(&self) -> Result<Self> {
+        if let Some(at) = (0..self.len()).find(|&at| self.is_missing(at)) {
+            let message = format!("category {at} is a missing value; a row without a value has the code -1");
+            return Err(Error::invalid_data(message));
+        }
+        match self.kind {
+            ColumnKind::Plain => Ok(self.clone()),
+            ColumnKind::Nullable(_) | ColumnKind::Categorical { .. } => Self::plain(&self.to_tensor()?),
+        }
     }
 
     /// A categorical column from texts; categories are the different ones, sorted, codes as narrow as can be.

@@ -90,7 +90,7 @@ pub(crate) fn build(mut group: GroupNode, context: &BuildContext<'_>) -> Result<
     let mut obs = take("obs").map(|node| legacy::frame(node, context)).transpose()?;
     let mut var = take("var").map(|node| legacy::frame(node, context)).transpose()?;
     let mut uns = legacy::mapping(take("uns"), context)?;
-    let mut obsp = legacy::mapping(take("obsp"), context)?;
+    let mut obsp = legacy::arrays(take("obsp"), context)?;
     if let (true, Some(obs), Some(var)) = (old, obs.as_mut(), var.as_mut()) {
         legacy::categories_from_uns(&mut uns, [obs, var])?;
     }
@@ -98,13 +98,13 @@ pub(crate) fn build(mut group: GroupNode, context: &BuildContext<'_>) -> Result<
 
     let mut builder = AnnData::builder()
         .stored()
-        .all_obsm(legacy::mapping(take("obsm"), context)?)
-        .all_varm(legacy::mapping(take("varm"), context)?)
+        .all_obsm(legacy::arrays(take("obsm"), context)?)
+        .all_varm(legacy::arrays(take("varm"), context)?)
         .all_obsp(obsp)
-        .all_varp(legacy::mapping(take("varp"), context)?)
+        .all_varp(legacy::arrays(take("varp"), context)?)
         .all_uns(uns);
     // Python lists X after the layers.
-    for (key, layer) in legacy::mapping(take("layers"), context)? {
+    for (key, layer) in legacy::arrays(take("layers"), context)? {
         builder = builder.layer(key, layer);
     }
     match take("X").map(|node| context.build(node)).transpose()? {

@@ -23,6 +23,7 @@ use crate::{AnnData, Element, Opaque, SparseFormat};
 #[derive(Debug, Clone)]
 pub struct Registry {
     encodings: Arc<IndexMap<String, Arc<dyn Encoding>>>,
+    repair: bool,
 }
 
 impl Default for Registry {
@@ -47,7 +48,7 @@ impl Default for Registry {
             Arc::new(record::RecordEncoding),
             Arc::new(awkward::AwkwardEncoding),
         ];
-        Self { encodings: Arc::new(encodings.into_iter().map(|e| (e.name().to_owned(), e)).collect()) }
+        Self { encodings: Arc::new(encodings.into_iter().map(|e| (e.name().to_owned(), e)).collect()), repair: false }
     }
 }
 
@@ -67,7 +68,21 @@ impl Registry {
     pub fn with(self, encoding: impl Encoding + 'static) -> Self {
         let mut encodings = Arc::unwrap_or_clone(self.encodings);
         encodings.insert(encoding.name().to_owned(), Arc::new(encoding));
-        Self { encodings: Arc::new(encodings) }
+        Self { encodings: Arc::new(encodings), ..self }
+    }
+
+    /// The same, repairing what is plainly meant where the format is broken, instead of refusing it: codes of categories
+    /// that count from 1, masks of integers, and keys of matrices and arrays with a `/` (which becomes a `_`). Each
+    /// repair is told of as a `tracing` event. Default: no.
+    #[must_use]
+    pub fn with_repair(mut self, yes: bool) -> Self {
+        self.repair = yes;
+        self
+    }
+
+    /// Whether what is broken is repaired where it is plain what is meant.
+    pub fn repairs(&self) -> bool {
+        self.repair
     }
 
     /// The encoding of a name.
@@ -137,7 +152,7 @@ impl Registry {
     /// A current stored tree as it is to be copied, checked.
     pub(crate) fn copy(&self, node: &Node) -> Result<Node> {
         match self.find(node)? {
-            Found::Known(encoding) => encoding.copy(node).map_err(|error| error.at(node.path())),
+            Found::Known(encoding) => copy(encoding, node).map_err(|error| error.at(node.path())),
             Found::Legacy | Found::Unknown => Ok(node.clone()),
         }
     }
@@ -146,7 +161,7 @@ impl Registry {
     pub(crate) fn select(&self, node: &Node, axes: &[Axis]) -> Result<Option<Node>> {
         match self.find(node)? {
             Found::Known(encoding) => {
-                encoding.select(node, axes).and_then(|part| part.map(|part| encoding.copy(&part)).transpose())
+                encoding.select(node, axes).and_then(|part| part.map(|part| copy(encoding, &part)).transpose())
             }
             Found::Legacy | Found::Unknown => Ok(None),
         }
@@ -164,21 +179,11 @@ impl Registry {
         .map_err(|error| error.at(node.path()))
     }
 
-    /// Whether a stored tree can be copied as it is: it and all encoded elements within are of current versions.
+    /// Whether a stored tree can be copied as it is: it is of the current version, and has the form that is written.
     pub(crate) fn is_current(&self, node: &Node, context: &EncodeContext<'_>) -> Result<bool> {
         let Found::Known(encoding) = self.find(node)? else { return Ok(false) };
         let version = node.text_attribute("encoding-version")?;
-        if version.as_deref() != encoding.versions().last().copied() || !encoding.is_current(node, context) {
-            return Ok(false);
-        }
-        if let Node::Group(group) = node {
-            for child in group.children.values() {
-                if child.attributes().contains_key("encoding-type") && !self.is_current(child, context)? {
-                    return Ok(false);
-                }
-            }
-        }
-        Ok(true)
+        Ok(version.as_deref() == encoding.versions().last().copied() && encoding.is_current(node, context))
     }
 
     pub(crate) fn find(&self, node: &Node) -> Result<Found<'_>> {
@@ -202,6 +207,12 @@ impl Registry {
     pub(crate) fn build_anndata(&self, node: Node, lazy: bool) -> Result<AnnData> {
         adata::build(node.into_group()?, &BuildContext { registry: self, lazy })
     }
+}
+
+/// A current stored tree as it is to be copied, saying its encoding as it is written.
+fn copy(encoding: &dyn Encoding, node: &Node) -> Result<Node> {
+    let version = encoding.versions().last().copied().unwrap_or_default();
+    Ok(encoding.copy(node)?.encoded_as(encoding.name(), version))
 }
 
 /// The element of an encoding, version or dtype that is not known, told of once.

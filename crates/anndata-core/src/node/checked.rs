@@ -8,13 +8,14 @@ use anndata_storage::{BlockSize, Error, Result, Scalar as _, Tensor, dispatch};
 use super::{ArrayNode, BlockIter, BlockSource, Source};
 
 impl ArrayNode {
-    /// The same array, whose integers are checked to be within a range when it is written from its store.
+    /// The same array, whose integers are checked to be within a range when it is written from its store. The advice is
+    /// given with the error, where there is any.
     #[must_use]
-    pub(crate) fn checked(&self, what: &'static str, range: Range<i128>) -> Self {
+    pub(crate) fn checked(&self, what: &'static str, range: Range<i128>, advice: &'static str) -> Self {
         let mut node = self.clone();
         if !matches!(self.source, Source::Empty) {
             let (source, path) = (self.source.clone(), self.path.clone());
-            node.source = Source::Blocks(Arc::new(CheckedIntegers { source, path, what, range }));
+            node.source = Source::Blocks(Arc::new(CheckedIntegers { source, path, what, range, advice }));
         }
         node
     }
@@ -41,6 +42,7 @@ struct CheckedIntegers {
     path: String,
     what: &'static str,
     range: Range<i128>,
+    advice: &'static str,
 }
 
 impl CheckedIntegers {
@@ -48,7 +50,8 @@ impl CheckedIntegers {
         let Some(at) = first_not_in(values, &self.range)? else { return Ok(()) };
         let place = offset.first().copied().unwrap_or(0).saturating_add(at as u64);
         let Range { start, end } = &self.range;
-        let message = format!("the {} at {place} is out of bounds of {start}..{end}", self.what);
+        let advice = if self.advice.is_empty() { String::new() } else { format!("; {}", self.advice) };
+        let message = format!("the {} at {place} is out of bounds of {start}..{end}{advice}", self.what);
         Err(Error::invalid_data(message).at(&self.path))
     }
 }

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use anndata_storage::{Result, file_name};
+use anndata_storage::{Attribute, Result, file_name};
 use serde_json::{Map, Value, json};
 
 use super::{Node, Source};
@@ -59,8 +59,7 @@ impl Node {
         match self {
             Self::Group(group) => {
                 let shape = self.attributes().get("shape").or_else(|| self.attributes().get("h5sparse_shape"));
-                description.shape =
-                    shape.and_then(|shape| shape.as_i64s()?.into_iter().map(|len| u64::try_from(len).ok()).collect());
+                description.shape = shape.and_then(Attribute::as_lengths);
                 description.children = group.children.values().map(Self::describe).collect::<Result<_>>()?;
                 description.stored_bytes = description.children.iter().map(|child| child.stored_bytes).sum();
                 description.bytes = description.children.iter().map(|child| child.bytes).sum();
