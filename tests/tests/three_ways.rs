@@ -1,6 +1,8 @@
 //! What is read at once, what is read when it is asked for, and what is copied as a stream is the same, or is refused in
 //! all three ways; and what is written is valid, whatever was read.
 
+// Long file: the forms in which other tools write elements, in one table.
+
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test may fail anywhere")]
 
 use std::path::Path;
@@ -48,7 +50,8 @@ fn object() -> Result<AnnData> {
     lists.append_value([Some(1), None]);
     lists.append_value([]);
     lists.append_value([Some(3)]);
-    let categories = Column::categorical(&Tensor::from_vec([3], vec![1_i8, -1, 0])?, &Column::strings(["b", "a"]), false)?;
+    let categories =
+        Column::categorical(&Tensor::from_vec([3], vec![1_i8, -1, 0])?, &Column::strings(["b", "a"]), false)?;
     let integers = Column::nullable(&Tensor::from_vec([3], vec![5_i32, 0, 7])?, &[false, true, false], NaValue::Na)?;
     let texts = Column::nullable(&Tensor::from_strings([3], ["x", "", "z"])?, &[false, true, false], NaValue::Nan)?;
     let obs = DataFrame::new(["c1", "c2", "c3"])
@@ -227,11 +230,12 @@ const MENDED: [(&str, Mutation); 14] = [
 
 #[test]
 fn what_other_tools_leave_out_is_read_in_every_way_and_mended() {
-    let expected = object().unwrap();
+    let (expected, written) = (object().unwrap(), stored());
     for (what, mutate) in MENDED {
         let root = stored();
         mutate(&root);
-        let (found, copy) = three_ways(&root, &ReadOptions::default()).unwrap_or_else(|errors| panic!("{what}: {errors:?}"));
+        let (found, copy) =
+            three_ways(&root, &ReadOptions::default()).unwrap_or_else(|errors| panic!("{what}: {errors:?}"));
         assert_eq!(found, expected, "{what}");
         let report = validate(&copy, &ValidateOptions::default()).unwrap();
         assert!(report.findings.is_empty(), "{what}: {report}");
@@ -241,7 +245,6 @@ fn what_other_tools_leave_out_is_read_in_every_way_and_mended() {
                 _ if path.is_empty() => copy.attributes().unwrap(),
                 _ => copy.group(&path).unwrap().attributes().unwrap(),
             };
-            let written = stored();
             let as_written = match written.kind(&path).unwrap() {
                 Some(NodeKind::Array) => written.array(&path).unwrap().attributes().unwrap(),
                 _ if path.is_empty() => written.attributes().unwrap(),
@@ -327,7 +330,10 @@ fn what_is_plainly_meant_is_repaired_where_that_is_asked_for() {
         match three_ways(&root, &repair) {
             Ok((found, copy)) => {
                 assert_eq!(says, "`repair`", "{what}");
-                assert_eq!(found.load().unwrap().obs().column("count").unwrap(), object().unwrap().obs().column("count").unwrap());
+                assert_eq!(
+                    found.load().unwrap().obs().column("count").unwrap(),
+                    object().unwrap().obs().column("count").unwrap()
+                );
                 let kind = found.obs().column("kind").unwrap().to_strings().unwrap();
                 assert_eq!(kind, [Some("a".to_owned()), None, Some("b".to_owned())], "{what}");
                 let report = validate(&copy, &ValidateOptions::default()).unwrap();
@@ -356,13 +362,31 @@ fn a_single_category_may_be_a_scalar() {
     assert_eq!(copy.array("obs/kind/categories").unwrap().shape(), [1]);
 }
 
+#[test]
+fn equal_categories_are_read_and_written_only_when_they_are_merged() {
+    let root = stored();
+    replace(&root, "obs/kind/categories", &Tensor::from_strings([3], ["b", "a", "b"]).unwrap());
+    replace(&root, "obs/kind/codes", &Tensor::from_vec([3], vec![2_i8, -1, 1]).unwrap());
+    for lazy in [false, true] {
+        let adata = io::read_anndata(&root, &ReadOptions::default().with_lazy(lazy)).unwrap();
+        let refused = io::write_anndata(&stores::memory(), &adata, &WriteOptions::default()).unwrap_err().to_string();
+        assert!(refused.contains("obs/kind/categories: the category at 2 is there before; "), "{refused}");
+        assert!(refused.contains("`--repair`"), "{refused}");
+    }
+    let (found, copy) = three_ways(&root, &ReadOptions::default().with_repair(true)).unwrap();
+    let (codes, categories) = found.obs().column("kind").unwrap().codes_and_categories().unwrap();
+    assert_eq!((codes.as_slice::<i8>().unwrap(), categories), (&[0, -1, 1][..], Column::strings(["b", "a"])));
+    assert!(validate(&copy, &ValidateOptions::default()).unwrap().findings.is_empty());
+}
+
 /// Python before 0.13 makes groups of the parts of a key.
 #[test]
 fn keys_with_slashes_are_read_whole() {
     let root = stored();
     let dense = object().unwrap().layer(Some("dense")).unwrap().clone();
     for path in ["layers/a/b/c", "obsm/a/b", "layers/a_b_c", "varm/x/y"] {
-        let element = if path.starts_with("varm") { Tensor::from_vec([2, 1], vec![1, 2]).unwrap().into() } else { dense.clone() };
+        let element =
+            if path.starts_with("varm") { Tensor::from_vec([2, 1], vec![1, 2]).unwrap().into() } else { dense.clone() };
         root.require_group(path.rsplit_once('/').unwrap().0).unwrap();
         io::write_elem(&root, path, &element, &WriteOptions::default()).unwrap();
     }
@@ -405,7 +429,17 @@ fn every_file_is_read_alike_in_every_way() {
     let mut files = fixtures::described().unwrap();
     files.extend(fixtures::h5ad_files(&fixtures::folder().join("malformed")).unwrap());
     for file in files {
-        let ways = [at_once(&file), lazily(&file), streamed(&file, &directory.path().join("copy.h5ad"))];
+        let (h5ad, zarr) = (directory.path().join("copy.h5ad"), directory.path().join("copy.zarr"));
+        let mut skip = Vec::new();
+        if let Ok(adata) = at_once(&file, &skip) {
+            // What cannot be opened cannot be copied, and is left out where that is asked for.
+            skip.extend(fixtures::unreadable(&adata).into_iter().map(|(path, _)| leading(&path)));
+            if let Some(path) = skip.first() {
+                let refused = streamed(&file, &h5ad, &[]).unwrap_err().to_string();
+                assert!(refused.starts_with(path) && refused.contains(&format!("`--skip {path}")), "{refused}");
+            }
+        }
+        let ways = [at_once(&file, &skip), lazily(&file, &skip), streamed(&file, &h5ad, &skip)];
         let name = fixtures::stem(&file);
         match &ways {
             [Ok(eager), Ok(lazy), Ok(streamed)] => assert!(eager == lazy && eager == streamed, "{name}"),
@@ -413,23 +447,58 @@ fn every_file_is_read_alike_in_every_way() {
             ways => panic!("{name}: {:?}", ways.each_ref().map(|way| way.as_ref().map(ToString::to_string))),
         }
         if let [Ok(eager), ..] = &ways {
-            let streamed = streamed(&file, &directory.path().join("copy.zarr"));
+            let streamed = streamed(&file, &zarr, &skip);
             assert!(streamed.as_ref().is_ok_and(|streamed| streamed == eager), "{name} as zarr: {streamed:?}");
         }
     }
 }
 
-fn at_once(file: &Path) -> Result<AnnData> {
-    io::read_anndata(&anndata::open(file)?, &ReadOptions::default())
+/// A layer whose chunks are in a grid that no reader here knows blocks no other element.
+#[test]
+fn a_zarr_array_of_an_unknown_grid_blocks_nothing() {
+    let directory = tempfile::tempdir().unwrap();
+    let (path, copy) = (directory.path().join("a.zarr"), directory.path().join("b.zarr"));
+    anndata::write_zarr(&path, &object().unwrap()).unwrap();
+    let change = |file: &Path, change: &dyn Fn(&mut serde_json::Value)| {
+        let mut metadata = serde_json::from_slice(&std::fs::read(file).unwrap()).unwrap();
+        change(&mut metadata);
+        std::fs::write(file, metadata.to_string()).unwrap();
+    };
+    let grid = |metadata: &mut serde_json::Value| metadata["chunk_grid"]["name"] = "rectilinear".into();
+    change(&path.join("layers/dense/zarr.json"), &grid);
+    change(&path.join("zarr.json"), &|metadata| {
+        grid(&mut metadata["consolidated_metadata"]["metadata"]["layers/dense"]);
+    });
+
+    let adata = at_once(&path, &[]).unwrap();
+    let Some(Element::Opaque(opaque)) = adata.layer(Some("dense")) else { panic!("{:?}", adata.layer(Some("dense"))) };
+    assert!(opaque.unreadable().is_some_and(|reason| reason.message().contains("rectilinear")), "{opaque:?}");
+    assert_eq!(adata.layer(Some("columns")), object().unwrap().layer(Some("columns")));
+    let refused = streamed(&path, &copy, &[]).unwrap_err().to_string();
+    assert!(refused.starts_with("layers/dense: ") && refused.contains("`--skip layers/dense`"), "{refused}");
+    let mut expected = object().unwrap();
+    drop(expected.remove_layer(Some("dense")));
+    assert_eq!(streamed(&path, &copy, &["layers/dense".to_owned()]).unwrap(), expected);
 }
 
-fn lazily(file: &Path) -> Result<AnnData> {
-    io::read_anndata(&anndata::open(file)?, &ReadOptions::default().with_lazy(true))?.load()
+/// The first two names of a path.
+fn leading(path: &str) -> String {
+    path.split('/').take(2).collect::<Vec<_>>().join("/")
 }
 
-fn streamed(file: &Path, copy: &Path) -> Result<AnnData> {
-    anndata::convert(file, copy, &ConvertOptions::default().with_overwrite(true).with_durable(false))?;
-    at_once(copy)
+fn at_once(file: &Path, skip: &[String]) -> Result<AnnData> {
+    io::read_anndata(&anndata::open(file)?, &ReadOptions::default().with_skip(skip))
+}
+
+fn lazily(file: &Path, skip: &[String]) -> Result<AnnData> {
+    io::read_anndata(&anndata::open(file)?, &ReadOptions::default().with_lazy(true).with_skip(skip))?.load()
+}
+
+fn streamed(file: &Path, copy: &Path, skip: &[String]) -> Result<AnnData> {
+    let read = ReadOptions::default().with_skip(skip);
+    let options = ConvertOptions::default().with_read(read).with_overwrite(true).with_durable(false);
+    anndata::convert(file, copy, &options)?;
+    at_once(copy, &[])
 }
 
 proptest! {

@@ -299,7 +299,10 @@ impl<'a> EncodeContext<'a> {
 
     fn encode_as_is(&self, element: &Element, path: &str) -> Result<Node> {
         match element {
-            Element::Opaque(opaque) => Ok(opaque.node().clone()),
+            Element::Opaque(opaque) => match opaque.unreadable() {
+                Some(reason) => Err(reason.error()),
+                None => Ok(opaque.node().clone()),
+            },
             Element::Lazy(lazy) => match lazy.encode(self)? {
                 Some(stored) => Ok(stored),
                 None => self.encode_as_is(&lazy.load_once()?, path),

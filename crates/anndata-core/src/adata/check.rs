@@ -201,7 +201,8 @@ impl AnnData {
             for (key, element) in elements {
                 if let Element::Frame(frame) = element {
                     let (own, labels) = (frame.index().load_once()?, axis.index().load_once()?);
-                    check_labels(&place(slot, key), &own, &labels).map_err(|error| error.at(&format!("{slot}/{key}")))?;
+                    check_labels(&place(slot, key), &own, &labels)
+                        .map_err(|error| error.at(&format!("{slot}/{key}")))?;
                 }
             }
         }

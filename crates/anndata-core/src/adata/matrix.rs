@@ -10,7 +10,11 @@ use crate::{Column, DataFrame};
 /// labelled as the axes are (each with its slot), or 0, 1, ....
 pub(super) fn of_frame(frame: &DataFrame, rows: (&str, &DataFrame), columns: (&str, &DataFrame)) -> Result<Tensor> {
     check_labels("index of the data frame is", &labels(&frame.index().load()?)?, rows)?;
-    check_labels("columns of the data frame are", &frame.column_names().map(str::to_owned).collect::<Vec<_>>(), columns)?;
+    check_labels(
+        "columns of the data frame are",
+        &frame.column_names().map(str::to_owned).collect::<Vec<_>>(),
+        columns,
+    )?;
     let len = frame.len()?;
     let values = frame.columns().map(|(name, series)| {
         let values = numbers(&series.load()?).map_err(|error| {
@@ -78,9 +82,16 @@ mod tests {
 
         let mut set = AnnData::builder().obs(frame()?).var(DataFrame::new(["A", "B"])).build()?;
         set.set_x(Some(frame()?.into()))?;
-        set.set_layer(Some("l"), DataFrame::unnamed(2).with_column("0", vec![1.0, 2.0])?.with_column("1", vec![3.0, 4.0])?)?;
-        assert_eq!((values(set.x())?, values(set.layer(Some("l")))?), (vec![1.0, 0.5, 2.0, 1.5], vec![1.0, 3.0, 2.0, 4.0]));
-        let square = DataFrame::new(["c1", "c2"]).with_column("c1", vec![1.0, 2.0])?.with_column("c2", vec![3.0, 4.0])?;
+        set.set_layer(
+            Some("l"),
+            DataFrame::unnamed(2).with_column("0", vec![1.0, 2.0])?.with_column("1", vec![3.0, 4.0])?,
+        )?;
+        assert_eq!(
+            (values(set.x())?, values(set.layer(Some("l")))?),
+            (vec![1.0, 0.5, 2.0, 1.5], vec![1.0, 3.0, 2.0, 4.0])
+        );
+        let square =
+            DataFrame::new(["c1", "c2"]).with_column("c1", vec![1.0, 2.0])?.with_column("c2", vec![3.0, 4.0])?;
         set.set_obsp("d", square.clone())?;
         assert_eq!(values(set.obsp().get("d"))?, [1.0, 3.0, 2.0, 4.0]);
         let built = AnnData::builder().obs(frame()?).obsp("d", square).build()?;
@@ -99,7 +110,9 @@ mod tests {
         let other = AnnData::builder().var(DataFrame::new(["B", "A"])).x(frame()?);
         assert!(told(other.build()).contains("the columns of the data frame are not the names of var"));
         let text = AnnData::builder().x(frame()?.with_column("C", vec!["x", "y"])?);
-        assert!(told(text.build()).starts_with("X: column 'C' of a data frame that is given as a matrix: it holds string"));
+        assert!(
+            told(text.build()).starts_with("X: column 'C' of a data frame that is given as a matrix: it holds string")
+        );
         let mut adata = AnnData::builder().x(frame()?).build()?;
         let before = adata.clone();
         assert!(adata.set_layer(Some("l"), DataFrame::new(["c2", "c1"]).with_column("A", vec![1, 2])?).is_err());

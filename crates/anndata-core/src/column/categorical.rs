@@ -162,6 +162,36 @@ impl Column {
         Self::categorical(&codes, &categories.take(&kept)?, ordered)
     }
 
+    /// The same with each category once, where the first of equal ones stands; a column whose categories differ is itself.
+    pub(crate) fn with_distinct_categories(&self) -> Result<Self> {
+        let ColumnKind::Categorical { ordered } = self.kind else { return Ok(self.clone()) };
+        let (codes, categories) = self.codes_and_categories()?;
+        let values = categories.to_tensor()?;
+        let (mut kept, mut firsts) = (Vec::new(), HashMap::new());
+        let mut new_codes = Vec::with_capacity(categories.len());
+        for place in 0..categories.len() {
+            let next = i64::try_from(kept.len()).map_err(|_| Error::limit_exceeded("too many categories"))?;
+            let code = *firsts.entry(value_of(&values, place)?).or_insert(next);
+            if code == next {
+                kept.push(place as u64);
+            }
+            new_codes.push(code);
+        }
+        if kept.len() == categories.len() {
+            return Ok(self.clone());
+        }
+        let codes = codes.cast(&DType::I64)?;
+        let renumber = |&code: &i64| match usize::try_from(code) {
+            Err(_) => Ok(-1),
+            Ok(at) => {
+                new_codes.get(at).copied().ok_or_else(|| Error::invalid_data(format!("code {code} has no category")))
+            }
+        };
+        let codes = codes.as_slice::<i64>()?.iter().map(renumber).collect::<Result<Vec<_>>>()?;
+        let codes = Tensor::from_vec([codes.len()], codes)?.cast(&code_dtype(kept.len()))?;
+        Self::categorical(&codes, &categories.take(&kept)?, ordered)
+    }
+
     /// The codes (-1 where missing) and categories of a categorical column.
     ///
     /// # Errors
@@ -176,6 +206,15 @@ impl Column {
             Ok((codes(dictionary)?, categories))
         }, else => Err(Error::dtype("the column is not categorical")))
     }
+}
+
+/// The bytes of a value of an array of one dimension.
+fn value_of(values: &Tensor, place: usize) -> Result<Vec<u8>> {
+    let value = values.slice_rows(place..place + 1)?;
+    if value.dtype().is_text() {
+        return Ok(value.to_strings()?.concat().into_bytes());
+    }
+    Ok(value.as_bytes().unwrap_or_default().to_vec())
 }
 
 /// The different texts, sorted.

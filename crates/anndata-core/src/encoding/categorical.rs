@@ -12,7 +12,7 @@
 //! The width of the codes, the order of the categories and those not used are kept; codes are checked against the
 //! categories. Read as well, and written in the form above: no attribute `ordered` (not ordered), categories of any
 //! encoding of one dimension or a single one, and, where [repairs](super::Registry::with_repair) are asked for, codes that
-//! count from 1.
+//! count from 1. Categories that are there more than once are read, and written only once repairs have merged them.
 //! Specification: [Categorical arrays](https://anndata.readthedocs.io/en/stable/fileformat-prose.html#categorical-arrays). The form of `dataframe` 0.1.0 is in [`dataframe`](super::dataframe).
 //!
 //! ```
@@ -31,7 +31,7 @@ use anndata_storage::{Attribute, Axis, Error, Result, Scalar as _, Tensor, child
 
 use super::{BuildContext, EncodeContext, Encoding, wrong_element};
 use crate::column::code_dtype;
-use crate::node::{GroupNode, Node};
+use crate::node::{GroupNode, Node, Seen};
 use crate::validate::{self, Checker};
 use crate::{Column, ColumnKind, Element};
 
@@ -59,17 +59,19 @@ impl Encoding for CategoricalEncoding {
             categories => categories,
         };
         let categories = categories.into_column().map_err(|error| error.at(&path))?;
-        match Column::categorical(&codes, &categories, ordered) {
+        let repair = context.registry.repairs();
+        let column = match Column::categorical(&codes, &categories, ordered) {
             Err(error) => match from_zero(&codes, categories.len())? {
-                Some(codes) if context.registry.repairs() => {
+                Some(codes) if repair => {
                     tracing::warn!(path = group.path, "codes that count from 1 were repaired");
-                    Ok(Element::Column(Column::categorical(&codes, &categories, ordered)?))
+                    Column::categorical(&codes, &categories, ordered)?
                 }
-                Some(_) => Err(Error::invalid_data(format!("{}; {}", error.message(), COUNT_FROM_ONE))),
-                None => Err(error),
+                Some(_) => return Err(error.with_advice(COUNT_FROM_ONE)),
+                None => return Err(error),
             },
-            column => column.map(Element::Column),
-        }
+            Ok(column) => column,
+        };
+        Ok(Element::Column(if repair { column.with_distinct_categories()? } else { column }))
     }
 
     fn is_current(&self, node: &Node, context: &EncodeContext<'_>) -> bool {
@@ -85,8 +87,9 @@ impl Encoding for CategoricalEncoding {
         let mut group = node.as_group()?.clone();
         let categories = group.child("categories")?.as_array()?;
         let count = categories.spec.len()?;
-        let (codes, categories) = (group.child("codes")?.as_array()?, super::member(categories)?);
-        let codes = super::member(&codes.checked("code", -1..i128::from(count), COUNT_FROM_ONE))?;
+        let categories = super::member(&categories.distinct("category", REPEATED))?;
+        let codes = group.child("codes")?.as_array()?;
+        let codes = super::member(&codes.checked("code", -1..i128::from(count), Some(COUNT_FROM_ONE)))?;
         group.attributes.insert("ordered".to_owned(), Attribute::from(ordered));
         group.children.insert("codes".to_owned(), codes);
         group.children.insert("categories".to_owned(), categories);
@@ -99,6 +102,10 @@ impl Encoding for CategoricalEncoding {
             return Err(wrong_element("categorical", element));
         };
         let (codes, categories) = column.codes_and_categories()?;
+        if let Some(at) = Seen::default().first_repeated(&categories.to_tensor()?)? {
+            let error = Error::invalid_data(format!("the category at {at} is there before"));
+            return Err(error.at(&child_path(path, "categories")).with_advice(REPEATED));
+        }
         let mut group = GroupNode::encoded(path, "categorical", "0.2.0");
         group.attributes.insert("ordered".to_owned(), Attribute::from(ordered));
         for (key, element) in [("codes", Element::Tensor(codes)), ("categories", Element::Column(categories))] {
@@ -124,7 +131,10 @@ impl Encoding for CategoricalEncoding {
 }
 
 /// What can be done about codes that have no category.
-const COUNT_FROM_ONE: &str = "codes that count from 1 are read with the option `repair`";
+const COUNT_FROM_ONE: &str = "codes that count from 1 are read with the option `repair` (`--repair`)";
+
+/// What can be done about a category that is there twice, which no reader takes.
+const REPEATED: &str = "equal categories are merged with the option `repair` (`--repair`)";
 
 /// Whether the order of the categories means something; where nothing is said it does not.
 fn ordered(node: &Node) -> Result<bool> {

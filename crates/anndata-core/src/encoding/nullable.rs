@@ -81,7 +81,8 @@ impl Encoding for NullableEncoding {
             let message = format!("'values' has shape {:?} and 'mask' {:?}", values.shape(), mask.shape());
             return Err(Error::invalid_data(message));
         }
-        let mask = mask_of(mask, context.registry.repairs()).map_err(|error| error.at(&child_path(&group.path, "mask")))?;
+        let mask =
+            mask_of(mask, context.registry.repairs()).map_err(|error| error.at(&child_path(&group.path, "mask")))?;
         Ok(Element::Column(Column::nullable(&values, mask.as_slice::<bool>()?, na_value)?))
     }
 
@@ -174,8 +175,8 @@ fn mask_of(mask: Tensor, repair: bool) -> Result<Tensor> {
             if repair {
                 return mask.cast(&DType::Bool);
             }
-            let message = format!("the mask is {dtype}, not bool; one of 0 and 1 is read with the option `repair`");
-            Err(Error::invalid_data(message))
+            let error = Error::invalid_data(format!("the mask is {dtype}, not bool"));
+            Err(error.with_advice("one of 0 and 1 is read with the option `repair` (`--repair`)"))
         }
         dtype => Err(Error::invalid_data(format!("the mask is {dtype}, not bool"))),
     }

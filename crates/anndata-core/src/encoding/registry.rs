@@ -58,7 +58,7 @@ pub(crate) enum Found<'a> {
     Known(&'a dyn Encoding),
     /// No encoding attributes: what anndata before 0.7 wrote.
     Legacy,
-    /// An encoding, version or dtype that is not known.
+    /// An encoding, version or dtype that is not known, or an element of which something could not be opened.
     Unknown,
 }
 
@@ -72,8 +72,8 @@ impl Registry {
     }
 
     /// The same, repairing what is plainly meant where the format is broken, instead of refusing it: codes of categories
-    /// that count from 1, masks of integers, and keys of matrices and arrays with a `/` (which becomes a `_`). Each
-    /// repair is told of as a `tracing` event. Default: no.
+    /// that count from 1, categories that are there more than once (which are merged), masks of integers, and keys of
+    /// matrices and arrays with a `/` (which becomes a `_`). Default: no.
     #[must_use]
     pub fn with_repair(mut self, yes: bool) -> Self {
         self.repair = yes;
@@ -183,7 +183,9 @@ impl Registry {
     pub(crate) fn is_current(&self, node: &Node, context: &EncodeContext<'_>) -> Result<bool> {
         let Found::Known(encoding) = self.find(node)? else { return Ok(false) };
         let version = node.text_attribute("encoding-version")?;
-        Ok(version.as_deref() == encoding.versions().last().copied() && encoding.is_current(node, context))
+        // What was read by these encodings is looked at by these.
+        let context = EncodeContext::new(self, context.options, context.capabilities);
+        Ok(version.as_deref() == encoding.versions().last().copied() && encoding.is_current(node, &context))
     }
 
     pub(crate) fn find(&self, node: &Node) -> Result<Found<'_>> {
@@ -194,12 +196,15 @@ impl Registry {
             return Ok(Found::Unknown);
         }
         let Some(name) = node.text_attribute("encoding-type")?.filter(|name| !name.is_empty()) else {
-            return Ok(Found::Legacy);
+            let is_whole = legacy::is_container(node) || node.unreadable().is_none();
+            return Ok(if is_whole { Found::Legacy } else { Found::Unknown });
         };
         let version = node.text_attribute("encoding-version")?.unwrap_or_default();
         Ok(match self.get(&name) {
-            Some(encoding) if encoding.versions().contains(&version.as_str()) => Found::Known(encoding),
-            _ => Found::Unknown,
+            Some(encoding) if !encoding.versions().contains(&version.as_str()) => Found::Unknown,
+            Some(encoding) if !encoding.is_container() && node.unreadable().is_some() => Found::Unknown,
+            Some(encoding) => Found::Known(encoding),
+            None => Found::Unknown,
         })
     }
 
@@ -215,9 +220,13 @@ fn copy(encoding: &dyn Encoding, node: &Node) -> Result<Node> {
     Ok(encoding.copy(node)?.encoded_as(encoding.name(), version))
 }
 
-/// The element of an encoding, version or dtype that is not known, told of once.
+/// The element of an encoding, version or dtype that is not known, or that cannot be opened, told of once.
 pub(super) fn unknown(node: Node) -> Element {
     let opaque = Opaque::new(node);
+    if let Some(reason) = opaque.unreadable() {
+        tracing::warn!(path = opaque.path(), reason = reason.message(), "cannot be opened");
+        return Element::Opaque(opaque);
+    }
     tracing::warn!(
         path = opaque.path(),
         encoding = opaque.encoding_type(),

@@ -85,7 +85,7 @@ impl Encoding for SparseEncoding {
             )));
         }
         let values = indices.shape()?.first().copied().unwrap_or(0);
-        let indices = indices.checked("index", 0..minor as i128, "");
+        let indices = indices.checked("index", 0..minor as i128, None);
         let indptr = group.child("indptr")?.fetch()?;
         crate::sparse::check_indptr(&indptr.clone().into_tensor()?, major, values)?;
         group.attributes.insert("shape".to_owned(), shape_value((rows, columns))?);

@@ -253,7 +253,8 @@ fn what_is_not_compressed_by_rows_comes_out_sorted() -> Result<()> {
     let by_rows = |x: &Tensor| SparseMatrix::from_dense(x, SparseFormat::Csr).map(Element::from);
     for (second, sorted) in [(by_columns(&b)?, true), (b.clone().into(), true), (by_rows(&b)?, false)] {
         for options in [ConcatOptions::default(), outer()] {
-            let inputs = [object(by_columns(&a)?, "abc")?, object(second.clone(), "cba")?, object(by_columns(&b)?, "bca")?];
+            let inputs =
+                [object(by_columns(&a)?, "abc")?, object(second.clone(), "cba")?, object(by_columns(&b)?, "bca")?];
             let joined = concat(&inputs.iter().collect::<Vec<_>>(), &options)?;
             let matrix = joined.x().map(Element::to_sparse).transpose()?.ok_or_else(|| Error::not_found("X"))?;
             assert_eq!(matrix.sorted()? == matrix, sorted, "{second:?}");
