@@ -2,5 +2,6 @@
 
 pub mod describe;
 pub mod fixtures;
+pub mod mutations;
 pub mod random;
 pub mod stores;

@@ -6,10 +6,12 @@
 //! ([`ValidateOptions::memory`]) whatever the size of the file.
 
 mod array;
+mod attributes;
 mod checker;
 mod column;
 mod distinct;
 mod frame;
+mod labels;
 mod object;
 pub mod rules;
 mod sparse;
@@ -22,6 +24,7 @@ use serde_json::{Value, json};
 use crate::encoding::Registry;
 use crate::node::{Node, Progress};
 pub use checker::Checker;
+use labels::check_labels;
 pub use rules::Rule;
 pub(crate) use {array::*, column::*, frame::*, object::*, sparse::*};
 

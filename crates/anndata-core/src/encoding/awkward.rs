@@ -82,6 +82,9 @@ impl Encoding for AwkwardEncoding {
     fn validate(&self, node: &Node, checker: &mut Checker<'_>) {
         let form = checker.attribute(node, "form", Node::text_attribute);
         let length = checker.attribute(node, "length", Node::lengths_attribute);
+        for buffer in node.as_group().iter().flat_map(|group| group.children.values()) {
+            checker.part_attributes(buffer, &["array"]);
+        }
         if form.is_some() && length.is_some() {
             checker.whole(node);
         } else {

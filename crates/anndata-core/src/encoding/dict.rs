@@ -88,8 +88,7 @@ fn check_key(key: &str) -> Result<()> {
         return Err(Error::invalid_input(format!("'{key}' is no key that can be stored")));
     }
     if key.contains('/') {
-        let error = Error::invalid_input(format!("key '{key}' contains a '/', which separates the names of a path"));
-        return Err(error.with_advice("give it another name (`--repair` writes '_' for '/')"));
+        return Err(Error::invalid_input(format!("key '{key}' contains a '/', which separates the names of a path")));
     }
     if key.contains('\0') {
         return Err(Error::invalid_input(format!("key {key:?} contains a NUL")));

@@ -71,18 +71,17 @@ impl Encoding for RecordEncoding {
     fn is_current(&self, node: &Node, context: &EncodeContext<'_>) -> bool {
         let Node::Array(array) = node else { return false };
         let DType::Compound(fields) = &array.spec.dtype else { return false };
-        !array.spec.null
-            && fields.iter().all(|field| match &field.dtype {
-                DType::String => context.capabilities().text_in_records,
-                DType::FixedUtf32(_) => !context.capabilities().text_in_records,
-                DType::Compound(_) => false,
-                dtype => !dtype.is_text(),
-            })
+        fields.iter().all(|field| match &field.dtype {
+            DType::String => context.capabilities().text_in_records,
+            DType::FixedUtf32(_) => !context.capabilities().text_in_records,
+            DType::Compound(_) => false,
+            dtype => !dtype.is_text(),
+        })
     }
 }
 
 /// The records with text in any length where it has a fixed width.
-pub(super) fn with_text(records: &Tensor) -> Result<Tensor> {
+pub(crate) fn with_text(records: &Tensor) -> Result<Tensor> {
     map_text(records, &|field| field.to_text())
 }
 

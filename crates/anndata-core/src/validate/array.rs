@@ -3,7 +3,7 @@
 use anndata_storage::DType;
 
 use super::{Checker, check_sparse, rules};
-use crate::encoding::legacy;
+use crate::encoding::{legacy, record};
 use crate::node::{ArrayNode, Node};
 
 /// What the values of an array may be.
@@ -24,8 +24,18 @@ pub(crate) fn check_array(node: &Node, holds: Holds, checker: &mut Checker<'_>) 
     let Some(array) = checker.array(node) else { return };
     if has_value(array, checker) {
         check_dtype(array, holds, checker);
-        checker.decode(node);
+        read(array, checker);
     }
+}
+
+/// Reads all values, the texts among them as text.
+fn read(array: &ArrayNode, checker: &mut Checker<'_>) {
+    let dtype = &array.spec.dtype;
+    checker.stream(array, &mut |_, values| match dtype {
+        DType::Compound(_) => record::with_text(values).map(drop),
+        dtype if dtype.is_text() => values.to_text().map(drop),
+        _ => Ok(()),
+    });
 }
 
 /// A single value.
@@ -41,7 +51,7 @@ pub(crate) fn check_scalar(node: &Node, holds: Holds, checker: &mut Checker<'_>)
         Ok(1) => checker.add(&rules::SCALAR_DIMENSIONS, &array.path, format!("the one value has shape {shape:?}")),
         _ => checker.add(&rules::SCALAR_SIZE, &array.path, format!("a scalar of shape {shape:?}")),
     }
-    checker.decode(node);
+    read(array, checker);
 }
 
 /// Nothing, however it is stored.
@@ -56,6 +66,7 @@ pub(crate) fn check_legacy(node: &Node, checker: &mut Checker<'_>) {
     let format = legacy::sparse_format(node);
     match checker.add_failed(&rules::ATTRIBUTE_TYPE, node.path(), format) {
         Some(Some(format)) => check_sparse(node, format, legacy::SHAPE, checker),
+        Some(None) if let Node::Array(array) = node => read(array, checker),
         _ => checker.beneath(node),
     }
 }
@@ -83,8 +94,8 @@ fn check_dtype(array: &ArrayNode, holds: Holds, checker: &mut Checker<'_>) {
             checker.add(&rules::TEXT_FIXED, path, format!("text is stored as {dtype}"));
         }
         _ if !fits => {
-            let message = format!("values are of type {dtype}, not {}", holds.words());
-            checker.add(&rules::ARRAY_DTYPE, path, message);
+            let rule = if holds == Holds::Records { &rules::RECORDS_DTYPE } else { &rules::ARRAY_DTYPE };
+            checker.add(rule, path, format!("values are of type {dtype}, not {}", holds.words()));
         }
         _ => {}
     }

@@ -6,7 +6,7 @@ use anndata_storage::{DType, Error, ErrorKind, Limits, Result, Tensor, child_pat
 
 use super::rules;
 use super::{Finding, Report, Rule, ValidateOptions};
-use crate::encoding::{Encoding, Found, Registry, check_is_anndata, unplaced_attributes};
+use crate::encoding::{Encoding, Found, Registry, check_is_anndata};
 use crate::node::{ArrayNode, GroupNode, Node, Source};
 
 /// Bytes of an array of which hardly any are stored that are worth a warning.
@@ -64,6 +64,11 @@ impl<'a> Checker<'a> {
         }
     }
 
+    /// Whether the layout here is that of an older version.
+    pub(super) fn is_legacy(&self) -> bool {
+        self.legacy
+    }
+
     /// Notes that an element, or its attributes, could not be opened.
     pub(super) fn cannot_open(&mut self, path: String, error: &Error) {
         self.add_error(&path, error);
@@ -102,6 +107,9 @@ impl<'a> Checker<'a> {
             return self.beneath(node);
         }
         if let Ok(None) = node.text_attribute("encoding-type") {
+            self.legacy = true;
+            self.encoding_of(node);
+            self.legacy = false;
             self.add(&rules::LEGACY_LAYOUT, node.path(), "the object is in the layout of anndata before 0.8");
             self.legacy = true;
             return super::check_object(node, self);
@@ -117,28 +125,16 @@ impl<'a> Checker<'a> {
         if self.unreadable.contains(node.path()) {
             return self.beneath(node);
         }
-        let path = node.path();
-        match self.registry().find(node) {
-            Err(error) => {
-                self.add(&rules::ATTRIBUTE_TYPE, path, error.message());
-                self.beneath(node);
-            }
-            Ok(Found::Known(encoding)) => {
-                for name in unplaced_attributes(node) {
-                    self.add(&rules::ATTRIBUTE_UNPLACED, path, format!("attribute '{name}' belongs to no encoding"));
-                }
+        match self.encoding_of(node) {
+            None => self.beneath(node),
+            Some(Found::Known(encoding)) => {
                 let before = self.legacy;
                 self.legacy |= self.is_older(node, encoding);
                 encoding.validate(node, self);
                 self.legacy = before;
             }
-            Ok(Found::Legacy) => {
-                if !self.legacy {
-                    self.add(&rules::ENCODING_MISSING, path, "attribute 'encoding-type' is missing");
-                }
-                super::check_legacy(node, self);
-            }
-            Ok(Found::Unknown) => self.unknown(node),
+            Some(Found::Legacy) => super::check_legacy(node, self),
+            Some(Found::Unknown) => drop(self.decode(node)),
         }
     }
 
@@ -157,23 +153,6 @@ impl<'a> Checker<'a> {
         if !self.legacy {
             self.add(&rules::LEGACY_LAYOUT, path, message);
         }
-    }
-
-    fn unknown(&mut self, node: &Node) {
-        let path = node.path();
-        if let Node::Array(array) = node
-            && matches!(array.spec.dtype, DType::Unknown(_))
-        {
-            return self.add(&rules::DTYPE_UNKNOWN, path, format!("values are of type {}", array.spec.dtype));
-        }
-        let attribute = |name| node.text_attribute(name).ok().flatten().unwrap_or_default();
-        let (name, version) = (attribute("encoding-type"), attribute("encoding-version"));
-        if version.is_empty() {
-            self.add(&rules::ENCODING_VERSION_MISSING, path, "attribute 'encoding-version' is missing");
-        } else {
-            self.add(&rules::ENCODING_UNKNOWN, path, format!("'{name}' of version '{version}' is not known"));
-        }
-        self.decode(node);
     }
 
     /// Checks what is below an element that itself cannot be checked, or does not say what it is: children by their
@@ -282,6 +261,13 @@ impl<'a> Checker<'a> {
             let chunk = chunks.iter().copied().fold(size_of(&spec.dtype), u64::saturating_mul);
             if chunk > self.options.memory {
                 self.claim_or_oversized(array, chunk);
+                return false;
+            }
+        }
+        if spec.is_empty() && !spec.null {
+            // There is no block, and so nothing that would tell of a codec that is not known.
+            if let Err(error) = array.source.read() {
+                self.add_error(path, &error);
                 return false;
             }
         }

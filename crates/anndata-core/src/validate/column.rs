@@ -5,6 +5,10 @@ use anndata_storage::DType;
 use super::{Checker, distinct, rules};
 use crate::node::{ArrayNode, GroupNode, Node, first_not_in};
 
+/// The encodings that categories may have.
+const CATEGORIES: [&str; 5] =
+    ["array", "string-array", "nullable-integer", "nullable-boolean", "nullable-string-array"];
+
 /// A categorical column of 0.2.0.
 pub(crate) fn check_categorical(node: &Node, checker: &mut Checker<'_>) {
     let Some(group) = checker.group(node) else { return };
@@ -12,6 +16,7 @@ pub(crate) fn check_categorical(node: &Node, checker: &mut Checker<'_>) {
     let codes = checker.array_child(group, "codes");
     let categories = check_categories(group, checker);
     let Some(codes) = codes else { return };
+    checker.part_attributes(&Node::Array(codes.clone()), &["array"]);
     let (path, spec) = (codes.path.as_str(), &codes.spec);
     if spec.null || spec.ndim() != 1 || !spec.dtype.is_integer() {
         let message = format!("codes are {} of shape {:?}", spec.dtype, spec.shape);
@@ -35,17 +40,25 @@ pub(crate) fn check_categorical(node: &Node, checker: &mut Checker<'_>) {
 fn check_categories(group: &GroupNode, checker: &mut Checker<'_>) -> Option<u64> {
     let categories = checker.child(group, "categories")?;
     let path = categories.path();
-    checker.element(categories);
-    let shape = checker.shape(categories);
-    // A single category was written as a scalar once.
-    let len = match shape.as_deref()? {
-        [] => 1,
-        [len] => *len as u64,
-        other => {
-            checker.add(&rules::CATEGORIES, path, format!("categories have shape {other:?}"));
-            return None;
-        }
+    checker.part(categories, &CATEGORIES);
+    let message = match checker.registry().shape(categories) {
+        Ok(Some(shape)) => match shape.as_slice() {
+            [len] => return Some(check_distinct(categories, *len as u64, checker)),
+            // A single category was written as a scalar once.
+            [] if checker.is_legacy() => return Some(check_distinct(categories, 1, checker)),
+            [] => "categories are a single value, not an array".to_owned(),
+            other => format!("categories have shape {other:?}"),
+        },
+        Ok(None) => "categories are no array".to_owned(),
+        Err(_) => return None, // Malformed, which was found.
     };
+    checker.add(&rules::CATEGORIES, path, message);
+    None
+}
+
+/// Looks for categories that repeat or are missing; gives their number.
+fn check_distinct(categories: &Node, len: u64, checker: &mut Checker<'_>) -> u64 {
+    let path = categories.path();
     if let Some(names) = distinct::look(categories, checker) {
         if let Some(repeated) = names.repeated {
             checker.add(&rules::CATEGORIES_REPEATED, path, repeated.to_string());
@@ -54,11 +67,16 @@ fn check_categories(group: &GroupNode, checker: &mut Checker<'_>) -> Option<u64>
             checker.add(&rules::CATEGORIES_MISSING, path, format!("{} of the {len} categories", names.missing));
         }
     }
-    Some(len)
+    len
 }
 
-/// A nullable column of a dtype for which `holds` is true.
-pub(crate) fn check_nullable(node: &Node, holds: impl Fn(&DType) -> bool, checker: &mut Checker<'_>) {
+/// A nullable column of a dtype for which `holds` is true, whose values have this encoding.
+pub(crate) fn check_nullable(
+    node: &Node,
+    holds: impl Fn(&DType) -> bool,
+    values_encoding: &str,
+    checker: &mut Checker<'_>,
+) {
     let Some(group) = checker.group(node) else { return };
     match node.text_attribute("na-value") {
         Ok(None) => {}
@@ -83,9 +101,9 @@ pub(crate) fn check_nullable(node: &Node, holds: impl Fn(&DType) -> bool, checke
         let values = values.map_or_else(String::new, |values| format!(", the values are {}", of(values)));
         checker.add(&rules::NULLABLE_MASK, &mask.path, format!("the mask is {}{values}", of(mask)));
     }
-    for key in ["values", "mask"] {
+    for (key, encoding) in [("values", values_encoding), ("mask", "array")] {
         if let Some(array @ Node::Array(_)) = group.children.get(key) {
-            checker.element(array);
+            checker.part(array, &[encoding]);
         }
     }
 }

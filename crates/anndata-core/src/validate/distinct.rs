@@ -90,15 +90,24 @@ pub(super) fn look(node: &Node, checker: &mut Checker<'_>) -> Option<Names> {
 
 /// Where names come from.
 #[derive(Debug, Clone, Copy)]
-struct KeySource<'n> {
+pub(super) struct KeySource<'n> {
     /// The names, or the codes of categories.
-    keys: &'n ArrayNode,
-    mask: Option<&'n ArrayNode>,
+    pub(super) keys: &'n ArrayNode,
+    pub(super) mask: Option<&'n ArrayNode>,
     codes: bool,
 }
 
 impl<'n> KeySource<'n> {
-    fn of(node: &'n Node) -> Option<Self> {
+    /// The number of names, where it can be counted.
+    pub(super) fn len(&self) -> Option<u64> {
+        self.keys.spec.len().ok()
+    }
+
+    pub(super) fn has_codes(&self) -> bool {
+        self.codes
+    }
+
+    pub(super) fn of(node: &'n Node) -> Option<Self> {
         let (keys, mask, codes) = match node {
             Node::Array(array) => (array, None, false),
             Node::Group(group) => {
@@ -176,7 +185,6 @@ pub(super) fn read_rows(array: &ArrayNode, start: u64, len: usize) -> Result<Ten
             let start = usize::try_from(start).map_err(|_| Error::limit_exceeded("too long"))?;
             tensor.slice_rows(start..start.saturating_add(len))
         }
-        Source::Unreadable(reason) => Err(reason.error()),
         Source::Empty | Source::Part(_) | Source::Blocks(_) => {
             Err(Error::unsupported("these values are read in order only"))
         }

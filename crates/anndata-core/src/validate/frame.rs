@@ -74,29 +74,33 @@ fn column(frame: &Node, key: &str, checker: &mut Checker<'_>) -> Option<usize> {
         Ok(Found::Legacy) => matches!(node, Node::Array(_)),
         Ok(Found::Unknown) | Err(_) => return None,
     };
-    match checker.registry().shape(&node) {
-        Ok(Some(shape)) => {
-            if let ([len], true) = (shape.as_slice(), is_column) {
-                return Some(*len);
-            }
-            checker.add(&rules::COLUMN_KIND, &path, format!("no column, but of shape {shape:?}"));
-        }
-        Ok(None) => checker.add(&rules::COLUMN_KIND, &path, "no array"),
-        Err(_) => {} // Malformed, which was found.
-    }
+    let is_column = is_column && !matches!(&node, Node::Array(array) if matches!(array.spec.dtype, DType::Compound(_)));
+    let message = match checker.registry().shape(&node) {
+        Ok(Some(shape)) => match shape.as_slice() {
+            [len] if is_column => return Some(*len),
+            [] => "a single value, not a column".to_owned(),
+            [_] => "of a kind that is no column".to_owned(),
+            shape => format!("of shape {shape:?}, not a column"),
+        },
+        Ok(None) => "nothing that has rows, not a column".to_owned(),
+        Err(_) => return None, // Malformed, which was found.
+    };
+    checker.add(&rules::COLUMN_KIND, &path, message);
     None
+}
+
+/// The index of a frame of any version, where it has one: of records, the records themselves.
+pub(super) fn index_of(frame: &Node) -> Option<Node> {
+    if matches!(frame, Node::Array(_)) {
+        return Some(frame.clone());
+    }
+    let key = frame.text_attribute("_index").ok().flatten()?;
+    dataframe::named(frame, &key).and_then(|index| dataframe::upgrade(frame, index)).ok()
 }
 
 /// The names of observations or variables, in the frame of them, of any version.
 pub(super) fn check_names(frame: &Node, checker: &mut Checker<'_>) {
-    let index = match frame {
-        Node::Array(_) => Some(frame),
-        Node::Group(_) => {
-            let key = frame.text_attribute("_index").ok().flatten();
-            key.and_then(|key| dataframe::named(frame, &key).ok())
-        }
-    };
-    let Some(index) = index else { return };
+    let Some(index) = &index_of(frame) else { return };
     let Some(names) = distinct::look(index, checker) else { return };
     let path = index.path();
     if names.len == 0 {
@@ -117,7 +121,7 @@ pub(super) fn check_names(frame: &Node, checker: &mut Checker<'_>) {
 }
 
 /// Whether names are text, in any of its forms.
-fn is_text(index: &Node) -> bool {
+pub(super) fn is_text(index: &Node) -> bool {
     let text = |node: &Node| match node {
         Node::Array(array) => match &array.spec.dtype {
             DType::Compound(fields) => fields.first().is_some_and(|field| field.dtype.is_text()),

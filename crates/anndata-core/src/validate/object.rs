@@ -2,12 +2,15 @@
 
 use anndata_storage::DType;
 
-use super::{Checker, check_names, rules};
+use super::{Checker, check_labels, check_names, rules};
 use crate::encoding::Found;
 use crate::node::{ArrayNode, GroupNode, Node, Source};
 
 /// Lengths that the first axes of an element have to have; `None` where any will do or it is not known.
 type Axes = [Option<usize>; 2];
+
+/// The axis that the rows of an element are aligned with: its length, where it is known, and its frame.
+type RowAxis<'n> = (Option<usize>, Option<&'n Node>);
 
 /// What a slot may hold.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -57,8 +60,8 @@ pub(crate) fn check_object(node: &Node, checker: &mut Checker<'_>) {
                 check_slot(child, Slot::Matrix, [n_obs, n_vars], checker);
             }
             "layers" => check_mapping(child, Slot::Matrix, [n_obs, n_vars], checker),
-            "obsm" => check_mapping(child, Slot::Rows, [n_obs, None], checker),
-            "varm" => check_mapping(child, Slot::Rows, [n_vars, None], checker),
+            "obsm" => check_rows(child, (n_obs, group.children.get("obs")), checker),
+            "varm" => check_rows(child, (n_vars, group.children.get("var")), checker),
             "obsp" => check_mapping(child, Slot::Pairs, [n_obs, n_obs], checker),
             "varp" => check_mapping(child, Slot::Pairs, [n_vars, n_vars], checker),
             "uns" => {
@@ -71,7 +74,7 @@ pub(crate) fn check_object(node: &Node, checker: &mut Checker<'_>) {
                     old_raw.children.insert(part.to_owned(), child.clone());
                     continue;
                 }
-                checker.add(&rules::MEMBER_UNKNOWN, child.path(), format!("'{key}' is no slot"));
+                checker.add(&rules::MEMBER_UNKNOWN, child.path(), format!("'{key}' is no slot of an object"));
                 checker.element(child);
             }
         }
@@ -99,7 +102,10 @@ pub(crate) fn check_raw(node: &Node, checker: &mut Checker<'_>) {
 /// The raw of an object, with or without encoding attributes.
 fn check_new_raw(node: &Node, n_obs: Option<usize>, checker: &mut Checker<'_>) {
     match (node, checker.registry().find(node)) {
-        (Node::Group(group), Ok(Found::Legacy)) => check_raw_members(group, checker),
+        (Node::Group(group), Ok(Found::Legacy)) => {
+            checker.part_attributes(node, &["raw"]);
+            check_raw_members(group, checker);
+        }
         (_, Ok(Found::Known(encoding))) if !matches!(encoding.name(), "raw" | "null") => {
             checker.element(node);
             checker.add(&rules::SLOT_KIND, node.path(), format!("'{}' stands where a raw should be", encoding.name()));
@@ -120,11 +126,11 @@ fn check_raw_members(group: &GroupNode, checker: &mut Checker<'_>) {
                 checker.element(child);
                 check_slot(child, Slot::Matrix, [None, n_vars], checker);
             }
-            "varm" => check_mapping(child, Slot::Rows, [n_vars, None], checker),
+            "varm" => check_rows(child, (n_vars, group.children.get("var")), checker),
             // Before 0.7, the categories of `raw.var`.
-            "cat" => checker.element(child),
+            "cat" => checker.beneath(child),
             key => {
-                checker.add(&rules::MEMBER_UNKNOWN, child.path(), format!("'{key}' is no slot of a raw"));
+                checker.add(&rules::MEMBER_IGNORED, child.path(), format!("'{key}' is no slot of a raw"));
                 checker.element(child);
             }
         }
@@ -168,15 +174,40 @@ fn members<'n>(node: &'n Node, checker: &mut Checker<'_>) -> Option<&'n GroupNod
 
 fn check_mapping(node: &Node, slot: Slot, axes: Axes, checker: &mut Checker<'_>) {
     checker.element(node);
-    if slot == Slot::Rows
-        && let (Node::Array(array), Ok(Found::Legacy)) = (node, checker.registry().find(node))
+    for child in members(node, checker).iter().flat_map(|group| group.children.values()) {
+        check_member(child, slot, axes, checker);
+    }
+}
+
+/// `obsm` or `varm`, whose data frames have the names of the axis for an index.
+fn check_rows(node: &Node, (len, names): RowAxis<'_>, checker: &mut Checker<'_>) {
+    checker.element(node);
+    if let (Node::Array(array), Ok(Found::Legacy)) = (node, checker.registry().find(node))
         && matches!(array.spec.dtype, DType::Compound(_))
     {
-        return check_shape(node, slot, axes, checker);
+        return check_shape(node, Slot::Rows, [len, None], checker);
     }
     for child in members(node, checker).iter().flat_map(|group| group.children.values()) {
-        check_slot(child, slot, axes, checker);
+        check_member(child, Slot::Rows, [len, None], checker);
+        if let (Ok(Found::Known(encoding)), Some(names)) = (checker.registry().find(child), names)
+            && encoding.name() == "dataframe"
+        {
+            check_labels(child, names, checker);
+        }
     }
+}
+
+/// What a mapping holds, which is never nothing.
+fn check_member(node: &Node, slot: Slot, axes: Axes, checker: &mut Checker<'_>) {
+    let is_null = match checker.registry().find(node) {
+        Ok(Found::Known(encoding)) => encoding.name() == "null",
+        Ok(Found::Legacy) => matches!(node, Node::Array(array) if array.spec.null),
+        Ok(Found::Unknown) | Err(_) => false,
+    };
+    if is_null {
+        return checker.add(&rules::SLOT_KIND, node.path(), format!("nothing (null), not {}", slot.words()));
+    }
+    check_slot(node, slot, axes, checker);
 }
 
 /// Kind and shape of what a slot holds, from metadata; the element itself was checked.

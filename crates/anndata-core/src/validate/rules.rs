@@ -66,13 +66,19 @@ rules! {
             "Write the attribute anew, in the type of the specification.";
         ATTRIBUTE_UNPLACED = Info "attribute-unplaced": "An attribute that no encoding has; it is lost when the object is rewritten.",
             "Keep such notes in `uns`.";
+        ATTRIBUTE_DIMENSIONS = Warning "attribute-dimensions": "An attribute is stored with dimensions, and is to be a single value.",
+            "Write the attribute anew, without dimensions.";
         ENCODING_MISSING = Warning "encoding-missing": "The element does not say how it is encoded; readers guess.",
             "Rewrite the file with `anndata convert`; a nested group may come from a key with '/'.";
+        ENCODING_TYPE_MISSING = Error "encoding-type-missing": "`encoding-version` is there without `encoding-type`.",
+            "Add the attribute, or rewrite the element.";
         ENCODING_VERSION_MISSING = Error "encoding-version-missing": "`encoding-type` is there without `encoding-version`.",
             "Add the attribute, or rewrite the element.";
-        ENCODING_UNKNOWN = Info "encoding-unknown": "An encoding, or a version of one, that is not known; it is kept as it is. Python refuses the file.",
+        ENCODING_UNKNOWN = Error "encoding-unknown": "An encoding, or a version of one, that is not known; it is kept as it is. Python refuses the file.",
             "Read it with the tool that wrote it, or remove the element for readers that do not know it.";
-        DTYPE_UNKNOWN = Info "dtype-unknown": "Values of a type that anndata has no name for; they are not checked.",
+        PART_ENCODING = Error "part-encoding": "A part of an element, such as the codes of a categorical column, is encoded as something that cannot stand there.",
+            "Write the element anew.";
+        DTYPE_UNKNOWN = Warning "dtype-unknown": "Values of a type that anndata has no name for; they are not checked, and not converted to another format.",
             "Read the element with the tool that wrote it.";
         LEGACY_LAYOUT = Info "legacy-layout": "The layout of an older version of anndata; it is read, with the conventions of its time.",
             "Rewrite the file with `anndata convert`.";
@@ -95,7 +101,11 @@ rules! {
             "Store it as numbers, or move it to `uns`.";
         RAW_TWICE = Error "raw-twice": "Both `raw` and `raw.X`, `raw.var` or `raw.varm` are there.",
             "Remove one of the two.";
-        MEMBER_UNKNOWN = Info "member-unknown": "Something stands beside the slots of an object; it is kept, but Python does not read it.",
+        SLOT_INDEX = Error "slot-index": "The index of a data frame in `obsm` or `varm` is not the names of its observations or variables.",
+            "Give the frame these names for an index, or move it to `uns`.";
+        MEMBER_UNKNOWN = Error "member-unknown": "Something stands beside the slots of an object; it is kept, but Python refuses the file.",
+            "Move it to `uns`, or remove it.";
+        MEMBER_IGNORED = Warning "member-ignored": "Something stands beside the slots of a `raw`; it is kept, but Python does not read it, and loses it when it writes.",
             "Move it to `uns`.";
         NAMES_REPEATED = Warning "names-repeated": "Names of observations or variables are not unique; selecting by name is ambiguous.",
             "Make them unique, in Python with `obs_names_make_unique()` or `var_names_make_unique()`.";
@@ -166,6 +176,8 @@ rules! {
         ARRAY_DTYPE = Warning "array-dtype": "The values are not of the type that the encoding is for.",
             "Write the element anew, so that it says what it is.";
         TEXT_DTYPE = Error "text-dtype": "An element that is encoded as text does not hold text.",
+            "Write the element anew, so that it says what it is.";
+        RECORDS_DTYPE = Error "records-dtype": "An element that is encoded as records does not hold records.",
             "Write the element anew, so that it says what it is.";
         TEXT_FIXED = Warning "text-fixed-width": "Text is stored in a fixed width; the format asks for text of any length.",
             "Rewrite the file with `anndata convert`.";

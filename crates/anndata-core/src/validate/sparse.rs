@@ -70,9 +70,13 @@ pub(crate) fn check_sparse(node: &Node, format: SparseFormat, shape_attribute: &
     }
 }
 
-/// One of the three arrays by itself; the values of one that will not do are read all the same.
+/// One of the three arrays by itself; the values of one that will not do are read all the same. It needs no encoding, and
+/// any will do.
 fn check_part(array: &ArrayNode, holds: impl Fn(&DType) -> bool, what: &str, checker: &mut Checker<'_>) -> bool {
-    let spec = &array.spec;
+    let (node, spec) = (Node::Array(array.clone()), &array.spec);
+    for name in ["encoding-type", "encoding-version"] {
+        checker.add_failed(&rules::ATTRIBUTE_TYPE, &array.path, node.text_attribute(name));
+    }
     if !spec.null && spec.ndim() == 1 && holds(&spec.dtype) {
         return true;
     }
