@@ -145,7 +145,7 @@ def compare_values(a, b, path, *, ordered=False):
                 if ordered and a.get("kind") not in UNORDERED and left != right:
                     yield f"{path}: the order of the members is {left}, in the copy {right}"
             elif key not in a or key not in b:
-                yield f"{path}: {key} is only in the {'source' if key in a else 'copy'}"
+                yield f"{path}: {key} is only in the {'source' if key in a else 'copy'}: {shorten(a.get(key, b.get(key)))}"
             else:
                 yield from compare_values(a[key], b[key], f"{path}#{key}", ordered=ordered)
     elif isinstance(a, list) and isinstance(b, list) and len(a) == len(b) and any(isinstance(v, dict) for v in a):

@@ -11,6 +11,7 @@ mod case;
 mod edits;
 mod operations;
 mod references;
+mod stored;
 
 use std::error::Error;
 use std::fs::{self, File};

@@ -19,6 +19,7 @@ use serde_json::Value;
 use crate::case::Case;
 use crate::edits;
 use crate::references::references;
+use crate::stored;
 
 /// What an operation does with a case.
 pub(crate) type Operation = fn(&Case) -> Result<()>;
@@ -44,6 +45,8 @@ pub(crate) const OPERATIONS: &[(&str, Operation)] = &[
     ("set_raw", edits::set_raw),
     ("set_part", edits::set_part),
     ("concat", concat),
+    ("layouts", stored::layouts),
+    ("mutate", stored::mutate),
 ];
 
 /// Reads an object and proves it: describes what is in memory, and writes it again.
@@ -79,7 +82,7 @@ fn make(case: &Case) -> Result<()> {
     let root = Node::open(&anndata::open(&case.output)?, "")?;
     save_description(Path::new(&description), &adata, Some(&root))?;
     let options = ConvertOptions::default().with_durable(false);
-    anndata::convert(&case.output, case.required("rewritten")?, &options).map(drop)
+    anndata::convert(&case.output, case.required("rewritten")?, &options)
 }
 
 /// Reads one element and writes it as `elem` of an otherwise empty store.
@@ -103,7 +106,7 @@ fn convert(case: &Case) -> Result<()> {
         .with_zarr(case.zarr())
         .with_overwrite(case.flag("overwrite"))
         .with_durable(false);
-    anndata::convert(case.path(0)?, &case.output, &options).map(drop)
+    anndata::convert(case.path(0)?, &case.output, &options)
 }
 
 /// Takes a part of an object, and parts of that part; writes the view, or what it loads to.

@@ -218,18 +218,28 @@ def without_awkward(adata):
     return adata
 
 
-def storable(adata):
+def storable(adata, inputs):
     """The object, in a form that can be written, and the columns that have another type now: text that pandas has as Python
     objects is text, and floats that can be missing, which have no encoding, are floats with NaN."""
     changed = []
+    given = [dict(frames_of(one)) for one in inputs]
     for path, own in frames_of(adata):
         for name in own.columns:
             if own[name].dtype == object and all(isinstance(value, str) for value in own[name].dropna()):
                 own[name] = own[name].astype("str")
             elif isinstance(own[name].array, pd.arrays.FloatingArray):
-                changed.append(f"{path}/{name}: {own[name].dtype} has no encoding")
+                kinds = {kind_of(frames[path][name]) for frames in given if path in frames and name in frames[path]}
+                why = "an input has integers that can be missing and another one floats"
+                why = why if {"integers that can be missing", "floats"} <= kinds else f"inputs have {sorted(kinds)}"
+                changed.append(f"{path}/{name}: {own[name].dtype} has no encoding, where {why}")
                 own[name] = own[name].to_numpy(own[name].dtype.numpy_dtype, na_value=np.nan)
     return adata, changed
+
+
+def kind_of(column):
+    if isinstance(column.array, pd.arrays.IntegerArray):
+        return "integers that can be missing"
+    return "floats" if column.dtype.kind == "f" else str(column.dtype)
 
 
 def frames_of(adata):
@@ -240,10 +250,10 @@ def frames_of(adata):
     return frames.items()
 
 
-def differences(expected, output, axis):
+def differences(expected, output, axis, inputs):
     """What differs in the objects that anndata reads from two files, element by element."""
     joined = "varm" if axis == "obs" else "obsm"
-    a, b = stores.read(expected), stores.read(output)
+    a, b, given = stores.read(expected), stores.read(output), [stores.read(path) for path in inputs]
     for name in ("obs", "var"):
         yield from unequal(f"/{name}", getattr(a, name), getattr(b, name))
         if getattr(a, name).index.name != getattr(b, name).index.name:
@@ -256,7 +266,8 @@ def differences(expected, output, axis):
             yield f"/{slot}/{key}: only in the {'expected' if key in left else 'found'}"
         for key in left.keys() & right.keys():
             if slot == joined and isinstance(left[key], ak.Array):
-                yield from unequal_rows(f"/{slot}/{key}", left[key], right[key])
+                last = [getattr(one, slot)[key][-1:].to_list() for one in given if key in getattr(one, slot)]
+                yield from unequal_rows(f"/{slot}/{key}", left[key], right[key], [row for rows in last for row in rows])
                 continue
             yield from unequal(f"/{slot}/{key}", left[key], right[key])
             if slot != "uns":
@@ -276,14 +287,16 @@ def quietly(do):
         return do()
 
 
-def unequal_rows(path, expected, found):
-    """Awkward arrays of the joined axis, in which the rows of labels that an object lacks are told apart."""
+def unequal_rows(path, expected, found, last):
+    """Awkward arrays of the joined axis, in which the rows of labels that an object lacks are told apart: they are missing,
+    or repeat one of the last rows of the inputs."""
     absent = (ak.is_none(found) & ~ak.is_none(expected)).to_numpy()
     if not absent.any():
         yield from unequal(path, expected, found)
         return
     repeated = expected[absent].to_list()
-    yield f"{path}: rows that are missing are {'the same' if repeated == repeated[:1] * len(repeated) else 'different'} in Python"
+    what = "repeat the last one of an input" if all(row in last for row in repeated) else "are other rows"
+    yield f"{path}: rows that are missing {what} in Python"
     if expected[~absent].to_list() != found[~absent].to_list():
         yield f"{path}: rows differ"
 

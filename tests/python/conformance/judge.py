@@ -7,11 +7,12 @@ import traceback
 from pathlib import Path
 
 import h5py
+import numpy as np
 import stores
 from compare import compare_elements, differences
 from describe import describe_file, walk_node
 
-from . import accessors, joined
+from . import accessors, hdf5_layouts, joined
 
 #: Arrays smaller than this, in bytes, need not be compressed.
 SMALL = 4096
@@ -172,9 +173,50 @@ def check_findings(case):
             yield f"{finding['path']}: {finding['rule']}: {finding['message']}"
 
 
+def check_mutations(case):
+    """Every file in which no error is found is read by Rust, converted, and read by Python, converted or not."""
+    for found in json.loads(Path(case.options["answers"]).read_text())["sound"]:
+        where = f"{found['mutation']}: no error is found"
+        for verb in ("read", "convert"):
+            if found[verb] is not None:
+                yield f"{where}, and Rust cannot {verb} it: {found[verb][:200]}"
+        for key in ("file", "converted"):
+            if found["convert"] is not None and key == "converted":
+                continue
+            error = refusal(found[key])
+            if error is not None:
+                yield f"{where}, and Python does not read {'what it is converted to' if key == 'converted' else 'it'}: {error}; {found['found']}"
+
+
+def refusal(path):
+    """Why anndata does not read a file."""
+    try:
+        stores.read(path)
+    except Exception as error:  # noqa: BLE001  any is a refusal
+        return f"{type(error).__name__}: {' '.join(str(error).split())[:200]}"
+    return None
+
+
+def check_arrays(case):
+    """The arrays, and parts of them, that Rust read are those that h5py reads."""
+    refused = json.loads(Path(case.options["answers"]).read_text())
+    for path, message in refused.items():
+        yield f"/{path}: {message[:300]}"
+    with h5py.File(case.inputs[0]) as source, h5py.File(case.output) as output:
+        for path, parts in case.options["parts"].items():
+            values = hdf5_layouts.whole(source[path])
+            expected = {"whole": values, "blocks": values}
+            expected |= {str(i): hdf5_layouts.select(values, part) for i, part in enumerate(parts)}
+            for key, wanted in expected.items():
+                if path not in refused and f"{path}/{key}" not in refused:
+                    found = hdf5_layouts.whole(output[f"{path}/{key}"])
+                    if found.shape != wanted.shape or not np.array_equal(found, wanted):
+                        yield f"/{path}: {key} differs; {hdf5_layouts.described(source[path])}"
+
+
 def check_joined(case):
     """The object is the one that Python makes; how it is stored is free."""
-    yield from joined.differences(case.expected, case.output, case.options["axis"])
+    yield from joined.differences(case.expected, case.output, case.options["axis"], case.inputs)
 
 
 CHECKS = {
@@ -185,4 +227,6 @@ CHECKS = {
     "joined": check_joined,
     "layout": check_layout,
     "findings": check_findings,
+    "mutations": check_mutations,
+    "arrays": check_arrays,
 }

@@ -5,18 +5,22 @@ The same names are in `tests/examples/conformance/operations.rs`, where each is 
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from dataclasses import dataclass
 
 import anndata as ad
+import h5py
 import numpy as np
 import pandas as pd
 import stores
 from anndata._io.specs.registry import IORegistryError
 from scipy import sparse
 
-from . import accessors, joined, objects, reduce
+from . import accessors, hdf5_layouts, joined, objects, reduce
 
+#: How many changes of the metadata of a file are tried; all where the environment says 0.
+MUTATIONS = int(os.environ.get("CONFORMANCE_MUTATIONS", "12")) or None
 OBJECTS = [*objects.ENCODINGS, *objects.WHOLES]
 #: Compressions that Python reads from HDF5 without further packages, and those of zarr.
 COMPRESSIONS = {"h5ad": ["none", "gzip", "lzf"], "zarr2": ["none", "gzip", "zstd", "blosc"]}
@@ -251,6 +255,34 @@ def validate(draw):
     draw.input(draw.object())
     draw.options(findings=draw.beside("findings.json"))
     draw.check("findings")
+
+
+@operation(full=4)
+def mutate(draw):
+    """Metadata changed at random: what has no error in it, by the rules of the format, both sides read, and Rust converts."""
+    fmt = draw.choose("h5ad", "h5ad", "zarr2", "zarr3")
+    draw.input(draw.object(), fmt=fmt)
+    draw.options(folder=draw.beside("mutated"), seed=int(draw.rng.integers(2**40)), count=MUTATIONS)
+    draw.options(answers=draw.beside("answers.json"))
+    # Answers are all that comes out.
+    draw.expect_file(draw.output(fmt))
+    draw.check("mutations")
+
+
+@operation(["h5py"], quick=3, full=80)
+def layouts(draw):
+    """Arrays in every layout that h5py can write, read as a whole, block by block and in parts."""
+    path = draw.folder / "input.h5ad"
+    draw.case.inputs.append(str(path))
+    version = draw.choose(*hdf5_layouts.VERSIONS)
+    stores.write(ad.AnnData(shape=(0, 0)), path)
+    with h5py.File(path, "r+", libver=version) as file:
+        parts = hdf5_layouts.fill_file(draw.rng, file["uns"], count=16)
+    draw.options(parts={f"uns/{name}": parts for name, parts in parts.items()}, answers=draw.beside("answers.json"))
+    draw.expect_file(draw.output())
+    draw.check("arrays")
+
+
 # ------------------------------------------------------------------ several objects
 
 
@@ -268,7 +300,8 @@ def concat(draw):
         for adata, path in zip(inputs, paths, strict=True):
             stores.write(joined.without_awkward(adata), path)
     try:
-        result, draw.case.foreseen = joined.storable(ad.concat([stores.read(path) for path in paths], **options))
+        given = [stores.read(path) for path in paths]
+        result, draw.case.foreseen = joined.storable(ad.concat(given, **options), given)
         stores.write(result, draw.folder / "expected.h5ad")
     except (TypeError, IORegistryError):
         # A column of mixed objects, which has no form on disk.
