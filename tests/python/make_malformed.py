@@ -287,6 +287,23 @@ def soft_link_dangling(f):
     f["uns/gone"] = h5py.SoftLink("/nowhere")
 
 
+@case("/obs/gone", what="a column that is a soft link to nothing")
+def soft_link_column(f):
+    f["obs/gone"] = h5py.SoftLink("/nowhere")
+    f["obs"].attrs["column-order"] = np.array([b"n", b"gone", b"kind"])
+
+
+@case("/obs/kind", what="codes that are a soft link to nothing")
+def soft_link_codes(f):
+    del f["obs/kind/codes"]
+    f["obs/kind/codes"] = h5py.SoftLink("/nowhere")
+
+
+@case("/uns/type", what="a named datatype")
+def named_datatype(f):
+    f["uns/type"] = h5py.enum_dtype({"FALSE": 0, "TRUE": 1}, "i1")
+
+
 @case("/uns/dict", what="groups nested 400 levels deep")
 def deep_nesting(f):
     group = f["uns/dict"]

@@ -3,6 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use anndata::{AnnData, Element, Mapping};
 use serde_json::Value;
 
 /// `tests/fixtures`.
@@ -62,4 +63,25 @@ pub fn h5ad_files(folder: &Path) -> std::io::Result<Vec<PathBuf>> {
         paths.into_iter().filter(|path| path.extension().is_some_and(|extension| extension == "h5ad")).collect();
     files.sort();
     Ok(files)
+}
+
+/// What in `uns` and `obs` could not be opened: the path of each element, and what its error says.
+pub fn unreadable(adata: &AnnData) -> Vec<(String, String)> {
+    fn search(mapping: &Mapping, path: &str, found: &mut Vec<(String, String)>) {
+        for (key, element) in mapping {
+            let path = format!("{path}/{key}");
+            match element {
+                Element::Mapping(inner) => search(inner, &path, found),
+                Element::Opaque(opaque) => {
+                    found.extend(opaque.unreadable().map(|reason| (path, reason.error().to_string())));
+                }
+                _ => {}
+            }
+        }
+    }
+    let mut found = Vec::new();
+    search(adata.uns(), "uns", &mut found);
+    let columns = adata.obs().columns().map(|(name, series)| (name.to_owned(), series.to_element()));
+    search(&columns.collect(), "obs", &mut found);
+    found
 }

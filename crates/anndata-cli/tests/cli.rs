@@ -231,7 +231,6 @@ fn an_error_is_one_line_that_names_file_and_element() {
         (&["show", "malformed/not-hdf5.h5ad"], &["malformed/not-hdf5.h5ad: "]),
         (&["show", "malformed/empty.h5ad"], &["malformed/empty.h5ad: "]),
         (&["show", "malformed/not-anndata.h5ad"], &["malformed/not-anndata.h5ad: ", "no AnnData"]),
-        (&["show", "malformed/external-link.h5ad", "--tree"], &["external-link.h5ad: uns/elsewhere: "]),
         (&["show", "malformed/column-order-number.h5ad"], &["column-order-number.h5ad: obs: ", "'column-order'"]),
         (&["show", "malformed/shape-mismatch.h5ad", "--json"], &["shape-mismatch.h5ad: ", "X says 3"]),
         (&["show", "h5ad/anndata-both-raw.h5ad"], &["anndata-both-raw.h5ad: ", "raw in two forms"]),

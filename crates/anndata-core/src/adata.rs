@@ -8,6 +8,7 @@ mod chunks;
 mod display;
 mod edit;
 mod equality;
+mod matrix;
 mod names;
 mod size;
 mod transpose;
@@ -213,8 +214,14 @@ impl AnnData {
     /// The object with everything in memory.
     ///
     /// # Errors
-    /// Where something cannot be read.
+    /// Where something cannot be read, or a frame in `obsm` or `varm` turns out to be labelled otherwise than its axis.
     pub fn load(&self) -> Result<Self> {
+        let loaded = self.load_slots()?;
+        loaded.check_frame_labels()?;
+        Ok(loaded)
+    }
+
+    fn load_slots(&self) -> Result<Self> {
         let layers = self.layers.iter().map(|(key, element)| Ok((key.clone(), element.load()?)));
         Ok(Self {
             n_obs: self.n_obs,

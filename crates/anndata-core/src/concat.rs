@@ -103,6 +103,7 @@ pub(crate) use promote::result_type;
 /// Where there is no object, labels that are joined are repeated, keys are missing or repeated, or elements of one key
 /// cannot become one; the message names the element.
 pub fn concat(inputs: &[&AnnData], options: &ConcatOptions) -> Result<AnnData> {
+    inputs.iter().try_for_each(|input| input.check_frame_labels())?;
     let plan = ConcatPlan::new(inputs, options)?;
     execute::execute(&plan, inputs, options)
 }

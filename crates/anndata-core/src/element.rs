@@ -36,7 +36,7 @@ pub enum Element {
     AnnData(Box<AnnData>),
     /// The `raw` of an `AnnData`.
     Raw(Box<Raw>),
-    /// An element of an encoding that this version does not know, kept as it is stored.
+    /// An element of an encoding that this version does not know, or that cannot be opened, kept as it is stored.
     Opaque(Opaque),
     /// An element of an encoding that was added to the [`Registry`](crate::encoding::Registry).
     Extension(Arc<dyn Extension>),
@@ -135,6 +135,7 @@ impl Element {
             Self::Mapping(_) => "mapping",
             Self::AnnData(_) => "AnnData",
             Self::Raw(_) => "raw",
+            Self::Opaque(opaque) if opaque.unreadable().is_some() => "element that cannot be opened",
             Self::Opaque(_) => "element of an unknown encoding",
             Self::Extension(_) => "extension",
             Self::Lazy(_) => "lazy element",

@@ -48,7 +48,7 @@ use anndata_storage::{Axis, Capabilities, DType, Error, Result, child_path};
 pub use registry::Registry;
 pub(crate) use registry::{Found, check_is_anndata, unplaced_attributes};
 
-use crate::node::Node;
+use crate::node::{ArrayNode, Node};
 use crate::validate::Checker;
 use crate::{Column, ColumnKind, Element, Lazy, Series, SparseFormat};
 
@@ -104,14 +104,18 @@ pub trait Encoding: Debug + Send + Sync {
         false
     }
 
-    /// Whether a stored tree of the current version is what [`encode`](Self::encode) would make, so that it can be
-    /// copied without building the element.
-    fn is_current(&self, _node: &Node, _context: &EncodeContext<'_>) -> bool {
-        true
+    /// Whether a stored tree of the current version has the form that [`encode`](Self::encode) would give it, attributes
+    /// aside, so that it can be copied without building the element. What has another form that [`build`](Self::build)
+    /// understands is built and encoded anew.
+    ///
+    /// By default, where the elements within it that say an encoding are current.
+    fn is_current(&self, node: &Node, context: &EncodeContext<'_>) -> bool {
+        context.has_current_children(node)
     }
 
-    /// A current stored tree as it is to be copied: what [`build`](Self::build) would refuse is refused, here or, where
-    /// the values have to be looked at, while they are copied.
+    /// A current stored tree as it is to be copied: with the attributes that [`encode`](Self::encode) gives it (those that
+    /// name its own encoding are seen to), whatever form they were stored in. What [`build`](Self::build) would refuse is
+    /// refused, here or, where the values have to be looked at, while they are copied.
     ///
     /// # Errors
     /// Where the tree is malformed.
@@ -267,9 +271,38 @@ impl<'a> EncodeContext<'a> {
         self.encode_as_is(element, path)
     }
 
+    /// Whether all elements in a group that say an encoding can be copied as they are.
+    fn has_current_children(&self, node: &Node) -> bool {
+        let Node::Group(group) = node else { return true };
+        let mut children = group.children.values();
+        children.all(|child| {
+            !child.attributes().contains_key("encoding-type") || self.registry.is_current(child, self).unwrap_or(false)
+        })
+    }
+
+    /// The child of a group where it is stored as numbers or text in one dimension are written, so that it can be copied
+    /// as it is. It need not say its encoding.
+    fn plain_vector<'n>(&self, node: &'n Node, key: &str) -> Option<&'n ArrayNode> {
+        let child = node.descendant(key)?;
+        let array = vector(node, key)?;
+        let encoding = match self.registry.find(child).ok()? {
+            Found::Known(encoding) => encoding.name(),
+            Found::Legacy => encoding_of_values(&array.spec.dtype, 1).ok()?,
+            Found::Unknown => return None,
+        };
+        match encoding {
+            "array" if array.spec.dtype.is_numeric() => Some(array),
+            "string-array" if array.spec.dtype == DType::String => Some(array),
+            _ => None,
+        }
+    }
+
     fn encode_as_is(&self, element: &Element, path: &str) -> Result<Node> {
         match element {
-            Element::Opaque(opaque) => Ok(opaque.node().clone()),
+            Element::Opaque(opaque) => match opaque.unreadable() {
+                Some(reason) => Err(reason.error()),
+                None => Ok(opaque.node().clone()),
+            },
             Element::Lazy(lazy) => match lazy.encode(self)? {
                 Some(stored) => Ok(stored),
                 None => self.encode_as_is(&lazy.load_once()?, path),
@@ -319,6 +352,20 @@ fn encoding_of_values(dtype: &DType, ndim: usize) -> Result<&'static str> {
         (dtype, _) if dtype.is_numeric() => "array",
         (dtype, _) => return Err(Error::unsupported(format!("values of type {dtype} cannot be stored"))),
     })
+}
+
+/// The child of a group where it is an array of one dimension with values.
+fn vector<'n>(node: &'n Node, key: &str) -> Option<&'n ArrayNode> {
+    match node.descendant(key)? {
+        Node::Array(array) if array.spec.ndim() == 1 && !array.spec.null => Some(array),
+        _ => None,
+    }
+}
+
+/// An array within an element, saying its encoding.
+fn member(array: &ArrayNode) -> Result<Node> {
+    let encoding = encoding_of_values(&array.spec.dtype, array.spec.ndim())?;
+    Ok(Node::Array(array.clone()).encoded_as(encoding, "0.2.0"))
 }
 
 fn encoding_of_column(column: &Column) -> Result<&'static str> {

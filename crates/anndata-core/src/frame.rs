@@ -75,11 +75,7 @@ impl Series {
         match self {
             Self::Loaded(column) => Ok(column.clone()),
             Self::Lazy(lazy) => lazy.load()?.into_column().map_err(|error| error.at(lazy.path())),
-            Self::Opaque(opaque) => Err(Error::unsupported(format!(
-                "a column of the unknown encoding '{}' cannot be read",
-                opaque.encoding_type().unwrap_or_default()
-            ))
-            .at(opaque.path())),
+            Self::Opaque(opaque) => Err(opaque.error("the column cannot be read")),
         }
     }
 
@@ -103,7 +99,9 @@ impl Series {
             Self::Loaded(column) => Ok(Some(column.len())),
             Self::Lazy(lazy) => match lazy.shape()?.as_deref() {
                 Some([len]) => Ok(Some(*len)),
-                other => Err(Error::invalid_data(format!("a column has one dimension, not {other:?}")).at(lazy.path())),
+                None if matches!(lazy.whole(), Some(Element::Opaque(_))) => Ok(None),
+                Some([]) => Err(Error::invalid_data("a column is no single value").at(lazy.path())),
+                _ => Err(Error::invalid_data("a column is an array of one dimension").at(lazy.path())),
             },
             Self::Opaque(_) => Ok(None),
         }
@@ -190,8 +188,11 @@ impl DataFrame {
     /// # Errors
     /// Where the metadata of a lazy index are malformed.
     pub fn len(&self) -> Result<usize> {
-        let rows = self.index.rows()?;
-        rows.ok_or_else(|| Error::unsupported("the index is of an unknown encoding"))
+        match (self.index.rows()?, &self.index) {
+            (Some(rows), _) => Ok(rows),
+            (None, Series::Opaque(opaque)) => Err(opaque.error("the index cannot be read")),
+            (None, _) => Err(Error::unsupported("the length of the index is not known")),
+        }
     }
 
     /// Whether there is no row.

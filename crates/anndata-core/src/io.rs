@@ -13,6 +13,7 @@
 
 use anndata_storage::{Compression, Error, Group, Result};
 
+use crate::encoding::adata::drop_unknown;
 use crate::encoding::sparse::to_sparse;
 use crate::encoding::{EncodeContext, EncodeOptions, Registry, check_is_anndata, matrix_path};
 use crate::node::{Node, NodeWriteOptions};
@@ -28,6 +29,15 @@ pub struct ReadOptions {
     pub as_sparse: Vec<String>,
     /// The format of these. Default: CSR.
     pub as_sparse_format: Option<SparseFormat>,
+    /// The paths of elements that are left out, such as `uns/x` or `obs/column`: they are not looked at. An error where
+    /// there is none.
+    pub skip: Vec<String>,
+    /// Whether members of an object, or of its raw, that are no slots are left out. They are kept otherwise; Python
+    /// refuses an object that has any, and ignores those of a raw. Default: no.
+    pub drop_unknown: bool,
+    /// Whether what is plainly meant is repaired where the format is broken: see [`Registry::with_repair`]. Default: no,
+    /// and an error says where it would help.
+    pub repair: bool,
     /// The encodings that are known.
     pub registry: Registry,
 }
@@ -48,11 +58,47 @@ impl ReadOptions {
         self
     }
 
+    /// The same, leaving out the elements at these paths.
+    #[must_use]
+    pub fn with_skip<S: Into<String>>(mut self, paths: impl IntoIterator<Item = S>) -> Self {
+        self.skip = paths.into_iter().map(Into::into).collect();
+        self
+    }
+
+    /// The same, leaving out members of objects that are no slots, or keeping them.
+    #[must_use]
+    pub fn with_drop_unknown(mut self, drop: bool) -> Self {
+        self.drop_unknown = drop;
+        self
+    }
+
+    /// The same, repairing what is plainly meant, or refusing it.
+    #[must_use]
+    pub fn with_repair(mut self, repair: bool) -> Self {
+        self.repair = repair;
+        self
+    }
+
     /// The same with other encodings.
     #[must_use]
     pub fn with_registry(mut self, registry: Registry) -> Self {
         self.registry = registry;
         self
+    }
+
+    /// The tree of the element at `key` of a group, without what is left out.
+    fn open(&self, group: &Group, key: &str, is_object: bool) -> Result<Node> {
+        let mut node = Node::open_without(group, key, &self.skip)?;
+        if self.drop_unknown {
+            drop_unknown(&mut node, is_object);
+        }
+        Ok(node)
+    }
+
+    /// The encodings, which repair what they read where that is asked for.
+    fn registry(&self) -> Registry {
+        let registry = self.registry.clone();
+        if self.repair { registry.with_repair(true) } else { registry }
     }
 }
 
@@ -110,8 +156,9 @@ impl WriteOptions {
 /// [`NotFound`](crate::ErrorKind::NotFound) where there is none, or where it cannot be read; the error names the path
 /// within the store.
 pub fn read_elem(group: &Group, key: &str, options: &ReadOptions) -> Result<Element> {
-    let node = Node::open(group, key)?;
-    if options.lazy { options.registry.build_lazy(node) } else { options.registry.build(node.fetch()?) }
+    let node = options.open(group, key, false)?;
+    let registry = options.registry();
+    if options.lazy { registry.build_lazy(node) } else { registry.build(node.fetch()?) }
 }
 
 /// The same as [`read_elem`] without blocking on values: all arrays of the element are under way at once. Metadata are
@@ -120,8 +167,9 @@ pub fn read_elem(group: &Group, key: &str, options: &ReadOptions) -> Result<Elem
 /// # Errors
 /// As [`read_elem`].
 pub async fn read_elem_async(group: &Group, key: &str, options: &ReadOptions) -> Result<Element> {
-    let node = Node::open(group, key)?;
-    if options.lazy { options.registry.build_lazy(node) } else { options.registry.build(node.fetch_async().await?) }
+    let node = options.open(group, key, false)?;
+    let registry = options.registry();
+    if options.lazy { registry.build_lazy(node) } else { registry.build(node.fetch_async().await?) }
 }
 
 /// Writes an element at `key` of a group. What stands there is replaced: the new element is written beside it first,
@@ -139,12 +187,12 @@ pub fn write_elem(group: &Group, key: &str, element: &Element, options: &WriteOp
 /// # Errors
 /// Where the group is no `AnnData`, or something in it cannot be read; the error names the path within the store.
 pub fn read_anndata(group: &Group, options: &ReadOptions) -> Result<AnnData> {
-    let node = prepare(Node::open(group, "")?)?;
+    let node = prepare(options.open(group, "", true)?)?;
     check_is_anndata(&node)?;
     // Matrices that are to be made sparse are read block by block, so they are not fetched with the rest.
     let lazy = options.lazy || !options.as_sparse.is_empty();
     let node = if lazy { node } else { node.fetch()? };
-    let adata = options.registry.build_anndata(node, lazy)?;
+    let adata = options.registry().build_anndata(node, lazy)?;
     if options.as_sparse.is_empty() {
         return Ok(adata);
     }
@@ -161,10 +209,10 @@ pub async fn read_anndata_async(group: &Group, options: &ReadOptions) -> Result<
     if !options.as_sparse.is_empty() {
         return Err(Error::unsupported("dense matrices are not made sparse by asynchronous reading"));
     }
-    let node = prepare(Node::open(group, "")?)?;
+    let node = prepare(options.open(group, "", true)?)?;
     check_is_anndata(&node)?;
     let node = if options.lazy { node } else { node.fetch_async().await? };
-    options.registry.build_anndata(node, options.lazy)
+    options.registry().build_anndata(node, options.lazy)
 }
 
 /// Writes an `AnnData` as the content of an empty group.

@@ -4,22 +4,26 @@
 //! the values are needed ([`Node::fetch`]), and it is written to any store ([`Node::write`]), block by block where its
 //! arrays are still stored ones. Encodings turn elements into trees and back, and do no IO themselves.
 
+mod attributes;
 mod checked;
 mod describe;
 mod part;
 mod read;
+mod unreadable;
 mod write;
 
 use std::fmt::Debug;
 use std::ops::Range;
 use std::sync::Arc;
 
-use anndata_storage::{Array, ArraySpec, Attribute, Attributes, Axis, BlockSize, Error, Result, Tensor};
+use anndata_storage::{Array, ArraySpec, Attributes, Axis, BlockSize, Error, Result, Tensor};
 use indexmap::IndexMap;
 
-pub(crate) use checked::first_not_in;
+pub use attributes::encoding_attributes;
+pub(crate) use checked::{Seen, first_not_in};
 pub use describe::Description;
 pub use part::Part;
+pub use unreadable::Unreadable;
 pub use write::{NodeWriteOptions, Progress};
 
 /// A group or an array, with its path for messages.
@@ -69,6 +73,9 @@ pub enum Source {
     Part(Part),
     /// Made block by block while it is written.
     Blocks(Arc<dyn BlockSource>),
+    /// Nowhere that they can be read from: the element could not be opened. It stands as an array of an unknown dtype,
+    /// whatever it is.
+    Unreadable(Arc<Unreadable>),
 }
 
 /// Values that are made block by block.
@@ -92,6 +99,7 @@ impl Source {
             Self::Part(part) => part.read(),
             Self::Empty => Err(Error::invalid_data("the array has no value (a null dataspace)")),
             Self::Blocks(_) => Err(Error::unsupported("values that are made block by block are not read at once")),
+            Self::Unreadable(reason) => Err(reason.error()),
         }
     }
 
@@ -104,6 +112,7 @@ impl Source {
             Self::Stored(array) => Box::new(array.blocks(size)),
             Self::Part(part) => part.blocks(size),
             Self::Blocks(source) => source.blocks(size),
+            Self::Unreadable(reason) => Box::new(std::iter::once_with(|| Err(reason.error()))),
         }
     }
 
@@ -122,6 +131,7 @@ impl PartialEq for Source {
             (Self::Stored(a), Self::Stored(b)) => a.path() == b.path() && Arc::ptr_eq(a.inner(), b.inner()),
             (Self::Part(a), Self::Part(b)) => a == b,
             (Self::Blocks(a), Self::Blocks(b)) => Arc::ptr_eq(a, b),
+            (Self::Unreadable(a), Self::Unreadable(b)) => a == b,
             _ => false,
         }
     }
@@ -200,6 +210,7 @@ impl Node {
     pub fn into_tensor(self) -> Result<Tensor> {
         match self {
             Self::Array(ArrayNode { source: Source::Tensor(tensor), .. }) => Ok(tensor),
+            Self::Array(ArrayNode { source: Source::Unreadable(reason), .. }) => Err(reason.error()),
             Self::Array(array) if array.spec.null => {
                 Err(Error::invalid_data("the array has no value (a null dataspace)").at(&array.path))
             }
@@ -207,48 +218,6 @@ impl Node {
                 Err(Error::unsupported(format!("values of type '{}' cannot be read", array.spec.dtype)).at(&array.path))
             }
             Self::Group(group) => Err(Error::invalid_data("a group stands where an array should be").at(&group.path)),
-        }
-    }
-
-    /// The value of a text attribute, `None` where there is no such attribute.
-    ///
-    /// # Errors
-    /// [`InvalidData`](crate::ErrorKind::InvalidData) where it is no text.
-    pub fn text_attribute(&self, name: &str) -> Result<Option<String>> {
-        self.attribute(name, "text", Attribute::as_str)
-    }
-
-    /// The value of a boolean attribute, `None` where there is no such attribute.
-    ///
-    /// # Errors
-    /// [`InvalidData`](crate::ErrorKind::InvalidData) where it is no boolean.
-    pub fn bool_attribute(&self, name: &str) -> Result<Option<bool>> {
-        self.attribute(name, "a boolean", Attribute::as_bool)
-    }
-
-    /// The value of a list-of-text attribute, `None` where there is no such attribute.
-    ///
-    /// # Errors
-    /// [`InvalidData`](crate::ErrorKind::InvalidData) where it is no list of text.
-    pub fn texts_attribute(&self, name: &str) -> Result<Option<Vec<String>>> {
-        self.attribute(name, "a list of text", Attribute::as_strings)
-    }
-
-    /// The value of an attribute of non-negative integers, `None` where there is no such attribute.
-    ///
-    /// # Errors
-    /// [`InvalidData`](crate::ErrorKind::InvalidData) where it is no such list.
-    pub fn lengths_attribute(&self, name: &str) -> Result<Option<Vec<usize>>> {
-        self.attribute(name, "a list of lengths", |value| {
-            value.as_i64s()?.into_iter().map(|length| usize::try_from(length).ok()).collect()
-        })
-    }
-
-    fn attribute<T>(&self, name: &str, what: &str, get: impl Fn(&Attribute) -> Option<T>) -> Result<Option<T>> {
-        let Some(value) = self.attributes().get(name) else { return Ok(None) };
-        match get(value) {
-            Some(value) => Ok(Some(value)),
-            None => Err(Error::invalid_data(format!("attribute '{name}' is not {what}")).at(self.path())),
         }
     }
 }
@@ -331,6 +300,7 @@ impl ArrayNode {
         let source = match &self.source {
             Source::Tensor(tensor) => Source::Tensor(tensor.select(&axes)?),
             Source::Stored(array) => Source::Part(Part::axes(array.clone(), &axes)),
+            Source::Unreadable(reason) => return Err(reason.error()),
             Source::Empty | Source::Part(_) | Source::Blocks(_) => {
                 return Err(Error::unsupported("only whole arrays are selected from").at(&self.path));
             }
@@ -347,6 +317,7 @@ impl ArrayNode {
         let source = match &self.source {
             Source::Tensor(tensor) => Source::Tensor(tensor.take(0, &runs.into_iter().flatten().collect::<Vec<_>>())?),
             Source::Stored(array) => Source::Part(Part::runs(array.clone(), runs)),
+            Source::Unreadable(reason) => return Err(reason.error()),
             Source::Empty | Source::Part(_) | Source::Blocks(_) => {
                 return Err(Error::unsupported("only whole arrays are selected from").at(&self.path));
             }
@@ -370,12 +341,4 @@ impl ArrayNode {
         let convert = |&len: &u64| usize::try_from(len).map_err(|_| Error::limit_exceeded("too long").at(&self.path));
         self.spec.shape.iter().map(convert).collect()
     }
-}
-
-/// The two attributes that name an encoding.
-pub fn encoding_attributes(encoding: &str, version: &str) -> Attributes {
-    Attributes::from([
-        ("encoding-type".to_owned(), Attribute::from(encoding)),
-        ("encoding-version".to_owned(), Attribute::from(version)),
-    ])
 }

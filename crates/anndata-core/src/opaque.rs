@@ -1,15 +1,18 @@
-//! [`Opaque`]: an element of an encoding that this version does not know.
+//! [`Opaque`]: an element of an encoding that this version does not know, or that cannot be opened.
 
 use std::sync::Arc;
 
-use anndata_storage::Result;
+use anndata_storage::{Error, Result};
 
 use crate::Attribute;
-use crate::node::{ArrayNode, Node, Source};
+use crate::node::{ArrayNode, Node, Source, Unreadable};
 
-/// An element that is kept as it is stored, because its encoding, or a dtype in it, is not known.
+/// An element that is kept as it is stored, because its encoding, or a dtype in it, is not known, or because it, or
+/// something in it, cannot be opened ([`unreadable`](Self::unreadable)).
 ///
-/// It never blocks the file it is in, and is copied through unchanged when the object is written.
+/// It never blocks the file it is in. It is copied through unchanged when the object is written, unless it could not be
+/// opened: then writing is refused until the element is removed, or left out when it is read
+/// ([`ReadOptions::skip`](crate::io::ReadOptions::skip)).
 #[derive(Debug, Clone)]
 pub struct Opaque {
     node: Arc<Node>,
@@ -41,6 +44,26 @@ impl Opaque {
         &self.node
     }
 
+    /// Why it, or something in it, could not be opened; `None` where it is of an encoding or dtype that is not known.
+    pub fn unreadable(&self) -> Option<&Unreadable> {
+        self.node.unreadable()
+    }
+
+    /// The error of a use of the element that needs more than its metadata.
+    pub(crate) fn error(&self, use_of_it: &str) -> Error {
+        let error = match (self.unreadable(), self.encoding_type()) {
+            (Some(reason), _) => reason.error(),
+            (None, Some(encoding)) => {
+                Error::unsupported(format!("{use_of_it}: its encoding, '{encoding}', is not known")).at(self.path())
+            }
+            (None, None) => Error::unsupported(format!("{use_of_it}: its type is not known")).at(self.path()),
+        };
+        match removal(self.path()) {
+            Some(call) => error.with_advice(format!("`{call}` removes it")),
+            None => error,
+        }
+    }
+
     /// The same with all arrays that can be read in memory.
     ///
     /// # Errors
@@ -48,6 +71,24 @@ impl Opaque {
     pub fn load(&self) -> Result<Self> {
         Ok(Self::new(self.node.fetch()?))
     }
+}
+
+/// The call that removes the element at a path from an object.
+fn removal(path: &str) -> Option<String> {
+    let (slot, key) = path.split_once('/').unwrap_or((path, ""));
+    Some(match slot {
+        "X" => "set_x(None)".to_owned(),
+        _ if key.is_empty() => return None,
+        "obs" | "var" => format!("remove_{slot}_column({key:?})"),
+        "obsm" | "varm" | "obsp" | "varp" => format!("remove_{slot}({:?})", first_name(key)),
+        "layers" => format!("remove_layer(Some({:?}))", first_name(key)),
+        "uns" if !key.contains('/') => format!("uns_mut().shift_remove({key:?})"),
+        _ => return None,
+    })
+}
+
+fn first_name(path: &str) -> &str {
+    path.split('/').next().unwrap_or_default()
 }
 
 /// Equal attributes, dtypes, shapes and values, wherever and in whatever chunks they are stored. Values that are not in

@@ -46,7 +46,8 @@ impl Element {
                 _ => return Err(self.has_no_axis(axes.len())),
             },
             Self::Lazy(_) => Self::Lazy(Lazy::part(self, &axes, Categories::Keep)),
-            Self::Null | Self::Mapping(_) | Self::Raw(_) | Self::Opaque(_) | Self::Extension(_) => {
+            Self::Opaque(opaque) => return Err(opaque.error("no part of it can be selected")),
+            Self::Null | Self::Mapping(_) | Self::Raw(_) | Self::Extension(_) => {
                 return Err(Error::unsupported(format!("no part of {} can be selected", self.kind_name())));
             }
         })
@@ -68,6 +69,9 @@ impl Element {
 
     /// A selection for each axis, all within bounds.
     fn full_axes(&self, axes: &[Axis]) -> Result<Vec<Axis>> {
+        if let Self::Opaque(opaque) = self {
+            return Err(opaque.error("no part of it can be selected"));
+        }
         let Some(mut shape) = self.shape()? else {
             return Err(Error::unsupported(format!("no part of {} can be selected", self.kind_name())));
         };

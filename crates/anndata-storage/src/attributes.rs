@@ -102,6 +102,25 @@ impl Attribute {
             tensor.as_slice::<T>().ok()?.iter().map(|&value| i64::try_from(value.to_integer()?).ok()).collect()
         }, else => None)
     }
+
+    /// The values of a scalar or an array of lengths: integers, or floats that are whole, none of them negative.
+    pub fn as_lengths(&self) -> Option<Vec<u64>> {
+        match self {
+            Self::Tensor(tensor) if tensor.dtype().is_float() => dispatch!(real tensor.dtype(), T => {
+                tensor.as_slice::<T>().ok()?.iter().map(|&value| whole(value.to_f64())).collect()
+            }, else => None),
+            other => other.as_i64s()?.into_iter().map(|length| u64::try_from(length).ok()).collect(),
+        }
+    }
+}
+
+/// The largest whole number up to which doubles hold every one.
+const EXACT: f64 = 9_007_199_254_740_992.0;
+
+/// A length that was stored as a float, as R stores its numbers.
+#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "whole and within the range by the checks")]
+fn whole(value: f64) -> Option<u64> {
+    (value.fract() == 0.0 && (0.0..=EXACT).contains(&value)).then_some(value as u64)
 }
 
 fn list_from_json(values: &[Value]) -> Option<Attribute> {
@@ -206,6 +225,12 @@ mod tests {
         assert_eq!(Attribute::Tensor(fixed).as_str().as_deref(), Some("csr"));
         assert_eq!(Attribute::Tensor(Tensor::from_vec([0], Vec::<f64>::new())?).as_strings(), Some(vec![]));
         assert_eq!(Attribute::from("csr").as_i64(), None);
+        let lengths = |values: &[f64]| Tensor::from_vec([values.len()], values.to_vec()).map(Attribute::Tensor);
+        assert_eq!(lengths(&[2.0, 0.0])?.as_lengths(), Some(vec![2, 0]));
+        for refused in [-1.0, 0.5, f64::NAN, f64::INFINITY, 1e300] {
+            assert_eq!(lengths(&[2.0, refused])?.as_lengths(), None, "{refused}");
+        }
+        assert_eq!((Attribute::from(-1).as_lengths(), Attribute::from(7_u8).as_lengths()), (None, Some(vec![7])));
         Ok(())
     }
 }

@@ -35,7 +35,7 @@ pub enum ErrorKind {
 
 /// An error of any layer of anndata.
 ///
-/// It prints as `path: message: cause`, where the path names the element in the store.
+/// It prints as `path: message: cause; advice`, where the path names the element in the store.
 pub struct Error(Box<Inner>);
 
 struct Inner {
@@ -43,6 +43,7 @@ struct Inner {
     path: Option<String>,
     message: Cow<'static, str>,
     source: Option<Box<dyn StdError + Send + Sync>>,
+    advice: Option<Cow<'static, str>>,
 }
 
 macro_rules! kinds {
@@ -64,7 +65,7 @@ macro_rules! kinds {
 impl Error {
     /// An error of the given kind, without a path yet.
     pub fn new(kind: ErrorKind, message: impl Into<Cow<'static, str>>) -> Self {
-        Self(Box::new(Inner { kind, path: None, message: message.into(), source: None }))
+        Self(Box::new(Inner { kind, path: None, message: message.into(), source: None, advice: None }))
     }
 
     kinds! {
@@ -108,6 +109,18 @@ impl Error {
         self
     }
 
+    /// Adds what can be done about it, as a part of a sentence; it is printed last, after a semicolon and what was added
+    /// before.
+    #[must_use]
+    pub fn with_advice(mut self, advice: impl Into<Cow<'static, str>>) -> Self {
+        let advice = advice.into();
+        self.0.advice = Some(match self.0.advice.take() {
+            Some(before) => format!("{before}; {advice}").into(),
+            None => advice,
+        });
+        self
+    }
+
     /// The kind.
     pub fn kind(&self) -> ErrorKind {
         self.0.kind
@@ -116,6 +129,18 @@ impl Error {
     /// The path of the element in its store (`obs/louvain`; the root is empty), where known.
     pub fn path(&self) -> Option<&str> {
         self.0.path.as_deref()
+    }
+
+    /// The message with cause and advice, without the path.
+    pub fn text(&self) -> String {
+        let mut text = self.0.message.to_string();
+        if let Some(source) = &self.0.source {
+            text = format!("{text}: {source}");
+        }
+        match &self.0.advice {
+            Some(advice) => format!("{text}; {advice}"),
+            None => text,
+        }
     }
 
     /// The message alone, without path and cause.
@@ -131,11 +156,7 @@ impl fmt::Display for Error {
             Some(path) => write!(f, "{path}: ")?,
             None => {}
         }
-        f.write_str(&self.0.message)?;
-        if let Some(source) = &self.0.source {
-            write!(f, ": {source}")?;
-        }
-        Ok(())
+        f.write_str(&self.text())
     }
 }
 
@@ -174,6 +195,14 @@ mod tests {
         let error = Error::invalid_data("code 7 is out of range").at("/obs/louvain").at("obs");
         assert_eq!(error.to_string(), "obs/louvain: code 7 is out of range");
         assert!(error.is_invalid_data() && !error.is_io());
+    }
+
+    #[test]
+    fn advice_comes_last() {
+        let error =
+            Error::unsupported("it cannot be read").with_advice("leave it out").with_source(Error::io("no disk"));
+        let error = error.at("uns/x").with_advice("or not");
+        assert_eq!(error.to_string(), "uns/x: it cannot be read: no disk; leave it out; or not");
     }
 
     #[test]

@@ -1,16 +1,22 @@
 //! Rewriting an object in another format, or the same, as a stream.
 
+mod notes;
+
 use std::path::Path;
 
 use anndata_core::io::{self, ReadOptions, WriteOptions};
 use anndata_core::{Error, Result};
 
 use crate::Format;
+pub use notes::Note;
 
 /// How an object is rewritten.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct ConvertOptions {
+    /// How elements are read: what is left out ([`ReadOptions::skip`], [`ReadOptions::drop_unknown`]) and whether what is
+    /// broken is repaired ([`ReadOptions::repair`]). It is always read lazily.
+    pub read: ReadOptions,
     /// How elements are written.
     pub write: WriteOptions,
     /// Whether what is at the output path is replaced. Default: no.
@@ -32,6 +38,7 @@ const BLOCKS_IN_MEMORY: u64 = 8;
 impl Default for ConvertOptions {
     fn default() -> Self {
         Self {
+            read: ReadOptions::default(),
             write: WriteOptions::default(),
             overwrite: false,
             #[cfg(feature = "zarr")]
@@ -43,6 +50,13 @@ impl Default for ConvertOptions {
 }
 
 impl ConvertOptions {
+    /// The same, reading elements another way.
+    #[must_use]
+    pub fn with_read(mut self, read: ReadOptions) -> Self {
+        self.read = read;
+        self
+    }
+
     /// The same, writing elements another way.
     #[must_use]
     pub fn with_write(mut self, write: WriteOptions) -> Self {
@@ -94,8 +108,10 @@ impl ConvertOptions {
 /// Rewrites the object at `input`, a path or URL, to the path `output`, whose name says the format.
 ///
 /// Elements of current encodings are copied block by block within [`ConvertOptions::with_memory_limit`], so that an object
-/// larger than memory can be rewritten; old ones are brought up to date. Elements of unknown encodings are copied as they are. The output appears whole or not
-/// at all.
+/// larger than memory can be rewritten; old ones are brought up to date, and what other tools write in another form is
+/// written in that of the format. Elements of unknown encodings, and members of the object that are no slots, are copied
+/// as they are; what is given back tells of them, as Python refuses an object that has any. The output appears whole or
+/// not at all.
 ///
 /// ```
 /// # use anndata::{AnnData, Compression, ConvertOptions, io::WriteOptions};
@@ -110,20 +126,23 @@ impl ConvertOptions {
 /// ```
 ///
 /// # Errors
-/// Where the input cannot be read, the output is there and is not to be replaced, or writing fails.
+/// Where the input cannot be read, the output is there and is not to be replaced, or writing fails. Where one element is
+/// at fault the error says how to leave it out.
 #[cfg_attr(
     not(any(feature = "hdf5", feature = "zarr")),
     expect(unused_variables, reason = "without a format there is nothing to write to")
 )]
-pub fn convert(input: impl AsRef<Path>, output: impl AsRef<Path>, options: &ConvertOptions) -> Result<()> {
+pub fn convert(input: impl AsRef<Path>, output: impl AsRef<Path>, options: &ConvertOptions) -> Result<Converted> {
     let (input, output) = (input.as_ref(), output.as_ref());
     crate::format::check_output(output)?;
     let format = Format::for_name(output)?;
     if !options.overwrite && output.symlink_metadata().is_ok() {
         return Err(Error::already_exists(format!("{} is there already", output.display())));
     }
-    let adata = io::read_anndata(&crate::open(input)?, &ReadOptions::default().with_lazy(true))?;
-    match format {
+    let root = crate::open(input)?;
+    let read = options.read.clone().with_lazy(true);
+    let adata = io::read_anndata(&root, &read).map_err(|error| notes::advise(error, None))?;
+    let written = match format {
         #[cfg(feature = "hdf5")]
         Format::H5ad => {
             let options = crate::H5adWriteOptions::default()
@@ -142,5 +161,15 @@ pub fn convert(input: impl AsRef<Path>, output: impl AsRef<Path>, options: &Conv
         }
         #[cfg(not(all(feature = "hdf5", feature = "zarr")))]
         other => Err(crate::format::not_built(other)),
-    }
+    };
+    written.map_err(|error| notes::advise(error, Some(&adata)))?;
+    Ok(Converted { notes: notes::of(&adata) })
+}
+
+/// What became of an object that was rewritten.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Converted {
+    /// What was written although other readers refuse it.
+    pub notes: Vec<Note>,
 }

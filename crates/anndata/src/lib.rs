@@ -51,7 +51,7 @@ pub use anndata_acc as acc;
 pub use anndata_acc::acc;
 pub use anndata_core::*;
 pub use backed::{Mode, copy_backed, open_backed};
-pub use convert::{ConvertOptions, convert};
+pub use convert::{ConvertOptions, Converted, Note, convert};
 pub use format::{Format, open, validate_path};
 #[cfg(feature = "hdf5")]
 pub use {

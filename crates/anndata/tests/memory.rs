@@ -65,7 +65,7 @@ fn the_limit_of_memory_is_kept_and_changes_nothing_else() {
     let convert = |name: &str, limit: u64| {
         let output = folder.path().join(name);
         let options = ConvertOptions::default().with_memory_limit(limit).with_durable(false);
-        let peak = peak(|| anndata::convert(&input, &output, &options).unwrap());
+        let peak = peak(|| drop(anndata::convert(&input, &output, &options).unwrap()));
         (output, peak)
     };
     for format in ["h5ad", "zarr"] {

@@ -82,7 +82,7 @@ fn make(case: &Case) -> Result<()> {
     let root = Node::open(&anndata::open(&case.output)?, "")?;
     save_description(Path::new(&description), &adata, Some(&root))?;
     let options = ConvertOptions::default().with_durable(false);
-    anndata::convert(&case.output, case.required("rewritten")?, &options)
+    anndata::convert(&case.output, case.required("rewritten")?, &options).map(drop)
 }
 
 /// Reads one element and writes it as `elem` of an otherwise empty store.
@@ -106,7 +106,7 @@ fn convert(case: &Case) -> Result<()> {
         .with_zarr(case.zarr())
         .with_overwrite(case.flag("overwrite"))
         .with_durable(false);
-    anndata::convert(case.path(0)?, &case.output, &options)
+    anndata::convert(case.path(0)?, &case.output, &options).map(drop)
 }
 
 /// Takes a part of an object, and parts of that part; writes the view, or what it loads to.

@@ -7,7 +7,8 @@ use anndata::encoding::{BuildContext, EncodeContext, Encoding, Registry};
 use anndata::io::{self, ReadOptions, WriteOptions};
 use anndata::node::{ArrayNode, GroupNode, Node};
 use anndata::{
-    AnnData, ArraySpec, Attribute, Complex, DType, Element, Error, Extension, Group, Mapping, Result, Tensor,
+    AnnData, ArraySpec, Attribute, Column, Complex, ConcatOptions, DType, DataFrame, Element, Error, Extension, Group,
+    Join, Mapping, Result, Tensor, concat,
 };
 use anndata_tests::stores;
 
@@ -108,6 +109,43 @@ fn references_within_an_unknown_element_follow_it() -> Result<()> {
         assert_eq!(attributes["refers"], Attribute::Reference("group/there/inner/deeper".to_owned()));
         Ok(())
     })
+}
+
+/// A column of an unknown encoding is in the way only where its values are asked for, and then named.
+#[test]
+fn a_column_that_cannot_be_read_is_named_with_the_way_to_remove_it() -> Result<()> {
+    let object = |frame: DataFrame| AnnData::builder().obs(frame).build();
+    let plain = DataFrame::new(["a", "b"]).with_column("n", vec![1, 2])?;
+    let root = stores::memory();
+    io::write_anndata(&root, &object(plain.clone().with_column("wcol", vec![3, 4])?)?, &WriteOptions::default())?;
+    let wcol = root.array("obs/wcol")?;
+    let mut attributes = wcol.attributes()?;
+    attributes.insert("encoding-type".to_owned(), Attribute::from("from-the-future"));
+    wcol.set_attributes(&attributes)?;
+    let says = |error: Error, words: &str| {
+        let text = error.to_string();
+        assert!(text.starts_with("obs/wcol: ") && text.contains(words), "{text}");
+        assert!(text.ends_with("`remove_obs_column(\"wcol\")` removes it"), "{text}");
+    };
+    for lazy in [false, true] {
+        let mut adata = io::read_anndata(&root, &ReadOptions::default().with_lazy(lazy))?;
+        let view = adata.select(1.., ..)?;
+        says(view.load().unwrap_err(), "no part of it can be selected");
+        says(io::write_anndata(&stores::memory(), &view, &WriteOptions::default()).unwrap_err(), "no part of it");
+        says(adata.obs().column("wcol").unwrap_err(), "cannot be read: its encoding, 'from-the-future', is not known");
+        says(adata.obs().to_record_batch("_index").unwrap_err(), "cannot be read");
+        let other = object(plain.clone())?;
+        let outer = ConcatOptions::default().with_join(Join::Outer);
+        says(concat(&[&other, &adata], &outer).unwrap_err(), "cannot be concatenated");
+        // What is not in the result need not be read.
+        let inner = concat(&[&other, &adata], &ConcatOptions::default())?;
+        assert_eq!(inner.obs().column("n")?, Column::from(vec![1, 2, 1, 2]));
+        assert!(adata.remove_obs_column("wcol").is_some());
+        assert_eq!(adata.select(1.., ..)?.load()?.obs().column("n")?, Column::from(vec![2]));
+    }
+    let skipped = io::read_anndata(&root, &ReadOptions::default().with_skip(["/obs/wcol"]))?;
+    assert_eq!(skipped, object(plain)?);
+    Ok(())
 }
 
 /// Intervals: an element that anndata does not have.

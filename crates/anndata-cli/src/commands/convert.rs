@@ -1,11 +1,12 @@
 //! `anndata convert`: rewrites an object, as a stream.
 
+use std::io::{self, Write as _};
 use std::path::PathBuf;
 
 use anndata::encoding::EncodeOptions;
-use anndata::io::WriteOptions;
+use anndata::io::{ReadOptions, WriteOptions};
 use anndata::node::NodeWriteOptions;
-use anndata::{Compression, ConvertOptions, Format, Sharding, ZarrFormat, ZarrOptions};
+use anndata::{Compression, ConvertOptions, Format, Note, Sharding, ZarrFormat, ZarrOptions};
 use clap::{Args, ValueEnum};
 
 use super::Failure;
@@ -14,8 +15,14 @@ use crate::progress;
 /// Rewrite an object in the format that the name of the output says, streaming.
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Examples:\n  anndata convert cells.h5ad smaller.h5ad --compression gzip --level 6\n  anndata convert cells.h5ad cells.zarr"
+    long_about = "Rewrite an object in the format that the name of the output says, streaming.\n\n\
+        Every element is written in the form of today, whatever form it was read in. What cannot be read, or not be \
+        written in the format, is an error that names the element; --skip leaves it out. Elements of unknown encodings \
+        and members of the object that are no slots are copied as they are, and a line on standard error tells of each, \
+        as Python refuses an object that has any.",
+    after_help = "Examples:\n  anndata convert cells.h5ad smaller.h5ad --compression gzip --level 6\n  anndata convert cells.h5ad cells.zarr\n  anndata convert cells.h5ad fewer.h5ad --skip uns/spatial --skip obs/odd"
 )]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of the command line")]
 pub(crate) struct Convert {
     /// The object to read: a path, or the URL of a zarr store.
     input: PathBuf,
@@ -45,6 +52,16 @@ pub(crate) struct Convert {
     /// Sparse matrices to write dense, separated by commas.
     #[arg(long, value_name = "KEYS", value_delimiter = ',')]
     as_dense: Vec<String>,
+    /// Leave out the element at this path, such as uns/x or obs/column, without looking at it. May be given more than once.
+    #[arg(long, value_name = "PATH")]
+    skip: Vec<String>,
+    /// Leave out members of the object, and of its raw, that are no slots.
+    #[arg(long)]
+    drop: bool,
+    /// Repair what is plainly meant instead of refusing it: codes of categories that count from 1, equal categories, which
+    /// are merged, masks of 0 and 1, and keys of layers and arrays with '/', which becomes '_'.
+    #[arg(long)]
+    repair: bool,
     /// About the most memory that values on their way take, in bytes or with a unit (K, M, G).
     #[arg(long, value_name = "SIZE", default_value = "512M", value_parser = size)]
     memory_limit: u64,
@@ -75,7 +92,10 @@ impl Convert {
             let bar = bar.clone();
             store = store.with_progress(anndata::node::Progress::new(move |bytes| bar.inc(bytes)));
         }
+        let read =
+            ReadOptions::default().with_skip(self.skip.clone()).with_drop_unknown(self.drop).with_repair(self.repair);
         let options = ConvertOptions::default()
+            .with_read(read)
             .with_write(WriteOptions::default().with_encode(encode).with_store(store))
             .with_zarr(self.zarr()?)
             .with_memory_limit(self.memory_limit)
@@ -85,11 +105,19 @@ impl Convert {
             bar.finish_and_clear();
         }
         // Unless it names the output, an error is one of the input.
-        done.map_err(|error| {
+        let done = done.map_err(|error| {
             let names_output = error.message().starts_with(&self.output.display().to_string());
             let file = if names_output || error.is_already_exists() { &self.output } else { &self.input };
             Failure::of(file)(error)
-        })
+        })?;
+        for note in done.notes {
+            let option = if note.unknown_member { "--drop".to_owned() } else { format!("--skip {}", note.path) };
+            let (file, Note { path, message, .. }) = (self.input.display(), &note);
+            let line = format!("anndata: warning: {file}: {path}: {message}; {option} leaves it out");
+            // Where this cannot be written, the object still is.
+            let _ = writeln!(io::stderr(), "{}", line.replace(char::is_control, " "));
+        }
+        Ok(())
     }
 
     /// How a zarr output is made; its options make no sense for another output.

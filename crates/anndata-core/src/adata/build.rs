@@ -53,7 +53,8 @@ impl AnnDataBuilder {
         self
     }
 
-    /// The data matrix.
+    /// The data matrix. A data frame gives its index and columns as names, where no others are given, and becomes an
+    /// array; so do data frames as layers, in `obsp` and in `varp`, without giving names.
     pub fn x(mut self, x: impl Into<Element>) -> Self {
         self.layers.insert(None, x.into());
         self
@@ -111,7 +112,8 @@ impl AnnDataBuilder {
     ///
     /// # Errors
     /// Where a slot does not fit the shape, or a matrix holds no numbers; the error names the slot and key.
-    pub fn build(self) -> Result<AnnData> {
+    pub fn build(mut self) -> Result<AnnData> {
+        self.take_names_of_x();
         let (n_obs, n_vars) = self.infer_shape()?;
         let said_by = if self.layers.contains_key(&None) { "X" } else { "the shape" };
         let mut adata = AnnData {
@@ -132,12 +134,21 @@ impl AnnDataBuilder {
         };
         adata.check()?;
         if !self.stored {
+            adata.shape_matrices()?;
             adata.check_dtypes()?;
             adata.shape_elements()?;
         }
         warn_of_duplicates("obs", &adata.obs);
         warn_of_duplicates("var", &adata.var);
         Ok(adata)
+    }
+
+    /// The names of a data frame that is given as `X` are those of the object, unless others were given.
+    fn take_names_of_x(&mut self) {
+        if let Some(Element::Frame(x)) = self.layers.get(&None).filter(|_| !self.stored) {
+            self.obs.get_or_insert_with(|| x.without_columns());
+            self.var.get_or_insert_with(|| DataFrame::new(x.column_names()));
+        }
     }
 
     fn infer_shape(&self) -> Result<(usize, usize)> {

@@ -2,8 +2,8 @@
 
 use anndata_storage::{Error, Result};
 
-use super::AnnData;
-use crate::{DataFrame, Element, Mapping, Raw, Series};
+use super::{AnnData, matrix};
+use crate::{Column, DataFrame, Element, Mapping, Raw, Series};
 
 /// What the leading axes of an element must be as long as.
 #[derive(Clone, Copy)]
@@ -79,8 +79,45 @@ impl AnnData {
     /// The element as a slot holds it, where it fits.
     pub(super) fn fitting(&self, slot: &str, key: &str, element: Element, axes: Axes) -> Result<Element> {
         self.check_aligned(slot, key, &element, axes)?;
+        let element = self.as_matrix(slot, key, element, axes)?;
         axes.check_dtype(slot, key, &element)?;
         axes.shaped(element, self)
+    }
+
+    /// A frame where a matrix is to be as the array of its columns, which have to be labelled as the axes are.
+    fn as_matrix(&self, slot: &str, key: &str, element: Element, axes: Axes) -> Result<Element> {
+        let (rows, columns) = match axes {
+            Axes::ObsVar => (("obs", &self.obs), ("var", &self.var)),
+            Axes::ObsObs => (("obs", &self.obs), ("obs", &self.obs)),
+            Axes::VarVar => (("var", &self.var), ("var", &self.var)),
+            Axes::Obs | Axes::Var => return Ok(element),
+        };
+        match element {
+            Element::Frame(frame) => {
+                let matrix = matrix::of_frame(&frame, rows, columns);
+                matrix.map(Element::Tensor).map_err(|error| error.at(&place(slot, key)))
+            }
+            element => Ok(element),
+        }
+    }
+
+    /// Brings frames that were given as matrices into the form of matrices.
+    pub(super) fn shape_matrices(&mut self) -> Result<()> {
+        for (key, layer) in std::mem::take(&mut self.layers) {
+            let slot = key.as_ref().map_or("X", |_| "layers");
+            let layer = self.as_matrix(slot, key.as_deref().unwrap_or_default(), layer, Axes::ObsVar)?;
+            self.layers.insert(key, layer);
+        }
+        let shape = |adata: &Self, slot: &str, axes: Axes, elements: Mapping| -> Result<Mapping> {
+            elements
+                .into_iter()
+                .map(|(key, element)| Ok((key.clone(), adata.as_matrix(slot, &key, element, axes)?)))
+                .collect()
+        };
+        let (obsp, varp) = (std::mem::take(&mut self.obsp), std::mem::take(&mut self.varp));
+        self.obsp = shape(self, "obsp", Axes::ObsObs, obsp)?;
+        self.varp = shape(self, "varp", Axes::VarVar, varp)?;
+        Ok(())
     }
 
     /// Brings the elements along one axis into the form in which slots hold them.
@@ -149,19 +186,41 @@ impl AnnData {
             )));
         }
         match (element, axis_frame) {
-            (Element::Frame(own), Some(labels)) => check_labels(&place(), own, labels),
+            // Lazy indexes are looked at when they are read.
+            (Element::Frame(own), Some(labels)) => match (own.index(), labels.index()) {
+                (Series::Loaded(own), Series::Loaded(labels)) => check_labels(&place(), own, labels),
+                _ => Ok(()),
+            },
             _ => Ok(()),
         }
     }
+
+    /// Checks the labels of the frames in `obsm` and `varm`, which are read for it where they are lazy.
+    pub(crate) fn check_frame_labels(&self) -> Result<()> {
+        for (slot, elements, axis) in [("obsm", &self.obsm, &self.obs), ("varm", &self.varm, &self.var)] {
+            for (key, element) in elements {
+                if let Element::Frame(frame) = element {
+                    let (own, labels) = (frame.index().load_once()?, axis.index().load_once()?);
+                    check_labels(&place(slot, key), &own, &labels)
+                        .map_err(|error| error.at(&format!("{slot}/{key}")))?;
+                }
+            }
+        }
+        Ok(())
+    }
 }
 
-/// A frame in `obsm` or `varm` has the labels of its axis. Lazy indexes are not read for it.
-fn check_labels(place: &str, frame: &DataFrame, axis: &DataFrame) -> Result<()> {
-    let (Series::Loaded(own), Series::Loaded(labels)) = (frame.index(), axis.index()) else { return Ok(()) };
-    if own == labels || own.to_strings()? == labels.to_strings()? {
+/// A frame in `obsm` or `varm` has the labels of its axis.
+fn check_labels(place: &str, own: &Column, axis: &Column) -> Result<()> {
+    if own == axis || texts(own)? == texts(axis)? {
         return Ok(());
     }
     Err(Error::invalid_data(format!("the index of {place} is not that of its axis")))
+}
+
+/// Labels as text, whatever they are stored as.
+fn texts(labels: &Column) -> Result<Vec<Option<String>>> {
+    labels.to_strings().or_else(|_| Ok(super::labels(labels)?.into_iter().map(Some).collect()))
 }
 
 pub(super) fn check_rows(slot: &str, frame: &DataFrame, expected: usize) -> Result<()> {

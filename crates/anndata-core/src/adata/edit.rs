@@ -143,10 +143,11 @@ impl AnnData {
         var, varm, n_vars, set_var, clear_var, set_var_column, remove_var_column, rename_var_column, "variables";
     }
 
-    /// Sets or removes the data matrix.
+    /// Sets or removes the data matrix. A data frame becomes an array.
     ///
     /// # Errors
-    /// Where its shape does not fit.
+    /// Where its shape does not fit; of a data frame, where its labels are not those of the object, or a column holds no
+    /// numbers.
     pub fn set_x(&mut self, x: Option<Element>) -> Result<()> {
         if let Some(x) = x {
             return self.set_layer(None, x);
@@ -155,10 +156,11 @@ impl AnnData {
         Ok(())
     }
 
-    /// Sets a layer; `None` is `X`. It may be of another dtype and format than the others.
+    /// Sets a layer; `None` is `X`. It may be of another dtype and format than the others. A data frame becomes an
+    /// array.
     ///
     /// # Errors
-    /// Where its shape does not fit.
+    /// As [`set_x`](Self::set_x).
     pub fn set_layer(&mut self, key: Option<&str>, layer: impl Into<Element>) -> Result<()> {
         let slot = key.map_or("X", |_| "layers");
         let layer = self.fitting(slot, key.unwrap_or_default(), layer.into(), Axes::ObsVar)?;

@@ -59,10 +59,11 @@ macro_rules! with_keys {
 impl Column {
     /// A categorical column from integer codes and categories; code -1 is missing.
     ///
-    /// The width of the codes, the order of the categories and unused categories are kept.
+    /// The width of the codes, the order of the categories and unused categories are kept. Categories of any kind become
+    /// plain ones.
     ///
     /// # Errors
-    /// [`InvalidData`](crate::ErrorKind::InvalidData) where a code has no category.
+    /// [`InvalidData`](crate::ErrorKind::InvalidData) where a code has no category, or a category is a missing value.
     pub fn categorical(codes: &Tensor, categories: &Self, ordered: bool) -> Result<Self> {
         if codes.ndim() != 1 || !codes.dtype().is_integer() {
             return Err(Error::invalid_data(format!(
@@ -71,10 +72,23 @@ impl Column {
                 codes.shape()
             )));
         }
+        let categories = categories.as_categories()?;
         let keys = codes.to_arrow()?;
-        let array = with_keys!(keys.data_type(), K => dictionary::<K>(keys.as_primitive(), categories)?,
+        let array = with_keys!(keys.data_type(), K => dictionary::<K>(keys.as_primitive(), &categories)?,
             else => return Err(Error::invalid_data("codes are integers")));
         Ok(Self { kind: ColumnKind::Categorical { ordered }, array })
+    }
+
+    /// The values as categories: plain ones.
+    fn as_categories(&self) -> Result<Self> {
+        if let Some(at) = (0..self.len()).find(|&at| self.is_missing(at)) {
+            let message = format!("category {at} is a missing value; a row without a value has the code -1");
+            return Err(Error::invalid_data(message));
+        }
+        match self.kind {
+            ColumnKind::Plain => Ok(self.clone()),
+            ColumnKind::Nullable(_) | ColumnKind::Categorical { .. } => Self::plain(&self.to_tensor()?),
+        }
     }
 
     /// A categorical column from texts; categories are the different ones, sorted, codes as narrow as can be.
@@ -148,6 +162,36 @@ impl Column {
         Self::categorical(&codes, &categories.take(&kept)?, ordered)
     }
 
+    /// The same with each category once, where the first of equal ones stands; a column whose categories differ is itself.
+    pub(crate) fn with_distinct_categories(&self) -> Result<Self> {
+        let ColumnKind::Categorical { ordered } = self.kind else { return Ok(self.clone()) };
+        let (codes, categories) = self.codes_and_categories()?;
+        let values = categories.to_tensor()?;
+        let (mut kept, mut firsts) = (Vec::new(), HashMap::new());
+        let mut new_codes = Vec::with_capacity(categories.len());
+        for place in 0..categories.len() {
+            let next = i64::try_from(kept.len()).map_err(|_| Error::limit_exceeded("too many categories"))?;
+            let code = *firsts.entry(value_of(&values, place)?).or_insert(next);
+            if code == next {
+                kept.push(place as u64);
+            }
+            new_codes.push(code);
+        }
+        if kept.len() == categories.len() {
+            return Ok(self.clone());
+        }
+        let codes = codes.cast(&DType::I64)?;
+        let renumber = |&code: &i64| match usize::try_from(code) {
+            Err(_) => Ok(-1),
+            Ok(at) => {
+                new_codes.get(at).copied().ok_or_else(|| Error::invalid_data(format!("code {code} has no category")))
+            }
+        };
+        let codes = codes.as_slice::<i64>()?.iter().map(renumber).collect::<Result<Vec<_>>>()?;
+        let codes = Tensor::from_vec([codes.len()], codes)?.cast(&code_dtype(kept.len()))?;
+        Self::categorical(&codes, &categories.take(&kept)?, ordered)
+    }
+
     /// The codes (-1 where missing) and categories of a categorical column.
     ///
     /// # Errors
@@ -162,6 +206,15 @@ impl Column {
             Ok((codes(dictionary)?, categories))
         }, else => Err(Error::dtype("the column is not categorical")))
     }
+}
+
+/// The bytes of a value of an array of one dimension.
+fn value_of(values: &Tensor, place: usize) -> Result<Vec<u8>> {
+    let value = values.slice_rows(place..place + 1)?;
+    if value.dtype().is_text() {
+        return Ok(value.to_strings()?.concat().into_bytes());
+    }
+    Ok(value.as_bytes().unwrap_or_default().to_vec())
 }
 
 /// The different texts, sorted.

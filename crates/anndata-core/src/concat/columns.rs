@@ -73,7 +73,7 @@ impl ColumnPlan {
         let na_value = |column: &&ColumnOutline| match column {
             ColumnOutline::Nullable(_, na_value) => Some(*na_value),
             ColumnOutline::Categorical { .. } => Some(NaValue::Nan),
-            ColumnOutline::Plain(_) => missing.then_some(NaValue::Nan),
+            ColumnOutline::Plain(_) | ColumnOutline::Unknown(_) => missing.then_some(NaValue::Nan),
         };
         let na_values: Vec<NaValue> = columns.iter().filter_map(na_value).collect();
         let na = na_values.contains(&NaValue::Na);

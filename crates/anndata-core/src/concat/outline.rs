@@ -4,7 +4,7 @@ use anndata_storage::{DType, Error, Result, Tensor};
 
 use crate::awkward::Awkward;
 use crate::node::Node;
-use crate::{Column, ColumnKind, DataFrame, Element, Lazy, Series};
+use crate::{Column, ColumnKind, DataFrame, Element, Lazy, Opaque, Series};
 
 /// What an aligned element is, from metadata.
 #[derive(Debug, Clone)]
@@ -28,6 +28,8 @@ pub(crate) enum ColumnOutline {
     Nullable(DType, crate::NaValue),
     /// Categories, which are metadata, and the column itself, for the rare case that the plan depends on it.
     Categorical { categories: Column, ordered: bool, column: Series },
+    /// Values that cannot be read, which matters only where they are asked for.
+    Unknown(Opaque),
 }
 
 impl Outline {
@@ -39,6 +41,7 @@ impl Outline {
             Element::Frame(frame) => Self::Frame { rows: frame.len()?, columns: columns(frame)? },
             Element::Awkward(awkward) => Self::Awkward { rows: awkward.len(), fields: fields(awkward) },
             Element::Lazy(lazy) => Self::of_lazy(lazy)?,
+            Element::Opaque(opaque) => return Err(opaque.error("it cannot be concatenated")),
             other => return Err(Error::unsupported(format!("{} cannot be concatenated", other.kind_name()))),
         })
     }
@@ -112,11 +115,12 @@ impl ColumnOutline {
     /// The outline of a column.
     pub(crate) fn of(series: &Series) -> Result<Self> {
         let column = match series {
+            Series::Opaque(opaque) => return Ok(Self::Unknown(opaque.clone())),
             Series::Lazy(lazy) => match Self::of_lazy(lazy)? {
                 Some(outline) => return Ok(outline),
                 None => lazy.load_once()?.into_column()?,
             },
-            other => other.load()?,
+            Series::Loaded(column) => column.clone(),
         };
         Ok(match column.kind() {
             ColumnKind::Plain => Self::Plain(dtype(&column)?),
@@ -132,6 +136,7 @@ impl ColumnOutline {
         let whole = match lazy.whole() {
             Some(Element::Lazy(whole)) => Self::of_lazy(whole)?,
             Some(Element::Column(column)) => Some(Self::of(&Series::Loaded(column.clone()))?),
+            Some(Element::Opaque(opaque)) => Some(Self::Unknown(opaque.clone())),
             _ => None,
         };
         let stored = encoding(lazy)?;
@@ -150,6 +155,7 @@ impl ColumnOutline {
         match self {
             Self::Plain(dtype) | Self::Nullable(dtype, _) => Ok(dtype.clone()),
             Self::Categorical { categories, .. } => dtype(categories),
+            Self::Unknown(opaque) => Err(opaque.error("the column cannot be concatenated")),
         }
     }
 
@@ -157,6 +163,7 @@ impl ColumnOutline {
     pub(crate) fn has_missing(&self) -> Result<bool> {
         match self {
             Self::Plain(_) => Ok(false),
+            Self::Unknown(opaque) => Err(opaque.error("the column cannot be concatenated")),
             Self::Nullable(..) => Ok(true),
             Self::Categorical { column: Series::Lazy(lazy), .. } => {
                 Ok(lazy.load_once()?.into_column()?.array().null_count() > 0)

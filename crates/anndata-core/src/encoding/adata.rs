@@ -90,7 +90,7 @@ pub(crate) fn build(mut group: GroupNode, context: &BuildContext<'_>) -> Result<
     let mut obs = take("obs").map(|node| legacy::frame(node, context)).transpose()?;
     let mut var = take("var").map(|node| legacy::frame(node, context)).transpose()?;
     let mut uns = legacy::mapping(take("uns"), context)?;
-    let mut obsp = legacy::mapping(take("obsp"), context)?;
+    let mut obsp = legacy::arrays(take("obsp"), context)?;
     if let (true, Some(obs), Some(var)) = (old, obs.as_mut(), var.as_mut()) {
         legacy::categories_from_uns(&mut uns, [obs, var])?;
     }
@@ -98,13 +98,13 @@ pub(crate) fn build(mut group: GroupNode, context: &BuildContext<'_>) -> Result<
 
     let mut builder = AnnData::builder()
         .stored()
-        .all_obsm(legacy::mapping(take("obsm"), context)?)
-        .all_varm(legacy::mapping(take("varm"), context)?)
+        .all_obsm(legacy::arrays(take("obsm"), context)?)
+        .all_varm(legacy::arrays(take("varm"), context)?)
         .all_obsp(obsp)
-        .all_varp(legacy::mapping(take("varp"), context)?)
+        .all_varp(legacy::arrays(take("varp"), context)?)
         .all_uns(uns);
     // Python lists X after the layers.
-    for (key, layer) in legacy::mapping(take("layers"), context)? {
+    for (key, layer) in legacy::arrays(take("layers"), context)? {
         builder = builder.layer(key, layer);
     }
     match take("X").map(|node| context.build(node)).transpose()? {
@@ -123,6 +123,37 @@ pub(crate) fn build(mut group: GroupNode, context: &BuildContext<'_>) -> Result<
     builder.all_other(other.collect()).build().map_err(|error| error.at(&group.path))
 }
 
+/// The slots of an object, and of its raw.
+const SLOTS: [&str; 10] = ["X", "layers", "obs", "var", "obsm", "varm", "obsp", "varp", "uns", "raw"];
+const RAW_SLOTS: [&str; 3] = ["X", "var", "varm"];
+
+/// Takes members that are no slots out of an object and the objects within it. The tree of an object of before 0.8 does
+/// not say that it is one.
+pub(crate) fn drop_unknown(node: &mut Node, is_object: bool) {
+    let encoding = node.text_attribute("encoding-type").ok().flatten().unwrap_or_default();
+    let Node::Group(group) = node else { return };
+    if is_object || encoding == "anndata" {
+        retain(group, |key| SLOTS.contains(&key) || key.starts_with("raw."));
+        if let Some(Node::Group(raw)) = group.children.get_mut("raw") {
+            retain(raw, |key| RAW_SLOTS.contains(&key));
+        }
+    }
+    if encoding == "raw" {
+        retain(group, |key| RAW_SLOTS.contains(&key));
+    }
+    group.children.values_mut().for_each(|child| drop_unknown(child, false));
+}
+
+fn retain(group: &mut GroupNode, is_slot: impl Fn(&str) -> bool) {
+    group.children.retain(|key, child| {
+        let keep = is_slot(key);
+        if !keep {
+            tracing::warn!(path = child.path(), "left out: no slot");
+        }
+        keep
+    });
+}
+
 /// The raw of a group, with or without encoding attributes; `null` is none.
 fn build_raw(node: Node, context: &BuildContext<'_>) -> Result<Option<Raw>> {
     if let Node::Group(group) = node {
@@ -138,6 +169,7 @@ fn build_raw(node: Node, context: &BuildContext<'_>) -> Result<Option<Raw>> {
 
 /// The tree of an object.
 pub(crate) fn encode(adata: &AnnData, path: &str, context: &EncodeContext<'_>) -> Result<Node> {
+    adata.check_frame_labels()?;
     let at = |key: &str| child_path(path, key);
     let mut group = GroupNode::encoded(path, "anndata", "0.1.0");
     let mut put = |key: &str, node: Node| group.children.insert(key.to_owned(), node);

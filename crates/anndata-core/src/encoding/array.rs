@@ -67,6 +67,7 @@ impl Encoding for ArrayEncoding {
 
     fn is_current(&self, node: &Node, _context: &EncodeContext<'_>) -> bool {
         let Node::Array(array) = node else { return false };
-        super::encoding_of_values(&array.spec.dtype, array.spec.ndim()).is_ok_and(|name| name == "array")
+        let spec = &array.spec;
+        !spec.null && super::encoding_of_values(&spec.dtype, spec.ndim()).is_ok_and(|name| name == "array")
     }
 }

@@ -10,7 +10,9 @@
 //! ```
 //!
 //! The width of the codes, the order of the categories and those not used are kept; codes are checked against the
-//! categories.
+//! categories. Read as well, and written in the form above: no attribute `ordered` (not ordered), categories of any
+//! encoding of one dimension or a single one, and, where [repairs](super::Registry::with_repair) are asked for, codes that
+//! count from 1. Categories that are there more than once are read, and written only once repairs have merged them.
 //! Specification: [Categorical arrays](https://anndata.readthedocs.io/en/stable/fileformat-prose.html#categorical-arrays). The form of `dataframe` 0.1.0 is in [`dataframe`](super::dataframe).
 //!
 //! ```
@@ -25,10 +27,11 @@
 //! # Ok::<(), anndata_core::Error>(())
 //! ```
 
-use anndata_storage::{Attribute, Axis, Error, Result, child_path};
+use anndata_storage::{Attribute, Axis, Error, Result, Scalar as _, Tensor, child_path, dispatch};
 
 use super::{BuildContext, EncodeContext, Encoding, wrong_element};
-use crate::node::{GroupNode, Node};
+use crate::column::code_dtype;
+use crate::node::{GroupNode, Node, Seen};
 use crate::validate::{self, Checker};
 use crate::{Column, ColumnKind, Element};
 
@@ -46,25 +49,50 @@ impl Encoding for CategoricalEncoding {
     }
 
     fn build(&self, node: Node, context: &BuildContext<'_>) -> Result<Element> {
-        let ordered = node.bool_attribute("ordered")?;
-        let ordered = ordered.ok_or_else(|| Error::invalid_data("attribute 'ordered' is missing"))?;
+        let ordered = ordered(&node)?;
         let mut group = node.into_group()?;
         let codes = group.take("codes")?.into_tensor()?;
         let categories = group.take("categories")?;
         let path = categories.path().to_owned();
-        let categories = context.registry.build(categories)?.into_column().map_err(|error| error.at(&path))?;
-        Ok(Element::Column(Column::categorical(&codes, &categories, ordered)?))
+        let categories = match context.registry.build(categories)? {
+            Element::Tensor(single) if single.ndim() == 0 => Element::Tensor(single.reshape([1])?),
+            categories => categories,
+        };
+        let categories = categories.into_column().map_err(|error| error.at(&path))?;
+        let repair = context.registry.repairs();
+        let column = match Column::categorical(&codes, &categories, ordered) {
+            Err(error) => match from_zero(&codes, categories.len())? {
+                Some(codes) if repair => {
+                    tracing::warn!(path = group.path, "codes that count from 1 were repaired");
+                    Column::categorical(&codes, &categories, ordered)?
+                }
+                Some(_) => return Err(error.with_advice(COUNT_FROM_ONE)),
+                None => return Err(error),
+            },
+            Ok(column) => column,
+        };
+        Ok(Element::Column(if repair { column.with_distinct_categories()? } else { column }))
+    }
+
+    fn is_current(&self, node: &Node, context: &EncodeContext<'_>) -> bool {
+        // Codes are looked at as a whole where they may have to be repaired.
+        !context.registry.repairs()
+            && super::vector(node, "codes").is_some_and(|codes| codes.spec.dtype.is_integer())
+            && context.plain_vector(node, "categories").is_some()
+            && ordered(node).is_ok()
     }
 
     fn copy(&self, node: &Node) -> Result<Node> {
+        let ordered = ordered(node)?;
         let mut group = node.as_group()?.clone();
-        let categories = group.child("categories")?.as_array()?.spec.len()?;
+        let categories = group.child("categories")?.as_array()?;
+        let count = categories.spec.len()?;
+        let categories = super::member(&categories.distinct("category", REPEATED))?;
         let codes = group.child("codes")?.as_array()?;
-        if codes.spec.ndim() != 1 || !codes.spec.dtype.is_integer() {
-            return Err(Error::invalid_data(format!("codes are {} of shape {:?}", codes.spec.dtype, codes.spec.shape)));
-        }
-        let checked = codes.checked("code", -1..i128::from(categories));
-        group.children.insert("codes".to_owned(), Node::Array(checked));
+        let codes = super::member(&codes.checked("code", -1..i128::from(count), Some(COUNT_FROM_ONE)))?;
+        group.attributes.insert("ordered".to_owned(), Attribute::from(ordered));
+        group.children.insert("codes".to_owned(), codes);
+        group.children.insert("categories".to_owned(), categories);
         Ok(Node::Group(group))
     }
 
@@ -74,6 +102,10 @@ impl Encoding for CategoricalEncoding {
             return Err(wrong_element("categorical", element));
         };
         let (codes, categories) = column.codes_and_categories()?;
+        if let Some(at) = Seen::default().first_repeated(&categories.to_tensor()?)? {
+            let error = Error::invalid_data(format!("the category at {at} is there before"));
+            return Err(error.at(&child_path(path, "categories")).with_advice(REPEATED));
+        }
         let mut group = GroupNode::encoded(path, "categorical", "0.2.0");
         group.attributes.insert("ordered".to_owned(), Attribute::from(ordered));
         for (key, element) in [("codes", Element::Tensor(codes)), ("categories", Element::Column(categories))] {
@@ -96,4 +128,37 @@ impl Encoding for CategoricalEncoding {
     fn shape(&self, node: &Node) -> Result<Option<Vec<usize>>> {
         node.as_group()?.child("codes")?.as_array()?.shape().map(Some)
     }
+}
+
+/// What can be done about codes that have no category.
+const COUNT_FROM_ONE: &str = "codes that count from 1 are read with the option `repair` (`--repair`)";
+
+/// What can be done about a category that is there twice, which no reader takes.
+const REPEATED: &str = "equal categories are merged with the option `repair` (`--repair`)";
+
+/// Whether the order of the categories means something; where nothing is said it does not.
+fn ordered(node: &Node) -> Result<bool> {
+    Ok(node.bool_attribute("ordered")?.unwrap_or(false))
+}
+
+/// Codes that count from 1, as R has them, as ones that count from 0: where each is one of 1 to the number of
+/// categories, or -1, and the last of them is there. A code 0 could be a missing value or the first category.
+fn from_zero(codes: &Tensor, categories: usize) -> Result<Option<Tensor>> {
+    if codes.ndim() != 1 || !codes.dtype().is_integer() {
+        return Ok(None);
+    }
+    let last = i128::try_from(categories).map_err(|_| Error::limit_exceeded("too many categories"))?;
+    dispatch!(integer codes.dtype(), T => {
+        let codes = codes.as_slice::<T>()?;
+        let mut from_zero = Vec::with_capacity(codes.len());
+        for code in codes {
+            match code.to_integer().map(|code| (code, i64::try_from(code - 1))) {
+                Some((-1, _)) => from_zero.push(-1),
+                Some((code, Ok(counted))) if (1..=last).contains(&code) => from_zero.push(counted),
+                _ => return Ok(None),
+            }
+        }
+        let codes = Tensor::from_vec([codes.len()], from_zero)?;
+        codes.cast(&code_dtype(categories)).map(Some)
+    }, else => Ok(None))
 }

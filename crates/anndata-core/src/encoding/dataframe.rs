@@ -146,13 +146,14 @@ pub(crate) fn unlisted<'n, 'k>(
     group.children.iter().filter(move |(key, _)| !listed.contains(key.as_str()))
 }
 
-/// An index and a column of the same name are the same array.
+/// An index and a column of the same name are the same array. Labels of text may stand for values of text of another kind.
 fn check_same(frame: &DataFrame, name: &str) -> Result<()> {
-    let column = frame.column(name)?.to_strings();
-    match (frame.index().load()?.to_strings(), column) {
-        (Ok(index), Ok(column)) if index == column => Ok(()),
-        _ => Err(Error::invalid_input(format!("the index is named '{name}', as a column with other values is"))),
+    let (index, column) = (frame.index().load_once()?, frame.column(name)?);
+    if index == column || matches!((index.to_strings(), column.to_strings()), (Ok(a), Ok(b)) if a == b) {
+        return Ok(());
     }
+    let message = format!("the index is named '{name}', as a column with other values is: rename one of them");
+    Err(Error::invalid_input(message))
 }
 
 /// A categorical column of version 0.1.0 in the form of 0.2.0; any other column as it is.

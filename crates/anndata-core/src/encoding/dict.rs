@@ -88,7 +88,8 @@ fn check_key(key: &str) -> Result<()> {
         return Err(Error::invalid_input(format!("'{key}' is no key that can be stored")));
     }
     if key.contains('/') {
-        return Err(Error::invalid_input(format!("key '{key}' contains a '/', which separates the names of a path")));
+        let error = Error::invalid_input(format!("key '{key}' contains a '/', which separates the names of a path"));
+        return Err(error.with_advice("give it another name (`--repair` writes '_' for '/')"));
     }
     if key.contains('\0') {
         return Err(Error::invalid_input(format!("key {key:?} contains a NUL")));

@@ -10,8 +10,13 @@
 //! - `obsm` and `varm` are arrays of records, a field an array.
 //! - `raw.X`, `raw.var` and `raw.varm` stand at the root. What else is there (`raw.cat`) is kept with the raw.
 //! - `uns/neighbors/distances` and `connectivities` belong into `obsp`.
+//! - A group without any attribute within `layers`, `obsm`, `varm`, `obsp` or `varp` is what anndata before 0.13 made of a
+//!   key with a `/`: `layers/a/b` is the layer `a/b`.
+
+use std::collections::HashSet;
 
 use anndata_storage::{Axis, DType, Error, Result, Tensor};
+use indexmap::IndexMap;
 
 use super::{BuildContext, record, sparse};
 use crate::node::{GroupNode, Node};
@@ -127,6 +132,61 @@ pub(super) fn mapping(node: Option<Node>, context: &BuildContext<'_>) -> Result<
         Element::Mapping(mapping) => Ok(mapping),
         Element::Null => Ok(Mapping::new()),
         other => Err(Error::invalid_data(format!("{} stands where a mapping should be", other.kind_name())).at(&path)),
+    }
+}
+
+/// The arrays of a slot, of any version. Groups within that say nothing are parts of the keys of what they hold.
+pub(super) fn arrays(node: Option<Node>, context: &BuildContext<'_>) -> Result<Mapping> {
+    let node = node.map(|node| match node {
+        Node::Group(group) => Node::Group(with_whole_keys(group, context.registry.repairs())),
+        array @ Node::Array(_) => array,
+    });
+    mapping(node, context)
+}
+
+fn with_whole_keys(mut slot: GroupNode, repair: bool) -> GroupNode {
+    let children = std::mem::take(&mut slot.children);
+    let taken = children.keys().cloned().collect();
+    let mut keys = WholeKeys { repair, taken, found: IndexMap::with_capacity(children.len()) };
+    for (key, child) in children {
+        keys.collect(key, child);
+    }
+    GroupNode { children: keys.found, ..slot }
+}
+
+struct WholeKeys {
+    /// Whether parts are joined by something else than `/`, with which a key cannot be written.
+    repair: bool,
+    /// Keys without a `/`.
+    taken: HashSet<String>,
+    found: IndexMap<String, Node>,
+}
+
+impl WholeKeys {
+    fn collect(&mut self, key: String, node: Node) {
+        match node {
+            Node::Group(group) if group.attributes.is_empty() && !group.children.is_empty() => {
+                for (name, child) in group.children {
+                    let key = self.join(&key, &name);
+                    if self.repair {
+                        tracing::warn!(path = child.path(), key, "a key with '/' was repaired");
+                    }
+                    self.collect(key, child);
+                }
+            }
+            node => drop(self.found.insert(key, node)),
+        }
+    }
+
+    fn join(&self, key: &str, name: &str) -> String {
+        if !self.repair {
+            return format!("{key}/{name}");
+        }
+        let mut key = format!("{key}_{name}");
+        while self.taken.contains(&key) || self.found.contains_key(&key) {
+            key.push('_');
+        }
+        key
     }
 }
 

@@ -43,12 +43,12 @@ impl Encoding for NullEncoding {
     }
 
     fn encode(&self, _element: &Element, path: &str, _context: &EncodeContext<'_>) -> Result<Node> {
-        Ok(Node::Array(ArrayNode {
-            path: path.to_owned(),
-            attributes: encoding_attributes("null", "0.1.0"),
-            spec: ArraySpec::null(DType::F32),
-            source: Source::Empty,
-        }))
+        Ok(nothing(path))
+    }
+
+    fn copy(&self, node: &Node) -> Result<Node> {
+        // Formats say "nothing" differently: it is made anew.
+        Ok(nothing(node.path()))
     }
 
     fn validate(&self, node: &Node, checker: &mut Checker<'_>) {
@@ -59,8 +59,17 @@ impl Encoding for NullEncoding {
         Ok(None)
     }
 
-    fn is_current(&self, node: &Node, context: &EncodeContext<'_>) -> bool {
-        // Between formats that say "nothing" differently, it is made anew.
-        matches!(node, Node::Array(array) if array.spec.null == context.capabilities().null_arrays)
+    fn is_current(&self, _node: &Node, _context: &EncodeContext<'_>) -> bool {
+        true
     }
+}
+
+/// An array without a value.
+fn nothing(path: &str) -> Node {
+    Node::Array(ArrayNode {
+        path: path.to_owned(),
+        attributes: encoding_attributes("null", "0.1.0"),
+        spec: ArraySpec::null(DType::F32),
+        source: Source::Empty,
+    })
 }

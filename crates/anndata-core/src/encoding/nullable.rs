@@ -9,7 +9,8 @@
 //!   na-value              text only: "NA" or "NaN", which pandas shows for a missing text; "NA" where absent
 //! ```
 //!
-//! Below a missing value stands 0, false or an empty text when written.
+//! Below a missing value stands 0, false or an empty text when written. A mask of integers 0 and 1 is read where
+//! [repairs](super::Registry::with_repair) are asked for.
 //! Specification: [Nullable integers and booleans](https://anndata.readthedocs.io/en/stable/fileformat-prose.html#nullable-integers-and-booleans)
 //! and [Nullable string arrays](https://anndata.readthedocs.io/en/stable/fileformat-prose.html#nullable-string-arrays).
 //!
@@ -28,7 +29,7 @@
 use anndata_storage::{Attribute, Axis, DType, Error, Result, Tensor, child_path, dispatch};
 
 use super::{BuildContext, EncodeContext, Encoding, wrong_element};
-use crate::node::{GroupNode, Node};
+use crate::node::{GroupNode, Node, first_not_in};
 use crate::validate::{self, Checker};
 use crate::{Column, ColumnKind, Element, NaValue};
 
@@ -67,13 +68,7 @@ impl Encoding for NullableEncoding {
     }
 
     fn build(&self, node: Node, context: &BuildContext<'_>) -> Result<Element> {
-        let na_value = match node.text_attribute("na-value")?.as_deref() {
-            None | Some("NA") => NaValue::Na,
-            Some("NaN") => NaValue::Nan,
-            Some(other) => {
-                return Err(Error::invalid_data(format!("attribute 'na-value' is '{other}', not NA or NaN")));
-            }
-        };
+        let na_value = na_value(&node)?;
         let mut group = node.into_group()?;
         let mask = group.take("mask")?.into_tensor()?;
         let Element::Tensor(values) = context.registry.build(group.take("values")?)? else {
@@ -86,24 +81,31 @@ impl Encoding for NullableEncoding {
             let message = format!("'values' has shape {:?} and 'mask' {:?}", values.shape(), mask.shape());
             return Err(Error::invalid_data(message));
         }
-        let missing = mask.as_slice::<bool>().map_err(|error| error.at(&child_path(&group.path, "mask")))?;
-        Ok(Element::Column(Column::nullable(&values, missing, na_value)?))
+        let mask =
+            mask_of(mask, context.registry.repairs()).map_err(|error| error.at(&child_path(&group.path, "mask")))?;
+        Ok(Element::Column(Column::nullable(&values, mask.as_slice::<bool>()?, na_value)?))
+    }
+
+    fn is_current(&self, node: &Node, context: &EncodeContext<'_>) -> bool {
+        let (values, mask) = (context.plain_vector(node, "values"), super::vector(node, "mask"));
+        !(*self == Self::String && context.options().plain_strings)
+            && na_value(node).is_ok()
+            && values.zip(mask).is_some_and(|(values, mask)| {
+                self.holds(&values.spec.dtype) && mask.spec.dtype == DType::Bool && values.spec.shape == mask.spec.shape
+            })
     }
 
     fn copy(&self, node: &Node) -> Result<Node> {
-        let group = node.as_group()?;
-        let (values, mask) = (&group.child("values")?.as_array()?.spec, &group.child("mask")?.as_array()?.spec);
-        if values.ndim() != 1 || values.shape != mask.shape || mask.dtype != DType::Bool || !self.holds(&values.dtype) {
-            return Err(Error::invalid_data(format!(
-                "'values' is {} of shape {:?} and 'mask' {} of shape {:?} in a {}",
-                values.dtype,
-                values.shape,
-                mask.dtype,
-                mask.shape,
-                self.name()
-            )));
+        let na_value = na_value(node)?;
+        let mut group = node.as_group()?.clone();
+        for key in ["values", "mask"] {
+            let array = super::member(group.child(key)?.as_array()?)?;
+            group.children.insert(key.to_owned(), array);
         }
-        Ok(node.clone())
+        if *self == Self::String {
+            group.attributes.insert(NA_VALUE.to_owned(), na_value_attribute(na_value));
+        }
+        Ok(Node::Group(group))
     }
 
     fn encode(&self, element: &Element, path: &str, context: &EncodeContext<'_>) -> Result<Node> {
@@ -118,8 +120,7 @@ impl Encoding for NullableEncoding {
         }
         let mut group = GroupNode::encoded(path, self.name(), "0.1.0");
         if let (Self::String, ColumnKind::Nullable(na_value)) = (self, column.kind()) {
-            let text = if na_value == NaValue::Nan { "NaN" } else { "NA" };
-            group.attributes.insert("na-value".to_owned(), Attribute::from(text));
+            group.attributes.insert(NA_VALUE.to_owned(), na_value_attribute(na_value));
         }
         let values = cleared(&column.to_tensor()?, &missing)?;
         let mask = Tensor::from_vec([missing.len()], missing)?;
@@ -147,9 +148,38 @@ impl Encoding for NullableEncoding {
     fn shape(&self, node: &Node) -> Result<Option<Vec<usize>>> {
         node.as_group()?.child("values")?.as_array()?.shape().map(Some)
     }
+}
 
-    fn is_current(&self, _node: &Node, context: &EncodeContext<'_>) -> bool {
-        !(*self == Self::String && context.options().plain_strings)
+const NA_VALUE: &str = "na-value";
+
+/// What is shown for a missing text.
+fn na_value(node: &Node) -> Result<NaValue> {
+    match node.text_attribute(NA_VALUE)?.as_deref() {
+        None | Some("NA") => Ok(NaValue::Na),
+        Some("NaN") => Ok(NaValue::Nan),
+        Some(other) => Err(Error::invalid_data(format!("attribute '{NA_VALUE}' is '{other}', not NA or NaN"))),
+    }
+}
+
+fn na_value_attribute(na_value: NaValue) -> Attribute {
+    Attribute::from(match na_value {
+        NaValue::Na => "NA",
+        NaValue::Nan => "NaN",
+    })
+}
+
+/// A mask of booleans; with repairs, of integers that are 0 or 1.
+fn mask_of(mask: Tensor, repair: bool) -> Result<Tensor> {
+    match mask.dtype() {
+        DType::Bool => Ok(mask),
+        dtype if dtype.is_integer() && first_not_in(&mask, &(0..2))?.is_none() => {
+            if repair {
+                return mask.cast(&DType::Bool);
+            }
+            let error = Error::invalid_data(format!("the mask is {dtype}, not bool"));
+            Err(error.with_advice("one of 0 and 1 is read with the option `repair` (`--repair`)"))
+        }
+        dtype => Err(Error::invalid_data(format!("the mask is {dtype}, not bool"))),
     }
 }
 

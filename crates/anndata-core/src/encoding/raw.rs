@@ -70,7 +70,7 @@ impl Encoding for RawEncoding {
 /// The raw of a group with `X`, `var` and `varm`.
 pub(super) fn build(mut group: GroupNode, context: &BuildContext<'_>) -> Result<Raw> {
     let x = group.children.shift_remove("X").map(|node| context.build(node)).transpose()?;
-    let varm = legacy::mapping(group.children.shift_remove("varm"), context)?;
+    let varm = legacy::arrays(group.children.shift_remove("varm"), context)?;
     let var = if let Some(node) = group.children.shift_remove("var") {
         legacy::frame(node, context)?
     } else {

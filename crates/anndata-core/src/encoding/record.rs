@@ -71,12 +71,13 @@ impl Encoding for RecordEncoding {
     fn is_current(&self, node: &Node, context: &EncodeContext<'_>) -> bool {
         let Node::Array(array) = node else { return false };
         let DType::Compound(fields) = &array.spec.dtype else { return false };
-        fields.iter().all(|field| match &field.dtype {
-            DType::String => context.capabilities().text_in_records,
-            DType::FixedUtf32(_) => !context.capabilities().text_in_records,
-            DType::Compound(_) => false,
-            dtype => !dtype.is_text(),
-        })
+        !array.spec.null
+            && fields.iter().all(|field| match &field.dtype {
+                DType::String => context.capabilities().text_in_records,
+                DType::FixedUtf32(_) => !context.capabilities().text_in_records,
+                DType::Compound(_) => false,
+                dtype => !dtype.is_text(),
+            })
     }
 }
 

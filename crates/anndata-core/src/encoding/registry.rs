@@ -23,6 +23,7 @@ use crate::{AnnData, Element, Opaque, SparseFormat};
 #[derive(Debug, Clone)]
 pub struct Registry {
     encodings: Arc<IndexMap<String, Arc<dyn Encoding>>>,
+    repair: bool,
 }
 
 impl Default for Registry {
@@ -47,7 +48,7 @@ impl Default for Registry {
             Arc::new(record::RecordEncoding),
             Arc::new(awkward::AwkwardEncoding),
         ];
-        Self { encodings: Arc::new(encodings.into_iter().map(|e| (e.name().to_owned(), e)).collect()) }
+        Self { encodings: Arc::new(encodings.into_iter().map(|e| (e.name().to_owned(), e)).collect()), repair: false }
     }
 }
 
@@ -57,7 +58,7 @@ pub(crate) enum Found<'a> {
     Known(&'a dyn Encoding),
     /// No encoding attributes: what anndata before 0.7 wrote.
     Legacy,
-    /// An encoding, version or dtype that is not known.
+    /// An encoding, version or dtype that is not known, or an element of which something could not be opened.
     Unknown,
 }
 
@@ -67,7 +68,21 @@ impl Registry {
     pub fn with(self, encoding: impl Encoding + 'static) -> Self {
         let mut encodings = Arc::unwrap_or_clone(self.encodings);
         encodings.insert(encoding.name().to_owned(), Arc::new(encoding));
-        Self { encodings: Arc::new(encodings) }
+        Self { encodings: Arc::new(encodings), ..self }
+    }
+
+    /// The same, repairing what is plainly meant where the format is broken, instead of refusing it: codes of categories
+    /// that count from 1, categories that are there more than once (which are merged), masks of integers, and keys of
+    /// matrices and arrays with a `/` (which becomes a `_`). Default: no.
+    #[must_use]
+    pub fn with_repair(mut self, yes: bool) -> Self {
+        self.repair = yes;
+        self
+    }
+
+    /// Whether what is broken is repaired where it is plain what is meant.
+    pub fn repairs(&self) -> bool {
+        self.repair
     }
 
     /// The encoding of a name.
@@ -137,7 +152,7 @@ impl Registry {
     /// A current stored tree as it is to be copied, checked.
     pub(crate) fn copy(&self, node: &Node) -> Result<Node> {
         match self.find(node)? {
-            Found::Known(encoding) => encoding.copy(node).map_err(|error| error.at(node.path())),
+            Found::Known(encoding) => copy(encoding, node).map_err(|error| error.at(node.path())),
             Found::Legacy | Found::Unknown => Ok(node.clone()),
         }
     }
@@ -146,7 +161,7 @@ impl Registry {
     pub(crate) fn select(&self, node: &Node, axes: &[Axis]) -> Result<Option<Node>> {
         match self.find(node)? {
             Found::Known(encoding) => {
-                encoding.select(node, axes).and_then(|part| part.map(|part| encoding.copy(&part)).transpose())
+                encoding.select(node, axes).and_then(|part| part.map(|part| copy(encoding, &part)).transpose())
             }
             Found::Legacy | Found::Unknown => Ok(None),
         }
@@ -164,21 +179,13 @@ impl Registry {
         .map_err(|error| error.at(node.path()))
     }
 
-    /// Whether a stored tree can be copied as it is: it and all encoded elements within are of current versions.
+    /// Whether a stored tree can be copied as it is: it is of the current version, and has the form that is written.
     pub(crate) fn is_current(&self, node: &Node, context: &EncodeContext<'_>) -> Result<bool> {
         let Found::Known(encoding) = self.find(node)? else { return Ok(false) };
         let version = node.text_attribute("encoding-version")?;
-        if version.as_deref() != encoding.versions().last().copied() || !encoding.is_current(node, context) {
-            return Ok(false);
-        }
-        if let Node::Group(group) = node {
-            for child in group.children.values() {
-                if child.attributes().contains_key("encoding-type") && !self.is_current(child, context)? {
-                    return Ok(false);
-                }
-            }
-        }
-        Ok(true)
+        // What was read by these encodings is looked at by these.
+        let context = EncodeContext::new(self, context.options, context.capabilities);
+        Ok(version.as_deref() == encoding.versions().last().copied() && encoding.is_current(node, &context))
     }
 
     pub(crate) fn find(&self, node: &Node) -> Result<Found<'_>> {
@@ -189,12 +196,15 @@ impl Registry {
             return Ok(Found::Unknown);
         }
         let Some(name) = node.text_attribute("encoding-type")?.filter(|name| !name.is_empty()) else {
-            return Ok(Found::Legacy);
+            let is_whole = legacy::is_container(node) || node.unreadable().is_none();
+            return Ok(if is_whole { Found::Legacy } else { Found::Unknown });
         };
         let version = node.text_attribute("encoding-version")?.unwrap_or_default();
         Ok(match self.get(&name) {
-            Some(encoding) if encoding.versions().contains(&version.as_str()) => Found::Known(encoding),
-            _ => Found::Unknown,
+            Some(encoding) if !encoding.versions().contains(&version.as_str()) => Found::Unknown,
+            Some(encoding) if !encoding.is_container() && node.unreadable().is_some() => Found::Unknown,
+            Some(encoding) => Found::Known(encoding),
+            None => Found::Unknown,
         })
     }
 
@@ -204,9 +214,19 @@ impl Registry {
     }
 }
 
-/// The element of an encoding, version or dtype that is not known, told of once.
+/// A current stored tree as it is to be copied, saying its encoding as it is written.
+fn copy(encoding: &dyn Encoding, node: &Node) -> Result<Node> {
+    let version = encoding.versions().last().copied().unwrap_or_default();
+    Ok(encoding.copy(node)?.encoded_as(encoding.name(), version))
+}
+
+/// The element of an encoding, version or dtype that is not known, or that cannot be opened, told of once.
 pub(super) fn unknown(node: Node) -> Element {
     let opaque = Opaque::new(node);
+    if let Some(reason) = opaque.unreadable() {
+        tracing::warn!(path = opaque.path(), reason = reason.message(), "cannot be opened");
+        return Element::Opaque(opaque);
+    }
     tracing::warn!(
         path = opaque.path(),
         encoding = opaque.encoding_type(),

@@ -71,6 +71,6 @@ impl Encoding for ScalarEncoding {
             Self::Number => array.spec.dtype.is_numeric(),
             Self::Bytes => matches!(array.spec.dtype, DType::FixedBytes(_)),
         };
-        holds && array.spec.ndim() == 0
+        holds && array.spec.ndim() == 0 && !array.spec.null
     }
 }

@@ -61,6 +61,14 @@ impl Encoding for SparseEncoding {
         build(node, self.0, "shape")
     }
 
+    fn is_current(&self, node: &Node, _context: &EncodeContext<'_>) -> bool {
+        let is = |key: &str, holds: fn(&DType) -> bool| super::vector(node, key).is_some_and(|a| holds(&a.spec.dtype));
+        declared_shape(node, "shape").is_ok()
+            && is("data", DType::is_numeric)
+            && is("indices", DType::is_integer)
+            && is("indptr", DType::is_integer)
+    }
+
     fn copy(&self, node: &Node) -> Result<Node> {
         let (rows, columns) = declared_shape(node, "shape")?;
         let (major, minor) = match self.0 {
@@ -70,18 +78,23 @@ impl Encoding for SparseEncoding {
         let mut group = node.as_group()?.clone();
         let data = &group.child("data")?.as_array()?.spec;
         let indices = group.child("indices")?.as_array()?;
-        if data.shape != indices.spec.shape || data.ndim() != 1 || !indices.spec.dtype.is_integer() {
+        if data.shape != indices.spec.shape {
             return Err(Error::invalid_data(format!(
-                "data has shape {:?}, indices are {} of shape {:?}",
-                data.shape, indices.spec.dtype, indices.spec.shape
+                "data has shape {:?}, but indices have {:?}",
+                data.shape, indices.spec.shape
             )));
         }
         let values = indices.shape()?.first().copied().unwrap_or(0);
-        let indices = indices.checked("index", 0..minor as i128);
+        let indices = indices.checked("index", 0..minor as i128, None);
         let indptr = group.child("indptr")?.fetch()?;
         crate::sparse::check_indptr(&indptr.clone().into_tensor()?, major, values)?;
+        group.attributes.insert("shape".to_owned(), shape_value((rows, columns))?);
         group.children.insert("indices".to_owned(), Node::Array(indices));
         group.children.insert("indptr".to_owned(), indptr);
+        for part in group.children.values_mut() {
+            // The parts are no elements of their own.
+            part.attributes_mut().retain(|name, _| !name.starts_with("encoding-"));
+        }
         Ok(Node::Group(group))
     }
 

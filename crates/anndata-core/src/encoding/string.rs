@@ -24,7 +24,7 @@
 //! # Ok::<(), anndata_core::Error>(())
 //! ```
 
-use anndata_storage::{Axis, DType, Result};
+use anndata_storage::{ArraySpec, Axis, DType, Result};
 
 use super::{BuildContext, EncodeContext, Encoding, wrong_element};
 use crate::Element;
@@ -74,7 +74,7 @@ impl Encoding for StringArrayEncoding {
     }
 
     fn is_current(&self, node: &Node, _context: &EncodeContext<'_>) -> bool {
-        matches!(node, Node::Array(array) if array.spec.dtype == DType::String && array.spec.ndim() > 0)
+        matches!(node, Node::Array(array) if is_text(&array.spec) && array.spec.ndim() > 0)
     }
 }
 
@@ -105,6 +105,11 @@ impl Encoding for StringEncoding {
     }
 
     fn is_current(&self, node: &Node, _context: &EncodeContext<'_>) -> bool {
-        matches!(node, Node::Array(array) if array.spec.dtype == DType::String && array.spec.ndim() == 0)
+        matches!(node, Node::Array(array) if is_text(&array.spec) && array.spec.ndim() == 0)
     }
+}
+
+/// Whether values are text as it is written.
+fn is_text(spec: &ArraySpec) -> bool {
+    spec.dtype == DType::String && !spec.null
 }

@@ -1,5 +1,6 @@
-//! Stored integers that are checked while they are copied.
+//! Stored values that are checked while they are copied.
 
+use std::collections::HashSet;
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -8,15 +9,69 @@ use anndata_storage::{BlockSize, Error, Result, Scalar as _, Tensor, dispatch};
 use super::{ArrayNode, BlockIter, BlockSource, Source};
 
 impl ArrayNode {
-    /// The same array, whose integers are checked to be within a range when it is written from its store.
+    /// The same array, whose integers are checked to be within a range when it is written from its store. The advice is
+    /// given with the error, where there is any.
     #[must_use]
-    pub(crate) fn checked(&self, what: &'static str, range: Range<i128>) -> Self {
+    pub(crate) fn checked(&self, what: &'static str, range: Range<i128>, advice: Option<&'static str>) -> Self {
         let mut node = self.clone();
         if !matches!(self.source, Source::Empty) {
             let (source, path) = (self.source.clone(), self.path.clone());
-            node.source = Source::Blocks(Arc::new(CheckedIntegers { source, path, what, range }));
+            node.source = Source::Blocks(Arc::new(CheckedIntegers { source, path, what, range, advice }));
         }
         node
+    }
+}
+
+impl ArrayNode {
+    /// The same array of one dimension, whose values are checked to be different from each other when it is written from
+    /// its store. The advice is given with the error.
+    #[must_use]
+    pub(crate) fn distinct(&self, what: &'static str, advice: &'static str) -> Self {
+        let mut node = self.clone();
+        if !matches!(self.source, Source::Empty) {
+            let (source, path) = (self.source.clone(), self.path.clone());
+            node.source = Source::Blocks(Arc::new(DistinctValues { source, path, what, advice }));
+        }
+        node
+    }
+}
+
+/// The values of an array of one dimension that were seen so far.
+#[derive(Debug, Default)]
+pub(crate) struct Seen(HashSet<Box<[u8]>>);
+
+impl Seen {
+    /// The place of the first of more values that was seen before.
+    pub(crate) fn first_repeated(&mut self, values: &Tensor) -> Result<Option<usize>> {
+        if values.dtype().is_text() {
+            let texts = values.to_text()?;
+            let texts = texts.strings()?;
+            return Ok((0..values.len()).find(|&at| !self.0.insert(texts.value(at).as_bytes().into())));
+        }
+        let size = values.dtype().size().unwrap_or(1).max(1);
+        let bytes = values.as_bytes().unwrap_or_default();
+        Ok(bytes.chunks(size).position(|value| !self.0.insert(value.into())))
+    }
+}
+
+#[derive(Debug)]
+struct DistinctValues {
+    source: Source,
+    path: String,
+    what: &'static str,
+    advice: &'static str,
+}
+
+impl BlockSource for DistinctValues {
+    fn blocks<'a>(&'a self, size: BlockSize<'a>) -> BlockIter<'a> {
+        let mut seen = Seen::default();
+        Box::new(self.source.blocks(size).map(move |block| {
+            let (offset, values) = block?;
+            let Some(at) = seen.first_repeated(&values)? else { return Ok((offset, values)) };
+            let place = offset.first().copied().unwrap_or(0).saturating_add(at as u64);
+            let message = format!("the {} at {place} is there before", self.what);
+            Err(Error::invalid_data(message).at(&self.path).with_advice(self.advice))
+        }))
     }
 }
 
@@ -41,6 +96,7 @@ struct CheckedIntegers {
     path: String,
     what: &'static str,
     range: Range<i128>,
+    advice: Option<&'static str>,
 }
 
 impl CheckedIntegers {
@@ -49,7 +105,11 @@ impl CheckedIntegers {
         let place = offset.first().copied().unwrap_or(0).saturating_add(at as u64);
         let Range { start, end } = &self.range;
         let message = format!("the {} at {place} is out of bounds of {start}..{end}", self.what);
-        Err(Error::invalid_data(message).at(&self.path))
+        let error = Error::invalid_data(message).at(&self.path);
+        Err(match self.advice {
+            Some(advice) => error.with_advice(advice),
+            None => error,
+        })
     }
 }
 

@@ -2,10 +2,10 @@
 
 use std::fmt;
 
-use anndata_storage::{Result, file_name};
+use anndata_storage::{Attribute, Result, file_name};
 use serde_json::{Map, Value, json};
 
-use super::{Node, Source};
+use super::{ArrayNode, Node, Source};
 
 /// What an element of a tree is, from metadata alone. Made by [`Node::describe`].
 ///
@@ -33,6 +33,8 @@ pub struct Description {
     pub stored_bytes: Option<u64>,
     /// The bytes that the values take in memory, where known without reading them.
     pub bytes: Option<u64>,
+    /// Why the element could not be opened, where it could not; nothing else is known of it then.
+    pub unreadable: Option<String>,
     /// What is below.
     pub children: Vec<Description>,
 }
@@ -54,13 +56,16 @@ impl Node {
             codecs: Vec::new(),
             stored_bytes: None,
             bytes: None,
+            unreadable: None,
             children: Vec::new(),
         };
         match self {
+            Self::Array(ArrayNode { source: Source::Unreadable(reason), .. }) => {
+                description.unreadable = Some(reason.message().to_owned());
+            }
             Self::Group(group) => {
                 let shape = self.attributes().get("shape").or_else(|| self.attributes().get("h5sparse_shape"));
-                description.shape =
-                    shape.and_then(|shape| shape.as_i64s()?.into_iter().map(|len| u64::try_from(len).ok()).collect());
+                description.shape = shape.and_then(Attribute::as_lengths);
                 description.children = group.children.values().map(Self::describe).collect::<Result<_>>()?;
                 description.stored_bytes = description.children.iter().map(|child| child.stored_bytes).sum();
                 description.bytes = description.children.iter().map(|child| child.bytes).sum();
@@ -76,7 +81,7 @@ impl Node {
                 description.stored_bytes = match &array.source {
                     Source::Stored(stored) => stored.stored_bytes()?,
                     Source::Tensor(tensor) => Some(tensor.nbytes() as u64),
-                    Source::Empty | Source::Part(_) | Source::Blocks(_) => None,
+                    Source::Empty | Source::Part(_) | Source::Blocks(_) | Source::Unreadable(_) => None,
                 };
             }
         }
@@ -89,6 +94,11 @@ impl Description {
     pub fn to_json(&self) -> Value {
         let mut object = Map::new();
         object.insert("path".into(), json!(self.path));
+        if let Some(reason) = &self.unreadable {
+            object.insert("kind".into(), json!("unreadable"));
+            object.insert("reason".into(), json!(reason));
+            return Value::Object(object);
+        }
         object.insert("kind".into(), json!(if self.dtype.is_some() { "array" } else { "group" }));
         object.insert("encoding_type".into(), json!(self.encoding_type));
         object.insert("encoding_version".into(), json!(self.encoding_version));
@@ -109,6 +119,9 @@ impl Description {
 
     /// What follows the name on the line of an element.
     fn details(&self) -> String {
+        if let Some(reason) = &self.unreadable {
+            return format!("cannot be opened: {}", reason.replace(char::is_control, " "));
+        }
         let mut words = Vec::new();
         match (&self.encoding_type, &self.encoding_version) {
             (Some(name), Some(version)) => words.push(format!("{name} {version}")),
@@ -182,7 +195,7 @@ fn size(bytes: u64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::node::{ArrayNode, GroupNode};
+    use crate::node::GroupNode;
     use crate::{Codec, Tensor};
 
     #[test]

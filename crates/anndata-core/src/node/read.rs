@@ -6,13 +6,13 @@ use std::task::{Context, Poll, Wake, Waker};
 use std::thread::{self, Thread};
 use std::time::Duration;
 
-use anndata_storage::{Attributes, Axis, DType, Error, Group, NodeKind, Result};
+use anndata_storage::{Attribute, Attributes, Axis, DType, Error, Group, NodeKind, Result, Tensor};
 use futures_util::future::try_join_all;
 use indexmap::IndexMap;
 use rayon::Yield;
 use rayon::prelude::*;
 
-use super::{ArrayNode, GroupNode, Node, Source};
+use super::{ArrayNode, GroupNode, Node, Source, Unreadable};
 
 /// How deep groups may be nested: deeper than any use, shallower than a stack.
 pub(super) const MAX_DEPTH: usize = 100;
@@ -24,10 +24,32 @@ const MAX_NODES: usize = 1_000_000;
 impl Node {
     /// The metadata of the element at `key` of a group and of all below it; the empty key is the group itself.
     ///
+    /// What is below and cannot be opened, such as a link that leads nowhere, keeps nothing else from being opened: it
+    /// stands in the tree with the reason ([`Source::Unreadable`]).
+    ///
     /// # Errors
-    /// [`NotFound`](crate::ErrorKind::NotFound) where there is none, or where metadata are malformed.
+    /// [`NotFound`](crate::ErrorKind::NotFound) where there is none, or where the element itself cannot be opened, the
+    /// store fails, or its tree is larger than any use.
     pub fn open(group: &Group, key: &str) -> Result<Self> {
-        Opener { opened: 0, failed: None }.open(group, key)
+        Self::open_without(group, key, &[])
+    }
+
+    /// The same as [`open`](Self::open) without the elements at some paths, relative to the group: they are not looked at.
+    /// A column that is left out is no longer named in the attributes of its frame.
+    ///
+    /// # Errors
+    /// As [`open`](Self::open); [`NotFound`](crate::ErrorKind::NotFound) where a path names no element, and
+    /// [`InvalidInput`](crate::ErrorKind::InvalidInput) where it names the index of a frame.
+    pub fn open_without(group: &Group, key: &str, skip: &[String]) -> Result<Self> {
+        let mut skip: Vec<Skip> = skip.iter().map(|asked| Skip::new(group, asked)).collect();
+        let mut tree = Opener { opened: 0, too_deep: false, failed: None, skip: &mut skip }.open(group, key)?;
+        for skip in skip {
+            if !skip.found {
+                return Err(Error::not_found(format!("'{}' names no element that could be left out", skip.path)));
+            }
+            forget_column(&mut tree, &skip.path)?;
+        }
+        Ok(tree)
     }
 
     /// The same as [`open`](Self::open), leaving out what cannot be opened: `failed` is told the path of each such
@@ -36,7 +58,7 @@ impl Node {
     /// # Errors
     /// Where the element itself cannot be opened.
     pub fn open_tolerant(group: &Group, key: &str, failed: &mut dyn FnMut(String, Error)) -> Result<Self> {
-        Opener { opened: 0, failed: Some(failed) }.open(group, key)
+        Opener { opened: 0, too_deep: false, failed: Some(failed), skip: &mut [] }.open(group, key)
     }
 
     /// The same tree with the values of its arrays in memory, read concurrently. Arrays of a dtype that has no name
@@ -154,8 +176,24 @@ fn wait<T>(future: impl Future<Output = T>) -> T {
 /// The walk over a store that opens a tree.
 struct Opener<'a> {
     opened: usize,
-    /// What is told of elements that cannot be opened and are left out; without it, the first ends the walk.
+    /// Whether groups are nested deeper than a tree can be.
+    too_deep: bool,
+    /// What is told of elements that cannot be opened and are left out; without it, they stand in the tree.
     failed: Option<&'a mut dyn FnMut(String, Error)>,
+    /// What is not opened.
+    skip: &'a mut [Skip],
+}
+
+/// An element that is to be left out.
+struct Skip {
+    path: String,
+    found: bool,
+}
+
+impl Skip {
+    fn new(group: &Group, asked: &str) -> Self {
+        Self { path: group.path_of(asked.trim_matches('/')), found: false }
+    }
 }
 
 impl Opener<'_> {
@@ -187,6 +225,7 @@ impl Opener<'_> {
 
     fn group(&mut self, group: &Group, depth: usize) -> Result<Node> {
         if depth > MAX_DEPTH {
+            self.too_deep = true;
             return Err(Error::invalid_data(format!("groups are nested more than {MAX_DEPTH} deep")).at(group.path()));
         }
         let mut children = IndexMap::new();
@@ -194,24 +233,51 @@ impl Opener<'_> {
             if self.failed.is_some() && self.opened > MAX_NODES {
                 break; // Told of once.
             }
+            let path = group.path_of(&key);
+            if let Some(skip) = self.skip.iter_mut().find(|skip| skip.path == path) {
+                skip.found = true;
+                continue;
+            }
             match self.child(group, &key, depth) {
                 Ok(child) => drop(children.insert(key, child)),
-                Err(error) => self.leave_out(group.path_of(&key), error)?,
+                Err(error) => match &mut self.failed {
+                    Some(failed) => failed(path, error),
+                    None if Unreadable::is_meant(&error) && !self.too_deep => {
+                        children.insert(key, Node::Array(ArrayNode::unreadable(&path, &error)));
+                    }
+                    None => return Err(error),
+                },
             }
         }
-        let attributes = match group.attributes() {
-            Ok(attributes) => attributes,
-            Err(error) => {
-                self.leave_out(group.path().to_owned(), error)?;
+        let attributes = match (group.attributes(), &mut self.failed) {
+            (Ok(attributes), _) => attributes,
+            (Err(error), Some(failed)) => {
+                failed(group.path().to_owned(), error);
                 Attributes::new()
             }
+            (Err(error), None) => return Err(error),
         };
         Ok(Node::Group(GroupNode { path: group.path().to_owned(), attributes, children }))
     }
+}
 
-    fn leave_out(&mut self, path: String, error: Error) -> Result<()> {
-        let Some(failed) = &mut self.failed else { return Err(error) };
-        failed(path, error);
-        Ok(())
+/// Takes the column at a path, or the columns in the group at it, out of what the attributes of their frame name.
+fn forget_column(node: &mut Node, path: &str) -> Result<()> {
+    let Node::Group(group) = node else { return Ok(()) };
+    let Some(rest) = path.strip_prefix(group.path.as_str()).map(|rest| rest.trim_start_matches('/')) else {
+        return Ok(());
+    };
+    let is_left_out =
+        |name: &str| name.strip_prefix(rest).is_some_and(|below| below.is_empty() || below.starts_with('/'));
+    if let Some(order) = group.attributes.get("column-order").and_then(Attribute::as_strings) {
+        let index = group.attributes.get("_index").and_then(Attribute::as_str);
+        if index.is_some_and(|index| is_left_out(&index)) {
+            return Err(Error::invalid_input("the index of a data frame cannot be left out").at(path));
+        }
+        let kept: Vec<&String> = order.iter().filter(|name| !is_left_out(name)).collect();
+        let kept = Attribute::Tensor(Tensor::from_strings([kept.len()], kept)?);
+        group.attributes.insert("column-order".to_owned(), kept);
     }
+    let first = rest.split('/').next().unwrap_or_default();
+    group.children.get_mut(first).map_or(Ok(()), |child| forget_column(child, path))
 }

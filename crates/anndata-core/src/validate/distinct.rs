@@ -185,6 +185,7 @@ pub(super) fn read_rows(array: &ArrayNode, start: u64, len: usize) -> Result<Ten
             let start = usize::try_from(start).map_err(|_| Error::limit_exceeded("too long"))?;
             tensor.slice_rows(start..start.saturating_add(len))
         }
+        Source::Unreadable(reason) => Err(reason.error()),
         Source::Empty | Source::Part(_) | Source::Blocks(_) => {
             Err(Error::unsupported("these values are read in order only"))
         }

@@ -170,3 +170,24 @@ fn columns_that_not_all_have() -> Result<()> {
     says(concat(&[&a, &AnnData::builder().shape(1, 0).obsm("df", dense(&[[1]])?).build()?], &outer()), "obsm/df");
     Ok(())
 }
+
+/// The labels of a lazy frame are looked at when it is used.
+#[test]
+fn frames_of_other_labels_than_their_axis_are_refused_when_they_are_read() -> Result<()> {
+    let root = crate::Group::root(std::sync::Arc::new(crate::MemoryStore::new()));
+    let frame = DataFrame::new(["c", "d"]).with_column("q", vec![1, 2])?;
+    let adata = AnnData::builder().obs(DataFrame::new(["c", "d"])).obsm("df", frame).build()?;
+    io::write_anndata(&root, &adata, &io::WriteOptions::default())?;
+    root.array("obsm/df/_index")?.write(&[0], &Tensor::from_strings([2], ["c", "z"])?)?;
+
+    let words = "the index of obsm['df'] is not that of its axis";
+    says(io::read_anndata(&root, &io::ReadOptions::default()), words);
+    let lazy = io::read_anndata(&root, &io::ReadOptions::default().with_lazy(true))?;
+    says(lazy.load(), words);
+    says(lazy.select(1.., ..)?.load(), words);
+    says(concat(&[&adata, &lazy], &ConcatOptions::default()), words);
+    let copy = crate::Group::root(std::sync::Arc::new(crate::MemoryStore::new()));
+    says(io::write_anndata(&copy, &lazy, &io::WriteOptions::default()), words);
+    assert!(lazy.select(..1, ..)?.load().is_ok());
+    Ok(())
+}

@@ -244,3 +244,22 @@ proptest! {
         prop_assert_eq!(found, expected);
     }
 }
+
+/// As in Python, where such matrices are reindexed before they are compressed by rows.
+#[test]
+fn what_is_not_compressed_by_rows_comes_out_sorted() -> Result<()> {
+    let (a, b) = (dense(&[[1, 2, 3], [4, 5, 6]])?, dense(&[[7, 8, 9]])?);
+    let by_columns = |x: &Tensor| SparseMatrix::from_dense(x, SparseFormat::Csc).map(Element::from);
+    let by_rows = |x: &Tensor| SparseMatrix::from_dense(x, SparseFormat::Csr).map(Element::from);
+    for (second, sorted) in [(by_columns(&b)?, true), (b.clone().into(), true), (by_rows(&b)?, false)] {
+        for options in [ConcatOptions::default(), outer()] {
+            let inputs =
+                [object(by_columns(&a)?, "abc")?, object(second.clone(), "cba")?, object(by_columns(&b)?, "bca")?];
+            let joined = concat(&inputs.iter().collect::<Vec<_>>(), &options)?;
+            let matrix = joined.x().map(Element::to_sparse).transpose()?.ok_or_else(|| Error::not_found("X"))?;
+            assert_eq!(matrix.sorted()? == matrix, sorted, "{second:?}");
+            assert_eq!(values(joined.x())?, [1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 9.0, 8.0, 7.0, 9.0, 7.0, 8.0]);
+        }
+    }
+    Ok(())
+}
