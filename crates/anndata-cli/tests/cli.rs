@@ -295,6 +295,23 @@ fn convert_writes_what_was_asked_for() {
 }
 
 #[test]
+fn convert_keeps_the_layout_only_when_told() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
+    let (packed, kept, anew) = (path("packed.h5ad"), path("kept.h5ad"), path("anew.h5ad"));
+    printed(&["convert", "demo.h5ad", &packed, "--compression", "gzip", "--level", "7"]);
+    printed(&["convert", &packed, &kept, "--keep-layout"]);
+    printed(&["convert", &packed, &anew]);
+    let codecs = |path: &str| printed(&["show", path, "--tree"]).matches("zlib(7)").count();
+    assert!(codecs(&packed) > 1 && codecs(&kept) == codecs(&packed) && codecs(&anew) == 0);
+    assert_eq!(read_h5ad(&kept).unwrap(), read_h5ad(&packed).unwrap());
+    for option in [&["--compression", "gzip"][..], &["--chunk-rows", "3"], &["--no-shard"]] {
+        let message = misuse(&[&["convert", &packed, &anew, "--overwrite", "--keep-layout"], option].concat());
+        assert!(message.contains("cannot be used with"), "{message}");
+    }
+}
+
+#[test]
 fn convert_makes_matrices_dense_and_sparse() {
     let folder = tempfile::tempdir().unwrap();
     let (once, twice) = (folder.path().join("once.h5ad"), folder.path().join("twice.h5ad"));

@@ -41,6 +41,7 @@ pub mod string;
 
 mod registry;
 
+use std::borrow::Cow;
 use std::fmt::Debug;
 
 use anndata_storage::{Axis, Capabilities, DType, Error, Result, child_path};
@@ -181,6 +182,9 @@ pub struct EncodeOptions {
     pub as_dense: Vec<String>,
     /// The paths of dense matrices that are written as CSR.
     pub as_sparse: Vec<String>,
+    /// Whether trees of stored elements that are passed on say how they are laid out there: see
+    /// [`NodeWriteOptions::keep_layout`](crate::node::NodeWriteOptions::keep_layout).
+    pub(crate) keep_layout: bool,
 }
 
 impl EncodeOptions {
@@ -212,10 +216,10 @@ impl EncodeOptions {
         self
     }
 
-    /// The same with the paths of matrices as they are in a store, for an object at `group`.
-    pub(crate) fn below(&self, group: &str) -> Self {
+    /// The same for a layout that is kept, with the paths of matrices as they are in a store, for an object at `group`.
+    pub(crate) fn below(&self, group: &str, keep_layout: bool) -> Self {
         let below = |paths: &[String]| paths.iter().map(|asked| child_path(group, &matrix_path(asked))).collect();
-        Self { as_dense: below(&self.as_dense), as_sparse: below(&self.as_sparse), ..self.clone() }
+        Self { as_dense: below(&self.as_dense), as_sparse: below(&self.as_sparse), keep_layout, ..self.clone() }
     }
 }
 
@@ -249,6 +253,11 @@ impl<'a> EncodeContext<'a> {
     /// What the target store can do.
     pub fn capabilities(&self) -> Capabilities {
         self.capabilities
+    }
+
+    /// A tree of a store as it is to be copied: laid out as it is there where the options ask for it.
+    pub(crate) fn laid_out<'n>(&self, node: &'n Node) -> Cow<'n, Node> {
+        if self.options.keep_layout { Cow::Borrowed(node) } else { Cow::Owned(sparse::without_layout(node)) }
     }
 
     /// The tree of an element, to stand at `path`.
@@ -301,7 +310,7 @@ impl<'a> EncodeContext<'a> {
         match element {
             Element::Opaque(opaque) => match opaque.unreadable() {
                 Some(reason) => Err(reason.error()),
-                None => Ok(opaque.node().clone()),
+                None => Ok(self.laid_out(opaque.node()).into_owned()),
             },
             Element::Lazy(lazy) => match lazy.encode(self)? {
                 Some(stored) => Ok(stored),

@@ -145,7 +145,7 @@ impl WriteOptions {
 
     /// The tree of an element, to stand at `path` of a store of these capabilities.
     fn encode(&self, element: &Element, group: &Group, path: &str) -> Result<Node> {
-        let encode = self.encode.below("");
+        let encode = self.encode.below("", self.store.keep_layout);
         EncodeContext::new(&self.registry, &encode, group.storage().capabilities()).encode(element, path)
     }
 }
@@ -224,7 +224,7 @@ pub fn write_anndata(group: &Group, adata: &AnnData, options: &WriteOptions) -> 
         return Err(Error::already_exists(format!("the group is not empty: it has '{child}'")).at(group.path()));
     }
     check_paths(adata, &options.encode)?;
-    let encode = options.encode.below(group.path());
+    let encode = options.encode.below(group.path(), options.store.keep_layout);
     let context = EncodeContext::new(&options.registry, &encode, group.storage().capabilities());
     crate::encoding::adata::encode(adata, group.path(), &context)?.write(group, "", &options.store)?;
     group.storage().consolidate()

@@ -256,7 +256,7 @@ impl Lazy {
         match &*self.0 {
             Inner::Stored { node, registry, value } if registry.is_current(node, context)? => {
                 value.check(node)?;
-                registry.copy(node).map(Some)
+                registry.copy(&context.laid_out(node)).map(Some)
             }
             Inner::Part { of: Element::Lazy(whole), axes, categories } => match &*whole.0 {
                 Inner::Stored { node, registry, value }
@@ -265,7 +265,7 @@ impl Lazy {
                         && registry.is_current(node, context)? =>
                 {
                     value.check(node)?;
-                    registry.select(node, axes)
+                    registry.select(&context.laid_out(node), axes)
                 }
                 _ => Ok(None),
             },

@@ -54,7 +54,7 @@ pub struct ArrayNode {
     pub path: String,
     /// The attributes.
     pub attributes: Attributes,
-    /// Dtype and shape, and as it is stored, chunks and codecs.
+    /// Dtype and shape; the chunks, shards and codecs that it is stored in, or is to be stored in where it names any.
     pub spec: ArraySpec,
     /// Where the values are.
     pub source: Source,

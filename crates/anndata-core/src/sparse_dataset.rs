@@ -2,10 +2,10 @@
 
 use std::ops::Range;
 
-use anndata_storage::{Array, Axis, DType, Error, Group, Result, Tensor};
+use anndata_storage::{Array, ArraySpec, Axis, Compression, DType, Error, Group, Result, Tensor};
 
 use crate::encoding::sparse::{build_part, declared_shape, shape_value};
-use crate::node::Node;
+use crate::node::{Node, NodeWriteOptions};
 use crate::sparse::largest;
 use crate::{SparseFormat, SparseMatrix};
 
@@ -131,6 +131,10 @@ impl SparseDataset {
 
     /// Appends lanes: rows to CSR, columns to CSC. Values are cast to the stored dtype.
     ///
+    /// A matrix that was small when it was written has small chunks. Arrays that outgrow them are made anew before, in chunks
+    /// that suit them then; that happens when an array has become many times as long as it was, so that adding a few lanes
+    /// at a time takes time in proportion to what is added.
+    ///
     /// Values and indices are written before the offsets, and the shape last. An error leaves the matrix as it was; a
     /// crash of the machine in the midst of it can leave one whose parts do not fit each other, which is told when it is
     /// read.
@@ -168,6 +172,9 @@ impl SparseDataset {
         let offsets = Tensor::from_vec([offsets.len()], offsets)?.cast(&indptr.dtype())?;
         let values = lanes.data().cast(&data.dtype())?;
         let positions = lanes.indices().cast(&indices.dtype())?;
+        let data = self.make_room(data, (end + values.len()) as u64)?;
+        let indices = self.make_room(indices, (end + positions.len()) as u64)?;
+        let indptr = self.make_room(indptr, (major + 1 + offsets.len()) as u64)?;
 
         let before: Vec<(Array, Vec<u64>)> =
             [&data, &indices, &indptr].map(|array| (array.clone(), array.shape())).to_vec();
@@ -195,6 +202,24 @@ impl SparseDataset {
         Ok(())
     }
 
+    /// An array that is to have this length: the same, or made anew where it would have many times as many chunks (shards,
+    /// where there are such) as an array that is made with that length.
+    fn make_room(&self, array: Array, len: u64) -> Result<Array> {
+        let grown = ArraySpec { shape: vec![len], ..array.spec() };
+        let open = ArraySpec { chunks: None, shards: None, ..grown.clone() };
+        let chosen = self.group.storage().layout(&open, Compression::None)?;
+        if pieces(&grown) < OUTGROWN.saturating_mul(pieces(&chosen)) {
+            return Ok(array);
+        }
+        let key = array.name();
+        let mut node = Node::open(&self.group, key)?;
+        if let Node::Array(node) = &mut node {
+            node.spec = ArraySpec { shape: node.spec.shape.clone(), ..chosen };
+        }
+        node.replace(&self.group, key, &NodeWriteOptions::default().with_keep_layout(true))?;
+        self.array(key)
+    }
+
     fn set_shape(&self, shape: (usize, usize)) -> Result<()> {
         let mut attributes = self.group.attributes()?;
         attributes.insert(shape_attribute(&self.node).to_owned(), shape_value(shape)?);
@@ -212,6 +237,16 @@ impl SparseDataset {
     fn array(&self, key: &str) -> Result<Array> {
         self.group.array(key)
     }
+}
+
+/// How many times as many pieces as it should have an array has that is made anew.
+const OUTGROWN: u64 = 16;
+
+/// The number of shards, else chunks, of an array.
+fn pieces(spec: &ArraySpec) -> u64 {
+    let Some(piece) = spec.shards.as_ref().or(spec.chunks.as_ref()) else { return 1 };
+    let along = spec.shape.iter().zip(piece).map(|(&len, &piece)| len.div_ceil(piece.max(1)));
+    along.fold(1, u64::saturating_mul).max(1)
 }
 
 fn shape_attribute(node: &Node) -> &'static str {

@@ -1,11 +1,13 @@
 //! The shapes of chunks and shards, where the caller leaves them open.
 //!
 //! Chunks are whole rows: few enough bytes that one row is read quickly and all cores have work, many enough that there are
-//! few of them. In shards a chunk costs no file, so that chunks are smaller there.
+//! few of them. In shards a chunk costs no file, so that chunks are smaller there. Neither is larger than the array, also
+//! where the array can grow: one that has outgrown its chunks is made anew by who appends to it.
 
 use anndata_storage::{ArraySpec, Codec, Compression, DType, Error, Result};
 
 use crate::codec::AUTOMATIC;
+use crate::metadata::ArrayMeta;
 use crate::{Sharding, ZarrFormat};
 
 /// The bytes of values in a chunk that is a part of a shard.
@@ -17,7 +19,16 @@ const CHUNK_AS_FILE: u64 = 8 << 20;
 /// What a text is taken to be long.
 const TEXT_BYTES: u64 = 16;
 
-/// Fills in codecs, chunks and shards that a spec leaves open.
+/// The bytes that a chunk of an array that can grow has at least, however short the array is now.
+const LEAST_CHUNK: u64 = 256;
+
+/// Of up to so many pieces none is left nearly empty. Where there are more, one that is takes little beside the others.
+const EVEN: u64 = 32;
+
+/// The most chunks of a shard: its index, which is read before any of them, stays below 64 KiB.
+const CHUNKS_IN_SHARD: u64 = 4000;
+
+/// Fills in codecs, chunks and shards that a spec leaves open, and those that the format lacks.
 ///
 /// # Errors
 /// Where the format has no such compression.
@@ -29,10 +40,15 @@ pub(crate) fn fill_in(
 ) -> Result<ArraySpec> {
     let mut spec = spec.clone();
     if spec.shape.is_empty() {
+        (spec.chunks, spec.shards, spec.codecs) = (None, None, Vec::new());
         return Ok(spec);
     }
+    spec.codecs = kept(format, &spec.codecs);
     if spec.codecs.is_empty() {
         spec.codecs = codecs(compression)?;
+    }
+    if format == ZarrFormat::V2 {
+        spec.shards = None;
     }
     let shard_bytes = match (format, sharding) {
         (ZarrFormat::V3, Sharding::Auto { target_bytes }) => Some(target_bytes),
@@ -52,6 +68,20 @@ pub(crate) fn fill_in(
     Ok(spec)
 }
 
+/// The codecs that the format has, of those that a declaration names: where it lacks zlib, gzip is the same. None where a
+/// compression is among them that it lacks.
+fn kept(format: ZarrFormat, named: &[Codec]) -> Vec<Codec> {
+    let kept: Vec<Codec> = named
+        .iter()
+        .filter_map(|codec| match (format, codec) {
+            (ZarrFormat::V3, Codec::Zlib { level }) => Some(Codec::Gzip { level: *level }),
+            (format, codec) => ArrayMeta::has_codec(format, codec).then(|| codec.clone()),
+        })
+        .collect();
+    let lacks = named.iter().any(Codec::compresses) && !kept.iter().any(Codec::compresses);
+    if lacks { Vec::new() } else { kept }
+}
+
 fn codecs(compression: Compression) -> Result<Vec<Codec>> {
     Ok(match compression {
         Compression::Default => vec![Codec::Zstd { level: AUTOMATIC }],
@@ -63,18 +93,22 @@ fn codecs(compression: Compression) -> Result<Vec<Codec>> {
     })
 }
 
-/// The length of an axis as far as chunks go: a first axis that grows has no end.
-fn extent(spec: &ArraySpec, axis: usize, len: u64) -> u64 {
-    if axis == 0 && spec.resizable { u64::MAX } else { len.max(1) }
+/// The length of a piece of an axis of `len`, of which `most` are wanted: pieces of equal length where there are few, as a
+/// chunk that is not full is stored whole.
+fn piece(len: u64, most: u64) -> u64 {
+    let (len, most) = (len.max(1), most.max(1));
+    let pieces = len.div_ceil(most);
+    if pieces <= EVEN { len.div_ceil(pieces) } else { most }
 }
 
 /// Whole inner axes as far as they fit; outer axes are cut first.
 fn chunk_shape(spec: &ArraySpec, size: u64, target: u64) -> Vec<u64> {
-    let mut chunk: Vec<u64> = spec.shape.iter().enumerate().map(|(axis, &len)| extent(spec, axis, len)).collect();
+    let mut chunk: Vec<u64> = spec.shape.iter().map(|&len| len.max(1)).collect();
     for axis in 0..chunk.len() {
-        let inner = chunk.iter().skip(axis + 1).fold(size, |product, &len| product.saturating_mul(len));
+        let inner = chunk.iter().skip(axis + 1).fold(size, |product, &len| product.saturating_mul(len)).max(1);
         if let Some(len) = chunk.get_mut(axis) {
-            *len = (*len).min((target / inner.max(1)).max(1));
+            let grown = if axis == 0 && spec.resizable { (*len).max(LEAST_CHUNK.div_ceil(inner)) } else { *len };
+            *len = piece(grown, target / inner);
             if *len > 1 {
                 break;
             }
@@ -83,14 +117,16 @@ fn chunk_shape(spec: &ArraySpec, size: u64, target: u64) -> Vec<u64> {
     chunk
 }
 
-/// As many chunks as fit, whole inner axes first. `None` where there is one chunk only.
+/// As many chunks as fit, whole inner axes first, and no more than the array has. `None` where that is one chunk.
 fn shard_shape(spec: &ArraySpec, chunks: &[u64], size: u64, target: u64) -> Option<Vec<u64>> {
     let mut shard = chunks.to_vec();
     let mut bytes = chunks.iter().fold(size, |product, &len| product.saturating_mul(len)).max(1);
-    for (axis, (length, &len)) in shard.iter_mut().zip(&spec.shape).enumerate().rev() {
-        let there = extent(spec, axis, len).div_ceil(*length);
-        let times = (target / bytes).clamp(1, there);
+    let mut count = 1;
+    for (length, &len) in shard.iter_mut().zip(&spec.shape).rev() {
+        let there = len.max(1).div_ceil(*length);
+        let times = piece(there, (target / bytes).min(CHUNKS_IN_SHARD / count));
         bytes = bytes.saturating_mul(times);
+        count = count.saturating_mul(times);
         *length = length.saturating_mul(times);
         if times < there {
             break;
@@ -111,7 +147,8 @@ mod tests {
     fn one_dimension_is_cut_into_chunks_and_few_shards() {
         let spec = layout(ZarrFormat::V3, &ArraySpec::new(DType::F32, [600_000_000]));
         assert_eq!(spec.chunks, Some(vec![1 << 18]));
-        assert_eq!(spec.shards, Some(vec![953 << 18]));
+        // Of 2,289 chunks 953 fit into a shard; three shards of equal length hold them.
+        assert_eq!(spec.shards, Some(vec![763 << 18]));
         assert_eq!(spec.codecs, [Codec::Zstd { level: AUTOMATIC }]);
         assert!(spec.validate().is_ok());
         let spec = layout(ZarrFormat::V2, &ArraySpec::new(DType::F32, [600_000_000]));
@@ -120,10 +157,15 @@ mod tests {
 
     #[test]
     fn small_arrays_are_one_chunk() {
-        let spec = layout(ZarrFormat::V3, &ArraySpec::new(DType::String, [700]));
-        assert_eq!((spec.chunks, spec.shards), (Some(vec![700]), None));
-        let spec = layout(ZarrFormat::V3, &ArraySpec::new(DType::F64, [0, 5]));
-        assert_eq!(spec.chunks, Some(vec![1, 5]));
+        for resizable in [false, true] {
+            let array = |dtype, shape: &[u64]| ArraySpec::new(dtype, shape).with_resizable(resizable);
+            let spec = layout(ZarrFormat::V3, &array(DType::String, &[700]));
+            assert_eq!((spec.chunks, spec.shards), (Some(vec![700]), None));
+            let spec = layout(ZarrFormat::V3, &array(DType::F32, &[200]));
+            assert_eq!((spec.chunks, spec.shards), (Some(vec![200]), None));
+            let spec = layout(ZarrFormat::V3, &array(DType::F64, &[0, 5]));
+            assert_eq!((spec.chunks, spec.shards), (Some(vec![if resizable { 7 } else { 1 }, 5]), None));
+        }
         let scalar = layout(ZarrFormat::V3, &ArraySpec::new(DType::F64, []));
         assert_eq!((scalar.chunks, scalar.codecs), (None, vec![]));
     }
@@ -135,13 +177,30 @@ mod tests {
         assert_eq!(spec.shards, Some(vec![131 * 764, 2_000]));
         let wide = layout(ZarrFormat::V3, &ArraySpec::new(DType::F32, [3, 1 << 30]));
         assert_eq!(wide.chunks, Some(vec![1, 1 << 18]));
+        // Two chunks of equal length, not a full one and a nearly empty one.
+        let few = layout(ZarrFormat::V3, &ArraySpec::new(DType::F32, [132, 2_000]));
+        assert_eq!((few.chunks, few.shards), (Some(vec![66, 2_000]), Some(vec![132, 2_000])));
     }
 
     #[test]
-    fn a_growing_axis_is_laid_out_for_its_growth() {
-        let spec = layout(ZarrFormat::V3, &ArraySpec::new(DType::I32, [0]).with_resizable(true));
-        assert_eq!(spec.chunks, Some(vec![1 << 18]));
-        assert_eq!(spec.shards, Some(vec![953 << 18]));
+    fn what_can_grow_has_chunks_that_suit_its_length() {
+        let growing = |len: u64| layout(ZarrFormat::V3, &ArraySpec::new(DType::I32, [len]).with_resizable(true));
+        assert_eq!((growing(0).chunks, growing(0).shards), (Some(vec![64]), None));
+        assert_eq!((growing(5000).chunks, growing(5000).shards), (Some(vec![5000]), None));
+        assert_eq!((growing(1 << 20).chunks, growing(1 << 20).shards), (Some(vec![1 << 18]), Some(vec![1 << 20])));
+    }
+
+    #[test]
+    fn shards_have_few_thousand_chunks_and_end_with_the_array() {
+        let shards = |shape: &[u64], chunks: &[u64]| {
+            layout(ZarrFormat::V3, &ArraySpec::new(DType::I32, shape).with_chunks(chunks)).shards
+        };
+        assert_eq!(shards(&[1, 1], &[1, 1]), None);
+        assert_eq!(shards(&[3, 1, 1], &[1, 1, 1]), Some(vec![3, 1, 1]));
+        assert_eq!(shards(&[10_000, 50], &[1, 50]), Some(vec![3_334, 50]));
+        assert_eq!(shards(&[1 << 40], &[1]), Some(vec![4000]));
+        assert_eq!(shards(&[1 << 40, 1 << 40], &[1, 1]), Some(vec![1, 4000]));
+        assert_eq!(shards(&[300, 300, 300], &[1, 1, 1]), Some(vec![1, 13, 300]));
     }
 
     #[test]
@@ -150,6 +209,24 @@ mod tests {
         let spec = layout(ZarrFormat::V3, &given);
         assert_eq!((&spec.chunks, &spec.codecs), (&given.chunks, &given.codecs));
         assert_eq!(spec.shards, Some(vec![105]));
+        let mut sharded = given.clone();
+        sharded.shards = Some(vec![14]);
+        assert_eq!(layout(ZarrFormat::V3, &sharded), sharded);
         assert!(fill_in(ZarrFormat::V3, Sharding::Off, &given.with_codecs([]), Compression::Lzf).is_err());
+    }
+
+    #[test]
+    fn what_the_format_lacks_is_chosen_anew() {
+        let mut sharded = ArraySpec::new(DType::I32, [100]).with_chunks([7]);
+        sharded.shards = Some(vec![14]);
+        assert_eq!(layout(ZarrFormat::V2, &sharded).shards, None);
+        let with = |format, codecs: &[Codec]| layout(format, &sharded.clone().with_codecs(codecs)).codecs;
+        let zlib = [Codec::Shuffle, Codec::Zlib { level: 4 }];
+        assert_eq!(with(ZarrFormat::V3, &zlib), [Codec::Gzip { level: 4 }]);
+        assert_eq!(with(ZarrFormat::V2, &zlib), zlib);
+        assert_eq!(with(ZarrFormat::V3, &[Codec::Shuffle, Codec::Lzf]), [Codec::Zstd { level: AUTOMATIC }]);
+        let checked = [Codec::Zstd { level: 5 }, Codec::Crc32c];
+        assert_eq!(with(ZarrFormat::V3, &checked), checked);
+        assert_eq!(with(ZarrFormat::V2, &checked), checked[..1]);
     }
 }

@@ -6,7 +6,7 @@ mod json;
 mod v2;
 mod v3;
 
-use anndata_storage::{ArraySpec, DType, Error, Result};
+use anndata_storage::{ArraySpec, Codec, DType, Error, Result};
 use serde_json::{Map, Value};
 
 pub(crate) use json::{parse, to_bytes};
@@ -32,8 +32,20 @@ pub(crate) struct ArrayMeta {
     pub(crate) keys: ChunkKeys,
     /// What a chunk that was never written reads as.
     pub(crate) fill: Fill,
-    /// From stored bytes to values; the message where this build cannot do it.
+    /// From stored bytes to values; the name of the codec that this build does not know.
     pub(crate) pipeline: Result<Pipeline, String>,
+}
+
+/// The first member of a document of version 3 that is not among those known, and that may not be ignored.
+pub(crate) fn unknown_member<'a>(document: &'a Document, known: &[&str]) -> Option<&'a str> {
+    let ignorable = |value: &Value| value.get("must_understand").and_then(Value::as_bool) == Some(false);
+    let mut members = document.iter();
+    members.find(|(name, value)| !known.contains(&name.as_str()) && !ignorable(value)).map(|(name, _)| name.as_str())
+}
+
+/// What is said of such a member.
+pub(crate) fn not_understood(member: &str) -> String {
+    format!("the member '{member}' of 'zarr.json' is not known, and it does not say \"must_understand\": false")
 }
 
 /// How chunks are put together in a shard.
@@ -85,8 +97,8 @@ impl ArrayMeta {
     /// Reads the metadata of an array.
     ///
     /// # Errors
-    /// Where they are malformed. What is well-formed but unknown is no error here: the dtype becomes
-    /// [`DType::Unknown`], the pipeline a message.
+    /// Where they are malformed, or say that values are where this build cannot find them. A dtype and a codec that are not
+    /// known are no error here: they become [`DType::Unknown`] and the name of the codec.
     pub(crate) fn parse(format: ZarrFormat, document: &Document) -> Result<Self> {
         let meta = match format {
             ZarrFormat::V2 => v2::parse_array(document)?,
@@ -106,7 +118,18 @@ impl ArrayMeta {
             ZarrFormat::V3 => v3::array_document(spec)?,
         };
         let meta = Self::parse(format, &document)?;
+        if let Some(shard) = &meta.shard {
+            shard.count(&meta).map_err(|error| Error::invalid_input("the shards are too large").with_source(error))?;
+        }
         Ok((document, meta))
+    }
+
+    /// Whether a version of the format has a codec that is written.
+    pub(crate) fn has_codec(format: ZarrFormat, codec: &Codec) -> bool {
+        match format {
+            ZarrFormat::V2 => v2::codec_document(codec, &DType::U8).is_ok(),
+            ZarrFormat::V3 => v3::codec_document(codec, &DType::U8).is_ok(),
+        }
     }
 
     /// Refuses what would overflow later.
@@ -148,7 +171,7 @@ impl ArrayMeta {
         spec.shards = self.shard.as_ref().map(|shard| shard.shape.clone());
         spec.codecs = match &self.pipeline {
             Ok(pipeline) => pipeline.spec(),
-            Err(what) => vec![anndata_storage::Codec::Other(what.clone())],
+            Err(name) => vec![Codec::Other(name.clone())],
         };
         spec
     }

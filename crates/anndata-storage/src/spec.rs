@@ -177,6 +177,13 @@ pub enum Codec {
     Other(String),
 }
 
+impl Codec {
+    /// Whether it makes values smaller. The others rearrange or check them. One that is known by name alone is taken to.
+    pub fn compresses(&self) -> bool {
+        !matches!(self, Self::Shuffle | Self::Fletcher32 | Self::Crc32c)
+    }
+}
+
 impl fmt::Display for Codec {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

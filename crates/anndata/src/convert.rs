@@ -107,6 +107,10 @@ impl ConvertOptions {
 
 /// Rewrites the object at `input`, a path or URL, to the path `output`, whose name says the format.
 ///
+/// Chunks, shards and compression are chosen anew, as the options say, whatever they are in the input;
+/// [`NodeWriteOptions::with_keep_layout`](anndata_core::node::NodeWriteOptions::with_keep_layout) keeps those that the output
+/// can have.
+///
 /// Elements of current encodings are copied block by block within [`ConvertOptions::with_memory_limit`], so that an object
 /// larger than memory can be rewritten; old ones are brought up to date, and what other tools write in another form is
 /// written in that of the format. Elements of unknown encodings, and members of the object that are no slots, are copied

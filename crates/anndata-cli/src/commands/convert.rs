@@ -19,7 +19,9 @@ use crate::progress;
         Every element is written in the form of today, whatever form it was read in. What cannot be read, or not be \
         written in the format, is an error that names the element; --skip leaves it out. Elements of unknown encodings \
         and members of the object that are no slots are copied as they are, and a line on standard error tells of each, \
-        as Python refuses an object that has any.",
+        as Python refuses an object that has any.\n\n\
+        Chunks, shards and compression are chosen anew, whatever they are in the input: by the options, else as this \
+        program writes any object. --keep-layout keeps them.",
     after_help = "Examples:\n  anndata convert cells.h5ad smaller.h5ad --compression gzip --level 6\n  anndata convert cells.h5ad cells.zarr\n  anndata convert cells.h5ad fewer.h5ad --skip uns/spatial --skip obs/odd"
 )]
 #[expect(clippy::struct_excessive_bools, reason = "each is a flag of the command line")]
@@ -43,6 +45,11 @@ pub(crate) struct Convert {
     /// No shards in a zarr output: a file a chunk.
     #[arg(long)]
     no_shard: bool,
+    /// Keep chunks, shards and compression of each array as they are in the input, where the format of the output has them;
+    /// zlib and gzip stand for one another. What is not copied but made anew (elements of outdated encodings, awkward
+    /// arrays) is laid out as without it.
+    #[arg(long, conflicts_with_all = ["compression", "chunk_rows", "no_shard"])]
+    keep_layout: bool,
     /// Write nullable text as plain text, which anndata before 0.11 reads; a missing value is an error.
     #[arg(long)]
     legacy_strings: bool,
@@ -85,8 +92,10 @@ impl Convert {
             .with_plain_strings(self.legacy_strings)
             .with_as_sparse(self.as_sparse.clone())
             .with_as_dense(self.as_dense.clone());
-        let mut store =
-            NodeWriteOptions::default().with_compression(self.compression()?).with_chunk_rows(self.chunk_rows);
+        let mut store = NodeWriteOptions::default()
+            .with_compression(self.compression()?)
+            .with_chunk_rows(self.chunk_rows)
+            .with_keep_layout(self.keep_layout);
         let bar = progress::bytes("written");
         if let Some(bar) = &bar {
             let bar = bar.clone();

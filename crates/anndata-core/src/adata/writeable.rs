@@ -64,7 +64,7 @@ impl AnnData {
                 reason: Error::read_only("the store cannot be written to"),
             }];
         }
-        let encode = options.encode.below("");
+        let encode = options.encode.below("", options.store.keep_layout);
         let context = EncodeContext::new(&options.registry, &encode, capabilities);
         let mut search = Search { context, found: Vec::new() };
         search.adata(self, "");

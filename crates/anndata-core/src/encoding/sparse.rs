@@ -138,6 +138,32 @@ pub(super) fn build(node: Node, format: SparseFormat, shape_attribute: &str) -> 
     SparseMatrix::new(format, shape, data, indices, indptr).map(Element::Sparse)
 }
 
+/// The same tree without chunks, shards and codecs, and of arrays that cannot grow unless they are parts of a sparse matrix:
+/// what is written of it is laid out as an element that is encoded.
+pub(super) fn without_layout(node: &Node) -> Node {
+    relaid(node, false)
+}
+
+fn relaid(node: &Node, resizable: bool) -> Node {
+    match node {
+        Node::Group(group) => {
+            let encoding = group.attributes.get("encoding-type").and_then(Attribute::as_str);
+            let sparse = matches!(encoding.as_deref(), Some("csr_matrix" | "csc_matrix"));
+            let children = group.children.iter().map(|(key, child)| (key.clone(), relaid(child, sparse)));
+            Node::Group(GroupNode {
+                path: group.path.clone(),
+                attributes: group.attributes.clone(),
+                children: children.collect(),
+            })
+        }
+        Node::Array(array) => {
+            let mut spec = ArraySpec::new(array.spec.dtype.clone(), array.spec.shape.clone());
+            (spec.resizable, spec.null) = (resizable, array.spec.null);
+            Node::Array(ArrayNode { spec, ..array.clone() })
+        }
+    }
+}
+
 /// The value of the attribute that declares a shape.
 pub(crate) fn shape_value((rows, columns): (usize, usize)) -> Result<Attribute> {
     let lengths = [rows, columns].map(|len| i64::try_from(len).unwrap_or(i64::MAX));

@@ -4,8 +4,8 @@ use std::fmt;
 use std::sync::Arc;
 
 use anndata_storage::{
-    Array, ArraySpec, Attribute, Attributes, BlockSize, Compression, Error, Group, Result, Tensor, child_path,
-    file_name, parent_path,
+    Array, Attribute, Attributes, BlockSize, Compression, Error, Group, Result, Tensor, child_path, file_name,
+    parent_path,
 };
 use rayon::prelude::*;
 
@@ -23,6 +23,10 @@ pub struct NodeWriteOptions {
     pub block_bytes: u64,
     /// The rows of a chunk of dense arrays of two dimensions and more. Default: the format's choice.
     pub chunk_rows: Option<u64>,
+    /// Stored arrays that are copied whole keep their chunks, shards and codecs where the target has them: those that are
+    /// in chunks and not compressed are not compressed in the target either. Default: no, all are chosen anew. Elements that
+    /// are not copied but made anew, and parts of arrays, have none to keep.
+    pub keep_layout: bool,
     /// What is told of the progress.
     pub progress: Option<Progress>,
 }
@@ -51,7 +55,13 @@ impl fmt::Debug for Progress {
 
 impl Default for NodeWriteOptions {
     fn default() -> Self {
-        Self { compression: Compression::Default, block_bytes: 64 << 20, chunk_rows: None, progress: None }
+        Self {
+            compression: Compression::Default,
+            block_bytes: 64 << 20,
+            chunk_rows: None,
+            keep_layout: false,
+            progress: None,
+        }
     }
 }
 
@@ -77,6 +87,13 @@ impl NodeWriteOptions {
         self
     }
 
+    /// The same, keeping the chunks, shards and codecs of stored arrays, or not.
+    #[must_use]
+    pub fn with_keep_layout(mut self, yes: bool) -> Self {
+        self.keep_layout = yes;
+        self
+    }
+
     /// The same, telling the progress.
     #[must_use]
     pub fn with_progress(mut self, progress: Progress) -> Self {
@@ -93,6 +110,11 @@ impl NodeWriteOptions {
 
 impl Node {
     /// Writes the tree at the free key of a group; with the empty key, a group's content goes into the group itself.
+    ///
+    /// Chunks, shards and codecs that the [`spec`](ArrayNode::spec) of an array names are kept where the format has them;
+    /// what it leaves open is chosen, as the options say. So a tree that was [opened](Self::open) is laid out in the target
+    /// as in its store, except that arrays without codecs get those of the options, unless
+    /// [`keep_layout`](NodeWriteOptions::keep_layout) is set.
     ///
     /// # Errors
     /// Where something is in the way, the format cannot store something, or writing fails. What was written until then
@@ -198,14 +220,13 @@ impl<'a> Layout<'a> {
 
     fn array(&mut self, node: &'a ArrayNode, parent: &Group, key: &str) -> Result<()> {
         let path = parent.path_of(key);
-        let chunks = self.options.chunk_rows.filter(|_| node.spec.ndim() > 1 && !node.spec.is_empty());
-        let spec = ArraySpec {
-            chunks: chunks.map(|rows| chunks_of(&node.spec.shape, rows)),
-            resizable: node.spec.resizable,
-            null: node.spec.null,
-            ..ArraySpec::new(node.spec.dtype.clone(), node.spec.shape.clone())
-        };
-        let spec = parent.storage().layout(&spec, self.options.compression).map_err(|error| error.at(&path))?;
+        let mut spec = node.spec.clone();
+        if let Some(rows) = self.options.chunk_rows.filter(|_| spec.ndim() > 1 && !spec.is_empty()) {
+            (spec.chunks, spec.shards) = (Some(chunks_of(&spec.shape, rows)), None);
+        }
+        let is_plain = self.options.keep_layout && node.spec.chunks.is_some() && node.spec.codecs.is_empty();
+        let compression = if is_plain { Compression::None } else { self.options.compression };
+        let spec = parent.storage().layout(&spec, compression).map_err(|error| error.at(&path))?;
         let array = parent.create_array(key, &spec)?;
         if !node.attributes.is_empty() {
             array.set_attributes(&rebase(&node.attributes, self.moved))?;

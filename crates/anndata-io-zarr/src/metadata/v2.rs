@@ -118,7 +118,7 @@ pub(super) fn array_document(spec: &ArraySpec) -> Result<Document> {
     }
 }
 
-fn codec_document(codec: &Codec, dtype: &DType) -> Result<Value> {
+pub(super) fn codec_document(codec: &Codec, dtype: &DType) -> Result<Value> {
     Ok(match codec {
         Codec::Zstd { level } => json!({"id": "zstd", "level": level, "checksum": false}),
         Codec::Gzip { level } => json!({"id": "gzip", "level": level}),

@@ -3,21 +3,36 @@
 use anndata_storage::{ArraySpec, Codec, DType, Error, Result};
 use serde_json::{Value, json};
 
-use super::{ArrayMeta, ChunkKeys, Document, ShardMeta, dtype, fill, lengths, malformed, member, separator};
+use super::{
+    ArrayMeta, ChunkKeys, Document, ShardMeta, dtype, fill, lengths, malformed, member, not_understood, separator,
+    unknown_member,
+};
 use crate::codec::{BytesCodec, Pipeline, Words, type_size, words};
+
+/// The members of `zarr.json` of an array.
+const MEMBERS: [&str; 11] = [
+    "zarr_format",
+    "node_type",
+    "shape",
+    "data_type",
+    "chunk_grid",
+    "chunk_key_encoding",
+    "fill_value",
+    "codecs",
+    "attributes",
+    "storage_transformers",
+    "dimension_names",
+];
 
 /// Reads `zarr.json` of an array.
 pub(super) fn parse_array(document: &Document) -> Result<ArrayMeta> {
-    if document.get("storage_transformers").and_then(Value::as_array).is_some_and(|list| !list.is_empty()) {
-        return Err(Error::unsupported("the array has storage transformers"));
+    let dtype = dtype::parse_v3(member(document, "data_type")?)?;
+    if let Some(unknown) = extension(document)? {
+        return Err(Error::unsupported(unknown));
     }
-    let (grid, grid_configuration) = name_and_configuration(member(document, "chunk_grid")?)?;
-    if grid != "regular" {
-        return Err(Error::unsupported(format!("chunk grid '{grid}'")));
-    }
+    let (_, grid_configuration) = name_and_configuration(member(document, "chunk_grid")?)?;
     let empty = Value::Null;
     let outer = lengths(grid_configuration.and_then(|c| c.get("chunk_shape")).unwrap_or(&empty), "chunk_shape")?;
-    let dtype = dtype::parse_v3(member(document, "data_type")?)?;
     let codecs = member(document, "codecs")?.as_array().ok_or_else(|| malformed("'codecs' is no list"))?;
     let (chunks, shard, pipeline) = match sharding(codecs)? {
         None => (outer, None, parse_pipeline(codecs, &dtype)?),
@@ -35,6 +50,25 @@ pub(super) fn parse_array(document: &Document) -> Result<ArrayMeta> {
         shard,
         pipeline,
     })
+}
+
+/// What an array has that this build does not know, so that its values cannot be found.
+fn extension(document: &Document) -> Result<Option<String>> {
+    let unknown = |what: &str, name: &str| format!("{what} '{name}' is not known");
+    if let Some(member) = unknown_member(document, &MEMBERS) {
+        return Ok(Some(not_understood(member)));
+    }
+    let transformers = document.get("storage_transformers").and_then(Value::as_array);
+    if let Some(first) = transformers.and_then(|list| list.first()) {
+        return Ok(Some(unknown("storage transformer", name_and_configuration(first)?.0)));
+    }
+    let (grid, _) = name_and_configuration(member(document, "chunk_grid")?)?;
+    if grid != "regular" {
+        return Ok(Some(unknown("chunk grid", grid)));
+    }
+    let Some(keys) = document.get("chunk_key_encoding") else { return Ok(None) };
+    let (keys, _) = name_and_configuration(keys)?;
+    Ok((!matches!(keys, "default" | "v2")).then(|| unknown("chunk key encoding", keys)))
 }
 
 /// The name and the configuration of an extension point: `"name"` or `{"name": …, "configuration": {…}}`.
@@ -164,7 +198,8 @@ fn parse_codec(name: &str, configuration: Option<&Document>, dtype: &DType) -> R
     let codec = super::v2::parse_codec(&Value::Object(given), dtype).map_err(|_| name.to_owned())?;
     match (codec, configuration.and_then(|c| c.get("typesize")).and_then(Value::as_u64)) {
         (BytesCodec::Blosc { compressor, level, shuffle, block_size, .. }, Some(size)) => {
-            let type_size = usize::try_from(size).unwrap_or(1).max(1);
+            // One that no element can have counts as 1 where it is used.
+            let type_size = usize::try_from(size).unwrap_or(1);
             Ok(BytesCodec::Blosc { compressor, level, shuffle, type_size, block_size })
         }
         (codec, _) => Ok(codec),
@@ -216,7 +251,7 @@ pub(super) fn array_document(spec: &ArraySpec) -> Result<Document> {
     }
 }
 
-fn codec_document(codec: &Codec, dtype: &DType) -> Result<Value> {
+pub(super) fn codec_document(codec: &Codec, dtype: &DType) -> Result<Value> {
     Ok(match codec {
         Codec::Zstd { level } => json!({"name": "zstd", "configuration": {"level": level, "checksum": false}}),
         Codec::Gzip { level } => json!({"name": "gzip", "configuration": {"level": level}}),
