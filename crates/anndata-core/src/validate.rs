@@ -187,7 +187,7 @@ impl ValidateOptions {
     }
 }
 
-/// Looks at everything in the object of a group: metadata, and all values once.
+/// Looks at everything in the object of a group: metadata, all values once, and checksums that reading does not compare.
 ///
 /// ```
 /// # use std::sync::Arc;
@@ -210,5 +210,8 @@ pub fn validate(group: &Group, options: &ValidateOptions) -> Result<Report> {
     let mut checker = Checker::new(options);
     let node = Node::open_tolerant(group, "", &mut |path, error| checker.cannot_open(path, &error))?;
     checker.root(&node);
+    for error in group.storage().verify().map_err(|error| error.at(group.path()))? {
+        checker.add_error(error.path().unwrap_or_default(), &error);
+    }
     Ok(checker.finish())
 }

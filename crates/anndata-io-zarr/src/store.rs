@@ -69,6 +69,11 @@ pub(crate) trait Store: Debug + Display + Send + Sync + 'static {
     /// The bytes of all values below a prefix, where the store can tell.
     fn usage(&self, prefix: &str) -> Result<Option<u64>>;
 
+    /// The keys of values whose checksum was not compared yet and is wrong, where the store has checksums of its own.
+    fn damaged(&self) -> Vec<(String, Error)> {
+        Vec::new()
+    }
+
     /// Whether values can be written.
     fn is_writable(&self) -> bool;
 

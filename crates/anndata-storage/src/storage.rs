@@ -58,7 +58,8 @@ impl Capabilities {
 /// How much a reader trusts the sizes that a file declares.
 ///
 /// A file may declare an array far larger than what it stores: everything unwritten, or compressed very well. An array
-/// is read only where its size in memory is at most `stored bytes x max_expansion + max_unbacked`.
+/// is read only where its size in memory is at most `stored bytes x max_expansion + max_unbacked`. A chunk counts 4 KiB at
+/// least, since it takes time to find out that it was never written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Limits {
@@ -158,7 +159,9 @@ pub trait Storage: Debug + Display + Send + Sync + 'static {
     /// [`Unsupported`](crate::ErrorKind::Unsupported) for a dtype or codec that the format lacks.
     fn create_array(&self, path: &str, spec: &ArraySpec) -> Result<Arc<dyn ArrayStorage>>;
 
-    /// Chooses chunks, shards and codecs of a spec that leaves them open, as suits the format and the compression.
+    /// Chooses chunks, shards and codecs of a spec that leaves them open, as suits the format, the length of the array and
+    /// the compression. What a spec names is kept where the format has it; shards and codecs that it lacks are chosen as if
+    /// they were left open, so that the layout of one format can be asked of another.
     ///
     /// By default the spec is taken as it is, and compression is refused.
     ///
@@ -194,6 +197,16 @@ pub trait Storage: Debug + Display + Send + Sync + 'static {
     /// # Errors
     /// Where that fails.
     fn flush(&self) -> Result<()>;
+
+    /// Compares the checksums that the format has beside those of chunks, and that reading compares only where it reads all
+    /// that they cover, as those of the entries of a zip file: an error with its path for each that is wrong and was not
+    /// told of yet. Reads what they cover. By default there are none.
+    ///
+    /// # Errors
+    /// Where the store cannot be read.
+    fn verify(&self) -> Result<Vec<Error>> {
+        Ok(Vec::new())
+    }
 
     /// Re-makes collected metadata, where the format has such.
     ///

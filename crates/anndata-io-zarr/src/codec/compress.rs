@@ -256,6 +256,31 @@ mod tests {
         Ok(())
     }
 
+    /// Codecs that store a checksum compare it: no flipped bit changes a value unseen.
+    #[test]
+    fn checksums_are_compared() -> Result<()> {
+        // Few repetitions, so that most of the stored bytes are values.
+        let bytes: Vec<u8> = (0..2000_u32).map(|n| n.wrapping_mul(2_654_435_761).to_le_bytes()[3]).collect();
+        for (codec, end_of_sum) in [
+            (BytesCodec::Zstd { level: 3, checksum: true }, 0),
+            (BytesCodec::Gzip { level: 5 }, 4),
+            (BytesCodec::Zlib { level: 1 }, 0),
+            (BytesCodec::Crc32c, 0),
+        ] {
+            let mut raw = Vec::new();
+            codec.encode(&bytes, &mut raw)?;
+            let sum = raw.len() - 4 - end_of_sum..raw.len() - end_of_sum;
+            for at in 0..raw.len() {
+                let mut damaged = raw.clone();
+                damaged[at] ^= 1 << (at % 8);
+                let mut out = vec![0; bytes.len()];
+                let decoded = codec.decode_into(&damaged, &mut out);
+                assert!(decoded.is_err() || (out == bytes && !sum.contains(&at)), "{codec:?} at {at}");
+            }
+        }
+        Ok(())
+    }
+
     #[test]
     fn damage_and_wrong_lengths_are_errors() -> Result<()> {
         let bytes = vec![7; 5000];

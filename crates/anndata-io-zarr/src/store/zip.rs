@@ -1,23 +1,38 @@
-//! Values as entries of a zip file.
+//! Values as entries of a zip file that is read: stored entries by positioned reads, deflated ones unpacked.
 //!
-//! Reading: stored entries by positioned reads, deflated ones unpacked whole. Writing: values are gathered in a folder
-//! beside the file, which is packed, entries stored, when the store is flushed.
+//! A deflated entry of which parts are read, as chunks of a shard are, is unpacked once and kept: in memory as long as such
+//! entries are small together, otherwise in a temporary file without a name.
+//!
+//! The checksum of an entry is over all its bytes. It is compared whenever they are read or unpacked together, and where
+//! parts of a stored entry are read, when they have become the whole of it; what is read of an entry before that, or of one
+//! that is never read whole, is not compared. [`Store::damaged`] compares all.
+
+mod entry;
+mod new;
 
 use std::collections::{BTreeSet, HashMap};
 use std::fmt;
-use std::fs::{self, File};
-use std::io::{self, BufReader, BufWriter};
+use std::fs::File;
+use std::io::{self, BufReader};
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, PoisonError};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, PoisonError};
 
 use anndata_storage::{Error, Limits, Result};
-use tempfile::TempDir;
-use zip::write::SimpleFileOptions;
-use zip::{CompressionMethod, ZipArchive, ZipWriter};
+use rayon::prelude::*;
+use zip::{CompressionMethod, ZipArchive};
 
-use super::folder::{Folder, failed};
+use super::folder::failed;
 use super::memory::below;
 use super::{ByteRange, Store, check_size, is_safe, resize, too_short};
+use entry::{Entry, Unpacked, damaged};
+pub(crate) use new::NewZip;
+
+/// The bytes of unpacked entries that are kept in memory.
+const KEPT: u64 = if cfg!(test) { 1 << 10 } else { 64 << 20 };
+
+/// The bytes that are read at a time where only their checksum is wanted.
+const PIECE: usize = 1 << 20;
 
 /// A zip file that is read.
 #[derive(Debug)]
@@ -26,14 +41,8 @@ pub(crate) struct Zip {
     file: File,
     limits: Limits,
     entries: HashMap<String, Entry>,
-}
-
-#[derive(Debug, Clone, Copy)]
-struct Entry {
-    start: u64,
-    stored: u64,
-    size: u64,
-    method: CompressionMethod,
+    /// The bytes of unpacked entries in memory.
+    kept: AtomicU64,
 }
 
 impl Zip {
@@ -62,9 +71,9 @@ impl Zip {
                 return Err(Error::invalid_data(format!("entry '{name}' of the zip file cannot be read")));
             }
             let (stored, size, method) = (entry.compressed_size(), entry.size(), entry.compression());
-            entries.insert(name, Entry { start, stored, size, method });
+            entries.insert(name, Entry::new(start, stored, size, method, entry.crc32()));
         }
-        Ok(Self { path: path.to_owned(), file, limits, entries: below_root(entries) })
+        Ok(Self { path: path.to_owned(), file, limits, entries: below_root(entries), kept: AtomicU64::new(0) })
     }
 
     fn read_at(&self, start: u64, into: &mut [u8]) -> Result<()> {
@@ -72,25 +81,78 @@ impl Zip {
     }
 
     /// Unpacks a deflated entry.
-    fn inflate(&self, key: &str, entry: Entry) -> Result<Vec<u8>> {
+    fn inflate(&self, key: &str, entry: &Entry, into: &mut Vec<u8>) -> Result<()> {
         self.limits.check(entry.size, entry.stored)?;
         let mut packed = Vec::new();
         resize(&mut packed, check_size(key, entry.stored, u64::MAX)?)?;
         self.read_at(entry.start, &mut packed)?;
-        let mut whole = Vec::new();
-        resize(&mut whole, check_size(key, entry.size, u64::MAX)?)?;
-        match libdeflater::Decompressor::new().deflate_decompress(&packed, &mut whole) {
-            Ok(len) if len == whole.len() => Ok(whole),
-            _ => Err(Error::invalid_data(format!("entry '{key}' of the zip file is damaged"))),
+        resize(into, check_size(key, entry.size, u64::MAX)?)?;
+        match libdeflater::Decompressor::new().deflate_decompress(&packed, into) {
+            Ok(len) if len == into.len() => entry.check(key, crc32fast::hash(into)),
+            _ => Err(damaged(key)),
         }
+    }
+
+    /// A part of a deflated entry, which is unpacked if it is the first.
+    fn inflate_part(&self, key: &str, entry: &Entry, range: ByteRange, into: &mut Vec<u8>) -> Result<()> {
+        let unpacked = {
+            let mut kept = entry.unpacked.lock().unwrap_or_else(PoisonError::into_inner);
+            match &*kept {
+                Some(unpacked) => Arc::clone(unpacked),
+                None => Arc::clone(kept.insert(Arc::new(self.unpack(key, entry)?))),
+            }
+        };
+        match &*unpacked {
+            Unpacked::Memory(whole) => range.of(whole).ok_or_else(|| too_short(key))?.clone_into(into),
+            Unpacked::File(file) => {
+                let part = range.within(entry.size).ok_or_else(|| too_short(key))?;
+                resize(into, check_size(key, part.end - part.start, u64::MAX)?)?;
+                read_exact_at(file, into, part.start).map_err(|error| unpacked_failed(key, error))?;
+            }
+        }
+        Ok(())
+    }
+
+    fn unpack(&self, key: &str, entry: &Entry) -> Result<Unpacked> {
+        let mut whole = Vec::new();
+        self.inflate(key, entry, &mut whole)?;
+        let before = self.kept.fetch_add(entry.size, Ordering::Relaxed);
+        if before.saturating_add(entry.size) <= KEPT {
+            return Ok(Unpacked::Memory(whole));
+        }
+        self.kept.fetch_sub(entry.size, Ordering::Relaxed);
+        Unpacked::in_file(&whole).map_err(|error| unpacked_failed(key, error))
+    }
+
+    /// Compares the checksum of an entry whatever was read of it.
+    fn verify(&self, key: &str, entry: &Entry) -> Result<()> {
+        if !entry.is_stored() {
+            return self.read(key, ByteRange::All, u64::MAX, &mut Vec::new()).map(drop);
+        }
+        let (mut sum, mut piece) = (crc32fast::Hasher::new(), Vec::new());
+        let mut at = 0;
+        while at < entry.size {
+            let len = (entry.size - at).min(PIECE as u64);
+            resize(&mut piece, check_size(key, len, PIECE as u64)?)?;
+            self.read_at(entry.start + at, &mut piece)?;
+            sum.update(&piece);
+            at += len;
+        }
+        entry.check(key, sum.finalize())
     }
 }
 
-/// A store may be packed with the folder that holds it: its only top name is left out then.
+fn unpacked_failed(key: &str, error: io::Error) -> Error {
+    let message = format!("the temporary file of the unpacked entry '{key}' cannot be used");
+    Error::new(Error::from(io::Error::from(error.kind())).kind(), message).with_source(error)
+}
+
+/// A store may be packed with the folder that holds it: its only top name is left out then. What macOS adds does not count.
 fn below_root(entries: HashMap<String, Entry>) -> HashMap<String, Entry> {
     let marks = ["zarr.json", ".zgroup", ".zmetadata", ".zarray"];
     let tops: BTreeSet<&str> = entries.keys().filter_map(|key| key.split('/').next()).collect();
-    let [top] = tops.into_iter().collect::<Vec<_>>()[..] else { return entries };
+    let tops: Vec<&str> = tops.into_iter().filter(|top| !matches!(*top, "__MACOSX" | ".DS_Store")).collect();
+    let [top] = tops[..] else { return entries };
     if !marks.iter().any(|mark| entries.contains_key(&super::join(top, mark))) {
         return entries;
     }
@@ -125,18 +187,22 @@ impl fmt::Display for Zip {
 
 impl Store for Zip {
     fn read(&self, key: &str, range: ByteRange, max: u64, into: &mut Vec<u8>) -> Result<bool> {
-        let Some(&entry) = self.entries.get(key) else { return Ok(false) };
+        let Some(entry) = self.entries.get(key) else { return Ok(false) };
         let part = range.within(entry.size).ok_or_else(|| too_short(key))?;
         let len = check_size(key, part.end - part.start, max)?;
         match entry.method {
-            CompressionMethod::Stored if entry.stored == entry.size => {
+            CompressionMethod::Stored if entry.is_stored() => {
                 resize(into, len)?;
                 self.read_at(entry.start + part.start, into)?;
+                if part == (0..entry.size) && !entry.is_checked() {
+                    entry.check(key, crc32fast::hash(into))?;
+                } else {
+                    entry.check_piece(key, part.start, into)?;
+                }
             }
-            CompressionMethod::DEFLATE => {
-                let whole = self.inflate(key, entry)?;
-                range.of(&whole).ok_or_else(|| too_short(key))?.clone_into(into);
-            }
+            CompressionMethod::DEFLATE if part == (0..entry.size) => self.inflate(key, entry, into)?,
+            CompressionMethod::DEFLATE => self.inflate_part(key, entry, range, into)?,
+            CompressionMethod::Stored => return Err(damaged(key)),
             method => {
                 return Err(Error::unsupported(format!("entry '{key}' of the zip file is packed with {method}")));
             }
@@ -159,128 +225,15 @@ impl Store for Zip {
         Ok(Some(entries.map(|(_, entry)| entry.stored).sum()))
     }
 
+    fn damaged(&self) -> Vec<(String, Error)> {
+        let mut open: Vec<(&String, &Entry)> = self.entries.iter().filter(|(_, entry)| !entry.is_checked()).collect();
+        open.sort_by_key(|(_, entry)| entry.start);
+        let verified =
+            open.into_par_iter().filter_map(|(key, entry)| Some((key.clone(), self.verify(key, entry).err()?)));
+        verified.collect()
+    }
+
     fn is_writable(&self) -> bool {
         false
-    }
-}
-
-/// A zip file that is made: a folder until it is flushed.
-#[derive(Debug)]
-pub(crate) struct NewZip {
-    path: PathBuf,
-    folder: Folder,
-    content: TempDir,
-    /// Whether something changed since the file was packed.
-    changed: Mutex<bool>,
-    /// Whether the file is on the disk when it is packed.
-    durable: bool,
-}
-
-impl NewZip {
-    /// A store whose values are gathered beside `path`.
-    ///
-    /// # Errors
-    /// Where the folder of `path` cannot be written.
-    pub(crate) fn create(path: &Path, durable: bool) -> Result<Self> {
-        let content = crate::atomic::sibling_folder(path).map_err(|error| failed(path, error))?;
-        let folder = Folder::new(content.path(), true);
-        Ok(Self { path: path.to_owned(), folder, content, changed: Mutex::new(true), durable })
-    }
-
-    fn touched<T>(&self, result: Result<T>) -> Result<T> {
-        *self.changed.lock().unwrap_or_else(PoisonError::into_inner) = true;
-        result
-    }
-}
-
-/// Packs all files below `folder` into a zip file, entries stored.
-fn pack(folder: &Path, zip: File) -> io::Result<File> {
-    let options = SimpleFileOptions::default().compression_method(CompressionMethod::Stored);
-    let mut writer = ZipWriter::new(BufWriter::new(zip));
-    let mut open = vec![(folder.to_owned(), String::new())];
-    while let Some((folder, prefix)) = open.pop() {
-        let mut entries = fs::read_dir(&folder)?.collect::<io::Result<Vec<_>>>()?;
-        entries.sort_by_key(fs::DirEntry::file_name);
-        for entry in entries {
-            let name = super::join(&prefix, &entry.file_name().to_string_lossy());
-            if entry.file_type()?.is_dir() {
-                open.push((entry.path(), name));
-            } else {
-                let mut file = File::open(entry.path())?;
-                let large = file.metadata()?.len() >= u64::from(u32::MAX);
-                writer.start_file(name, options.large_file(large)).map_err(io::Error::other)?;
-                io::copy(&mut file, &mut writer)?;
-            }
-        }
-    }
-    writer.finish().map_err(io::Error::other)?.into_inner().map_err(io::IntoInnerError::into_error)
-}
-
-impl fmt::Display for NewZip {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}", self.path.display())
-    }
-}
-
-impl Store for NewZip {
-    fn read(&self, key: &str, range: ByteRange, max: u64, into: &mut Vec<u8>) -> Result<bool> {
-        self.folder.read(key, range, max, into)
-    }
-
-    fn size(&self, key: &str) -> Result<Option<u64>> {
-        self.folder.size(key)
-    }
-
-    fn children(&self, prefix: &str) -> Result<Vec<String>> {
-        self.folder.children(prefix)
-    }
-
-    fn usage(&self, prefix: &str) -> Result<Option<u64>> {
-        self.folder.usage(prefix)
-    }
-
-    fn is_writable(&self) -> bool {
-        true
-    }
-
-    fn write(&self, key: &str, value: &[u8]) -> Result<()> {
-        self.touched(self.folder.write(key, value))
-    }
-
-    fn appends(&self) -> bool {
-        true
-    }
-
-    fn write_from(&self, key: &str, start: u64, value: &[u8]) -> Result<()> {
-        self.touched(self.folder.write_from(key, start, value))
-    }
-
-    fn erase(&self, key: &str) -> Result<()> {
-        self.touched(self.folder.erase(key))
-    }
-
-    fn erase_all(&self, prefix: &str) -> Result<()> {
-        self.touched(self.folder.erase_all(prefix))
-    }
-
-    fn rename(&self, from: &str, to: &str) -> Result<()> {
-        self.touched(self.folder.rename(from, to))
-    }
-
-    fn flush(&self) -> Result<()> {
-        let mut changed = self.changed.lock().unwrap_or_else(PoisonError::into_inner);
-        if !*changed {
-            return Ok(());
-        }
-        let packed = crate::atomic::sibling_file(&self.path).and_then(|file| {
-            let packed = pack(self.content.path(), file.reopen()?)?;
-            if self.durable {
-                packed.sync_all()?;
-            }
-            file.persist(&self.path).map_err(io::Error::from)
-        });
-        packed.map_err(|error| failed(&self.path, error))?;
-        *changed = false;
-        Ok(())
     }
 }

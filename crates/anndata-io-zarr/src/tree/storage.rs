@@ -44,6 +44,18 @@ impl Shared {
         self.save(path, node)
     }
 
+    /// The path of the element that a key of the store belongs to.
+    fn element_of<'a>(&self, key: &'a str) -> &'a str {
+        let mut path = parent_path(key);
+        while let Some(above) = path {
+            if above.is_empty() || matches!(self.load(above), Ok(Some(_))) {
+                break;
+            }
+            path = parent_path(above);
+        }
+        path.unwrap_or_default()
+    }
+
     /// Whether the store keeps the order in which elements were made: collected metadata do, folders do not.
     fn is_ordered(&self) -> bool {
         let tree = self.tree();
@@ -131,12 +143,14 @@ impl Storage for ZarrStore {
             spec = ArraySpec::new(DType::Bool, []);
         } else if spec.chunks.is_none() {
             // Without chunks of its own an array gets those of the format, and no codec.
-            spec = layout::fill_in(self.0.format, self.0.options.sharding, &spec, Compression::None)?;
+            let ArraySpec { chunks, shards, .. } =
+                layout::fill_in(self.0.format, self.0.options.sharding, &spec, Compression::None)?;
+            (spec.chunks, spec.shards) = (chunks, shards);
         }
         let (document, meta) = ArrayMeta::create(self.0.format, &spec)?;
         self.0.before_edit()?;
         self.0.make_parents(path)?;
-        self.0.add(path, Node { is_array: true, attributes: Document::new(), document })?;
+        self.0.add(path, Node { is_array: true, attributes: Document::new(), document, fault: None })?;
         Ok(Arc::new(ZarrArray::new(Arc::clone(&self.0), path, meta, spec.resizable)?))
     }
 
@@ -193,6 +207,12 @@ impl Storage for ZarrStore {
         }
         self.0.settle()?;
         self.0.store.flush()
+    }
+
+    /// The checksums of the entries of a zip file.
+    fn verify(&self) -> Result<Vec<Error>> {
+        let damaged = self.0.store.damaged();
+        Ok(damaged.into_iter().map(|(key, error)| error.at(self.0.element_of(&key))).collect())
     }
 
     /// Makes the collected metadata, except where the options say that there are none.

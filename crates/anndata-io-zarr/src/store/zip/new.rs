@@ -1,0 +1,181 @@
+//! Making zip files: values are gathered in a folder beside the file, which is packed, entries stored, when the store is
+//! flushed.
+//!
+//! The files of the folder are numbered, so that what names a file system takes is no limit of a zip file.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+use std::fs::File;
+use std::io::{self, BufWriter};
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use anndata_storage::Result;
+use tempfile::TempDir;
+use zip::write::SimpleFileOptions;
+use zip::{CompressionMethod, ZipWriter};
+
+use crate::store::folder::{Folder, failed};
+use crate::store::memory::below;
+use crate::store::{ByteRange, Store, join};
+
+/// A zip file that is made: a folder until it is flushed.
+#[derive(Debug)]
+pub(crate) struct NewZip {
+    path: PathBuf,
+    folder: Folder,
+    content: TempDir,
+    state: Mutex<State>,
+    /// Whether the file is on the disk when it is packed.
+    durable: bool,
+}
+
+#[derive(Debug)]
+struct State {
+    /// The files of the folder, by key.
+    files: BTreeMap<String, String>,
+    /// The number of files that were made.
+    made: u64,
+    /// Whether something changed since the file was packed.
+    changed: bool,
+}
+
+impl NewZip {
+    /// A store whose values are gathered beside `path`.
+    ///
+    /// # Errors
+    /// Where the folder of `path` cannot be written.
+    pub(crate) fn create(path: &Path, durable: bool) -> Result<Self> {
+        let content = crate::atomic::sibling_folder(path).map_err(|error| failed(path, error))?;
+        let folder = Folder::new(content.path(), true);
+        let state = Mutex::new(State { files: BTreeMap::new(), made: 0, changed: true });
+        Ok(Self { path: path.to_owned(), folder, content, state, durable })
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn file(&self, key: &str) -> Option<String> {
+        self.state().files.get(key).cloned()
+    }
+
+    /// The file of a key that is about to change.
+    fn file_to_write(&self, key: &str) -> String {
+        let mut state = self.state();
+        state.changed = true;
+        if let Some(file) = state.files.get(key) {
+            return file.clone();
+        }
+        let file = state.made.to_string();
+        state.made += 1;
+        state.files.insert(key.to_owned(), file.clone());
+        file
+    }
+
+    /// Takes away the files of keys.
+    fn remove(&self, chosen: impl Fn(&str) -> bool) -> Result<()> {
+        let removed: Vec<String> = {
+            let mut state = self.state();
+            state.changed = true;
+            state.files.extract_if(.., |key, _| chosen(key)).map(|(_, file)| file).collect()
+        };
+        removed.iter().try_for_each(|file| self.folder.erase(file))
+    }
+}
+
+/// Packs files into a zip file, entries stored, in the order of their keys.
+fn pack(folder: &Path, files: &BTreeMap<String, String>, zip: File) -> io::Result<File> {
+    let options = SimpleFileOptions::default().compression_method(CompressionMethod::Stored);
+    let mut writer = ZipWriter::new(BufWriter::new(zip));
+    for (key, file) in files {
+        let mut file = File::open(folder.join(file))?;
+        let large = file.metadata()?.len() >= u64::from(u32::MAX);
+        writer.start_file(key.as_str(), options.large_file(large)).map_err(io::Error::other)?;
+        io::copy(&mut file, &mut writer)?;
+    }
+    writer.finish().map_err(io::Error::other)?.into_inner().map_err(io::IntoInnerError::into_error)
+}
+
+impl fmt::Display for NewZip {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.path.display())
+    }
+}
+
+impl Store for NewZip {
+    fn read(&self, key: &str, range: ByteRange, max: u64, into: &mut Vec<u8>) -> Result<bool> {
+        self.file(key).map_or(Ok(false), |file| self.folder.read(&file, range, max, into))
+    }
+
+    fn size(&self, key: &str) -> Result<Option<u64>> {
+        self.file(key).map_or(Ok(None), |file| self.folder.size(&file))
+    }
+
+    fn children(&self, prefix: &str) -> Result<Vec<String>> {
+        let state = self.state();
+        let names: BTreeSet<&str> =
+            state.files.keys().filter_map(|key| below(key, prefix)?.split_once('/')).map(|(name, _)| name).collect();
+        Ok(names.into_iter().map(str::to_owned).collect())
+    }
+
+    fn usage(&self, prefix: &str) -> Result<Option<u64>> {
+        let files: Vec<String> =
+            self.state().files.iter().filter(|(key, _)| below(key, prefix).is_some()).map(|(_, f)| f.clone()).collect();
+        let sizes = files.iter().map(|file| Ok(self.folder.size(file)?.unwrap_or(0)));
+        sizes.sum::<Result<u64>>().map(Some)
+    }
+
+    fn is_writable(&self) -> bool {
+        true
+    }
+
+    fn write(&self, key: &str, value: &[u8]) -> Result<()> {
+        self.folder.write(&self.file_to_write(key), value)
+    }
+
+    fn appends(&self) -> bool {
+        true
+    }
+
+    fn write_from(&self, key: &str, start: u64, value: &[u8]) -> Result<()> {
+        self.folder.write_from(&self.file_to_write(key), start, value)
+    }
+
+    fn erase(&self, key: &str) -> Result<()> {
+        self.remove(|other| other == key)
+    }
+
+    fn erase_all(&self, prefix: &str) -> Result<()> {
+        self.remove(|key| key == prefix || below(key, prefix).is_some())
+    }
+
+    fn rename(&self, from: &str, to: &str) -> Result<()> {
+        let mut state = self.state();
+        state.changed = true;
+        let moved: Vec<(String, String)> = state.files.extract_if(.., |key, _| below(key, from).is_some()).collect();
+        for (key, file) in moved {
+            if let Some(rest) = below(&key, from) {
+                state.files.insert(join(to, rest), file);
+            }
+        }
+        Ok(())
+    }
+
+    fn flush(&self) -> Result<()> {
+        let mut state = self.state();
+        if !state.changed {
+            return Ok(());
+        }
+        let packed = crate::atomic::sibling_file(&self.path).and_then(|file| {
+            let packed = pack(self.content.path(), &state.files, file.reopen()?)?;
+            if self.durable {
+                packed.sync_all()?;
+            }
+            file.persist(&self.path).map_err(io::Error::from)
+        });
+        packed.map_err(|error| failed(&self.path, error))?;
+        state.changed = false;
+        Ok(())
+    }
+}
