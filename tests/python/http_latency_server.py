@@ -1,7 +1,7 @@
 """Serves a folder over HTTP on a free port of the loopback interface, with latency and counted requests; prints the port.
 
 Usage: http_latency_server.py FOLDER [--latency SECONDS] [--drop EVERY]. With `--drop N` the connection breaks in the middle
-of every Nth answer. `GET /__stats__` answers with the requests since the last such call. Ends when its standard input ends.
+of every Nth answer; with `--no-range` it sends whole files whatever part is asked for, as `python -m http.server` does. `GET /__stats__` answers with the requests since the last such call. Ends when its standard input ends.
 """
 
 import argparse
@@ -45,7 +45,8 @@ class Handler(BaseHTTPRequestHandler):
                 self.send(404, b"")
                 return
             body, headers, status = path.read_bytes(), {}, 200
-            if wanted := re.fullmatch(r"bytes=(\d*)-(\d*)", self.headers.get("Range", "")):
+            asked = "" if server.no_range else self.headers.get("Range", "")
+            if wanted := re.fullmatch(r"bytes=(\d*)-(\d*)", asked):
                 first, last = wanted.groups()
                 start = int(first) if first else len(body) - int(last)
                 end = int(last) + 1 if first and last else len(body)
@@ -85,9 +86,11 @@ def main():
     parser.add_argument("folder", type=Path)
     parser.add_argument("--latency", type=float, default=0.02)
     parser.add_argument("--drop", type=int, default=0)
+    parser.add_argument("--no-range", action="store_true")
     args = parser.parse_args()
     server = Server(("127.0.0.1", 0), Handler)
     server.folder, server.latency, server.drop = args.folder, args.latency, args.drop
+    server.no_range = args.no_range
     server.lock, server.count, server.requests = threading.Lock(), 0, Requests()
     threading.Thread(target=server.serve_forever, daemon=True).start()
     print(server.server_port, flush=True)

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anndata_io_zarr::{Sharding, ZarrFormat, ZarrOptions, ZarrStore, open};
-use anndata_storage::{ArraySpec, Axis, Codec, Group, Storage, Tensor};
+use anndata_storage::{ArraySpec, Axis, Codec, Group, Limits, Storage, Tensor};
 use server::{FEW, Server, Stats};
 
 fn numbers() -> Tensor {
@@ -122,6 +122,30 @@ fn dropped_connections_are_tried_again_and_a_dead_server_is_an_error() {
     let error = array.read().unwrap_err();
     assert!(error.is_io() && error.path() == Some("chunks"), "{error}");
     assert!(start.elapsed() < Duration::from_secs(30));
+}
+
+/// As `python -m http.server` does, which sends whole files.
+#[test]
+fn a_server_without_ranges_sends_each_shard_once() {
+    let folder = tempfile::tempdir().unwrap();
+    make(folder.path(), "v3.zarr", ZarrFormat::V3, &options());
+    let Some(server) = Server::http(folder.path(), &["--latency", "0", "--no-range"]) else { return };
+    let root = open(&server.url("v3.zarr"), &options()).unwrap();
+    let array = root.array("shards").unwrap();
+    assert_eq!(array.read().unwrap(), numbers());
+    let gets = |stats: Stats| stats.requests.iter().filter(|request| request.starts_with("GET")).count();
+    // Two shards; before it is known that there are no ranges, both are asked for parts, and again from the start.
+    let first = gets(server.stats());
+    assert!(first <= 1 + 2 + 2 * 2, "{first} requests");
+    assert_eq!(array.read_selection(&[Axis::Range(60_000..60_010)]).unwrap().len(), 10);
+    assert_eq!(gets(server.stats()), 0, "shards that were fetched are kept");
+    assert_eq!(root.array("chunks").unwrap().read().unwrap(), numbers());
+
+    let little = Limits::default().with_max_unbacked(1000);
+    let root = open(&server.url("v3.zarr"), &options().with_limits(little)).unwrap();
+    let error = root.array("shards").unwrap().read_selection(&[Axis::Range(0..10)]).unwrap_err();
+    assert!(error.is_limit_exceeded(), "{error}");
+    assert!(format!("{error:?}").contains("no parts of an object"), "{error:?}");
 }
 
 #[test]

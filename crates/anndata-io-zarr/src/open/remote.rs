@@ -34,7 +34,7 @@ impl ZarrStore {
     /// Where there is no zarr store, its metadata are malformed, or requests fail.
     pub fn open_objects(objects: Arc<dyn ObjectStore>, prefix: &str, options: &ZarrOptions) -> Result<Self> {
         let name = format!("{objects}/{}", prefix.trim_matches('/'));
-        Self::open_async(Arc::new(Objects::new(objects, prefix, name)), options)
+        Self::open_async(Arc::new(Objects::new(objects, prefix, name, options.limits)), options)
     }
 
     /// Makes a store below `prefix` of an object store.
@@ -48,7 +48,7 @@ impl ZarrStore {
         options: &ZarrOptions,
     ) -> Result<Self> {
         let name = format!("{objects}/{}", prefix.trim_matches('/'));
-        Self::create_async(Arc::new(Objects::new(objects, prefix, name)), format, options)
+        Self::create_async(Arc::new(Objects::new(objects, prefix, name, options.limits)), format, options)
     }
 
     /// Makes a store at a URL such as `s3://bucket/name.zarr` (feature `cloud`).
@@ -106,7 +106,7 @@ impl ZarrStore {
 #[cfg(feature = "cloud")]
 fn by_url(url: &str, options: &ZarrOptions) -> Result<Objects> {
     let (objects, prefix) = super::url::objects(url, options)?;
-    Ok(Objects::new(objects, &prefix, url.to_owned()))
+    Ok(Objects::new(objects, &prefix, url.to_owned(), options.limits))
 }
 
 #[cfg(not(feature = "cloud"))]

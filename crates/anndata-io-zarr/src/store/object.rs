@@ -1,16 +1,18 @@
 //! Values as objects of an `object_store`: S3, Google Cloud Storage, Azure, HTTP, or anything else that implements it.
 
 use std::fmt;
-use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
-use anndata_storage::{Error, ErrorKind, Result};
+use anndata_storage::{Error, ErrorKind, Limits, Result};
 use bytes::Bytes;
 use futures_util::TryStreamExt;
 use object_store::path::Path;
 use object_store::{GetOptions, GetRange, ObjectStore, ObjectStoreExt};
+use tokio::sync::Mutex as AsyncMutex;
 
 use super::remote::{AsyncStore, BoxFuture, Sizes};
-use super::{ByteRange, check_size, join};
+use super::{ByteRange, check_size, join, too_short};
 
 /// The objects below a path of an object store.
 #[derive(Debug)]
@@ -18,12 +20,51 @@ pub(crate) struct Objects {
     store: Arc<dyn ObjectStore>,
     prefix: String,
     name: String,
+    /// The most bytes of an object of which a part is wanted where the store has no parts.
+    max_whole: u64,
+    /// Whether the store said that it has no parts of objects.
+    no_ranges: AtomicBool,
+    whole: Whole,
+}
+
+/// The objects that were fetched whole for the sake of a part, by key, the latest last. Who waits for one that is under way
+/// does not fetch it again.
+#[derive(Debug, Default)]
+struct Whole(Mutex<Vec<(String, Fetched)>>);
+
+type Fetched = Arc<AsyncMutex<Option<Bytes>>>;
+
+/// The bytes of whole objects that are kept. The latest is kept whatever its size.
+const KEPT: usize = 64 << 20;
+
+impl Whole {
+    fn place(&self, key: &str) -> Fetched {
+        let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((_, fetched)) = kept.iter().find(|(known, _)| known == key) {
+            return Arc::clone(fetched);
+        }
+        let size = |fetched: &Fetched| fetched.try_lock().ok().and_then(|bytes| bytes.as_ref().map(Bytes::len));
+        // One that is under way has no size yet.
+        let mut total = kept.iter().filter_map(|(_, fetched)| size(fetched)).fold(0, usize::saturating_add);
+        kept.retain(|(_, fetched)| match size(fetched) {
+            Some(bytes) if total > KEPT => {
+                total -= bytes;
+                false
+            }
+            _ => true,
+        });
+        let fetched = Fetched::default();
+        kept.push((key.to_owned(), Arc::clone(&fetched)));
+        fetched
+    }
 }
 
 impl Objects {
     /// The objects below `prefix`; `name` is how the store prints.
-    pub(crate) fn new(store: Arc<dyn ObjectStore>, prefix: &str, name: String) -> Self {
-        Self { store, prefix: prefix.trim_matches('/').to_owned(), name }
+    pub(crate) fn new(store: Arc<dyn ObjectStore>, prefix: &str, name: String, limits: Limits) -> Self {
+        let prefix = prefix.trim_matches('/').to_owned();
+        let no_ranges = AtomicBool::new(false);
+        Self { store, prefix, name, max_whole: limits.max_unbacked, no_ranges, whole: Whole::default() }
     }
 
     fn path(&self, key: &str) -> Path {
@@ -78,6 +119,7 @@ impl Objects {
             ByteRange::All => None,
             // An empty range is no request.
             ByteRange::Part { len: 0, .. } | ByteRange::Last(0) => return Ok(Some(Bytes::new())),
+            _ if self.no_ranges.load(Ordering::Relaxed) => return self.cut(key, range, max).await,
             ByteRange::Part { start, len } => Some(GetRange::Bounded(start..start.saturating_add(len))),
             ByteRange::Last(len) => Some(GetRange::Suffix(len)),
         };
@@ -88,7 +130,32 @@ impl Objects {
             let bounded = GetRange::Bounded(object.size.saturating_sub(len)..object.size);
             result = self.get_range(key, Some(bounded), max).await;
         }
+        if let (ByteRange::Part { .. } | ByteRange::Last(_), Err(object_store::Error::NotSupported { .. })) =
+            (range, &result)
+        {
+            // Plain HTTP servers know none at all.
+            self.no_ranges.store(true, Ordering::Relaxed);
+            return self.cut(key, range, max).await;
+        }
         found(result)?.transpose()
+    }
+
+    /// A part of an object that is fetched whole.
+    async fn cut(&self, key: &str, range: ByteRange, max: u64) -> Result<Option<Bytes>> {
+        let place = self.whole.place(key);
+        let mut fetched = place.lock().await;
+        if fetched.is_none() {
+            let whole = found(self.get_range(key, None, self.max_whole).await)?.transpose();
+            *fetched = whole.map_err(|error| {
+                let message = "the server gives no parts of an object, and the whole is more than the limits allow";
+                Error::new(error.kind(), message).with_source(error)
+            })?;
+        }
+        let Some(whole) = &*fetched else { return Ok(None) };
+        let part = range.within(whole.len() as u64).ok_or_else(|| too_short(key))?;
+        check_size(key, part.end - part.start, max)?;
+        let in_memory = |at: u64| usize::try_from(at).map_err(|_| too_short(key));
+        Ok(Some(whole.slice(in_memory(part.start)?..in_memory(part.end)?)))
     }
 
     async fn list(&self, prefix: &str) -> Result<Option<Sizes>> {
