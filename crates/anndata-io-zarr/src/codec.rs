@@ -14,7 +14,7 @@ use anndata_storage::{Codec, DType, Error, Result};
 
 pub(crate) use bytes::{Words, transposed, words};
 pub(crate) use compress::{BytesCodec, checked};
-pub(crate) use text::{decode_text, encode_text};
+pub(crate) use text::{decode_text, encode_text, repeated_text};
 pub(crate) use zstandard::AUTOMATIC;
 
 use crate::store::resize;

@@ -13,7 +13,7 @@ use anndata_storage::{Error, Group, Result};
 
 use crate::atomic::is_zip;
 use crate::store::Store;
-use crate::store::folder::{Folder, failed};
+use crate::store::folder::{Folder, Links, failed};
 use crate::store::memory::Memory;
 use crate::store::zip::{NewZip, Zip};
 use crate::tree::{Shared, ZarrStore};
@@ -61,7 +61,8 @@ impl ZarrStore {
         let path = path.as_ref();
         let metadata = fs::metadata(path).map_err(|error| failed(path, error))?;
         if metadata.is_dir() {
-            return Self::open_store(Box::new(Folder::new(path, false)), options);
+            let folder = Folder::new(path, false).with_links(Links::followed(options.allow_links));
+            return Self::open_store(Box::new(folder), options);
         }
         if has_zip_magic(path) {
             return Self::open_store(Box::new(Zip::open(path, options.limits)?), options);
@@ -82,7 +83,8 @@ impl ZarrStore {
                 path.display()
             )));
         }
-        Self::open_store(Box::new(Folder::new(path, true)), options)
+        let folder = Folder::new(path, true).with_links(Links::followed(options.allow_links));
+        Self::open_store(Box::new(folder), options)
     }
 
     /// Makes a store at a free path: a folder, or a zip file where the path ends with `.zip`.

@@ -56,6 +56,9 @@ pub struct ZarrOptions {
     pub retries: u32,
     /// How much declared sizes are trusted.
     pub limits: Limits,
+    /// Whether links within a folder are followed wherever they lead. Default: no; then links to folders, and links to files
+    /// outside the store, are refused, and links to files within it are followed for reading.
+    pub allow_links: bool,
     /// Whether [`write_atomic`](crate::write_atomic), and a flush of a zip file, wait until the disk has everything. Default:
     /// yes.
     pub durable: bool,
@@ -72,6 +75,7 @@ impl Default for ZarrOptions {
             concurrency: 64,
             retries: 4,
             limits: Limits::default(),
+            allow_links: false,
             durable: true,
             provider: Vec::new(),
         }
@@ -118,6 +122,13 @@ impl ZarrOptions {
     #[must_use]
     pub fn with_limits(mut self, limits: Limits) -> Self {
         self.limits = limits;
+        self
+    }
+
+    /// The same, following links within a folder wherever they lead, or not.
+    #[must_use]
+    pub fn with_allow_links(mut self, allow: bool) -> Self {
+        self.allow_links = allow;
         self
     }
 

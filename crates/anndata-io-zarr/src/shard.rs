@@ -17,8 +17,13 @@ pub(crate) struct ShardIndex(Vec<(u64, u64)>);
 
 impl ShardIndex {
     /// The index of a shard without chunks.
-    pub(crate) fn empty(count: usize) -> Self {
-        Self(vec![(MISSING, MISSING); count])
+    pub(crate) fn empty(count: usize) -> Result<Self> {
+        let mut entries = Vec::new();
+        entries
+            .try_reserve_exact(count)
+            .map_err(|_| Error::limit_exceeded(format!("an index of {count} chunks does not fit into memory")))?;
+        entries.resize(count, (MISSING, MISSING));
+        Ok(Self(entries))
     }
 
     /// Offset and length of a chunk, `None` where it was never written.
@@ -103,7 +108,7 @@ mod tests {
     fn an_index_goes_there_and_back() -> Result<()> {
         for (checksum, little_endian) in [(true, true), (false, true), (true, false)] {
             let meta = ShardMeta { shape: vec![4], index_at_end: true, checksum, little_endian };
-            let mut index = ShardIndex::empty(2);
+            let mut index = ShardIndex::empty(2)?;
             index.set(1, 7, 9);
             index.set(5, 1, 1);
             let bytes = index.to_bytes(&meta);
@@ -115,10 +120,11 @@ mod tests {
     }
 
     #[test]
-    fn a_damaged_index_is_an_error() {
+    fn a_damaged_index_is_an_error() -> Result<()> {
         let meta = ShardMeta { shape: vec![4], index_at_end: true, checksum: true, little_endian: true };
-        let mut bytes = ShardIndex::empty(2).to_bytes(&meta);
+        let mut bytes = ShardIndex::empty(2)?.to_bytes(&meta);
         bytes[3] ^= 1;
         assert!(ShardIndex::parse(&bytes, &meta).is_err_and(|error| error.is_invalid_data()));
+        Ok(())
     }
 }

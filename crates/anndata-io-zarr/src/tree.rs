@@ -7,8 +7,9 @@ use std::collections::HashMap;
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
-use anndata_storage::{NodeKind, Result};
+use anndata_storage::{Error, ErrorKind, NodeKind, Result};
 use indexmap::IndexMap;
+use serde_json::Value;
 
 use crate::metadata::Document;
 use crate::shard::ShardIndex;
@@ -65,9 +66,25 @@ struct Node {
     attributes: Document,
     /// Version 3: `zarr.json` without attributes and collected metadata. Version 2: `.zarray` or `.zgroup`.
     document: Document,
+    /// Why it cannot be opened; then the document is as it was found. Other nodes of the store are what they are.
+    fault: Option<(ErrorKind, String)>,
 }
 
 impl Node {
+    /// A node that cannot be opened.
+    fn faulty(document: Value, error: &Error) -> Self {
+        let document = if let Value::Object(document) = document { document } else { Document::new() };
+        Self { document, fault: Some((error.kind(), error.message().to_owned())), ..Self::default() }
+    }
+
+    /// The node, where it can be opened.
+    fn checked(self) -> Result<Self> {
+        match self.fault {
+            Some((kind, message)) => Err(Error::new(kind, message)),
+            None => Ok(self),
+        }
+    }
+
     fn kind(&self) -> NodeKind {
         if self.is_array { NodeKind::Array } else { NodeKind::Group }
     }

@@ -303,7 +303,7 @@ mod tests {
 
     #[test]
     fn neighbours_become_one_request() -> Result<()> {
-        let mut index = ShardIndex::empty(4);
+        let mut index = ShardIndex::empty(4)?;
         index.set(0, 0, 100);
         index.set(1, 100, 50);
         index.set(2, 10 * GAP, 10);

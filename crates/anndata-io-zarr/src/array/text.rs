@@ -1,12 +1,13 @@
 //! Arrays of text of any length, whose chunks have no fixed size.
 
 use std::ops::Range;
+use std::sync::atomic::{AtomicU64, Ordering};
 
-use anndata_storage::{ArraySpec, Axis, ChunkedStorage, Error, Result, Tensor};
+use anndata_storage::{ArraySpec, Axis, ChunkedStorage, Error, Limits, Result, Tensor};
 use rayon::prelude::*;
 
 use super::Inner;
-use crate::codec::{decode_text, encode_text, transposed};
+use crate::codec::{decode_text, encode_text, repeated_text, transposed};
 use crate::metadata::Fill;
 
 /// Chunks that are encoded before they are handed over, for each core.
@@ -42,14 +43,12 @@ pub(super) fn read(array: &Inner, source: &dyn ChunkedStorage, selection: &[Axis
     let parts: Vec<Vec<Part>> =
         selection.iter().zip(&array.meta.chunks).map(|(axis, &chunk)| split(axis, chunk)).collect();
     let touched = product(&parts);
+    let budget = Budget::new(array.shared.options.limits);
     let pieces = touched
         .par_iter()
         .map(|parts| {
             let position: Vec<u64> = parts.iter().map(|part| part.chunk).collect();
-            let within: Vec<Axis> = parts.iter().map(Part::within).collect();
-            read_chunk(array, source, &position)
-                .and_then(|chunk| chunk.select(&within))
-                .map_err(|error| at_chunk(&position, error))
+            read_part(array, source, &position, parts, &budget).map_err(|error| at_chunk(&position, error))
         })
         .collect::<Result<Vec<_>>>()?;
     assemble(&pieces, &touched, shape)
@@ -80,22 +79,76 @@ fn assemble(pieces: &[Tensor], touched: &[Vec<Part>], shape: Vec<usize>) -> Resu
     all.take(0, &order)?.reshape(shape)
 }
 
-/// One chunk, whole.
-fn read_chunk(array: &Inner, source: &dyn ChunkedStorage, position: &[u64]) -> Result<Tensor> {
+/// The bytes of texts that one read may take. Chunks do not say how many they hold, so that all that a read touches count
+/// together.
+struct Budget {
+    limits: Limits,
+    stored: AtomicU64,
+    taken: AtomicU64,
+}
+
+impl Budget {
+    fn new(limits: Limits) -> Self {
+        Self { limits, stored: AtomicU64::new(0), taken: AtomicU64::new(0) }
+    }
+
+    /// The most bytes that a chunk of so many stored ones can become.
+    fn room(&self, stored: usize) -> usize {
+        let stored = self.stored.fetch_add(stored as u64, Ordering::Relaxed).saturating_add(stored as u64);
+        let allowed = stored.saturating_mul(self.limits.max_expansion).saturating_add(self.limits.max_unbacked);
+        usize::try_from(allowed.saturating_sub(self.taken.load(Ordering::Relaxed))).unwrap_or(usize::MAX)
+    }
+
+    fn take(&self, bytes: usize) -> Result<()> {
+        let taken = self.taken.fetch_add(bytes as u64, Ordering::Relaxed).saturating_add(bytes as u64);
+        self.limits.check(taken, self.stored.load(Ordering::Relaxed))
+    }
+}
+
+/// What is selected of a chunk.
+fn read_part(
+    array: &Inner,
+    source: &dyn ChunkedStorage,
+    position: &[u64],
+    parts: &[Part],
+    budget: &Budget,
+) -> Result<Tensor> {
+    match read_chunk(array, source, position, budget)? {
+        Some(chunk) => chunk.select(&parts.iter().map(Part::within).collect::<Vec<_>>()),
+        None => unwritten(array, parts.iter().map(|part| to_usize(part.len())).collect::<Result<_>>()?, budget),
+    }
+}
+
+/// What texts that were never written read as.
+fn unwritten(array: &Inner, shape: Vec<usize>, budget: &Budget) -> Result<Tensor> {
+    let Fill::Text(text) = &array.meta.fill else { return Err(Error::invalid_data("no fill value")) };
+    let count = shape.iter().try_fold(1_usize, |product, &len| product.checked_mul(len));
+    budget.take(count.and_then(|count| count.checked_mul(text.len())).unwrap_or(usize::MAX))?;
+    filled(shape, text)
+}
+
+/// A tensor of one text.
+pub(super) fn filled(shape: Vec<usize>, text: &str) -> Result<Tensor> {
+    let count = shape.iter().product();
+    Tensor::from_string_array(shape, repeated_text(text, count)?)
+}
+
+/// One chunk, whole; `None` where it was never written.
+fn read_chunk(array: &Inner, source: &dyn ChunkedStorage, position: &[u64], budget: &Budget) -> Result<Option<Tensor>> {
     let count: usize = array.chunk_shape.iter().product();
     let mut raw = Vec::new();
     if source.read_raw(position, &mut raw)?.is_none() {
-        let Fill::Text(text) = &array.meta.fill else { return Err(Error::invalid_data("no fill value")) };
-        return Tensor::from_strings(array.chunk_shape.clone(), std::iter::repeat_n(text, count));
+        return Ok(None);
     }
-    let limits = array.shared.options.limits;
-    let max = (raw.len() as u64).saturating_mul(limits.max_expansion).saturating_add(limits.max_unbacked);
-    let bytes = array.pipeline()?.unpack_all(&raw, usize::try_from(max).unwrap_or(usize::MAX))?;
+    let bytes = array.pipeline()?.unpack_all(&raw, budget.room(raw.len()))?;
+    budget.take(bytes.len())?;
+    drop(raw);
     let texts = Tensor::from_string_array([count], decode_text(&bytes, count)?)?;
-    match &array.pipeline()?.order {
-        None => texts.reshape(array.chunk_shape.clone()),
-        Some(order) => texts.take(0, &stored_places(&array.chunk_shape, order))?.reshape(array.chunk_shape.clone()),
-    }
+    let texts = match &array.pipeline()?.order {
+        None => texts,
+        Some(order) => texts.take(0, &stored_places(&array.chunk_shape, order))?,
+    };
+    texts.reshape(array.chunk_shape.clone()).map(Some)
 }
 
 /// For every element in C order, where it is stored.
@@ -175,17 +228,18 @@ fn encode(
             let start = part.chunk * chunk;
             matches!(part.runs.as_slice(), [run] if run.start == 0 && run.end == chunk.min(len.saturating_sub(start)))
         });
-        let before = if covered { empty(array)? } else { read_chunk(array, target, position)? };
+        let budget = Budget::new(array.shared.options.limits);
+        let before = if covered { None } else { read_chunk(array, target, position, &budget)? };
+        let before = match before {
+            Some(before) => before,
+            None if covered => filled(array.chunk_shape.clone(), "")?,
+            None => unwritten(array, array.chunk_shape.clone(), &budget)?,
+        };
         overlay(&before, &given, parts)?
     };
     let mut raw = Vec::new();
     array.pipeline()?.pack(&encode_text(&chunk)?, &mut raw)?;
     Ok(raw)
-}
-
-fn empty(array: &Inner) -> Result<Tensor> {
-    let count = array.chunk_shape.iter().product();
-    Tensor::from_strings(array.chunk_shape.clone(), std::iter::repeat_n("", count))
 }
 
 /// `before` with `given` in the place that `parts` name.

@@ -104,7 +104,7 @@ impl Inner {
     fn filled(&self, shape: Vec<usize>) -> Result<Tensor> {
         let count: usize = shape.iter().product();
         match &self.meta.fill {
-            Fill::Text(text) => Tensor::from_strings(shape, std::iter::repeat_n(text, count)),
+            Fill::Text(text) => text::filled(shape, text),
             Fill::Bytes(value) => {
                 let mut bytes = AlignedBytes::try_zeroed(count * self.meta.dtype.size().unwrap_or(0))?;
                 bytes.as_mut_slice().iter_mut().zip(value.iter().cycle()).for_each(|(byte, fill)| *byte = *fill);
@@ -180,7 +180,7 @@ impl Shards<'_> {
             let start = size.saturating_sub(self.shard.index_len(count));
             return Ok(OpenShard { index: (*index).clone(), start, pending });
         }
-        Ok(OpenShard { index: ShardIndex::empty(count), start: 0, pending })
+        Ok(OpenShard { index: ShardIndex::empty(count)?, start: 0, pending })
     }
 
     fn hand_over(&self, position: &[u64], shard: &mut OpenShard) -> Result<()> {

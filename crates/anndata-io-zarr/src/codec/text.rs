@@ -18,9 +18,7 @@ pub(crate) fn decode_text(bytes: &[u8], count: usize) -> Result<LargeStringArray
     if rest.len() / 4 < count {
         return Err(damaged("text"));
     }
-    let mut values = Vec::with_capacity(rest.len() - count * 4);
-    let mut offsets = Vec::with_capacity(count + 1);
-    offsets.push(0_i64);
+    let (mut values, mut offsets) = room(count, rest.len() - count * 4)?;
     for _ in 0..count {
         let (len, after) = take_length(rest).ok_or_else(|| damaged("text"))?;
         values.extend_from_slice(after.get(..len).ok_or_else(|| damaged("text"))?);
@@ -29,6 +27,31 @@ pub(crate) fn decode_text(bytes: &[u8], count: usize) -> Result<LargeStringArray
     }
     LargeStringArray::try_new(OffsetBuffer::new(ScalarBuffer::from(offsets)), Buffer::from_vec(values), None)
         .map_err(|error| Error::invalid_data("a text is not valid UTF-8").with_source(error))
+}
+
+/// `count` times the same text.
+pub(crate) fn repeated_text(text: &str, count: usize) -> Result<LargeStringArray> {
+    let bytes = count.checked_mul(text.len()).ok_or_else(|| too_large(usize::MAX))?;
+    let (mut values, mut offsets) = room(count, bytes)?;
+    for _ in 0..count {
+        values.extend_from_slice(text.as_bytes());
+        offsets.push(i64::try_from(values.len()).map_err(|_| too_large(bytes))?);
+    }
+    LargeStringArray::try_new(OffsetBuffer::new(ScalarBuffer::from(offsets)), Buffer::from_vec(values), None)
+        .map_err(|error| Error::invalid_data("a text is not valid UTF-8").with_source(error))
+}
+
+/// Room for so many texts of so many bytes together, the first offset made.
+fn room(count: usize, bytes: usize) -> Result<(Vec<u8>, Vec<i64>)> {
+    let (mut values, mut offsets) = (Vec::new(), Vec::new());
+    values.try_reserve_exact(bytes).map_err(|_| too_large(bytes))?;
+    offsets.try_reserve_exact(count.saturating_add(1)).map_err(|_| too_large(bytes))?;
+    offsets.push(0);
+    Ok((values, offsets))
+}
+
+fn too_large(bytes: usize) -> Error {
+    Error::limit_exceeded(format!("texts of {bytes} bytes do not fit into memory"))
 }
 
 fn take_length(bytes: &[u8]) -> Option<(usize, &[u8])> {

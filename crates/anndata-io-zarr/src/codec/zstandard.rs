@@ -90,9 +90,18 @@ pub(super) fn decompress(raw: &[u8], out: &mut [u8]) -> Result<usize> {
 pub(super) fn decompress_stream(raw: &[u8], max: usize) -> Result<Vec<u8>> {
     use std::io::Read as _;
     let mut out = Vec::new();
-    let decoder = zstd::stream::read::Decoder::with_buffer(raw)?;
-    decoder.take((max as u64).saturating_add(1)).read_to_end(&mut out)?;
-    Ok(out)
+    let mut decoder = zstd::stream::read::Decoder::with_buffer(raw)?.take((max as u64).saturating_add(1));
+    let mut piece = [0; 16 << 10];
+    loop {
+        let read = match decoder.read(&mut piece) {
+            Ok(0) => return Ok(out),
+            Ok(read) => piece.get(..read).unwrap_or_default(),
+            Err(error) if error.kind() == ErrorKind::Interrupted => continue,
+            Err(error) => return Err(error),
+        };
+        out.try_reserve(read.len()).map_err(|_| ErrorKind::OutOfMemory)?;
+        out.extend_from_slice(read);
+    }
 }
 
 /// The length that the only frame declares, where it does.

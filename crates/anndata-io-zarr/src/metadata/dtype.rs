@@ -43,7 +43,7 @@ fn parse_typestr(name: &str) -> (DType, Words) {
         ('f', 8) => DType::F64,
         ('c', 8) => DType::Complex64,
         ('c', 16) => DType::Complex128,
-        ('S', width) => DType::FixedBytes(width),
+        ('S', width) if width <= 4 * MAX_WIDTH => DType::FixedBytes(width),
         ('U', width) if width <= MAX_WIDTH => DType::FixedUtf32(width),
         _ => return unknown(),
     };

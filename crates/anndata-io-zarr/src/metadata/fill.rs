@@ -14,6 +14,7 @@ pub(super) fn parse(value: Option<&Value>, dtype: &DType) -> Result<Fill> {
         // Old writers say 0 for objects.
         DType::String => Ok(Fill::Text(value.as_str().unwrap_or_default().to_owned())),
         DType::Unknown(_) => Ok(Fill::Bytes(Vec::new())),
+        _ if value.is_null() => Ok(Fill::Bytes(Vec::new())),
         dtype => {
             let bytes = element(value, dtype)
                 .ok_or_else(|| malformed(format!("{value} is no fill value for values of type {dtype}")))?;

@@ -7,8 +7,10 @@ use super::{Document, malformed};
 
 /// The object in a metadata value.
 ///
-/// Bare `NaN`, `Infinity` and `-Infinity`, which are no JSON, become text, as zarr spells them elsewhere.
+/// Bare `NaN`, `Infinity` and `-Infinity`, which are no JSON, become text, as zarr spells them elsewhere. A byte order mark,
+/// which editors put before text, is left out.
 pub(crate) fn parse(bytes: &[u8]) -> Result<Document> {
+    let bytes = bytes.strip_prefix("\u{feff}".as_bytes()).unwrap_or(bytes);
     let parsed = serde_json::from_slice::<Value>(bytes)
         .or_else(|error| serde_json::from_slice::<Value>(&quote_numbers(bytes)).map_err(|_| error));
     match parsed {
@@ -62,6 +64,7 @@ mod tests {
         assert_eq!(document["b"][0], "-Infinity");
         assert_eq!(document["c"], "NaN \" NaN");
         assert_eq!(document["Infinity"], "Infinity");
+        assert_eq!(parse("\u{feff}{\"a\": NaN}".as_bytes())?["a"], "NaN");
         assert!(parse(b"[1]").is_err() && parse(b"{").is_err() && parse(b"\"\\").is_err());
         Ok(())
     }

@@ -1,6 +1,7 @@
 //! Values as files below a folder.
 
 mod early;
+mod links;
 
 use std::fmt;
 use std::fs::{self, File, OpenOptions};
@@ -11,25 +12,39 @@ use anndata_storage::{Error, Result};
 
 use super::{ByteRange, Store, check_size, read_only, resize, too_short};
 use early::Early;
+pub(crate) use links::Links;
 
 /// A folder.
 #[derive(Debug)]
 pub(crate) struct Folder {
     root: PathBuf,
     writable: bool,
+    links: Links,
     early: Option<Early>,
 }
 
 impl Folder {
     /// The values below `root`.
     pub(crate) fn new(root: impl Into<PathBuf>, writable: bool) -> Self {
-        Self { root: root.into(), writable, early: None }
+        Self { root: root.into(), writable, links: Links::Within, early: None }
+    }
+
+    /// The same, following links another way.
+    pub(crate) fn with_links(mut self, links: Links) -> Self {
+        self.links = links;
+        self
     }
 
     /// A folder whose files go to the disk while it is written. Those that are small, and the folder itself, still have
     /// to be brought there after [`flush`](Store::flush).
     pub(crate) fn durable(root: impl Into<PathBuf>) -> io::Result<Self> {
-        Ok(Self { root: root.into(), writable: true, early: Some(Early::start()?) })
+        Ok(Self { root: root.into(), writable: true, links: Links::Within, early: Some(Early::start()?) })
+    }
+
+    /// The file of a key to be read, where it is not behind a link that is not followed.
+    fn path_to_read(&self, key: &str) -> Result<PathBuf> {
+        self.links.check(&self.root, key, false)?;
+        Ok(self.path(key))
     }
 
     /// The file of a key. Keys were checked to stay within the folder.
@@ -38,7 +53,20 @@ impl Folder {
     }
 
     fn path_to_write(&self, key: &str) -> Result<PathBuf> {
-        if self.writable { Ok(self.path(key)) } else { Err(read_only()) }
+        if !self.writable {
+            return Err(read_only());
+        }
+        self.links.check(&self.root, key, true)?;
+        Ok(self.path(key))
+    }
+
+    /// The path of a file or folder that is removed or renamed. Where it is itself a link, that is what goes.
+    fn path_to_move(&self, key: &str) -> Result<PathBuf> {
+        if !self.writable {
+            return Err(read_only());
+        }
+        self.links.check(&self.root, key.rsplit_once('/').map_or("", |(above, _)| above), true)?;
+        Ok(self.path(key))
     }
 
     fn wrote(&self, path: &Path, value: &[u8]) {
@@ -81,7 +109,7 @@ impl fmt::Display for Folder {
 
 impl Store for Folder {
     fn read(&self, key: &str, range: ByteRange, max: u64, into: &mut Vec<u8>) -> Result<bool> {
-        let path = self.path(key);
+        let path = self.path_to_read(key)?;
         let io = |error| failed(&path, error);
         let mut file = match File::open(&path) {
             Ok(file) => file,
@@ -102,7 +130,7 @@ impl Store for Folder {
     }
 
     fn size(&self, key: &str) -> Result<Option<u64>> {
-        let path = self.path(key);
+        let path = self.path_to_read(key)?;
         match fs::metadata(&path) {
             Ok(metadata) => Ok(metadata.is_file().then_some(metadata.len())),
             Err(error) if is_missing(&error) => Ok(None),
@@ -111,12 +139,12 @@ impl Store for Folder {
     }
 
     fn children(&self, prefix: &str) -> Result<Vec<String>> {
-        let path = self.path(prefix);
+        let path = self.path_to_read(prefix)?;
         let io = |error| failed(&path, error);
         let mut names = Vec::new();
         for entry in fs::read_dir(&path).map_err(io)? {
             let entry = entry.map_err(io)?;
-            // A link to a folder counts; a name that is no UTF-8 cannot be a zarr name.
+            // A link to a folder counts, so that it is told of; a name that is no UTF-8 cannot be a zarr name.
             if let (true, Ok(name)) = (entry.path().is_dir(), entry.file_name().into_string()) {
                 names.push(name);
             }
@@ -158,7 +186,7 @@ impl Store for Folder {
     }
 
     fn erase(&self, key: &str) -> Result<()> {
-        let path = self.path_to_write(key)?;
+        let path = self.path_to_move(key)?;
         match fs::remove_file(&path) {
             Err(error) if !is_missing(&error) => Err(failed(&path, error)),
             _ => Ok(()),
@@ -166,7 +194,7 @@ impl Store for Folder {
     }
 
     fn erase_all(&self, prefix: &str) -> Result<()> {
-        let path = self.path_to_write(prefix)?;
+        let path = self.path_to_move(prefix)?;
         match fs::remove_dir_all(&path) {
             Err(error) if !is_missing(&error) => Err(failed(&path, error)),
             _ => Ok(()),
@@ -174,7 +202,7 @@ impl Store for Folder {
     }
 
     fn rename(&self, from: &str, to: &str) -> Result<()> {
-        let (from, to) = (self.path_to_write(from)?, self.path_to_write(to)?);
+        let (from, to) = (self.path_to_move(from)?, self.path_to_move(to)?);
         Self::with_parent(&to, || fs::rename(&from, &to))
     }
 

@@ -1,11 +1,13 @@
 //! Reading and writing the metadata of nodes, one by one or collected.
 
+use std::collections::HashSet;
+
 use anndata_storage::{Error, Result, file_name, parent_path};
 use indexmap::IndexMap;
 use serde_json::{Map, Value, json};
 
 use super::{Collected, MAX_METADATA, Node, Shared, Tree};
-use crate::metadata::{Document, malformed, parse, to_bytes};
+use crate::metadata::{Document, malformed, not_understood, parse, to_bytes, unknown_member};
 use crate::store::{ByteRange, Store, is_safe, join};
 use crate::{ZarrFormat, ZarrOptions};
 
@@ -14,6 +16,9 @@ const GROUP: &str = ".zgroup";
 const ARRAY: &str = ".zarray";
 const ATTRIBUTES: &str = ".zattrs";
 const COLLECTED: &str = ".zmetadata";
+
+/// The members of `zarr.json` of a group.
+const GROUP_MEMBERS: [&str; 4] = ["zarr_format", "node_type", "attributes", "consolidated_metadata"];
 
 /// Names of nodes that would be taken for metadata.
 pub(super) const RESERVED: [&str; 5] = [V3, GROUP, ARRAY, ATTRIBUTES, COLLECTED];
@@ -70,24 +75,32 @@ impl Shared {
             let tree = self.tree();
             let known = tree.nodes.get(path).cloned();
             if known.is_some() || tree.complete {
-                return Ok(known);
+                return known.map(Node::checked).transpose();
             }
         }
-        Ok(self.load_many(&[path.to_owned()])?.pop().flatten())
+        self.load_many(&[path.to_owned()])?.pop().unwrap_or(Ok(None))
     }
 
-    /// Reads the metadata of several nodes at once.
-    pub(super) fn load_many(&self, paths: &[String]) -> Result<Vec<Option<Node>>> {
+    /// Reads the metadata of several nodes at once. One that is malformed or refused is no error of the others.
+    fn load_many(&self, paths: &[String]) -> Result<Vec<Result<Option<Node>>>> {
         let names: &[&str] = match self.format {
             ZarrFormat::V2 => &[ARRAY, GROUP, ATTRIBUTES],
             ZarrFormat::V3 => &[V3],
         };
         let keys: Vec<String> = paths.iter().flat_map(|path| names.iter().map(|name| join(path, name))).collect();
-        let values = self.store.read_many(&keys, MAX_METADATA)?;
+        let values = match self.store.read_many(&keys, MAX_METADATA) {
+            Ok(values) => values,
+            // Which of them is refused is found out one by one.
+            Err(error) if error.is_refused() && paths.len() > 1 => {
+                return Ok(paths.iter().map(|path| self.load(path)).collect());
+            }
+            Err(error) if error.is_refused() => return Ok(vec![Err(error)]),
+            Err(error) => return Err(error),
+        };
         let mut nodes = Vec::with_capacity(paths.len());
         for (path, documents) in paths.iter().zip(values.chunks(names.len())) {
-            let node = self.node(documents).map_err(|error| error.at(path))?;
-            if let Some(node) = &node {
+            let node = self.node(documents).map_err(|error| error.at(path));
+            if let Ok(Some(node)) = &node {
                 self.tree_mut().nodes.insert(path.clone(), node.clone());
             }
             nodes.push(node);
@@ -104,7 +117,7 @@ impl Shared {
             (ZarrFormat::V2, [array, group, attributes]) => {
                 let Some(document) = array.as_ref().or(group.as_ref()) else { return Ok(None) };
                 let (document, attributes) = (document.clone(), attributes.clone().unwrap_or_default());
-                Ok(Some(Node { is_array: array.is_some(), attributes, document }))
+                Ok(Some(Node { is_array: array.is_some(), attributes, document, fault: None }))
             }
             _ => Ok(None),
         }
@@ -224,9 +237,11 @@ impl Shared {
             let tree = self.tree();
             paths.iter().filter(|path| !tree.nodes.contains_key(*path)).cloned().collect()
         };
-        self.load_many(&unknown)?;
-        let tree = self.tree();
-        Ok(paths.into_iter().filter(|path| tree.nodes.contains_key(path)).collect())
+        let loaded = self.load_many(&unknown)?;
+        // What cannot be opened is listed, so that who asks for it learns why.
+        let absent: HashSet<&String> =
+            unknown.iter().zip(&loaded).filter(|(_, node)| matches!(node, Ok(None))).map(|(path, _)| path).collect();
+        Ok(paths.iter().filter(|path| !absent.contains(path)).cloned().collect())
     }
 }
 
@@ -249,12 +264,15 @@ pub(super) fn group(format: ZarrFormat) -> Node {
     } else {
         document.insert("zarr_format".to_owned(), Value::from(2));
     }
-    Node { is_array: false, attributes: Document::new(), document }
+    Node { is_array: false, attributes: Document::new(), document, fault: None }
 }
 
 /// `zarr.json` of a node.
 fn document_v3(node: &Node) -> Document {
     let mut document = node.document.clone();
+    if node.fault.is_some() {
+        return document;
+    }
     document.insert("attributes".to_owned(), Value::Object(node.attributes.clone()));
     document
 }
@@ -269,6 +287,9 @@ fn node_v3(mut document: Document) -> Result<Node> {
         Some("group") => false,
         _ => return Err(malformed("'node_type' is neither array nor group")),
     };
+    if !is_array && let Some(member) = unknown_member(&document, &GROUP_MEMBERS) {
+        return Err(Error::unsupported(not_understood(member)));
+    }
     document.shift_remove("consolidated_metadata");
     // The member stays where it is; its value is kept beside.
     let attributes = match document.get_mut("attributes").map(Value::take) {
@@ -276,7 +297,7 @@ fn node_v3(mut document: Document) -> Result<Node> {
         Some(Value::Object(attributes)) => attributes,
         Some(_) => return Err(malformed("'attributes' is no object")),
     };
-    Ok(Node { is_array, attributes, document })
+    Ok(Node { is_array, attributes, document, fault: None })
 }
 
 fn tree_v3(mut document: Document, options: &ZarrOptions) -> Result<Tree> {
@@ -291,11 +312,14 @@ fn tree_v3(mut document: Document, options: &ZarrOptions) -> Result<Tree> {
     let Some(Value::Object(metadata)) = collected.get_mut("metadata").map(Value::take) else {
         return Err(malformed("'consolidated_metadata' has no 'metadata'"));
     };
+    // One node that is malformed is no error of the others.
     for (path, document) in metadata {
-        let Value::Object(document) = document else { return Err(malformed("a node is no object").at(&path)) };
         check_path(&path)?;
-        let node = node_v3(document).map_err(|error| error.at(&path))?;
-        nodes.insert(path, node);
+        let node = match &document {
+            Value::Object(found) => node_v3(found.clone()),
+            _ => Err(malformed("the collected metadata of a node are no object")),
+        };
+        nodes.insert(path, node.unwrap_or_else(|error| Node::faulty(document, &error)));
     }
     Ok(Tree { nodes, complete: true, collected: Collected::Current, unsettled: false })
 }
@@ -316,8 +340,12 @@ fn tree_v2(collected: &Document) -> Result<Tree> {
         if !path.is_empty() {
             check_path(path)?;
         }
-        let Value::Object(document) = document else { return Err(malformed("a document is no object").at(path)) };
         let node = nodes.entry(path.to_owned()).or_default();
+        let Value::Object(document) = document else {
+            let error = malformed(format!("the collected '{}' is no object", file_name(key)));
+            *node = Node::faulty(Value::Null, &error);
+            continue;
+        };
         match file_name(key) {
             ATTRIBUTES => document.clone_into(&mut node.attributes),
             ARRAY => {
@@ -329,7 +357,7 @@ fn tree_v2(collected: &Document) -> Result<Tree> {
         }
     }
     // Attributes alone make no node.
-    nodes.retain(|_, node| !node.document.is_empty());
+    nodes.retain(|_, node| !node.document.is_empty() || node.fault.is_some());
     if !nodes.contains_key("") {
         return Err(malformed("'.zmetadata' has no root"));
     }

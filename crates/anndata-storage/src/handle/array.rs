@@ -258,6 +258,10 @@ impl Array {
         let size = spec.dtype.size().unwrap_or(size_of::<i64>()) as u64;
         let chunk = spec.chunks.iter().flatten().copied().fold(size, u64::saturating_mul);
         let needed = selection.iter().map(Axis::len).fold(size, u64::saturating_mul).max(chunk);
+        // Each chunk is looked for, also where none is stored.
+        let touched = selection.iter().zip(spec.chunks.iter().flatten()).map(|(axis, &chunk)| touched(axis, chunk));
+        let touched = touched.fold(1, u64::saturating_mul);
+        let needed = if touched > FEW_CHUNKS { needed.max(touched.saturating_mul(CHUNK_COST)) } else { needed };
         let limits = self.storage.limits();
         if needed <= limits.max_unbacked {
             return Ok(());
@@ -295,6 +299,22 @@ impl Array {
             )));
         }
         Ok(())
+    }
+}
+
+/// The bytes that a chunk counts at least where the limits are applied, as finding out that it is not stored takes time. A
+/// chunk that is stored has a byte at least, for which the limits allow as many by default.
+const CHUNK_COST: u64 = 4 << 10;
+
+/// Up to so many chunks are looked for in no time.
+const FEW_CHUNKS: u64 = 1 << 10;
+
+/// The chunks that a selection touches along an axis, at most.
+fn touched(axis: &Axis, chunk: u64) -> u64 {
+    match axis {
+        Axis::Range(range) if range.is_empty() => 0,
+        Axis::Range(range) => (range.end - 1) / chunk.max(1) - range.start / chunk.max(1) + 1,
+        Axis::Indices(indices) => (indices.len() as u64).min(axis.end().div_ceil(chunk.max(1))),
     }
 }
 
