@@ -61,7 +61,7 @@ fn object() -> Result<AnnData> {
         .with_column("score", vec![0.5, 1.5, 2.5])?;
     let dense = Tensor::from_vec([3, 2], vec![1.0_f32, 0.0, 0.0, 2.0, 3.0, 0.0])?;
     let sparse = |format| SparseMatrix::from_dense(&dense, format);
-    let raw = Raw::new(Some(dense.clone().into()), DataFrame::new(["g1", "g2"]), [].into())?;
+    let raw = Raw::new(Some(sparse(SparseFormat::Csr)?.into()), DataFrame::new(["g1", "g2"]), [].into())?;
     AnnData::builder()
         .x(sparse(SparseFormat::Csr)?)
         .obs(obs)
@@ -256,7 +256,9 @@ fn what_other_tools_leave_out_is_read_in_every_way_and_mended() {
 }
 
 /// What is refused in every way: what, how, and what the errors say.
-const REFUSED: [(&str, Mutation, &str); 7] = [
+const REFUSED: [(&str, Mutation, &str); 9] = [
+    ("a matrix of raw that does not say its encoding", |root| edit(root, "raw/X", without_encoding), "raw.X is mapping"),
+    ("a matrix that does not say its encoding", |root| edit(root, "X", without_encoding), "X is mapping"),
     (
         "offsets in two dimensions",
         |root| {

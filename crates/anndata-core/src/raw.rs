@@ -20,9 +20,11 @@ impl Raw {
     /// A raw matrix of shape (observations, rows of `var`), with its variables and their arrays.
     ///
     /// # Errors
-    /// Where the number of variables of `x` or of an array of `varm` is not that of `var`.
+    /// Where the number of variables of `x` or of an array of `varm` is not that of `var`, or one of them has no axes.
     pub fn new(x: Option<Element>, var: DataFrame, varm: Mapping) -> Result<Self> {
         let n_vars = var.len()?;
+        x.as_ref().map_or(Ok(()), |x| check_axes("raw.X", x))?;
+        varm.iter().try_for_each(|(key, element)| check_axes(&format!("raw.varm['{key}']"), element))?;
         if let Some(shape) = x.as_ref().map(Element::shape).transpose()?.flatten()
             && shape.get(1) != Some(&n_vars)
         {
@@ -116,6 +118,15 @@ impl Raw {
             varm: varm.collect::<Result<_>>()?,
             other: self.other.clone(),
         })
+    }
+}
+
+/// Refuses what has no axes, such as a mapping. Of an element of an unknown encoding they are not known.
+fn check_axes(place: &str, element: &Element) -> Result<()> {
+    match element {
+        Element::Lazy(_) | Element::Opaque(_) | Element::Extension(_) => Ok(()),
+        _ if element.shape()?.is_some() => Ok(()),
+        _ => Err(Error::invalid_data(format!("{place} is {}, which has no axes", element.kind_name()))),
     }
 }
 
