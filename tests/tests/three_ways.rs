@@ -257,7 +257,11 @@ fn what_other_tools_leave_out_is_read_in_every_way_and_mended() {
 
 /// What is refused in every way: what, how, and what the errors say.
 const REFUSED: [(&str, Mutation, &str); 9] = [
-    ("a matrix of raw that does not say its encoding", |root| edit(root, "raw/X", without_encoding), "raw.X is mapping"),
+    (
+        "a matrix of raw that does not say its encoding",
+        |root| edit(root, "raw/X", without_encoding),
+        "raw.X is mapping",
+    ),
     ("a matrix that does not say its encoding", |root| edit(root, "X", without_encoding), "X is mapping"),
     (
         "offsets in two dimensions",

@@ -134,6 +134,15 @@ fn run(plan: &ElementPlan, elements: &[Option<&Element>], index: &Index, place: 
             dense::concat(plan, dtype, inner, *fill, &tensors.collect::<Result<Vec<_>>>()?)?.into()
         }
         ElementKind::Sparse { dtype, fill } => {
+            let loaded = loaded()?;
+            let by_columns =
+                |element: &Element| matches!(element, Element::Sparse(matrix) if matrix.format() == SparseFormat::Csc);
+            // As scipy does: only what all is by rows already is put together as it is.
+            let sort = plan.axis == 1 || loaded.iter().flatten().any(by_columns);
+            let pieces = loaded.into_iter().zip(plan.lengths.iter().zip(plan.reindex.iter()));
+            let pieces = pieces.map(|(element, (&len, reindex))| {
+                Ok(Piece { matrix: element.map(|element| to_csr(&element)).transpose()?, len, reindex })
+            });
             let target = Target {
                 format: SparseFormat::Csr,
                 axis: plan.axis,
@@ -141,19 +150,8 @@ fn run(plan: &ElementPlan, elements: &[Option<&Element>], index: &Index, place: 
                 dtype: dtype.clone(),
                 fill: if fill.is_zero() { None } else { Some(fill.to_tensor(dtype)?) },
             };
-            let unchanged = Reindex::resize(target.other_len, target.other_len);
-            let pieces = loaded()?.into_iter().zip(plan.lengths.iter().zip(plan.reindex.iter()));
-            let pieces = pieces.map(|(element, (&len, reindex))| {
-                let Some(element) = element else { return Ok(Piece { matrix: None, len, reindex }) };
-                let piece = Piece { matrix: Some(to_csr(&element)?), len, reindex };
-                let by_rows = matches!(&element, Element::Sparse(matrix) if matrix.format() == SparseFormat::Csr);
-                if by_rows || target.axis == 1 || reindex.is_identity() {
-                    return Ok(piece);
-                }
-                // What is not by rows already is sorted in the joined order, as in Python.
-                Ok(Piece { matrix: Some(stack(&[piece], &target)?.sorted()?), len, reindex: &unchanged })
-            });
-            stack(&pieces.collect::<Result<Vec<_>>>()?, &target)?.into()
+            let joined = stack(&pieces.collect::<Result<Vec<_>>>()?, &target)?;
+            if sort { joined.sorted()? } else { joined }.into()
         }
         ElementKind::Diagonal { dtype } => diagonal(plan, dtype, loaded()?)?.into(),
         ElementKind::Frame(frame_plan) => {
