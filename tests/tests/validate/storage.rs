@@ -110,3 +110,24 @@ fn text_that_is_no_text_is_found() {
     };
     assert_eq!(rules_after(texts, 1 << 30), ["text-fixed-width", "element-unreadable"]);
 }
+
+/// Of a zip file with collected metadata the metadata of each element are not read, and a part of its chunks may not be.
+#[test]
+fn damage_that_reading_does_not_meet_is_told_of() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("a.zarr.zip");
+    let adata = AnnData::builder().obs(DataFrame::new(["a", "b"])).var(DataFrame::new(["g"])).build().unwrap();
+    anndata::write_zarr(&path, &adata).unwrap();
+    assert!(validate_path(&path, &ValidateOptions::default()).unwrap().is_clean());
+    // The first name is that before the bytes.
+    let mut bytes = std::fs::read(&path).unwrap();
+    let name = b"obs/_index/zarr.json";
+    let at = bytes.windows(name.len()).position(|window| window == name).unwrap() + name.len();
+    bytes[at] ^= 1;
+    std::fs::write(&path, bytes).unwrap();
+    assert_eq!(anndata::read_zarr(&path).unwrap(), adata);
+    let report = validate_path(&path, &ValidateOptions::default()).unwrap();
+    let [finding] = &report.findings[..] else { panic!("{report}") };
+    assert_eq!((finding.path.as_str(), finding.rule), ("obs/_index", "element-unreadable"));
+    assert!(finding.message.contains("checksum (CRC-32)"), "{report}");
+}

@@ -261,15 +261,17 @@ impl Array {
         // Each chunk is looked for, also where none is stored.
         let touched = selection.iter().zip(spec.chunks.iter().flatten()).map(|(axis, &chunk)| touched(axis, chunk));
         let touched = touched.fold(1, u64::saturating_mul);
-        let needed = if touched > FEW_CHUNKS { needed.max(touched.saturating_mul(CHUNK_COST)) } else { needed };
+        let cost = if touched > FEW_CHUNKS { touched.saturating_mul(CHUNK_COST) } else { 0 };
         let limits = self.storage.limits();
-        if needed <= limits.max_unbacked {
+        if needed.max(cost) <= limits.max_unbacked {
             return Ok(());
         }
-        match self.inner.stored_bytes()? {
-            Some(stored) => limits.check(needed, stored),
-            None => Ok(()),
-        }
+        let Some(stored) = self.inner.stored_bytes()? else { return Ok(()) };
+        limits.check(needed, stored)?;
+        limits.check(cost, stored).map_err(|error| {
+            let message = format!("{touched} chunks are declared but only {stored} bytes are stored");
+            Error::limit_exceeded(message).with_source(error)
+        })
     }
 
     fn check_block(&self, offset: &[u64], values: &Tensor) -> Result<()> {
