@@ -44,6 +44,8 @@ def scalar(value):
         return {"bytes": value.hex()}
     if isinstance(value, (bool, np.bool_)):
         return bool(value)
+    if isinstance(value, (np.datetime64, np.timedelta64)):
+        return str(value)
     if isinstance(value, (int, np.integer)):
         return int(value)
     if isinstance(value, (complex, np.complexfloating)):
@@ -118,7 +120,7 @@ def describe_object(obj, limit=VALUE_LIMIT):
             return describe_sparse(obj.format, obj.shape, obj.data, obj.indices, obj.indptr, limit)
         case pd.Index() | pd.Series():
             return describe_object(obj.array.to_numpy() if obj.dtype.kind in "biufc" else obj.array, limit)
-        case pd.arrays.NumpyExtensionArray():
+        case pd.arrays.NumpyExtensionArray() | pd.arrays.DatetimeArray() | pd.arrays.TimedeltaArray():
             return describe_array(obj.to_numpy(), limit)
     msg = f"no description for {type(obj)}"
     raise TypeError(msg)

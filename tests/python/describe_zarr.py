@@ -43,6 +43,8 @@ def values_of(values):
         return [bytes(v).decode() for v in flat]
     if values.dtype.kind in "OUT":
         return [str(v) for v in flat]
+    if values.dtype.kind in "mM":
+        return [str(v) for v in flat]
     return [v.item() for v in flat]
 
 

@@ -43,6 +43,10 @@ def put_common(group):
     put(group, "fixed bytes", np.array([b"a", b"hello", b""], dtype="S5"))
     records = np.array([(1, 2.5, "ab"), (3, 4.5, "cdeü")], dtype=[("a", "<i4"), ("b", "<f8"), ("c", "<U4")])
     put(group, "records", records)
+    for step in "D s ns 25s".split():
+        put(group, f"dates in {step}", np.array([5, np.iinfo("i8").min, -7], "i8").view(f"M8[{step}]"), chunks=(2,))
+        put(group, f"spans in {step}", np.array([5, np.iinfo("i8").min, -7], "i8").view(f"m8[{step}]"), chunks=(2,))
+    put(group, "big endian dates", np.array([5, np.iinfo("i8").min, -7], "i8").view("M8[ns]").astype(">M8[ns]"))
     put_text(group, "text", TEXTS, chunks=(3,))
     put_text(group, "text in two dimensions", np.resize(TEXTS, (5, 4)), chunks=(2, 3))
     put_text(group, "text without dimensions", np.array("one ü", dtype=object))

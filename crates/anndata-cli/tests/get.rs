@@ -6,7 +6,8 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
 use anndata::acc::{A, Access as _};
-use anndata::{AnnData, Column, Complex, DataFrame, NaValue, SparseFormat, SparseMatrix, Tensor};
+use anndata::storage::NAT;
+use anndata::{AnnData, Column, Complex, DType, DataFrame, NaValue, SparseFormat, SparseMatrix, Tensor};
 use serde_json::{Value, json};
 
 fn fixtures() -> PathBuf {
@@ -64,6 +65,32 @@ fn files(folder: &Path) -> [String; 2] {
     anndata::write_h5ad(&h5ad, &adata).unwrap();
     anndata::write_zarr(&zarr, &adata).unwrap();
     [h5ad, zarr].map(|path| path.to_str().unwrap().to_owned())
+}
+
+#[test]
+fn dates_and_spans_of_time_are_printed_as_numpy_prints_them() {
+    let folder = tempfile::tempdir().unwrap();
+    let times = |dtype, ticks: [i64; 2]| Tensor::from_ticks(dtype, [2], ticks.to_vec()).unwrap();
+    let nanoseconds = DType::Datetime("ns".parse().unwrap());
+    let when = Column::plain(&times(nanoseconds, [1_709_164_800_000_000_000, NAT])).unwrap();
+    let days = times(DType::Datetime("D".parse().unwrap()), [19_782, NAT]).reshape([2, 1]).unwrap();
+    let adata = AnnData::builder()
+        .obs(DataFrame::new(["c1", "c2"]).with_column("when", when).unwrap())
+        .obsm("days", days)
+        .obsm("spans", times(DType::Timedelta("25s".parse().unwrap()), [2, NAT]).reshape([2, 1]).unwrap())
+        .build()
+        .unwrap();
+    let path = folder.path().join("a.zarr");
+    anndata::write_zarr(&path, &adata).unwrap();
+    let path = path.to_str().unwrap();
+    assert_eq!(json_of(path, "obs.when")["values"], json!(["2024-02-29T00:00:00.000000000", null]));
+    assert_eq!(printed(&[path, "obsm.days.0", "--format", "csv"]), "name,0\nc1,2024-02-29\nc2,NaT\n");
+    assert_eq!(json_of(path, "obsm.spans.0")["values"], json!(["50 seconds", "NaT"]));
+    let show = Command::new(env!("CARGO_BIN_EXE_anndata")).args(["show", "--tree", path]).output().unwrap();
+    let tree = String::from_utf8(show.stdout).unwrap();
+    for name in ["datetime64[ns]", "datetime64[D]", "timedelta64[25s]"] {
+        assert!(tree.contains(name), "{tree}");
+    }
 }
 
 #[test]

@@ -2,11 +2,13 @@
 
 mod categorical;
 mod natural;
+#[cfg(test)]
+mod tests;
 
 use std::ops::Range;
 use std::sync::Arc;
 
-use anndata_storage::{Complex, DType, Error, Result, Tensor, f16};
+use anndata_storage::{Complex, DType, Error, Result, Tensor, TimeStep, f16};
 use arrow_array::types::UInt64Type;
 use arrow_array::{Array, ArrayRef, LargeStringArray, PrimitiveArray, make_array};
 use arrow_buffer::NullBuffer;
@@ -30,6 +32,9 @@ pub struct Column {
 pub enum ColumnKind {
     /// Values that cannot be missing: an Arrow array without nulls.
     Plain,
+    /// Dates, or spans of time, counted in this step: an Arrow timestamp without a time zone, `Date32` or duration. A null
+    /// is `NaT`. Where Arrow lacks the step (hours, months, 25 s), the array counts in a finer one.
+    Time(TimeStep),
     /// Integers, booleans or text that can be missing.
     Nullable(NaValue),
     /// A `DictionaryArray`: the keys are the codes, the values the categories. Missing is a null key.
@@ -50,12 +55,12 @@ pub enum NaValue {
 }
 
 impl Column {
-    /// A column of values that cannot be missing, from a one-dimensional tensor.
+    /// A column of values that cannot be missing, or of times, from a one-dimensional tensor.
     ///
     /// # Errors
-    /// Where the tensor is not one-dimensional, or holds records.
+    /// Where the tensor is not one-dimensional, or holds records, or times for which Arrow has no value.
     pub fn plain(values: &Tensor) -> Result<Self> {
-        Ok(Self { kind: ColumnKind::Plain, array: values.to_arrow()? })
+        Ok(Self { kind: kind_of(values.dtype()), array: values.to_arrow()? })
     }
 
     /// A column of text that cannot be missing.
@@ -83,10 +88,12 @@ impl Column {
         Ok(Self { kind: ColumnKind::Nullable(na_value), array: make_array(data) })
     }
 
-    /// A column from an Arrow array and field: dictionaries are categorical, nullable fields nullable, others plain.
+    /// A column from an Arrow array and field: dictionaries are categorical, times are times, nullable fields of others are
+    /// nullable, the rest plain.
     ///
     /// # Errors
-    /// Where the Arrow type has no place in anndata, or a field that is not nullable has nulls.
+    /// Where the Arrow type has no place in anndata (times of a day, timestamps in a time zone), or a field that is not
+    /// nullable has nulls.
     pub fn from_arrow(field: &Field, array: &ArrayRef) -> Result<Self> {
         if let DataType::Dictionary(_, _) = field.data_type() {
             let ordered = field.dict_is_ordered().unwrap_or(false)
@@ -99,6 +106,9 @@ impl Column {
                 return Err(Error::invalid_input(format!("field '{}' is not nullable but has nulls", field.name())));
             }
             return Self::plain(&values);
+        }
+        if values.dtype().is_time() {
+            return Self::time(field, &values);
         }
         let missing: Vec<bool> = (0..array.len()).map(|i| array.is_null(i)).collect();
         let nan = field.metadata().get("na-value").is_some_and(|value| value == "NaN");
@@ -114,11 +124,25 @@ impl Column {
         Self::nullable(&values, &missing, if nan { NaValue::Nan } else { NaValue::Na })
     }
 
+    /// A column of times, in the step that the field says where it says one.
+    fn time(field: &Field, values: &Tensor) -> Result<Self> {
+        let Some(step) = field.metadata().get(STEP) else { return Self::plain(values) };
+        let step = step.parse()?;
+        let dtype =
+            if let DType::Datetime(_) = values.dtype() { DType::Datetime(step) } else { DType::Timedelta(step) };
+        Self::plain(&values.cast(&dtype)?)
+    }
+
     /// The Arrow field of this column under a name: the inverse of [`from_arrow`](Self::from_arrow).
     pub fn to_field(&self, name: &str) -> Field {
         let data_type = self.array.data_type().clone();
         match self.kind {
             ColumnKind::Plain => Field::new(name, data_type, false),
+            ColumnKind::Time(step) => {
+                let natural = kind_of_array(&data_type) == self.kind;
+                let field = Field::new(name, data_type, true);
+                if natural { field } else { field.with_metadata([(STEP.to_owned(), step.to_string())].into()) }
+            }
             ColumnKind::Nullable(na_value) => {
                 let field = Field::new(name, data_type, true);
                 match na_value {
@@ -170,8 +194,17 @@ impl Column {
     /// # Errors
     /// Where a value of a categorical column is missing, which no plain array can say.
     pub fn to_tensor(&self) -> Result<Tensor> {
-        if !matches!(self.kind, ColumnKind::Categorical { .. }) {
-            return Tensor::from_arrow(self.array.as_ref());
+        let values = |array: &dyn Array| Tensor::from_arrow(array);
+        match self.kind {
+            ColumnKind::Categorical { .. } => {}
+            ColumnKind::Plain | ColumnKind::Nullable(_) => return values(self.array.as_ref()),
+            ColumnKind::Time(step) => {
+                let values = values(self.array.as_ref())?;
+                return match values.dtype() {
+                    DType::Datetime(_) => values.cast(&DType::Datetime(step)),
+                    _ => values.cast(&DType::Timedelta(step)),
+                };
+            }
         }
         if self.array.null_count() > 0 {
             return Err(Error::invalid_input("a missing category has no value"));
@@ -231,6 +264,9 @@ impl Column {
             let equal = |(row, missing): (usize, &bool)| !missing && texts.value(row) == text;
             return Ok(missing.iter().enumerate().map(equal).collect());
         }
+        if tensor.dtype().is_time() {
+            return Ok(tensor.to_time_strings()?.iter().zip(missing).map(|(time, no)| !no && time == text).collect());
+        }
         let wanted = match (tensor.dtype(), text.to_ascii_lowercase().as_str()) {
             (DType::Bool, "true") => 1.0,
             (DType::Bool, "false") => 0.0,
@@ -278,6 +314,23 @@ impl Column {
     }
 }
 
+/// The key of the metadata of an Arrow field that names the step of times which Arrow lacks.
+const STEP: &str = "step";
+
+/// The kind of a column of values of a dtype none of which is missing, save times.
+fn kind_of(dtype: &DType) -> ColumnKind {
+    match dtype {
+        DType::Datetime(step) | DType::Timedelta(step) => ColumnKind::Time(*step),
+        _ => ColumnKind::Plain,
+    }
+}
+
+/// The same for values of an Arrow type.
+fn kind_of_array(data_type: &DataType) -> ColumnKind {
+    let none = Tensor::from_arrow(arrow_array::new_empty_array(data_type).as_ref());
+    none.map_or(ColumnKind::Plain, |none| kind_of(none.dtype()))
+}
+
 /// Equal kind, type and values; what lies below a missing value does not count, floats are equal by bits.
 impl PartialEq for Column {
     fn eq(&self, other: &Self) -> bool {
@@ -320,26 +373,5 @@ impl<'a> From<Vec<&'a str>> for Column {
 impl From<Vec<String>> for Column {
     fn from(values: Vec<String>) -> Self {
         Self::strings(values)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn nullable_columns_keep_their_mask_and_na_value() -> Result<()> {
-        let values = Tensor::from_vec([3], vec![1_u8, 0, 3])?;
-        let column = Column::nullable(&values, &[false, true, false], NaValue::Na)?;
-        assert_eq!(column.missing(), [false, true, false]);
-        assert_eq!(column.to_tensor()?, values);
-        let texts = Tensor::from_strings([2], ["a", ""])?;
-        let column = Column::nullable(&texts, &[false, true], NaValue::Nan)?;
-        let back = Column::from_arrow(&column.to_field("t"), column.array())?;
-        assert_eq!(back, column);
-        assert_eq!(back.kind(), ColumnKind::Nullable(NaValue::Nan));
-        assert!(Column::nullable(&Tensor::from_vec([1], vec![1.0])?, &[true], NaValue::Na).is_err());
-        assert!(Column::nullable(&values, &[false], NaValue::Na).is_err());
-        Ok(())
     }
 }

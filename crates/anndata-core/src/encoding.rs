@@ -51,7 +51,7 @@ pub(crate) use registry::{Found, check_is_anndata, unplaced_attributes};
 
 use crate::node::{ArrayNode, Node};
 use crate::validate::Checker;
-use crate::{Column, ColumnKind, Element, Lazy, Series, SparseFormat};
+use crate::{Column, ColumnKind, Element, Lazy, Opaque, Series, SparseFormat};
 
 /// How one kind of element is stored: a pair of functions between elements and trees of nodes.
 pub trait Encoding: Debug + Send + Sync {
@@ -165,6 +165,10 @@ impl BuildContext<'_> {
         match self.build(node)? {
             Element::Lazy(lazy) => Ok(Series::Lazy(lazy)),
             Element::Opaque(opaque) => Ok(Series::Opaque(opaque)),
+            // Times that Arrow has no value for are kept as they are stored.
+            Element::Tensor(times) if times.dtype().is_time() && times.to_arrow().is_err() => {
+                Ok(Series::Opaque(Opaque::new(Node::Array(ArrayNode::encoded(&path, "array", "0.2.0", times)))))
+            }
             element => element.into_column().map(Series::Loaded).map_err(|error| error.at(&path)),
         }
     }
@@ -358,7 +362,7 @@ fn encoding_of_values(dtype: &DType, ndim: usize) -> Result<&'static str> {
         (dtype, 0) if dtype.is_text() => "string",
         (dtype, _) if dtype.is_text() => "string-array",
         (dtype, 0) if dtype.is_numeric() => "numeric-scalar",
-        (dtype, _) if dtype.is_numeric() => "array",
+        (dtype, _) if dtype.is_numeric() || dtype.is_time() => "array",
         (dtype, _) => return Err(Error::unsupported(format!("values of type {dtype} cannot be stored"))),
     })
 }
@@ -380,7 +384,7 @@ fn member(array: &ArrayNode) -> Result<Node> {
 fn encoding_of_column(column: &Column) -> Result<&'static str> {
     match column.kind() {
         ColumnKind::Categorical { .. } => Ok("categorical"),
-        ColumnKind::Plain => encoding_of_values(column.to_tensor()?.dtype(), 1),
+        ColumnKind::Plain | ColumnKind::Time(_) => encoding_of_values(column.to_tensor()?.dtype(), 1),
         ColumnKind::Nullable(_) => match column.to_tensor()?.dtype() {
             DType::Bool => Ok("nullable-boolean"),
             dtype if dtype.is_integer() => Ok("nullable-integer"),

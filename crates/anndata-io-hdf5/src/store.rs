@@ -216,7 +216,9 @@ impl fmt::Display for Hdf5Store {
 
 impl Storage for Hdf5Store {
     fn capabilities(&self) -> Capabilities {
-        if self.shared.writable { Capabilities::ALL } else { Capabilities::ALL.read_only() }
+        let mut can = if self.shared.writable { Capabilities::ALL } else { Capabilities::ALL.read_only() };
+        can.times = false;
+        can
     }
 
     fn limits(&self) -> Limits {

@@ -10,8 +10,8 @@ use std::sync::Arc;
 
 use anndata_io_zarr::{Sharding, ZarrFormat, ZarrOptions, ZarrStore, open_path};
 use anndata_storage::{
-    ArraySpec, Attribute, Codec, Complex, Compression, DType, Field, Group, NodeKind, Result, Scalar as _, Storage,
-    Tensor, dispatch, f16,
+    ArraySpec, Attribute, Codec, Complex, Compression, DType, Field, Group, NAT, NodeKind, Result, Scalar as _,
+    Storage, Tensor, dispatch, f16,
 };
 use serde_json::{Map, Value, json};
 
@@ -86,6 +86,7 @@ fn values(tensor: &Tensor) -> Value {
             tensor.fields().unwrap().map(|(name, field)| (name.to_owned(), values(field))).collect::<Map<_, _>>().into()
         }
         dtype if dtype.is_text() => tensor.to_strings().unwrap().into(),
+        dtype if dtype.is_time() => tensor.to_time_strings().unwrap().into(),
         DType::Bool => tensor.as_slice::<bool>().unwrap().to_vec().into(),
         DType::Complex64 => tensor
             .as_slice::<Complex<f32>>()
@@ -180,6 +181,14 @@ fn samples() -> Vec<(&'static str, Tensor)> {
         ("fixed bytes", Tensor::from_bytes(DType::FixedBytes(3), [2], b"abcd\0\0").unwrap()),
         ("fixed text", Tensor::from_bytes(DType::FixedUtf32(2), [2], utf32("üxa\0")).unwrap()),
     ];
+    for (name, dtype) in [
+        ("dates", DType::Datetime("ns".parse().unwrap())),
+        ("dates without a unit", DType::Datetime("generic".parse().unwrap())),
+        ("spans", DType::Timedelta("25s".parse().unwrap())),
+    ] {
+        let ticks = vec![if name.ends_with("unit") { NAT } else { 5 }, NAT];
+        all.push((name, Tensor::from_ticks(dtype, [2], ticks).unwrap()));
+    }
     for (name, dtype) in [
         ("int8", DType::I8),
         ("int16", DType::I16),

@@ -3,6 +3,8 @@
 use std::fmt;
 use std::sync::Arc;
 
+use crate::{TimeStep, TimeUnit};
+
 /// The type of one element of an array.
 ///
 /// In memory every fixed-size type is native-endian, packed and C-contiguous, whatever it is on disk.
@@ -37,6 +39,10 @@ pub enum DType {
     Complex64,
     /// Two `F64`: real and imaginary part.
     Complex128,
+    /// Dates: 64-bit counts of a step since 1970 (numpy `datetime64`); [`NAT`](crate::NAT) is none.
+    Datetime(TimeStep),
+    /// Spans of time: 64-bit counts of a step (numpy `timedelta64`); [`NAT`](crate::NAT) is none.
+    Timedelta(TimeStep),
     /// UTF-8 text of any length.
     String,
     /// Bytes of a fixed width, padded with NUL on the right (numpy `S`).
@@ -86,7 +92,7 @@ impl DType {
             Self::Bool | Self::I8 | Self::U8 => 1,
             Self::I16 | Self::U16 | Self::F16 => 2,
             Self::I32 | Self::U32 | Self::F32 => 4,
-            Self::I64 | Self::U64 | Self::F64 | Self::Complex64 => 8,
+            Self::I64 | Self::U64 | Self::F64 | Self::Complex64 | Self::Datetime(_) | Self::Timedelta(_) => 8,
             Self::Complex128 => 16,
             Self::FixedBytes(width) | Self::FixedUtf8(width) => *width,
             Self::FixedUtf32(width) => width.checked_mul(4)?,
@@ -126,13 +132,18 @@ impl DType {
         *self == Self::Bool || self.is_integer() || self.is_float() || self.is_complex()
     }
 
+    /// Whether values are dates or spans of time.
+    pub fn is_time(&self) -> bool {
+        matches!(self, Self::Datetime(_) | Self::Timedelta(_))
+    }
+
     /// Whether values are text or fixed-width bytes.
     pub fn is_text(&self) -> bool {
         matches!(self, Self::String | Self::FixedBytes(_) | Self::FixedUtf8(_) | Self::FixedUtf32(_))
     }
 }
 
-/// numpy's names: `float32`, `bool`, `S16`, `U9`; `string` for text of any length.
+/// numpy's names: `float32`, `bool`, `S16`, `U9`, `datetime64[ns]`; `string` for text of any length.
 impl fmt::Display for DType {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
@@ -150,6 +161,8 @@ impl fmt::Display for DType {
             Self::F64 => "float64",
             Self::Complex64 => "complex64",
             Self::Complex128 => "complex128",
+            Self::Datetime(step) => return time(f, "datetime64", *step),
+            Self::Timedelta(step) => return time(f, "timedelta64", *step),
             Self::String => "string",
             Self::FixedBytes(width) => return write!(f, "S{width}"),
             Self::FixedUtf8(width) => return write!(f, "utf8[{width}]"),
@@ -168,6 +181,10 @@ impl fmt::Display for DType {
             Self::Unknown(what) => return write!(f, "unknown({what})"),
         })
     }
+}
+
+fn time(f: &mut fmt::Formatter<'_>, name: &str, step: TimeStep) -> fmt::Result {
+    if step.unit() == TimeUnit::Generic { f.write_str(name) } else { write!(f, "{name}[{step}]") }
 }
 
 #[cfg(test)]

@@ -35,6 +35,7 @@ mod storage;
 mod tensor;
 #[cfg(feature = "testkit")]
 pub mod testkit;
+mod time;
 
 pub use attributes::{Attribute, Attributes};
 pub use chunked::ChunkedStorage;
@@ -52,6 +53,7 @@ pub use storage::{
     ArrayStorage, AsyncArrayStorage, BoxFuture, Capabilities, Limits, NodeKind, Storage, read_positions,
 };
 pub use tensor::{AlignedBytes, Tensor};
+pub use time::{NAT, TimeStep, TimeUnit};
 
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]

@@ -30,6 +30,9 @@ pub struct Capabilities {
     pub null_arrays: bool,
     /// Compound dtypes with text of any length in a field can be stored.
     pub text_in_records: bool,
+    /// Dates and spans of time ([`DType::Datetime`](crate::DType::Datetime), [`DType::Timedelta`](crate::DType::Timedelta))
+    /// can be stored.
+    pub times: bool,
     /// Attributes keep their exact dtype (otherwise: boolean, 64-bit integer, double, text).
     pub typed_attributes: bool,
     /// Children and attributes are listed in the order in which they were made (otherwise: sorted by name).
@@ -43,6 +46,7 @@ impl Capabilities {
         resize: true,
         null_arrays: true,
         text_in_records: true,
+        times: true,
         typed_attributes: true,
         ordered: true,
     };

@@ -8,6 +8,7 @@ mod record;
 mod reduce;
 mod scatter;
 mod text;
+mod time;
 
 use std::fmt;
 use std::sync::Arc;
@@ -220,13 +221,17 @@ impl Tensor {
 
     /// The same values converted to another numeric dtype as numpy's `astype` does: floats to integers truncate.
     ///
+    /// Dates become dates in other steps, spans of time spans in other steps, without rounding; integers become counts
+    /// of either.
+    ///
     /// # Errors
-    /// Where either dtype is not numeric, or a complex number would lose its imaginary part.
+    /// Where the dtypes are others, a complex number would lose its imaginary part, or a date or span of time would be
+    /// rounded or is out of range.
     pub fn cast(&self, dtype: &DType) -> Result<Self> {
         if self.dtype == *dtype {
             return Ok(self.clone());
         }
-        gather::cast(self, dtype)
+        if self.dtype.is_time() || dtype.is_time() { time::cast(self, dtype) } else { gather::cast(self, dtype) }
     }
 }
 
@@ -246,11 +251,11 @@ fn too_large(shape: &[usize]) -> Error {
     Error::limit_exceeded(format!("an array of shape {shape:?} does not fit into memory"))
 }
 
-/// The alignment of a numeric type in memory; text of fixed width needs none.
+/// The alignment of a number or time in memory; text of fixed width needs none.
 fn alignment(dtype: &DType) -> usize {
     match dtype {
         DType::Complex64 => 4,
-        DType::Complex128 => 8,
+        DType::Complex128 | DType::Datetime(_) | DType::Timedelta(_) => 8,
         dtype if dtype.is_numeric() => dtype.size().unwrap_or(1),
         _ => 1,
     }
@@ -275,7 +280,7 @@ impl fmt::Debug for Tensor {
         write!(f, "Tensor({}, {:?}", self.dtype, self.shape)?;
         if self.len() <= 8 {
             crate::dispatch!(&self.dtype, T => write!(f, ", {:?}", self.as_slice::<T>().unwrap_or_default())?, else => {
-                if let Ok(texts) = self.to_strings() {
+                if let Ok(texts) = self.to_strings().or_else(|_| self.to_time_strings()) {
                     write!(f, ", {texts:?}")?;
                 }
             });

@@ -38,6 +38,7 @@ pub(super) fn list(tensor: &Tensor) -> Result<Vec<Value>> {
             Ok(bytes.chunks(*width).map(value).collect())
         }
         dtype if dtype.is_text() => Ok(tensor.to_strings()?.into_iter().map(Value::String).collect()),
+        dtype if dtype.is_time() => Ok(tensor.to_time_strings()?.into_iter().map(Value::String).collect()),
         DType::Bool => Ok(tensor.as_slice::<bool>()?.iter().map(|&value| Value::Bool(value)).collect()),
         DType::Complex64 => Ok(tensor.as_slice::<Complex<f32>>()?.iter().map(|z| complex(z.re, z.im)).collect()),
         DType::Complex128 => Ok(tensor.as_slice::<Complex<f64>>()?.iter().map(|z| complex(z.re, z.im)).collect()),

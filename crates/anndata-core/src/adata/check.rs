@@ -16,11 +16,11 @@ pub(super) enum Axes {
 }
 
 impl Axes {
-    /// A matrix, aligned along two axes, holds numbers. Lazy elements are taken as they are.
+    /// A matrix, aligned along two axes, holds numbers or times. Lazy elements are taken as they are.
     pub(super) fn check_dtype(self, slot: &str, key: &str, element: &Element) -> Result<()> {
         let is_matrix = matches!(self, Self::ObsObs | Self::VarVar | Self::ObsVar);
         match element {
-            Element::Tensor(tensor) if is_matrix && !tensor.dtype().is_numeric() => {
+            Element::Tensor(tensor) if is_matrix && !(tensor.dtype().is_numeric() || tensor.dtype().is_time()) => {
                 Err(Error::dtype(format!("{} holds values of type {}, not numbers", place(slot, key), tensor.dtype())))
             }
             _ => Ok(()),

@@ -113,7 +113,7 @@ fn unique_labels(index: &Column, join: &str) -> Result<Column> {
             let texts = Tensor::from_strings([names.len()], names.into_iter().map(Option::unwrap_or_default))?;
             Column::nullable(&texts, &missing, na_value)
         }
-        ColumnKind::Plain | ColumnKind::Categorical { .. } => {
+        ColumnKind::Plain | ColumnKind::Time(_) | ColumnKind::Categorical { .. } => {
             Ok(Column::strings(names.into_iter().map(Option::unwrap_or_default)))
         }
     }

@@ -79,14 +79,14 @@ impl Column {
         Ok(Self { kind: ColumnKind::Categorical { ordered }, array })
     }
 
-    /// The values as categories: plain ones.
+    /// The values as categories: plain ones, or times.
     fn as_categories(&self) -> Result<Self> {
         if let Some(at) = (0..self.len()).find(|&at| self.is_missing(at)) {
             let message = format!("category {at} is a missing value; a row without a value has the code -1");
             return Err(Error::invalid_data(message));
         }
         match self.kind {
-            ColumnKind::Plain => Ok(self.clone()),
+            ColumnKind::Plain | ColumnKind::Time(_) => Ok(self.clone()),
             ColumnKind::Nullable(_) | ColumnKind::Categorical { .. } => Self::plain(&self.to_tensor()?),
         }
     }
@@ -202,7 +202,8 @@ impl Column {
         };
         with_keys!(key_type.as_ref(), K => {
             let dictionary: &DictionaryArray<K> = self.array.as_dictionary();
-            let categories = Self { kind: ColumnKind::Plain, array: Arc::clone(dictionary.values()) };
+            let values = Arc::clone(dictionary.values());
+            let categories = Self { kind: super::kind_of_array(values.data_type()), array: values };
             Ok((codes(dictionary)?, categories))
         }, else => Err(Error::dtype("the column is not categorical")))
     }

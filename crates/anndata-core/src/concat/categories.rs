@@ -3,9 +3,10 @@
 use std::cmp::Ordering;
 use std::collections::HashMap;
 
-use anndata_storage::{DType, Error, Result, Scalar, Tensor, dispatch};
+use anndata_storage::{DType, Error, Result, Scalar, Tensor, TimeUnit, dispatch};
 
 use super::outline::{self, ColumnOutline};
+use super::promote::result_type;
 use crate::Column;
 pub(super) use crate::column::code_dtype;
 use crate::column::natural_order;
@@ -28,7 +29,7 @@ pub(super) fn union(columns: &[&ColumnOutline]) -> Result<Option<(Column, bool)>
         let Some(&(first, _)) = filled.next() else { return Ok(None) };
         let keys = Keys::of(first)?;
         for (categories, ordered) in parts.iter().filter(|(categories, _)| !categories.is_empty()) {
-            if !ordered || Keys::of(categories)?.keys != keys.keys {
+            if !ordered || Keys::of(categories)?.all != keys.all {
                 return Ok(None);
             }
         }
@@ -53,7 +54,7 @@ pub(super) fn union(columns: &[&ColumnOutline]) -> Result<Option<(Column, bool)>
 pub(super) fn codes_in(column: &Column, categories: &Column) -> Result<Vec<i64>> {
     let (codes, own) = column.codes_and_categories()?;
     let places = Keys::of(categories)?.places();
-    let map: Vec<i64> = Keys::of(&own)?.keys.into_iter().map(|key| places.get(&key).copied().unwrap_or(-1)).collect();
+    let map: Vec<i64> = Keys::of(&own)?.all.into_iter().map(|key| places.get(&key).copied().unwrap_or(-1)).collect();
     let codes = codes.cast(&DType::I64)?;
     let code = |&code: &i64| usize::try_from(code).ok().and_then(|code| map.get(code).copied()).unwrap_or(-1);
     Ok(codes.as_slice::<i64>()?.iter().map(code).collect())
@@ -62,9 +63,11 @@ pub(super) fn codes_in(column: &Column, categories: &Column) -> Result<Vec<i64>>
 /// Categories in a form that can be compared across dtypes.
 #[derive(Debug)]
 pub(super) struct Keys {
-    keys: Vec<Key>,
+    all: Vec<Key>,
     /// Whether they are floats, even where all are integers.
     float: bool,
+    /// The dtype of dates or spans of time.
+    time: Option<DType>,
 }
 
 /// One category.
@@ -76,6 +79,8 @@ pub(super) enum Key {
     Integer(i128),
     /// The bits of any other float.
     Float(u64),
+    /// Nanoseconds of dates since 1970, or of spans of time.
+    Time(i128),
 }
 
 impl Keys {
@@ -83,7 +88,14 @@ impl Keys {
     pub(super) fn of(categories: &Column) -> Result<Self> {
         let values = categories.to_tensor()?;
         if values.dtype().is_text() {
-            return Ok(Self { keys: values.to_strings()?.into_iter().map(Key::Text).collect(), float: false });
+            return Ok(Self {
+                all: values.to_strings()?.into_iter().map(Key::Text).collect(),
+                float: false,
+                time: None,
+            });
+        }
+        if values.dtype().is_time() {
+            return Self::times(&values);
         }
         dispatch!(real values.dtype(), T => {
             let keys = values.as_slice::<T>()?.iter().map(|&value| match value.to_integer() {
@@ -91,28 +103,38 @@ impl Keys {
                 Some(integer) => Key::Integer(integer),
                 None => Key::float(value.to_f64()),
             });
-            Ok(Self { keys: keys.collect(), float: values.dtype().is_float() })
+            Ok(Self { all: keys.collect(), float: values.dtype().is_float(), time: None })
         }, else => Err(Error::unsupported(format!("categories of type {} cannot be joined", values.dtype()))))
+    }
+
+    /// Categories of a column are in units that Arrow has.
+    fn times(values: &Tensor) -> Result<Self> {
+        let key = |&tick: &i64| Some(Key::Time(i128::from(tick).checked_mul(nanoseconds(values.dtype())?)?));
+        let keys = values.ticks()?.iter().map(key).collect::<Option<Vec<Key>>>();
+        let keys =
+            keys.ok_or_else(|| Error::unsupported(format!("categories of type {} cannot be joined", values.dtype())))?;
+        Ok(Self { all: keys, float: false, time: Some(values.dtype().clone()) })
     }
 
     /// Sorts them naturally.
     pub(super) fn sort(&mut self) {
-        self.keys.sort_by(Key::compare);
+        self.all.sort_by(Key::compare);
     }
 
     /// Whether the others are the same, of a type that compares as equal.
     pub(super) fn same(&self, other: &Self) -> bool {
-        self.keys == other.keys && self.float == other.float
+        self.all == other.all && self.float == other.float && self.time == other.time
     }
 
     fn places(self) -> HashMap<Key, i64> {
-        self.keys.into_iter().zip(0..).collect()
+        self.all.into_iter().zip(0..).collect()
     }
 
     /// The different ones in natural order.
     fn sorted_union(all: Vec<Self>) -> Result<Column> {
         let float = all.iter().any(|keys| keys.float);
-        let mut keys: Vec<Key> = all.into_iter().flat_map(|keys| keys.keys).collect();
+        let time = result_type(all.iter().filter_map(|keys| keys.time.as_ref()));
+        let mut keys: Vec<Key> = all.into_iter().flat_map(|keys| keys.all).collect();
         keys.sort_by(Key::compare);
         keys.dedup();
         let kinds = |test: fn(&Key) -> bool| keys.iter().all(test);
@@ -125,6 +147,15 @@ impl Keys {
             Tensor::from_vec(len, integers)?
         } else if let Some(integers) = keys.iter().map(Key::unsigned).collect::<Option<Vec<u64>>>().filter(|_| !float) {
             Tensor::from_vec(len, integers)?
+        } else if let (true, Some(dtype)) = (kinds(|key| matches!(key, Key::Time(_))), time) {
+            let step = nanoseconds(&dtype);
+            let tick = |key: &Key| match (key, step) {
+                (Key::Time(time), Some(step)) => i64::try_from(time / step).ok(),
+                _ => None,
+            };
+            let ticks = keys.iter().map(tick).collect::<Option<Vec<i64>>>();
+            let ticks = ticks.ok_or_else(|| Error::dtype(format!("not all categories can be of type {dtype}")))?;
+            Tensor::from_ticks(dtype, len, ticks)?
         } else if kinds(|key| matches!(key, Key::Integer(_) | Key::Float(_))) {
             Tensor::from_vec(len, keys.iter().map(Key::double).collect())?
         } else {
@@ -132,6 +163,20 @@ impl Keys {
         };
         Column::plain(&tensor)
     }
+}
+
+/// The nanoseconds of a step of dates or spans of time, where they are whole.
+fn nanoseconds(dtype: &DType) -> Option<i128> {
+    let (DType::Datetime(step) | DType::Timedelta(step)) = dtype else { return None };
+    let nanoseconds = match step.unit() {
+        TimeUnit::Day => 86_400_000_000_000,
+        TimeUnit::Second => 1_000_000_000,
+        TimeUnit::Millisecond => 1_000_000,
+        TimeUnit::Microsecond => 1_000,
+        TimeUnit::Nanosecond => 1,
+        _ => return None,
+    };
+    Some(nanoseconds * i128::from(step.count().get()))
 }
 
 impl Key {
@@ -147,7 +192,7 @@ impl Key {
     fn compare(&self, other: &Self) -> Ordering {
         match (self, other) {
             (Self::Text(a), Self::Text(b)) => natural_order(a, b),
-            (Self::Integer(a), Self::Integer(b)) => a.cmp(b),
+            (Self::Integer(a), Self::Integer(b)) | (Self::Time(a), Self::Time(b)) => a.cmp(b),
             (Self::Bool(a), Self::Bool(b)) => a.cmp(b),
             // NaN comes first.
             _ => {
@@ -175,7 +220,7 @@ impl Key {
             Self::Integer(value) => *value as f64,
             Self::Float(bits) => f64::from_bits(*bits),
             Self::Bool(value) => f64::from(u8::from(*value)),
-            Self::Text(_) => f64::INFINITY,
+            Self::Text(_) | Self::Time(_) => f64::INFINITY,
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use anndata_storage::{DType, Error, Result, Tensor, dispatch};
+use anndata_storage::{DType, Error, NAT, Result, Tensor, dispatch};
 use arrow_array::{Array, LargeStringArray};
 use arrow_buffer::NullBuffer;
 
@@ -28,6 +28,8 @@ pub(super) enum Absent {
 pub enum ColumnPlan {
     /// Numbers; a missing value is NaN, so that there is one only among floats.
     Numbers(DType),
+    /// Dates or spans of time; a missing one is `NaT`.
+    Times(DType),
     /// Integers or booleans that can be missing.
     Nullable(DType),
     /// Text; what a missing one is, where one can be missing.
@@ -60,6 +62,11 @@ impl ColumnPlan {
         }
         if text > 0 {
             return Err(mixed(&dtypes));
+        }
+        let times = dtypes.iter().filter(|dtype| dtype.is_time()).count();
+        if times > 0 {
+            let joined = if times == dtypes.len() { result_type(&dtypes) } else { None };
+            return joined.map(Self::Times).ok_or_else(|| mixed(&dtypes));
         }
         for column in columns.iter().filter(|column| matches!(column, ColumnOutline::Categorical { .. })) {
             missing |= column.has_missing()?;
@@ -107,6 +114,7 @@ impl ColumnPlan {
                 dtype if dtype.is_text() => Self::Text(Some(na_value)),
                 dtype => Self::Nullable(dtype),
             },
+            ColumnKind::Time(_) => Self::Times(outline::dtype(column)?),
             ColumnKind::Plain => {
                 let absent = if missing { Absent::Rows } else { Absent::Nowhere };
                 Self::new(&[&ColumnOutline::Plain(outline::dtype(column)?)], absent)?
@@ -118,6 +126,7 @@ impl ColumnPlan {
     pub(super) fn concat(&self, parts: &[(Option<Column>, usize)]) -> Result<Column> {
         match self {
             Self::Numbers(dtype) => numbers(dtype, parts),
+            Self::Times(dtype) => times(dtype, parts),
             Self::Nullable(dtype) => {
                 let valid = parts.iter().flat_map(|(column, rows)| valid(column.as_ref(), *rows));
                 let missing: Vec<bool> = valid.map(|valid| !valid).collect();
@@ -147,7 +156,7 @@ pub(super) fn reindex(column: &Column, rows: &[Option<usize>]) -> Result<Column>
     let missing = rows.contains(&None);
     let plan = ColumnPlan::reindexed(column, missing)?;
     let array = column.gather(&rows.iter().map(|row| row.map(|row| row as u64)).collect())?;
-    if !missing || matches!(plan, ColumnPlan::Categorical { .. }) {
+    if !missing || matches!(plan, ColumnPlan::Categorical { .. } | ColumnPlan::Times(_)) {
         return Column::from_arrow(&column.to_field(""), &array);
     }
     let is_missing = |row: usize| array.is_null(row);
@@ -196,6 +205,20 @@ fn numbers(dtype: &DType, parts: &[(Option<Column>, usize)]) -> Result<Column> {
                 None => Ok(values),
             }
         }
+    });
+    Column::plain(&Tensor::concat_rows(&parts.collect::<Result<Vec<_>>>()?)?)
+}
+
+fn times(dtype: &DType, parts: &[(Option<Column>, usize)]) -> Result<Column> {
+    let parts = parts.iter().map(|(column, rows)| {
+        let Some(column) = column else { return Tensor::from_ticks(dtype.clone(), [*rows], vec![NAT; *rows]) };
+        let values = values(column)?.cast(dtype)?;
+        if !matches!(column.kind(), ColumnKind::Categorical { .. }) {
+            return Ok(values);
+        }
+        let ticks = values.ticks()?.iter().zip(column.missing());
+        let ticks = ticks.map(|(&tick, missing)| if missing { NAT } else { tick });
+        Tensor::from_ticks(dtype.clone(), [values.len()], ticks.collect())
     });
     Column::plain(&Tensor::concat_rows(&parts.collect::<Result<Vec<_>>>()?)?)
 }

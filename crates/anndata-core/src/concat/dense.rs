@@ -19,7 +19,7 @@ pub(super) fn concat(
     parts: &[Option<Tensor>],
 ) -> Result<Tensor> {
     let parts = parts.iter().map(|part| part.clone().map(as_matrix).transpose()).collect::<Result<Vec<_>>>()?;
-    if !dtype.is_numeric() {
+    if !(dtype.is_numeric() || dtype.is_time()) {
         return rows_of_text(plan, &parts);
     }
     let size = dtype.size().unwrap_or(1);

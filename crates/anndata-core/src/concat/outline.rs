@@ -1,6 +1,6 @@
 //! What planning knows of an element: kind, dtype, shape, column names and categories, and no other value.
 
-use anndata_storage::{DType, Error, Result, Tensor};
+use anndata_storage::{DType, Error, Result};
 
 use crate::awkward::Awkward;
 use crate::node::Node;
@@ -54,7 +54,9 @@ impl Outline {
             return Ok(Self::of(whole)?.with_shape(shape));
         }
         let dtype_of = |node: Option<&Node>| match node {
-            Some(Node::Array(array)) if array.spec.dtype.is_numeric() => Some(array.spec.dtype.clone()),
+            Some(Node::Array(array)) if array.spec.dtype.is_numeric() || array.spec.dtype.is_time() => {
+                Some(array.spec.dtype.clone())
+            }
             _ => None,
         };
         let stored = encoding(lazy)?;
@@ -71,6 +73,14 @@ impl Outline {
         match known {
             Some(outline) => Ok(outline),
             None => Self::of(&lazy.load_once()?),
+        }
+    }
+
+    /// The dtype of a dense or sparse array.
+    pub(crate) fn dtype(&self) -> Option<&DType> {
+        match self {
+            Self::Dense { dtype, .. } | Self::Sparse { dtype, .. } => Some(dtype),
+            Self::Frame { .. } | Self::Awkward { .. } => None,
         }
     }
 
@@ -123,7 +133,7 @@ impl ColumnOutline {
             Series::Loaded(column) => column.clone(),
         };
         Ok(match column.kind() {
-            ColumnKind::Plain => Self::Plain(dtype(&column)?),
+            ColumnKind::Plain | ColumnKind::Time(_) => Self::Plain(dtype(&column)?),
             ColumnKind::Nullable(na_value) => Self::Nullable(dtype(&column)?, na_value),
             ColumnKind::Categorical { ordered } => {
                 Self::Categorical { categories: column.codes_and_categories()?.1, ordered, column: series.clone() }
@@ -143,7 +153,9 @@ impl ColumnOutline {
         Ok(match (whole, stored.as_ref().map(|(node, encoding)| (*node, encoding.as_str()))) {
             (Some(Self::Categorical { .. }), _) => None,
             (Some(outline), _) => Some(outline),
-            (None, Some((Node::Array(array), "array"))) if array.spec.dtype.is_numeric() => {
+            (None, Some((Node::Array(array), "array")))
+                if array.spec.dtype.is_numeric() || array.spec.dtype.is_time() =>
+            {
                 Some(Self::Plain(array.spec.dtype.clone()))
             }
             _ => None,
@@ -181,7 +193,7 @@ fn encoding(lazy: &Lazy) -> Result<Option<(&Node, String)>> {
 
 /// The dtype of the values of a column that is not categorical.
 pub(crate) fn dtype(column: &Column) -> Result<DType> {
-    Ok(Tensor::from_arrow(column.array().slice(0, 0).as_ref())?.dtype().clone())
+    Ok(column.slice(0..0)?.to_tensor()?.dtype().clone())
 }
 
 fn fields(awkward: &Awkward) -> Vec<String> {

@@ -1,6 +1,6 @@
 //! Common dtypes: numpy's promotion, and the value that fills what an input does not have.
 
-use anndata_storage::{Complex, DType, Error, Result, Tensor};
+use anndata_storage::{Complex, DType, Error, NAT, Result, Tensor};
 
 /// The value of cells that an outer join introduces.
 ///
@@ -54,8 +54,15 @@ impl FillValue {
     /// The value as a scalar of a dtype.
     ///
     /// # Errors
-    /// Where the dtype is no number, or real while the value is complex.
+    /// Where the dtype is no number, or real while the value is complex. Of dates and spans of time, [`NAN`](Self::NAN)
+    /// alone is one: `NaT`.
     pub fn to_tensor(self, dtype: &DType) -> Result<Tensor> {
+        if dtype.is_time() {
+            return match self {
+                Self::Float(value) if value.is_nan() => Tensor::from_ticks(dtype.clone(), [], vec![NAT]),
+                _ => Err(Error::dtype(format!("{self} cannot stand in an array of {dtype}; leave out the fill value"))),
+            };
+        }
         let scalar = match self {
             Self::Bool(value) => Tensor::scalar(value),
             Self::Int(value) => Tensor::scalar(value),
@@ -115,11 +122,15 @@ impl std::fmt::Display for FillValue {
     }
 }
 
-/// The dtype that all of these numeric dtypes become together, as numpy's `result_type` has it.
+/// The dtype that all of these dtypes of numbers or times become together, as numpy's `result_type` has it.
 ///
-/// `None` where there is none, or one is not numeric.
+/// `None` where there is none.
 pub(crate) fn result_type<'a>(dtypes: impl IntoIterator<Item = &'a DType>) -> Option<DType> {
     let dtypes: Vec<&DType> = dtypes.into_iter().collect();
+    if dtypes.iter().any(|dtype| dtype.is_time()) {
+        let (first, rest) = dtypes.split_first()?;
+        return rest.iter().try_fold(DType::clone(first), |a, b| promote(&a, b));
+    }
     let inexact = |dtype: &&&DType| dtype.is_float() || dtype.is_complex();
     let mut floats = dtypes.iter().filter(inexact);
     if let Some(first) = floats.next() {
@@ -138,8 +149,19 @@ pub(crate) fn result_type<'a>(dtypes: impl IntoIterator<Item = &'a DType>) -> Op
     }
 }
 
-/// The dtype that two numeric dtypes become together, as numpy's `promote_types` has it.
+/// The dtype that two dtypes of numbers or times become together, as numpy's `promote_types` has it.
+///
+/// Dates and spans of time have none: numpy names one and then refuses to join them.
 pub(crate) fn promote(a: &DType, b: &DType) -> Option<DType> {
+    match (a, b) {
+        (DType::Datetime(a), DType::Datetime(b)) => return a.common(*b, true).map(DType::Datetime),
+        (DType::Timedelta(a), DType::Timedelta(b)) => return a.common(*b, false).map(DType::Timedelta),
+        (span @ DType::Timedelta(_), number) | (number, span @ DType::Timedelta(_)) => {
+            let counts = *number == DType::Bool || (number.is_integer() && *number != DType::U64);
+            return counts.then(|| span.clone());
+        }
+        _ => {}
+    }
     if !(a.is_numeric() && b.is_numeric()) {
         return None;
     }
@@ -210,6 +232,23 @@ mod tests {
             assert_eq!(promote(&b, &a), Some(expected), "{b} {a}");
         }
         assert_eq!(promote(&Bool, &DType::String), None);
+        let (date, span) =
+            (|s: &str| s.parse().map(DType::Datetime).ok(), |s: &str| s.parse().map(DType::Timedelta).ok());
+        for (a, b, expected) in [
+            (date("s"), date("ns"), date("ns")),
+            (date("D"), date("M"), date("D")),
+            (span("25s"), span("10s"), span("5s")),
+            (span("s"), Some(I64), span("s")),
+            (span("s"), Some(Bool), span("s")),
+            (span("s"), Some(U64), None),
+            (span("s"), Some(F64), None),
+            (span("Y"), span("D"), None),
+            (date("s"), Some(I64), None),
+            (date("s"), span("s"), None),
+        ] {
+            assert_eq!(result_type([&a, &b].into_iter().flatten()), expected, "{a:?} {b:?}");
+            assert_eq!(result_type([&b, &a].into_iter().flatten()), expected, "{b:?} {a:?}");
+        }
     }
 
     #[test]

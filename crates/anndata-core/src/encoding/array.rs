@@ -1,4 +1,4 @@
-//! `array` 0.2.0: a dense array of numbers or fixed-width bytes.
+//! `array` 0.2.0: a dense array of numbers, fixed-width bytes, or, in zarr, dates and spans of time.
 //!
 //! ```text
 //! obsm/X_pca              array, any number of dimensions

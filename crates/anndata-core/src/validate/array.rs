@@ -9,7 +9,7 @@ use crate::node::{ArrayNode, Node};
 /// What the values of an array may be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Holds {
-    /// Numbers, booleans, fixed-width bytes.
+    /// Numbers, booleans, times, fixed-width bytes.
     Numbers,
     /// Text of any length.
     Text,
@@ -81,7 +81,7 @@ fn has_value(array: &ArrayNode, checker: &mut Checker<'_>) -> bool {
 fn check_dtype(array: &ArrayNode, holds: Holds, checker: &mut Checker<'_>) {
     let (path, dtype) = (array.path.as_str(), &array.spec.dtype);
     let fits = match holds {
-        Holds::Numbers => dtype.is_numeric() || matches!(dtype, DType::FixedBytes(_)),
+        Holds::Numbers => dtype.is_numeric() || dtype.is_time() || matches!(dtype, DType::FixedBytes(_)),
         Holds::Bytes => matches!(dtype, DType::FixedBytes(_)),
         Holds::Records => matches!(dtype, DType::Compound(_)),
         Holds::Text => dtype.is_text(),

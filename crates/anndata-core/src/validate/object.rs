@@ -232,6 +232,7 @@ fn check_slot(node: &Node, slot: Slot, axes: Axes, checker: &mut Checker<'_>) {
     if slot == Slot::Matrix
         && let Node::Array(array) = node
         && !array.spec.dtype.is_numeric()
+        && !array.spec.dtype.is_time()
     {
         checker.add(&rules::MATRIX_DTYPE, path, format!("values are of type {}", array.spec.dtype));
     }

@@ -44,6 +44,12 @@ pub(crate) fn datatype(dtype: &DType) -> Result<Id> {
                 .collect::<Result<Vec<_>>>()?;
             return datatype::compound(fields);
         }
+        DType::Datetime(_) | DType::Timedelta(_) => {
+            return Err(Error::unsupported(format!(
+                "HDF5 has no type for values of type {dtype}, and Python anndata cannot store them in an .h5ad file \
+                 either: write a zarr store, leave the element out, or make it text or numbers first"
+            )));
+        }
         other => return Err(Error::unsupported(format!("HDF5 has no form for values of type {other}"))),
     };
     datatype::number(number)

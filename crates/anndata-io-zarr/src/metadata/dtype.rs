@@ -1,8 +1,9 @@
 //! The names of dtypes in either version.
 
+use std::num::NonZeroU32;
 use std::sync::Arc;
 
-use anndata_storage::{DType, Error, Field, Result};
+use anndata_storage::{DType, Error, Field, Result, TimeStep, TimeUnit};
 use serde_json::{Value, json};
 
 use super::malformed;
@@ -27,8 +28,32 @@ fn parse_typestr(name: &str) -> (DType, Words) {
     let unknown = || (DType::Unknown(Arc::from(name)), Words::none());
     let mut rest = name.chars();
     let (Some(order), Some(kind)) = (rest.next(), rest.next()) else { return unknown() };
-    let Ok(width) = rest.as_str().parse::<usize>() else { return unknown() };
-    let dtype = match (kind, width) {
+    let dtype = match kind {
+        'M' | 'm' => time(kind == 'M', rest.as_str()),
+        _ => rest.as_str().parse().ok().and_then(|width| plain(kind, width)),
+    };
+    let Some(dtype) = dtype else { return unknown() };
+    match order {
+        '>' => {
+            let words = words(&dtype);
+            (dtype, words)
+        }
+        '<' | '|' | '=' => (dtype, Words::none()),
+        _ => unknown(),
+    }
+}
+
+/// Dates or spans of time, whose step stands in brackets: `8[25s]`. zarr-python leaves out the width.
+fn time(dates: bool, rest: &str) -> Option<DType> {
+    let step = match rest.strip_prefix('8').unwrap_or(rest) {
+        "" => TimeUnit::Generic.into(),
+        step => step.strip_prefix('[')?.strip_suffix(']')?.parse().ok()?,
+    };
+    Some(if dates { DType::Datetime(step) } else { DType::Timedelta(step) })
+}
+
+fn plain(kind: char, width: usize) -> Option<DType> {
+    Some(match (kind, width) {
         ('b', 1) => DType::Bool,
         ('i', 1) => DType::I8,
         ('i', 2) => DType::I16,
@@ -45,16 +70,8 @@ fn parse_typestr(name: &str) -> (DType, Words) {
         ('c', 16) => DType::Complex128,
         ('S', width) if width <= 4 * MAX_WIDTH => DType::FixedBytes(width),
         ('U', width) if width <= MAX_WIDTH => DType::FixedUtf32(width),
-        _ => return unknown(),
-    };
-    match order {
-        '>' => {
-            let words = words(&dtype);
-            (dtype, words)
-        }
-        '<' | '|' | '=' => (dtype, Words::none()),
-        _ => unknown(),
-    }
+        _ => return None,
+    })
 }
 
 /// The most characters of a text of fixed width; more is a damaged file.
@@ -123,6 +140,8 @@ pub(super) fn name_v2(dtype: &DType) -> Result<Value> {
         DType::Complex64 => "<c8",
         DType::Complex128 => "<c16",
         DType::String => "|O",
+        DType::Datetime(step) => return Ok(Value::from(format!("<M8{}", brackets(*step)))),
+        DType::Timedelta(step) => return Ok(Value::from(format!("<m8{}", brackets(*step)))),
         DType::FixedBytes(width) => return Ok(Value::from(format!("|S{width}"))),
         DType::FixedUtf32(width) => return Ok(Value::from(format!("<U{width}"))),
         DType::Compound(fields) => {
@@ -138,6 +157,11 @@ pub(super) fn name_v2(dtype: &DType) -> Result<Value> {
         }
         other => return Err(lacks(other)),
     }))
+}
+
+/// A step as numpy's type strings have it.
+fn brackets(step: TimeStep) -> String {
+    if step.unit() == TimeUnit::Generic { String::new() } else { format!("[{step}]") }
 }
 
 fn lacks(dtype: &DType) -> Error {
@@ -169,6 +193,9 @@ const NUMERIC: [(&str, DType); 14] = [
     ("complex128", DType::Complex128),
 ];
 
+/// The names of dates and of spans of time in version 3.
+const TIMES: [&str; 2] = ["numpy.datetime64", "numpy.timedelta64"];
+
 /// The dtype of version 3.
 pub(super) fn parse_v3(value: &Value) -> Result<DType> {
     let unknown = || DType::Unknown(value.as_str().map_or_else(|| value.to_string(), str::to_owned).into());
@@ -185,6 +212,21 @@ pub(super) fn parse_v3(value: &Value) -> Result<DType> {
         "string" | "variable_length_utf8" => DType::String,
         "null_terminated_bytes" => DType::FixedBytes(length()?),
         "fixed_length_utf32" if length()? % 4 == 0 => DType::FixedUtf32(length()? / 4),
+        _ if TIMES.contains(&name) => {
+            let step = configuration.and_then(|configuration| {
+                let unit: TimeUnit = configuration.get("unit")?.as_str()?.parse().ok()?;
+                let count = match configuration.get("scale_factor") {
+                    None => 1,
+                    Some(count) => count.as_u64().filter(|&count| i32::try_from(count).is_ok())?,
+                };
+                Some(TimeStep::new(unit, NonZeroU32::new(u32::try_from(count).ok()?)?))
+            });
+            match step {
+                Some(step) if name == "numpy.datetime64" => DType::Datetime(step),
+                Some(step) => DType::Timedelta(step),
+                None => unknown(),
+            }
+        }
         "struct" | "structured" => {
             let fields = configuration.and_then(|c| c.get("fields")).and_then(Value::as_array);
             let fields = fields.ok_or_else(|| malformed("a record without 'fields'"))?;
@@ -215,7 +257,11 @@ pub(super) fn name_v3(dtype: &DType) -> Result<Value> {
         return Ok(Value::from(*name));
     }
     let fixed = |name: &str, bytes: usize| json!({"name": name, "configuration": {"length_bytes": bytes}});
+    let [dates, spans] = TIMES;
+    let time = |name: &str, step: &TimeStep| json!({"name": name, "configuration": {"unit": step.unit().symbol(), "scale_factor": step.count().get()}});
     match dtype {
+        DType::Datetime(step) => Ok(time(dates, step)),
+        DType::Timedelta(step) => Ok(time(spans, step)),
         DType::String => Ok(Value::from("string")),
         DType::FixedBytes(width) => Ok(fixed("null_terminated_bytes", *width)),
         DType::FixedUtf32(width) => Ok(fixed("fixed_length_utf32", width.saturating_mul(4))),
@@ -250,6 +296,9 @@ mod tests {
             DType::FixedBytes(5),
             DType::FixedUtf32(9),
             record,
+            DType::Datetime(TimeUnit::Nanosecond.into()),
+            DType::Datetime(TimeUnit::Generic.into()),
+            DType::Timedelta("25s".parse()?),
             DType::String,
         ]) {
             assert_eq!(parse_v3(&name_v3(&dtype)?)?, dtype);
@@ -270,11 +319,15 @@ mod tests {
 
     #[test]
     fn unknown_types_are_kept_by_name_and_malformed_ones_are_errors() -> Result<()> {
-        for name in ["<M8[ns]", "|V7", "|O", "<f12", "", "é"] {
+        for name in ["<M8[x]", "<M8[0s]", "<m8[", "<M4[s]", "|V7", "|O", "<f12", "", "é"] {
             assert_eq!(parse_v2(&json!(name), false)?.0, DType::Unknown(name.into()));
         }
         assert!(matches!(parse_v3(&json!("bfloat16"))?, DType::Unknown(_)));
-        assert!(matches!(parse_v3(&json!({"name": "numpy.datetime64", "configuration": {}}))?, DType::Unknown(_)));
+        for configuration in [json!({}), json!({"unit": "x"}), json!({"unit": "s", "scale_factor": 0})] {
+            let name = json!({"name": "numpy.datetime64", "configuration": configuration});
+            assert!(matches!(parse_v3(&name)?, DType::Unknown(_)), "{name}");
+        }
+        assert_eq!(parse_v2(&json!(">M8[D]"), false)?, (DType::Datetime(TimeUnit::Day.into()), words(&DType::I64)));
         assert!(parse_v3(&json!({"name": "struct"})).is_err());
         assert!(parse_v3(&json!({"name": "fixed_length_utf32", "configuration": {"length_bytes": -1}})).is_err());
         assert!(parse_v2(&json!([["a"]]), false).is_err());

@@ -1,6 +1,6 @@
 //! Fill values: what was never written reads as.
 
-use anndata_storage::{DType, Result, Scalar, dispatch, f16};
+use anndata_storage::{DType, NAT, Result, Scalar, dispatch, f16};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Map, Value, json};
@@ -30,6 +30,10 @@ fn element(value: &Value, dtype: &DType) -> Option<Vec<u8>> {
         return Some(vec![0; size]);
     }
     match dtype {
+        DType::Datetime(_) | DType::Timedelta(_) => {
+            let ticks = if value.as_str() == Some("NaT") { Some(NAT) } else { value.as_i64() };
+            ticks.map(|ticks| ticks.to_le_bytes().into())
+        }
         DType::Bool => Some(vec![u8::from(value.as_bool().or_else(|| Some(value.as_u64()? != 0))?)]),
         DType::F16 => Some(f16::from_bits(float_bits(value, 16)?.try_into().ok()?).to_bits().to_le_bytes().into()),
         DType::F32 => Some(u32::try_from(float_bits(value, 32)?).ok()?.to_le_bytes().into()),
@@ -130,7 +134,7 @@ pub(super) fn zero_v3(dtype: &DType) -> Value {
             Value::Object(zeros)
         }
         dtype if dtype.is_float() => Value::from(0.0),
-        dtype if dtype.is_integer() => Value::from(0),
+        dtype if dtype.is_integer() || dtype.is_time() => Value::from(0),
         _ => Value::from(""),
     }
 }
@@ -161,6 +165,11 @@ mod tests {
         assert_eq!(bytes(&json!(true), &DType::Bool), Some(vec![1]));
         assert_eq!(bytes(&json!({}), &DType::F64), None);
         assert_eq!(bytes(&Value::Null, &DType::F64), Some(vec![]));
+        let dates = DType::Datetime(anndata_storage::TimeUnit::Nanosecond.into());
+        assert_eq!(bytes(&json!("NaT"), &dates), Some(i64::MIN.to_le_bytes().to_vec()));
+        assert_eq!(bytes(&json!(i64::MIN), &dates), Some(i64::MIN.to_le_bytes().to_vec()));
+        assert_eq!(bytes(&zero_v3(&dates), &dates), Some(vec![]));
+        assert_eq!(bytes(&json!("2020-01-01"), &dates), None);
     }
 
     #[test]

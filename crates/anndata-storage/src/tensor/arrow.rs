@@ -1,5 +1,7 @@
 //! One-dimensional tensors as Arrow arrays, and back, without a copy where the layouts agree.
 
+mod time;
+
 use std::sync::Arc;
 
 use arrow_array::types::{
@@ -71,13 +73,16 @@ macro_rules! primitive {
 }
 
 impl Tensor {
-    /// A one-dimensional tensor as an Arrow array without nulls.
+    /// A one-dimensional tensor as an Arrow array without nulls, save those of times.
     ///
     /// Numbers share the buffer. Booleans become bits. Bytes and UTF-8 of fixed width become `FixedSizeBinary`,
     /// UTF-32 becomes `LargeUtf8`, complex numbers `FixedSizeList(float, 2)`.
     ///
+    /// Dates become timestamps without a time zone, in days `Date32`, and spans of time durations; `NaT` is null. A step
+    /// that Arrow lacks (hours, months, 25 s) becomes the coarsest one that it has for it, where every value has one.
+    ///
     /// # Errors
-    /// Where the tensor is not one-dimensional, or holds records.
+    /// Where the tensor is not one-dimensional, holds records, or times for which Arrow has no value.
     pub fn to_arrow(&self) -> Result<ArrayRef> {
         let [len] = *self.shape.as_slice() else {
             return Err(Error::invalid_input(format!(
@@ -107,6 +112,7 @@ impl Tensor {
                     .map_err(|_| Error::unsupported(format!("values of {width} bytes cannot be a column")))?;
                 Arc::new(FixedSizeBinaryArray::try_new_with_len(width, buffer.clone(), None, len).map_err(arrow)?)
             }
+            DType::Datetime(_) | DType::Timedelta(_) => time::to_arrow(self)?,
             DType::FixedUtf32(_) => Arc::new(self.to_text()?.strings()?.clone()),
             dtype => primitive!(dtype, T => {
                 Arc::new(PrimitiveArray::<T>::new(ScalarBuffer::new(buffer.clone(), 0, len), None))
@@ -117,10 +123,11 @@ impl Tensor {
 
     /// A tensor from an Arrow array: the inverse of [`to_arrow`](Self::to_arrow), for any string layout.
     ///
-    /// The values below a null are what Arrow holds there; nulls are the caller's to keep.
+    /// The values below a null are what Arrow holds there; nulls are the caller's to keep. Those of times become `NaT`.
     ///
     /// # Errors
-    /// Where the Arrow type has no dtype.
+    /// Where the Arrow type has no dtype, as times of a day and timestamps with a time zone have none, or a time is the
+    /// count that stands for `NaT`.
     pub fn from_arrow(array: &dyn Array) -> Result<Self> {
         let len = array.len();
         let data = array.to_data();
@@ -132,6 +139,9 @@ impl Tensor {
                 .map(|buffer| buffer.slice_with_length(data.offset() * size, len * size))
                 .unwrap_or_default();
             return Self::new(dtype, [len], buffer);
+        }
+        if array.data_type().is_temporal() {
+            return time::from_arrow(array);
         }
         match array.data_type() {
             DataType::Boolean => {

@@ -9,10 +9,13 @@ use crate::{ArraySpec, Codec, DType, Result, Storage, Tensor};
 const SHAPES: [&[u64]; 9] = [&[], &[1], &[7], &[0], &[5, 3], &[0, 3], &[3, 0], &[3, 5, 2], &[2, 0, 3]];
 
 /// Every dtype in every shape, in one piece and in chunks: name, declaration, values, whether it may be refused.
-fn every_array() -> Result<Vec<(String, ArraySpec, Tensor, bool)>> {
+fn every_array(store: &Arc<dyn Storage>) -> Result<Vec<(String, ArraySpec, Tensor, bool)>> {
+    let has_times = store.capabilities().times;
     let dtypes = sample::required_dtypes().into_iter().map(|dtype| (dtype, false));
+    let optional = sample::optional_dtypes().into_iter().map(|dtype| (dtype, true));
+    let times = sample::times().into_iter().map(|dtype| (dtype, !has_times));
     let mut all = Vec::new();
-    for (dtype, optional) in dtypes.chain(sample::optional_dtypes().into_iter().map(|dtype| (dtype, true))) {
+    for (dtype, optional) in dtypes.chain(optional).chain(times) {
         for (seed, shape) in (1..).zip(SHAPES) {
             let tensor = values(&dtype, shape, seed)?;
             let spec = ArraySpec::of(&tensor);
@@ -29,7 +32,7 @@ fn every_array() -> Result<Vec<(String, ArraySpec, Tensor, bool)>> {
 
 pub(super) fn dtypes(store: &Arc<dyn Storage>) -> Result<()> {
     let group = root(store).create_group("arrays")?;
-    for (key, spec, tensor, optional) in every_array()? {
+    for (key, spec, tensor, optional) in every_array(store)? {
         if let Some(array) = sample::store(&group, &key, &spec, &tensor, optional)? {
             assert_eq!(array.read()?, tensor, "{key}: read through the handle that wrote");
         }
@@ -39,7 +42,7 @@ pub(super) fn dtypes(store: &Arc<dyn Storage>) -> Result<()> {
 
 pub(super) fn check_dtypes(store: &Arc<dyn Storage>) -> Result<()> {
     let group = root(store).group("arrays")?;
-    for (key, spec, tensor, optional) in every_array()? {
+    for (key, spec, tensor, optional) in every_array(store)? {
         let Some(array) = stored(&group, &key, optional)? else { continue };
         assert_eq!(array.dtype(), spec.dtype, "{key}: the dtype");
         assert_eq!(array.shape(), spec.shape, "{key}: the shape");

@@ -1,6 +1,8 @@
 //! Values to store: the same for the same question, so that a check needs not be told what was written.
 
-use crate::{AlignedBytes, Array, ArraySpec, Axis, DType, Field, Group, Result, Tensor};
+use std::num::NonZeroU32;
+
+use crate::{AlignedBytes, Array, ArraySpec, Axis, DType, Field, Group, Result, Tensor, TimeStep, TimeUnit};
 
 /// A small generator of numbers (SplitMix64).
 pub(super) struct Random(u64);
@@ -53,6 +55,15 @@ pub(super) fn required_dtypes() -> Vec<DType> {
 pub(super) fn optional_dtypes() -> Vec<DType> {
     use DType::{Complex64, Complex128, F16, FixedBytes, FixedUtf8, FixedUtf32};
     vec![F16, Complex64, Complex128, FixedBytes(5), FixedUtf8(7), FixedUtf32(3), record()]
+}
+
+/// Dates and spans of time, and records with one; [`Capabilities::times`](crate::Capabilities::times) says whether they
+/// are stored.
+pub(super) fn times() -> Vec<DType> {
+    let step = |unit, count| TimeStep::new(unit, NonZeroU32::new(count).unwrap_or(NonZeroU32::MIN));
+    let (dates, spans) = (DType::Datetime(step(TimeUnit::Nanosecond, 1)), DType::Timedelta(step(TimeUnit::Second, 25)));
+    let record = DType::Compound([Field::new("flag", DType::U8), Field::new("when", dates.clone())].into());
+    vec![dates, DType::Datetime(step(TimeUnit::Generic, 1)), spans, record]
 }
 
 /// Records of fields that differ in size, one of them with an axis of its own.

@@ -306,7 +306,8 @@ fn column_values(column: &Column) -> anndata::Result<Vec<Value>> {
 
 /// The values of a tensor in C order.
 ///
-/// What is not finite is text: `NaN`, `inf`, `-inf`. A complex number is an object of `real` and `imag`.
+/// What is not finite is text: `NaN`, `inf`, `-inf`. Dates and spans of time are text as numpy has it. A complex number is
+/// an object of `real` and `imag`.
 fn values(tensor: &Tensor) -> anndata::Result<Vec<Value>> {
     let float = |value: f64| match serde_json::Number::from_f64(value) {
         Some(number) => Value::Number(number),
@@ -338,6 +339,7 @@ fn values(tensor: &Tensor) -> anndata::Result<Vec<Value>> {
             values.iter().map(|value| complex(float(value.re), float(value.im))).collect()
         }
         dtype if dtype.is_text() => tensor.to_strings()?.into_iter().map(Value::String).collect(),
+        dtype if dtype.is_time() => tensor.to_time_strings()?.into_iter().map(Value::String).collect(),
         dtype => dispatch!(integer dtype, T => tensor.as_slice::<T>()?.iter().map(|&value| json!(value)).collect(),
             else => return Err(anndata::Error::unsupported(format!("values of type {dtype} cannot be printed")))),
     })

@@ -33,6 +33,10 @@ pub(super) fn compare(a: &Tensor, b: &Tensor, tolerance: &Tolerance) -> Result<S
     let found = if a.dtype().is_text() && b.dtype().is_text() {
         let (texts, others) = (a.to_strings()?, b.to_strings()?);
         texts.iter().zip(&others).position(|(a, b)| a != b)
+    } else if a.dtype().is_time() || b.dtype().is_time() {
+        // In the step of either; where there is none for all of them, they differ.
+        let Some(ticks) = same_step(a, b) else { return dtypes_differ() };
+        ticks.0.ticks()?.iter().zip(ticks.1.ticks()?).position(|(a, b)| a != b)
     } else {
         match numbers(a, b)? {
             Some((left, right)) => first_apart(&left, &right, tolerance)?,
@@ -101,6 +105,15 @@ fn values_at(matrix: &SparseMatrix, places: &[[u64; 2]]) -> Result<Tensor> {
     }, else => Err(Error::dtype(format!("values of type {} are no numbers", matrix.dtype()))))
 }
 
+/// Dates or spans of time in one step.
+fn same_step(a: &Tensor, b: &Tensor) -> Option<(Tensor, Tensor)> {
+    if std::mem::discriminant(a.dtype()) != std::mem::discriminant(b.dtype()) {
+        return None;
+    }
+    let common = crate::concat::result_type([a.dtype(), b.dtype()])?;
+    Some((a.cast(&common).ok()?, b.cast(&common).ok()?))
+}
+
 /// Both arrays in one dtype of numbers; `None` where one holds none.
 fn numbers(a: &Tensor, b: &Tensor) -> Result<Option<(Tensor, Tensor)>> {
     if !a.dtype().is_numeric() || !b.dtype().is_numeric() {
@@ -163,7 +176,7 @@ fn is_close<T: Scalar>(a: T, b: T, tolerance: &Tolerance) -> bool {
 fn shown(tensor: &Tensor, at: usize) -> Result<String> {
     dispatch!(tensor.dtype(), T => {
         Ok(tensor.as_slice::<T>()?.get(at).map(|value| format!("{value:?}")).unwrap_or_default())
-    }, else => Ok(tensor.to_strings()?.get(at).map(|text| format!("'{text}'")).unwrap_or_default()))
+    }, else => Ok(tensor.to_strings().or_else(|_| tensor.to_time_strings())?.get(at).map(|text| format!("'{text}'")).unwrap_or_default()))
 }
 
 /// The position along each axis of an element in C order.

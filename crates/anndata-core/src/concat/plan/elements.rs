@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use anndata_storage::{DType, Error, Result, child_path};
+use anndata_storage::{DType, Error, Result, TimeUnit, child_path};
 
 use super::{ElementKind, ElementPlan, FramePlan};
 use crate::Element;
@@ -93,6 +93,10 @@ impl Context<'_> {
         let mut dtypes = Vec::with_capacity(outlines.len());
         for (outline, reindex) in outlines.iter().zip(reindex.iter()) {
             dtypes.push(filled_dtype(outline.as_ref(), axis, reindex, fill, sparse));
+        }
+        if dtypes.iter().any(DType::is_time) && fill.to_tensor(&DType::Timedelta(TimeUnit::Generic.into())).is_ok() {
+            // Where there is no array, or none of its columns, there is NaT.
+            dtypes = known.iter().filter_map(|outline| outline.dtype()).cloned().collect();
         }
         let inner = inner_shape(&known)?;
         let kind = if sparse {
