@@ -83,5 +83,6 @@ def test_a_known_difference_that_is_gone_is_missed(monkeypatch):
     assert known.explain("read", "/uns/x: other", "0.13.4") is row
     assert known.explain("convert", "/uns/x: other", "0.13.4") is None
     verdict = Verdict(type("Case", (), {"operation": "read", "encoding": "dict"}), known=[row])
-    assert known.missing(Results.of([verdict], "0.13.4", 1), "0.13.4") == []
-    assert known.missing(Results.of([], "0.13.4", 1), "0.13.4") == [row]
+    met, unmet = Results.of([verdict], "0.13.4", 1), Results.of([], "0.13.4", 2)
+    assert list(known.missing([met, unmet])) == []
+    assert list(known.missing([unmet])) == [("0.13.4", row)]

@@ -4,6 +4,8 @@
 //! once for each version of anndata; with `--mutate`, once for each mistake that it has to find.
 
 use std::collections::BTreeMap;
+use std::collections::hash_map::RandomState;
+use std::hash::BuildHasher as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
@@ -15,7 +17,9 @@ const VERSIONS: [(&str, &str); 2] =
     [("0.13", "tests/python/requirements.txt"), ("0.12", "tests/python/requirements-0.12.txt")];
 const DOCUMENT: &str = "docs/conformance.md";
 const MUTATIONS: &str = "tests/mutations";
-const VALUES: [&str; 6] = ["--python", "--anndata", "--seed", "--case", "--operation", "--mistake"];
+/// The seed of a run that is not full and names none: the same each time.
+const SEED: &str = "20260801";
+const VALUES: [&str; 7] = ["--python", "--anndata", "--seed", "--seeds", "--case", "--operation", "--mistake"];
 const FLAGS: [&str; 4] = ["--quick", "--full", "--save", "--mutate"];
 
 /// Run the comparison.
@@ -35,7 +39,7 @@ pub(crate) fn run(arguments: &[&str]) -> Result<()> {
     let full = flag(&flags, "--full");
     let mut options = Vec::new();
     for pair in values.chunks(2) {
-        if let [name @ ("--seed" | "--case" | "--operation"), value] = *pair {
+        if let [name @ ("--case" | "--operation"), value] = *pair {
             options.extend([name, value]);
         }
     }
@@ -59,14 +63,39 @@ pub(crate) fn run(arguments: &[&str]) -> Result<()> {
         return mutate(python, &options, mistake);
     }
     let runner = build(root(), &target())?;
-    for (place, (version, python)) in pythons.iter().enumerate() {
-        let mut compare = compare(python, &runner);
-        // Beside the newest, an older version gets a case of each kind.
-        compare.args(&options).args((!full && !is_part && place > 0).then_some("--thin"));
-        step(&format!("conformance with anndata {version}"), &mut compare)?;
+    let seeds = seeds(&values, full)?;
+    for seed in &seeds {
+        for (place, (version, python)) in pythons.iter().enumerate() {
+            let mut compare = compare(python, &runner);
+            // Beside the newest, an older version gets a case of each kind.
+            compare.args(&options).args(["--seed", seed]).args((!full && !is_part && place > 0).then_some("--thin"));
+            step(&format!("conformance with anndata {version} and seed {seed}"), &mut compare)?;
+        }
     }
     let is_whole = full && !is_part && pythons.len() == VERSIONS.len();
-    if is_whole { document(&pythons) } else { Ok(()) }
+    if is_whole { document(&pythons, &seeds) } else { Ok(()) }
+}
+
+/// The seeds of a run: those that are given; of a full run without any, as many as are asked for that no run before had.
+fn seeds(values: &[&str], full: bool) -> Result<Vec<String>> {
+    let given =
+        values.chunks(2).filter_map(|pair| if let ["--seed", seed] = *pair { Some(seed.to_owned()) } else { None });
+    let given: Vec<String> = given.collect();
+    if !given.is_empty() || !full {
+        return Ok(if given.is_empty() { vec![SEED.to_owned()] } else { given });
+    }
+    let count = option(values, "--seeds", &VALUES)?.unwrap_or("1");
+    let count: usize = count.parse().map_err(|_| Error::new(format!("--seeds takes a number, not {count}")))?;
+    // The page names the seeds of all runs before.
+    let known = std::fs::read_to_string(root().join(DOCUMENT))?;
+    let mut drawn: Vec<String> = Vec::new();
+    while drawn.len() < count {
+        let seed = (RandomState::new().hash_one(drawn.len()) % 1_000_000_000).to_string();
+        if !known.contains(&seed) && !drawn.contains(&seed) {
+            drawn.push(seed);
+        }
+    }
+    Ok(drawn)
 }
 
 /// The Python half, on a runner.
@@ -88,7 +117,7 @@ fn build(project: &Path, folder: &Path) -> Result<PathBuf> {
 }
 
 /// Write the page of the documentation from the results of all versions.
-fn document(pythons: &[(&str, PathBuf)]) -> Result<()> {
+fn document(pythons: &[(&str, PathBuf)], seeds: &[String]) -> Result<()> {
     let folder = target().join("conformance");
     let Some((_, newest)) = pythons.first() else { return Ok(()) };
     let mut write = compare(newest, Path::new(""));
@@ -96,7 +125,7 @@ fn document(pythons: &[(&str, PathBuf)]) -> Result<()> {
     for (_, python) in pythons {
         let code = "from importlib.metadata import version; print(version('anndata'))";
         let version = output(command(python).args(["-c", code]))?;
-        write.arg(folder.join(format!("results-{}.json", version.trim())));
+        write.args(seeds.iter().map(|seed| folder.join(format!("results-{}-{seed}.json", version.trim()))));
     }
     step(DOCUMENT, &mut write)
 }
@@ -183,6 +212,18 @@ fn git(folder: &Path, arguments: &[&str]) -> Result<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_full_run_draws_seeds_that_no_run_had() -> Result<()> {
+        assert_eq!(seeds(&[], false)?, [SEED]);
+        assert_eq!(seeds(&["--seed", "5", "--case", "a/b/0", "--seed", "6"], true)?, ["5", "6"]);
+        let drawn = seeds(&["--seeds", "3"], true)?;
+        let known = std::fs::read_to_string(root().join(DOCUMENT))?;
+        assert!(drawn.len() == 3 && drawn.iter().all(|seed| !known.contains(seed)), "{drawn:?}");
+        assert_ne!(drawn, seeds(&["--seeds", "3"], true)?);
+        assert!(seeds(&["--seeds", "many"], true).is_err());
+        Ok(())
+    }
 
     #[test]
     fn the_code_still_has_the_lines_that_mistakes_are_made_in() -> Result<()> {

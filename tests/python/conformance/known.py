@@ -1,4 +1,5 @@
-"""Differences that are known: what anndata and this library do otherwise, and why. Every row must occur in a full run."""
+"""Differences that are known: what anndata and this library do otherwise, and why. Every row must occur in a full run, of one
+seed or several."""
 
 from __future__ import annotations
 
@@ -100,6 +101,10 @@ def explain(operation, line, version):
     return next((known for known in KNOWN if known.matches(operation, line, version)), None)
 
 
-def missing(results, version):
-    """The rows about this version that no case has met."""
-    return [row for row in KNOWN if version.startswith(row.anndata) and row.reason not in results.known]
+def missing(runs):
+    """The versions of anndata, and the rows about them, that no case of their runs has met."""
+    for version in dict.fromkeys(results.anndata for results in runs):
+        met = {reason for results in runs if results.anndata == version for reason in results.known}
+        for row in KNOWN:
+            if version.startswith(row.anndata) and row.reason not in met:
+                yield version, row

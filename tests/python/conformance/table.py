@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections import Counter
 from dataclasses import dataclass, field
 
@@ -50,16 +51,27 @@ class Results:
     def load(path):
         return Results(**json.loads(path.read_text()))
 
+    @staticmethod
+    def sum(runs):
+        """What several runs with one version found together; the seed becomes the seeds."""
+        whole = Results(runs[0].anndata, ", ".join(str(results.seed) for results in runs))
+        for results in runs:
+            for key, cell in results.cells.items():
+                whole.cells[key] = Counter(whole.cells.get(key, {})) + Counter(cell)
+            for reason, count in results.known.items():
+                whole.known[reason] = whole.known.get(reason, 0) + count
+        return whole
+
 
 def markdown(results):
-    """The table of one run."""
+    """The table of one run, or of several with one version."""
     operations = list(dict.fromkeys(key.split("/")[0] for key in results.cells))
     encodings = list(dict.fromkeys(key.split("/")[1] for key in results.cells))
     yield f"## anndata {results.anndata}"
     yield ""
     total = sum(sum(cell.values()) for cell in results.cells.values())
     yield (
-        f"{total} cases with seed {results.seed}: {results.count('passed')} passed, {results.count('failed')} failed, "
+        f"{total} cases with seed{'s' if ',' in str(results.seed) else ''} {results.seed}: {results.count('passed')} passed, {results.count('failed')} failed, "
         f"{results.count('known')} with a known difference."
     )
     yield ""
@@ -76,9 +88,14 @@ def show(cell):
     return " ".join(parts)
 
 
-def document(runs):
-    """The page of all runs."""
+def document(runs, earlier=""):
+    """The page of all runs. The seeds of the page that was there before are kept, so that none is drawn again."""
+    versions = dict.fromkeys(results.anndata for results in runs)
+    runs = [Results.sum([results for results in runs if results.anndata == version]) for version in versions]
     lines = [HEAD]
+    before = seeds_of(earlier) - {seed for results in runs for seed in str(results.seed).split(", ")}
+    if before:
+        lines += [f"Runs before had the seeds {', '.join(sorted(before, key=int))}.", ""]
     for results in runs:
         lines += markdown(results)
     lines += ["## Known differences", ""]
@@ -88,6 +105,11 @@ def document(runs):
     if not KNOWN:
         lines.append("None.")
     return "\n".join(lines) + "\n"
+
+
+def seeds_of(page):
+    """The seeds that a page names."""
+    return {seed for named in re.findall(r"seeds? ((?:\d+(?:, )?)+)", page) for seed in named.split(", ") if seed}
 
 
 def plain(results):
