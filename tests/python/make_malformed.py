@@ -277,6 +277,27 @@ def hard_link_cycle(f):
     f["uns/dict/again"] = f["uns/dict"]
 
 
+@case("/uns/links", what="40 groups, each of which holds the next one twice: 2^40 paths")
+def hard_links_without_end(f):
+    link_twice(f, 40)
+
+
+@case("/uns/links", what="8 groups, each of which holds the next one twice, and one array: 256 times its values")
+def hard_links_multiply(f):
+    link_twice(f, 8)["values"] = f["uns/array"]
+
+
+def link_twice(f, depth):
+    """The innermost of groups that hold each other twice below `uns/links`."""
+    group = inner = stamp(f.create_group(None), "dict", "0.1.0")
+    for _ in range(depth):
+        outer = stamp(f.create_group(None), "dict", "0.1.0")
+        outer["a"] = outer["b"] = group
+        group = outer
+    f["uns/links"] = group
+    return inner
+
+
 @case("/uns", what="two soft links that point at each other")
 def soft_link_loop(f):
     f["uns/one"], f["uns/two"] = h5py.SoftLink("/uns/two"), h5py.SoftLink("/uns/one")

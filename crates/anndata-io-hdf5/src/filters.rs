@@ -5,6 +5,7 @@
 
 // Long file: one pipeline, from the declaration of its filters to their use.
 
+mod bitshuffle;
 #[cfg(feature = "blosc")]
 mod blosc;
 mod checksum;
@@ -13,6 +14,7 @@ mod lz4;
 mod lzf;
 mod register;
 mod shuffle;
+mod szip;
 mod zstandard;
 
 use std::collections::TryReserveError;
@@ -20,16 +22,20 @@ use std::collections::TryReserveError;
 use anndata_storage::{Codec, Error, Result};
 
 use crate::raw::dataset::{FilterInfo, has_filter};
+use bitshuffle::BitshuffleOptions;
 pub(crate) use register::register;
+use szip::SzipOptions;
 
 /// The numbers under which filters are registered with the HDF Group.
 pub(crate) mod id {
     pub(crate) const DEFLATE: i32 = 1;
     pub(crate) const SHUFFLE: i32 = 2;
     pub(crate) const FLETCHER32: i32 = 3;
+    pub(crate) const SZIP: i32 = 4;
     pub(crate) const LZF: i32 = 32000;
     pub(crate) const BLOSC: i32 = 32001;
     pub(crate) const LZ4: i32 = 32004;
+    pub(crate) const BITSHUFFLE: i32 = 32008;
     pub(crate) const ZSTD: i32 = 32015;
 }
 
@@ -52,6 +58,8 @@ enum Filter {
         level: i32,
     },
     Blosc(BloscOptions),
+    Bitshuffle(BitshuffleOptions),
+    Szip(SzipOptions),
     /// One that only the library can undo, or nobody.
     Other {
         id: i32,
@@ -198,8 +206,14 @@ impl Filter {
                 shuffle: byte(value(5)).unwrap_or(1).min(2),
                 compressor: byte(value(6)).unwrap_or(0),
             }),
-            id => Self::Other { id, name: info.name.clone(), in_library: has_filter(id) },
+            id::BITSHUFFLE => Self::Bitshuffle(BitshuffleOptions::new(&info.values)),
+            id::SZIP => SzipOptions::new(&info.values).map_or_else(|| Self::other(info), Self::Szip),
+            _ => Self::other(info),
         }
+    }
+
+    fn other(info: &FilterInfo) -> Self {
+        Self::Other { id: info.id, name: info.name.clone(), in_library: has_filter(info.id) }
     }
 
     fn codec(&self) -> Codec {
@@ -215,6 +229,8 @@ impl Filter {
                 level: options.level,
                 shuffle: options.shuffle,
             },
+            Self::Bitshuffle(_) => Codec::Other(describe(id::BITSHUFFLE, "")),
+            Self::Szip(_) => Codec::Other(describe(id::SZIP, "")),
             Self::Other { id, name, .. } => Codec::Other(describe(*id, name)),
         }
     }
@@ -231,6 +247,8 @@ impl Filter {
             Self::Blosc(_) => blosc::decode(stored, chunk),
             #[cfg(not(feature = "blosc"))]
             Self::Blosc(_) => Err(missing(id::BLOSC, "blosc")),
+            Self::Bitshuffle(options) => bitshuffle::decode(stored, *options, chunk),
+            Self::Szip(options) => szip::decode(stored, *options, chunk),
             Self::Fletcher32 => {
                 let checked = checksum::verify(stored)?;
                 if checked.len() != chunk.len() {
@@ -272,6 +290,10 @@ impl Filter {
             Self::Blosc(options) => blosc::encode(bytes, *options, out),
             #[cfg(not(feature = "blosc"))]
             Self::Blosc(_) => Err(missing(id::BLOSC, "blosc")),
+            Self::Bitshuffle(options) => bitshuffle::encode(bytes, *options, out),
+            Self::Szip(_) => Err(Error::unsupported(
+                "szip is read but not written; write the array anew with another compression to change it",
+            )),
             Self::Other { id, name, .. } => Err(missing(*id, name)),
         }
     }
@@ -310,10 +332,10 @@ fn blosc_compressor(code: u8) -> &'static str {
 
 fn describe(id: i32, name: &str) -> String {
     let known = match id {
-        4 => "szip",
+        id::SZIP => "szip",
         5 => "nbit",
         6 => "scale-offset",
-        32008 => "bitshuffle",
+        id::BITSHUFFLE => "bitshuffle",
         32013 => "zfp",
         32017 => "sz",
         32026 => "blosc2",
@@ -324,7 +346,10 @@ fn describe(id: i32, name: &str) -> String {
 }
 
 fn missing(id: i32, name: &str) -> Error {
-    Error::unsupported(format!("the compression {} is not supported", describe(id, name)))
+    Error::unsupported(format!(
+        "the compression {} is not supported; write the array anew with gzip, as by h5repack",
+        describe(id, name)
+    ))
 }
 
 fn wrong_len(found: usize, expected: usize) -> Error {
@@ -438,11 +463,11 @@ mod tests {
 
     #[test]
     fn unknown_filters_are_named() {
-        let info = FilterInfo { id: 32008, values: vec![], name: String::new() };
+        let info = FilterInfo { id: 32013, values: vec![], name: String::new() };
         let pipeline = Pipeline::new(&[info]);
         assert!(!pipeline.needs_library());
         let error = pipeline.decode(&[0], 0, &mut [0], &mut Vec::new()).unwrap_err();
-        assert!(error.is_unsupported() && error.to_string().contains("bitshuffle"), "{error}");
+        assert!(error.is_unsupported() && error.to_string().contains("zfp"), "{error}");
         assert!(from_codecs(&[Codec::Crc32c], 4, 4).is_err_and(|error| error.is_unsupported()));
         assert!(from_codecs(&[Codec::Zstd { level: -1 }], 4, 4).is_err_and(|error| error.is_invalid_input()));
         assert!(from_codecs(&[Codec::Gzip { level: 1 }], 4, 4).is_err_and(|error| error.is_unsupported()));

@@ -7,8 +7,8 @@
 //! - Types, both ways: booleans, integers, floats (half precision included), complex numbers, text of any and of fixed
 //!   length, records. Big-endian data is converted. What has no name here is
 //!   [`DType::Unknown`](anndata_storage::DType::Unknown), which can be listed but not read.
-//! - Compression: gzip, LZF, shuffle and Fletcher's checksum, which every h5py has; zstd, lz4 and blosc, for which plain
-//!   h5py needs a plugin. No plugin is ever loaded from the environment.
+//! - Compression: gzip, LZF, shuffle and Fletcher's checksum, which every h5py has; zstd, lz4, blosc and bitshuffle, for
+//!   which plain h5py needs a plugin; szip, which is only read. No plugin is ever loaded from the environment.
 //! - Safety: links to other files, values in other files and virtual arrays are refused unless [`Hdf5Options`] allow
 //!   them; declared sizes are checked before anything is allocated; addresses are checked against the file.
 //! - [`write_atomic`] makes a file that appears whole or not at all.

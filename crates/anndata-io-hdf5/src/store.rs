@@ -234,6 +234,10 @@ impl Storage for Hdf5Store {
         }
     }
 
+    fn identity(&self, path: &str) -> Result<Option<u128>> {
+        Ok(self.shared.resolve(path)?.map(|object| object.identity.number()))
+    }
+
     fn children(&self, path: &str) -> Result<Vec<String>> {
         let object = self.find(path)?;
         if object.kind != ObjectKind::Group {

@@ -132,6 +132,18 @@ pub trait Storage: Debug + Display + Send + Sync + 'static {
     /// Where the store cannot be read, or what stands there is refused (an external link).
     fn kind(&self, path: &str) -> Result<Option<NodeKind>>;
 
+    /// A number that only this element has, where the format lets one element stand at many paths (hard links). `None`
+    /// where it does not, which is the default, or where nothing stands there.
+    ///
+    /// Who walks over a tree learns from it that links multiply what is stored.
+    ///
+    /// # Errors
+    /// As [`kind`](Self::kind).
+    fn identity(&self, path: &str) -> Result<Option<u128>> {
+        let _ = path;
+        Ok(None)
+    }
+
     /// The names of a group's children.
     ///
     /// # Errors

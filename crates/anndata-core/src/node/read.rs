@@ -1,5 +1,6 @@
 //! Opening trees from a store, and fetching the values of their arrays.
 
+use std::collections::HashSet;
 use std::pin::pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, Wake, Waker};
@@ -17,9 +18,15 @@ use super::{ArrayNode, GroupNode, Node, Source, Unreadable};
 /// How deep groups may be nested: deeper than any use, shallower than a stack.
 pub(super) const MAX_DEPTH: usize = 100;
 
-/// How many elements a tree may have. Links of a file can make one group stand at many places, and a small file a tree
-/// without end.
+/// How many elements a tree may have.
 const MAX_NODES: usize = 1_000_000;
+
+/// Links of a file can make one element stand at many paths, and a small file a tree that grows with each link. This many
+/// elements are opened without a look at that.
+const FEW_NODES: usize = 100;
+
+/// At how many paths the other elements may stand, on average.
+const MAX_PATHS: usize = 8;
 
 impl Node {
     /// The metadata of the element at `key` of a group and of all below it; the empty key is the group itself.
@@ -42,7 +49,7 @@ impl Node {
     /// [`InvalidInput`](crate::ErrorKind::InvalidInput) where it names the index of a frame.
     pub fn open_without(group: &Group, key: &str, skip: &[String]) -> Result<Self> {
         let mut skip: Vec<Skip> = skip.iter().map(|asked| Skip::new(group, asked)).collect();
-        let mut tree = Opener { opened: 0, too_deep: false, failed: None, skip: &mut skip }.open(group, key)?;
+        let mut tree = Opener::new(None, &mut skip).open(group, key)?;
         for skip in skip {
             if !skip.found {
                 return Err(Error::not_found(format!("'{}' names no element that could be left out", skip.path)));
@@ -58,7 +65,7 @@ impl Node {
     /// # Errors
     /// Where the element itself cannot be opened.
     pub fn open_tolerant(group: &Group, key: &str, failed: &mut dyn FnMut(String, Error)) -> Result<Self> {
-        Opener { opened: 0, too_deep: false, failed: Some(failed), skip: &mut [] }.open(group, key)
+        Opener::new(Some(failed), &mut []).open(group, key)
     }
 
     /// The same tree with the values of its arrays in memory, read concurrently. Arrays of a dtype that has no name
@@ -176,6 +183,11 @@ fn wait<T>(future: impl Future<Output = T>) -> T {
 /// The walk over a store that opens a tree.
 struct Opener<'a> {
     opened: usize,
+    /// How often an element was opened of which the store says what it is, and which elements these were.
+    counted: usize,
+    seen: HashSet<u128>,
+    /// There are more elements than there may be.
+    exceeded: bool,
     /// Whether groups are nested deeper than a tree can be.
     too_deep: bool,
     /// What is told of elements that cannot be opened and are left out; without it, they stand in the tree.
@@ -196,16 +208,46 @@ impl Skip {
     }
 }
 
-impl Opener<'_> {
+impl<'a> Opener<'a> {
+    fn new(failed: Option<&'a mut dyn FnMut(String, Error)>, skip: &'a mut [Skip]) -> Self {
+        Self { opened: 0, counted: 0, seen: HashSet::new(), exceeded: false, too_deep: false, failed, skip }
+    }
+
+    /// Counts an element that is about to be opened.
+    fn count(&mut self, parent: &Group, key: &str) -> Result<()> {
+        self.opened += 1;
+        if self.opened > MAX_NODES {
+            self.exceeded = true;
+            return Err(Error::limit_exceeded(format!("more than {MAX_NODES} elements")).at(parent.path()));
+        }
+        if self.opened <= FEW_NODES {
+            return Ok(());
+        }
+        let path = parent.path_of(key);
+        // A link that leads nowhere is reported where the element is opened.
+        if let Ok(Some(identity)) = parent.storage().identity(&path) {
+            self.counted += 1;
+            self.seen.insert(identity);
+        }
+        if self.counted > FEW_NODES + MAX_PATHS * self.seen.len() {
+            self.exceeded = true;
+            let message = format!(
+                "links show {} stored elements at more than {} paths, and there may be more; \
+                 open a part of the file, or remove links to what is stored elsewhere",
+                self.seen.len(),
+                self.counted
+            );
+            return Err(Error::limit_exceeded(message).at(&path));
+        }
+        Ok(())
+    }
+
     fn open(mut self, group: &Group, key: &str) -> Result<Node> {
         if key.trim_matches('/').is_empty() { self.group(group, 0) } else { self.child(group, key, 0) }
     }
 
     fn child(&mut self, parent: &Group, key: &str, depth: usize) -> Result<Node> {
-        self.opened += 1;
-        if self.opened > MAX_NODES {
-            return Err(Error::limit_exceeded(format!("more than {MAX_NODES} elements")).at(parent.path()));
-        }
+        self.count(parent, key)?;
         match parent.kind(key)? {
             Some(NodeKind::Group) => self.group(&parent.group(key)?, depth + 1),
             Some(NodeKind::Array) => {
@@ -230,7 +272,7 @@ impl Opener<'_> {
         }
         let mut children = IndexMap::new();
         for key in group.children()? {
-            if self.failed.is_some() && self.opened > MAX_NODES {
+            if self.failed.is_some() && self.exceeded {
                 break; // Told of once.
             }
             let path = group.path_of(&key);
@@ -242,7 +284,7 @@ impl Opener<'_> {
                 Ok(child) => drop(children.insert(key, child)),
                 Err(error) => match &mut self.failed {
                     Some(failed) => failed(path, error),
-                    None if Unreadable::is_meant(&error) && !self.too_deep => {
+                    None if Unreadable::is_meant(&error) && !self.too_deep && !self.exceeded => {
                         children.insert(key, Node::Array(ArrayNode::unreadable(&path, &error)));
                     }
                     None => return Err(error),
@@ -281,3 +323,6 @@ fn forget_column(node: &mut Node, path: &str) -> Result<()> {
     let first = rest.split('/').next().unwrap_or_default();
     group.children.get_mut(first).map_or(Ok(()), |child| forget_column(child, path))
 }
+
+#[cfg(test)]
+mod tests;

@@ -13,6 +13,7 @@ use crate::raw::dataset::FilterInfo;
 pub(crate) fn register() {
     announce::<{ id::ZSTD }>(c"zstd");
     announce::<{ id::LZ4 }>(c"lz4");
+    announce::<{ id::BITSHUFFLE }>(c"bitshuffle");
     #[cfg(feature = "blosc")]
     announce::<{ id::BLOSC }>(c"blosc");
 }
@@ -61,7 +62,7 @@ unsafe extern "C" fn run<const ID: i32>(
     let result = if flags & H5Z_FLAG_REVERSE == 0 {
         filter.encode(input, &mut out)
     } else {
-        decoded_len::<ID>(input).and_then(|len| filter.decode(input, len, &mut out))
+        decoded_len::<ID>(&filter, input).and_then(|len| filter.decode(input, len, &mut out))
     };
     if result.is_err() || out.is_empty() {
         return 0;
@@ -81,15 +82,21 @@ unsafe extern "C" fn run<const ID: i32>(
 }
 
 /// The bytes that stored bytes say they decode to.
-fn decoded_len<const ID: i32>(stored: &[u8]) -> Result<usize> {
-    /// A chunk has at most 2^32 bytes.
+fn decoded_len<const ID: i32>(filter: &Filter, stored: &[u8]) -> Result<usize> {
+    /// A chunk has at most 2^32 bytes, and few more for each that is stored than a chunk of zeros has.
     const MOST: u64 = 1 << 32;
+    const UNBACKED: u64 = 64 << 20;
+    const EXPANSION: u64 = 1 << 16;
     let len = match ID {
         id::ZSTD => zstd::zstd_safe::get_frame_content_size(stored).ok().flatten(),
         id::LZ4 => stored.first_chunk::<8>().map(|len| u64::from_be_bytes(*len)),
         #[cfg(feature = "blosc")]
         id::BLOSC => Some(super::blosc::decoded_len(stored)? as u64),
-        _ => None,
+        _ => match filter {
+            Filter::Bitshuffle(options) => options.decoded_len(stored),
+            _ => None,
+        },
     };
-    len.filter(|&len| len <= MOST).and_then(|len| usize::try_from(len).ok()).ok_or_else(|| corrupt("compressed"))
+    let most = MOST.min((stored.len() as u64).saturating_mul(EXPANSION).saturating_add(UNBACKED));
+    len.filter(|&len| len <= most).and_then(|len| usize::try_from(len).ok()).ok_or_else(|| corrupt("compressed"))
 }

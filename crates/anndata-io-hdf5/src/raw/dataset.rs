@@ -302,7 +302,7 @@ pub(crate) struct Creation<'a> {
 /// Makes a dataset.
 pub(crate) fn create(parent: &Id, name: &str, datatype: &Id, how: &Creation<'_>) -> Result<Id> {
     let list = plist::new(|| *H5P_CLS_DATASET_CREATE)?;
-    plist::track_attribute_order(&list)?;
+    plist::set_up_objects(&list)?;
     if let Some(chunks) = how.chunks {
         let ndim = i32::try_from(chunks.len()).map_err(|_| Error::invalid_input("too many axes"))?;
         h5!(InvalidInput, "the chunk shape does not fit", H5Pset_chunk(list.get(), ndim, chunks.as_ptr()))?;

@@ -13,7 +13,7 @@ use hdf5_metno_sys::h5p::{
     H5Pset_libver_bounds, H5Pset_link_creation_order,
 };
 
-use super::plist::{CREATION_ORDER, track_attribute_order};
+use super::plist::{CREATION_ORDER, set_up_objects};
 use super::{Id, c_string, driver, h5, plist};
 
 /// How a file is opened.
@@ -69,7 +69,7 @@ fn access() -> Result<Id> {
 fn creation() -> Result<Id> {
     let list = plist::new(|| *H5P_CLS_FILE_CREATE)?;
     h5!(Io, "link order cannot be set up", H5Pset_link_creation_order(list.get(), CREATION_ORDER))?;
-    track_attribute_order(&list)?;
+    set_up_objects(&list)?;
     Ok(list)
 }
 

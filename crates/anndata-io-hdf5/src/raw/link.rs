@@ -58,6 +58,14 @@ pub(crate) struct Identity {
 }
 
 impl Identity {
+    /// The same as a number: the file in the upper half, the place in it in the lower.
+    pub(crate) fn number(&self) -> u128 {
+        const { assert!(size_of::<H5O_token_t>() == size_of::<u128>()) };
+        // SAFETY: a token is an array of bytes, which its crate keeps to itself.
+        let token = unsafe { (&raw const self.token).cast::<[u8; size_of::<u128>()]>().read() };
+        u128::from_le_bytes(token) ^ u128::from(self.file) << 64
+    }
+
     /// Whether two objects are in one file.
     pub(crate) fn is_in_file_of(&self, other: &Self) -> bool {
         self.file == other.file

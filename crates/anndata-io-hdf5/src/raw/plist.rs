@@ -5,7 +5,7 @@ use hdf5_metno_sys::h5i::hid_t;
 use hdf5_metno_sys::h5p::{
     H5P_CLS_GROUP_CREATE, H5P_CLS_LINK_CREATE, H5P_CRT_ORDER_INDEXED, H5P_CRT_ORDER_TRACKED, H5Pcreate,
     H5Pget_attr_creation_order, H5Pget_link_creation_order, H5Pset_attr_creation_order, H5Pset_char_encoding,
-    H5Pset_create_intermediate_group, H5Pset_link_creation_order,
+    H5Pset_create_intermediate_group, H5Pset_link_creation_order, H5Pset_obj_track_times,
 };
 use hdf5_metno_sys::h5t::H5T_cset_t;
 
@@ -19,8 +19,10 @@ pub(super) fn new(class: impl FnOnce() -> hid_t) -> Result<Id> {
     h5!(Io, "a property list cannot be made", H5Pcreate(class())).map(Id::own)
 }
 
-/// Lets objects made with this list remember the order of their attributes.
-pub(super) fn track_attribute_order(list: &Id) -> Result<()> {
+/// Lets objects made with this list remember the order of their attributes, and not when they were made: the same calls
+/// make the same bytes.
+pub(super) fn set_up_objects(list: &Id) -> Result<()> {
+    h5!(Io, "times of objects cannot be set up", H5Pset_obj_track_times(list.get(), 0))?;
     h5!(Io, "attribute order cannot be set up", H5Pset_attr_creation_order(list.get(), CREATION_ORDER)).map(drop)
 }
 
@@ -28,7 +30,7 @@ pub(super) fn track_attribute_order(list: &Id) -> Result<()> {
 pub(super) fn group_creation() -> Result<Id> {
     let list = new(|| *H5P_CLS_GROUP_CREATE)?;
     h5!(Io, "link order cannot be set up", H5Pset_link_creation_order(list.get(), CREATION_ORDER))?;
-    track_attribute_order(&list)?;
+    set_up_objects(&list)?;
     Ok(list)
 }
 

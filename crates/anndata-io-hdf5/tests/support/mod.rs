@@ -139,3 +139,27 @@ pub(crate) fn checksum(bytes: &[u8]) -> u32 {
     b = (b ^ a).wrapping_sub(a.rotate_left(14));
     (c ^ b).wrapping_sub(b.rotate_left(24))
 }
+
+/// An array of 12 x 21 integers with a filter, whose chunks only the library finds. Its second axis may grow.
+pub(crate) fn with_filter(path: &Path, filter: i32, numbers: &[u32]) {
+    // The library knows the filters of this crate once a store was open.
+    drop(create(&path.with_extension("first")).unwrap());
+    let path = name(path.to_str().unwrap());
+    // SAFETY: identifiers are alive; pointers are to as many numbers as told.
+    library(|| unsafe {
+        let access = H5Pcreate(*hdf5_metno_sys::h5p::H5P_CLS_FILE_ACCESS);
+        hdf5_metno_sys::h5p::H5Pset_libver_bounds(
+            access,
+            hdf5_metno_sys::h5f::H5F_LIBVER_LATEST,
+            hdf5_metno_sys::h5f::H5F_LIBVER_LATEST,
+        );
+        let file = OddFile(H5Fcreate(path.as_ptr(), H5F_ACC_TRUNC, 0, access));
+        let how = creation();
+        hdf5_metno_sys::h5p::H5Pset_chunk(how, 2, [5_u64, 5].as_ptr());
+        assert!(hdf5_metno_sys::h5p::H5Pset_filter(how, filter, 0, numbers.len(), numbers.as_ptr()) >= 0);
+        let space = H5Screate_simple(2, [12_u64, 21].as_ptr(), [12, u64::MAX].as_ptr());
+        let id = H5Dcreate2(file.0, c"a".as_ptr(), *hdf5_metno_sys::h5t::H5T_STD_I32LE, space, 0, how, 0);
+        assert!(id >= 0);
+        H5Dclose(id);
+    });
+}

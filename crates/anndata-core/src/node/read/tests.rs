@@ -1,0 +1,89 @@
+//! Trees that links of a file multiply.
+
+use std::fmt;
+
+use anndata_storage::{ArraySpec, ArrayStorage, Capabilities, Storage};
+
+use super::*;
+
+/// Groups, each of which holds the next one at two names, down to a depth.
+#[derive(Debug)]
+struct Twice(usize);
+
+impl fmt::Display for Twice {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("twice")
+    }
+}
+
+fn depth(path: &str) -> usize {
+    path.split('/').filter(|name| !name.is_empty()).count()
+}
+
+impl Storage for Twice {
+    fn capabilities(&self) -> Capabilities {
+        Capabilities::ALL.read_only()
+    }
+
+    fn kind(&self, _: &str) -> Result<Option<NodeKind>> {
+        Ok(Some(NodeKind::Group))
+    }
+
+    fn identity(&self, path: &str) -> Result<Option<u128>> {
+        Ok(Some(depth(path) as u128))
+    }
+
+    fn children(&self, path: &str) -> Result<Vec<String>> {
+        let names = if depth(path) < self.0 { vec!["a", "b"] } else { Vec::new() };
+        Ok(names.into_iter().map(ToOwned::to_owned).collect())
+    }
+
+    fn attributes(&self, _: &str) -> Result<Attributes> {
+        Ok(Attributes::new())
+    }
+
+    fn set_attributes(&self, _: &str, _: &Attributes) -> Result<()> {
+        Err(Error::read_only("twice"))
+    }
+
+    fn create_group(&self, _: &str) -> Result<()> {
+        Err(Error::read_only("twice"))
+    }
+
+    fn create_array(&self, _: &str, _: &ArraySpec) -> Result<Arc<dyn ArrayStorage>> {
+        Err(Error::read_only("twice"))
+    }
+
+    fn open_array(&self, _: &str) -> Result<Arc<dyn ArrayStorage>> {
+        Err(Error::not_found("no array"))
+    }
+
+    fn rename(&self, _: &str, _: &str) -> Result<()> {
+        Err(Error::read_only("twice"))
+    }
+
+    fn remove(&self, _: &str) -> Result<()> {
+        Err(Error::read_only("twice"))
+    }
+
+    fn flush(&self) -> Result<()> {
+        Ok(())
+    }
+}
+
+#[test]
+fn links_may_multiply_a_few_elements_only() -> Result<()> {
+    let open = |depth| Node::open(&Group::root(Arc::new(Twice(depth))), "");
+    assert!(open(6).is_ok());
+    for depth in [8, 90] {
+        let error = open(depth).unwrap_err();
+        assert!(error.is_limit_exceeded() && error.to_string().contains("links show"), "{error}");
+    }
+    let mut told = Vec::new();
+    let root = Group::root(Arc::new(Twice(90)));
+    let Node::Group(tree) = Node::open_tolerant(&root, "", &mut |path, error| told.push((path, error)))? else {
+        panic!("no group");
+    };
+    assert!(tree.children.contains_key("a") && told.len() == 1, "{told:?}");
+    Ok(())
+}

@@ -1,0 +1,259 @@
+//! Bitshuffle: the first bits of all elements, then the second ones, and so on, block by block; each block is then
+//! compressed with LZ4 or Zstandard, or not.
+//!
+//! Compressed chunks begin with the bytes that they decode to (8) and those of a block (4); a compressed block with its
+//! length (4); all big-endian. Blocks are of multiples of eight elements; what is left over is stored as it is.
+
+use anndata_storage::{Error, Result};
+
+use super::{corrupt, no_memory, room, wrong_len, zstandard};
+
+/// Elements that are shuffled together.
+const EIGHT: usize = 8;
+/// Bytes that a block has about, where its size is left open, and the fewest elements.
+const TARGET: usize = 8192;
+const FEWEST: usize = 128;
+/// Bytes before the first block.
+const HEADER: usize = 12;
+
+/// The numbers that the filter stores.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct BitshuffleOptions {
+    /// Bytes of an element.
+    pub(crate) size: usize,
+    /// Elements of a block; 0 leaves it to the filter.
+    pub(crate) block: usize,
+    pub(crate) compression: Inner,
+}
+
+/// What is done to shuffled blocks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Inner {
+    None,
+    Lz4,
+    Zstd {
+        level: i32,
+    },
+    /// One that is not known, by its number.
+    Other(u32),
+}
+
+impl BitshuffleOptions {
+    /// From the numbers of a file: two of a version, the bytes of an element, the elements of a block, the compression
+    /// and its level.
+    pub(super) fn new(values: &[u32]) -> Self {
+        let value = |place: usize| values.get(place).copied();
+        let length = |place| value(place).and_then(|value| usize::try_from(value).ok()).unwrap_or(0);
+        let compression = match value(4) {
+            None | Some(0) => Inner::None,
+            Some(2) => Inner::Lz4,
+            Some(3) => Inner::Zstd { level: value(5).and_then(|level| i32::try_from(level).ok()).unwrap_or(0).min(22) },
+            Some(other) => Inner::Other(other),
+        };
+        Self { size: length(2), block: length(3), compression }
+    }
+
+    fn block_elements(self) -> usize {
+        if self.block > 0 { self.block } else { (TARGET / self.size.max(1) / EIGHT * EIGHT).max(FEWEST) }
+    }
+
+    fn check_sizes(self, len: usize, block: usize) -> Result<()> {
+        if self.size == 0 || !len.is_multiple_of(self.size) || block == 0 || !block.is_multiple_of(EIGHT) {
+            return Err(Error::invalid_data(format!(
+                "bitshuffle of {len} bytes in elements of {} bytes and blocks of {block} elements",
+                self.size
+            )));
+        }
+        Ok(())
+    }
+
+    /// The bytes that a chunk of `stored` bytes says that it decodes to.
+    pub(super) fn decoded_len(self, stored: &[u8]) -> Option<u64> {
+        if self.compression == Inner::None {
+            return Some(stored.len() as u64);
+        }
+        stored.first_chunk::<8>().map(|len| u64::from_be_bytes(*len))
+    }
+}
+
+/// The lengths in bytes of the blocks of a chunk, and the bytes that are left over.
+fn blocks(len: usize, size: usize, block: usize) -> (Vec<usize>, usize) {
+    let elements = len / size;
+    let last = elements % block / EIGHT * EIGHT;
+    let mut blocks = vec![block * size; elements / block];
+    blocks.extend((last > 0).then_some(last * size));
+    (blocks, elements % EIGHT * size)
+}
+
+pub(super) fn decode(stored: &[u8], options: BitshuffleOptions, chunk: &mut [u8]) -> Result<()> {
+    let cut = || corrupt("bitshuffle");
+    let (block, mut stored) = if options.compression == Inner::None {
+        if stored.len() != chunk.len() {
+            return Err(wrong_len(stored.len(), chunk.len()));
+        }
+        (options.block_elements(), stored)
+    } else {
+        let (total, rest) = stored.split_first_chunk::<8>().ok_or_else(cut)?;
+        let (block, rest) = rest.split_first_chunk::<4>().ok_or_else(cut)?;
+        let total = usize::try_from(u64::from_be_bytes(*total)).unwrap_or(usize::MAX);
+        if total != chunk.len() {
+            return Err(wrong_len(total, chunk.len()));
+        }
+        let block = usize::try_from(u32::from_be_bytes(*block)).map_err(|_| cut())?;
+        (block.checked_div(options.size).unwrap_or(0), rest)
+    };
+    options.check_sizes(chunk.len(), block)?;
+    let (blocks, left) = blocks(chunk.len(), options.size, block);
+    let mut place = chunk;
+    let mut shuffled = Vec::new();
+    for len in blocks {
+        let (target, after) = place.split_at_mut_checked(len).ok_or_else(cut)?;
+        place = after;
+        if options.compression == Inner::None {
+            let (bytes, rest) = stored.split_at_checked(len).ok_or_else(cut)?;
+            stored = rest;
+            unshuffle(bytes, options.size, target);
+            continue;
+        }
+        let (packed, rest) = stored.split_first_chunk::<4>().ok_or_else(cut)?;
+        let packed = usize::try_from(u32::from_be_bytes(*packed)).map_err(|_| cut())?;
+        let (packed, rest) = rest.split_at_checked(packed).ok_or_else(cut)?;
+        stored = rest;
+        room(&mut shuffled, len)?;
+        match options.compression {
+            Inner::Lz4 => {
+                let written = lz4_flex::block::decompress_into(packed, &mut shuffled)
+                    .map_err(|error| cut().with_source(error))?;
+                if written != len {
+                    return Err(wrong_len(written, len));
+                }
+            }
+            Inner::Zstd { .. } => zstandard::decode(packed, &mut shuffled)?,
+            Inner::None => {}
+            Inner::Other(number) => return Err(unknown(number)),
+        }
+        unshuffle(&shuffled, options.size, target);
+    }
+    let (bytes, rest) = stored.split_at_checked(left).ok_or_else(cut)?;
+    if place.len() != left || !rest.is_empty() {
+        return Err(cut());
+    }
+    place.copy_from_slice(bytes);
+    Ok(())
+}
+
+pub(super) fn encode(bytes: &[u8], options: BitshuffleOptions, out: &mut Vec<u8>) -> Result<()> {
+    let block = options.block_elements();
+    options.check_sizes(bytes.len(), block)?;
+    let number =
+        |len: usize| u32::try_from(len).map_err(|_| Error::unsupported("the chunk is too large for bitshuffle"));
+    if options.compression != Inner::None {
+        out.extend_from_slice(&(bytes.len() as u64).to_be_bytes());
+        out.extend_from_slice(&number(block * options.size)?.to_be_bytes());
+    }
+    let (blocks, left) = blocks(bytes.len(), options.size, block);
+    let (mut rest, mut shuffled, mut packed) = (bytes, Vec::new(), Vec::new());
+    for len in blocks {
+        let (source, after) = rest.split_at(len.min(rest.len()));
+        rest = after;
+        room(&mut shuffled, source.len())?;
+        shuffle(source, options.size, &mut shuffled);
+        match options.compression {
+            Inner::None => {
+                out.extend_from_slice(&shuffled);
+                continue;
+            }
+            Inner::Lz4 => packed = lz4_flex::block::compress(&shuffled),
+            Inner::Zstd { level } => zstandard::encode(&shuffled, level, &mut packed)?,
+            Inner::Other(number) => return Err(unknown(number)),
+        }
+        out.try_reserve(packed.len() + HEADER).map_err(|error| no_memory(packed.len(), error))?;
+        out.extend_from_slice(&number(packed.len())?.to_be_bytes());
+        out.extend_from_slice(&packed);
+    }
+    debug_assert_eq!(rest.len(), left);
+    out.extend_from_slice(rest);
+    Ok(())
+}
+
+fn unknown(number: u32) -> Error {
+    Error::unsupported(format!(
+        "bitshuffle with compression {number} is not supported; write the array anew with LZ4 (2) or Zstandard (3)"
+    ))
+}
+
+/// The bytes of elements from their bits: a row of bits for each bit of an element.
+fn unshuffle(shuffled: &[u8], size: usize, elements: &mut [u8]) {
+    let row = (elements.len() / size / EIGHT).max(1);
+    for (byte, rows) in shuffled.chunks_exact(row * EIGHT).enumerate() {
+        for (column, group) in elements.chunks_exact_mut(EIGHT * size).enumerate() {
+            let bits = transpose(gather(rows.iter().skip(column).step_by(row)));
+            for (place, bits) in group.iter_mut().skip(byte).step_by(size).zip(bits) {
+                *place = bits;
+            }
+        }
+    }
+}
+
+fn shuffle(elements: &[u8], size: usize, shuffled: &mut [u8]) {
+    let row = (elements.len() / size / EIGHT).max(1);
+    for (byte, rows) in shuffled.chunks_exact_mut(row * EIGHT).enumerate() {
+        for (column, group) in elements.chunks_exact(EIGHT * size).enumerate() {
+            let bits = transpose(gather(group.iter().skip(byte).step_by(size)));
+            for (place, bits) in rows.iter_mut().skip(column).step_by(row).zip(bits) {
+                *place = bits;
+            }
+        }
+    }
+}
+
+fn gather<'a>(bytes: impl Iterator<Item = &'a u8>) -> [u8; EIGHT] {
+    let mut gathered = [0; EIGHT];
+    for (place, byte) in gathered.iter_mut().zip(bytes) {
+        *place = *byte;
+    }
+    gathered
+}
+
+/// Bit i of byte k becomes bit k of byte i.
+fn transpose(bytes: [u8; EIGHT]) -> [u8; EIGHT] {
+    let mut bits = u64::from_le_bytes(bytes);
+    for (distance, mask) in [(7, 0x00aa_00aa_00aa_00aa), (14, 0x0000_cccc_0000_cccc), (28, 0x0000_0000_f0f0_f0f0)] {
+        let swap = (bits ^ bits >> distance) & mask;
+        bits ^= swap ^ swap << distance;
+    }
+    bits.to_le_bytes()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bits_are_turned_as_defined() {
+        assert_eq!(transpose([1, 0, 0, 0, 0, 0, 0, 0x80]), [1, 0, 0, 0, 0, 0, 0, 0x80]);
+        assert_eq!(transpose([0xff, 0, 0, 0, 0, 0, 0, 0]), [1; 8]);
+        let mut shuffled = [0; 16];
+        shuffle(&[1, 2, 1, 2, 1, 2, 1, 2, 1, 2, 1, 2, 1, 2, 1, 2], 2, &mut shuffled);
+        assert_eq!(shuffled, [0xff, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0, 0, 0, 0, 0, 0]);
+    }
+
+    #[test]
+    fn every_size_of_elements_and_blocks() -> Result<()> {
+        for compression in [Inner::None, Inner::Lz4, Inner::Zstd { level: 3 }] {
+            for (size, block) in [(1, 0), (2, 8), (3, 16), (4, 0), (8, 24), (16, 8), (300, 0)] {
+                for elements in [0, 1, 7, 8, 9, 24, 25, 130, 2000] {
+                    let options = BitshuffleOptions { size, block, compression };
+                    let bytes: Vec<u8> = (0..size * elements).map(|i| ((i * i) >> 5).to_le_bytes()[0]).collect();
+                    let (mut stored, mut back) = (Vec::new(), vec![1; bytes.len()]);
+                    encode(&bytes, options, &mut stored)?;
+                    decode(&stored, options, &mut back)?;
+                    assert_eq!(back, bytes, "{options:?}, {elements} elements");
+                    let cut = stored.get(..stored.len().saturating_sub(1)).unwrap_or_default();
+                    assert!(stored.is_empty() || decode(cut, options, &mut back).is_err());
+                }
+            }
+        }
+        Ok(())
+    }
+}
