@@ -24,6 +24,8 @@
 //!
 //! [specification]: https://anndata.readthedocs.io/en/stable/fileformat-prose.html
 
+// Long file: the trait of encodings, what reading and writing hand to it, and the table of all of them.
+
 pub mod adata;
 pub mod array;
 pub mod awkward;
@@ -156,11 +158,14 @@ impl BuildContext<'_> {
         })
     }
 
-    /// The column of a frame.
+    /// The column of a frame; one of a type of one format is kept as it is stored.
     ///
     /// # Errors
     /// Where it cannot be built, or is no column.
     pub fn series(&self, node: Node) -> Result<Series> {
+        if matches!(&node, Node::Array(array) if matches!(array.spec.dtype, DType::Opaque(_))) {
+            return Ok(Series::Opaque(Opaque::new(node)));
+        }
         let path = node.path().to_owned();
         match self.build(node)? {
             Element::Lazy(lazy) => Ok(Series::Lazy(lazy)),
@@ -362,6 +367,7 @@ fn encoding_of_values(dtype: &DType, ndim: usize) -> Result<&'static str> {
         (dtype, 0) if dtype.is_text() => "string",
         (dtype, _) if dtype.is_text() => "string-array",
         (dtype, 0) if dtype.is_numeric() => "numeric-scalar",
+        (DType::Opaque(_), _) => "array",
         (dtype, _) if dtype.is_numeric() || dtype.is_time() => "array",
         (dtype, _) => return Err(Error::unsupported(format!("values of type {dtype} cannot be stored"))),
     })

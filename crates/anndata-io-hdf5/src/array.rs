@@ -212,6 +212,12 @@ impl ArrayStorage for Hdf5Array {
             return Err(Error::invalid_data("the array has no value (a null dataspace)"));
         }
         if self.needs_library() {
+            if let Node::List { .. } = self.stored.node {
+                return Err(Error::unsupported(format!(
+                    "{} cannot be read from this layout of the array",
+                    self.stored.dtype
+                )));
+            }
             return self.read_library(selection);
         }
         let raw = self.read_raw_elements(&self.raw_spec(), selection)?;

@@ -6,7 +6,7 @@
 use anndata_storage::{Attribute, Attributes, DType, Error, Result, Tensor};
 
 use crate::array::read_attribute;
-use crate::dtype::{Stored, make};
+use crate::dtype::{Node, Stored, make};
 use crate::raw::attribute;
 use crate::raw::datatype::{self, Class};
 use crate::raw::link::{self, Object};
@@ -49,6 +49,9 @@ fn read_one(store: &Shared, object: &Object, name: &str) -> Result<Attribute> {
     }
     if let DType::Unknown(what) = &stored.dtype {
         return Err(Error::unsupported(format!("values of type '{what}'")));
+    }
+    if let Node::List { .. } = stored.node {
+        return Err(Error::unsupported(format!("values of type '{}' in an attribute", stored.dtype)));
     }
     // What an attribute declares must be in the file; only its texts are elsewhere in it.
     let bytes = len.unwrap_or(u64::MAX).saturating_mul(stored.node.size().file as u64);

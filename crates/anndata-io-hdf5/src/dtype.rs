@@ -1,14 +1,15 @@
 //! Datatypes of the file and dtypes of tensors, both ways.
 //!
 //! A stored type becomes a [`DType`] and a [`Node`], which says where in the bytes of an element the values are. Types
-//! that anndata has no name for become [`DType::Unknown`] with a description; opening never fails for them.
+//! that anndata has no name for become [`DType::Opaque`], whose values are the stored bytes, or where these mean nothing
+//! outside the file (references, lists) [`DType::Unknown`] with a description; opening never fails for them.
 
 pub(crate) mod build;
 pub(crate) mod make;
 
 use std::sync::Arc;
 
-use anndata_storage::{DType, Error, Field, Result as StorageResult};
+use anndata_storage::{DType, Error, Field, OpaqueType, Result as StorageResult};
 
 use crate::raw::datatype::{self, Class, DOUBLE, FloatFields, HALF, Member, Order, Padding, SINGLE};
 use crate::raw::{Id, reference};
@@ -29,6 +30,9 @@ pub(crate) enum Node {
     Plain { size: usize, fix: Fix },
     /// Text of any length: a reference into the global heap in the file, a pointer in memory.
     Text,
+    /// Lists of any length of items of so many bytes: a reference into the global heap in the file, length and pointer in
+    /// memory.
+    List { item: usize },
     /// Named fields with places of their own.
     Record { size: Place, fields: Vec<Part> },
     /// Of a type that is not known.
@@ -69,7 +73,8 @@ pub(crate) const REFERENCE: usize = 16;
 impl Stored {
     /// Reads what the library knows of a type.
     pub(crate) fn of(memory: Id) -> Self {
-        let (dtype, node) = parse(&memory).unwrap_or_else(|what| (DType::Unknown(what.into()), Node::Unknown));
+        let parsed = parse(&memory).or_else(|what| list(&memory, what));
+        let (dtype, node) = parsed.unwrap_or_else(|what| (DType::Unknown(what.into()), Node::Unknown));
         let agrees = node == Node::Unknown || node.size().memory == datatype::size(&memory);
         if agrees {
             return Self { dtype, node, memory };
@@ -115,15 +120,16 @@ impl Node {
         match self {
             Self::Plain { size, .. } => Place { file: *size, memory: *size },
             Self::Text => Place { file: REFERENCE, memory: size_of::<usize>() },
+            Self::List { .. } => Place { file: REFERENCE, memory: datatype::LIST },
             Self::Record { size, .. } => *size,
             Self::Unknown => Place { file: 0, memory: 0 },
         }
     }
 
-    /// Whether text of any length is in it.
+    /// Whether text or lists of any length are in it.
     pub(crate) fn has_text(&self) -> bool {
         match self {
-            Self::Text => true,
+            Self::Text | Self::List { .. } => true,
             Self::Record { fields, .. } => fields.iter().any(|field| field.node.has_text()),
             Self::Plain { .. } | Self::Unknown => false,
         }
@@ -150,7 +156,35 @@ impl Fix {
 /// A type with a name, or a description of one without.
 type Parsed = Result<(DType, Node), String>;
 
+/// The format of [`OpaqueType`]s.
+pub(crate) const FORMAT: &str = "HDF5";
+
 fn parse(id: &Id) -> Parsed {
+    known(id).or_else(|what| opaque(id, what))
+}
+
+/// Lists of any length of items whose bytes mean the same anywhere.
+fn list(id: &Id, what: String) -> Parsed {
+    let Some(item) = datatype::plain_item(id) else { return Err(what) };
+    let encode = || Ok::<_, Error>((datatype::key(id)?, datatype::encode(id)?));
+    let (key, encoded) = encode().map_err(|error| format!("{what}: {error}"))?;
+    let items = known(&item).map_or_else(|what| what, |(dtype, _)| dtype.to_string());
+    let dtype = DType::Opaque(OpaqueType::new(FORMAT, format!("lists of {items}"), key, encoded, None));
+    Ok((dtype, Node::List { item: datatype::size(&item) }))
+}
+
+/// A type whose values are bytes that mean the same anywhere.
+fn opaque(id: &Id, what: String) -> Parsed {
+    if !datatype::is_plain(id) {
+        return Err(what);
+    }
+    let size = datatype::size(id);
+    let encode = || Ok::<_, Error>((datatype::key(id)?, datatype::encode(id)?));
+    let (key, encoded) = encode().map_err(|error| format!("{what}: {error}"))?;
+    Ok((DType::Opaque(OpaqueType::new(FORMAT, what, key, encoded, Some(size))), Node::Plain { size, fix: Fix::None }))
+}
+
+fn known(id: &Id) -> Parsed {
     let size = datatype::size(id);
     let class = datatype::class(id).map_err(|error| format!("unreadable: {error}"))?;
     match class {
@@ -169,9 +203,9 @@ fn parse(id: &Id) -> Parsed {
         Class::Enum { base, members } => {
             let is_bool =
                 size == 1 && matches!(members.as_slice(), [(no, 0), (yes, 1)] if no == "FALSE" && yes == "TRUE");
-            if is_bool { Ok((DType::Bool, Node::Plain { size, fix: Fix::None })) } else { parse(&base) }
+            if is_bool { Ok((DType::Bool, Node::Plain { size, fix: Fix::None })) } else { known(&base) }
         }
-        Class::Complex { base } => complex(&parse(&base)?.0, &base, size),
+        Class::Complex { base } => complex(&known(&base)?.0, &base, size),
         Class::Compound(members) => compound(members, size),
         Class::Array { base, shape } => {
             let base = parse(&base).map_or_else(|what| what, |(dtype, _)| dtype.to_string());

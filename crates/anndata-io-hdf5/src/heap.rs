@@ -10,7 +10,7 @@
 use std::collections::{HashMap, TryReserveError};
 
 use anndata_storage::{Error, Limits, Result};
-use arrow_array::LargeStringArray;
+use arrow_array::{LargeBinaryArray, LargeStringArray};
 use arrow_buffer::{Buffer, OffsetBuffer, ScalarBuffer};
 use rayon::prelude::*;
 
@@ -64,9 +64,10 @@ struct Reference {
 }
 
 impl Reference {
-    fn parse(cell: &[u8]) -> Self {
+    /// `item`: the bytes of what the length counts.
+    fn parse(cell: &[u8], item: usize) -> Self {
         let address = number(cell.get(4..12));
-        let len = usize::try_from(number(cell.get(..4))).unwrap_or(0);
+        let len = usize::try_from(number(cell.get(..4))).unwrap_or(0).saturating_mul(item);
         let index = u32::try_from(number(cell.get(12..16))).unwrap_or(0);
         // Address 0 is the superblock: a reference to nothing, which is the empty text.
         Self { len: if address == 0 { 0 } else { len }, address, index }
@@ -87,26 +88,16 @@ impl Source for Heap<'_> {
     unsafe fn texts(&self, cells: &[u8]) -> Result<LargeStringArray> {
         Heap::texts(self, cells)
     }
+
+    fn lists(&self, cells: &[u8], item: usize) -> Result<LargeBinaryArray> {
+        Heap::lists(self, cells, item)
+    }
 }
 
 impl Heap<'_> {
     /// The texts that references stand for. A text ends at its first NUL.
     pub(crate) fn texts(&self, cells: &[u8]) -> Result<LargeStringArray> {
-        let count = cells.len() / REFERENCE;
-        let mut offsets: Vec<i64> = Vec::with_capacity(count + 1);
-        let mut end = 0_i64;
-        offsets.push(end);
-        for cell in cells.chunks_exact(REFERENCE) {
-            let len = i64::try_from(Reference::parse(cell).len).unwrap_or(i64::MAX);
-            end = end.checked_add(len).ok_or_else(|| Error::limit_exceeded("texts of over 2^63 bytes"))?;
-            offsets.push(end);
-        }
-        let total = usize::try_from(end).map_err(|_| Error::limit_exceeded("texts do not fit into memory"))?;
-        if total > 0 {
-            text_limits(self.limits).check(total as u64, self.file.len()?)?;
-        }
-        let mut values = zeroed(total)?;
-        let has_nul = self.fill(cells, &mut values)?;
+        let (mut offsets, mut values, has_nul) = self.objects(cells, 1)?;
         if has_nul {
             cut_at_nul(&mut offsets, &mut values);
         }
@@ -115,27 +106,56 @@ impl Heap<'_> {
             .map_err(|error| Error::invalid_data("a text is not UTF-8").with_source(error))
     }
 
+    /// The bytes of the lists that references stand for, of items of so many bytes.
+    pub(crate) fn lists(&self, cells: &[u8], item: usize) -> Result<LargeBinaryArray> {
+        let (offsets, values, _) = self.objects(cells, item)?;
+        let offsets = OffsetBuffer::new(ScalarBuffer::from(offsets));
+        LargeBinaryArray::try_new(offsets, Buffer::from_vec(values), None)
+            .map_err(|error| Error::invalid_data("the lists do not fit").with_source(error))
+    }
+
+    /// Offsets and bytes of what references stand for, and whether one holds a NUL.
+    fn objects(&self, cells: &[u8], item: usize) -> Result<(Vec<i64>, Vec<u8>, bool)> {
+        let count = cells.len() / REFERENCE;
+        let mut offsets: Vec<i64> = Vec::with_capacity(count + 1);
+        let mut end = 0_i64;
+        offsets.push(end);
+        for cell in cells.chunks_exact(REFERENCE) {
+            let len = i64::try_from(Reference::parse(cell, item).len).unwrap_or(i64::MAX);
+            end = end.checked_add(len).ok_or_else(|| Error::limit_exceeded("texts of over 2^63 bytes"))?;
+            offsets.push(end);
+        }
+        let total = usize::try_from(end).map_err(|_| Error::limit_exceeded("texts do not fit into memory"))?;
+        if total > 0 {
+            text_limits(self.limits).check(total as u64, self.file.len()?)?;
+        }
+        let mut values = zeroed(total)?;
+        let has_nul = self.fill(cells, item, &mut values)?;
+        Ok((offsets, values, has_nul))
+    }
+
     /// Copies all texts into `values`, on all cores. Says whether one holds a NUL.
-    fn fill(&self, cells: &[u8], values: &mut [u8]) -> Result<bool> {
+    fn fill(&self, cells: &[u8], item: usize, values: &mut [u8]) -> Result<bool> {
         let mut jobs = Vec::new();
         let mut rest = values;
         for cells in cells.chunks(BLOCK * REFERENCE) {
-            let len = cells.chunks_exact(REFERENCE).map(|cell| Reference::parse(cell).len).sum();
+            let len = cells.chunks_exact(REFERENCE).map(|cell| Reference::parse(cell, item).len).sum();
             let (values, after) =
                 rest.split_at_mut_checked(len).ok_or_else(|| Error::invalid_data("the texts change while read"))?;
             rest = after;
             jobs.push((cells, values));
         }
         let found: Vec<bool> =
-            jobs.into_par_iter().map(|(cells, values)| self.fill_block(cells, values)).collect::<Result<_>>()?;
+            jobs.into_par_iter().map(|(cells, values)| self.fill_block(cells, item, values)).collect::<Result<_>>()?;
         Ok(found.contains(&true))
     }
 
-    fn fill_block(&self, cells: &[u8], mut values: &mut [u8]) -> Result<bool> {
+    fn fill_block(&self, cells: &[u8], item: usize, mut values: &mut [u8]) -> Result<bool> {
         let mut kept: HashMap<u64, Collection> = HashMap::new();
         let mut bytes = 0;
         let mut has_nul = false;
-        for reference in cells.chunks_exact(REFERENCE).map(Reference::parse).filter(|reference| reference.len > 0) {
+        let references = cells.chunks_exact(REFERENCE).map(|cell| Reference::parse(cell, item));
+        for reference in references.filter(|reference| reference.len > 0) {
             if !kept.contains_key(&reference.address) {
                 if bytes > KEEP {
                     kept.clear();

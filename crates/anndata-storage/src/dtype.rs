@@ -1,9 +1,12 @@
 //! Element types of stored arrays.
 
+mod opaque;
+
 use std::fmt;
 use std::sync::Arc;
 
 use crate::{TimeStep, TimeUnit};
+pub use opaque::OpaqueType;
 
 /// The type of one element of an array.
 ///
@@ -53,7 +56,9 @@ pub enum DType {
     FixedUtf32(usize),
     /// A record of named fields (numpy structured dtype).
     Compound(Arc<[Field]>),
-    /// A type that anndata has no name for. It can be listed but not read; the text describes it.
+    /// A type of one format that anndata has no name for, whose values are kept as they are stored.
+    Opaque(OpaqueType),
+    /// A type that is not known at all. It can be listed but not read; the text describes it.
     Unknown(Arc<str>),
 }
 
@@ -103,6 +108,7 @@ impl DType {
                 }
                 size
             }
+            Self::Opaque(opaque) => opaque.size()?,
             Self::String | Self::Unknown(_) => return None,
         })
     }
@@ -178,6 +184,7 @@ impl fmt::Display for DType {
                 }
                 return f.write_str(")");
             }
+            Self::Opaque(opaque) => return opaque.fmt(f),
             Self::Unknown(what) => return write!(f, "unknown({what})"),
         })
     }

@@ -39,7 +39,7 @@ mod time;
 
 pub use attributes::{Attribute, Attributes};
 pub use chunked::ChunkedStorage;
-pub use dtype::{DType, Field};
+pub use dtype::{DType, Field, OpaqueType};
 pub use error::{Error, ErrorKind, Result};
 pub use half::f16;
 pub use handle::{Array, BlockSize, Blocks, Group};

@@ -4,6 +4,7 @@ mod arrow;
 mod bytes;
 mod cells;
 mod gather;
+mod lists;
 mod record;
 mod reduce;
 mod scatter;
@@ -13,7 +14,7 @@ mod time;
 use std::fmt;
 use std::sync::Arc;
 
-use arrow_array::{Array as _, LargeStringArray};
+use arrow_array::{Array as _, LargeBinaryArray, LargeStringArray};
 use arrow_buffer::Buffer;
 use ndarray::{ArrayBase, ArrayD, ArrayViewD, Data as NdData, Dimension, IxDyn};
 
@@ -48,6 +49,8 @@ enum Data {
     Buffer(Buffer),
     /// `DType::String`. No nulls, `len` values.
     Strings(LargeStringArray),
+    /// `DType::Opaque` without a size. No nulls, `len` values.
+    Lists(LargeBinaryArray),
     /// `DType::Compound`: a tensor a field, of shape `shape + field.shape`.
     Fields(Arc<[Tensor]>),
 }
@@ -146,6 +149,7 @@ impl Tensor {
         match &self.data {
             Data::Buffer(buffer) => buffer.len(),
             Data::Strings(strings) => strings.value_data().len() + (strings.len() + 1) * size_of::<i64>(),
+            Data::Lists(lists) => lists.value_data().len() + (lists.len() + 1) * size_of::<i64>(),
             Data::Fields(fields) => fields.iter().map(Self::nbytes).sum(),
         }
     }
@@ -269,6 +273,7 @@ impl PartialEq for Tensor {
             && match (&self.data, &other.data) {
                 (Data::Buffer(a), Data::Buffer(b)) => a == b,
                 (Data::Strings(a), Data::Strings(b)) => a == b,
+                (Data::Lists(a), Data::Lists(b)) => a == b,
                 (Data::Fields(a), Data::Fields(b)) => a == b,
                 _ => false,
             }

@@ -1,6 +1,6 @@
 //! The checks of alignment: that an element fits the axes of its slot.
 
-use anndata_storage::{Error, Result};
+use anndata_storage::{DType, Error, Result};
 
 use super::{AnnData, matrix};
 use crate::{Column, DataFrame, Element, Mapping, Raw, Series};
@@ -20,7 +20,11 @@ impl Axes {
     pub(super) fn check_dtype(self, slot: &str, key: &str, element: &Element) -> Result<()> {
         let is_matrix = matches!(self, Self::ObsObs | Self::VarVar | Self::ObsVar);
         match element {
-            Element::Tensor(tensor) if is_matrix && !(tensor.dtype().is_numeric() || tensor.dtype().is_time()) => {
+            Element::Tensor(tensor)
+                if is_matrix
+                    && !matches!(tensor.dtype(), DType::Opaque(_))
+                    && !(tensor.dtype().is_numeric() || tensor.dtype().is_time()) =>
+            {
                 Err(Error::dtype(format!("{} holds values of type {}, not numbers", place(slot, key), tensor.dtype())))
             }
             _ => Ok(()),

@@ -195,13 +195,16 @@ impl Registry {
         {
             return Ok(Found::Unknown);
         }
+        // Of values of a type of one format nothing is known; an array is one of anything.
+        let opaque = matches!(node, Node::Array(array) if matches!(array.spec.dtype, DType::Opaque(_)));
         let Some(name) = node.text_attribute("encoding-type")?.filter(|name| !name.is_empty()) else {
-            let is_whole = legacy::is_container(node) || node.unreadable().is_none();
+            let is_whole = !opaque && (legacy::is_container(node) || node.unreadable().is_none());
             return Ok(if is_whole { Found::Legacy } else { Found::Unknown });
         };
         let version = node.text_attribute("encoding-version")?.unwrap_or_default();
         Ok(match self.get(&name) {
             Some(encoding) if !encoding.versions().contains(&version.as_str()) => Found::Unknown,
+            Some(encoding) if opaque && encoding.name() != "array" => Found::Unknown,
             Some(encoding) if !encoding.is_container() && node.unreadable().is_some() => Found::Unknown,
             Some(encoding) => Found::Known(encoding),
             None => Found::Unknown,

@@ -81,7 +81,9 @@ fn has_value(array: &ArrayNode, checker: &mut Checker<'_>) -> bool {
 fn check_dtype(array: &ArrayNode, holds: Holds, checker: &mut Checker<'_>) {
     let (path, dtype) = (array.path.as_str(), &array.spec.dtype);
     let fits = match holds {
-        Holds::Numbers => dtype.is_numeric() || dtype.is_time() || matches!(dtype, DType::FixedBytes(_)),
+        Holds::Numbers => {
+            dtype.is_numeric() || dtype.is_time() || matches!(dtype, DType::FixedBytes(_) | DType::Opaque(_))
+        }
         Holds::Bytes => matches!(dtype, DType::FixedBytes(_)),
         Holds::Records => matches!(dtype, DType::Compound(_)),
         Holds::Text => dtype.is_text(),

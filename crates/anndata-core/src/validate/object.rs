@@ -233,6 +233,7 @@ fn check_slot(node: &Node, slot: Slot, axes: Axes, checker: &mut Checker<'_>) {
         && let Node::Array(array) = node
         && !array.spec.dtype.is_numeric()
         && !array.spec.dtype.is_time()
+        && !matches!(array.spec.dtype, DType::Opaque(_))
     {
         checker.add(&rules::MATRIX_DTYPE, path, format!("values are of type {}", array.spec.dtype));
     }

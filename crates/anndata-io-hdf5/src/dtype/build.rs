@@ -1,7 +1,7 @@
 //! From the bytes of elements to tensors.
 
 use anndata_storage::{AlignedBytes, DType, Error, Result, Tensor};
-use arrow_array::LargeStringArray;
+use arrow_array::{LargeBinaryArray, LargeStringArray};
 use arrow_buffer::Buffer;
 
 use super::{Node, Part};
@@ -16,6 +16,9 @@ pub(crate) trait Source {
     /// # Safety
     /// The cells are those of texts in bytes that come from this source.
     unsafe fn texts(&self, cells: &[u8]) -> Result<LargeStringArray>;
+
+    /// The bytes of the lists that cells (references) stand for, of items of so many bytes.
+    fn lists(&self, cells: &[u8], item: usize) -> Result<LargeBinaryArray>;
 }
 
 /// A tensor from the bytes of its elements. Plain values have been fixed already where they are the whole element.
@@ -33,6 +36,7 @@ pub(crate) unsafe fn tensor(
         (Node::Plain { .. }, _) => Tensor::new(dtype.clone(), shape, bytes),
         // SAFETY: the bytes come from this source, and are cells of texts.
         (Node::Text, _) => Tensor::from_string_array(shape, unsafe { source.texts(&bytes) }?),
+        (Node::List { item }, _) => Tensor::from_lists(dtype.clone(), shape, source.lists(&bytes, *item)?),
         (Node::Record { size, fields }, DType::Compound(names)) => {
             let record = source.pick(*size);
             let columns = names

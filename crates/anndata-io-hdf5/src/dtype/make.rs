@@ -7,6 +7,7 @@ use std::ffi::c_char;
 use anndata_storage::{DType, Error, Result, Tensor};
 use arrow_array::Array as _;
 
+use super::FORMAT;
 use crate::raw::Id;
 use crate::raw::datatype::{self, Number};
 
@@ -44,10 +45,22 @@ pub(crate) fn datatype(dtype: &DType) -> Result<Id> {
                 .collect::<Result<Vec<_>>>()?;
             return datatype::compound(fields);
         }
+        DType::Opaque(opaque) if opaque.format() == FORMAT => {
+            let id = datatype::decode(opaque.encoded())?;
+            let is_list = datatype::plain_item(&id).is_some();
+            let fits = match opaque.size() {
+                Some(size) => size == datatype::size(&id) && datatype::is_plain(&id),
+                None => is_list,
+            };
+            if fits {
+                return Ok(id);
+            }
+            return Err(Error::invalid_input(format!("the type {dtype} is not what it says: {opaque:?}")));
+        }
         DType::Datetime(_) | DType::Timedelta(_) => {
             return Err(Error::unsupported(format!(
                 "HDF5 has no type for values of type {dtype}, and Python anndata cannot store them in an .h5ad file \
-                 either: write a zarr store, leave the element out, or make it text or numbers first"
+                 either: write a zarr store, leave the element out (anndata convert --skip), or make it text or numbers first"
             )));
         }
         other => return Err(Error::unsupported(format!("HDF5 has no form for values of type {other}"))),
@@ -60,7 +73,7 @@ fn complex(part: Number) -> Result<Id> {
     datatype::compound(vec![("r", datatype::number(part)?), ("i", datatype::number(part)?)])
 }
 
-/// Elements as the library takes them, with the texts that they point to.
+/// Elements as the library takes them, with the texts and lists that they point to.
 #[derive(Debug, Default)]
 pub(crate) struct Block {
     bytes: Vec<u8>,
@@ -87,6 +100,7 @@ impl Block {
     fn lay_out(&mut self, tensor: &Tensor) -> Result<Vec<u8>> {
         match tensor.dtype() {
             DType::String => self.point_to(tensor),
+            DType::Opaque(opaque) if opaque.size().is_none() => self.point_to_lists(tensor),
             DType::Compound(_) if tensor.dtype().size().is_none() => {
                 let columns = tensor.fields()?.map(|(_, field)| self.lay_out(field)).collect::<Result<Vec<_>>>()?;
                 let rows = tensor.len();
@@ -101,6 +115,29 @@ impl Block {
             }
             _ => Ok(tensor.to_packed()?.into_owned()),
         }
+    }
+
+    /// The number of items of lists and pointers to copies of them.
+    fn point_to_lists(&mut self, tensor: &Tensor) -> Result<Vec<u8>> {
+        let item = datatype::plain_item(&datatype(tensor.dtype())?).map_or(0, |item| datatype::size(&item));
+        let lists = tensor.lists()?;
+        let mut copies = Vec::with_capacity(lists.value_data().len());
+        let mut starts = Vec::with_capacity(lists.len());
+        for list in lists.iter().flatten() {
+            if item == 0 || !list.len().is_multiple_of(item) {
+                return Err(Error::invalid_input(format!("a list of {} bytes of items of {item}", list.len())));
+            }
+            starts.push((list.len() / item, copies.len()));
+            copies.extend_from_slice(list);
+        }
+        let mut cells = Vec::with_capacity(starts.len() * datatype::LIST);
+        for (len, start) in starts {
+            let list: *const u8 = copies.get(start..).unwrap_or_default().as_ptr();
+            cells.extend_from_slice(&len.to_ne_bytes());
+            cells.extend_from_slice(&list.expose_provenance().to_ne_bytes());
+        }
+        self.texts.push(copies);
+        Ok(cells)
     }
 
     /// Pointers to NUL-terminated copies of texts.

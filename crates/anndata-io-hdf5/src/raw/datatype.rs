@@ -1,5 +1,7 @@
 //! Datatypes: what the library says of one, and making one.
 
+// Long file: every call of the library that is about datatypes.
+
 use std::ffi::{CStr, c_char};
 
 use anndata_storage::{Error, Result};
@@ -7,11 +9,11 @@ use hdf5_metno_sys::h5::H5free_memory;
 use hdf5_metno_sys::h5t::{
     H5T_C_S1, H5T_IEEE_F32LE, H5T_IEEE_F64LE, H5T_STD_I8LE, H5T_STD_I16LE, H5T_STD_I32LE, H5T_STD_I64LE,
     H5T_STD_REF_OBJ, H5T_STD_U8LE, H5T_STD_U16LE, H5T_STD_U32LE, H5T_STD_U64LE, H5T_VARIABLE, H5T_class_t, H5T_cset_t,
-    H5T_order_t, H5T_sign_t, H5T_str_t, H5Tarray_create2, H5Tcopy, H5Tcreate, H5Tenum_create, H5Tenum_insert, H5Tequal,
-    H5Tget_array_dims2, H5Tget_array_ndims, H5Tget_class, H5Tget_cset, H5Tget_ebias, H5Tget_fields, H5Tget_member_name,
-    H5Tget_member_offset, H5Tget_member_type, H5Tget_member_value, H5Tget_nmembers, H5Tget_offset, H5Tget_order,
-    H5Tget_precision, H5Tget_sign, H5Tget_size, H5Tget_strpad, H5Tget_super, H5Tinsert, H5Tis_variable_str,
-    H5Tset_cset, H5Tset_ebias, H5Tset_fields, H5Tset_size, H5Tset_strpad,
+    H5T_order_t, H5T_sign_t, H5T_str_t, H5Tarray_create2, H5Tcopy, H5Tcreate, H5Tdecode2, H5Tencode, H5Tenum_create,
+    H5Tenum_insert, H5Tequal, H5Tget_array_dims2, H5Tget_array_ndims, H5Tget_class, H5Tget_cset, H5Tget_ebias,
+    H5Tget_fields, H5Tget_member_name, H5Tget_member_offset, H5Tget_member_type, H5Tget_member_value, H5Tget_nmembers,
+    H5Tget_offset, H5Tget_order, H5Tget_precision, H5Tget_sign, H5Tget_size, H5Tget_strpad, H5Tget_super, H5Tinsert,
+    H5Tis_variable_str, H5Tset_cset, H5Tset_ebias, H5Tset_fields, H5Tset_size, H5Tset_strpad, hvl_t,
 };
 
 use super::{Id, c_string, h5, locked};
@@ -212,6 +214,96 @@ fn enumeration(datatype: &Id) -> Result<Class> {
         }
     }
     Ok(Class::Enum { base, members })
+}
+
+/// Whether the bytes of a value mean the same in every file: no references, and no lists or texts of any length.
+pub(crate) fn is_plain(datatype: &Id) -> bool {
+    let id = datatype.get();
+    // SAFETY: the identifier is held alive.
+    match locked(|| unsafe { H5Tget_class(id) }) {
+        H5T_class_t::H5T_INTEGER
+        | H5T_class_t::H5T_FLOAT
+        | H5T_class_t::H5T_TIME
+        | H5T_class_t::H5T_BITFIELD
+        | H5T_class_t::H5T_OPAQUE
+        | H5T_class_t::H5T_ENUM => true,
+        // SAFETY: the identifier is held alive.
+        H5T_class_t::H5T_STRING => locked(|| unsafe { H5Tis_variable_str(id) }) == 0,
+        H5T_class_t::H5T_COMPOUND => {
+            members(datatype).is_ok_and(|members| members.iter().all(|member| is_plain(&member.datatype)))
+        }
+        H5T_class_t::H5T_ARRAY | H5T_class_t::H5T_COMPLEX => base(datatype).is_ok_and(|base| is_plain(&base)),
+        _ => false,
+    }
+}
+
+/// Bytes of a list of variable length in memory: its length and a pointer to its items.
+pub(crate) const LIST: usize = size_of::<hvl_t>();
+
+/// The type of the items of lists of variable length, where their bytes mean the same in every file.
+pub(crate) fn plain_item(datatype: &Id) -> Option<Id> {
+    // SAFETY: the identifier is held alive.
+    let class = locked(|| unsafe { H5Tget_class(datatype.get()) });
+    let item = if class == H5T_class_t::H5T_VLEN { base(datatype).ok() } else { None };
+    item.filter(|item| is_plain(item) && size(item) > 0)
+}
+
+/// A type as the library encodes it, in the form of files.
+pub(crate) fn encode(datatype: &Id) -> Result<Vec<u8>> {
+    const MESSAGE: &str = "a type cannot be encoded";
+    let mut len = 0;
+    h5!(InvalidData, MESSAGE, H5Tencode(datatype.get(), std::ptr::null_mut(), &raw mut len))?;
+    let mut bytes = vec![0_u8; len];
+    h5!(InvalidData, MESSAGE, H5Tencode(datatype.get(), bytes.as_mut_ptr().cast(), &raw mut len))?;
+    bytes.truncate(len);
+    Ok(bytes)
+}
+
+/// What a type is, the same for all ways in which the library encodes it: that of numbers differs by a version, others by
+/// more, and are taken apart.
+pub(crate) fn key(datatype: &Id) -> Result<Vec<u8>> {
+    let id = datatype.get();
+    // SAFETY: the identifier is held alive.
+    let class = locked(|| unsafe { H5Tget_class(id) });
+    let mut key = format!("{class:?} {}:", size(datatype)).into_bytes();
+    match class {
+        H5T_class_t::H5T_COMPOUND => {
+            for member in members(datatype)? {
+                key.extend(member.name.bytes().chain([0]));
+                key.extend((member.offset as u64).to_le_bytes());
+                key.extend(self::key(&member.datatype)?);
+            }
+        }
+        H5T_class_t::H5T_ENUM => {
+            key.extend(self::key(&base(datatype)?)?);
+            for number in 0..member_count(datatype)? {
+                let mut value = vec![0_u8; size(datatype)];
+                h5!(InvalidData, "a value of an enumeration cannot be read", {
+                    H5Tget_member_value(id, number, value.as_mut_ptr().cast())
+                })?;
+                key.extend(member_name(datatype, number)?.bytes().chain([0]).chain(value));
+            }
+        }
+        H5T_class_t::H5T_ARRAY => {
+            array_shape(datatype)?.into_iter().for_each(|len| key.extend(len.to_le_bytes()));
+            key.extend(self::key(&base(datatype)?)?);
+        }
+        H5T_class_t::H5T_VLEN | H5T_class_t::H5T_COMPLEX => key.extend(self::key(&base(datatype)?)?),
+        _ => {
+            let mut encoded = encode(datatype)?;
+            // Kind and version of the encoding, then version and class of the type.
+            if let Some(version) = encoded.get_mut(2) {
+                *version &= 0x0f;
+            }
+            key.extend(encoded);
+        }
+    }
+    Ok(key)
+}
+
+/// The type that [`encode`] encoded.
+pub(crate) fn decode(bytes: &[u8]) -> Result<Id> {
+    h5!(InvalidInput, "a type cannot be decoded", H5Tdecode2(bytes.as_ptr().cast(), bytes.len())).map(Id::own)
 }
 
 /// The types of numbers, little-endian.

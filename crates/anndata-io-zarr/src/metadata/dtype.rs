@@ -165,6 +165,13 @@ fn brackets(step: TimeStep) -> String {
 }
 
 fn lacks(dtype: &DType) -> Error {
+    if let DType::Opaque(opaque) = dtype {
+        return Error::unsupported(format!(
+            "values of type {dtype} can be kept in {} alone: leave the element out (anndata convert --skip), or make it \
+             numbers or text first",
+            opaque.format()
+        ));
+    }
     Error::unsupported(format!("zarr has no type for values of type {dtype}"))
 }
 

@@ -94,6 +94,9 @@ impl Tensor {
             Data::Buffer(buffer) => buffer,
             Data::Strings(strings) => return Ok(Arc::new(strings.clone())),
             Data::Fields(_) => return Err(Error::unsupported("records cannot be a column")),
+            Data::Lists(_) => {
+                return Err(Error::unsupported(format!("values of type {} cannot be a column", self.dtype)));
+            }
         };
         let array: ArrayRef = match &self.dtype {
             DType::Bool => Arc::new(BooleanArray::from(BooleanBuffer::collect_bool(len, |i| {

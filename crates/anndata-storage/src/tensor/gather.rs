@@ -30,6 +30,7 @@ impl Tensor {
                 Data::Buffer(buffer.slice_with_length(range.start * row, range.len() * row))
             }
             Data::Strings(strings) => Data::Strings(strings.slice(range.start * cells, range.len() * cells)),
+            Data::Lists(lists) => Data::Lists(lists.slice(range.start * cells, range.len() * cells)),
             Data::Fields(fields) => {
                 Data::Fields(fields.iter().map(|field| field.slice_rows(range.clone())).collect::<Result<_>>()?)
             }
@@ -57,13 +58,8 @@ impl Tensor {
                 let total = count(&shape)?.checked_mul(size).ok_or_else(|| too_large(&shape))?;
                 Data::Buffer(cells::select(buffer, &self.shape, selection, size, total)?.into())
             }
-            Data::Strings(strings) => {
-                let mut positions = Vec::with_capacity(count(&shape)?);
-                for_each_run(&self.shape, selection, &mut |start, len| {
-                    positions.extend(start as u64..(start + len) as u64);
-                })?;
-                Data::Strings(take_strings(strings, positions)?)
-            }
+            Data::Strings(strings) => Data::Strings(take_strings(strings, self.positions(&shape, selection)?)?),
+            Data::Lists(lists) => Data::Lists(super::lists::take(lists, self.positions(&shape, selection)?)?),
             Data::Fields(fields) => {
                 let parts = fields.iter().map(|field| {
                     let inner = field.shape.iter().skip(self.shape.len()).map(|&len| Axis::Range(0..len as u64));
@@ -73,6 +69,15 @@ impl Tensor {
             }
         };
         Ok(Self { dtype: self.dtype.clone(), shape, data })
+    }
+
+    /// Where the elements of a checked selection of this shape are, in C order.
+    fn positions(&self, shape: &[usize], selection: &[Axis]) -> Result<Vec<u64>> {
+        let mut positions = Vec::with_capacity(count(shape)?);
+        for_each_run(&self.shape, selection, &mut |start, len| {
+            positions.extend(start as u64..(start + len) as u64);
+        })?;
+        Ok(positions)
     }
 
     /// The given positions of one axis, in the order given (repeats allowed).
@@ -129,6 +134,7 @@ impl Tensor {
                 let values = arrays.iter().flat_map(|array| (0..array.len()).map(|i| array.value(i)));
                 Data::Strings(string_array(values))
             }
+            Data::Lists(_) => Data::Lists(super::lists::concat(parts)?),
             Data::Fields(fields) => {
                 let mut joined = Vec::with_capacity(fields.len());
                 for i in 0..fields.len() {

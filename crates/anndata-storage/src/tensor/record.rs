@@ -62,6 +62,7 @@ impl Tensor {
         match &self.data {
             Data::Buffer(buffer) => Ok(buffer.as_slice().into()),
             Data::Strings(_) => Err(Error::dtype("text of any length has no packed form")),
+            Data::Lists(_) => Err(Error::dtype("lists of any length have no packed form")),
             Data::Fields(fields) => {
                 let parts = fields
                     .iter()

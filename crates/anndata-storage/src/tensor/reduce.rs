@@ -156,7 +156,7 @@ impl Tensor {
                 }
                 Data::Buffer(out.into())
             }
-            Data::Strings(_) => {
+            Data::Strings(_) | Data::Lists(_) => {
                 let order: Vec<u64> =
                     (0..columns as u64).flat_map(|j| (0..rows as u64).map(move |i| i * columns as u64 + j)).collect();
                 return self.clone().reshape([rows * columns])?.take(0, &order)?.reshape(shape);
