@@ -395,6 +395,14 @@ const DANGERS: &[Danger] = &[
         },
         &[("obs/kind/categories", "categories-missing-value")],
     ),
+    (
+        "categories of half precision",
+        |root| {
+            put(root, "obs/kind/categories", &Tensor::from_vec([2], vec![1.0_f32, 2.0])?.cast(&DType::F16)?)?;
+            set(root, "obs/kind/categories", "encoding-type", Some("array".into()))
+        },
+        &[("obs/kind/categories", "index-half")],
+    ),
     ("a mask of integers", |root| put(root, "obs/age/mask", &i32s(&[0, 1, 0])), &[("obs/age/mask", "nullable-mask")]),
     (
         "a mask that is too short",

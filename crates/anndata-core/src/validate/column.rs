@@ -41,6 +41,7 @@ fn check_categories(group: &GroupNode, checker: &mut Checker<'_>) -> Option<u64>
     let categories = checker.child(group, "categories")?;
     let path = categories.path();
     checker.part(categories, &CATEGORIES);
+    check_half(categories, checker);
     let message = match checker.registry().shape(categories) {
         Ok(Some(shape)) => match shape.as_slice() {
             [len] => return Some(check_distinct(categories, *len as u64, checker)),
@@ -54,6 +55,13 @@ fn check_categories(group: &GroupNode, checker: &mut Checker<'_>) -> Option<u64>
     };
     checker.add(&rules::CATEGORIES, path, message);
     None
+}
+
+/// Looks for values of which pandas makes no index.
+pub(super) fn check_half(index: &Node, checker: &mut Checker<'_>) {
+    if matches!(index, Node::Array(array) if array.spec.dtype == DType::F16) {
+        checker.add(&rules::INDEX_HALF, index.path(), "values are of type float16");
+    }
 }
 
 /// Looks for categories that repeat or are missing; gives their number.

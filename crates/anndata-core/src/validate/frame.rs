@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use anndata_storage::{DType, child_path};
 
-use super::{Checker, distinct, rules};
+use super::{Checker, check_half, distinct, rules};
 use crate::encoding::{Found, dataframe};
 use crate::node::Node;
 
@@ -28,6 +28,9 @@ pub(crate) fn check_frame(node: &Node, checker: &mut Checker<'_>) {
     let order = checker.attribute(node, "column-order", Node::texts_attribute);
 
     let rows = index_key.as_deref().and_then(|key| column(node, key, checker));
+    if let Some(index) = index_of(node) {
+        check_half(&index, checker);
+    }
     let mut seen = HashSet::new();
     for key in order.iter().flatten() {
         if !seen.insert(key.as_str()) {

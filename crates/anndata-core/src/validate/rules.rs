@@ -145,6 +145,8 @@ rules! {
             "Merge the categories and write the codes anew.";
         CATEGORIES_MISSING = Error "categories-missing-value": "A category is a missing value; missing values have the code -1.",
             "Write the column anew.";
+        INDEX_HALF = Warning "index-half": "Categories or the index of a frame are float16, of which pandas makes no index; Python does not read it.",
+            "Store the values as float32.";
         NULLABLE_VALUES = Error "nullable-values": "The values are not of the type that the encoding names, or not in one dimension.",
             "Write the column anew.";
         NULLABLE_MASK = Error "nullable-mask": "The mask is not an array of booleans of the shape of the values.",
