@@ -29,6 +29,8 @@ pub enum ErrorKind {
     Refused,
     /// The store was opened for reading only.
     ReadOnly,
+    /// The store was replaced or changed by another after it was opened. Opened again it can be read.
+    Stale,
     /// The operating system or the file format library failed.
     Io,
 }
@@ -87,6 +89,8 @@ impl Error {
         refused, is_refused, Refused;
         /// The store is read-only.
         read_only, is_read_only, ReadOnly;
+        /// The store is another one than was opened.
+        stale, is_stale, Stale;
         /// Input or output failed.
         io, is_io, Io;
     }
@@ -98,6 +102,19 @@ impl Error {
     pub fn at(mut self, path: &str) -> Self {
         if self.0.path.is_none() {
             self.0.path = Some(path.trim_matches('/').to_owned());
+        }
+        self
+    }
+
+    /// Names the element at `to` where the one at `from` is named, and likewise what is below: for an element that was
+    /// written at one path to be at another.
+    #[must_use]
+    pub fn renamed(mut self, from: &str, to: &str) -> Self {
+        if let Some(path) = &mut self.0.path
+            && let Some(rest) = path.strip_prefix(from)
+            && (rest.is_empty() || rest.starts_with('/'))
+        {
+            *path = crate::child_path(to, rest);
         }
         self
     }
@@ -195,6 +212,8 @@ mod tests {
         let error = Error::invalid_data("code 7 is out of range").at("/obs/louvain").at("obs");
         assert_eq!(error.to_string(), "obs/louvain: code 7 is out of range");
         assert!(error.is_invalid_data() && !error.is_io());
+        let at = |from: &str| Error::io("full").at("a/b/c").renamed(from, "d").path().map(str::to_owned);
+        assert_eq!([at("a/b"), at("a/b/c"), at("a/bc")].map(Option::unwrap), ["d/c", "d", "a/b/c"]);
     }
 
     #[test]

@@ -5,6 +5,7 @@ mod blocks;
 
 use std::sync::Arc;
 
+use crate::edit::{is_stage, settled};
 use crate::{ArraySpec, Attribute, Attributes, Error, NodeKind, Result, Storage, child_path, file_name, parent_path};
 pub use array::Array;
 pub use blocks::{BlockSize, Blocks};
@@ -18,8 +19,11 @@ pub struct Group {
 
 impl Group {
     /// The root group of a store.
+    ///
+    /// Where the store is for reading only and an [`Edit`](crate::Edit) of it was committed and not finished, its
+    /// elements are those that the edit made.
     pub fn root(storage: Arc<dyn Storage>) -> Self {
-        Self { storage, path: String::new() }
+        Self { storage: settled(storage), path: String::new() }
     }
 
     /// The store.
@@ -63,12 +67,16 @@ impl Group {
         Ok(self.kind(key)?.is_some())
     }
 
-    /// The names of the children.
+    /// The names of the children. What an [`Edit`](crate::Edit) wrote and did not put in its place is none of them.
     ///
     /// # Errors
     /// Where the group is gone or the store cannot be read.
     pub fn children(&self) -> Result<Vec<String>> {
-        self.storage.children(&self.path).map_err(|error| error.at(&self.path))
+        let mut names = self.storage.children(&self.path).map_err(|error| error.at(&self.path))?;
+        if self.path.is_empty() {
+            names.retain(|name| !is_stage(name));
+        }
+        Ok(names)
     }
 
     /// The attributes.
@@ -204,22 +212,27 @@ impl Group {
         if self.contains(key)? {
             return Err(Error::already_exists("something is there already").at(path));
         }
-        let mut above = parent_path(path);
-        while let Some(parent) = above.filter(|parent| parent.len() > self.path.len()) {
-            match self.storage.kind(parent).map_err(|error| error.at(parent))? {
-                Some(NodeKind::Array) => {
-                    return Err(Error::invalid_input(format!("'{parent}' is an array, not a group")).at(path));
-                }
-                Some(NodeKind::Group) => break,
-                None => above = parent_path(parent),
-            }
-        }
-        Ok(())
+        check_above(&*self.storage, path, self.path.len())
     }
 }
 
+/// Checks that no array is above a path, from there to a path of this length.
+pub(crate) fn check_above(storage: &dyn Storage, path: &str, until: usize) -> Result<()> {
+    let mut above = parent_path(path);
+    while let Some(parent) = above.filter(|parent| parent.len() > until) {
+        match storage.kind(parent).map_err(|error| error.at(parent))? {
+            Some(NodeKind::Array) => {
+                return Err(Error::invalid_input(format!("'{parent}' is an array, not a group")).at(path));
+            }
+            Some(NodeKind::Group) => break,
+            None => above = parent_path(parent),
+        }
+    }
+    Ok(())
+}
+
 /// Whether an element can be called so.
-fn is_name(name: &str) -> bool {
+pub(crate) fn is_name(name: &str) -> bool {
     !matches!(name, "" | "." | "..") && !name.contains('\0')
 }
 

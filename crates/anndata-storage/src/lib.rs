@@ -24,6 +24,7 @@
 mod attributes;
 pub mod chunked;
 mod dtype;
+mod edit;
 mod error;
 mod handle;
 mod memory;
@@ -31,6 +32,7 @@ mod path;
 mod scalar;
 mod selection;
 mod spec;
+mod stamp;
 mod storage;
 mod tensor;
 #[cfg(feature = "testkit")]
@@ -40,6 +42,7 @@ mod time;
 pub use attributes::{Attribute, Attributes};
 pub use chunked::ChunkedStorage;
 pub use dtype::{DType, Field, OpaqueType};
+pub use edit::Edit;
 pub use error::{Error, ErrorKind, Result};
 pub use half::f16;
 pub use handle::{Array, BlockSize, Blocks, Group};
@@ -49,6 +52,7 @@ pub use path::{child_path, file_name, parent_path};
 pub use scalar::Scalar;
 pub use selection::Axis;
 pub use spec::{ArraySpec, Codec, Compression};
+pub use stamp::FileStamp;
 pub use storage::{
     ArrayStorage, AsyncArrayStorage, BoxFuture, Capabilities, Limits, NodeKind, Storage, read_positions,
 };

@@ -9,8 +9,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use indexmap::IndexSet;
 
 use crate::{
-    ArraySpec, ArrayStorage, Attributes, Capabilities, Error, Limits, NodeKind, Result, Storage, child_path, file_name,
-    parent_path,
+    ArraySpec, ArrayStorage, Attribute, Attributes, Capabilities, Error, Limits, NodeKind, Result, Storage, child_path,
+    file_name, parent_path,
 };
 use array::MemoryArray;
 
@@ -158,6 +158,14 @@ impl Storage for MemoryStore {
         insert(&mut nodes, to, Node::default())?;
         for (rest, node) in take(&mut nodes, from) {
             nodes.insert(child_path(to, &rest), node);
+        }
+        for attribute in nodes.values_mut().flat_map(|node| node.attributes.values_mut()) {
+            if let Attribute::Reference(path) = attribute
+                && let Some(rest) = path.strip_prefix(from)
+                && (rest.is_empty() || rest.starts_with('/'))
+            {
+                *path = child_path(to, rest);
+            }
         }
         Ok(())
     }

@@ -196,7 +196,9 @@ pub trait Storage: Debug + Display + Send + Sync + 'static {
     /// [`NotFound`](crate::ErrorKind::NotFound) where there is no array, or its metadata is malformed.
     fn open_array(&self, path: &str) -> Result<Arc<dyn ArrayStorage>>;
 
-    /// Moves an element to a free path.
+    /// Moves an element to a free path, with all below it. Should the process end meanwhile, the element is at one of the
+    /// two paths, whole, where the format can see to that. Where attributes keep their dtype
+    /// ([`Capabilities::typed_attributes`]), references to what is moved follow it.
     ///
     /// # Errors
     /// Where there is nothing at `from` or something at `to`.

@@ -24,6 +24,7 @@ mod arrays;
 mod attributes;
 mod chunks;
 mod concurrency;
+mod edits;
 mod errors;
 mod groups;
 mod sample;
@@ -58,6 +59,7 @@ pub const CASES: &[Case] = &[
     case("a thousand children", groups::many, groups::check_many),
     case("elements are moved", groups::rename, groups::check_rename),
     case("elements are removed and made again", groups::remove, groups::check_remove),
+    case("several elements are changed at once", edits::write, edits::check),
     case("attributes of every type", attributes::types, attributes::check_types),
     case("attributes are replaced as a whole", attributes::replace, attributes::check_replace),
     case("attributes are listed in order", attributes::order, attributes::check_order),
