@@ -183,28 +183,7 @@ impl Hdf5Array {
         }
     }
 
-    fn check_writable(&self) -> Result<()> {
-        if self.null {
-            return Err(Error::invalid_input("an array without values cannot be written"));
-        }
-        self.store.check_writable()
-    }
-}
-
-impl ArrayStorage for Hdf5Array {
-    fn spec(&self) -> ArraySpec {
-        let chunks = match &self.layout {
-            Layout::Chunked(chunks) => Some(chunks.clone()),
-            _ => None,
-        };
-        let mut spec = ArraySpec::new(self.stored.dtype.clone(), self.shape()).with_codecs(self.pipeline.codecs());
-        spec.resizable = self.resizable && chunks.is_some();
-        spec.chunks = chunks;
-        spec.null = self.null;
-        spec
-    }
-
-    fn read(&self, selection: &[Axis]) -> Result<Tensor> {
+    fn read_values(&self, selection: &[Axis]) -> Result<Tensor> {
         if let DType::Unknown(what) = &self.stored.dtype {
             return Err(Error::unsupported(format!("values of type '{what}' cannot be read")));
         }
@@ -232,10 +211,10 @@ impl ArrayStorage for Hdf5Array {
         unsafe { build::tensor(&self.stored.dtype, &self.stored.node, &shape, bytes, &heap) }
     }
 
-    fn read_runs(&self, runs: &[Range<u64>]) -> Result<Tensor> {
+    fn read_value_runs(&self, runs: &[Range<u64>]) -> Result<Tensor> {
         let plain = matches!(self.stored.node, Node::Plain { .. }) && !self.null && !self.needs_library();
         if !plain {
-            return read_positions(|selection| self.read(selection), runs);
+            return read_positions(|selection| self.read_values(selection), runs);
         }
         self.store.settle()?;
         match self.layout {
@@ -245,6 +224,41 @@ impl ArrayStorage for Hdf5Array {
             }
             _ => self.read_contiguous_runs(&self.raw_spec(), runs),
         }
+    }
+
+    /// Refuses what cannot be written in any state of the file.
+    fn check_mode(&self) -> Result<()> {
+        if self.null {
+            return Err(Error::invalid_input("an array without values cannot be written"));
+        }
+        self.store.check_mode()
+    }
+
+    fn check_writable(&self) -> Result<()> {
+        self.check_mode()?;
+        self.store.check_writable()
+    }
+}
+
+impl ArrayStorage for Hdf5Array {
+    fn spec(&self) -> ArraySpec {
+        let chunks = match &self.layout {
+            Layout::Chunked(chunks) => Some(chunks.clone()),
+            _ => None,
+        };
+        let mut spec = ArraySpec::new(self.stored.dtype.clone(), self.shape()).with_codecs(self.pipeline.codecs());
+        spec.resizable = self.resizable && chunks.is_some();
+        spec.chunks = chunks;
+        spec.null = self.null;
+        spec
+    }
+
+    fn read(&self, selection: &[Axis]) -> Result<Tensor> {
+        self.store.unchanged(self.read_values(selection))
+    }
+
+    fn read_runs(&self, runs: &[Range<u64>]) -> Result<Tensor> {
+        self.store.unchanged(self.read_value_runs(runs))
     }
 
     fn write(&self, offset: &[u64], values: &Tensor) -> Result<()> {

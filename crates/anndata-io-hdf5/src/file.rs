@@ -1,24 +1,26 @@
 //! The bytes of the file, read at positions without the library and its lock.
 
-use std::fs::File;
+use std::fs::{self, File};
 use std::path::Path;
 
-use anndata_storage::{Error, Result};
+use anndata_storage::{Error, FileStamp, Result};
 
-/// A second handle on the file of a store.
+/// A handle of our own on the file of a store.
 #[derive(Debug)]
 pub(crate) struct RawFile {
     file: File,
+    /// What it was when it was opened.
+    opened: FileStamp,
     /// The length, where it cannot change because the store is open for reading only.
     len: Option<u64>,
 }
 
 impl RawFile {
-    /// Opens a file.
-    pub(crate) fn open(path: &Path, writable: bool) -> Result<Self> {
-        let file = File::options().read(true).write(writable).open(path)?;
-        let len = if writable { None } else { Some(file.metadata()?.len()) };
-        Ok(Self { file, len })
+    /// The bytes of an open file.
+    pub(crate) fn new(file: File, writable: bool) -> Result<Self> {
+        let metadata = file.metadata()?;
+        let len = if writable { None } else { Some(metadata.len()) };
+        Ok(Self { file, opened: FileStamp::of(&metadata), len })
     }
 
     /// The length of the file.
@@ -27,6 +29,25 @@ impl RawFile {
             Some(len) => Ok(len),
             None => Ok(self.file.metadata()?.len()),
         }
+    }
+
+    /// Refuses what was read while another program wrote to the file.
+    pub(crate) fn check_unchanged(&self) -> Result<()> {
+        if self.len.is_some() && FileStamp::of(&self.file.metadata()?) != self.opened {
+            return Err(Error::stale("another program changed the file after it was opened: open it again"));
+        }
+        Ok(())
+    }
+
+    /// Refuses to write where the file is not at its path any more, as nobody would ever see what is written.
+    pub(crate) fn check_in_place(&self, path: &Path) -> Result<()> {
+        if fs::metadata(path).is_ok_and(|metadata| FileStamp::of(&metadata).is_same_file(&self.opened)) {
+            return Ok(());
+        }
+        Err(Error::stale(format!(
+            "{} was replaced or removed after it was opened, and what is written would be lost: open it again",
+            path.display()
+        )))
     }
 
     /// Checks that a piece lies within the file.

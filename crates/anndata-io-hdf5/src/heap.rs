@@ -282,7 +282,7 @@ mod tests {
         bytes.extend(objects.concat());
         bytes.resize(8 + 200, 0);
         file.write_all(&bytes)?;
-        let raw = RawFile::open(file.path(), false)?;
+        let raw = RawFile::new(file.reopen()?, false)?;
         Ok((file, raw))
     }
 

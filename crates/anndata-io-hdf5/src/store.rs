@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use anndata_storage::{
-    ArraySpec, ArrayStorage, Attributes, Capabilities, Compression, Error, Limits, NodeKind, Result, Storage,
+    ArraySpec, ArrayStorage, Attributes, Capabilities, Compression, Edit, Error, Limits, NodeKind, Result, Storage,
     file_name, parent_path,
 };
 
@@ -73,9 +73,12 @@ pub(crate) struct Shared {
 impl Shared {
     fn open(path: &Path, mode: Mode, options: &Hdf5Options) -> Result<Self> {
         let writable = mode != Mode::Read;
-        let new = if mode == Mode::Create { Some(file::open(path, mode)?) } else { None };
-        let raw = RawFile::open(path, writable)?;
-        let file = new.map_or_else(|| file::open(path, mode), Ok)?;
+        let file = file::open(path, mode)?;
+        #[cfg(unix)]
+        let handle = file::handle(&file)?;
+        #[cfg(not(unix))]
+        let handle = std::fs::File::options().read(true).write(writable).open(path)?;
+        let raw = RawFile::new(handle, writable)?;
         let (base, address, length) = file::geometry(&file)?;
         let root = link::open(&file, "/").ok().map(|root| root.identity);
         Ok(Self {
@@ -120,8 +123,20 @@ impl Shared {
         Ok(())
     }
 
-    pub(crate) fn check_writable(&self) -> Result<()> {
+    pub(crate) fn check_mode(&self) -> Result<()> {
         if self.writable { Ok(()) } else { Err(Error::read_only("the file was opened for reading only")) }
+    }
+
+    /// Refuses to write to a file that cannot be written, or is not at its path any more.
+    pub(crate) fn check_writable(&self) -> Result<()> {
+        self.check_mode()?;
+        self.raw.check_in_place(&self.path)
+    }
+
+    /// What was read, where it was read from the file that was opened.
+    pub(crate) fn unchanged<T>(&self, read: Result<T>) -> Result<T> {
+        self.raw.check_unchanged()?;
+        read
     }
 
     /// Whether an object is in this file, not behind a link to another.
@@ -138,6 +153,9 @@ impl Shared {
 impl Hdf5Store {
     /// Opens a file for reading. No byte of it is changed.
     ///
+    /// Where another file is put in its place meanwhile, what is read is that of the file that was opened. Where another
+    /// program writes to it, reading is an error of the kind [`Stale`](anndata_storage::ErrorKind::Stale).
+    ///
     /// # Errors
     /// [`NotFound`](anndata_storage::ErrorKind::NotFound) where there is no such file;
     /// [`InvalidData`](anndata_storage::ErrorKind::InvalidData) where it is not an HDF5 file.
@@ -145,12 +163,17 @@ impl Hdf5Store {
         Self::with_mode(path.as_ref(), Mode::Read, options)
     }
 
-    /// Opens a file for reading and editing in place.
+    /// Opens a file for reading and editing in place. An [`Edit`] that was not finished is finished, or taken back.
+    ///
+    /// A file that is replaced or removed while it is open is not written to any more: that is an error of the kind
+    /// [`Stale`](anndata_storage::ErrorKind::Stale).
     ///
     /// # Errors
     /// As [`open`](Self::open), and where the file cannot be written or is in use.
     pub fn open_rw(path: impl AsRef<Path>, options: &Hdf5Options) -> Result<Self> {
-        Self::with_mode(path.as_ref(), Mode::Edit, options)
+        let store = Self::with_mode(path.as_ref(), Mode::Edit, options)?;
+        Edit::recover(&store)?;
+        Ok(store)
     }
 
     /// Makes a new file.
@@ -243,11 +266,11 @@ impl Storage for Hdf5Store {
         if object.kind != ObjectKind::Group {
             return Err(Error::not_found("no such group"));
         }
-        link::names(&object.id)
+        self.shared.unchanged(link::names(&object.id))
     }
 
     fn attributes(&self, path: &str) -> Result<Attributes> {
-        attributes::read(&self.shared, &self.find(path)?)
+        self.shared.unchanged(attributes::read(&self.shared, &self.find(path)?))
     }
 
     fn set_attributes(&self, path: &str, attributes: &Attributes) -> Result<()> {
@@ -281,7 +304,8 @@ impl Storage for Hdf5Store {
             return Err(Error::not_found("no such array"));
         }
         let own = self.shared.is_own(&object);
-        Ok(Arc::new(Hdf5Array::new(Arc::clone(&self.shared), object.id, own)?))
+        let array = self.shared.unchanged(Hdf5Array::new(Arc::clone(&self.shared), object.id, own))?;
+        Ok(Arc::new(array))
     }
 
     fn rename(&self, from: &str, to: &str) -> Result<()> {

@@ -21,7 +21,7 @@ use crate::codec::Pipeline;
 use crate::metadata::{ArrayMeta, Fill};
 use crate::shard::ShardIndex;
 use crate::store::{ByteRange, join};
-use crate::tree::Shared;
+use crate::tree::{Shared, Stamp};
 use write::OpenShard;
 
 /// An open array. Cheap to clone.
@@ -33,6 +33,7 @@ struct Inner {
     path: String,
     meta: ArrayMeta,
     resizable: bool,
+    stamp: Stamp,
     /// The shape of a chunk in memory.
     chunk_shape: Vec<usize>,
     /// The length of each axis now; the one of `meta` is that of when the array was opened.
@@ -43,7 +44,7 @@ struct Inner {
 }
 
 impl ZarrArray {
-    pub(crate) fn new(shared: Arc<Shared>, path: &str, meta: ArrayMeta, resizable: bool) -> Result<Self> {
+    pub(crate) fn new(shared: Arc<Shared>, path: &str, meta: ArrayMeta, resizable: bool, stamp: Stamp) -> Result<Self> {
         let in_memory = |&len: &u64| usize::try_from(len).map_err(|_| Error::limit_exceeded("a chunk is too large"));
         Ok(Self(Arc::new(Inner {
             shared,
@@ -52,6 +53,7 @@ impl ZarrArray {
             shape: RwLock::new(meta.shape.clone()),
             meta,
             resizable,
+            stamp,
             open_shards: Mutex::default(),
         })))
     }
@@ -131,6 +133,13 @@ impl Inner {
         store.read(&key, ByteRange::Part { start, len }, self.max_stored(), raw)
     }
 
+    /// What was read, where the array is still the one that was opened: chunks of another would be taken for those of this
+    /// one, and missing ones for such as were never written.
+    fn unchanged<T>(&self, read: Result<T>) -> Result<T> {
+        self.shared.check_array(&self.path, &self.stamp)?;
+        read
+    }
+
     fn read(&self, source: &dyn ChunkedStorage, selection: &[Axis]) -> Result<Tensor> {
         self.pipeline()?;
         if self.is_text() {
@@ -155,7 +164,7 @@ impl ArrayStorage for ZarrArray {
     fn read(&self, selection: &[Axis]) -> Result<Tensor> {
         match self.0.shared.store.as_remote() {
             Some(remote) => fetch::read(&self.0, remote, selection),
-            None => self.0.read(&*self.0, selection),
+            None => self.0.unchanged(self.0.read(&*self.0, selection)),
         }
     }
 
@@ -164,7 +173,7 @@ impl ArrayStorage for ZarrArray {
         if self.0.is_text() || self.0.shared.store.as_remote().is_some() {
             return read_positions(|selection| self.read(selection), runs);
         }
-        chunked::read_runs(&*self.0, &self.0.spec(), runs)
+        self.0.unchanged(chunked::read_runs(&*self.0, &self.0.spec(), runs))
     }
 
     fn read_many(&self, selections: &[Vec<Axis>]) -> Result<Vec<Tensor>> {
@@ -202,7 +211,7 @@ impl AsyncArrayStorage for ZarrArray {
         Box::pin(async move {
             match self.0.shared.store.as_remote() {
                 Some(remote) => fetch::read_async(&self.0, remote, selection).await,
-                None => self.0.read(&*self.0, selection),
+                None => self.0.unchanged(self.0.read(&*self.0, selection)),
             }
         })
     }

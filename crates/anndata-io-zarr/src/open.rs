@@ -9,7 +9,7 @@ use std::io::Read as _;
 use std::path::Path;
 use std::sync::Arc;
 
-use anndata_storage::{Error, Group, Result};
+use anndata_storage::{Edit, Error, Group, Result};
 
 use crate::atomic::is_zip;
 use crate::store::Store;
@@ -55,6 +55,9 @@ impl ZarrStore {
 
     /// Opens the folder or zip file at a path for reading. Nothing is changed.
     ///
+    /// Where the folder, or an array in it, is replaced meanwhile, reading is an error of the kind
+    /// [`Stale`](anndata_storage::ErrorKind::Stale).
+    ///
     /// # Errors
     /// Where there is no zarr store, or its metadata are malformed.
     pub fn open_path(path: impl AsRef<Path>, options: &ZarrOptions) -> Result<Self> {
@@ -70,7 +73,7 @@ impl ZarrStore {
         Err(Error::invalid_data(format!("'{}' is neither a folder nor a zip file", path.display())))
     }
 
-    /// Opens the folder at a path for reading and changing.
+    /// Opens the folder at a path for reading and changing. An [`Edit`] that was not finished is finished, or taken back.
     ///
     /// # Errors
     /// As [`open_path`](Self::open_path); a zip file cannot be changed.
@@ -84,7 +87,9 @@ impl ZarrStore {
             )));
         }
         let folder = Folder::new(path, true).with_links(Links::followed(options.allow_links));
-        Self::open_store(Box::new(folder), options)
+        let store = Self::open_store(Box::new(folder), options)?;
+        Edit::recover(&store)?;
+        Ok(store)
     }
 
     /// Makes a store at a free path: a folder, or a zip file where the path ends with `.zip`.

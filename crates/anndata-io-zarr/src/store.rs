@@ -10,9 +10,12 @@ pub(crate) mod zip;
 
 use std::fmt::{Debug, Display};
 
-use anndata_storage::{Error, Result};
+use anndata_storage::{Error, FileStamp, Result};
 
 pub(crate) use remote::Remote;
+
+/// The names of the values that hold metadata.
+pub(crate) const METADATA: [&str; 5] = ["zarr.json", ".zgroup", ".zarray", ".zattrs", ".zmetadata"];
 
 /// Which bytes of a value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -72,6 +75,16 @@ pub(crate) trait Store: Debug + Display + Send + Sync + 'static {
     /// The keys of values whose checksum was not compared yet and is wrong, where the store has checksums of its own.
     fn damaged(&self) -> Vec<(String, Error)> {
         Vec::new()
+    }
+
+    /// What tells a value from one that was put in its place, `None` where there is none or the store cannot tell.
+    fn stamp(&self, _key: &str) -> Result<Option<FileStamp>> {
+        Ok(None)
+    }
+
+    /// Refuses to go on where the store is another one than was opened.
+    fn check_same(&self) -> Result<()> {
+        Ok(())
     }
 
     /// Whether values can be written.

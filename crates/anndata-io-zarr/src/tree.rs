@@ -7,7 +7,7 @@ use std::collections::HashMap;
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
-use anndata_storage::{Error, ErrorKind, NodeKind, Result};
+use anndata_storage::{Error, ErrorKind, FileStamp, NodeKind, Result};
 use indexmap::IndexMap;
 use serde_json::Value;
 
@@ -43,6 +43,8 @@ struct Tree {
     complete: bool,
     /// What is known of the collected metadata in the store.
     collected: Collected,
+    /// What tells whether the collected metadata in the store are those that were read or written last.
+    collected_stamp: Option<FileStamp>,
     /// Whether no metadata of a node is in the store yet.
     unsettled: bool,
 }
@@ -68,6 +70,19 @@ struct Node {
     document: Document,
     /// Why it cannot be opened; then the document is as it was found. Other nodes of the store are what they are.
     fault: Option<(ErrorKind, String)>,
+    stamp: Stamp,
+}
+
+/// What tells the metadata of an array in the store from others that were put in their place; `None` as long as the array
+/// was not opened, or where the store cannot tell. A node and the arrays opened from it share it.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Stamp(Arc<Mutex<Option<FileStamp>>>);
+
+impl Stamp {
+    /// Held while the metadata are written or compared.
+    fn lock(&self) -> MutexGuard<'_, Option<FileStamp>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 impl Node {
@@ -120,8 +135,18 @@ impl Shared {
         self.indexes().remove(key);
     }
 
+    /// Refuses to write to a store that cannot be written, or is another one than was opened.
     pub(crate) fn check_writable(&self) -> Result<()> {
-        if self.store.is_writable() { Ok(()) } else { Err(read_only()) }
+        if self.store.is_writable() { self.store.check_same() } else { Err(read_only()) }
+    }
+
+    /// Refuses to go on where the array at a path is another one than was opened.
+    pub(crate) fn check_array(&self, path: &str, stamp: &Stamp) -> Result<()> {
+        let opened = stamp.lock();
+        if opened.is_none() || self.store.stamp(&self.array_key(path))? == *opened {
+            return Ok(());
+        }
+        Err(Error::stale("it was replaced, moved or removed after it was opened: open it again").at(path))
     }
 }
 

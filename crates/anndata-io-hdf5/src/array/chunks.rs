@@ -157,7 +157,7 @@ impl ChunkedStorage for Hdf5Array {
     }
 
     fn write_raw(&self, chunk: &[u64], raw: &[u8]) -> Result<()> {
-        self.check_writable()?;
+        self.check_mode()?;
         if self.pipeline.is_empty() && raw.len() != self.chunk_bytes()? {
             return Err(Error::invalid_input(format!("{} bytes are no chunk of {}", raw.len(), self.chunk_bytes()?)));
         }

@@ -1,9 +1,13 @@
 //! Files: open, create, flush.
 
+#[cfg(unix)]
+use std::ffi::c_int;
 use std::fs::{self, File};
 use std::path::Path;
 
 use anndata_storage::{Error, Result};
+#[cfg(unix)]
+use hdf5_metno_sys::h5f::H5Fget_vfd_handle;
 use hdf5_metno_sys::h5f::{
     H5F_ACC_EXCL, H5F_ACC_RDONLY, H5F_ACC_RDWR, H5F_LIBVER_LATEST, H5F_libver_t, H5F_scope_t, H5Fcreate, H5Fflush,
     H5Fget_create_plist, H5Fopen,
@@ -13,6 +17,8 @@ use hdf5_metno_sys::h5p::{
     H5Pset_libver_bounds, H5Pset_link_creation_order,
 };
 
+#[cfg(unix)]
+use super::DEFAULT;
 use super::plist::{CREATION_ORDER, set_up_objects};
 use super::{Id, c_string, driver, h5, plist};
 
@@ -76,6 +82,21 @@ fn creation() -> Result<Id> {
 /// Hands everything to the operating system.
 pub(crate) fn flush(file: &Id) -> Result<()> {
     h5!(Io, "the file cannot be flushed", H5Fflush(file.get(), H5F_scope_t::H5F_SCOPE_LOCAL)).map(drop)
+}
+
+/// A handle on the file that the library has open: on that very file, whatever is at its path by now.
+#[cfg(unix)]
+pub(crate) fn handle(file: &Id) -> Result<File> {
+    use std::os::fd::BorrowedFd;
+    let mut descriptor = std::ptr::null_mut();
+    h5!(Io, "the descriptor of the file is not known", H5Fget_vfd_handle(file.get(), DEFAULT, &raw mut descriptor))?;
+    if descriptor.is_null() {
+        return Err(Error::io("the descriptor of the file is not known"));
+    }
+    // SAFETY: files are opened with the library's driver for POSIX files, whose handle is a pointer to the descriptor. It
+    // is open as long as the file is, which is longer than it is borrowed.
+    let descriptor = unsafe { BorrowedFd::borrow_raw(*descriptor.cast::<c_int>()) };
+    Ok(File::from(descriptor.try_clone_to_owned()?))
 }
 
 /// Where addresses in the file count from, and the bytes of an address and of a length.

@@ -22,7 +22,7 @@ impl Inner {
     /// Writes a block.
     pub(super) fn write(&self, offset: &[u64], values: &Tensor) -> Result<()> {
         self.pipeline()?;
-        self.shared.check_writable()?;
+        self.check_writable()?;
         let spec = self.spec();
         let Some(shard) = &self.meta.shard else {
             let Some(remote) = self.shared.store.as_remote() else {
@@ -35,6 +35,12 @@ impl Inner {
         let shards = Shards { array: self, shard, spec: &spec, offset, values, touched: Mutex::default() };
         self.write_chunks(&shards, &spec, offset, values)?;
         shards.finish()
+    }
+
+    /// Refuses to write where another array than was opened would be written to.
+    fn check_writable(&self) -> Result<()> {
+        self.shared.check_writable()?;
+        self.shared.check_array(&self.path, &self.stamp)
     }
 
     fn write_chunks(
@@ -54,7 +60,7 @@ impl Inner {
     /// Changes the length of the first axis. What lies beyond the end does not come back when the array grows again:
     /// chunks and shards are removed, and rows that share one with rows that stay are filled.
     pub(super) fn resize(&self, shape: &[u64]) -> Result<()> {
-        self.shared.check_writable()?;
+        self.check_writable()?;
         let before = self.spec();
         let outer = self.meta.shard.as_ref().map_or(&self.meta.chunks, |shard| &shard.shape);
         let grid = |shape: &[u64]| -> Vec<u64> {

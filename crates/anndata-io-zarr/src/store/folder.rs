@@ -3,14 +3,17 @@
 mod early;
 mod links;
 
+use std::ffi::OsString;
 use std::fmt;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, ErrorKind, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU64, Ordering};
 
-use anndata_storage::{Error, Result};
+use anndata_storage::{Error, FileStamp, Result, file_name};
 
-use super::{ByteRange, Store, check_size, read_only, resize, too_short};
+use super::{ByteRange, METADATA, Store, check_size, read_only, resize, too_short};
 use early::Early;
 pub(crate) use links::Links;
 
@@ -21,12 +24,22 @@ pub(crate) struct Folder {
     writable: bool,
     links: Links,
     early: Option<Early>,
+    /// The folder that was opened, once it was there.
+    opened: OnceLock<Opened>,
+}
+
+/// A folder as it was opened.
+#[derive(Debug)]
+struct Opened {
+    stamp: FileStamp,
+    /// Held open, so that no other folder gets its number.
+    _held: Option<File>,
 }
 
 impl Folder {
     /// The values below `root`.
     pub(crate) fn new(root: impl Into<PathBuf>, writable: bool) -> Self {
-        Self { root: root.into(), writable, links: Links::Within, early: None }
+        Self { root: root.into(), writable, links: Links::Within, early: None, opened: OnceLock::new() }
     }
 
     /// The same, following links another way.
@@ -38,7 +51,7 @@ impl Folder {
     /// A folder whose files go to the disk while it is written. Those that are small, and the folder itself, still have
     /// to be brought there after [`flush`](Store::flush).
     pub(crate) fn durable(root: impl Into<PathBuf>) -> io::Result<Self> {
-        Ok(Self { root: root.into(), writable: true, links: Links::Within, early: Some(Early::start()?) })
+        Ok(Self { root: root.into(), writable: true, links: Links::Within, early: Some(Early::start()?), opened: OnceLock::new() })
     }
 
     /// The file of a key to be read, where it is not behind a link that is not followed.
@@ -88,6 +101,11 @@ impl Folder {
         }
         .map_err(|error| failed(path, error))
     }
+}
+
+/// Whether a key is that of metadata.
+fn is_metadata(key: &str) -> bool {
+    METADATA.contains(&file_name(key))
 }
 
 /// Names the file in an error.
@@ -158,13 +176,55 @@ impl Store for Folder {
         folder_size(&path).map(Some).map_err(|error| failed(&path, error))
     }
 
+    fn stamp(&self, key: &str) -> Result<Option<FileStamp>> {
+        let path = self.path(key);
+        match fs::metadata(&path) {
+            Ok(metadata) => Ok(Some(FileStamp::of(&metadata))),
+            Err(error) if is_missing(&error) => Ok(None),
+            Err(error) => Err(failed(&path, error)),
+        }
+    }
+
+    fn check_same(&self) -> Result<()> {
+        let now = self.stamp("")?;
+        if self.opened.get().is_none()
+            && let Some(stamp) = now
+        {
+            // A folder that cannot be opened is told by its number alone.
+            let held = File::open(&self.root).ok();
+            let _ = self.opened.set(Opened { stamp, _held: held });
+        }
+        match (self.opened.get(), now) {
+            (Some(opened), Some(now)) if opened.stamp.is_same_file(&now) => Ok(()),
+            (None, _) => Ok(()),
+            (Some(_), _) => Err(Error::stale(format!(
+                "the store '{}' was replaced or removed after it was opened: open it again",
+                self.root.display()
+            ))),
+        }
+    }
+
     fn is_writable(&self) -> bool {
         self.writable
     }
 
+    /// A value that is there, and metadata, are replaced in one step.
     fn write(&self, key: &str, value: &[u8]) -> Result<()> {
         let path = self.path_to_write(key)?;
-        Self::with_parent(&path, || fs::write(&path, value))?;
+        let old = fs::metadata(&path).ok();
+        if old.is_some() || is_metadata(key) {
+            // A link is kept; what it leads to is replaced.
+            let path = if path.is_symlink() { fs::canonicalize(&path).unwrap_or(path) } else { path };
+            let new = beside(&path);
+            Self::with_parent(&path, || {
+                fs::write(&new, value)
+                    .and_then(|()| old.as_ref().map_or(Ok(()), |old| fs::set_permissions(&new, old.permissions())))
+                    .and_then(|()| fs::rename(&new, &path))
+                    .inspect_err(|_| drop(fs::remove_file(&new)))
+            })?;
+        } else {
+            Self::with_parent(&path, || fs::write(&path, value))?;
+        }
         self.wrote(&path, value);
         Ok(())
     }
@@ -195,7 +255,7 @@ impl Store for Folder {
 
     fn erase_all(&self, prefix: &str) -> Result<()> {
         let path = self.path_to_move(prefix)?;
-        match fs::remove_dir_all(&path) {
+        match remove_folder(&path) {
             Err(error) if !is_missing(&error) => Err(failed(&path, error)),
             _ => Ok(()),
         }
@@ -209,6 +269,29 @@ impl Store for Folder {
     fn flush(&self) -> Result<()> {
         self.early.as_ref().map_or(Ok(()), Early::finish)
     }
+}
+
+/// A free name in the same folder, of a file that is to be at a path.
+fn beside(path: &Path) -> PathBuf {
+    static COUNTER: AtomicU64 = AtomicU64::new(0);
+    let mut name = OsString::from(".");
+    name.push(path.file_name().unwrap_or_default());
+    name.push(format!(".{}-{}.new", std::process::id(), COUNTER.fetch_add(1, Ordering::Relaxed)));
+    path.with_file_name(name)
+}
+
+/// Removes a folder, its own metadata last: what is left of it should the process end is still found.
+fn remove_folder(path: &Path) -> io::Result<()> {
+    // Of a link nothing goes but itself.
+    if fs::symlink_metadata(path)?.is_dir() {
+        for entry in fs::read_dir(path)? {
+            let entry = entry?;
+            if entry.file_type()?.is_dir() {
+                fs::remove_dir_all(entry.path())?;
+            }
+        }
+    }
+    fs::remove_dir_all(path)
 }
 
 /// The bytes of all files below a folder. Links are not followed.

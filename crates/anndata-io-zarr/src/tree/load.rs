@@ -2,14 +2,17 @@
 
 use std::collections::HashSet;
 
-use anndata_storage::{Error, Result, file_name, parent_path};
+use anndata_storage::{Error, FileStamp, Result, file_name, parent_path};
 use indexmap::IndexMap;
 use serde_json::{Map, Value, json};
 
-use super::{Collected, MAX_METADATA, Node, Shared, Tree};
+use super::{Collected, MAX_METADATA, Node, Shared, Stamp, Tree};
 use crate::metadata::{Document, malformed, not_understood, parse, to_bytes, unknown_member};
-use crate::store::{ByteRange, Store, is_safe, join};
+use crate::store::{ByteRange, METADATA, Store, is_safe, join};
 use crate::{ZarrFormat, ZarrOptions};
+
+/// Names of nodes that would be taken for metadata.
+pub(super) const RESERVED: [&str; 5] = METADATA;
 
 const V3: &str = "zarr.json";
 const GROUP: &str = ".zgroup";
@@ -20,24 +23,22 @@ const COLLECTED: &str = ".zmetadata";
 /// The members of `zarr.json` of a group.
 const GROUP_MEMBERS: [&str; 4] = ["zarr_format", "node_type", "attributes", "consolidated_metadata"];
 
-/// Names of nodes that would be taken for metadata.
-pub(super) const RESERVED: [&str; 5] = [V3, GROUP, ARRAY, ATTRIBUTES, COLLECTED];
-
 impl Shared {
     /// Finds out which version a store has and what it holds. With collected metadata that is one read.
     pub(crate) fn open(store: Box<dyn Store>, options: &ZarrOptions) -> Result<Self> {
         let at_root = |error: Error| error.at("");
+        store.check_same().map_err(at_root)?;
         if options.format != Some(ZarrFormat::V2)
-            && let Some(document) = read_document(&*store, V3).map_err(at_root)?
+            && let Some((document, stamp)) = read_document(&*store, V3).map_err(at_root)?
         {
-            let tree = tree_v3(document, options).map_err(at_root)?;
+            let tree = Tree { collected_stamp: stamp, ..tree_v3(document, options).map_err(at_root)? };
             return Ok(Self::new(store, ZarrFormat::V3, options, tree));
         }
         if options.format != Some(ZarrFormat::V3) {
             let collected =
                 if options.consolidated { read_document(&*store, COLLECTED).map_err(at_root)? } else { None };
-            if let Some(collected) = collected {
-                let tree = tree_v2(&collected).map_err(at_root)?;
+            if let Some((collected, stamp)) = collected {
+                let tree = Tree { collected_stamp: stamp, ..tree_v2(&collected).map_err(at_root)? };
                 return Ok(Self::new(store, ZarrFormat::V2, options, tree));
             }
             let shared = Self::new(store, ZarrFormat::V2, options, Tree::default());
@@ -53,7 +54,7 @@ impl Shared {
     pub(crate) fn create(store: Box<dyn Store>, format: ZarrFormat, options: &ZarrOptions) -> Self {
         let collected = if options.consolidated { Collected::Stale } else { Collected::Unwanted };
         let nodes = IndexMap::from([(String::new(), group(format))]);
-        Self::new(store, format, options, Tree { nodes, complete: true, collected, unsettled: true })
+        Self::new(store, format, options, Tree { nodes, complete: true, collected, unsettled: true, ..Tree::default() })
     }
 
     /// Writes the metadata of all nodes, where none is in the store yet; from then on each is written when it changes.
@@ -97,6 +98,7 @@ impl Shared {
             Err(error) if error.is_refused() => return Ok(vec![Err(error)]),
             Err(error) => return Err(error),
         };
+        self.store.check_same()?;
         let mut nodes = Vec::with_capacity(paths.len());
         for (path, documents) in paths.iter().zip(values.chunks(names.len())) {
             let node = self.node(documents).map_err(|error| error.at(path));
@@ -117,7 +119,7 @@ impl Shared {
             (ZarrFormat::V2, [array, group, attributes]) => {
                 let Some(document) = array.as_ref().or(group.as_ref()) else { return Ok(None) };
                 let (document, attributes) = (document.clone(), attributes.clone().unwrap_or_default());
-                Ok(Some(Node { is_array: array.is_some(), attributes, document, fault: None }))
+                Ok(Some(Node { is_array: array.is_some(), attributes, document, ..Node::default() }))
             }
             _ => Ok(None),
         }
@@ -136,6 +138,51 @@ impl Shared {
     }
 
     fn put(&self, path: &str, node: &Node) -> Result<()> {
+        let mut stamp = node.stamp.lock();
+        self.put_documents(path, node)?;
+        if stamp.is_some() {
+            *stamp = self.store.stamp(&self.array_key(path))?;
+        }
+        Ok(())
+    }
+
+    /// The key of the metadata that make the node at a path an array.
+    pub(super) fn array_key(&self, path: &str) -> String {
+        match self.format {
+            ZarrFormat::V2 => join(path, ARRAY),
+            ZarrFormat::V3 => join(path, V3),
+        }
+    }
+
+    /// Notes what tells the array at a path from another that is put in its place.
+    pub(super) fn watch(&self, path: &str, node: &Node) -> Result<Stamp> {
+        if node.stamp.lock().is_none() {
+            let stamp = self.store.stamp(&self.array_key(path))?;
+            self.check_collected()?;
+            let mut watched = node.stamp.lock();
+            *watched = watched.or(stamp);
+        }
+        Ok(node.stamp.clone())
+    }
+
+    /// Refuses to go on where the collected metadata were changed by another since they were read.
+    fn check_collected(&self) -> Result<()> {
+        let tree = self.tree();
+        if tree.collected == Collected::Current && self.store.stamp(self.collected_key())? != tree.collected_stamp {
+            return Err(Error::stale("the store was changed by another after it was opened: open it again"));
+        }
+        Ok(())
+    }
+
+    /// The key of the value with the collected metadata.
+    fn collected_key(&self) -> &'static str {
+        match self.format {
+            ZarrFormat::V2 => COLLECTED,
+            ZarrFormat::V3 => V3,
+        }
+    }
+
+    fn put_documents(&self, path: &str, node: &Node) -> Result<()> {
         let put = |name: &str, document: &Document| self.store.write(&join(path, name), &to_bytes(document)?);
         match self.format {
             ZarrFormat::V3 => put(V3, &document_v3(node)),
@@ -199,6 +246,7 @@ impl Shared {
             }
         }
         tree.collected = Collected::Current;
+        tree.collected_stamp = self.store.stamp(self.collected_key())?;
         Ok(())
     }
 
@@ -226,9 +274,9 @@ impl Shared {
                 return Ok(children.cloned().collect());
             }
         }
-        let paths: Vec<String> = self
-            .store
-            .children(path)?
+        let names = self.store.children(path)?;
+        self.store.check_same()?;
+        let paths: Vec<String> = names
             .into_iter()
             .map(|name| join(path, &name))
             .filter(|path| is_safe(path) && !RESERVED.contains(&file_name(path)))
@@ -249,9 +297,15 @@ fn no_store(store: &dyn Store) -> Error {
     Error::not_found(format!("'{store}' is no zarr store: it has neither zarr.json nor .zgroup")).at("")
 }
 
-fn read_document(store: &dyn Store, key: &str) -> Result<Option<Document>> {
+/// A document, and what tells whether it is still the same.
+fn read_document(store: &dyn Store, key: &str) -> Result<Option<(Document, Option<FileStamp>)>> {
+    let before = store.stamp(key)?;
     let mut bytes = Vec::new();
-    if store.read(key, ByteRange::All, MAX_METADATA, &mut bytes)? { parse(&bytes).map(Some) } else { Ok(None) }
+    let there = store.read(key, ByteRange::All, MAX_METADATA, &mut bytes)?;
+    if store.stamp(key)? != before {
+        return Err(Error::stale(format!("'{key}' was changed while it was read: open the store again")));
+    }
+    if there { Ok(Some((parse(&bytes)?, before))) } else { Ok(None) }
 }
 
 /// A new group.
@@ -264,7 +318,7 @@ pub(super) fn group(format: ZarrFormat) -> Node {
     } else {
         document.insert("zarr_format".to_owned(), Value::from(2));
     }
-    Node { is_array: false, attributes: Document::new(), document, fault: None }
+    Node { document, ..Node::default() }
 }
 
 /// `zarr.json` of a node.
@@ -297,7 +351,7 @@ fn node_v3(mut document: Document) -> Result<Node> {
         Some(Value::Object(attributes)) => attributes,
         Some(_) => return Err(malformed("'attributes' is no object")),
     };
-    Ok(Node { is_array, attributes, document, fault: None })
+    Ok(Node { is_array, attributes, document, ..Node::default() })
 }
 
 fn tree_v3(mut document: Document, options: &ZarrOptions) -> Result<Tree> {
@@ -307,7 +361,7 @@ fn tree_v3(mut document: Document, options: &ZarrOptions) -> Result<Tree> {
         return Ok(Tree { nodes, ..Tree::default() });
     };
     if !options.consolidated || collected.get("kind").and_then(Value::as_str) != Some("inline") {
-        return Ok(Tree { nodes, complete: false, collected: Collected::Current, unsettled: false });
+        return Ok(Tree { nodes, complete: false, collected: Collected::Current, ..Tree::default() });
     }
     let Some(Value::Object(metadata)) = collected.get_mut("metadata").map(Value::take) else {
         return Err(malformed("'consolidated_metadata' has no 'metadata'"));
@@ -321,7 +375,7 @@ fn tree_v3(mut document: Document, options: &ZarrOptions) -> Result<Tree> {
         };
         nodes.insert(path, node.unwrap_or_else(|error| Node::faulty(document, &error)));
     }
-    Ok(Tree { nodes, complete: true, collected: Collected::Current, unsettled: false })
+    Ok(Tree { nodes, complete: true, collected: Collected::Current, ..Tree::default() })
 }
 
 fn check_path(path: &str) -> Result<()> {
@@ -361,5 +415,5 @@ fn tree_v2(collected: &Document) -> Result<Tree> {
     if !nodes.contains_key("") {
         return Err(malformed("'.zmetadata' has no root"));
     }
-    Ok(Tree { nodes, complete: true, collected: Collected::Current, unsettled: false })
+    Ok(Tree { nodes, complete: true, collected: Collected::Current, ..Tree::default() })
 }

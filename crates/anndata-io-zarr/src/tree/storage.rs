@@ -150,8 +150,10 @@ impl Storage for ZarrStore {
         let (document, meta) = ArrayMeta::create(self.0.format, &spec)?;
         self.0.before_edit()?;
         self.0.make_parents(path)?;
-        self.0.add(path, Node { is_array: true, attributes: Document::new(), document, fault: None })?;
-        Ok(Arc::new(ZarrArray::new(Arc::clone(&self.0), path, meta, spec.resizable)?))
+        let node = Node { is_array: true, document, ..Node::default() };
+        let stamp = node.stamp.clone();
+        self.0.add(path, node)?;
+        Ok(Arc::new(ZarrArray::new(Arc::clone(&self.0), path, meta, spec.resizable, stamp)?))
     }
 
     fn layout(&self, spec: &ArraySpec, compression: Compression) -> Result<ArraySpec> {
@@ -164,7 +166,8 @@ impl Storage for ZarrStore {
                 let meta = ArrayMeta::parse(self.0.format, &node.document)?;
                 // Zarr does not say which arrays may grow: all may.
                 let resizable = !meta.shape.is_empty();
-                Ok(Arc::new(ZarrArray::new(Arc::clone(&self.0), path, meta, resizable)?))
+                let stamp = self.0.watch(path, &node)?;
+                Ok(Arc::new(ZarrArray::new(Arc::clone(&self.0), path, meta, resizable, stamp)?))
             }
             _ => Err(Error::not_found("no such array")),
         }
