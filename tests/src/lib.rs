@@ -1,6 +1,8 @@
-//! What the cross-crate tests share: fixtures, descriptions to compare with theirs, random objects, and stores.
+//! What the cross-crate tests share: fixtures, descriptions to compare with theirs, random objects, stores, and stores that
+//! fail.
 
 pub mod describe;
+pub mod failing;
 pub mod fixtures;
 pub mod mutations;
 pub mod random;

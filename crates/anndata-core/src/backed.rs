@@ -1,5 +1,7 @@
 //! [`Backed`]: an object whose matrices stay in their store.
 
+mod changes;
+
 use std::fmt;
 use std::ops::{Deref, DerefMut};
 
@@ -7,14 +9,19 @@ use anndata_storage::{Attribute, Axis, Error, Group, Result, Tensor};
 
 use crate::io::{self, ReadOptions, WriteOptions};
 use crate::node::{ArrayNode, Node, Source};
-use crate::{AnnData, Element, Index, Lazy, Mapping, Raw};
+use crate::{AnnData, Element, Index, Lazy, Raw};
+use changes::is_within;
 
 /// An [`AnnData`] whose `X`, layers and `raw.X` stay in its store: they are read when they are asked for, each time, and
 /// no more of them than is selected. Everything else is in memory.
 ///
 /// It is used as an `AnnData`: views, references and writing work as on any other. Changes of it stay in memory until
-/// [`write_back`](Self::write_back); [`write_x`](Self::write_x) and [`replace_x`](Self::replace_x) change the stored
-/// matrix at once. The store is closed when the object and all views of it are gone.
+/// [`write_back`](Self::write_back), which puts all of them into the store, or none; [`write_x`](Self::write_x) and
+/// [`replace_x`](Self::replace_x) change the stored matrix at once. The store is closed when the object and all views of
+/// it are gone.
+///
+/// An object may be written to the path of its own store as a whole. What is there then is another store: this object
+/// still is of the old one, and refuses to change it. Open it again, or use [`write_back`](Self::write_back).
 ///
 /// ```
 /// # use std::sync::Arc;
@@ -59,7 +66,8 @@ impl Backed {
     ///
     /// # Errors
     /// Where the selection or the shape does not fit, `X` is sparse ([`Unsupported`](crate::ErrorKind::Unsupported): see
-    /// [`replace_x`](Self::replace_x)) or was changed in memory, or the store cannot be written.
+    /// [`replace_x`](Self::replace_x)) or was changed in memory, something else in memory reads from the stored `X`, or
+    /// the store cannot be written.
     pub fn write_x(&mut self, obs: impl Into<Index>, var: impl Into<Index>, values: &Tensor) -> Result<()> {
         self.write_layer(None, obs, var, values)
     }
@@ -79,7 +87,7 @@ impl Backed {
         let obs = obs.into().resolve(self.obs()).map_err(|error| error.at("obs"))?;
         let var = var.into().resolve(self.var()).map_err(|error| error.at("var"))?;
         let array = match self.layer(key) {
-            Some(Element::Lazy(lazy)) => {
+            Some(Element::Lazy(lazy)) if self.is_stored(key, lazy) => {
                 let Some(Node::Array(ArrayNode { source: Source::Stored(array), .. })) = lazy.node() else {
                     let message = "values of a stored sparse matrix are not replaced in place: replace the matrix";
                     return Err(Error::unsupported(message).at(&path));
@@ -89,6 +97,7 @@ impl Backed {
             Some(_) => return Err(Error::unsupported("it was changed in memory: write it back first").at(&path)),
             None => return Err(Error::not_found("there is no such matrix").at(&path)),
         };
+        self.check_alone(key)?;
         let wanted = [obs.len(), var.len()];
         if values.shape().iter().map(|&len| len as u64).ne(wanted) {
             let message = format!("values of shape {:?} were given for a selection of {wanted:?}", values.shape());
@@ -113,7 +122,8 @@ impl Backed {
     /// one cannot be read any more.
     ///
     /// # Errors
-    /// Where the shape does not fit, or writing fails; then the old one stays.
+    /// Where the shape does not fit that of the stored object, something else in memory reads from the stored `X` (as
+    /// where it was made the raw and not [written back](Self::write_back) yet), or writing fails; then the old one stays.
     pub fn replace_x(&mut self, x: impl Into<Element>, options: &WriteOptions) -> Result<()> {
         self.replace_layer(None, x, options)
     }
@@ -129,68 +139,60 @@ impl Backed {
         options: &WriteOptions,
     ) -> Result<()> {
         self.check_current()?;
+        self.check_alone(key)?;
         let layer = layer.into();
-        let mut checked = self.adata.clone();
-        checked.set_layer(key, layer.clone())?;
-        let path = path_of(key);
-        io::write_elem(&self.root, &path, &layer, options)?;
-        let before = self.stored.layer(key).cloned();
-        let element = match io::read_elem(&self.root, &path, &self.options.clone().with_lazy(true))? {
-            Element::Lazy(lazy) => Element::Lazy(lazy.never_kept()),
-            element => element,
-        };
+        for adata in [&self.adata, &self.stored] {
+            adata.clone().set_layer(key, layer.clone())?;
+        }
+        let change = self.encoded(options, |context| self.layer_change(key, &layer, context))?;
+        self.apply(&[change], options)?;
+        let stored = self.read_matrix(&path_of(key))?;
         for adata in [&mut self.adata, &mut self.stored] {
-            adata.set_layer(key, element.clone())?;
+            adata.set_layer(key, stored.clone())?;
         }
-        if let Some(Element::Lazy(lazy)) = before {
-            lazy.set_replaced();
-        }
-        Ok(())
+        self.root.storage().consolidate()
     }
 
-    /// Writes to the store what was changed in memory, a slot at a time, each beside the old one and then in its place.
+    /// Writes to the store what was changed in memory: all of it, or nothing. Everything that is new is written beside
+    /// what is there, then put in its place at once. Should the process end meanwhile, the store has the old elements or
+    /// the new ones: see [`Edit`].
+    ///
+    /// Matrices are copied block by block, also where they only got another name. From then on `X`, the layers and `raw.X`
+    /// stay in the store; what was moved from there to another slot is in memory. Views of what was replaced cannot be
+    /// read any more.
     ///
     /// # Errors
-    /// Where something has no stored form, or writing fails; the slots that were written until then stay so.
+    /// Where the store is for reading only, something has no stored form or cannot be read any more, or writing fails;
+    /// then nothing was changed.
     pub fn write_back(&mut self, options: &WriteOptions) -> Result<()> {
         self.check_current()?;
-        for key in self.stored.layers().keys().cloned().collect::<Vec<_>>() {
-            if !self.adata.layers().contains_key(&key) {
-                self.root.remove(&path_of(key.as_deref()))?;
-            }
+        let mut new = self.adata.load_all_but(Element::clone)?;
+        let changes = self.encoded(options, |context| self.changes(&new, context))?;
+        let Some(first) = changes.first() else { return Ok(()) };
+        if !self.root.storage().capabilities().write {
+            return Err(Error::read_only("the store was opened for reading only").at(&self.root.path_of(&first.key)));
         }
-        for (key, layer) in self.adata.layers().clone() {
-            if self.stored.layers().get(&key) != Some(&layer) {
-                self.replace_layer(key.as_deref(), layer, options)?;
-            }
+        let keys: Vec<String> = changes.iter().map(|change| change.key.clone()).collect();
+        let is_changed = |path: &str| keys.iter().any(|key| is_within(path, key));
+        self.apply(&changes, options)?;
+        // The store is as the object from here on.
+        self.adata = new.clone();
+        self.stored = new.clone();
+        for key in new.layers().keys().filter(|key| is_changed(&path_of(key.as_deref()))).cloned().collect::<Vec<_>>() {
+            new.set_layer(key.as_deref(), self.read_matrix(&path_of(key.as_deref()))?)?;
         }
-        let (new, old) = (&self.adata, &self.stored);
-        let write = |key: &str, element: Element| io::write_elem(&self.root, key, &element, options);
-        for (key, new, old) in [("obs", new.obs(), old.obs()), ("var", new.var(), old.var())] {
-            if new != old || new.column_names().ne(old.column_names()) {
-                write(key, Element::Frame(new.clone()))?;
-            }
+        if let Some(raw) = new.raw().filter(|raw| raw.x().is_some() && is_changed("raw")) {
+            let x = self.read_matrix("raw/X")?;
+            new.set_raw(Some(raw.clone().map_x(|_| Ok(x.clone()))?))?;
         }
-        let mappings: [(&str, &Mapping, &Mapping); 5] = [
-            ("obsm", new.obsm(), old.obsm()),
-            ("varm", new.varm(), old.varm()),
-            ("obsp", new.obsp(), old.obsp()),
-            ("varp", new.varp(), old.varp()),
-            ("uns", new.uns(), old.uns()),
-        ];
-        for (key, new, old) in mappings {
-            if new != old || new.keys().ne(old.keys()) {
-                write(key, Element::Mapping(new.clone()))?;
-            }
-        }
-        match (new.raw(), old.raw()) {
-            (Some(raw), old) if Some(raw) != old => write("raw", Element::Raw(Box::new(raw.clone())))?,
-            (None, Some(_)) => self.root.remove("raw")?,
-            _ => {}
-        }
-        self.root.storage().consolidate()?;
-        self.stored = self.adata.clone();
-        Ok(())
+        self.adata = new.clone();
+        self.stored = new;
+        self.root.storage().consolidate()
+    }
+
+    /// A stored matrix, to stay there.
+    fn read_matrix(&self, path: &str) -> Result<Element> {
+        io::read_elem(&self.root, path, &self.options.clone().with_lazy(true)).map(|matrix| stay_stored(&matrix))
     }
 
     /// The object with everything in memory.

@@ -48,6 +48,8 @@ use std::fmt::Debug;
 
 use anndata_storage::{Axis, Capabilities, DType, Error, Result, child_path};
 
+pub(crate) use adata::{check_matrix, frame_to_write};
+pub(crate) use dict::check_key;
 pub use registry::Registry;
 pub(crate) use registry::{Found, check_is_anndata, unplaced_attributes};
 

@@ -89,13 +89,18 @@ impl Lazy {
     /// there. Other elements are what they are.
     pub(crate) fn never_kept(&self) -> Self {
         match &*self.0 {
-            Inner::Stored { node, registry, .. } => Self(Arc::new(Inner::Stored {
+            Inner::Stored { node, registry, value: Kept::Once(_) } => Self(Arc::new(Inner::Stored {
                 node: node.clone(),
                 registry: registry.clone(),
                 value: Kept::Never { replaced: AtomicBool::new(false) },
             })),
-            Inner::Part { .. } | Inner::Colors { .. } => self.clone(),
+            Inner::Stored { .. } | Inner::Part { .. } | Inner::Colors { .. } => self.clone(),
         }
+    }
+
+    /// Whether both are the same element, not only equal ones.
+    pub(crate) fn is(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
     }
 
     /// Says that the stored element was replaced by another, so that neither this nor a part of it can be read again.

@@ -108,7 +108,8 @@ pub fn read_h5ad_with(path: impl AsRef<Path>, options: &H5adReadOptions) -> Resu
 }
 
 /// Writes an `.h5ad` file that Python's anndata reads. A file that is there is replaced, whole and at once: whatever
-/// happens meanwhile, the old or the new one is there.
+/// happens meanwhile, the old or the new one is there. An object that is lazy or [backed](crate::Backed) by the file that
+/// was there still reads from that, and does not change the new one.
 ///
 /// # Errors
 /// Where something has no stored form, or writing fails; then the old file stays.

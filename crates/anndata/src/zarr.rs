@@ -107,7 +107,8 @@ pub(crate) fn open(location: &Path, options: &ZarrOptions) -> Result<ZarrStore> 
 }
 
 /// Writes a zarr store that Python's anndata reads: version 3, zstd, shards, collected metadata. A path that ends in
-/// `.zip` becomes a zip file. A zarr store that is there is replaced, whole and at once.
+/// `.zip` becomes a zip file. A zarr store that is there is replaced, whole and at once. An object that is lazy or
+/// [backed](crate::Backed) by the folder that was there cannot be read any more, and does not change the new one.
 ///
 /// ```
 /// # use anndata::{AnnData, Tensor};

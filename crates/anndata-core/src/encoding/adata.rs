@@ -205,7 +205,7 @@ pub(crate) fn encode(adata: &AnnData, path: &str, context: &EncodeContext<'_>) -
 }
 
 /// `X` and layers have two dimensions on disk.
-fn check_matrix(element: &Element, path: &str) -> Result<()> {
+pub(crate) fn check_matrix(element: &Element, path: &str) -> Result<()> {
     match element.shape()? {
         Some(shape) if shape.len() != 2 => Err(Error::invalid_input(format!(
             "the format stores only matrices of two dimensions here, not of shape {shape:?}"
@@ -216,6 +216,6 @@ fn check_matrix(element: &Element, path: &str) -> Result<()> {
 }
 
 /// `obs` or `var` as the options ask to write it.
-pub(super) fn frame_to_write(frame: &DataFrame, context: &EncodeContext<'_>) -> Result<DataFrame> {
+pub(crate) fn frame_to_write(frame: &DataFrame, context: &EncodeContext<'_>) -> Result<DataFrame> {
     if context.options().strings_to_categoricals { frame.strings_to_categoricals() } else { Ok(frame.clone()) }
 }

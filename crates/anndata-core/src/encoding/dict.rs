@@ -83,7 +83,7 @@ pub(super) fn encode<'a>(
 }
 
 /// Refuses keys that would not read back as they are.
-fn check_key(key: &str) -> Result<()> {
+pub(crate) fn check_key(key: &str) -> Result<()> {
     if key.is_empty() || key == "." || key == ".." {
         return Err(Error::invalid_input(format!("'{key}' is no key that can be stored")));
     }

@@ -4,8 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use anndata_storage::{
-    Array, Attribute, Attributes, BlockSize, Compression, Error, Group, Result, Tensor, child_path, file_name,
-    parent_path,
+    Array, Attribute, Attributes, BlockSize, Compression, Edit, Error, Group, Result, Storage, Tensor, child_path,
 };
 use rayon::prelude::*;
 
@@ -120,53 +119,55 @@ impl Node {
     /// Where something is in the way, the format cannot store something, or writing fails. What was written until then
     /// stays: see [`replace`](Self::replace) for a write that leaves nothing behind.
     pub fn write(&self, parent: &Group, key: &str, options: &NodeWriteOptions) -> Result<()> {
-        let moved = Move { from: self.path(), to: &parent.path_of(key) };
-        write(self, parent, key, options, moved)
+        let path = parent.path_of(key);
+        write(self, parent, key, options, Move { from: self.path(), to: &path, place: &path, path: &path })
     }
 
-    /// Writes the tree beside what stands at `key`, then puts it in its place.
+    /// Writes the tree beside what stands at `key`, then puts it in its place, whole and at once: see [`Edit`].
     ///
     /// # Errors
-    /// As [`write`](Self::write); the old element stays, and what was written of the new one is removed.
+    /// As [`write`](Self::write); the old element stays, and nothing is left of the new one.
     pub fn replace(&self, parent: &Group, key: &str, options: &NodeWriteOptions) -> Result<()> {
         let path = parent.path_of(key);
-        let Some(above) = parent_path(&path) else {
-            return Err(Error::invalid_input("the root cannot be replaced").at(&path));
-        };
-        let root = Group::root(Arc::clone(parent.storage()));
-        if !root.contains(&path)? {
-            return self.write(parent, key, options).inspect_err(|_| drop(root.remove(&path)));
-        }
-        let beside = free_name(&root, above, file_name(&path))?;
-        let moved = Move { from: self.path(), to: &path };
-        let written = write(self, &root, &beside, options, moved).and_then(|()| root.storage().flush());
-        if let Err(error) = written {
-            // The first error is the one to report.
-            drop(root.remove(&beside));
-            return Err(error);
-        }
-        root.remove(&path)?;
-        root.rename(&beside, &path)?;
-        root.storage().flush()
+        let mut edit = Edit::begin(parent.storage()).map_err(|error| error.at(&path))?;
+        self.stage(&mut edit, parent.storage(), &path, options)?;
+        edit.commit().map_err(|error| error.at(&path))
+    }
+
+    /// Writes the tree as the new element of a path, to be put there when the edit is committed.
+    pub(crate) fn stage(
+        &self,
+        edit: &mut Edit,
+        storage: &Arc<dyn Storage>,
+        path: &str,
+        options: &NodeWriteOptions,
+    ) -> Result<()> {
+        let place = edit.replace(path)?;
+        // References that are text do not follow what is moved.
+        let to = if storage.capabilities().typed_attributes { &place } else { path };
+        let moved = Move { from: self.path(), to, place: &place, path };
+        write(self, &Group::root(Arc::clone(storage)), &place, options, moved)
+            .map_err(|error| error.renamed(&place, path))
     }
 }
 
-/// A path next to `name` where nothing stands.
-fn free_name(root: &Group, above: &str, name: &str) -> Result<String> {
-    for number in 0_u32.. {
-        let path = child_path(above, &format!(".{name}.new-{number}"));
-        if !root.contains(&path)? {
-            return Ok(path);
-        }
-    }
-    Err(Error::already_exists("no free name").at(above))
-}
-
-/// Where a tree was and where it goes, so that references within it stay within it.
+/// Where a tree was and where it goes.
 #[derive(Clone, Copy)]
 struct Move<'a> {
     from: &'a str,
+    /// Where references within the tree lead to instead, so that they stay within it.
     to: &'a str,
+    /// Where it is written.
+    place: &'a str,
+    /// Where it is to be in the end.
+    path: &'a str,
+}
+
+impl Move<'_> {
+    /// How many groups an element is within in the end that is written at this path.
+    fn depth(&self, written: &str) -> usize {
+        child_path(self.path, written.strip_prefix(self.place).unwrap_or(written)).split('/').count()
+    }
 }
 
 fn write(node: &Node, parent: &Group, key: &str, options: &NodeWriteOptions, moved: Move<'_>) -> Result<()> {
@@ -202,7 +203,7 @@ impl<'a> Layout<'a> {
 
     fn group(&mut self, node: &'a GroupNode, parent: &Group, key: &str) -> Result<()> {
         let path = parent.path_of(key);
-        if path.split('/').count() > MAX_DEPTH {
+        if self.moved.depth(&path) > MAX_DEPTH {
             return Err(Error::invalid_input(format!("more than {MAX_DEPTH} groups within each other")).at(&path));
         }
         let group = if key.is_empty() { parent.clone() } else { parent.create_group(key)? };

@@ -51,7 +51,13 @@ impl Folder {
     /// A folder whose files go to the disk while it is written. Those that are small, and the folder itself, still have
     /// to be brought there after [`flush`](Store::flush).
     pub(crate) fn durable(root: impl Into<PathBuf>) -> io::Result<Self> {
-        Ok(Self { root: root.into(), writable: true, links: Links::Within, early: Some(Early::start()?), opened: OnceLock::new() })
+        Ok(Self {
+            root: root.into(),
+            writable: true,
+            links: Links::Within,
+            early: Some(Early::start()?),
+            opened: OnceLock::new(),
+        })
     }
 
     /// The file of a key to be read, where it is not behind a link that is not followed.
@@ -210,11 +216,13 @@ impl Store for Folder {
 
     /// A value that is there, and metadata, are replaced in one step.
     fn write(&self, key: &str, value: &[u8]) -> Result<()> {
-        let path = self.path_to_write(key)?;
+        let mut path = self.path_to_write(key)?;
         let old = fs::metadata(&path).ok();
         if old.is_some() || is_metadata(key) {
-            // A link is kept; what it leads to is replaced.
-            let path = if path.is_symlink() { fs::canonicalize(&path).unwrap_or(path) } else { path };
+            if path.is_symlink() {
+                // The link is kept; what it leads to is replaced.
+                path = fs::canonicalize(&path).map_err(|error| failed(&path, error))?;
+            }
             let new = beside(&path);
             Self::with_parent(&path, || {
                 fs::write(&new, value)

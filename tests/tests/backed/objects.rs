@@ -1,7 +1,5 @@
 //! Objects whose matrices stay in their file, and sparse matrices that grow there.
 
-#![allow(clippy::unwrap_used, clippy::panic, reason = "a test may fail anywhere")]
-
 use std::path::Path;
 
 use anndata::io::{self, ReadOptions, WriteOptions};

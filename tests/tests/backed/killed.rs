@@ -1,0 +1,79 @@
+//! A process that is killed while it writes back leaves the old object or the new one.
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::time::Duration;
+
+use anndata::io::WriteOptions;
+use anndata::{AnnData, DataFrame, Mode, Raw, Result, Tensor, open_backed};
+
+use super::failures::held;
+use super::sequences::write;
+
+/// Where the other process finds the file that it writes to.
+const PATH: &str = "ANNDATA_KILLED_PATH";
+
+fn object(value: f32) -> Result<AnnData> {
+    let x = Tensor::from_vec([40, 50], vec![value; 2000])?;
+    let mut adata = AnnData::builder()
+        .x(x.clone())
+        .layer("counts", x)
+        .obs(DataFrame::unnamed(40).with_column("value", vec![value; 40])?)
+        .obsm("pca", Tensor::from_vec([40, 2], vec![value; 80])?)
+        .build()?;
+    adata.set_raw(Some(Raw::from(&adata)))?;
+    Ok(adata)
+}
+
+/// Not a test: what is killed. Makes one object of another and back, until it is.
+#[test]
+#[ignore = "it is run by the test below"]
+fn writes_back_for_ever() -> Result<()> {
+    let Some(path) = std::env::var_os(PATH).map(PathBuf::from) else { return Ok(()) };
+    for value in [2.0, 1.0].into_iter().cycle() {
+        let mut backed = open_backed(&path, Mode::ReadWrite)?;
+        *backed = object(value)?;
+        backed.write_back(&WriteOptions::default())?;
+        backed.close()?;
+    }
+    Ok(())
+}
+
+/// The HDF5 library writes its metadata in several pieces, so that a process can end between two of them: what this finds
+/// of that is no fault of an edit.
+fn kill_often(path: &Path, times: u64) -> Result<()> {
+    let (one, two) = (object(1.0)?, object(2.0)?);
+    let mut seen = Vec::new();
+    for time in 0..times {
+        let mut child = Command::new(std::env::current_exe()?)
+            .args(["--exact", "killed::writes_back_for_ever", "--ignored"])
+            .env(PATH, path)
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()?;
+        std::thread::sleep(Duration::from_micros(30_000 + (time * 7919) % 90_000));
+        child.kill()?;
+        child.wait()?;
+        let found = held(path, &one, &two);
+        assert!(found != "a mixture", "after {time} kills");
+        seen.push(found);
+    }
+    assert!(seen.contains(&"old") && seen.contains(&"new"), "{seen:?}");
+    Ok(())
+}
+
+#[test]
+#[ignore = "it takes long, and what it finds depends on the moment: run by hand"]
+fn a_zarr_store_whose_writer_was_killed_holds_one_of_two_objects() -> Result<()> {
+    let directory = tempfile::tempdir()?;
+    let [_, path] = write(directory.path(), &object(1.0)?)?;
+    kill_often(&path, 200)
+}
+
+#[test]
+#[ignore = "it takes long, and what it finds depends on the moment: run by hand"]
+fn an_hdf5_file_whose_writer_was_killed_holds_one_of_two_objects() -> Result<()> {
+    let directory = tempfile::tempdir()?;
+    let [path, _] = write(directory.path(), &object(1.0)?)?;
+    kill_often(&path, 200)
+}
