@@ -1,8 +1,12 @@
-//! The one error type: a kind to act on, the path of the element, a message, and the cause.
+//! The one error type: a kind to act on, the file, the path of the element, a message, and the cause.
 
 use std::borrow::Cow;
 use std::error::Error as StdError;
-use std::fmt;
+use std::fmt::{self, Write as _};
+use std::path::{Path, PathBuf};
+
+use crate::Storage;
+use crate::escape::Escape;
 
 /// A `Result` with [`enum@ErrorKind`]-classified [`Error`].
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -37,11 +41,21 @@ pub enum ErrorKind {
 
 /// An error of any layer of anndata.
 ///
-/// It prints as `path: message: cause; advice`, where the path names the element in the store.
+/// It prints in one line as `file: path: message: cause; advice`, where the file is that of the store, also where it is a folder or
+/// a URL, and the path names the element in it; control characters of names are [escaped](crate::escaped). As the cause is
+/// printed, [`source`](StdError::source) has nothing more to tell; [`cause`](Self::cause) has it.
+///
+/// ```
+/// use anndata_storage::Error;
+///
+/// let error = Error::invalid_data("code 7 is out of range").at("obs/louvain").in_file("cells.h5ad");
+/// assert_eq!(error.to_string(), "cells.h5ad: obs/louvain: code 7 is out of range");
+/// ```
 pub struct Error(Box<Inner>);
 
 struct Inner {
     kind: ErrorKind,
+    file: Option<PathBuf>,
     path: Option<String>,
     message: Cow<'static, str>,
     source: Option<Box<dyn StdError + Send + Sync>>,
@@ -65,9 +79,9 @@ macro_rules! kinds {
 }
 
 impl Error {
-    /// An error of the given kind, without a path yet.
+    /// An error of the given kind, without a file and a path yet.
     pub fn new(kind: ErrorKind, message: impl Into<Cow<'static, str>>) -> Self {
-        Self(Box::new(Inner { kind, path: None, message: message.into(), source: None, advice: None }))
+        Self(Box::new(Inner { kind, file: None, path: None, message: message.into(), source: None, advice: None }))
     }
 
     kinds! {
@@ -119,10 +133,47 @@ impl Error {
         self
     }
 
-    /// Adds the cause.
+    /// Names the file (or folder, or URL) that the error is about, where none is named yet.
+    ///
+    /// The innermost layer that knows it names it; outer layers call this without harm.
+    #[must_use]
+    pub fn in_file(mut self, file: impl AsRef<Path>) -> Self {
+        if self.0.file.is_none() {
+            self.0.file = Some(file.as_ref().to_owned());
+        }
+        self
+    }
+
+    /// Names the file of a store, where none is named yet and the store has one.
+    #[must_use]
+    pub fn in_store(self, store: &dyn Storage) -> Self {
+        match store.location() {
+            Some(file) if self.0.file.is_none() => self.in_file(file),
+            _ => self,
+        }
+    }
+
+    /// The same about what a store holds: what is wrong input from a caller is malformed data there.
+    #[must_use]
+    pub fn of_stored(mut self) -> Self {
+        if self.0.kind == ErrorKind::InvalidInput {
+            self.0.kind = ErrorKind::InvalidData;
+        }
+        self
+    }
+
+    /// Adds the cause. File and path of another error of this type become those of this one, where it has none.
     #[must_use]
     pub fn with_source(mut self, source: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
-        self.0.source = Some(source.into());
+        let mut source = source.into();
+        if let Some(inner) = source.downcast_mut::<Self>() {
+            self.0.file = self.0.file.or_else(|| inner.0.file.clone());
+            self.0.path = self.0.path.or_else(|| inner.0.path.clone());
+            // What is said once is enough.
+            inner.0.file.take_if(|file| self.0.file.as_ref() == Some(file));
+            inner.0.path.take_if(|path| self.0.path.as_ref() == Some(path));
+        }
+        self.0.source = Some(source);
         self
     }
 
@@ -143,16 +194,21 @@ impl Error {
         self.0.kind
     }
 
+    /// The file, folder or URL, as the caller named it, where known.
+    pub fn file(&self) -> Option<&Path> {
+        self.0.file.as_deref()
+    }
+
     /// The path of the element in its store (`obs/louvain`; the root is empty), where known.
     pub fn path(&self) -> Option<&str> {
         self.0.path.as_deref()
     }
 
-    /// The message with cause and advice, without the path.
+    /// The message with cause and advice, without file and path.
     pub fn text(&self) -> String {
         let mut text = self.0.message.to_string();
         if let Some(source) = &self.0.source {
-            text = format!("{text}: {source}");
+            text = if text.is_empty() { source.to_string() } else { format!("{text}: {source}") };
         }
         match &self.0.advice {
             Some(advice) => format!("{text}; {advice}"),
@@ -160,14 +216,23 @@ impl Error {
         }
     }
 
-    /// The message alone, without path and cause.
+    /// The message alone, without file, path and cause; empty where the cause says all.
     pub fn message(&self) -> &str {
         &self.0.message
+    }
+
+    /// The cause, for instance a [`std::io::Error`].
+    pub fn cause(&self) -> Option<&(dyn StdError + Send + Sync + 'static)> {
+        self.0.source.as_deref()
     }
 }
 
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut f = Escape::new(f);
+        if let Some(file) = self.file() {
+            write!(f, "{}: ", file.display())?;
+        }
         match self.path() {
             Some("") => f.write_str("/: ")?,
             Some(path) => write!(f, "{path}: ")?,
@@ -183,14 +248,8 @@ impl fmt::Debug for Error {
     }
 }
 
-impl StdError for Error {
-    fn source(&self) -> Option<&(dyn StdError + 'static)> {
-        match &self.0.source {
-            Some(source) => Some(source.as_ref()),
-            None => None,
-        }
-    }
-}
+/// Without a source: the cause is printed already, and would be printed again by whoever follows sources.
+impl StdError for Error {}
 
 impl From<std::io::Error> for Error {
     fn from(error: std::io::Error) -> Self {
@@ -199,7 +258,7 @@ impl From<std::io::Error> for Error {
             std::io::ErrorKind::AlreadyExists => ErrorKind::AlreadyExists,
             _ => ErrorKind::Io,
         };
-        Self::new(kind, "input or output failed").with_source(error)
+        Self::new(kind, "").with_source(error)
     }
 }
 
@@ -228,6 +287,24 @@ mod tests {
     fn io_errors_keep_their_kind_and_cause() {
         let error = Error::from(std::io::Error::from(std::io::ErrorKind::NotFound));
         assert!(error.is_not_found());
-        assert!(StdError::source(&error).is_some());
+        let cause = error.cause().and_then(|cause| cause.downcast_ref::<std::io::Error>());
+        assert!(cause.is_some_and(|cause| cause.kind() == std::io::ErrorKind::NotFound));
+        assert!(StdError::source(&error).is_none(), "the cause would be printed twice");
+    }
+
+    #[test]
+    fn the_file_is_printed_first_and_once() {
+        let inner = Error::invalid_data("it is short").in_file("a.h5ad").at("X");
+        let outer = Error::io("chunk [0]").with_source(inner).in_file("b.h5ad").at("obs");
+        assert_eq!(outer.to_string(), "a.h5ad: X: chunk [0]: it is short");
+        assert_eq!((outer.file(), outer.path()), (Some(Path::new("a.h5ad")), Some("X")));
+        let other = Error::io("copying").in_file("b.h5ad").with_source(Error::io("full").in_file("a.h5ad"));
+        assert_eq!(other.to_string(), "b.h5ad: copying: a.h5ad: full");
+    }
+
+    #[test]
+    fn an_error_is_one_line_whatever_names_hold() {
+        let error = Error::not_found("no 'a\nb'").at("uns/\u{1b}[31m").in_file("x\ty.h5ad").with_source("1\r\n2");
+        assert_eq!(error.to_string(), r"x\ty.h5ad: uns/\x1b[31m: no 'a\nb': 1\r\n2");
     }
 }

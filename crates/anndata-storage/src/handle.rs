@@ -56,7 +56,7 @@ impl Group {
         if !path.is_empty() && !path.split('/').all(is_name) {
             return Ok(None);
         }
-        self.storage.kind(&path).map_err(|error| error.at(&path))
+        self.storage.kind(&path).map_err(|error| self.locate(&path, error))
     }
 
     /// Whether there is something at `key`.
@@ -72,7 +72,8 @@ impl Group {
     /// # Errors
     /// Where the group is gone or the store cannot be read.
     pub fn children(&self) -> Result<Vec<String>> {
-        let mut names = self.storage.children(&self.path).map_err(|error| error.at(&self.path))?;
+        let names = self.storage.children(&self.path);
+        let mut names = names.map_err(|error| self.locate(&self.path, error))?;
         if self.path.is_empty() {
             names.retain(|name| !is_stage(name));
         }
@@ -84,7 +85,7 @@ impl Group {
     /// # Errors
     /// Where one cannot be read.
     pub fn attributes(&self) -> Result<Attributes> {
-        self.storage.attributes(&self.path).map_err(|error| error.at(&self.path))
+        self.storage.attributes(&self.path).map_err(|error| self.locate(&self.path, error))
     }
 
     /// Replaces all attributes.
@@ -94,7 +95,7 @@ impl Group {
     pub fn set_attributes(&self, attributes: &Attributes) -> Result<()> {
         check_writable(&*self.storage)
             .and_then(|()| self.storage.set_attributes(&self.path, attributes))
-            .map_err(|error| error.at(&self.path))
+            .map_err(|error| self.locate(&self.path, error))
     }
 
     /// Sets one attribute and keeps the others.
@@ -115,8 +116,8 @@ impl Group {
         let path = self.path_of(key);
         match self.kind(key)? {
             Some(NodeKind::Group) => Ok(Self { storage: Arc::clone(&self.storage), path }),
-            Some(NodeKind::Array) => Err(Error::not_found("an array, not a group").at(&path)),
-            None => Err(Error::not_found("no such group").at(&path)),
+            Some(NodeKind::Array) => Err(self.locate(&path, Error::not_found("an array, not a group"))),
+            None => Err(self.locate(&path, Error::not_found("no such group"))),
         }
     }
 
@@ -128,11 +129,11 @@ impl Group {
         let path = self.path_of(key);
         match self.kind(key)? {
             Some(NodeKind::Array) => {
-                let inner = self.storage.open_array(&path).map_err(|error| error.at(&path))?;
+                let inner = self.storage.open_array(&path).map_err(|error| self.locate(&path, error))?;
                 Ok(Array::new(Arc::clone(&self.storage), inner, path))
             }
-            Some(NodeKind::Group) => Err(Error::not_found("a group, not an array").at(&path)),
-            None => Err(Error::not_found("no such array").at(&path)),
+            Some(NodeKind::Group) => Err(self.locate(&path, Error::not_found("a group, not an array"))),
+            None => Err(self.locate(&path, Error::not_found("no such array"))),
         }
     }
 
@@ -143,7 +144,7 @@ impl Group {
     pub fn create_group(&self, key: &str) -> Result<Self> {
         let path = self.path_of(key);
         self.check_free(key, &path)?;
-        self.storage.create_group(&path).map_err(|error| error.at(&path))?;
+        self.storage.create_group(&path).map_err(|error| self.locate(&path, error))?;
         Ok(Self { storage: Arc::clone(&self.storage), path })
     }
 
@@ -164,9 +165,9 @@ impl Group {
     /// Where something stands there, the spec contradicts itself, or the format lacks the dtype or a codec.
     pub fn create_array(&self, key: &str, spec: &ArraySpec) -> Result<Array> {
         let path = self.path_of(key);
-        spec.validate().map_err(|error| error.at(&path))?;
+        spec.validate().map_err(|error| self.locate(&path, error))?;
         self.check_free(key, &path)?;
-        let inner = self.storage.create_array(&path, spec).map_err(|error| error.at(&path))?;
+        let inner = self.storage.create_array(&path, spec).map_err(|error| self.locate(&path, error))?;
         Ok(Array::new(Arc::clone(&self.storage), inner, path))
     }
 
@@ -176,15 +177,15 @@ impl Group {
     /// Where nothing stands at `from` or something at `to`.
     pub fn rename(&self, from: &str, to: &str) -> Result<()> {
         let (from_path, to_path) = (self.path_of(from), self.path_of(to));
-        check_writable(&*self.storage).map_err(|error| error.at(&from_path))?;
+        check_writable(&*self.storage).map_err(|error| self.locate(&from_path, error))?;
         if !self.contains(from)? {
-            return Err(Error::not_found("nothing to rename").at(&from_path));
+            return Err(self.locate(&from_path, Error::not_found("nothing to rename")));
         }
         if from_path.is_empty() || to_path.strip_prefix(&from_path).is_some_and(|rest| rest.starts_with('/')) {
-            return Err(Error::invalid_input("an element cannot be moved below itself").at(&from_path));
+            return Err(self.locate(&from_path, Error::invalid_input("an element cannot be moved below itself")));
         }
         self.check_free(to, &to_path)?;
-        self.storage.rename(&from_path, &to_path).map_err(|error| error.at(&from_path))
+        self.storage.rename(&from_path, &to_path).map_err(|error| self.locate(&from_path, error))
     }
 
     /// Removes what stands at `key`, and all below it.
@@ -193,26 +194,31 @@ impl Group {
     /// Where nothing stands there.
     pub fn remove(&self, key: &str) -> Result<()> {
         let path = self.path_of(key);
-        check_writable(&*self.storage).map_err(|error| error.at(&path))?;
+        check_writable(&*self.storage).map_err(|error| self.locate(&path, error))?;
         if path.is_empty() {
-            return Err(Error::invalid_input("the root cannot be removed").at(&path));
+            return Err(self.locate(&path, Error::invalid_input("the root cannot be removed")));
         }
         if !self.contains(key)? {
-            return Err(Error::not_found("nothing to remove").at(&path));
+            return Err(self.locate(&path, Error::not_found("nothing to remove")));
         }
-        self.storage.remove(&path).map_err(|error| error.at(&path))
+        self.storage.remove(&path).map_err(|error| self.locate(&path, error))
+    }
+
+    /// Names the store and the element in an error.
+    fn locate(&self, path: &str, error: Error) -> Error {
+        error.at(path).in_store(&*self.storage)
     }
 
     /// Checks that something can be made at `key`.
     fn check_free(&self, key: &str, path: &str) -> Result<()> {
-        check_writable(&*self.storage).map_err(|error| error.at(path))?;
+        check_writable(&*self.storage).map_err(|error| self.locate(path, error))?;
         if path.is_empty() || !path.split('/').all(is_name) {
-            return Err(Error::invalid_input(format!("'{key}' is no name for an element")).at(&self.path));
+            return Err(self.locate(&self.path, Error::invalid_input(format!("'{key}' is no name for an element"))));
         }
         if self.contains(key)? {
-            return Err(Error::already_exists("something is there already").at(path));
+            return Err(self.locate(path, Error::already_exists("something is there already")));
         }
-        check_above(&*self.storage, path, self.path.len())
+        check_above(&*self.storage, path, self.path.len()).map_err(|error| self.locate(path, error))
     }
 }
 

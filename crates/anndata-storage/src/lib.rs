@@ -21,11 +21,13 @@
 //! # Ok::<(), anndata_storage::Error>(())
 //! ```
 
+pub mod atomic;
 mod attributes;
 pub mod chunked;
 mod dtype;
 mod edit;
 mod error;
+mod escape;
 mod handle;
 mod memory;
 mod path;
@@ -44,6 +46,7 @@ pub use chunked::ChunkedStorage;
 pub use dtype::{DType, Field, OpaqueType};
 pub use edit::Edit;
 pub use error::{Error, ErrorKind, Result};
+pub use escape::escaped;
 pub use half::f16;
 pub use handle::{Array, BlockSize, Blocks, Group};
 pub use memory::MemoryStore;

@@ -3,6 +3,7 @@
 use std::fmt::{Debug, Display};
 use std::future::Future;
 use std::ops::Range;
+use std::path::Path;
 use std::pin::Pin;
 use std::sync::Arc;
 
@@ -120,6 +121,12 @@ impl Limits {
 pub trait Storage: Debug + Display + Send + Sync + 'static {
     /// What this store can do.
     fn capabilities(&self) -> Capabilities;
+
+    /// The file, folder or URL as users know it: what errors about this store name. A store that is made beside its final
+    /// place says that place. `None` where there is none, as in memory.
+    fn location(&self) -> Option<&Path> {
+        None
+    }
 
     /// How much declared sizes are trusted.
     fn limits(&self) -> Limits {

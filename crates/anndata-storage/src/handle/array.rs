@@ -19,6 +19,11 @@ impl Array {
         Self { storage, inner, path }
     }
 
+    /// The store.
+    pub fn storage(&self) -> &Arc<dyn Storage> {
+        &self.storage
+    }
+
     /// The path in the store.
     pub fn path(&self) -> &str {
         &self.path
@@ -54,7 +59,7 @@ impl Array {
     /// # Errors
     /// Where the store's metadata is malformed.
     pub fn stored_bytes(&self) -> Result<Option<u64>> {
-        self.inner.stored_bytes().map_err(|error| error.at(&self.path))
+        self.inner.stored_bytes().map_err(|error| self.locate(error))
     }
 
     /// The attributes.
@@ -62,7 +67,7 @@ impl Array {
     /// # Errors
     /// Where one cannot be read.
     pub fn attributes(&self) -> Result<Attributes> {
-        self.storage.attributes(&self.path).map_err(|error| error.at(&self.path))
+        self.storage.attributes(&self.path).map_err(|error| self.locate(error))
     }
 
     /// Replaces all attributes.
@@ -72,7 +77,7 @@ impl Array {
     pub fn set_attributes(&self, attributes: &Attributes) -> Result<()> {
         check_writable(&*self.storage)
             .and_then(|()| self.storage.set_attributes(&self.path, attributes))
-            .map_err(|error| error.at(&self.path))
+            .map_err(|error| self.locate(error))
     }
 
     /// All values.
@@ -90,7 +95,7 @@ impl Array {
     /// # Errors
     /// Where the selection is out of bounds, or as [`read`](Self::read).
     pub fn read_selection(&self, selection: &[Axis]) -> Result<Tensor> {
-        self.read_checked(selection).map_err(|error| error.at(&self.path))
+        self.read_checked(selection).map_err(|error| self.locate(error))
     }
 
     /// Runs of a one-dimensional array, one after the other: in any order, overlapping or not. Each chunk is decoded
@@ -99,7 +104,7 @@ impl Array {
     /// # Errors
     /// Where a run is out of bounds, or as [`read`](Self::read).
     pub fn read_runs(&self, runs: &[Range<u64>]) -> Result<Tensor> {
-        self.check_runs(runs).and_then(|()| self.inner.read_runs(runs)).map_err(|error| error.at(&self.path))
+        self.check_runs(runs).and_then(|()| self.inner.read_runs(runs)).map_err(|error| self.locate(error))
     }
 
     /// The selected values, without blocking the thread where the store has latency. Other stores read as
@@ -115,7 +120,7 @@ impl Array {
             let tensor = inner.read_async(sorted.as_deref().unwrap_or(selection)).await?;
             restore(tensor, selection, sorted.as_deref())
         };
-        read.await.map_err(|error: Error| error.at(&self.path))
+        read.await.map_err(|error| self.locate(error))
     }
 
     /// Several selections at once; stores with latency overlap them.
@@ -123,7 +128,7 @@ impl Array {
     /// # Errors
     /// As [`read_selection`](Self::read_selection).
     pub fn read_many(&self, selections: &[Vec<Axis>]) -> Result<Vec<Tensor>> {
-        self.read_many_checked(selections).map_err(|error| error.at(&self.path))
+        self.read_many_checked(selections).map_err(|error| self.locate(error))
     }
 
     /// Writes a block whose first element goes to `offset`.
@@ -134,7 +139,7 @@ impl Array {
         check_writable(&*self.storage)
             .and_then(|()| self.check_block(offset, values))
             .and_then(|()| self.inner.write(offset, values))
-            .map_err(|error| error.at(&self.path))
+            .map_err(|error| self.locate(error))
     }
 
     /// Changes the length of the first axis of an array that was declared resizable.
@@ -155,13 +160,18 @@ impl Array {
         } else {
             self.inner.resize(shape)
         };
-        result.map_err(|error| error.at(&self.path))
+        result.map_err(|error| self.locate(error))
     }
 
     /// The values as blocks of whole chunks, of at most so many bytes each where a chunk is not larger, in C order of
     /// the blocks. For streaming; a number of bytes is a size.
     pub fn blocks<'a>(&self, size: impl Into<BlockSize<'a>>) -> Blocks {
         Blocks::new(self.clone(), size.into())
+    }
+
+    /// Names the store and the array in an error.
+    fn locate(&self, error: Error) -> Error {
+        error.at(&self.path).in_store(&*self.storage)
     }
 
     fn read_checked(&self, selection: &[Axis]) -> Result<Tensor> {
@@ -247,7 +257,7 @@ impl Array {
     /// Checks the size that the array declares against the bytes that it stores, before it is streamed.
     pub(super) fn check_declared(&self) -> Result<()> {
         let spec = self.spec();
-        self.check_size(&spec, &Axis::all(&spec.shape)).map_err(|error| error.at(&self.path))
+        self.check_size(&spec, &Axis::all(&spec.shape)).map_err(|error| self.locate(error))
     }
 
     fn check_size(&self, spec: &ArraySpec, selection: &[Axis]) -> Result<()> {
