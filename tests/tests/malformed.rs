@@ -63,12 +63,7 @@ fn names(text: &str, path: &str) -> bool {
         let after = text[place + path.len()..].chars().next();
         after.is_none_or(|c| !(c.is_alphanumeric() || c == '_' || c == '-'))
     };
-    path.is_empty() || text.match_indices(path).any(|(place, _)| whole_name(place)) || as_python_says(path, text)
-}
-
-/// Slots that do not fit each other are named as in code: `raw.X`, `obsm['X_pca']`.
-fn as_python_says(path: &str, text: &str) -> bool {
-    path.split_once('/').is_some_and(|(slot, key)| text.contains(&format!("{slot}['{key}']")))
+    path.is_empty() || text.match_indices(path).any(|(place, _)| whole_name(place))
 }
 
 fn all_fail(act: Act) {

@@ -3,6 +3,7 @@
 use std::error::Error as StdError;
 use std::fmt;
 
+use anndata_core::storage::escaped;
 use anndata_core::{Error, ErrorKind};
 
 use crate::Dim;
@@ -106,40 +107,43 @@ impl AccError {
 
 impl fmt::Display for AccError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // In one line, whatever names hold.
+        escaped(Raw(self)).fmt(f)
+    }
+}
+
+/// The text as it is.
+struct Raw<'a>(&'a AccError);
+
+impl fmt::Display for Raw<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let hint = |f: &mut fmt::Formatter<'_>, nearest: &Option<String>| match nearest {
             Some(nearest) => write!(f, "; did you mean '{nearest}'?"),
             None => Ok(()),
         };
-        match self {
-            Self::Syntax { text, expected } => write!(f, "`{text}` is no reference: {expected}"),
-            Self::MissingKey { reference, key, slot, nearest } => {
+        match self.0 {
+            AccError::Syntax { text, expected } => write!(f, "`{text}` is no reference: {expected}"),
+            AccError::MissingKey { reference, key, slot, nearest } => {
                 write!(f, "{reference}: there is no '{key}' in {slot}")?;
                 hint(f, nearest)
             }
-            Self::MissingName { reference, dim, name, nearest } => {
+            AccError::MissingName { reference, dim, name, nearest } => {
                 write!(f, "{reference}: there is no '{name}' in the index of {dim}")?;
                 hint(f, nearest)
             }
-            Self::RepeatedName { reference, dim, name } => {
+            AccError::RepeatedName { reference, dim, name } => {
                 write!(f, "{reference}: '{name}' is more than once in the index of {dim}")
             }
-            Self::OutOfRange { reference, position, columns } => {
+            AccError::OutOfRange { reference, position, columns } => {
                 write!(f, "{reference}: column {position} is out of range of {columns}")
             }
-            Self::Unsuitable { reference, message } => write!(f, "{reference}: {message}"),
-            Self::Data(error) => error.fmt(f),
+            AccError::Unsuitable { reference, message } => write!(f, "{reference}: {message}"),
+            AccError::Data(error) => error.fmt(f),
         }
     }
 }
 
-impl StdError for AccError {
-    fn source(&self) -> Option<&(dyn StdError + 'static)> {
-        match self {
-            Self::Data(error) => error.source(),
-            _ => None,
-        }
-    }
-}
+impl StdError for AccError {}
 
 impl From<Error> for AccError {
     fn from(error: Error) -> Self {

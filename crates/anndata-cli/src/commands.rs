@@ -8,15 +8,16 @@ pub(crate) mod validate;
 
 use std::fmt;
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use anndata::Error;
+use anndata::storage::escaped;
 
-/// Why a command failed: what, and with which file.
+/// Why a command failed.
 #[derive(Debug)]
 pub(crate) enum Failure {
-    /// The library failed.
-    Library { file: PathBuf, error: Error },
+    /// The library failed; the error names the file.
+    Library(Error),
     /// The output could not be written.
     Output(io::Error),
     /// Options that do not fit each other.
@@ -24,9 +25,9 @@ pub(crate) enum Failure {
 }
 
 impl Failure {
-    /// For `map_err`: an error of the library about a file.
+    /// For `map_err`: an error of the library about a file, unless it names another.
     pub(crate) fn of(file: &Path) -> impl Fn(Error) -> Self {
-        move |error| Self::Library { file: file.to_owned(), error }
+        move |error| Self::Library(error.in_file(file))
     }
 
     /// Whether nobody reads the output any more, which is no failure.
@@ -55,18 +56,9 @@ impl From<io::Error> for Failure {
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Library { file, error } => {
-                let (file, error, advice) = (file.display().to_string(), error.to_string(), Self::advice(error));
-                // The library names the file where it could not be opened or made.
-                let message = if error.starts_with(&file) {
-                    format!("{error}{advice}")
-                } else {
-                    format!("{file}: {error}{advice}")
-                };
-                f.write_str(&message.replace('\n', " "))
-            }
+            Self::Library(error) => write!(f, "{error}{}", Self::advice(error)),
             Self::Output(error) => write!(f, "the output cannot be written: {error}"),
-            Self::Usage(message) => f.write_str(message),
+            Self::Usage(message) => escaped(message).fmt(f),
         }
     }
 }

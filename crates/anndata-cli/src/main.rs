@@ -3,13 +3,16 @@
 //! Exit status: 0 done; 1 a finding of a check; 2 wrong usage or an error, one line on standard error.
 
 mod commands;
+mod printable;
 mod progress;
+mod signals;
 
 use std::io::{self, Write as _};
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
+use commands::Failure;
 use commands::concat::Concat;
 use commands::convert::Convert;
 use commands::get::Get;
@@ -39,13 +42,9 @@ enum Command {
 fn main() -> ExitCode {
     let cli = Cli::parse();
     log(cli.verbose);
-    let done = match cli.command {
-        Command::Show(show) => show.run(&mut io::stdout().lock()).map(|()| true),
-        Command::Convert(convert) => convert.run().map(|()| true),
-        Command::Get(get) => get.run(&mut io::stdout().lock()).map(|()| true),
-        Command::Validate(validate) => validate.run(&mut io::stdout().lock()),
-        Command::Concat(concat) => concat.run().map(|()| true),
-    };
+    signals::watch();
+    let done = start_threads().and_then(|()| run(cli.command));
+    signals::wait_where_one_came();
     match done {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => ExitCode::from(1),
@@ -55,6 +54,24 @@ fn main() -> ExitCode {
             let _ = writeln!(io::stderr(), "anndata: {failure}");
             ExitCode::from(2)
         }
+    }
+}
+
+/// Starts the threads that the library works on, which would panic where there are none.
+fn start_threads() -> Result<(), Failure> {
+    rayon::ThreadPoolBuilder::new().build_global().map_err(|error| {
+        Failure::Usage(format!("no threads can be started: {error}: is the number of processes limited?"))
+    })
+}
+
+/// Runs a subcommand. Whether nothing was found that it looks for.
+fn run(command: Command) -> Result<bool, Failure> {
+    match command {
+        Command::Show(show) => show.run(&mut io::stdout().lock()).map(|()| true),
+        Command::Convert(convert) => convert.run().map(|()| true),
+        Command::Get(get) => get.run(&mut io::stdout().lock()).map(|()| true),
+        Command::Validate(validate) => validate.run(&mut io::stdout().lock()),
+        Command::Concat(concat) => concat.run().map(|()| true),
     }
 }
 

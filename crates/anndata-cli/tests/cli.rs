@@ -399,7 +399,7 @@ fn convert_replaces_a_file_only_when_told_and_only_by_a_whole_one() {
         ("garbage-chunk", ": uns/zipped"),
         ("codes-too-large", ": obs/kind"),
         ("sparse-index-too-large", ": X/indices"),
-        ("truncated-half", " cannot be opened"),
+        ("truncated-half", ": the file cannot be opened"),
     ] {
         let line = complaint(&["convert", &format!("malformed/{malformed}.h5ad"), to, "--overwrite"]);
         assert!(line.starts_with(&format!("anndata: malformed/{malformed}.h5ad{path}")), "{line}");

@@ -27,5 +27,5 @@ fn a_url_that_cannot_be_read_is_named_with_the_reason() {
 #[test]
 fn nothing_is_written_to_a_url() {
     let line = complaint(&["convert", "demo.h5ad", "s3://bucket/a.zarr"]);
-    assert_eq!(line, "anndata: s3://bucket/a.zarr is a URL; objects are written to paths");
+    assert_eq!(line, "anndata: s3://bucket/a.zarr: objects are written to files and folders, not to URLs");
 }

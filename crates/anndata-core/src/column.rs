@@ -80,11 +80,11 @@ impl Column {
         let values = if dtype.is_text() { values.to_text()? } else { values.clone() };
         let array = values.to_arrow()?;
         if array.len() != missing.len() {
-            return Err(Error::invalid_data(format!("{} values but a mask of {}", array.len(), missing.len())));
+            return Err(Error::invalid_input(format!("{} values but a mask of {}", array.len(), missing.len())));
         }
         let valid = NullBuffer::from(missing.iter().map(|&missing| !missing).collect::<Vec<_>>());
         let data = array.to_data().into_builder().nulls(Some(valid)).build();
-        let data = data.map_err(|error| Error::invalid_data("the mask does not fit").with_source(error))?;
+        let data = data.map_err(|error| Error::invalid_input("the mask does not fit").with_source(error))?;
         Ok(Self { kind: ColumnKind::Nullable(na_value), array: make_array(data) })
     }
 

@@ -224,7 +224,17 @@ impl Element {
     }
 
     pub(crate) fn is_not(&self, expected: &str) -> Error {
-        Error::dtype(format!("the element is no {}: it is {}", expected.trim_start_matches("a "), self.kind_name()))
+        Error::dtype(format!("it is {}, not {expected}", self.with_article()))
+    }
+
+    /// What it is, in words that follow "it is".
+    pub(crate) fn with_article(&self) -> String {
+        let name = self.kind_name();
+        match name.chars().next() {
+            _ if matches!(self, Self::Null) => name.to_owned(),
+            Some('a' | 'e' | 'i' | 'o' | 'u' | 'A') => format!("an {name}"),
+            _ => format!("a {name}"),
+        }
     }
 }
 

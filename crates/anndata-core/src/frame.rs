@@ -177,7 +177,7 @@ impl DataFrame {
         let (name, column) = (name.into(), column.into());
         let rows = self.len()?;
         if let Some(len) = column.rows()?.filter(|&len| len != rows) {
-            return Err(Error::invalid_data(format!("column '{name}' has {len} rows, the index {rows}")));
+            return Err(Error::invalid_input(format!("column '{name}' has {len} rows, the index {rows}")));
         }
         self.columns.insert(name, column);
         Ok(())
@@ -220,11 +220,12 @@ impl DataFrame {
     pub fn set_index(&mut self, index: impl Into<Series>) -> Result<()> {
         let index = index.into();
         let rows = self.len()?;
-        if index.rows()? != Some(rows) {
-            return Err(Error::invalid_input(format!(
-                "an index of {:?} labels was given for {rows} rows",
-                index.rows()?
-            )));
+        match index.rows()? {
+            Some(labels) if labels == rows => {}
+            Some(labels) => {
+                return Err(Error::invalid_input(format!("an index of {labels} labels was given for {rows} rows")));
+            }
+            None => return Err(Error::unsupported("an index of an unknown encoding has no labels")),
         }
         self.index = index;
         self.names = NameCache::default();
@@ -336,11 +337,11 @@ impl DataFrame {
                 let (field, array): (&Field, &ArrayRef) = columns()
                     .find(|(field, _)| field.name() == name)
                     .ok_or_else(|| Error::not_found(format!("the record batch has no column '{name}'")))?;
-                Self::with_index(Column::from_arrow(field, array)?)
+                Self::with_index(column_of(field, array)?)
             }
         };
         for (field, array) in columns().filter(|(field, _)| Some(field.name().as_str()) != index_field) {
-            frame.insert(field.name(), Column::from_arrow(field, array)?)?;
+            frame.insert(field.name(), column_of(field, array)?)?;
         }
         Ok(frame)
     }
@@ -364,6 +365,12 @@ impl DataFrame {
             names: NameCache::default(),
         })
     }
+}
+
+/// A column of a record batch, named in an error.
+fn column_of(field: &Field, array: &ArrayRef) -> Result<Column> {
+    Column::from_arrow(field, array)
+        .map_err(|error| Error::new(error.kind(), format!("column '{}'", field.name())).with_source(error))
 }
 
 #[cfg(test)]

@@ -153,12 +153,15 @@ impl WriteOptions {
 /// Reads the element at `key` of a group; the empty key is the group itself.
 ///
 /// # Errors
-/// [`NotFound`](crate::ErrorKind::NotFound) where there is none, or where it cannot be read; the error names the path
-/// within the store.
+/// [`NotFound`](crate::ErrorKind::NotFound) where there is none, or where it cannot be read; the error names the file and
+/// the path within it.
 pub fn read_elem(group: &Group, key: &str, options: &ReadOptions) -> Result<Element> {
-    let node = options.open(group, key, false)?;
     let registry = options.registry();
-    if options.lazy { registry.build_lazy(node) } else { registry.build(node.fetch()?) }
+    let read = || {
+        let node = options.open(group, key, false)?;
+        if options.lazy { registry.build_lazy(node) } else { registry.build(node.fetch()?) }
+    };
+    read().map_err(|error| error.in_store(&**group.storage()))
 }
 
 /// The same as [`read_elem`] without blocking on values: all arrays of the element are under way at once. Metadata are
@@ -167,9 +170,12 @@ pub fn read_elem(group: &Group, key: &str, options: &ReadOptions) -> Result<Elem
 /// # Errors
 /// As [`read_elem`].
 pub async fn read_elem_async(group: &Group, key: &str, options: &ReadOptions) -> Result<Element> {
-    let node = options.open(group, key, false)?;
     let registry = options.registry();
-    if options.lazy { registry.build_lazy(node) } else { registry.build(node.fetch_async().await?) }
+    let read = async {
+        let node = options.open(group, key, false)?;
+        if options.lazy { registry.build_lazy(node) } else { registry.build(node.fetch_async().await?) }
+    };
+    read.await.map_err(|error: Error| error.in_store(&**group.storage()))
 }
 
 /// Writes an element at `key` of a group. What stands there is replaced: the new element is written beside it first,
@@ -185,8 +191,12 @@ pub fn write_elem(group: &Group, key: &str, element: &Element, options: &WriteOp
 /// Reads the `AnnData` that a group is, of any version since 0.5.
 ///
 /// # Errors
-/// Where the group is no `AnnData`, or something in it cannot be read; the error names the path within the store.
+/// Where the group is no `AnnData`, or something in it cannot be read; the error names the file and the path within it.
 pub fn read_anndata(group: &Group, options: &ReadOptions) -> Result<AnnData> {
+    read(group, options).map_err(|error| error.in_store(&**group.storage()))
+}
+
+fn read(group: &Group, options: &ReadOptions) -> Result<AnnData> {
     let node = prepare(options.open(group, "", true)?)?;
     check_is_anndata(&node)?;
     // Matrices that are to be made sparse are read block by block, so they are not fetched with the rest.
@@ -209,10 +219,13 @@ pub async fn read_anndata_async(group: &Group, options: &ReadOptions) -> Result<
     if !options.as_sparse.is_empty() {
         return Err(Error::unsupported("dense matrices are not made sparse by asynchronous reading"));
     }
-    let node = prepare(options.open(group, "", true)?)?;
-    check_is_anndata(&node)?;
-    let node = if options.lazy { node } else { node.fetch_async().await? };
-    options.registry().build_anndata(node, options.lazy)
+    let read = async {
+        let node = prepare(options.open(group, "", true)?)?;
+        check_is_anndata(&node)?;
+        let node = if options.lazy { node } else { node.fetch_async().await? };
+        options.registry().build_anndata(node, options.lazy)
+    };
+    read.await.map_err(|error: Error| error.in_store(&**group.storage()))
 }
 
 /// Writes an `AnnData` as the content of an empty group.

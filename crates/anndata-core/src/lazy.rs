@@ -191,7 +191,7 @@ impl Lazy {
     /// Where the metadata are malformed.
     pub fn shape(&self) -> Result<Option<Vec<usize>>> {
         match &*self.0 {
-            Inner::Stored { node, registry, .. } => registry.shape(node),
+            Inner::Stored { node, registry, .. } => registry.shape(node).map_err(|error| node.locate(error)),
             Inner::Part { of, axes, .. } => {
                 let Some(mut shape) = of.shape()? else { return Ok(None) };
                 for (len, axis) in shape.iter_mut().zip(axes) {
@@ -237,8 +237,8 @@ impl Lazy {
     fn make(&self) -> Result<Element> {
         match &*self.0 {
             Inner::Stored { node, registry, value } => {
-                value.check(node)?;
-                registry.build(node.fetch()?)
+                value.check(node).map_err(|error| node.locate(error))?;
+                registry.build(node.fetch()?).map_err(|error| node.locate(error))
             }
             Inner::Part { of, axes, categories } => match (part_of(of, axes)?, categories) {
                 (Element::Column(column), Categories::DropUnused) => {
@@ -258,6 +258,19 @@ impl Lazy {
 
     /// The stored tree that can be written in place of the element without building it, where there is one.
     pub(crate) fn encode(&self, context: &EncodeContext<'_>) -> Result<Option<Node>> {
+        self.copied(context).map_err(|error| self.locate(error))
+    }
+
+    /// Names the file in an error about the element, where it is in one.
+    pub(crate) fn locate(&self, error: Error) -> Error {
+        match &*self.0 {
+            Inner::Stored { node, .. } => node.locate(error),
+            Inner::Part { of: Element::Lazy(lazy), .. } => lazy.locate(error),
+            Inner::Part { .. } | Inner::Colors { .. } => error,
+        }
+    }
+
+    fn copied(&self, context: &EncodeContext<'_>) -> Result<Option<Node>> {
         match &*self.0 {
             Inner::Stored { node, registry, value } if registry.is_current(node, context)? => {
                 value.check(node)?;
@@ -284,8 +297,8 @@ fn part_of(of: &Element, axes: &[Axis]) -> Result<Element> {
     match of {
         Element::Lazy(whole) => match &*whole.0 {
             Inner::Stored { node, registry, value } if value.get().is_none() => {
-                value.check(node)?;
-                registry.build_part(node, axes)
+                value.check(node).map_err(|error| node.locate(error))?;
+                registry.build_part(node, axes).map_err(|error| node.locate(error))
             }
             _ => whole.load()?.select(axes),
         },

@@ -116,6 +116,23 @@ impl Source {
         }
     }
 
+    /// The array in a store that the values are read from, where there is one.
+    fn stored_array(&self) -> Option<&Array> {
+        match self {
+            Self::Stored(array) => Some(array),
+            Self::Part(part) => Some(part.array()),
+            Self::Empty | Self::Tensor(_) | Self::Blocks(_) | Self::Unreadable(_) => None,
+        }
+    }
+
+    /// Names the file in an error about the values, where they are in one.
+    pub(crate) fn locate(&self, error: Error) -> Error {
+        match self.stored_array() {
+            Some(array) => error.in_store(&**array.storage()),
+            None => error,
+        }
+    }
+
     /// Whether the values are in a store, still to be read.
     pub fn is_stored(&self) -> bool {
         matches!(self, Self::Stored(_) | Self::Part(_))
@@ -159,6 +176,21 @@ impl Node {
         match self {
             Self::Group(group) => &mut group.attributes,
             Self::Array(array) => &mut array.attributes,
+        }
+    }
+
+    /// Names the file in an error about the tree, where any of its values are in one.
+    pub(crate) fn locate(&self, error: Error) -> Error {
+        match self.stored_array() {
+            Some(array) => error.in_store(&**array.storage()),
+            None => error,
+        }
+    }
+
+    fn stored_array(&self) -> Option<&Array> {
+        match self {
+            Self::Group(group) => group.children.values().find_map(Self::stored_array),
+            Self::Array(array) => array.source.stored_array(),
         }
     }
 

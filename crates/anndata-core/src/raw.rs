@@ -28,15 +28,16 @@ impl Raw {
         if let Some(shape) = x.as_ref().map(Element::shape).transpose()?.flatten()
             && shape.get(1) != Some(&n_vars)
         {
-            return Err(Error::invalid_data(format!("raw.X has shape {shape:?} but raw.var has {n_vars} rows")));
+            return Err(
+                Error::invalid_input(format!("its shape is {shape:?}, but raw/var has {n_vars} rows")).at("raw/X")
+            );
         }
         for (key, element) in &varm {
             if let Some(shape) = element.shape()?
                 && shape.first() != Some(&n_vars)
             {
-                return Err(Error::invalid_data(format!(
-                    "raw.varm['{key}'] has shape {shape:?} but raw.var has {n_vars} rows"
-                )));
+                let message = format!("its shape is {shape:?}, but raw/var has {n_vars} rows");
+                return Err(Error::invalid_input(message).at(&format!("raw/varm/{key}")));
             }
         }
         Ok(Self { x, var, varm, other: Mapping::new() })

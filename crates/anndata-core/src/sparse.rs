@@ -70,7 +70,7 @@ impl SparseMatrix {
     /// Values beyond the last offset, which scipy ignores, are left out.
     ///
     /// # Errors
-    /// [`InvalidData`](crate::ErrorKind::InvalidData) where lengths disagree, offsets decrease or point beyond the
+    /// [`InvalidInput`](crate::ErrorKind::InvalidInput) where lengths disagree, offsets decrease or point beyond the
     /// values, or an index is out of bounds; it names the first such place.
     pub fn new(
         format: SparseFormat,
@@ -85,14 +85,14 @@ impl SparseMatrix {
         };
         for (name, tensor) in [("data", &data), ("indices", &indices), ("indptr", &indptr)] {
             if tensor.ndim() != 1 {
-                return Err(Error::invalid_data(format!("{name} has shape {:?}, not one dimension", tensor.shape())));
+                return Err(Error::invalid_input(format!("{name} has shape {:?}, not one dimension", tensor.shape())));
             }
         }
         if !data.dtype().is_numeric() {
-            return Err(Error::invalid_data(format!("data is of type {}, not a number", data.dtype())));
+            return Err(Error::invalid_input(format!("data is of type {}, not a number", data.dtype())));
         }
         if data.len() != indices.len() {
-            return Err(Error::invalid_data(format!("{} values but {} indices", data.len(), indices.len())));
+            return Err(Error::invalid_input(format!("{} values but {} indices", data.len(), indices.len())));
         }
         let nnz = check_indptr(&indptr, major, indices.len())?;
         check_indices(&indices, minor)?;
@@ -187,9 +187,9 @@ pub(crate) fn to_offsets(indptr: &Tensor) -> Result<Vec<usize>> {
     dispatch!(integer indptr.dtype(), P => {
         indptr.as_slice::<P>()?.iter().map(|&offset| {
             offset.to_integer().and_then(|offset| usize::try_from(offset).ok())
-                .ok_or_else(|| Error::invalid_data(format!("indptr has the impossible offset {offset}")))
+                .ok_or_else(|| Error::invalid_input(format!("indptr has the impossible offset {offset}")))
         }).collect()
-    }, else => Err(Error::invalid_data(format!("indptr is of type {}, not an integer", indptr.dtype()))))
+    }, else => Err(Error::invalid_input(format!("indptr is of type {}, not an integer", indptr.dtype()))))
 }
 
 /// Checks offsets: `major + 1` of them, from 0, never decreasing, within the values. Gives the last.
@@ -211,11 +211,11 @@ impl OffsetCheck {
     pub(crate) fn push(&mut self, offsets: &[usize]) -> Result<()> {
         for &offset in offsets {
             if self.seen == 0 && offset != 0 {
-                return Err(Error::invalid_data(format!("indptr begins with {offset}, not 0")));
+                return Err(Error::invalid_input(format!("indptr begins with {offset}, not 0")));
             }
             if offset < self.last {
                 let (last, at) = (self.last, self.seen - 1);
-                return Err(Error::invalid_data(format!("indptr decreases from {last} to {offset} at {at}")));
+                return Err(Error::invalid_input(format!("indptr decreases from {last} to {offset} at {at}")));
             }
             (self.seen, self.last) = (self.seen + 1, offset);
         }
@@ -226,10 +226,10 @@ impl OffsetCheck {
     pub(crate) fn finish(self, major: usize, values: usize) -> Result<usize> {
         let Self { seen, last } = self;
         if seen != major.saturating_add(1) {
-            return Err(Error::invalid_data(format!("indptr has {seen} entries for an axis of {major}")));
+            return Err(Error::invalid_input(format!("indptr has {seen} entries for an axis of {major}")));
         }
         if last > values {
-            return Err(Error::invalid_data(format!("indptr ends at {last} but there are {values} values")));
+            return Err(Error::invalid_input(format!("indptr ends at {last} but there are {values} values")));
         }
         Ok(last)
     }
@@ -238,7 +238,7 @@ impl OffsetCheck {
 /// Checks that every index is within the axis.
 fn check_indices(indices: &Tensor, minor: usize) -> Result<()> {
     match first_outside(indices, minor)? {
-        Some((at, index)) => Err(Error::invalid_data(format!("index {index} at {at} is out of bounds of {minor}"))),
+        Some((at, index)) => Err(Error::invalid_input(format!("index {index} at {at} is out of bounds of {minor}"))),
         None => Ok(()),
     }
 }
@@ -255,5 +255,5 @@ pub(crate) fn first_outside(indices: &Tensor, minor: usize) -> Result<Option<(us
         let found = slice.par_chunks(1 << 16).any(|block| block.iter().fold(false, |any, &index| any | bad(index)));
         let first = || slice.iter().enumerate().find(|&(_, &index)| bad(index));
         Ok(if found { first().and_then(|(at, index)| Some((at, index.to_integer()?))) } else { None })
-    }, else => Err(Error::invalid_data(format!("indices are of type {}, not an integer", indices.dtype()))))
+    }, else => Err(Error::invalid_input(format!("indices are of type {}, not an integer", indices.dtype()))))
 }

@@ -160,7 +160,11 @@ impl SparseDataset {
         let [data, indices, indptr] = [self.array("data")?, self.array("indices")?, self.array("indptr")?];
         // Where the last lane ends, not where the values do: scipy ignores what is beyond.
         let end = Axis::Range(major as u64..major as u64 + 1);
-        let end = crate::sparse::to_offsets(&indptr.read_selection(&[end])?)?.first().copied().unwrap_or(0);
+        let end = crate::sparse::to_offsets(&indptr.read_selection(&[end])?)
+            .map_err(Error::of_stored)?
+            .first()
+            .copied()
+            .unwrap_or(0);
         let total = end.saturating_add(lanes.nnz());
         for (array, most, what) in [(&indptr, total, "offsets"), (&indices, minor.saturating_sub(1), "indices")] {
             if most > largest(&array.dtype()) {

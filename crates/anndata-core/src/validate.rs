@@ -18,7 +18,7 @@ mod sparse;
 
 use std::fmt;
 
-use anndata_storage::{Group, Result};
+use anndata_storage::{Group, Result, escaped};
 use serde_json::{Value, json};
 
 use crate::encoding::Registry;
@@ -69,8 +69,7 @@ impl fmt::Display for Finding {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { path, severity, rule, message, .. } = self;
         // What a file says must not break the lines.
-        let (path, message) = (path.escape_debug(), message.replace(char::is_control, " "));
-        write!(f, "{severity:<8} /{path}: {message} [{rule}]")
+        write!(f, "{severity:<8} /{}: {} [{rule}]", escaped(path), escaped(message))
     }
 }
 

@@ -98,9 +98,37 @@ pub(crate) fn call<T: Status>(kind: ErrorKind, message: &'static str, call: impl
 /// The error of a call that failed just now; to be made under the same lock.
 pub(crate) fn failure(kind: ErrorKind, message: &'static str) -> Error {
     let reason = driver::refusal().unwrap_or_else(|| {
-        hdf5_metno::Error::query().map_or_else(|error| error.to_string(), |error| error.to_string())
+        hdf5_metno::Error::query().map_or_else(|error| error.to_string(), |error| plain(&error.to_string()))
     });
     Error::new(kind, message).with_source(reason)
+}
+
+/// The library's reason without what says nothing to users and differs each time: addresses of memory, the time, numbers and
+/// sizes of its own, and the name of the file, which may be that of a temporary one and is told anyway.
+fn plain(reason: &str) -> String {
+    const SAY_NOTHING: [&str; 10] = [
+        "time",
+        "filename",
+        "file descriptor",
+        "buf",
+        "total read size",
+        "bytes this sub-read",
+        "total write size",
+        "bytes this sub-write",
+        "bytes actually read",
+        "offset",
+    ];
+    let mut parts = Vec::new();
+    for part in reason.split(", ") {
+        let Some((name, _)) = part.split_once(" = ") else {
+            parts.push(part);
+            continue;
+        };
+        // The first of them follows the reason itself.
+        let (before, name) = name.rsplit_once(": ").map_or((None, name), |(before, name)| (Some(before), name));
+        if SAY_NOTHING.contains(&name) { parts.extend(before) } else { parts.push(part) }
+    }
+    parts.join(", ")
 }
 
 /// A name for the library.
@@ -122,3 +150,16 @@ use h5;
 
 /// The default property list.
 const DEFAULT: hid_t = 0;
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn a_reason_says_nothing_that_differs_each_time() {
+        let reason = "H5Fopen(): unable to read: file read failed: time = Thu Nov 26 2026, filename = 'x', \
+                      file descriptor = 5, errno = 21, error message = 'Is a directory', buf = 0x7ffd38529b78, \
+                      total read size = 8, offset = 0";
+        let plain = "H5Fopen(): unable to read: file read failed, errno = 21, error message = 'Is a directory'";
+        assert_eq!(super::plain(reason), plain);
+        assert_eq!(super::plain("no such object, of size = 3"), "no such object, of size = 3");
+    }
+}

@@ -60,6 +60,8 @@ pub(crate) struct Shared {
     /// Where the addresses of the global heap count from, `None` where its references are not of the usual width.
     pub(crate) heap_base: Option<u64>,
     path: PathBuf,
+    /// The path as users know it.
+    location: PathBuf,
     writable: bool,
     made_here: bool,
     /// The root group, `None` where it is damaged.
@@ -87,6 +89,7 @@ impl Shared {
             options: *options,
             heap_base: (address == 8 && length == 8).then_some(base),
             path: path.to_owned(),
+            location: path.to_owned(),
             writable,
             made_here: mode == Mode::Create,
             root,
@@ -182,14 +185,29 @@ impl Hdf5Store {
     /// [`AlreadyExists`](anndata_storage::ErrorKind::AlreadyExists) where something is at the path, or where the file
     /// cannot be made.
     pub fn create(path: impl AsRef<Path>) -> Result<Self> {
-        Self::with_mode(path.as_ref(), Mode::Create, &Hdf5Options::default().with_limits(Limits::NONE))
+        Self::create_at(path.as_ref(), path.as_ref())
+    }
+
+    /// Makes a new file that errors call `location`.
+    pub(crate) fn create_at(path: &Path, location: &Path) -> Result<Self> {
+        let options = Hdf5Options::default().with_limits(Limits::NONE);
+        let mut shared = Self::open_shared(path, location, Mode::Create, &options)?;
+        location.clone_into(&mut shared.location);
+        Ok(Self { shared: Arc::new(shared) })
     }
 
     fn with_mode(path: &Path, mode: Mode, options: &Hdf5Options) -> Result<Self> {
-        let shared = Shared::open(path, mode, options).map_err(|error| {
-            Error::new(error.kind(), format!("{} cannot be opened", path.display())).with_source(error)
-        })?;
-        Ok(Self { shared: Arc::new(shared) })
+        Ok(Self { shared: Arc::new(Self::open_shared(path, path, mode, options)?) })
+    }
+
+    fn open_shared(path: &Path, location: &Path, mode: Mode, options: &Hdf5Options) -> Result<Shared> {
+        Shared::open(path, mode, options).map_err(|error| {
+            let error = match error.message() {
+                "" => Error::new(error.kind(), "cannot be opened").with_source(error),
+                _ => error,
+            };
+            error.in_file(location)
+        })
     }
 
     /// The path of the file.
@@ -242,6 +260,10 @@ impl Storage for Hdf5Store {
         let mut can = if self.shared.writable { Capabilities::ALL } else { Capabilities::ALL.read_only() };
         can.times = false;
         can
+    }
+
+    fn location(&self) -> Option<&Path> {
+        Some(&self.shared.location)
     }
 
     fn limits(&self) -> Limits {

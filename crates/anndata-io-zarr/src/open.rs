@@ -13,7 +13,7 @@ use anndata_storage::{Edit, Error, Group, Result};
 
 use crate::atomic::is_zip;
 use crate::store::Store;
-use crate::store::folder::{Folder, Links, failed};
+use crate::store::folder::{Folder, Links};
 use crate::store::memory::Memory;
 use crate::store::zip::{NewZip, Zip};
 use crate::tree::{Shared, ZarrStore};
@@ -62,15 +62,17 @@ impl ZarrStore {
     /// Where there is no zarr store, or its metadata are malformed.
     pub fn open_path(path: impl AsRef<Path>, options: &ZarrOptions) -> Result<Self> {
         let path = path.as_ref();
-        let metadata = fs::metadata(path).map_err(|error| failed(path, error))?;
-        if metadata.is_dir() {
-            let folder = Folder::new(path, false).with_links(Links::followed(options.allow_links));
-            return Self::open_store(Box::new(folder), options);
-        }
-        if has_zip_magic(path) {
-            return Self::open_store(Box::new(Zip::open(path, options.limits)?), options);
-        }
-        Err(Error::invalid_data(format!("'{}' is neither a folder nor a zip file", path.display())))
+        let open = || {
+            if fs::metadata(path).map_err(cannot_open)?.is_dir() {
+                let folder = Folder::new(path, false).with_links(Links::followed(options.allow_links));
+                return Self::open_store(Box::new(folder), options);
+            }
+            if has_zip_magic(path) {
+                return Self::open_store(Box::new(Zip::open(path, options.limits)?), options);
+            }
+            Err(Error::invalid_data("it is not a zarr store: it is neither a folder nor a zip file"))
+        };
+        open().map_err(|error| error.in_file(path))
     }
 
     /// Opens the folder at a path for reading and changing. An [`Edit`] that was not finished is finished, or taken back.
@@ -79,17 +81,16 @@ impl ZarrStore {
     /// As [`open_path`](Self::open_path); a zip file cannot be changed.
     pub fn edit(path: impl AsRef<Path>, options: &ZarrOptions) -> Result<Self> {
         let path = path.as_ref();
-        let metadata = fs::metadata(path).map_err(|error| failed(path, error))?;
-        if !metadata.is_dir() {
-            return Err(Error::unsupported(format!(
-                "'{}' is no folder; only a folder can be changed in place",
-                path.display()
-            )));
-        }
-        let folder = Folder::new(path, true).with_links(Links::followed(options.allow_links));
-        let store = Self::open_store(Box::new(folder), options)?;
-        Edit::recover(&store)?;
-        Ok(store)
+        let open = || {
+            if !fs::metadata(path).map_err(cannot_open)?.is_dir() {
+                return Err(Error::unsupported("only a folder can be changed in place: convert the zip file to one"));
+            }
+            let folder = Folder::new(path, true).with_links(Links::followed(options.allow_links));
+            let store = Self::open_store(Box::new(folder), options)?;
+            Edit::recover(&store)?;
+            Ok(store)
+        };
+        open().map_err(|error| error.in_file(path))
     }
 
     /// Makes a store at a free path: a folder, or a zip file where the path ends with `.zip`.
@@ -103,7 +104,7 @@ impl ZarrStore {
     pub fn create(path: impl AsRef<Path>, format: ZarrFormat, options: &ZarrOptions) -> Result<Self> {
         let path = path.as_ref();
         if fs::symlink_metadata(path).is_ok() {
-            return Err(Error::already_exists(format!("'{}' exists already", path.display())));
+            return Err(Error::already_exists("it exists already").in_file(path));
         }
         if is_zip(path) {
             return Self::create_in(Box::new(NewZip::create(path, options.durable)?), format, options);
@@ -120,24 +121,42 @@ impl ZarrStore {
     }
 
     pub(crate) fn open_store(store: Box<dyn Store>, options: &ZarrOptions) -> Result<Self> {
-        Ok(Self(Arc::new(Shared::open(store, options)?)))
+        let location = store.location().map(Path::to_owned);
+        let name = |error: Error| match location {
+            Some(location) => error.in_file(location),
+            None => error,
+        };
+        Ok(Self(Arc::new(Shared::open(store, options).map_err(name)?)))
     }
 
     pub(crate) fn create_in(store: Box<dyn Store>, format: ZarrFormat, options: &ZarrOptions) -> Result<Self> {
-        let shared = Shared::create(store, format, options);
-        shared.settle()?;
-        Ok(Self(Arc::new(shared)))
+        let store = Self(Arc::new(Shared::create(store, format, options)));
+        store.0.settle().map_err(|error| error.in_store(&store))?;
+        Ok(store)
     }
 
-    /// Makes a store of which nobody knows before it is flushed: metadata are written then, once.
-    pub(crate) fn create_at_once(store: Box<dyn Store>, format: ZarrFormat, options: &ZarrOptions) -> Self {
-        Self(Arc::new(Shared::create(store, format, options)))
+    /// Makes a store of which nobody knows before it is flushed: metadata are written then, once. Errors name `location`.
+    pub(crate) fn create_at_once(
+        store: Box<dyn Store>,
+        location: &Path,
+        format: ZarrFormat,
+        options: &ZarrOptions,
+    ) -> Self {
+        let mut shared = Shared::create(store, format, options);
+        shared.location = Some(location.to_owned());
+        Self(Arc::new(shared))
     }
 
     /// The version of the format.
     pub fn format(&self) -> ZarrFormat {
         self.0.format
     }
+}
+
+/// The error of a path that cannot be looked at.
+fn cannot_open(error: std::io::Error) -> Error {
+    let kind = Error::from(std::io::Error::from(error.kind())).kind();
+    Error::new(kind, "cannot be opened").with_source(error)
 }
 
 /// Whether a file begins as zip files do.

@@ -9,6 +9,7 @@ pub(crate) mod zarrs;
 pub(crate) mod zip;
 
 use std::fmt::{Debug, Display};
+use std::path::Path;
 
 use anndata_storage::{Error, FileStamp, Result};
 
@@ -48,6 +49,11 @@ impl ByteRange {
 
 /// Values under keys.
 pub(crate) trait Store: Debug + Display + Send + Sync + 'static {
+    /// The path or URL of the store, where it has one.
+    fn location(&self) -> Option<&Path> {
+        None
+    }
+
     /// Reads a value into `into`, replacing its content. `false`: there is no such value.
     ///
     /// More than `max` bytes are an error, and nothing is allocated for them.

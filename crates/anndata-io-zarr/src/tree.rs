@@ -5,6 +5,7 @@ mod storage;
 
 use std::collections::HashMap;
 use std::fmt;
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use anndata_storage::{Error, ErrorKind, FileStamp, NodeKind, Result};
@@ -27,6 +28,8 @@ pub struct ZarrStore(pub(crate) Arc<Shared>);
 /// What a store and its open arrays share.
 pub(crate) struct Shared {
     pub(crate) store: Box<dyn Store>,
+    /// The path or URL as users know it.
+    pub(crate) location: Option<PathBuf>,
     pub(crate) format: ZarrFormat,
     pub(crate) options: ZarrOptions,
     tree: RwLock<Tree>,
@@ -108,7 +111,8 @@ impl Node {
 impl Shared {
     fn new(store: Box<dyn Store>, format: ZarrFormat, options: &ZarrOptions, tree: Tree) -> Self {
         let options = options.clone();
-        Self { store, format, options, tree: RwLock::new(tree), indexes: Mutex::default() }
+        let location = store.location().map(Into::into);
+        Self { store, location, format, options, tree: RwLock::new(tree), indexes: Mutex::default() }
     }
 
     fn tree(&self) -> RwLockReadGuard<'_, Tree> {

@@ -133,7 +133,8 @@ fn what_python_writes_is_read() {
         let unknown = found.as_object_mut().unwrap().shift_remove("unknown codec").unwrap();
         expected.as_object_mut().unwrap().shift_remove("unknown codec");
         let codec = if name.starts_with("v2") { "bz2" } else { "numcodecs.delta" };
-        assert_eq!(unknown, json!({"error": format!("unknown codec: codec '{codec}' is not known")}));
+        let text = format!("{}: unknown codec: codec '{codec}' is not known", path.display());
+        assert_eq!(unknown, json!({"error": text}));
         assert_same(&found, &expected, name);
         assert_eq!(fingerprint(&path), before, "opening for reading changes nothing");
     }

@@ -7,6 +7,7 @@ use anndata_core::io::{ReadOptions, WriteOptions};
 use anndata_core::{AnnData, Backed, Group, Result, Storage};
 
 use crate::Format;
+use crate::format::Place;
 
 /// Whether a backing file is only read, or changed too.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
@@ -38,8 +39,9 @@ pub enum Mode {
 /// # Errors
 /// As [`open`](crate::open), or where something but a matrix cannot be read.
 pub fn open_backed(location: impl AsRef<Path>, mode: Mode) -> Result<Backed> {
-    let path = location.as_ref();
-    let store: Arc<dyn Storage> = match (Format::of(path)?, mode) {
+    let place = Place::of(location.as_ref())?;
+    let path = &place.store;
+    let store: Arc<dyn Storage> = match (Format::of_store(path)?, mode) {
         (_, Mode::Read) => Arc::clone(crate::open(path)?.storage()),
         #[cfg(feature = "hdf5")]
         (Format::H5ad, Mode::ReadWrite) => {
@@ -52,9 +54,9 @@ pub fn open_backed(location: impl AsRef<Path>, mode: Mode) -> Result<Backed> {
             Arc::new(anndata_io_zarr::ZarrStore::edit(path, &options)?)
         }
         #[cfg(not(all(feature = "hdf5", feature = "zarr")))]
-        (format, _) => return Err(crate::format::not_built(format)),
+        (format, _) => return Err(crate::format::not_built(format).in_file(path)),
     };
-    Backed::open(&Group::root(store), &ReadOptions::default())
+    Backed::open(&place.within(Group::root(store))?, &ReadOptions::default())
 }
 
 /// Writes an object to a file and opens it backed there: Python's `backed.copy(filename)`. Matrices are copied block by

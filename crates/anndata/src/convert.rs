@@ -5,7 +5,7 @@ mod notes;
 use std::path::Path;
 
 use anndata_core::io::{self, ReadOptions, WriteOptions};
-use anndata_core::{Error, Result};
+use anndata_core::{AnnData, Error, Result};
 
 use crate::Format;
 pub use notes::Note;
@@ -115,7 +115,7 @@ impl ConvertOptions {
 /// larger than memory can be rewritten; old ones are brought up to date, and what other tools write in another form is
 /// written in that of the format. Elements of unknown encodings, and members of the object that are no slots, are copied
 /// as they are; what is given back tells of them, as Python refuses an object that has any. The output appears whole or
-/// not at all.
+/// not at all, as [`write_h5ad`](crate::write_h5ad) promises; it may be the input itself.
 ///
 /// ```
 /// # use anndata::{AnnData, Compression, ConvertOptions, io::WriteOptions};
@@ -130,30 +130,59 @@ impl ConvertOptions {
 /// ```
 ///
 /// # Errors
-/// Where the input cannot be read, the output is there and is not to be replaced, or writing fails. Where one element is
-/// at fault the error says how to leave it out.
-#[cfg_attr(
-    not(any(feature = "hdf5", feature = "zarr")),
-    expect(unused_variables, reason = "without a format there is nothing to write to")
-)]
+/// Where the input cannot be read, the output is there and is not to be replaced, one of them is within the other, or writing
+/// fails. The error names the file that it is about; where one element is at fault it says how to leave it out.
 pub fn convert(input: impl AsRef<Path>, output: impl AsRef<Path>, options: &ConvertOptions) -> Result<Converted> {
     let (input, output) = (input.as_ref(), output.as_ref());
     crate::format::check_output(output)?;
     let format = Format::for_name(output)?;
-    if !options.overwrite && output.symlink_metadata().is_ok() {
-        return Err(Error::already_exists(format!("{} is there already", output.display())));
+    if !options.overwrite && output.exists() {
+        return Err(Error::already_exists("it exists already").in_file(output));
     }
+    check_apart(input, output)?;
     let root = crate::open(input)?;
     let read = options.read.clone().with_lazy(true);
     let adata = io::read_anndata(&root, &read).map_err(|error| notes::advise(error, None))?;
-    let written = match format {
+    // Backends name the output where it fails; what is left is about the object.
+    let written = write(&adata, output, format, options);
+    written.map_err(|error| notes::advise(error.in_file(input), Some(&adata)))?;
+    Ok(Converted { notes: notes::of(&adata) })
+}
+
+/// Refuses an output within the input, which would change it, and one that holds the input, which would be lost.
+fn check_apart(input: &Path, output: &Path) -> Result<()> {
+    let parent = output.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let (Ok(from), Ok(parent), Some(name)) = (input.canonicalize(), parent.canonicalize(), output.file_name()) else {
+        return Ok(());
+    };
+    let to = parent.join(name);
+    let to = to.canonicalize().unwrap_or(to);
+    if from == to {
+        return Ok(());
+    }
+    let message = if to.starts_with(&from) {
+        "it would be written into the input"
+    } else if from.starts_with(&to) {
+        "the input is in it, and would be lost"
+    } else {
+        return Ok(());
+    };
+    Err(Error::invalid_input(message).in_file(output))
+}
+
+#[cfg_attr(
+    not(any(feature = "hdf5", feature = "zarr")),
+    expect(unused_variables, reason = "without a format there is nothing to write to")
+)]
+fn write(adata: &AnnData, output: &Path, format: Format, options: &ConvertOptions) -> Result<()> {
+    match format {
         #[cfg(feature = "hdf5")]
         Format::H5ad => {
             let options = crate::H5adWriteOptions::default()
                 .with_write(options.write_within_limit())
                 .with_overwrite(options.overwrite)
                 .with_durable(options.durable);
-            crate::write_h5ad_with(output, &adata, &options)
+            crate::h5ad::write(output, adata, &options)
         }
         #[cfg(feature = "zarr")]
         Format::Zarr => {
@@ -161,13 +190,11 @@ pub fn convert(input: impl AsRef<Path>, output: impl AsRef<Path>, options: &Conv
                 .with_write(options.write_within_limit())
                 .with_overwrite(options.overwrite)
                 .with_zarr(options.zarr.clone().with_durable(options.durable));
-            crate::write_zarr_with(output, &adata, &options)
+            crate::zarr::write(output, adata, &options)
         }
         #[cfg(not(all(feature = "hdf5", feature = "zarr")))]
-        other => Err(crate::format::not_built(other)),
-    };
-    written.map_err(|error| notes::advise(error, Some(&adata)))?;
-    Ok(Converted { notes: notes::of(&adata) })
+        other => Err(crate::format::not_built(other).in_file(output)),
+    }
 }
 
 /// What became of an object that was rewritten.

@@ -2,7 +2,7 @@
 
 use std::fs::File;
 use std::io::{Read as _, Seek as _, SeekFrom};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use anndata_core::{Error, Group, Report, Result, ValidateOptions};
 
@@ -23,13 +23,22 @@ const HDF5_SIGNATURE: [u8; 8] = *b"\x89HDF\r\n\x1a\n";
 const ZIP_SIGNATURE: [u8; 4] = *b"PK\x03\x04";
 
 impl Format {
-    /// The format of what is at a path or URL, told by its content. A URL is always a zarr store.
+    /// The format of what is at a path or URL, told by its content. A URL is always a zarr store. A path may lead into a
+    /// store, as for [`open`].
     ///
     /// # Errors
     /// [`NotFound`](crate::ErrorKind::NotFound) where nothing is there;
     /// [`Unsupported`](crate::ErrorKind::Unsupported) where it is none of the formats.
     pub fn of(location: impl AsRef<Path>) -> Result<Self> {
-        let path = location.as_ref();
+        Self::of_store(&Place::of(location.as_ref())?.store)
+    }
+
+    /// The format of a store.
+    pub(crate) fn of_store(path: &Path) -> Result<Self> {
+        Self::look_at(path).map_err(|error| error.in_file(path))
+    }
+
+    fn look_at(path: &Path) -> Result<Self> {
         if path.to_str().is_some_and(is_url) {
             return match Self::for_ending(path) {
                 Some(Self::H5ad) => Err(Error::unsupported("only zarr stores are read through URLs")),
@@ -38,16 +47,17 @@ impl Format {
         }
         if path.is_dir() {
             let is_zarr = ["zarr.json", ".zgroup", ".zmetadata"].iter().any(|name| path.join(name).is_file());
-            return if is_zarr { Ok(Self::Zarr) } else { Err(Error::unsupported("the folder is no zarr store")) };
+            return if is_zarr { Ok(Self::Zarr) } else { Err(Error::unsupported("the folder is not a zarr store")) };
         }
-        let mut file = File::open(path).map_err(|error| {
-            let kind = Error::from(std::io::Error::from(error.kind())).kind();
-            Error::new(kind, "cannot be opened").with_source(error)
-        })?;
+        let mut file = File::open(path).map_err(|error| cannot_open(path, error))?;
         if begins_with(&mut file, 0, &ZIP_SIGNATURE)? {
             return Ok(Self::Zarr);
         }
-        if is_hdf5(&mut file)? { Ok(Self::H5ad) } else { Err(Error::unsupported("the file is neither HDF5 nor zip")) }
+        if is_hdf5(&mut file)? {
+            Ok(Self::H5ad)
+        } else {
+            Err(Error::unsupported("the file is neither an HDF5 file nor a zip file"))
+        }
     }
 
     /// The format that a path to be written asks for by its name.
@@ -57,6 +67,7 @@ impl Format {
     pub fn for_name(path: impl AsRef<Path>) -> Result<Self> {
         Self::for_ending(path.as_ref()).ok_or_else(|| {
             Error::invalid_input("the name does not say the format: it should end in .h5ad, .zarr or .zarr.zip")
+                .in_file(path.as_ref())
         })
     }
 
@@ -70,10 +81,56 @@ impl Format {
     }
 }
 
+/// The error of a file that cannot be opened; of one that a killed write left aside, with where it is.
+fn cannot_open(path: &Path, error: std::io::Error) -> Error {
+    let kind = Error::from(std::io::Error::from(error.kind())).kind();
+    if let Some(old) = anndata_core::storage::atomic::interrupted(path) {
+        return Error::new(
+            kind,
+            format!("a write of it was interrupted: move '{}' here, or write it again", old.display()),
+        );
+    }
+    Error::new(kind, "cannot be opened").with_source(error)
+}
+
+/// A store, and a group in it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Place {
+    /// The path of the store, or its URL.
+    pub(crate) store: PathBuf,
+    /// The path of the group in the store; the root is empty.
+    pub(crate) group: String,
+}
+
+impl Place {
+    /// What a location names. A path that is no store itself, but leads on from one, names a group in it.
+    pub(crate) fn of(location: &Path) -> Result<Self> {
+        let whole = || Self { store: location.to_owned(), group: String::new() };
+        if location.to_str().is_some_and(is_url) || location.is_file() {
+            return Ok(whole());
+        }
+        let is_store = |path: &&Path| path.exists() && Format::look_at(path).is_ok();
+        let Some(store) = location.ancestors().find(is_store) else { return Ok(whole()) };
+        let group = location.strip_prefix(store).unwrap_or(Path::new(""));
+        let group = group
+            .to_str()
+            .ok_or_else(|| Error::not_found(format!("'{}' is no name of a group", group.display())).in_file(store))?;
+        Ok(Self { store: store.to_owned(), group: group.replace(std::path::MAIN_SEPARATOR, "/") })
+    }
+
+    /// The group in the store.
+    ///
+    /// # Errors
+    /// [`NotFound`](crate::ErrorKind::NotFound) where it has none there.
+    pub(crate) fn within(&self, root: Group) -> Result<Group> {
+        if self.group.is_empty() { Ok(root) } else { root.group(&self.group) }
+    }
+}
+
 /// Refuses a URL where a file or folder is to be written.
 pub(crate) fn check_output(path: &Path) -> Result<()> {
     match path.to_str().filter(|path| is_url(path)) {
-        Some(url) => Err(Error::unsupported(format!("{url} is a URL; objects are written to paths"))),
+        Some(url) => Err(Error::unsupported("objects are written to files and folders, not to URLs").in_file(url)),
         None => Ok(()),
     }
 }
@@ -109,6 +166,9 @@ fn begins_with<const N: usize>(file: &mut File, at: u64, signature: &[u8; N]) ->
 /// The root group of what is at a path or URL, for reading; the format is told by looking at it. Opening reads metadata
 /// only.
 ///
+/// A path may lead into a store: `cells.h5mu/mod/rna` is the group `mod/rna` of the file `cells.h5mu`, and so for zarr folders
+/// and zip files. Whatever reads an object by its path takes such paths.
+///
 /// ```
 /// # use anndata::{AnnData, io};
 /// # let directory = tempfile::tempdir()?;
@@ -123,21 +183,23 @@ fn begins_with<const N: usize>(file: &mut File, at: u64, signature: &[u8; N]) ->
 /// # Errors
 /// Where nothing is there, it is in no known format, or it cannot be opened.
 pub fn open(location: impl AsRef<Path>) -> Result<Group> {
-    let path = location.as_ref();
-    match Format::of(path)? {
+    let place = Place::of(location.as_ref())?;
+    let path = &place.store;
+    let root = match Format::of_store(path)? {
         #[cfg(feature = "hdf5")]
         Format::H5ad => {
             let store = anndata_io_hdf5::Hdf5Store::open(path, &anndata_io_hdf5::Hdf5Options::default())?;
-            Ok(Group::root(std::sync::Arc::new(store)))
+            Group::root(std::sync::Arc::new(store))
         }
         #[cfg(feature = "zarr")]
         Format::Zarr => {
             let store = crate::zarr::open(path, &anndata_io_zarr::ZarrOptions::default())?;
-            Ok(Group::root(std::sync::Arc::new(store)))
+            Group::root(std::sync::Arc::new(store))
         }
         #[cfg(not(all(feature = "hdf5", feature = "zarr")))]
-        other => Err(not_built(other)),
-    }
+        other => return Err(not_built(other).in_file(path)),
+    };
+    place.within(root)
 }
 
 /// Looks for everything malformed or dangerous in what is at a path or URL, in bounded memory: see
@@ -156,7 +218,8 @@ pub fn open(location: impl AsRef<Path>) -> Result<Group> {
 /// # Errors
 /// Where nothing is there, it is in no known format, or it cannot be opened. Whatever is wrong within it is a finding.
 pub fn validate_path(location: impl AsRef<Path>, options: &ValidateOptions) -> Result<Report> {
-    anndata_core::validate(&open(location)?, options)
+    let root = open(location)?;
+    anndata_core::validate(&root, options).map_err(|error| error.in_store(&**root.storage()))
 }
 
 /// The error of a format whose feature is off.

@@ -4,8 +4,11 @@ use std::path::Path;
 use std::sync::Arc;
 
 use anndata_core::io::{self, ReadOptions, WriteOptions};
-use anndata_core::{AnnData, Compression, Group, Result};
+use anndata_core::{AnnData, Compression, Error, Group, Result};
 use anndata_io_hdf5::{Hdf5Options, Hdf5Store, write_atomic};
+
+use crate::Format;
+use crate::format::Place;
 
 /// How an `.h5ad` file is read.
 ///
@@ -103,13 +106,22 @@ pub fn read_h5ad(path: impl AsRef<Path>) -> Result<AnnData> {
 /// # Errors
 /// As [`read_h5ad`].
 pub fn read_h5ad_with(path: impl AsRef<Path>, options: &H5adReadOptions) -> Result<AnnData> {
-    let store = Hdf5Store::open(path, &options.hdf5)?;
-    io::read_anndata(&Group::root(Arc::new(store)), &options.read)
+    let place = Place::of(path.as_ref())?;
+    if let Ok(Format::Zarr) = Format::of_store(&place.store) {
+        let message = "it is a zarr store: `read_zarr` reads it, and `open` opens files of any format";
+        return Err(Error::invalid_input(message).in_file(place.store));
+    }
+    if place.store.is_dir() {
+        return Err(Error::invalid_input("it is a folder, not an .h5ad file").in_file(place.store));
+    }
+    let store = Hdf5Store::open(&place.store, &options.hdf5)?;
+    io::read_anndata(&place.within(Group::root(Arc::new(store)))?, &options.read)
 }
 
 /// Writes an `.h5ad` file that Python's anndata reads. A file that is there is replaced, whole and at once: whatever
-/// happens meanwhile, the old or the new one is there. An object that is lazy or [backed](crate::Backed) by the file that
-/// was there still reads from that, and does not change the new one.
+/// happens meanwhile, the old or the new one is there. [`storage::atomic`](crate::storage::atomic) says what else is promised:
+/// of permissions, links, devices, and what a kill leaves. An object that is lazy or [backed](crate::Backed) by the file
+/// that was there still reads from that, and does not change the new one.
 ///
 /// # Errors
 /// Where something has no stored form, or writing fails; then the old file stays.
@@ -122,6 +134,12 @@ pub fn write_h5ad(path: impl AsRef<Path>, adata: &AnnData) -> Result<()> {
 /// # Errors
 /// As [`write_h5ad`], and where a file is there that is not to be replaced.
 pub fn write_h5ad_with(path: impl AsRef<Path>, adata: &AnnData, options: &H5adWriteOptions) -> Result<()> {
+    write(path.as_ref(), adata, options).map_err(|error| error.in_file(path))
+}
+
+/// The same, where errors about the object itself name no file.
+pub(crate) fn write(path: &Path, adata: &AnnData, options: &H5adWriteOptions) -> Result<()> {
+    crate::format::check_output(path)?;
     write_atomic(path, options.overwrite, options.durable, |store| {
         let store = Arc::clone(store);
         io::write_anndata(&Group::root(store), adata, &options.write)

@@ -4,8 +4,11 @@ use std::path::Path;
 use std::sync::Arc;
 
 use anndata_core::io::{self, ReadOptions, WriteOptions};
-use anndata_core::{AnnData, Compression, Group, Result};
+use anndata_core::{AnnData, Compression, Error, Group, Result};
 use anndata_io_zarr::{ZarrOptions, ZarrStore, write_atomic};
+
+use crate::Format;
+use crate::format::Place;
 
 /// How a zarr store is read.
 #[derive(Debug, Clone, Default)]
@@ -94,8 +97,13 @@ pub fn read_zarr(location: impl AsRef<Path>) -> Result<AnnData> {
 /// # Errors
 /// As [`read_zarr`].
 pub fn read_zarr_with(location: impl AsRef<Path>, options: &ZarrReadOptions) -> Result<AnnData> {
-    let store = open(location.as_ref(), &options.zarr)?;
-    io::read_anndata(&Group::root(Arc::new(store)), &options.read)
+    let place = Place::of(location.as_ref())?;
+    if let Ok(Format::H5ad) = Format::of_store(&place.store) {
+        let message = "it is an HDF5 file: `read_h5ad` reads it, and `open` opens files of any format";
+        return Err(Error::invalid_input(message).in_file(place.store));
+    }
+    let store = open(&place.store, &options.zarr)?;
+    io::read_anndata(&place.within(Group::root(Arc::new(store)))?, &options.read)
 }
 
 /// Opens what is at a path or URL.
@@ -107,8 +115,10 @@ pub(crate) fn open(location: &Path, options: &ZarrOptions) -> Result<ZarrStore> 
 }
 
 /// Writes a zarr store that Python's anndata reads: version 3, zstd, shards, collected metadata. A path that ends in
-/// `.zip` becomes a zip file. A zarr store that is there is replaced, whole and at once. An object that is lazy or
-/// [backed](crate::Backed) by the folder that was there cannot be read any more, and does not change the new one.
+/// `.zip` becomes a zip file. A zarr store that is there is replaced, whole and at once; nothing else is.
+/// [`storage::atomic`](crate::storage::atomic) says what else is promised: of permissions, links, and what a kill leaves. An
+/// object that is lazy or [backed](crate::Backed) by the folder that was there cannot be read any more, and does not
+/// change the new one.
 ///
 /// ```
 /// # use anndata::{AnnData, Tensor};
@@ -131,6 +141,11 @@ pub fn write_zarr(path: impl AsRef<Path>, adata: &AnnData) -> Result<()> {
 /// # Errors
 /// As [`write_zarr`], and where a store is there that is not to be replaced.
 pub fn write_zarr_with(path: impl AsRef<Path>, adata: &AnnData, options: &ZarrWriteOptions) -> Result<()> {
-    crate::format::check_output(path.as_ref())?;
+    write(path.as_ref(), adata, options).map_err(|error| error.in_file(path))
+}
+
+/// The same, where errors about the object itself name no file.
+pub(crate) fn write(path: &Path, adata: &AnnData, options: &ZarrWriteOptions) -> Result<()> {
+    crate::format::check_output(path)?;
     write_atomic(path, &options.zarr, options.overwrite, |root| io::write_anndata(root, adata, &options.write))
 }

@@ -18,27 +18,27 @@ fn a_builder_names_the_slot_that_does_not_fit() {
     let sparse = SparseMatrix::from_dense(&zeros(&[2, 4]), SparseFormat::Csc).unwrap();
     let raw = |rows| Raw::new(Some(zeros(&[rows, 5]).into()), DataFrame::unnamed(5), Mapping::new());
     for (expected, built) in vec![
-        ("obs has 4 rows, but X says 2", builder().obs(DataFrame::unnamed(4)).build()),
-        ("var has 2 rows, but X says 3", builder().var(DataFrame::unnamed(2)).build()),
-        ("layers['counts'] has shape [2, 4]", builder().layer("counts", sparse).build()),
-        ("obsm['X_pca'] has shape [3, 2]", builder().obsm("X_pca", zeros(&[3, 2])).build()),
-        ("varm['PCs'] has shape [2, 2]", builder().varm("PCs", zeros(&[2, 2])).build()),
-        ("obsp['d'] has shape [2, 3]", builder().obsp("d", zeros(&[2, 3])).build()),
-        ("varp['c'] has shape [3]", builder().varp("c", zeros(&[3])).build()),
-        ("obsm['no'] is mapping", builder().obsm("no", Mapping::new()).build()),
-        ("obsm['no'] has shape []", builder().obsm("no", 1.0).build()),
-        ("the index of obsm['df']", builder().obsm("df", DataFrame::new(["a", "b"])).build()),
-        ("raw.X has shape [9, 5]", builder().raw(raw(9).unwrap()).build()),
-        ("the shape was said to be (2, 4)", builder().shape(2, 4).build()),
-        ("X has shape [2]", AnnData::builder().x(zeros(&[2])).build()),
+        ("obs: it has 4 rows, but X says 2", builder().obs(DataFrame::unnamed(4)).build()),
+        ("var: it has 2 rows, but X says 3", builder().var(DataFrame::unnamed(2)).build()),
+        ("layers/counts: its shape is [2, 4]", builder().layer("counts", sparse).build()),
+        ("obsm/X_pca: its shape is [3, 2]", builder().obsm("X_pca", zeros(&[3, 2])).build()),
+        ("varm/PCs: its shape is [2, 2]", builder().varm("PCs", zeros(&[2, 2])).build()),
+        ("obsp/d: its shape is [2, 3]", builder().obsp("d", zeros(&[2, 3])).build()),
+        ("varp/c: its shape is [3]", builder().varp("c", zeros(&[3])).build()),
+        ("obsm/no: it is a mapping", builder().obsm("no", Mapping::new()).build()),
+        ("obsm/no: its shape is []", builder().obsm("no", 1.0).build()),
+        ("obsm/df: its index", builder().obsm("df", DataFrame::new(["a", "b"])).build()),
+        ("raw/X: its shape is [9, 5]", builder().raw(raw(9).unwrap()).build()),
+        ("that of the object was said to be (2, 4)", builder().shape(2, 4).build()),
+        ("X: its shape is [2]", AnnData::builder().x(zeros(&[2])).build()),
     ] {
         let message = message(built);
         assert!(message.contains(expected), "{message:?} should say {expected:?}");
     }
-    assert!(message(Raw::new(Some(zeros(&[2, 4]).into()), DataFrame::unnamed(5), Mapping::new())).contains("raw.X"));
+    assert!(message(Raw::new(Some(zeros(&[2, 4]).into()), DataFrame::unnamed(5), Mapping::new())).contains("raw/X"));
     assert!(
         message(Raw::new(None, DataFrame::unnamed(5), Mapping::from([("PCs".into(), zeros(&[4, 1]).into())])))
-            .contains("raw.varm['PCs']")
+            .contains("raw/varm/PCs: its shape")
     );
 }
 

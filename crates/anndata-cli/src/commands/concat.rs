@@ -90,11 +90,11 @@ impl Concat {
         let format = Format::for_name(&self.output).map_err(Failure::of(&self.output))?;
         if !self.overwrite && self.output.exists() {
             // Told before the work, not after it.
-            return Err(Failure::of(&self.output)(Error::already_exists("something is there already")));
+            return Err(Failure::of(&self.output)(Error::already_exists("it exists already")));
         }
         let inputs = self.inputs.iter().map(|path| open(path)).collect::<Result<Vec<_>, _>>()?;
-        let joined =
-            anndata::concat(&inputs.iter().collect::<Vec<_>>(), &self.options()).map_err(Failure::of(&self.output))?;
+        // An error about one of the inputs names it.
+        let joined = anndata::concat(&inputs.iter().collect::<Vec<_>>(), &self.options()).map_err(Failure::Library)?;
         self.write(&joined, format).map_err(Failure::of(&self.output))
     }
 

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use anndata::encoding::EncodeOptions;
 use anndata::io::{ReadOptions, WriteOptions};
 use anndata::node::NodeWriteOptions;
+use anndata::storage::escaped;
 use anndata::{Compression, ConvertOptions, Format, Note, Sharding, ZarrFormat, ZarrOptions};
 use clap::{Args, ValueEnum};
 
@@ -113,18 +114,12 @@ impl Convert {
         if let Some(bar) = bar {
             bar.finish_and_clear();
         }
-        // Unless it names the output, an error is one of the input.
-        let done = done.map_err(|error| {
-            let names_output = error.message().starts_with(&self.output.display().to_string());
-            let file = if names_output || error.is_already_exists() { &self.output } else { &self.input };
-            Failure::of(file)(error)
-        })?;
-        for note in done.notes {
+        for note in done.map_err(Failure::Library)?.notes {
             let option = if note.unknown_member { "--drop".to_owned() } else { format!("--skip {}", note.path) };
             let (file, Note { path, message, .. }) = (self.input.display(), &note);
             let line = format!("anndata: warning: {file}: {path}: {message}; {option} leaves it out");
             // Where this cannot be written, the object still is.
-            let _ = writeln!(io::stderr(), "{}", line.replace(char::is_control, " "));
+            let _ = writeln!(io::stderr(), "{}", escaped(line));
         }
         Ok(())
     }

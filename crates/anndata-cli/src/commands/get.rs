@@ -2,7 +2,7 @@
 
 mod print;
 
-use std::io::{BufWriter, Write};
+use std::io::{BufWriter, IsTerminal as _, Write};
 use std::path::PathBuf;
 
 use anndata::acc::{A, AccError, Access as _, Target};
@@ -10,6 +10,7 @@ use anndata::{AnnData, Element, io};
 use clap::{Args, ValueEnum};
 
 use super::Failure;
+use crate::printable::{Escapes, Printable};
 
 /// Print the array that a reference names, without reading the rest.
 #[derive(Debug, Args)]
@@ -48,7 +49,11 @@ impl Get {
         let element = get(&adata, &target).map_err(|error| failed(error.into()))?;
         let mut out = BufWriter::new(out);
         match self.format {
-            Format::Json => print::json(&mut out, &adata, &target, &element),
+            Format::Json => print::json(&mut Printable::new(&mut out, Escapes::Json), &adata, &target, &element),
+            // A program gets what is there; a terminal would obey it.
+            Format::Csv if std::io::stdout().is_terminal() => {
+                print::csv(&mut Printable::new(&mut out, Escapes::Text), &adata, &target, &element)
+            }
             Format::Csv => print::csv(&mut out, &adata, &target, &element),
         }
         .map_err(|error| match error {

@@ -10,6 +10,7 @@ use clap::Args;
 use serde_json::{Value, json};
 
 use super::Failure;
+use crate::printable::{Escapes, Printable};
 
 /// Print what an object holds. Reads metadata only.
 #[derive(Debug, Args)]
@@ -42,7 +43,7 @@ impl Show {
         let tree = Node::open(&root, "").and_then(|node| node.describe()).map_err(&failed)?;
         let mut object = summary(&adata);
         object["tree"] = tree.to_json();
-        writeln!(out, "{object:#}")?;
+        writeln!(Printable::new(out, Escapes::Json), "{object:#}")?;
         Ok(())
     }
 }

@@ -8,6 +8,7 @@ use anndata::node::Progress;
 use clap::Args;
 
 use super::Failure;
+use crate::printable::{Escapes, Printable};
 use crate::progress;
 
 /// Look for violations of the format and for dangers. Reads all values, in bounded memory.
@@ -41,7 +42,7 @@ impl Validate {
         }
         let report = report.map_err(Failure::of(&self.path))?;
         if self.json {
-            writeln!(out, "{:#}", report.to_json())?;
+            writeln!(Printable::new(out, Escapes::Json), "{:#}", report.to_json())?;
         } else {
             writeln!(out, "{report}")?;
         }

@@ -156,12 +156,13 @@ impl AnnDataBuilder {
             && let Some(shape) = x.shape()?
         {
             let [n_obs, n_vars, ..] = *shape.as_slice() else {
-                return Err(Error::invalid_input(format!("X has shape {shape:?}: it needs two axes")));
+                return Err(Error::invalid_input(format!("its shape is {shape:?}: it needs two axes")).at("X"));
             };
             return match self.shape {
-                Some(said) if said != (n_obs, n_vars) => {
-                    Err(Error::invalid_input(format!("X has shape {shape:?} but the shape was said to be {said:?}")))
-                }
+                Some(said) if said != (n_obs, n_vars) => Err(Error::invalid_input(format!(
+                    "its shape is {shape:?}, but that of the object was said to be {said:?}"
+                ))
+                .at("X")),
                 _ => Ok((n_obs, n_vars)),
             };
         }
@@ -196,7 +197,7 @@ fn named(frame: Option<DataFrame>, len: usize, slot: &str, said_by: &str) -> Res
     let Some(frame) = frame else { return Ok(DataFrame::unnamed(len)) };
     let rows = frame.len()?;
     if rows != len {
-        return Err(Error::invalid_data(format!("{slot} has {rows} rows, but {said_by} says {len}")));
+        return Err(Error::invalid_input(format!("it has {rows} rows, but {said_by} says {len}")).at(slot));
     }
     with_text_labels(frame)
 }

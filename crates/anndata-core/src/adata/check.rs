@@ -25,7 +25,8 @@ impl Axes {
                     && !matches!(tensor.dtype(), DType::Opaque(_))
                     && !(tensor.dtype().is_numeric() || tensor.dtype().is_time()) =>
             {
-                Err(Error::dtype(format!("{} holds values of type {}, not numbers", place(slot, key), tensor.dtype())))
+                Err(Error::dtype(format!("its values are of type {}, not numbers", tensor.dtype()))
+                    .at(&place(slot, key)))
             }
             _ => Ok(()),
         }
@@ -52,9 +53,9 @@ impl Axes {
     }
 }
 
-/// A slot and key, as messages name them.
-pub(super) fn place(slot: &str, key: &str) -> String {
-    if key.is_empty() { slot.to_owned() } else { format!("{slot}['{key}']") }
+/// The path of a slot, or of an element in it.
+fn place(slot: &str, key: &str) -> String {
+    if key.is_empty() { slot.to_owned() } else { format!("{slot}/{key}") }
 }
 
 impl AnnData {
@@ -152,7 +153,8 @@ impl AnnData {
     pub(super) fn check_raw(&self, raw: &Raw) -> Result<()> {
         match raw.x().map(Element::shape).transpose()?.flatten() {
             Some(shape) if shape.first() != Some(&self.n_obs) => {
-                Err(Error::invalid_data(format!("raw.X has shape {shape:?} but there are {} observations", self.n_obs)))
+                let message = format!("its shape is {shape:?}, but there are {} observations", self.n_obs);
+                Err(Error::invalid_input(message).at("raw/X"))
             }
             _ => Ok(()),
         }
@@ -172,11 +174,8 @@ impl AnnData {
             Element::Opaque(_) | Element::Extension(_) => element.shape()?,
             _ => match element.shape()? {
                 None if !matches!(element, Element::Lazy(_)) => {
-                    return Err(Error::invalid_data(format!(
-                        "{} is {}, which has no axes",
-                        place(),
-                        element.kind_name()
-                    )));
+                    let message = format!("it is {}, which has no axes", element.with_article());
+                    return Err(Error::invalid_input(message).at(&place()));
                 }
                 shape => shape,
             },
@@ -184,10 +183,8 @@ impl AnnData {
         if let Some(shape) = shape
             && !shape.starts_with(lengths)
         {
-            return Err(Error::invalid_data(format!(
-                "{} has shape {shape:?}, which does not begin with {lengths:?} ({names})",
-                place()
-            )));
+            let message = format!("its shape is {shape:?}, which does not begin with {lengths:?} ({names})");
+            return Err(Error::invalid_input(message).at(&place()));
         }
         match (element, axis_frame) {
             // Lazy indexes are looked at when they are read.
@@ -219,7 +216,7 @@ fn check_labels(place: &str, own: &Column, axis: &Column) -> Result<()> {
     if own == axis || texts(own)? == texts(axis)? {
         return Ok(());
     }
-    Err(Error::invalid_data(format!("the index of {place} is not that of its axis")))
+    Err(Error::invalid_input("its index is not that of its axis").at(place))
 }
 
 /// Labels as text, whatever they are stored as.
@@ -232,5 +229,5 @@ pub(super) fn check_rows(slot: &str, frame: &DataFrame, expected: usize) -> Resu
     if rows == expected {
         return Ok(());
     }
-    Err(Error::invalid_data(format!("{slot} has {rows} rows, but the shape says {expected}")))
+    Err(Error::invalid_input(format!("it has {rows} rows, but the shape says {expected}")).at(slot))
 }

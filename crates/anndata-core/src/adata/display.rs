@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use anndata_storage::escaped;
+
 use super::AnnData;
 
 impl fmt::Display for AnnData {
@@ -43,11 +45,8 @@ fn quote(key: &str) -> String {
     for c in key.chars() {
         match c {
             '\\' => quoted.push_str("\\\\"),
-            '\n' => quoted.push_str("\\n"),
-            '\r' => quoted.push_str("\\r"),
-            '\t' => quoted.push_str("\\t"),
             c if c == quote => quoted.extend(['\\', c]),
-            c => quoted.push(c),
+            c => quoted.push_str(&escaped(c).to_string()),
         }
     }
     quoted.push(quote);

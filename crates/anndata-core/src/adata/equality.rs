@@ -4,7 +4,7 @@ mod values;
 
 use std::fmt;
 
-use anndata_storage::{Error, Result, Tensor};
+use anndata_storage::{Error, Result, Tensor, escaped};
 
 use super::AnnData;
 use crate::{Column, ColumnKind, DataFrame, Element, Mapping, Raw, Series, SparseMatrix};
@@ -84,7 +84,8 @@ impl Difference {
 
 impl fmt::Display for Difference {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {}", if self.path.is_empty() { "/" } else { &self.path }, self.message)?;
+        let path = if self.path.is_empty() { "/" } else { &self.path };
+        write!(f, "{}: {}", escaped(path), escaped(&self.message))?;
         match &self.cause {
             Some(cause) => write!(f, ": {cause}"),
             None => Ok(()),
@@ -92,11 +93,8 @@ impl fmt::Display for Difference {
     }
 }
 
-impl std::error::Error for Difference {
-    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-        self.cause.as_ref().map(|cause| cause as _)
-    }
-}
+/// Without a source: the cause is printed already.
+impl std::error::Error for Difference {}
 
 /// Equal, or where not.
 type Compared = std::result::Result<(), Difference>;

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use anndata_storage::{Capabilities, Error, child_path};
+use anndata_storage::{Capabilities, Error, child_path, escaped};
 
 use super::AnnData;
 use crate::encoding::EncodeContext;
@@ -31,7 +31,7 @@ impl Unwriteable {
 impl fmt::Display for Unwriteable {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if self.reason.path().is_none() {
-            write!(f, "{}: ", if self.path.is_empty() { "/" } else { &self.path })?;
+            write!(f, "{}: ", escaped(if self.path.is_empty() { "/" } else { &self.path }))?;
         }
         self.reason.fmt(f)
     }

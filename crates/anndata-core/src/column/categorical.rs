@@ -63,10 +63,10 @@ impl Column {
     /// plain ones.
     ///
     /// # Errors
-    /// [`InvalidData`](crate::ErrorKind::InvalidData) where a code has no category, or a category is a missing value.
+    /// [`InvalidInput`](crate::ErrorKind::InvalidInput) where a code has no category, or a category is a missing value.
     pub fn categorical(codes: &Tensor, categories: &Self, ordered: bool) -> Result<Self> {
         if codes.ndim() != 1 || !codes.dtype().is_integer() {
-            return Err(Error::invalid_data(format!(
+            return Err(Error::invalid_input(format!(
                 "codes are integers in one dimension, not {} of shape {:?}",
                 codes.dtype(),
                 codes.shape()
@@ -75,7 +75,7 @@ impl Column {
         let categories = categories.as_categories()?;
         let keys = codes.to_arrow()?;
         let array = with_keys!(keys.data_type(), K => dictionary::<K>(keys.as_primitive(), &categories)?,
-            else => return Err(Error::invalid_data("codes are integers")));
+            else => return Err(Error::invalid_input("codes are integers")));
         Ok(Self { kind: ColumnKind::Categorical { ordered }, array })
     }
 
@@ -83,7 +83,7 @@ impl Column {
     fn as_categories(&self) -> Result<Self> {
         if let Some(at) = (0..self.len()).find(|&at| self.is_missing(at)) {
             let message = format!("category {at} is a missing value; a row without a value has the code -1");
-            return Err(Error::invalid_data(message));
+            return Err(Error::invalid_input(message));
         }
         match self.kind {
             ColumnKind::Plain | ColumnKind::Time(_) => Ok(self.clone()),
@@ -246,7 +246,7 @@ where
     for (row, &code) in codes.values().iter().enumerate() {
         let code: i128 = code.into();
         if code < -1 || code >= count {
-            return Err(Error::invalid_data(format!("code {code} in row {row} has no category: there are {count}")));
+            return Err(Error::invalid_input(format!("code {code} in row {row} has no category: there are {count}")));
         }
         missing |= code == -1;
     }
@@ -259,7 +259,7 @@ where
         codes.clone()
     };
     let array = DictionaryArray::try_new(keys, Arc::clone(&categories.array))
-        .map_err(|error| Error::invalid_data("codes and categories do not fit").with_source(error))?;
+        .map_err(|error| Error::invalid_input("codes and categories do not fit").with_source(error))?;
     Ok(Arc::new(array))
 }
 
@@ -313,7 +313,7 @@ mod tests {
         let categories = Column::strings(["a"]);
         for bad in [1_i8, -2] {
             let codes = Tensor::from_vec([1], vec![bad])?;
-            assert!(Column::categorical(&codes, &categories, false).is_err_and(|error| error.is_invalid_data()));
+            assert!(Column::categorical(&codes, &categories, false).is_err_and(|error| error.is_invalid_input()));
         }
         let all_missing = Tensor::from_vec([1], vec![-1_i8])?;
         let none = Column::categorical(&all_missing, &Column::strings::<&str>([]), false)?;

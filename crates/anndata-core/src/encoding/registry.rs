@@ -121,7 +121,7 @@ impl Registry {
             Found::Legacy => legacy::shape(node),
             Found::Unknown => Ok(None),
         }
-        .map_err(|error| error.at(node.path()))
+        .map_err(|error| error.of_stored().at(node.path()))
     }
 
     pub(super) fn build_with(&self, node: Node, context: &BuildContext<'_>) -> Result<Element> {
@@ -134,7 +134,7 @@ impl Registry {
             Found::Legacy => legacy::build(node, context),
             Found::Unknown => Ok(unknown(node)),
         }
-        .map_err(|error| error.at(&path))
+        .map_err(|error| error.of_stored().at(&path))
     }
 
     pub(super) fn is_known(&self, node: &Node) -> Result<bool> {
@@ -152,7 +152,7 @@ impl Registry {
     /// A current stored tree as it is to be copied, checked.
     pub(crate) fn copy(&self, node: &Node) -> Result<Node> {
         match self.find(node)? {
-            Found::Known(encoding) => copy(encoding, node).map_err(|error| error.at(node.path())),
+            Found::Known(encoding) => copy(encoding, node).map_err(|error| error.of_stored().at(node.path())),
             Found::Legacy | Found::Unknown => Ok(node.clone()),
         }
     }
@@ -165,7 +165,7 @@ impl Registry {
             }
             Found::Legacy | Found::Unknown => Ok(None),
         }
-        .map_err(|error| error.at(node.path()))
+        .map_err(|error| error.of_stored().at(node.path()))
     }
 
     /// A part of the element of a stored tree, in memory: no more is read than its encoding needs.
@@ -176,7 +176,7 @@ impl Registry {
             Found::Legacy => legacy::build_part(node, axes, &context),
             Found::Unknown => Err(Error::unsupported("an element of an unknown encoding has no known parts")),
         }
-        .map_err(|error| error.at(node.path()))
+        .map_err(|error| error.of_stored().at(node.path()))
     }
 
     /// Whether a stored tree can be copied as it is: it is of the current version, and has the form that is written.
@@ -213,7 +213,7 @@ impl Registry {
 
     /// The object of a root group, which in files before 0.7 does not say what it is.
     pub(crate) fn build_anndata(&self, node: Node, lazy: bool) -> Result<AnnData> {
-        adata::build(node.into_group()?, &BuildContext { registry: self, lazy })
+        adata::build(node.into_group()?, &BuildContext { registry: self, lazy }).map_err(Error::of_stored)
     }
 }
 

@@ -105,7 +105,7 @@ impl CheckedIntegers {
         let place = offset.first().copied().unwrap_or(0).saturating_add(at as u64);
         let Range { start, end } = &self.range;
         let message = format!("the {} at {place} is out of bounds of {start}..{end}", self.what);
-        let error = Error::invalid_data(message).at(&self.path);
+        let error = self.source.locate(Error::invalid_data(message).at(&self.path));
         Err(match self.advice {
             Some(advice) => error.with_advice(advice),
             None => error,

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use anndata_storage::{Attribute, Result, file_name};
+use anndata_storage::{Attribute, Result, escaped, file_name};
 use serde_json::{Map, Value, json};
 
 use super::{ArrayNode, Node, Source};
@@ -140,7 +140,7 @@ impl Description {
     }
 
     fn lines<'a>(&'a self, name: &str, first: &str, rest: &str, lines: &mut Vec<(String, &'a Self)>) {
-        lines.push((format!("{first}{name}"), self));
+        lines.push((format!("{first}{}", escaped(name)), self));
         for (i, child) in self.children.iter().enumerate() {
             let last = i + 1 == self.children.len();
             let (branch, below) = if last { ("└── ", "    ") } else { ("├── ", "│   ") };
@@ -160,7 +160,7 @@ impl fmt::Display for Description {
             if i > 0 {
                 f.write_str("\n")?;
             }
-            let details = element.details();
+            let details = escaped(element.details()).to_string();
             if details.is_empty() {
                 f.write_str(name)?;
             } else {

@@ -227,7 +227,8 @@ impl<'a> Layout<'a> {
         }
         let is_plain = self.options.keep_layout && node.spec.chunks.is_some() && node.spec.codecs.is_empty();
         let compression = if is_plain { Compression::None } else { self.options.compression };
-        let spec = parent.storage().layout(&spec, compression).map_err(|error| error.at(&path))?;
+        let layout = parent.storage().layout(&spec, compression);
+        let spec = layout.map_err(|error| error.at(&path).in_store(&**parent.storage()))?;
         let array = parent.create_array(key, &spec)?;
         if !node.attributes.is_empty() {
             array.set_attributes(&rebase(&node.attributes, self.moved))?;

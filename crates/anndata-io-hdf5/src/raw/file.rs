@@ -1,5 +1,6 @@
 //! Files: open, create, flush.
 
+use std::ffi::CString;
 #[cfg(unix)]
 use std::ffi::c_int;
 use std::fs::{self, File};
@@ -20,7 +21,7 @@ use hdf5_metno_sys::h5p::{
 #[cfg(unix)]
 use super::DEFAULT;
 use super::plist::{CREATION_ORDER, set_up_objects};
-use super::{Id, c_string, driver, h5, plist};
+use super::{Id, driver, h5, plist};
 
 /// How a file is opened.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -33,9 +34,7 @@ pub(crate) enum Mode {
 
 /// Opens or makes a file.
 pub(crate) fn open(path: &Path, mode: Mode) -> Result<Id> {
-    let name = c_string(
-        path.to_str().ok_or_else(|| Error::invalid_input(format!("the path {} is not UTF-8", path.display())))?,
-    )?;
+    let name = c_path(path)?;
     let access = access()?;
     if mode == Mode::Create {
         // The driver is set up on a file that exists. That is not kept and emptied: file systems write a file that was
@@ -60,6 +59,16 @@ pub(crate) fn open(path: &Path, mode: Mode) -> Result<Id> {
         }
     };
     id.map(Id::own)
+}
+
+/// A path for the library: on Unix any, elsewhere one that is UTF-8.
+fn c_path(path: &Path) -> Result<CString> {
+    #[cfg(unix)]
+    let bytes = Some(std::os::unix::ffi::OsStrExt::as_bytes(path.as_os_str()));
+    #[cfg(not(unix))]
+    let bytes = path.to_str().map(str::as_bytes);
+    let bytes = bytes.ok_or_else(|| Error::invalid_input("the path is not UTF-8"))?;
+    CString::new(bytes).map_err(|error| Error::invalid_input("the path holds a NUL character").with_source(error))
 }
 
 /// Locks where the file system has locks; new objects in the formats of 1.8 and later.

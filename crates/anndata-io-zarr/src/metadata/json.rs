@@ -16,7 +16,7 @@ pub(crate) fn parse(bytes: &[u8]) -> Result<Document> {
     match parsed {
         Ok(Value::Object(document)) => Ok(document),
         Ok(_) => Err(malformed("the metadata are no JSON object")),
-        Err(error) => Err(malformed("the metadata are no JSON").with_source(error)),
+        Err(error) => Err(malformed("the metadata are not JSON").with_source(error)),
     }
 }
 

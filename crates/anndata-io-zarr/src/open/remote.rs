@@ -56,7 +56,8 @@ impl ZarrStore {
     /// # Errors
     /// As [`create_objects`](Self::create_objects), or where the URL is of an unknown kind.
     pub fn create_url(url: &str, format: ZarrFormat, options: &ZarrOptions) -> Result<Self> {
-        Self::create_async(Arc::new(by_url(url, options)?), format, options)
+        let create = || Self::create_async(Arc::new(by_url(url, options)?), format, options);
+        create().map_err(|error| error.in_file(url))
     }
 
     /// Opens a store of the `zarrs` ecosystem for reading.
@@ -86,7 +87,8 @@ impl ZarrStore {
     /// Opens the store at a URL for reading. Settings of the provider come from the environment (as `AWS_REGION`) and
     /// from [`ZarrOptions::provider`], which wins.
     pub(super) fn open_url(url: &str, options: &ZarrOptions) -> Result<Self> {
-        Self::open_async(Arc::new(by_url(url, options)?), options)
+        let open = || Self::open_async(Arc::new(by_url(url, options)?), options);
+        open().map_err(|error| error.in_file(url))
     }
 
     fn open_async(store: Arc<dyn AsyncStore>, options: &ZarrOptions) -> Result<Self> {
@@ -98,7 +100,7 @@ impl ZarrStore {
         match Self::open_store(Box::new(remote.clone()), &ZarrOptions { format: None, ..options.clone() }) {
             Err(error) if error.is_not_found() => Self::create_in(Box::new(remote), format, options),
             Err(error) => Err(error),
-            Ok(_) => Err(Error::already_exists(format!("'{remote}' is a zarr store already"))),
+            Ok(store) => Err(Error::already_exists("it is a zarr store already").in_store(&store)),
         }
     }
 }

@@ -25,8 +25,8 @@ macro_rules! build {
 
 /// The object store of a URL, and the path within it.
 pub(super) fn objects(url: &str, options: &ZarrOptions) -> Result<(Arc<dyn ObjectStore>, String)> {
-    let parsed = Url::parse(url).map_err(|error| Error::invalid_input(format!("'{url}'")).with_source(error))?;
-    let refuse = |error| Error::invalid_input(format!("'{url}' cannot be opened")).with_source(error);
+    let parsed = Url::parse(url).map_err(|error| Error::invalid_input("it is not a URL").with_source(error))?;
+    let refuse = |error| Error::invalid_input("cannot be opened").with_source(error);
     let (scheme, path) = ObjectStoreScheme::parse(&parsed).map_err(|error| refuse(error.into()))?;
     let environment =
         std::env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));
@@ -47,7 +47,12 @@ pub(super) fn objects(url: &str, options: &ZarrOptions) -> Result<(Arc<dyn Objec
             let builder = HttpBuilder::new().with_url(&parsed[..Position::BeforePath]).with_client_options(client);
             build!(builder.with_retry(retry), settings)
         }
-        _ => return Err(Error::unsupported(format!("'{url}' is of no known kind"))),
+        _ => {
+            return Err(Error::unsupported(format!(
+                "URLs of the kind '{}://' are not read: s3, gs, az, http and https are",
+                parsed.scheme()
+            )));
+        }
     };
     Ok((objects.map_err(refuse)?, path.as_ref().to_owned()))
 }

@@ -132,6 +132,10 @@ impl fmt::Display for Folder {
 }
 
 impl Store for Folder {
+    fn location(&self) -> Option<&Path> {
+        Some(&self.root)
+    }
+
     fn read(&self, key: &str, range: ByteRange, max: u64, into: &mut Vec<u8>) -> Result<bool> {
         let path = self.path_to_read(key)?;
         let io = |error| failed(&path, error);

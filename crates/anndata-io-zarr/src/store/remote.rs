@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::future::Future;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::mpsc;
 use std::time::Duration;
@@ -53,6 +54,8 @@ pub(crate) struct Remote {
     concurrency: usize,
     retries: u32,
     writable: bool,
+    /// The URL, or what else names the store.
+    location: PathBuf,
 }
 
 /// A runtime that may be dropped anywhere, also within another one.
@@ -77,10 +80,11 @@ impl Remote {
             .thread_name("anndata-zarr")
             .enable_all()
             .build()
-            .map_err(|error| Error::from(error).at(""))?;
+            .map_err(Error::from)?;
         let concurrency = concurrency.max(1);
         Ok(Self {
             writable: writable && store.is_writable(),
+            location: PathBuf::from(store.to_string()),
             store,
             runtime: Arc::new(OwnRuntime(Some(runtime))),
             permits: Arc::new(Semaphore::new(concurrency)),
@@ -202,6 +206,10 @@ impl fmt::Display for Remote {
 }
 
 impl Store for Remote {
+    fn location(&self) -> Option<&Path> {
+        Some(&self.location)
+    }
+
     fn read(&self, key: &str, range: ByteRange, max: u64, into: &mut Vec<u8>) -> Result<bool> {
         let (remote, owned) = (self.clone(), key.to_owned());
         let Some(bytes) = self.wait(async move { remote.get(&owned, range, max).await })? else { return Ok(false) };

@@ -22,7 +22,6 @@ use anndata_storage::{Error, Limits, Result};
 use rayon::prelude::*;
 use zip::{CompressionMethod, ZipArchive};
 
-use super::folder::failed;
 use super::memory::below;
 use super::{ByteRange, Store, check_size, is_safe, resize, too_short};
 use entry::{Entry, Unpacked, damaged};
@@ -51,11 +50,10 @@ impl Zip {
     /// # Errors
     /// Where the file is no zip file, or an entry leaves the store (`../x`).
     pub(crate) fn open(path: &Path, limits: Limits) -> Result<Self> {
-        let io = |error| failed(path, error);
-        let file = File::open(path).map_err(io)?;
-        let len = file.metadata().map_err(io)?.len();
-        let malformed = |error| Error::invalid_data(format!("'{}' is no zip file", path.display())).with_source(error);
-        let mut archive = ZipArchive::new(BufReader::new(file.try_clone().map_err(io)?)).map_err(malformed)?;
+        let file = File::open(path)?;
+        let len = file.metadata()?.len();
+        let malformed = |error| Error::invalid_data("it is no zip file").with_source(error);
+        let mut archive = ZipArchive::new(BufReader::new(file.try_clone()?)).map_err(malformed)?;
         let mut entries = HashMap::with_capacity(archive.len());
         for index in 0..archive.len() {
             let entry = archive.by_index_raw(index).map_err(malformed)?;
@@ -77,7 +75,7 @@ impl Zip {
     }
 
     fn read_at(&self, start: u64, into: &mut [u8]) -> Result<()> {
-        read_exact_at(&self.file, into, start).map_err(|error| failed(&self.path, error))
+        Ok(read_exact_at(&self.file, into, start)?)
     }
 
     /// Unpacks a deflated entry.
@@ -186,6 +184,10 @@ impl fmt::Display for Zip {
 }
 
 impl Store for Zip {
+    fn location(&self) -> Option<&Path> {
+        Some(&self.path)
+    }
+
     fn read(&self, key: &str, range: ByteRange, max: u64, into: &mut Vec<u8>) -> Result<bool> {
         let Some(entry) = self.entries.get(key) else { return Ok(false) };
         let part = range.within(entry.size).ok_or_else(|| too_short(key))?;

@@ -45,9 +45,9 @@ impl Shared {
             if shared.load("").map_err(at_root)?.is_some() {
                 return Ok(shared);
             }
-            return Err(no_store(&*shared.store));
+            return Err(no_store());
         }
-        Err(no_store(&*store))
+        Err(no_store())
     }
 
     /// An empty root group, of which the store holds nothing before it is [settled](Self::settle).
@@ -293,8 +293,8 @@ impl Shared {
     }
 }
 
-fn no_store(store: &dyn Store) -> Error {
-    Error::not_found(format!("'{store}' is no zarr store: it has neither zarr.json nor .zgroup")).at("")
+fn no_store() -> Error {
+    Error::not_found("it is not a zarr store: it has neither zarr.json nor .zgroup")
 }
 
 /// A document, and what tells whether it is still the same.

@@ -1,5 +1,6 @@
 //! The store as the rest of anndata sees it.
 
+use std::path::Path;
 use std::sync::Arc;
 
 use anndata_storage::{
@@ -90,6 +91,10 @@ impl Storage for ZarrStore {
         can.typed_attributes = false;
         can.ordered = self.0.is_ordered();
         can
+    }
+
+    fn location(&self) -> Option<&Path> {
+        self.0.location.as_deref()
     }
 
     fn limits(&self) -> Limits {

@@ -5,17 +5,17 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
-use std::fs::File;
+use std::fs::{self, File};
 use std::io::{self, BufWriter};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use anndata_storage::Result;
-use tempfile::TempDir;
+use anndata_storage::atomic::TemporaryFolder;
 use zip::write::SimpleFileOptions;
 use zip::{CompressionMethod, ZipWriter};
 
-use crate::store::folder::{Folder, failed};
+use crate::store::folder::Folder;
 use crate::store::memory::below;
 use crate::store::{ByteRange, Store, join};
 
@@ -24,7 +24,7 @@ use crate::store::{ByteRange, Store, join};
 pub(crate) struct NewZip {
     path: PathBuf,
     folder: Folder,
-    content: TempDir,
+    temporary: TemporaryFolder,
     state: Mutex<State>,
     /// Whether the file is on the disk when it is packed.
     durable: bool,
@@ -40,16 +40,21 @@ struct State {
     changed: bool,
 }
 
+/// The folder of the values in the temporary folder.
+const CONTENT: &str = "content";
+
 impl NewZip {
     /// A store whose values are gathered beside `path`.
     ///
     /// # Errors
     /// Where the folder of `path` cannot be written.
     pub(crate) fn create(path: &Path, durable: bool) -> Result<Self> {
-        let content = crate::atomic::sibling_folder(path).map_err(|error| failed(path, error))?;
-        let folder = Folder::new(content.path(), true);
+        let temporary = TemporaryFolder::beside(path).map_err(|error| error.in_file(path))?;
+        let content = temporary.path().join(CONTENT);
+        fs::create_dir(&content)?;
+        let folder = Folder::new(content, true);
         let state = Mutex::new(State { files: BTreeMap::new(), made: 0, changed: true });
-        Ok(Self { path: path.to_owned(), folder, content, state, durable })
+        Ok(Self { path: path.to_owned(), folder, temporary, state, durable })
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -104,6 +109,10 @@ impl fmt::Display for NewZip {
 }
 
 impl Store for NewZip {
+    fn location(&self) -> Option<&Path> {
+        Some(&self.path)
+    }
+
     fn read(&self, key: &str, range: ByteRange, max: u64, into: &mut Vec<u8>) -> Result<bool> {
         self.file(key).map_or(Ok(false), |file| self.folder.read(&file, range, max, into))
     }
@@ -167,14 +176,12 @@ impl Store for NewZip {
         if !state.changed {
             return Ok(());
         }
-        let packed = crate::atomic::sibling_file(&self.path).and_then(|file| {
-            let packed = pack(self.content.path(), &state.files, file.reopen()?)?;
-            if self.durable {
-                packed.sync_all()?;
-            }
-            file.persist(&self.path).map_err(io::Error::from)
-        });
-        packed.map_err(|error| failed(&self.path, error))?;
+        let packed = self.temporary.path().join("packed");
+        let file = pack(&self.temporary.path().join(CONTENT), &state.files, File::create(&packed)?)?;
+        if self.durable {
+            file.sync_all()?;
+        }
+        fs::rename(&packed, &self.path)?;
         state.changed = false;
         Ok(())
     }
