@@ -121,7 +121,12 @@ mod tests {
         assert_eq!(run(&h5ad, &list, &mut Vec::new())?, 0);
         std::fs::write(&list, "uns.pca\n")?;
         assert!(run(&h5ad, &list, &mut Vec::new()).is_err_and(|error| error.to_string().contains("uns.pca")));
-        assert!(run(&folder.path().join("absent.h5ad"), &list, &mut Vec::new()).is_err());
+        std::fs::write(&list, "obs.louvain\n")?;
+        let absent = run(&folder.path().join("absent.h5ad"), &list, &mut Vec::new()).unwrap_err();
+        assert!(
+            absent.downcast_ref::<anndata_core::Error>().is_some_and(anndata_core::Error::is_not_found),
+            "{absent}"
+        );
         Ok(())
     }
 }

@@ -1,6 +1,7 @@
 //! [`Column`]: one column of a data frame, an Arrow array and what pandas would call its dtype.
 
 mod categorical;
+mod from;
 mod natural;
 #[cfg(test)]
 mod tests;
@@ -8,7 +9,7 @@ mod tests;
 use std::ops::Range;
 use std::sync::Arc;
 
-use anndata_storage::{Complex, DType, Error, Result, Tensor, TimeStep, f16};
+use anndata_storage::{DType, Error, OrBug, Result, Tensor, TimeStep};
 use arrow_array::types::UInt64Type;
 use arrow_array::{Array, ArrayRef, LargeStringArray, PrimitiveArray, make_array};
 use arrow_buffer::NullBuffer;
@@ -253,8 +254,12 @@ impl Column {
             let (codes, categories) = self.codes_and_categories()?;
             let categories = categories.equals_text(text)?;
             let codes = codes.cast(&DType::I64)?;
-            let equal = |code: &i64| usize::try_from(*code).ok().and_then(|code| categories.get(code)).copied();
-            return Ok(codes.as_slice::<i64>()?.iter().map(|code| equal(code).unwrap_or(false)).collect());
+            let equal = |&code: &i64| match usize::try_from(code) {
+                Ok(code) => categories.get(code).copied().or_bug("a code without a category"),
+                // A missing value says no text.
+                Err(_) => Ok(false),
+            };
+            return codes.as_slice::<i64>()?.iter().map(equal).collect();
         }
         let tensor = self.to_tensor()?;
         let missing = self.missing();
@@ -338,7 +343,11 @@ impl PartialEq for Column {
             return false;
         }
         if matches!(self.kind, ColumnKind::Categorical { .. }) {
-            return self.codes_and_categories().ok() == other.codes_and_categories().ok();
+            return match (self.codes_and_categories(), other.codes_and_categories()) {
+                (Ok(a), Ok(b)) => a == b,
+                // What has no codes is compared as it is.
+                _ => self.array.as_ref() == other.array.as_ref(),
+            };
         }
         if self.array.null_count() > 0 {
             return self.array.as_ref() == other.array.as_ref();
@@ -347,31 +356,5 @@ impl PartialEq for Column {
             (Ok(a), Ok(b)) => a == b,
             _ => self.array.as_ref() == other.array.as_ref(),
         }
-    }
-}
-
-macro_rules! from_numbers {
-    ($($type:ty),*) => {
-        $(impl From<Vec<$type>> for Column {
-            fn from(values: Vec<$type>) -> Self {
-                let tensor = Tensor::from_array(ndarray::Array1::from_vec(values));
-                // One-dimensional numbers always have an Arrow form.
-                Self::plain(&tensor).unwrap_or_else(|_| Self::strings::<&str>([]))
-            }
-        })*
-    };
-}
-
-from_numbers!(bool, i8, i16, i32, i64, u8, u16, u32, u64, f16, f32, f64, Complex<f32>, Complex<f64>);
-
-impl<'a> From<Vec<&'a str>> for Column {
-    fn from(values: Vec<&'a str>) -> Self {
-        Self::strings(values)
-    }
-}
-
-impl From<Vec<String>> for Column {
-    fn from(values: Vec<String>) -> Self {
-        Self::strings(values)
     }
 }

@@ -385,7 +385,7 @@ mod tests {
         frame.insert("z", vec![true, false])?;
         assert_eq!(frame.column_names().collect::<Vec<_>>(), ["z", "y"]);
         assert!(frame.column("nope").is_err_and(|error| error.is_not_found()));
-        assert!(frame.set_index(Column::strings(["only"])).is_err());
+        assert!(frame.set_index(Column::strings(["only"])).is_err_and(|error| error.message().contains("for 2 rows")));
         Ok(())
     }
 
@@ -397,8 +397,10 @@ mod tests {
         let batch = frame.to_record_batch("_index")?;
         assert_eq!(batch.num_columns(), 3);
         assert_eq!(DataFrame::from_record_batch(&batch, Some("_index"))?, frame);
-        assert!(frame.to_record_batch("n").is_err());
-        assert!(DataFrame::from_record_batch(&batch, Some("nope")).is_err());
+        let taken = frame.to_record_batch("n").unwrap_err();
+        assert!(taken.to_string().contains("'n'"), "{taken:?}");
+        let absent = DataFrame::from_record_batch(&batch, Some("nope")).unwrap_err();
+        assert!(absent.is_not_found() && absent.to_string().contains("nope"), "{absent:?}");
         assert_eq!(DataFrame::from_record_batch(&batch, None)?.names()?, ["0", "1"]);
         Ok(())
     }

@@ -58,6 +58,7 @@ type Test = dyn Fn(&Column) -> Result<Vec<bool>> + Send + Sync;
 impl Index {
     /// Every `step`-th position of a range, from its first; with a negative step from its last, backwards.
     pub fn step(range: impl RangeBounds<usize>, step: i64) -> Self {
+        // A position beyond the numbers is out of bounds of every axis, as the largest number is.
         let bound = |bound: Bound<&usize>| match bound {
             Bound::Included(&at) => Bound::Included(i64::try_from(at).unwrap_or(i64::MAX)),
             Bound::Excluded(&at) => Bound::Excluded(i64::try_from(at).unwrap_or(i64::MAX)),
@@ -122,7 +123,9 @@ impl Index {
             Kind::Names(names) => Ok(Axis::of_positions(axis.name_index()?.positions_of(names)?)),
             Kind::NameRange(first, last) => {
                 let names = axis.name_index()?;
-                let [first, last] = <[u64; 2]>::try_from(names.positions(&[first, last])?).unwrap_or_default();
+                let &[first, last] = names.positions(&[first, last])?.as_slice() else {
+                    return Err(Error::bug("two names are not at two positions"));
+                };
                 Ok(Axis::Range(first..(last + 1).max(first)))
             }
             Kind::Column { name, test } => {
@@ -139,7 +142,13 @@ impl Index {
     }
 }
 
+/// The length of an axis as a signed number.
+fn signed(len: usize) -> Result<i64> {
+    i64::try_from(len).map_err(|_| Error::limit_exceeded(format!("an axis of {len} is too long to be counted")))
+}
+
 fn range(start: Bound<i64>, end: Bound<i64>, step: i64, len: usize) -> Result<Axis> {
+    // Behind the largest number nothing begins, and no axis is so long.
     let start = match start {
         Bound::Included(at) => at,
         Bound::Excluded(at) => at.saturating_add(1),
@@ -148,7 +157,7 @@ fn range(start: Bound<i64>, end: Bound<i64>, step: i64, len: usize) -> Result<Ax
     let end = match end {
         Bound::Included(at) => at.saturating_add(1),
         Bound::Excluded(at) => at,
-        Bound::Unbounded => i64::try_from(len).unwrap_or(i64::MAX),
+        Bound::Unbounded => signed(len)?,
     };
     let (Ok(start), Ok(end)) = (u64::try_from(start), u64::try_from(end)) else {
         return Err(Error::invalid_input(format!("the range {start}..{end} begins before the axis")));
@@ -157,6 +166,7 @@ fn range(start: Bound<i64>, end: Bound<i64>, step: i64, len: usize) -> Result<Ax
         return Err(Error::invalid_input(format!("the range {start}..{end} is out of bounds of {len}")));
     }
     let range = start..end.max(start);
+    // A step beyond the numbers of the machine leads out of every axis, as the largest does.
     let stride = usize::try_from(step.unsigned_abs()).unwrap_or(usize::MAX);
     match step {
         0 => Err(Error::invalid_input("a step of 0 leads nowhere")),
@@ -167,11 +177,11 @@ fn range(start: Bound<i64>, end: Bound<i64>, step: i64, len: usize) -> Result<Ax
 }
 
 fn resolve_positions(positions: &[i64], from_end: bool, len: usize) -> Result<Axis> {
-    let count = i64::try_from(len).unwrap_or(i64::MAX);
+    let count = signed(len)?;
     let mut resolved = Vec::with_capacity(positions.len());
     let mut wrong = Vec::new();
     for &position in positions {
-        let counted = if from_end && position < 0 { position.saturating_add(count) } else { position };
+        let counted = if from_end && position < 0 { position + count } else { position };
         match u64::try_from(counted) {
             Ok(at) if at < len as u64 => resolved.push(at),
             _ => wrong.push(position),
@@ -229,6 +239,7 @@ macro_rules! from_integers {
 
             impl From<&[$type]> for Index {
                 fn from(positions: &[$type]) -> Self {
+                    // One beyond the numbers is out of bounds of every axis, as the largest number is.
                     let positions = positions.iter().map(|&at| i64::try_from(at).unwrap_or(i64::MAX)).collect();
                     Self(Kind::Positions { positions, from_end: false })
                 }
@@ -261,6 +272,7 @@ macro_rules! from_ranges {
     ($type:ty: $($range:ident),*) => {
         $(impl From<$range<$type>> for Index {
             fn from(range: $range<$type>) -> Self {
+                // As for positions.
                 let bound = |bound: Bound<&$type>| bound.map(|&at| i64::try_from(at).unwrap_or(i64::MAX));
                 Self(Kind::Range { start: bound(range.start_bound()), end: bound(range.end_bound()), step: 1 })
             }

@@ -195,7 +195,8 @@ impl Lazy {
             Inner::Part { of, axes, .. } => {
                 let Some(mut shape) = of.shape()? else { return Ok(None) };
                 for (len, axis) in shape.iter_mut().zip(axes) {
-                    *len = usize::try_from(axis.len()).unwrap_or(usize::MAX);
+                    *len = usize::try_from(axis.len())
+                        .map_err(|_| Error::limit_exceeded(format!("{} positions are selected", axis.len())))?;
                 }
                 Ok(Some(shape))
             }

@@ -87,7 +87,7 @@ impl NameIndex {
     /// [`InvalidInput`](crate::ErrorKind::InvalidInput) where the names of the axis are not unique, as it is not
     /// known then which one is meant.
     pub fn positions<S: AsRef<str> + Sync>(&self, names: &[S]) -> Result<Vec<u64>> {
-        self.find(names.len(), |i| names.get(i).map(AsRef::as_ref).unwrap_or_default())
+        self.find(names.len(), |i| names[i].as_ref())
     }
 
     /// The same as [`positions`](Self::positions) for an Arrow array of names.

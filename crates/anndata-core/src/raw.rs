@@ -1,6 +1,6 @@
 //! [`Raw`]: the matrix before filtering, with its own variables.
 
-use anndata_storage::{Axis, Error, Result};
+use anndata_storage::{Axis, Error, OrBug, Result};
 
 use crate::element::load_mapping;
 use crate::lazy::Categories;
@@ -106,7 +106,7 @@ impl Raw {
     pub fn select_var(&self, var: impl Into<Index>) -> Result<Self> {
         let var = var.into().resolve(&self.var).map_err(|error| error.at("raw/var"))?;
         let x = self.x.as_ref().map(|x| {
-            let rows = x.shape()?.and_then(|shape| shape.first().copied()).unwrap_or(0);
+            let rows = x.shape()?.and_then(|shape| shape.first().copied()).or_bug("a matrix without rows")?;
             x.view(&[Axis::Range(0..rows as u64), var.clone()], Categories::Keep)
         });
         let varm = self.varm.iter().map(|(key, element)| {

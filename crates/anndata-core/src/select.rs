@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use anndata_storage::{Axis, Error, Result};
+use anndata_storage::{Axis, Error, OrBug, Result};
 
 use crate::lazy::Categories;
 use crate::{Column, DataFrame, Element, Lazy, Series};
@@ -28,16 +28,16 @@ impl Element {
     /// axis; [`Unsupported`](crate::ErrorKind::Unsupported) for elements of unknown encodings.
     pub fn select(&self, axes: &[Axis]) -> Result<Self> {
         let axes = self.full_axes(axes)?;
-        let rows = || axes.first().cloned().unwrap_or(Axis::Range(0..0));
+        let rows = || axes.first().cloned().or_bug("an element with rows, but without axes");
         Ok(match self {
             Self::Tensor(tensor) => Self::Tensor(tensor.select(&axes)?),
             Self::Sparse(matrix) => match axes.as_slice() {
                 [rows, columns] => Self::Sparse(matrix.select(rows, columns)?),
                 _ => return Err(self.has_no_axis(axes.len())),
             },
-            Self::Column(column) => Self::Column(column.select(&rows())?),
-            Self::Frame(frame) => Self::Frame(frame.select(&rows())?),
-            Self::Awkward(awkward) => Self::Awkward(match rows() {
+            Self::Column(column) => Self::Column(column.select(&rows()?)?),
+            Self::Frame(frame) => Self::Frame(frame.select(&rows()?)?),
+            Self::Awkward(awkward) => Self::Awkward(match rows()? {
                 Axis::Range(range) => awkward.slice(to_usize(&range)?)?,
                 Axis::Indices(positions) => awkward.take(&positions)?,
             }),

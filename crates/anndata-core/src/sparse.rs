@@ -3,6 +3,7 @@
 mod convert;
 mod format;
 mod lanes;
+mod offsets;
 mod reduce;
 mod select;
 pub(crate) mod stack;
@@ -11,11 +12,12 @@ mod tests;
 
 use std::fmt;
 
-use anndata_storage::{DType, Error, Result, Scalar, Tensor, dispatch};
+use anndata_storage::{DType, Error, OrBug, Result, Scalar, Tensor, dispatch, ensure};
 use rayon::prelude::*;
 use sprs::{CsMatViewI, SpIndex};
 
-pub(crate) use lanes::{largest, lengths_of, offsets_of, offsets_tensor};
+pub(crate) use lanes::largest;
+pub(crate) use offsets::{OffsetCheck, Offsets, to_offsets};
 
 /// Which axis a sparse matrix is compressed along.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -94,7 +96,7 @@ impl SparseMatrix {
         if data.len() != indices.len() {
             return Err(Error::invalid_input(format!("{} values but {} indices", data.len(), indices.len())));
         }
-        let nnz = check_indptr(&indptr, major, indices.len())?;
+        let nnz = Offsets::given(&indptr, major, indices.len())?.total()?;
         check_indices(&indices, minor)?;
         let (data, indices) =
             if nnz == data.len() { (data, indices) } else { (data.slice_rows(0..nnz)?, indices.slice_rows(0..nnz)?) };
@@ -141,7 +143,32 @@ impl SparseMatrix {
     /// # Errors
     /// None for a matrix that was checked.
     pub fn offsets(&self) -> Result<Vec<usize>> {
-        to_offsets(&self.indptr)
+        Ok(self.lane_offsets()?.into_vec())
+    }
+
+    /// The offsets, which were checked when the matrix was made.
+    pub(crate) fn lane_offsets(&self) -> Result<Offsets> {
+        Offsets::checked(&self.indptr, self.axes().0, self.nnz())
+    }
+
+    /// A matrix of kernels: `minor` is the length of the axis that is not compressed, and `indptr` the dtype wanted.
+    ///
+    /// Indices are not looked at again: the kernels looked up each of them.
+    fn assembled(
+        format: SparseFormat,
+        minor: usize,
+        data: Tensor,
+        indices: Tensor,
+        offsets: &Offsets,
+        indptr: &DType,
+    ) -> Result<Self> {
+        let (nnz, major) = (offsets.total()?, offsets.lanes());
+        ensure!(data.shape() == [nnz] && indices.shape() == [nnz], "{nnz} values, but {data:?} and {indices:?}");
+        let shape = match format {
+            SparseFormat::Csr => (major, minor),
+            SparseFormat::Csc => (minor, major),
+        };
+        Ok(Self { format, shape, data, indices, indptr: offsets.to_tensor(indptr)? })
     }
 
     /// A typed `sprs` view, without a copy: `T` of the values, `I` of the indices, `P` of the offsets.
@@ -182,59 +209,6 @@ impl fmt::Debug for SparseMatrix {
     }
 }
 
-/// Offsets as machine integers.
-pub(crate) fn to_offsets(indptr: &Tensor) -> Result<Vec<usize>> {
-    dispatch!(integer indptr.dtype(), P => {
-        indptr.as_slice::<P>()?.iter().map(|&offset| {
-            offset.to_integer().and_then(|offset| usize::try_from(offset).ok())
-                .ok_or_else(|| Error::invalid_input(format!("indptr has the impossible offset {offset}")))
-        }).collect()
-    }, else => Err(Error::invalid_input(format!("indptr is of type {}, not an integer", indptr.dtype()))))
-}
-
-/// Checks offsets: `major + 1` of them, from 0, never decreasing, within the values. Gives the last.
-pub(crate) fn check_indptr(indptr: &Tensor, major: usize, values: usize) -> Result<usize> {
-    let mut offsets = OffsetCheck::default();
-    offsets.push(&to_offsets(indptr)?)?;
-    offsets.finish(major, values)
-}
-
-/// The check of offsets that come in parts.
-#[derive(Debug, Default)]
-pub(crate) struct OffsetCheck {
-    seen: usize,
-    last: usize,
-}
-
-impl OffsetCheck {
-    /// Takes the next part.
-    pub(crate) fn push(&mut self, offsets: &[usize]) -> Result<()> {
-        for &offset in offsets {
-            if self.seen == 0 && offset != 0 {
-                return Err(Error::invalid_input(format!("indptr begins with {offset}, not 0")));
-            }
-            if offset < self.last {
-                let (last, at) = (self.last, self.seen - 1);
-                return Err(Error::invalid_input(format!("indptr decreases from {last} to {offset} at {at}")));
-            }
-            (self.seen, self.last) = (self.seen + 1, offset);
-        }
-        Ok(())
-    }
-
-    /// Checks the whole against the length of the axis and the number of values. Gives the last offset.
-    pub(crate) fn finish(self, major: usize, values: usize) -> Result<usize> {
-        let Self { seen, last } = self;
-        if seen != major.saturating_add(1) {
-            return Err(Error::invalid_input(format!("indptr has {seen} entries for an axis of {major}")));
-        }
-        if last > values {
-            return Err(Error::invalid_input(format!("indptr ends at {last} but there are {values} values")));
-        }
-        Ok(last)
-    }
-}
-
 /// Checks that every index is within the axis.
 fn check_indices(indices: &Tensor, minor: usize) -> Result<()> {
     match first_outside(indices, minor)? {
@@ -253,7 +227,10 @@ pub(crate) fn first_outside(indices: &Tensor, minor: usize) -> Result<Option<(us
         let slice = indices.as_slice::<I>()?;
         // A block at a time without a branch in it, so that the check runs at the speed of memory.
         let found = slice.par_chunks(1 << 16).any(|block| block.iter().fold(false, |any, &index| any | bad(index)));
-        let first = || slice.iter().enumerate().find(|&(_, &index)| bad(index));
-        Ok(if found { first().and_then(|(at, index)| Some((at, index.to_integer()?))) } else { None })
+        if !found {
+            return Ok(None);
+        }
+        let (at, index) = slice.iter().enumerate().find(|&(_, &index)| bad(index)).or_bug("no index is outside")?;
+        Ok(Some((at, index.to_integer().or_bug("an index is no integer")?)))
     }, else => Err(Error::invalid_input(format!("indices are of type {}, not an integer", indices.dtype()))))
 }

@@ -88,7 +88,14 @@ impl SparseDataset {
     /// # Errors
     /// Where there are none.
     pub fn nnz(&self) -> Result<u64> {
-        Ok(self.array("data")?.shape().first().copied().unwrap_or(0))
+        let data = self.array("data")?;
+        match *data.shape().as_slice() {
+            [len] => Ok(len),
+            ref shape => {
+                let message = format!("the values have shape {shape:?}, not one dimension");
+                Err(Error::invalid_data(message).at(data.path()))
+            }
+        }
     }
 
     /// The group in its store.
@@ -119,6 +126,7 @@ impl SparseDataset {
     pub fn chunks(&self, lanes: usize) -> impl Iterator<Item = Result<(Range<usize>, SparseMatrix)>> + '_ {
         let (major, minor) = self.axes();
         (0..major).step_by(lanes.max(1)).map(move |start| {
+            // A sum beyond all numbers is cut to the length of the axis.
             let range = start..major.min(start.saturating_add(lanes.max(1)));
             let (lanes, whole) = (Axis::Range(range.start as u64..range.end as u64), Axis::Range(0..minor as u64));
             let block = match self.format {
@@ -160,19 +168,18 @@ impl SparseDataset {
         let [data, indices, indptr] = [self.array("data")?, self.array("indices")?, self.array("indptr")?];
         // Where the last lane ends, not where the values do: scipy ignores what is beyond.
         let end = Axis::Range(major as u64..major as u64 + 1);
-        let end = crate::sparse::to_offsets(&indptr.read_selection(&[end])?)
-            .map_err(Error::of_stored)?
-            .first()
-            .copied()
-            .unwrap_or(0);
-        let total = end.saturating_add(lanes.nnz());
+        let end = crate::sparse::to_offsets(&indptr.read_selection(&[end])?).map_err(Error::of_stored)?;
+        let &[end] = end.as_slice() else { return Err(Error::bug(format!("one offset was read as {end:?}"))) };
+        let total = end.checked_add(lanes.nnz());
+        let total = total.ok_or_else(|| Error::limit_exceeded("more values than memory can hold"))?;
+        // An axis without positions has no index.
         for (array, most, what) in [(&indptr, total, "offsets"), (&indices, minor.saturating_sub(1), "indices")] {
-            if most > largest(&array.dtype()) {
+            if most > largest(&array.dtype())? {
                 let message = format!("{what} of type {} cannot say {most}: rewrite the matrix", array.dtype());
                 return Err(Error::unsupported(message));
             }
         }
-        let offsets: Vec<u64> = lanes.offsets()?.into_iter().skip(1).map(|at| (end + at) as u64).collect();
+        let offsets: Vec<u64> = lanes.lane_offsets()?.ends().iter().map(|at| (end + at) as u64).collect();
         let offsets = Tensor::from_vec([offsets.len()], offsets)?.cast(&indptr.dtype())?;
         let values = lanes.data().cast(&data.dtype())?;
         let positions = lanes.indices().cast(&indices.dtype())?;

@@ -63,7 +63,7 @@ impl AtomicFile {
 /// # let path = directory.path().join("a.h5");
 /// write_atomic(&path, false, true, |store| store.create_group("obs"))?;
 /// let failed: Result<(), Error> = write_atomic(&path, true, true, |_| Err(Error::invalid_input("no")));
-/// assert!(failed.is_err());
+/// assert_eq!(failed.unwrap_err().message(), "no");
 /// assert_eq!(Hdf5Store::open(&path, &Default::default())?.children("")?, ["obs"]);
 /// # Ok::<(), Error>(())
 /// ```

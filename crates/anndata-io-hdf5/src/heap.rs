@@ -9,7 +9,7 @@
 
 use std::collections::{HashMap, TryReserveError};
 
-use anndata_storage::{Error, Limits, Result};
+use anndata_storage::{Error, Limits, OrBug, Result, ensure};
 use arrow_array::{LargeBinaryArray, LargeStringArray};
 use arrow_buffer::{Buffer, OffsetBuffer, ScalarBuffer};
 use rayon::prelude::*;
@@ -58,25 +58,25 @@ fn no_memory(len: usize, error: TryReserveError) -> Error {
 /// A reference into the heap.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Reference {
-    len: usize,
+    len: u32,
     address: u64,
     index: u32,
 }
 
 impl Reference {
-    /// `item`: the bytes of what the length counts.
-    fn parse(cell: &[u8], item: usize) -> Self {
-        let address = number(cell.get(4..12));
-        let len = usize::try_from(number(cell.get(..4))).unwrap_or(0).saturating_mul(item);
-        let index = u32::try_from(number(cell.get(12..16))).unwrap_or(0);
+    fn parse(cell: &[u8; REFERENCE]) -> Self {
+        let [l0, l1, l2, l3, address @ .., i0, i1, i2, i3] = *cell;
+        let address = u64::from_le_bytes(address);
         // Address 0 is the superblock: a reference to nothing, which is the empty text.
-        Self { len: if address == 0 { 0 } else { len }, address, index }
+        let len = if address == 0 { 0 } else { u32::from_le_bytes([l0, l1, l2, l3]) };
+        Self { len, address, index: u32::from_le_bytes([i0, i1, i2, i3]) }
     }
-}
 
-/// A little-endian number of up to 8 bytes; 0 where it is missing.
-fn number(bytes: Option<&[u8]>) -> u64 {
-    bytes.unwrap_or_default().iter().rev().fold(0, |number, &byte| number << 8 | u64::from(byte))
+    /// How many bytes it stands for, where its length counts items of so many bytes.
+    fn bytes(self, item: usize) -> Result<usize> {
+        let bytes = usize::try_from(self.len).ok().and_then(|len| len.checked_mul(item));
+        bytes.ok_or_else(|| Error::limit_exceeded("a text or list does not fit into memory"))
+    }
 }
 
 /// Elements as they are in the file.
@@ -99,7 +99,7 @@ impl Heap<'_> {
     pub(crate) fn texts(&self, cells: &[u8]) -> Result<LargeStringArray> {
         let (mut offsets, mut values, has_nul) = self.objects(cells, 1)?;
         if has_nul {
-            cut_at_nul(&mut offsets, &mut values);
+            cut_at_nul(&mut offsets, &mut values)?;
         }
         let offsets = OffsetBuffer::new(ScalarBuffer::from(offsets));
         LargeStringArray::try_new(offsets, Buffer::from_vec(values), None)
@@ -116,13 +116,15 @@ impl Heap<'_> {
 
     /// Offsets and bytes of what references stand for, and whether one holds a NUL.
     fn objects(&self, cells: &[u8], item: usize) -> Result<(Vec<i64>, Vec<u8>, bool)> {
-        let count = cells.len() / REFERENCE;
-        let mut offsets: Vec<i64> = Vec::with_capacity(count + 1);
+        let (cells, rest) = cells.as_chunks::<REFERENCE>();
+        ensure!(rest.is_empty(), "{} bytes that are no reference", rest.len());
+        let mut offsets: Vec<i64> = Vec::with_capacity(cells.len() + 1);
         let mut end = 0_i64;
         offsets.push(end);
-        for cell in cells.chunks_exact(REFERENCE) {
-            let len = i64::try_from(Reference::parse(cell, item).len).unwrap_or(i64::MAX);
-            end = end.checked_add(len).ok_or_else(|| Error::limit_exceeded("texts of over 2^63 bytes"))?;
+        for cell in cells {
+            let len = i64::try_from(Reference::parse(cell).bytes(item)?).ok();
+            let after = len.and_then(|len| end.checked_add(len));
+            end = after.ok_or_else(|| Error::limit_exceeded("texts of over 2^63 bytes"))?;
             offsets.push(end);
         }
         let total = usize::try_from(end).map_err(|_| Error::limit_exceeded("texts do not fit into memory"))?;
@@ -135,11 +137,11 @@ impl Heap<'_> {
     }
 
     /// Copies all texts into `values`, on all cores. Says whether one holds a NUL.
-    fn fill(&self, cells: &[u8], item: usize, values: &mut [u8]) -> Result<bool> {
+    fn fill(&self, cells: &[[u8; REFERENCE]], item: usize, values: &mut [u8]) -> Result<bool> {
         let mut jobs = Vec::new();
         let mut rest = values;
-        for cells in cells.chunks(BLOCK * REFERENCE) {
-            let len = cells.chunks_exact(REFERENCE).map(|cell| Reference::parse(cell, item).len).sum();
+        for cells in cells.chunks(BLOCK) {
+            let len = cells.iter().map(|cell| Reference::parse(cell).bytes(item)).sum::<Result<usize>>()?;
             let (values, after) =
                 rest.split_at_mut_checked(len).ok_or_else(|| Error::invalid_data("the texts change while read"))?;
             rest = after;
@@ -147,15 +149,15 @@ impl Heap<'_> {
         }
         let found: Vec<bool> =
             jobs.into_par_iter().map(|(cells, values)| self.fill_block(cells, item, values)).collect::<Result<_>>()?;
+        ensure!(rest.is_empty(), "what references stand for is {} bytes shorter than they say", rest.len());
         Ok(found.contains(&true))
     }
 
-    fn fill_block(&self, cells: &[u8], item: usize, mut values: &mut [u8]) -> Result<bool> {
+    fn fill_block(&self, cells: &[[u8; REFERENCE]], item: usize, mut values: &mut [u8]) -> Result<bool> {
         let mut kept: HashMap<u64, Collection> = HashMap::new();
         let mut bytes = 0;
         let mut has_nul = false;
-        let references = cells.chunks_exact(REFERENCE).map(|cell| Reference::parse(cell, item));
-        for reference in references.filter(|reference| reference.len > 0) {
+        for reference in cells.iter().map(Reference::parse).filter(|reference| reference.len > 0) {
             if !kept.contains_key(&reference.address) {
                 if bytes > KEEP {
                     kept.clear();
@@ -165,11 +167,12 @@ impl Heap<'_> {
                 bytes += collection.bytes.len();
                 kept.insert(reference.address, collection);
             }
-            let text = kept.get(&reference.address).and_then(|collection| collection.get(reference));
+            let len = reference.bytes(item)?;
+            let text = kept.get(&reference.address).and_then(|collection| collection.get(reference.index, len));
             let text = text.ok_or_else(|| {
                 Error::invalid_data(format!(
-                    "a text of {} bytes is not where it should be (object {} of the heap at {})",
-                    reference.len, reference.index, reference.address
+                    "a text of {len} bytes is not where it should be (object {} of the heap at {})",
+                    reference.index, reference.address
                 ))
             })?;
             let Some((place, after)) = std::mem::take(&mut values).split_at_mut_checked(text.len()) else {
@@ -186,13 +189,15 @@ impl Heap<'_> {
     fn collection(&self, address: u64) -> Result<Collection> {
         let wrong = |what| Error::invalid_data(format!("the heap at {address} {what}"));
         let start = self.base.checked_add(address).ok_or_else(|| wrong("lies outside the file"))?;
+        // Where the file ends before it, nothing is left, and no heap begins there.
         let available = self.file.len()?.saturating_sub(start);
         let mut bytes = vec![0; usize::try_from(available).unwrap_or(COLLECTION).min(COLLECTION)];
         self.file.read_at(start, &mut bytes)?;
         if bytes.get(..5) != Some(b"GCOL\x01") {
             return Err(wrong("does not begin as one"));
         }
-        let size = number(bytes.get(8..16));
+        let size = bytes.get(8..).and_then(<[u8]>::first_chunk).map(|size| u64::from_le_bytes(*size));
+        let size = size.ok_or_else(|| wrong("ends before it says how large it is"))?;
         if size > available {
             return Err(wrong("is larger than the file"));
         }
@@ -200,8 +205,8 @@ impl Heap<'_> {
         let read = bytes.len().min(size);
         bytes.try_reserve_exact(size - read).map_err(|error| no_memory(size, error))?;
         bytes.resize(size, 0);
-        self.file.read_at(start + read as u64, bytes.get_mut(read..).unwrap_or_default())?;
-        Ok(Collection::new(bytes))
+        self.file.read_at(start + read as u64, bytes.get_mut(read..).or_bug("a buffer shorter than its heap")?)?;
+        Collection::new(bytes)
     }
 }
 
@@ -215,44 +220,47 @@ struct Collection {
 
 impl Collection {
     /// Indexes the objects up to the free space or the first that does not fit.
-    fn new(bytes: Vec<u8>) -> Self {
+    fn new(bytes: Vec<u8>) -> Result<Self> {
         let mut objects = Vec::new();
         let mut at = HEADER;
-        while let Some(header) = at.checked_add(HEADER).and_then(|end| bytes.get(at..end)) {
-            let index = usize::try_from(number(header.get(..2))).unwrap_or(0);
-            let size = usize::try_from(number(header.get(8..16))).unwrap_or(usize::MAX);
+        while let Some(&[i0, i1, _, _, _, _, _, _, ref size @ ..]) =
+            bytes.get(at..).and_then(<[u8]>::first_chunk::<HEADER>)
+        {
+            let index = usize::from(u16::from_le_bytes([i0, i1]));
+            // A size beyond memory does not fit either.
+            let size = usize::try_from(u64::from_le_bytes(*size)).unwrap_or(usize::MAX);
             let start = at + HEADER;
             let Some(end) = start.checked_add(size).filter(|&end| index > 0 && end <= bytes.len()) else { break };
             if objects.len() <= index {
                 objects.resize(index + 1, (0, 0));
             }
-            if let Some(object) = objects.get_mut(index) {
-                *object = (start, end);
-            }
+            *objects.get_mut(index).or_bug("an object without a place")? = (start, end);
             at = end.next_multiple_of(8);
         }
-        Self { bytes, objects }
+        Ok(Self { bytes, objects })
     }
 
-    fn get(&self, reference: Reference) -> Option<&[u8]> {
-        let &(start, end) = self.objects.get(usize::try_from(reference.index).ok()?)?;
-        self.bytes.get(start..end)?.get(..reference.len)
+    /// The first bytes of an object.
+    fn get(&self, index: u32, len: usize) -> Option<&[u8]> {
+        let &(start, end) = self.objects.get(usize::try_from(index).ok()?)?;
+        self.bytes.get(start..end)?.get(..len)
     }
 }
 
 /// Shortens each text to what is before its first NUL.
-fn cut_at_nul(offsets: &mut [i64], values: &mut Vec<u8>) {
+fn cut_at_nul(offsets: &mut [i64], values: &mut Vec<u8>) -> Result<()> {
     let (mut read, mut written) = (0, 0);
     for offset in offsets.iter_mut().skip(1) {
-        let end = usize::try_from(*offset).unwrap_or(0);
-        let text = values.get(read..end).unwrap_or_default();
+        let end = usize::try_from(*offset).or_bug("an offset beyond memory")?;
+        let text = values.get(read..end).or_bug("a text beyond the values")?;
         let len = text.iter().position(|&byte| byte == 0).unwrap_or(text.len());
         values.copy_within(read..read + len, written);
         read = end;
         written += len;
-        *offset = i64::try_from(written).unwrap_or(0);
+        *offset = i64::try_from(written).or_bug("an offset beyond memory")?;
     }
     values.truncate(written);
+    Ok(())
 }
 
 #[cfg(test)]

@@ -116,7 +116,7 @@ impl Inner {
         if !self.shared.store.read(key, shard.index_range(count), shard.index_len(count), &mut bytes)? {
             return Ok(None);
         }
-        let index = Arc::new(ShardIndex::parse(&bytes, shard)?);
+        let index = Arc::new(ShardIndex::parse(&bytes, shard, count)?);
         self.shared.cache_index(key, &index);
         Ok(Some(index))
     }
@@ -129,7 +129,8 @@ impl Inner {
         };
         let (position, slot) = shard.locate(&self.meta, chunk);
         let key = self.key(&position);
-        let Some((start, len)) = self.index(&key)?.and_then(|index| index.get(slot)) else { return Ok(false) };
+        let Some(index) = self.index(&key)? else { return Ok(false) };
+        let Some((start, len)) = index.get(slot)? else { return Ok(false) };
         store.read(&key, ByteRange::Part { start, len }, self.max_stored(), raw)
     }
 

@@ -12,7 +12,7 @@ mod zstandard;
 
 use anndata_storage::{Codec, DType, Error, Result};
 
-pub(crate) use bytes::{Words, transposed, words};
+pub(crate) use bytes::{WRONG_ORDER, Words, transposed, words};
 pub(crate) use compress::{BytesCodec, checked};
 pub(crate) use text::{decode_text, encode_text, repeated_text};
 pub(crate) use zstandard::AUTOMATIC;
@@ -54,7 +54,7 @@ impl Pipeline {
             Some(order) => {
                 resize(scratch, chunk.len())?;
                 self.unpack(raw, scratch)?;
-                bytes::restore(scratch, chunk, shape, order, size);
+                bytes::restore(scratch, chunk, shape, order, size)?;
             }
         }
         self.swapped.swap(chunk, size);
@@ -79,7 +79,7 @@ impl Pipeline {
         if self.order.is_some() || !self.swapped.is_empty() {
             resize(scratch, chunk.len())?;
             match &self.order {
-                Some(order) => bytes::permute(chunk, scratch, shape, order, size),
+                Some(order) => bytes::permute(chunk, scratch, shape, order, size)?,
                 None => scratch.copy_from_slice(chunk),
             }
             self.swapped.swap(scratch, size);

@@ -3,7 +3,7 @@
 //! Layout: for every chunk of the shard, in C order, offset and length as 8 bytes each, all ones for a chunk that was never
 //! written; then, usually, a CRC-32C of that. It stands at the end or the start of the file.
 
-use anndata_storage::{Error, Result};
+use anndata_storage::{Error, OrBug, Result};
 
 use crate::codec::checked;
 use crate::metadata::{ArrayMeta, ShardMeta};
@@ -27,25 +27,30 @@ impl ShardIndex {
     }
 
     /// Offset and length of a chunk, `None` where it was never written.
-    pub(crate) fn get(&self, slot: usize) -> Option<(u64, u64)> {
-        self.0.get(slot).copied().filter(|&entry| entry != (MISSING, MISSING))
+    pub(crate) fn get(&self, slot: usize) -> Result<Option<(u64, u64)>> {
+        let &entry = self.0.get(slot).or_bug("a chunk that its shard has no place for")?;
+        Ok(Some(entry).filter(|&entry| entry != (MISSING, MISSING)))
     }
 
     /// Notes where a chunk is.
-    pub(crate) fn set(&mut self, slot: usize, offset: u64, len: u64) {
-        if let Some(entry) = self.0.get_mut(slot) {
-            *entry = (offset, len);
-        }
+    pub(crate) fn set(&mut self, slot: usize, offset: u64, len: u64) -> Result<()> {
+        *self.0.get_mut(slot).or_bug("a chunk that its shard has no place for")? = (offset, len);
+        Ok(())
     }
 
     /// Reads an index of `count` chunks.
-    pub(crate) fn parse(bytes: &[u8], meta: &ShardMeta) -> Result<Self> {
-        let numbers = if meta.checksum { checked(bytes)? } else { bytes };
-        let number = |bytes: &[u8]| {
-            let bytes: [u8; 8] = bytes.try_into().unwrap_or([0xff; 8]);
+    pub(crate) fn parse(bytes: &[u8], meta: &ShardMeta, count: usize) -> Result<Self> {
+        let (words, rest) = if meta.checksum { checked(bytes)? } else { bytes }.as_chunks::<8>();
+        let (entries, odd) = words.as_chunks::<2>();
+        if entries.len() != count || !rest.is_empty() || !odd.is_empty() {
+            let message =
+                format!("the index of a shard has {} bytes, but {count} chunks take more or fewer", bytes.len());
+            return Err(Error::invalid_data(message));
+        }
+        let number = |&bytes: &[u8; 8]| {
             if meta.little_endian { u64::from_le_bytes(bytes) } else { u64::from_be_bytes(bytes) }
         };
-        Ok(Self(numbers.chunks_exact(16).map(|entry| (number(&entry[..8]), number(&entry[8..]))).collect()))
+        Ok(Self(entries.iter().map(|[offset, len]| (number(offset), number(len))).collect()))
     }
 
     /// The stored form.
@@ -65,6 +70,7 @@ impl ShardIndex {
 impl ShardMeta {
     /// The bytes that the index of `count` chunks takes.
     pub(crate) fn index_len(&self, count: usize) -> u64 {
+        // There are at most 2^28 chunks.
         (count as u64).saturating_mul(16).saturating_add(if self.checksum { 4 } else { 0 })
     }
 
@@ -96,6 +102,7 @@ impl ShardMeta {
             shard.push(position / count);
             slot = slot.saturating_mul(count).saturating_add(position % count);
         }
+        // A place beyond the numbers is in no index, which `get` and `set` tell.
         (shard, usize::try_from(slot).unwrap_or(usize::MAX))
     }
 }
@@ -109,12 +116,20 @@ mod tests {
         for (checksum, little_endian) in [(true, true), (false, true), (true, false)] {
             let meta = ShardMeta { shape: vec![4], index_at_end: true, checksum, little_endian };
             let mut index = ShardIndex::empty(2)?;
-            index.set(1, 7, 9);
-            index.set(5, 1, 1);
+            index.set(1, 7, 9)?;
             let bytes = index.to_bytes(&meta);
             assert_eq!(bytes.len() as u64, meta.index_len(2));
-            assert_eq!(ShardIndex::parse(&bytes, &meta)?, index);
-            assert_eq!((index.get(0), index.get(1), index.get(2)), (None, Some((7, 9)), None));
+            assert_eq!(ShardIndex::parse(&bytes, &meta, 2)?, index);
+            assert_eq!((index.get(0)?, index.get(1)?), (None, Some((7, 9))));
+            for count in [1, 3] {
+                let error = ShardIndex::parse(&bytes, &meta, count).unwrap_err();
+                assert!(error.is_invalid_data() && error.message().contains(&format!("{count} chunks")), "{error}");
+            }
+            let beyond = [index.get(2).unwrap_err(), index.set(2, 1, 1).unwrap_err()];
+            assert!(
+                beyond.iter().all(|error| error.is_bug() && error.message().contains("no place for")),
+                "{beyond:?}"
+            );
         }
         Ok(())
     }
@@ -124,7 +139,7 @@ mod tests {
         let meta = ShardMeta { shape: vec![4], index_at_end: true, checksum: true, little_endian: true };
         let mut bytes = ShardIndex::empty(2)?.to_bytes(&meta);
         bytes[3] ^= 1;
-        assert!(ShardIndex::parse(&bytes, &meta).is_err_and(|error| error.is_invalid_data()));
+        assert!(ShardIndex::parse(&bytes, &meta, 2).is_err_and(|error| error.is_invalid_data()));
         Ok(())
     }
 }

@@ -111,7 +111,8 @@ pub(crate) trait Store: Debug + Display + Send + Sync + 'static {
     fn write_from(&self, key: &str, start: u64, value: &[u8]) -> Result<()> {
         let mut whole = Vec::new();
         self.read(key, ByteRange::All, u64::MAX, &mut whole)?;
-        whole.truncate(usize::try_from(start).unwrap_or(usize::MAX));
+        let start = usize::try_from(start).ok().filter(|&start| start <= whole.len()).ok_or_else(|| too_short(key))?;
+        whole.truncate(start);
         whole.extend_from_slice(value);
         self.write(key, &whole)
     }

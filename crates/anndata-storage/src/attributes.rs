@@ -3,7 +3,7 @@
 use indexmap::IndexMap;
 use serde_json::Value;
 
-use crate::{DType, Error, Result, Scalar, Tensor, dispatch};
+use crate::{DType, Error, OrBug, Result, Scalar, Tensor, dispatch};
 
 /// The attributes of a group or array, in stored order.
 pub type Attributes = IndexMap<String, Attribute>;
@@ -54,7 +54,7 @@ impl Attribute {
             Self::Null => Value::Null,
             Self::Json(value) => value.clone(),
             Self::Reference(path) => Value::String(path.clone()),
-            Self::Tensor(tensor) => nest(&scalars_to_json(tensor)?, tensor.shape()),
+            Self::Tensor(tensor) => nest(&scalars_to_json(tensor)?, tensor.shape())?,
         })
     }
 
@@ -153,7 +153,8 @@ fn scalars_to_json(tensor: &Tensor) -> Result<Vec<Value>> {
         }, else => unsupported()),
         dtype => dispatch!(integer dtype, T => {
             let integer = |v: T| v.to_integer().and_then(|v| i64::try_from(v).ok());
-            Ok(tensor.as_slice::<T>()?.iter().map(|&v| integer(v).map_or(Value::Null, Value::from)).collect())
+            let value = |&v: &T| integer(v).map(Value::from).or_bug("an integer of more than 64 bits");
+            tensor.as_slice::<T>()?.iter().map(value).collect()
         }, else => unsupported()),
     }
 }
@@ -169,17 +170,16 @@ fn float_to_json(value: f64) -> Value {
     }
 }
 
-fn nest(flat: &[Value], shape: &[usize]) -> Value {
-    match shape {
-        [] => flat.first().cloned().unwrap_or(Value::Null),
+fn nest(flat: &[Value], shape: &[usize]) -> Result<Value> {
+    Ok(match shape {
+        [] => flat.first().cloned().or_bug("a scalar without a value")?,
         [_] => Value::Array(flat.to_vec()),
         [len, rest @ ..] => {
-            let step = rest.iter().product::<usize>().max(1);
-            let mut rows: Vec<Value> = flat.chunks(step).map(|row| nest(row, rest)).collect();
-            rows.resize(*len, Value::Array(Vec::new()));
-            Value::Array(rows)
+            let step = rest.iter().product::<usize>();
+            let row = |i: usize| flat.get(i * step..(i + 1) * step).or_bug("a row without its values");
+            Value::Array((0..*len).map(|i| nest(row(i)?, rest)).collect::<Result<_>>()?)
         }
-    }
+    })
 }
 
 impl<T: Scalar> From<T> for Attribute {
@@ -213,7 +213,10 @@ mod tests {
         let nested = Attribute::Tensor(Tensor::from_vec([2, 2], vec![1_i32, 2, 3, 4])?);
         assert_eq!(nested.to_json()?.to_string(), "[[1,2],[3,4]]");
         assert_eq!(Attribute::from(f64::NAN).to_json()?, Value::from("NaN"));
-        assert!(Attribute::from(crate::Complex::new(1.0_f32, 2.0)).to_json().is_err());
+        let empty = Attribute::Tensor(Tensor::from_vec([2, 1, 0], Vec::<i8>::new())?);
+        assert_eq!(empty.to_json()?.to_string(), "[[[]],[[]]]");
+        let complex = Attribute::from(crate::Complex::new(1.0_f32, 2.0)).to_json().unwrap_err();
+        assert!(complex.is_unsupported() && complex.message().contains("values of type complex64"), "{complex}");
         Ok(())
     }
 

@@ -45,7 +45,7 @@ pub use attributes::{Attribute, Attributes};
 pub use chunked::ChunkedStorage;
 pub use dtype::{DType, Field, OpaqueType};
 pub use edit::Edit;
-pub use error::{Error, ErrorKind, Result};
+pub use error::{Error, ErrorKind, OrBug, Result};
 pub use escape::escaped;
 pub use half::f16;
 pub use handle::{Array, BlockSize, Blocks, Group};

@@ -16,7 +16,7 @@ pub enum Axis {
 }
 
 impl Axis {
-    /// The number of selected positions.
+    /// The number of selected positions; a range that ends before it begins has none.
     pub fn len(&self) -> u64 {
         match self {
             Self::Range(range) => range.end.saturating_sub(range.start),
@@ -36,12 +36,10 @@ impl Axis {
 
     /// A selection of these positions; a range where they are consecutive.
     pub fn of_positions(positions: Vec<u64>) -> Self {
-        match (
-            positions.first(),
-            positions.windows(2).all(|pair| matches!(pair, [a, b] if a.checked_add(1) == Some(*b))),
-        ) {
-            (Some(&first), true) => Self::Range(first..first.saturating_add(positions.len() as u64)),
-            (None, _) => Self::Range(0..0),
+        let Some(&first) = positions.first() else { return Self::Range(0..0) };
+        // The last of all numbers has none behind it where a range could end.
+        match first.checked_add(positions.len() as u64) {
+            Some(end) if positions.iter().copied().eq(first..end) => Self::Range(first..end),
             _ => Self::from(positions),
         }
     }
@@ -87,7 +85,8 @@ impl Axis {
         matches!(self, Self::Range(range) if range.start == 0 && range.end == len)
     }
 
-    /// One past the highest selected position, 0 where nothing is selected.
+    /// One past the highest selected position, 0 where nothing is selected. The last of all numbers, which no axis has,
+    /// counts as its own end.
     pub fn end(&self) -> u64 {
         match self {
             Self::Range(range) if range.is_empty() => 0,
@@ -154,6 +153,8 @@ mod tests {
         assert_eq!(list.select(&Axis::from(vec![2, 0])), Axis::from(vec![1, 4]));
         assert_eq!(Axis::of_positions(vec![3, 4, 5]), Axis::Range(3..6));
         assert_eq!(Axis::of_positions(vec![3, 5]), Axis::from(vec![3, 5]));
+        let highest = vec![u64::MAX - 1, u64::MAX];
+        assert_eq!(Axis::of_positions(highest.clone()), Axis::from(highest));
         assert!(Axis::Range(0..3).is_whole(3) && !Axis::Range(0..2).is_whole(3) && !list.is_whole(3));
     }
 

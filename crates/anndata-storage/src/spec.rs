@@ -228,11 +228,21 @@ mod tests {
     fn specs_that_do_not_fit_together_are_refused() {
         let spec = ArraySpec::new(DType::F32, [10, 4]);
         assert!(spec.validate().is_ok());
-        assert!(spec.clone().with_codecs([Codec::Lzf]).validate().is_err());
-        assert!(spec.clone().with_chunks([5]).validate().is_err());
-        assert!(spec.clone().with_chunks([0, 4]).validate().is_err());
-        assert_eq!(spec.with_chunks([3, 4]).chunk_grid(), [4, 1]);
-        assert!(ArraySpec::new(DType::I8, [u64::MAX, 2]).validate().is_err());
+        assert_eq!(spec.clone().with_chunks([3, 4]).chunk_grid(), [4, 1]);
+        let mut null = spec.clone();
+        null.null = true;
+        for (spec, message) in [
+            (spec.clone().with_codecs([Codec::Lzf]), "compression needs chunks"),
+            (spec.clone().with_chunks([5]), "a chunk shape of [5] does not fit an array of shape [10, 4]"),
+            (spec.with_chunks([0, 4]), "a chunk shape of [0, 4] does not fit an array of shape [10, 4]"),
+            (ArraySpec::new(DType::F32, []).with_chunks([]), "a scalar has no chunks"),
+            (null, "an array without values has no shape"),
+        ] {
+            let error = spec.validate().unwrap_err();
+            assert!(error.is_invalid_input() && error.message().starts_with(message), "{error:?}: {message}");
+        }
+        let huge = ArraySpec::new(DType::I8, [u64::MAX, 2]).validate().unwrap_err();
+        assert!(huge.message().contains(&format!("[{}, 2]", u64::MAX)), "{huge:?}");
         assert_eq!(ArraySpec::new(DType::I8, [u64::MAX, 2, 0]).len().ok(), Some(0));
     }
 }

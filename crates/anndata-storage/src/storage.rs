@@ -7,7 +7,7 @@ use std::path::Path;
 use std::pin::Pin;
 use std::sync::Arc;
 
-use crate::{ArraySpec, Attributes, Axis, ChunkedStorage, Compression, Error, Result, Tensor};
+use crate::{ArraySpec, Attributes, Axis, ChunkedStorage, Compression, Error, OrBug, Result, Tensor};
 
 /// What stands at a path.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -103,6 +103,7 @@ impl Limits {
     /// # Errors
     /// [`ErrorKind::LimitExceeded`](crate::ErrorKind::LimitExceeded).
     pub fn check(&self, needed: u64, stored: u64) -> Result<()> {
+        // A product beyond all numbers allows every size, as no limit does.
         let allowed = stored.saturating_mul(self.max_expansion).saturating_add(self.max_unbacked);
         if needed <= allowed {
             return Ok(());
@@ -176,6 +177,9 @@ pub trait Storage: Debug + Display + Send + Sync + 'static {
     fn create_group(&self, path: &str) -> Result<()>;
 
     /// Makes an array, and the groups above it that are missing.
+    ///
+    /// Any declared size is taken: nothing is allocated or stored for values before they are written. A format that
+    /// cannot do so refuses a size with [`LimitExceeded`](crate::ErrorKind::LimitExceeded) rather than ask for the memory.
     ///
     /// # Errors
     /// [`AlreadyExists`](crate::ErrorKind::AlreadyExists) where something stands there;
@@ -323,7 +327,8 @@ pub fn read_positions(read: impl Fn(&[Axis]) -> Result<Tensor>, runs: &[Range<u6
     let mut sorted = wanted.clone();
     sorted.sort_unstable();
     sorted.dedup();
-    let places = wanted.iter().map(|at| sorted.binary_search(at).unwrap_or_default() as u64).collect::<Vec<_>>();
+    let place = |at| Ok(sorted.binary_search(at).ok().or_bug("a position that is not among the sorted ones")? as u64);
+    let places = wanted.iter().map(place).collect::<Result<Vec<_>>>()?;
     read(&[Axis::of_positions(sorted)])?.take(0, &places)
 }
 

@@ -18,7 +18,7 @@ use arrow_array::{Array as _, LargeBinaryArray, LargeStringArray};
 use arrow_buffer::Buffer;
 use ndarray::{ArrayBase, ArrayD, ArrayViewD, Data as NdData, Dimension, IxDyn};
 
-use crate::{DType, Error, Result, Scalar};
+use crate::{DType, Error, OrBug, Result, Scalar};
 pub use bytes::AlignedBytes;
 
 /// A dense n-dimensional array: dtype, shape and values in C order.
@@ -80,7 +80,7 @@ impl Tensor {
         if dtype == DType::Bool && buffer.iter().any(|&byte| byte > 1) {
             return Err(Error::invalid_data("a boolean is neither 0 nor 1"));
         }
-        let align = alignment(&dtype);
+        let align = alignment(&dtype, size);
         let buffer =
             if buffer.as_ptr().align_offset(align) == 0 { buffer } else { AlignedBytes::copy_of(&buffer).into() };
         Ok(Self { dtype, shape, data: Data::Buffer(buffer) })
@@ -109,6 +109,7 @@ impl Tensor {
             if array.is_standard_layout() { array.into_owned() } else { array.as_standard_layout().into_owned() };
         let len = owned.len();
         let (mut values, offset) = owned.into_raw_vec_and_offset();
+        // An array without elements has no first one to begin at.
         values.drain(..offset.unwrap_or(0));
         values.truncate(len);
         Self { dtype: T::DTYPE, shape, data: Data::Buffer(bytes::buffer_of(values)) }
@@ -160,7 +161,7 @@ impl Tensor {
     /// [`ErrorKind::DType`](crate::ErrorKind::DType) where `T` is not the dtype's type.
     pub fn view<T: Scalar>(&self) -> Result<ArrayViewD<'_, T>> {
         ArrayViewD::from_shape(IxDyn(&self.shape), self.as_slice::<T>()?)
-            .map_err(|error| Error::invalid_input("shape and length disagree").with_source(error))
+            .map_err(|error| Error::bug("shape and length disagree").with_source(error))
     }
 
     /// The values in C order, without a copy.
@@ -170,7 +171,7 @@ impl Tensor {
     pub fn as_slice<T: Scalar>(&self) -> Result<&[T]> {
         match &self.data {
             Data::Buffer(buffer) if self.dtype == T::DTYPE => bytemuck::checked::try_cast_slice(buffer.as_slice())
-                .map_err(|error| Error::invalid_data(format!("the buffer is no array of {}: {error}", T::DTYPE))),
+                .map_err(|error| Error::bug(format!("the buffer is no array of {}: {error}", T::DTYPE))),
             _ => Err(Error::dtype(format!("the values are of type {}, not {}", self.dtype, T::DTYPE))),
         }
     }
@@ -213,7 +214,8 @@ impl Tensor {
                 fields
                     .iter()
                     .map(|field| {
-                        let inner = field.shape.get(self.shape.len()..).unwrap_or_default();
+                        let inner =
+                            field.shape.get(self.shape.len()..).or_bug("a field of fewer axes than the records")?;
                         field.clone().reshape([&shape, inner].concat())
                     })
                     .collect::<Result<_>>()?,
@@ -223,7 +225,21 @@ impl Tensor {
         Ok(Self { dtype: self.dtype, shape, data })
     }
 
-    /// The same values converted to another numeric dtype as numpy's `astype` does: floats to integers truncate.
+    /// The same values converted to another numeric dtype.
+    ///
+    /// As numpy's `astype`, floats lose their fraction on the way to integers, integers wrap around in narrower ones,
+    /// and numbers other than 0 become `true`. Unlike there, where the result depends on the machine, a float beyond the
+    /// range of an integer dtype becomes the nearest end of it, and NaN becomes 0.
+    ///
+    /// ```
+    /// use anndata_storage::{DType, Tensor};
+    ///
+    /// let floats = Tensor::from_vec([4], vec![-1.5, 2.9, 300.7, f64::NAN])?;
+    /// assert_eq!(floats.cast(&DType::I16)?.as_slice::<i16>()?, [-1, 2, 300, 0]);
+    /// assert_eq!(floats.cast(&DType::U8)?.as_slice::<u8>()?, [0, 2, 255, 0]);
+    /// assert_eq!(Tensor::from_vec([2], vec![-1, 300])?.cast(&DType::U8)?.as_slice::<u8>()?, [255, 44]);
+    /// # Ok::<(), anndata_storage::Error>(())
+    /// ```
     ///
     /// Dates become dates in other steps, spans of time spans in other steps, without rounding; integers become counts
     /// of either.
@@ -255,12 +271,12 @@ fn too_large(shape: &[usize]) -> Error {
     Error::limit_exceeded(format!("an array of shape {shape:?} does not fit into memory"))
 }
 
-/// The alignment of a number or time in memory; text of fixed width needs none.
-fn alignment(dtype: &DType) -> usize {
+/// The alignment in memory of a number or time of a size; text of fixed width needs none.
+fn alignment(dtype: &DType, size: usize) -> usize {
     match dtype {
-        DType::Complex64 => 4,
-        DType::Complex128 | DType::Datetime(_) | DType::Timedelta(_) => 8,
-        dtype if dtype.is_numeric() => dtype.size().unwrap_or(1),
+        dtype if dtype.is_complex() => size / 2,
+        DType::Datetime(_) | DType::Timedelta(_) => size,
+        dtype if dtype.is_numeric() => size,
         _ => 1,
     }
 }
@@ -284,7 +300,11 @@ impl fmt::Debug for Tensor {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Tensor({}, {:?}", self.dtype, self.shape)?;
         if self.len() <= 8 {
-            crate::dispatch!(&self.dtype, T => write!(f, ", {:?}", self.as_slice::<T>().unwrap_or_default())?, else => {
+            crate::dispatch!(&self.dtype, T => match self.as_slice::<T>() {
+                Ok(values) => write!(f, ", {values:?}")?,
+                Err(error) => write!(f, ", {error:?}")?,
+            }, else => {
+                // Records, and bytes that are no text, are not shown.
                 if let Ok(texts) = self.to_strings().or_else(|_| self.to_time_strings()) {
                     write!(f, ", {texts:?}")?;
                 }
@@ -331,11 +351,16 @@ mod tests {
 
     #[test]
     fn wrong_lengths_and_booleans_are_refused() {
-        assert!(Tensor::from_vec([2, 2], vec![1_u8]).is_err());
-        assert!(Tensor::from_bytes(DType::Bool, [2], [0, 2]).is_err());
-        assert!(Tensor::from_bytes(DType::String, [1], [0]).is_err());
-        assert!(Tensor::from_vec([usize::MAX, 2], vec![1_u8]).is_err());
-        assert!(Tensor::from_vec([usize::MAX, 2, 0], Vec::<u8>::new()).is_err_and(|error| error.is_limit_exceeded()));
+        let length = Tensor::from_vec([2, 2], vec![1_u8]).unwrap_err();
+        assert!(length.is_invalid_input() && length.message().contains("uint8, which takes 4"), "{length}");
+        let boolean = Tensor::from_bytes(DType::Bool, [2], [0, 2]).unwrap_err();
+        assert!(boolean.is_invalid_data() && boolean.message() == "a boolean is neither 0 nor 1", "{boolean}");
+        let text = Tensor::from_bytes(DType::String, [1], [0]).unwrap_err();
+        assert!(text.is_invalid_input() && text.message().contains("no fixed size in bytes"), "{text}");
+        for shape in [vec![usize::MAX, 2], vec![usize::MAX, 2, 0]] {
+            let large = Tensor::from_vec(shape, Vec::<u8>::new()).unwrap_err();
+            assert!(large.is_limit_exceeded() && large.message().contains("does not fit into memory"), "{large}");
+        }
     }
 
     #[test]

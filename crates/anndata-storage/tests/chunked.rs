@@ -234,6 +234,15 @@ fn errors_name_the_chunk() -> Result<()> {
 }
 
 #[test]
+fn a_fill_value_of_another_size_fills_nothing() -> Result<()> {
+    let storage = Runs { fill: vec![1, 2, 3], ..Runs::default() };
+    let spec = ArraySpec::new(DType::I16, [2]).with_chunks([2]);
+    let error = chunked::write(&storage, &spec, &[0], &Tensor::from_vec([1], vec![1_i16])?).unwrap_err();
+    assert!(error.is_bug() && error.message().starts_with("a fill value of 3 bytes does not fill a chunk"), "{error}");
+    Ok(())
+}
+
+#[test]
 fn hostile_declarations_are_errors() {
     let storage = Runs::new(0);
     let read = |spec: &ArraySpec| chunked::read(&storage, spec, &Axis::all(&spec.shape));
@@ -256,7 +265,11 @@ fn hostile_declarations_are_errors() {
         assert!(error.is_invalid_input(), "{offset:?}: {error}");
     }
     let bytes = Tensor::from_vec([2], vec![1_u8, 2]).unwrap();
-    assert!(chunked::write(&storage, &i16s(&[4], &[2]), &[0], &bytes).is_err());
+    let error = chunked::write(&storage, &i16s(&[4], &[2]), &[0], &bytes).unwrap_err();
+    assert!(
+        error.is_invalid_input() && error.message().contains("does not fit into an array of int16, [4]"),
+        "{error}"
+    );
 }
 
 /// A chunk is decoded whole, so a huge one is held against the limits, however little of it is wanted.

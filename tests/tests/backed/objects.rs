@@ -236,7 +236,8 @@ fn offsets_that_are_too_narrow_are_refused() -> Result<()> {
     let error = stored.append(&narrow(1)?).unwrap_err();
     assert!(error.is_unsupported() && error.to_string().contains("offsets of type int8 cannot say 128"), "{error}");
     assert_eq!(SparseDataset::open(&root, "X")?.shape(), (127, 1));
-    assert!(SparseDataset::open(&root, "none").is_err());
+    let none = SparseDataset::open(&root, "none").unwrap_err();
+    assert!(none.is_not_found() && none.path() == Some("none"), "{none:?}");
     Ok(())
 }
 

@@ -79,7 +79,8 @@ fn arrays_of_one_dimension_become_columns() -> Result<()> {
     adata.set_all_obsp(Mapping::new())?;
     assert_eq!(adata.obsm()["built"].shape()?, Some(vec![3, 1]));
     assert_eq!(adata.varm()["set"].shape()?, Some(vec![2, 1]));
-    assert!(adata.set_obsp("p", counted(&[3])).is_err());
+    let line = adata.set_obsp("p", counted(&[3])).unwrap_err();
+    assert!(line.is_invalid_data() && line.to_string().contains("obsp"), "{line:?}");
     Ok(())
 }
 

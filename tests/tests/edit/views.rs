@@ -1,6 +1,8 @@
 //! Editing a view makes it an object of its own, and what it was taken from stays.
 
-use anndata::{AnnData, Column, DataFrame, Element, Mapping, Raw, Result, SparseFormat, SparseMatrix, Tensor};
+use anndata::{
+    AnnData, Column, DataFrame, Element, ErrorKind, Mapping, Raw, Result, SparseFormat, SparseMatrix, Tensor,
+};
 
 fn ones(shape: &[usize]) -> Tensor {
     Tensor::from_vec(shape, vec![1.0_f32; shape.iter().product()]).unwrap()
@@ -82,14 +84,19 @@ fn a_view_that_was_refused_an_edit_stays_a_view() -> Result<()> {
     let origin = adata();
     let mut view = origin.select(1..3, [2, 0])?;
     let before = view.load()?;
-    assert!(view.set_x(Some(ones(&[3, 2]).into())).is_err());
-    assert!(view.set_all_obsm(Mapping::from([("o".to_owned(), ones(&[3, 1]).into())])).is_err());
-    assert!(view.set_obs_names(["x"]).is_err());
-    assert!(view.set_obs(DataFrame::unnamed(4)).is_err());
-    assert!(view.rename_categories("type", vec!["A"]).is_err());
-    assert!(view.set_x_at(.., 9, 1.0).is_err());
+    for (refused, kind, message) in [
+        (view.set_x(Some(ones(&[3, 2]).into())), ErrorKind::InvalidData, "[3, 2]"),
+        (view.set_all_obsm(Mapping::from([("o".to_owned(), ones(&[3, 1]).into())])), ErrorKind::InvalidData, "[3, 1]"),
+        (view.set_obs_names(["x"]), ErrorKind::InvalidInput, "labels was given for 2 rows"),
+        (view.set_obs(DataFrame::unnamed(4)), ErrorKind::InvalidData, "4"),
+        (view.rename_categories("type", vec!["A"]), ErrorKind::InvalidInput, "1"),
+        (view.set_x_at(.., 9, 1.0), ErrorKind::InvalidInput, "out of bounds of 2: 9"),
+        (view.rename_uns("nope", "k"), ErrorKind::NotFound, "nope"),
+    ] {
+        let error = refused.unwrap_err();
+        assert!(error.kind() == kind && error.to_string().contains(message), "{error:?}: {message}");
+    }
     assert!(view.remove_obsm("nope").is_none() && view.remove_layer(Some("nope")).is_none());
-    assert!(view.rename_uns("nope", "k").is_err());
     assert!(view.is_view());
     assert_eq!(view, before);
     Ok(())
@@ -140,7 +147,8 @@ fn a_subset_in_place_is_the_part_loaded() -> Result<()> {
     assert_eq!(modified, adata().select([3, 0], [0, 2])?.load()?);
     assert!(!modified.is_view());
     let before = modified.clone();
-    assert!(modified.subset("nobody", ..).is_err());
+    let nobody = modified.subset("nobody", ..).unwrap_err();
+    assert!(nobody.is_not_found() && nobody.to_string().contains("nobody"), "{nobody:?}");
     assert_eq!(modified, before);
     let none: [usize; 0] = [];
     modified.subset(.., none)?;

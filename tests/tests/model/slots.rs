@@ -46,10 +46,15 @@ fn a_builder_names_the_slot_that_does_not_fit() {
 fn an_object_that_was_refused_is_as_it_was() -> Result<()> {
     let mut adata = AnnData::builder().x(zeros(&[2, 3])).obsm("m", zeros(&[2, 1])).build()?;
     let before = adata.clone();
-    assert!(adata.set_obsm("m", zeros(&[3, 1])).is_err());
-    assert!(adata.set_x(Some(zeros(&[3, 3]).into())).is_err());
-    assert!(adata.set_layer(Some("l"), zeros(&[3, 3])).is_err());
-    assert!(adata.set_obs(DataFrame::unnamed(3)).is_err());
+    for (refused, message) in [
+        (adata.set_obsm("m", zeros(&[3, 1])), "[3, 1]"),
+        (adata.set_x(Some(zeros(&[3, 3]).into())), "[3, 3]"),
+        (adata.set_layer(Some("l"), zeros(&[3, 3])), "[3, 3]"),
+        (adata.set_obs(DataFrame::unnamed(3)), "3"),
+    ] {
+        let error = refused.unwrap_err();
+        assert!(error.is_invalid_data() && error.to_string().contains(message), "{error:?}: {message}");
+    }
     assert_eq!(adata, before);
     Ok(())
 }
@@ -149,10 +154,8 @@ fn a_frame_is_no_column_of_itself() -> Result<()> {
             })?;
         }
         let frame = DataFrame::new(["a"]).with_column(name, vec![1])?;
-        assert!(
-            io::write_elem(&stores::memory(), "frame", &frame.into(), &WriteOptions::default()).is_err(),
-            "{name:?}"
-        );
+        let error = io::write_elem(&stores::memory(), "frame", &frame.into(), &WriteOptions::default()).unwrap_err();
+        assert!(error.is_invalid_input() && error.path() == Some("frame"), "{name:?}: {error:?}");
     }
     Ok(())
 }
@@ -247,7 +250,8 @@ fn deep_nesting_is_read_or_refused() -> Result<()> {
                 if fits {
                     assert_eq!(read?.load()?, element);
                 } else {
-                    assert!(written.is_err() || message(read).contains("nested more than"));
+                    let refused = written.as_ref().err().map_or_else(|| message(read), ToString::to_string);
+                    assert!(refused.contains("nested more than"), "{refused}");
                 }
             }
             Ok(())

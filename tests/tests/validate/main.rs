@@ -99,7 +99,8 @@ fn malformed_files_have_their_finding_at_the_element_that_is_wrong() {
         let path = list[*stem]["path"].as_str().unwrap().trim_matches('/');
         let report = validate_path(folder.join(format!("{stem}.h5ad")), &ValidateOptions::default());
         let (Some(rule), report) = (rule, &report) else {
-            assert!(report.is_err(), "{stem} was opened");
+            let error = report.as_ref().unwrap_err();
+            assert!(error.is_invalid_data() || error.is_io() || error.is_refused(), "{stem}: {error:?}");
             continue;
         };
         let report = report.as_ref().unwrap_or_else(|error| panic!("{stem}: {error}"));

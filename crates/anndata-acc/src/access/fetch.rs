@@ -253,7 +253,8 @@ fn whole_axis(len: usize) -> Axis {
 }
 
 fn one(position: u64) -> Axis {
-    Axis::Range(position..position.saturating_add(1))
+    // A position of an axis in memory, after which there is a number.
+    Axis::Range(position..position + 1)
 }
 
 /// The row or column of a matrix as an array of one dimension.

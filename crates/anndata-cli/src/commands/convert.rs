@@ -189,8 +189,17 @@ mod tests {
         assert_eq!(size("64k"), Ok(64 << 10));
         assert_eq!(size("512M"), Ok(512 << 20));
         assert_eq!(size("2GiB"), Ok(2 << 30));
-        for wrong in ["", "M", "-1", "0", "1.5G", "3X", "99999999T"] {
-            assert!(size(wrong).is_err(), "{wrong}");
+        for (wrong, message) in [
+            ("", "it takes a number of bytes"),
+            ("M", "it takes a number of bytes"),
+            ("-1", "the unit is none of"),
+            ("1.5G", "the unit is none of"),
+            ("3X", "the unit is none of"),
+            ("0", "it takes a size above 0"),
+            ("99999999T", "it takes a size above 0"),
+        ] {
+            let error = size(wrong).unwrap_err();
+            assert!(error.starts_with(message), "{wrong}: {error}");
         }
     }
 }

@@ -184,7 +184,8 @@ mod tests {
     fn rows_are_given_in_the_order_wanted() -> Result<()> {
         let adata = adata(4)?;
         assert_eq!(adata.chunk_x([3, 0, 3])?.as_slice::<i32>()?, [6, 7, 0, 1, 6, 7]);
-        assert!(adata.chunk_x([4]).is_err());
+        let beyond = adata.chunk_x([4]).unwrap_err();
+        assert!(beyond.is_invalid_input() && beyond.message().contains("out of bounds of 4: 4"), "{beyond}");
         assert_eq!(adata.random_chunk_x(99, false, 1)?.shape(), [4, 2]);
         assert_eq!(adata.random_chunk_x(2, true, 7)?, adata.random_chunk_x(2, true, 7)?);
         Ok(())
@@ -199,12 +200,12 @@ mod tests {
         }
         let mut counts = [0_u32; 4];
         for at in draw(4, 4000, true, 3) {
-            counts[usize::try_from(at).unwrap_or(0)] += 1;
+            counts[usize::try_from(at).unwrap()] += 1;
         }
         assert!(counts.iter().all(|count| (850..1150).contains(count)), "{counts:?}");
         let mut firsts = [0_u32; 4];
         for seed in 0..4000 {
-            firsts[usize::try_from(draw(4, 1, false, seed)[0]).unwrap_or(0)] += 1;
+            firsts[usize::try_from(draw(4, 1, false, seed)[0]).unwrap()] += 1;
         }
         assert!(firsts.iter().all(|count| (850..1150).contains(count)), "{firsts:?}");
         assert!(draw(0, 0, true, 1).is_empty());

@@ -115,7 +115,9 @@ mod tests {
         );
         let mut adata = AnnData::builder().x(frame()?).build()?;
         let before = adata.clone();
-        assert!(adata.set_layer(Some("l"), DataFrame::new(["c2", "c1"]).with_column("A", vec![1, 2])?).is_err());
+        let other = DataFrame::new(["c2", "c1"]).with_column("A", vec![1, 2])?;
+        let error = adata.set_layer(Some("l"), other).unwrap_err();
+        assert!(error.to_string().contains("of the data frame"), "{error:?}");
         assert_eq!(adata, before);
         Ok(())
     }

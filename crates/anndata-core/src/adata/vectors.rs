@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use anndata_storage::{Axis, Error, Result, Tensor};
+use anndata_storage::{Axis, Error, OrBug, Result, Tensor};
 use arrow_array::{ArrayRef, RecordBatch, RecordBatchOptions};
 use arrow_schema::{Field, Schema};
 
@@ -117,14 +117,12 @@ fn place(key: &str, frame: &DataFrame, names: &str) -> Result<Option<u64>> {
 
 /// One row (axis 0) or column (axis 1) of a matrix; of a stored one no more is read than has to be.
 fn lane(matrix: &Element, axis: usize, at: u64) -> Result<Column> {
-    let shape = matrix.shape()?.unwrap_or_default();
+    let shape = matrix.shape()?.or_bug("a matrix without a shape")?;
     let [rows, columns] = *shape else {
         return Err(Error::unsupported(format!("a matrix has two axes, not the shape {shape:?}")));
     };
     let mut selection = [Axis::Range(0..rows as u64), Axis::Range(0..columns as u64)];
-    if let Some(one) = selection.get_mut(axis) {
-        *one = Axis::Range(at..at + 1);
-    }
+    *selection.get_mut(axis).or_bug("a matrix has two axes")? = Axis::Range(at..at + 1);
     let values = dense(&matrix.select(&selection)?)?;
     let len = values.len();
     Column::plain(&values.reshape([len])?)

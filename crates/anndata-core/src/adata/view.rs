@@ -1,6 +1,6 @@
 //! Views: parts of an object, made when they are asked for.
 
-use anndata_storage::{Axis, Result};
+use anndata_storage::{Axis, Error, Result};
 
 use super::AnnData;
 use crate::lazy::{Categories, NumberOfCategories};
@@ -101,7 +101,10 @@ impl AnnData {
 
     fn view(&self, obs: &Axis, var: &Axis, options: &SelectOptions) -> Result<Self> {
         let categories = if options.keep_unused_categories { Categories::Keep } else { Categories::DropUnused };
-        let len = |axis: &Axis| usize::try_from(axis.len()).unwrap_or(usize::MAX);
+        let len = |axis: &Axis| {
+            usize::try_from(axis.len())
+                .map_err(|_| Error::limit_exceeded(format!("{} positions are selected", axis.len())))
+        };
         let both = [obs.clone(), var.clone()];
         let parts = |slot: &str, elements: &Mapping, axes: &[Axis]| -> Result<Mapping> {
             let part = |(key, element): (&String, &Element)| {
@@ -122,8 +125,8 @@ impl AnnData {
             None => ViewOf { obs: obs.clone(), var: var.clone() },
         };
         Ok(Self {
-            n_obs: len(obs),
-            n_vars: len(var),
+            n_obs: len(obs)?,
+            n_vars: len(var)?,
             obs: frames.0,
             var: frames.1,
             layers: layers.collect::<Result<_>>()?,

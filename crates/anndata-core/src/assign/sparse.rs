@@ -2,10 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use anndata_storage::{Axis, DType, Error, Result, Scalar, Tensor, dispatch};
+use anndata_storage::{Axis, DType, Error, OrBug, Result, Scalar, Tensor, dispatch};
 use ndarray::{ArrayView2, Ix2};
 
-use crate::sparse::{offsets_of, offsets_tensor};
+use crate::sparse::Offsets;
 use crate::{Element, SparseFormat, SparseMatrix};
 
 /// The matrix with values at the selected rows and columns. Zeros are not stored.
@@ -19,8 +19,8 @@ pub(super) fn put(matrix: &SparseMatrix, rows: &Axis, columns: &Axis, values: &E
     let is_csr = matrix.format() == SparseFormat::Csr;
     let (major, minor) = if is_csr { (n_rows, n_columns) } else { (n_columns, n_rows) };
     let selected = Selected {
-        major: Lane::new(if is_csr { rows } else { columns }, major),
-        minor: Lane::new(if is_csr { columns } else { rows }, minor),
+        major: Lane::new(if is_csr { rows } else { columns }, major)?,
+        minor: Lane::new(if is_csr { columns } else { rows }, minor)?,
     };
     let shape = (rows.len(), columns.len());
     dispatch!(matrix.dtype(), T => match values {
@@ -33,7 +33,8 @@ pub(super) fn put(matrix: &SparseMatrix, rows: &Axis, columns: &Axis, values: &E
             }
             let lanes = sparse_lanes::<T>(values, matrix)?;
             merge::<T>(matrix, &selected, |lane| {
-                Box::new(lanes.get(lane).into_iter().flatten().map(|(&at, &value)| (at, value)))
+                let lane = lanes.get(lane).or_bug("a lane without values")?;
+                Ok(Box::new(lane.iter().map(|(&at, &value)| (at, value))))
             })
         }
         values => {
@@ -43,8 +44,8 @@ pub(super) fn put(matrix: &SparseMatrix, rows: &Axis, columns: &Axis, values: &E
                 .map_err(|error| Error::invalid_input("the values are no matrix").with_source(error))?;
             let view: ArrayView2<'_, T> = if is_csr { view } else { view.reversed_axes() };
             merge::<T>(matrix, &selected, |lane| {
-                let values: Vec<T> = if lane < view.nrows() { view.row(lane).to_vec() } else { Vec::new() };
-                Box::new(values.into_iter().enumerate())
+                let lane = view.outer_iter().nth(lane).or_bug("a lane without values")?;
+                Ok(Box::new(lane.to_vec().into_iter().enumerate()))
             })
         }
     }, else => Err(Error::dtype(format!("values of type {} are no numbers", matrix.dtype()))))
@@ -71,15 +72,13 @@ fn sparse_lanes<T: Scalar>(values: &SparseMatrix, target: &SparseMatrix) -> Resu
     };
     let mut found: Vec<BTreeMap<usize, T>> = vec![BTreeMap::new(); lanes];
     let (data, indices) = (data.as_slice::<T>()?, indices.as_slice::<u64>()?);
-    for (lane, pair) in values.offsets()?.windows(2).enumerate() {
-        let [start, end] = *pair else { continue };
-        for at in start..end {
-            let (Some(&index), Some(&value)) = (indices.get(at), data.get(at)) else { continue };
-            let index = usize::try_from(index).unwrap_or(usize::MAX);
+    for (lane, range) in values.lane_offsets()?.ranges().enumerate() {
+        let data = data.get(range.clone()).or_bug("a lane beyond the values")?;
+        for (&index, &value) in indices.get(range).or_bug("a lane beyond the indices")?.iter().zip(data) {
+            let index = usize::try_from(index).or_bug("an index that was not checked")?;
             let (lane, index) = if same { (lane, index) } else { (index, lane) };
-            if let Some(lane) = found.get_mut(lane) {
-                lane.entry(index).and_modify(|sum| *sum = sum.plus(value)).or_insert(value);
-            }
+            let lane = found.get_mut(lane).or_bug("an index beyond the axis")?;
+            lane.entry(index).and_modify(|sum| *sum = sum.plus(value)).or_insert(value);
         }
     }
     Ok(found)
@@ -100,19 +99,21 @@ struct Lane {
 }
 
 impl Lane {
-    fn new(axis: &Axis, len: usize) -> Self {
-        let positions: Vec<usize> = axis.positions().map(|at| usize::try_from(at).unwrap_or(usize::MAX)).collect();
+    /// Of a selection that was checked against the length of the axis.
+    fn new(axis: &Axis, len: usize) -> Result<Self> {
+        let mut positions = Vec::new();
         let mut last = vec![None; len];
-        for (place, &at) in positions.iter().enumerate() {
-            if let Some(last) = last.get_mut(at) {
-                *last = Some(place);
-            }
+        for (place, at) in axis.positions().enumerate() {
+            let at = usize::try_from(at).or_bug("a position that was not checked")?;
+            *last.get_mut(at).or_bug("a position beyond the axis")? = Some(place);
+            positions.push(at);
         }
-        Self { positions, last }
+        Ok(Self { positions, last })
     }
 
-    fn is_selected(&self, at: usize) -> bool {
-        self.last.get(at).is_some_and(Option::is_some)
+    /// Where a position of the axis was selected last.
+    fn last(&self, at: usize) -> Result<Option<usize>> {
+        self.last.get(at).copied().or_bug("a position beyond the axis")
     }
 }
 
@@ -123,15 +124,15 @@ type Values<'a, T> = Box<dyn Iterator<Item = (usize, T)> + 'a>;
 fn merge<'a, T: Scalar>(
     matrix: &SparseMatrix,
     selected: &Selected,
-    values: impl Fn(usize) -> Values<'a, T>,
+    values: impl Fn(usize) -> Result<Values<'a, T>>,
 ) -> Result<SparseMatrix> {
     let (data, indices) = (matrix.data().as_slice::<T>()?, matrix.indices().cast(&DType::U64)?);
     let indices = indices.as_slice::<u64>()?;
     let mut lengths = Vec::with_capacity(selected.major.last.len());
     let (mut new_data, mut new_indices) = (Vec::with_capacity(data.len()), Vec::with_capacity(data.len()));
-    for (pair, lane) in matrix.offsets()?.windows(2).zip(&selected.major.last) {
-        let [start, end] = *pair else { continue };
-        let old = indices.get(start..end).unwrap_or_default().iter().zip(data.get(start..end).unwrap_or_default());
+    for (range, lane) in matrix.lane_offsets()?.ranges().zip(&selected.major.last) {
+        let data = data.get(range.clone()).or_bug("a lane beyond the values")?;
+        let old = indices.get(range).or_bug("a lane beyond the indices")?.iter().zip(data);
         let before = new_data.len();
         match lane {
             None => old.for_each(|(&index, &value)| {
@@ -139,15 +140,19 @@ fn merge<'a, T: Scalar>(
                 new_data.push(value);
             }),
             Some(lane) => {
-                let kept = old.filter(|&(&index, _)| {
-                    !usize::try_from(index).is_ok_and(|index| selected.minor.is_selected(index))
-                });
-                let mut entries: Vec<(u64, T)> = kept.map(|(&index, &value)| (index, value)).collect();
-                entries.extend(values(*lane).filter_map(|(place, value)| {
-                    let at = *selected.minor.positions.get(place)?;
-                    let stays = selected.minor.last.get(at) == Some(&Some(place)) && value != T::default();
-                    stays.then_some((at as u64, value))
-                }));
+                let mut entries: Vec<(u64, T)> = Vec::new();
+                for (&index, &value) in old {
+                    let at = usize::try_from(index).or_bug("an index that was not checked")?;
+                    if selected.minor.last(at)?.is_none() {
+                        entries.push((index, value));
+                    }
+                }
+                for (place, value) in values(*lane)? {
+                    let at = *selected.minor.positions.get(place).or_bug("a value beyond the selection")?;
+                    if selected.minor.last(at)? == Some(place) && value != T::default() {
+                        entries.push((at as u64, value));
+                    }
+                }
                 entries.sort_by_key(|&(index, _)| index);
                 for (index, value) in entries {
                     new_indices.push(index);
@@ -158,7 +163,7 @@ fn merge<'a, T: Scalar>(
         lengths.push(new_data.len() - before);
     }
     let indices = Tensor::from_vec([new_indices.len()], new_indices)?.cast(matrix.indices().dtype())?;
-    let indptr = offsets_tensor(&offsets_of(lengths)?, matrix.indptr().dtype())?;
+    let indptr = Offsets::of_lengths(lengths)?.to_tensor(matrix.indptr().dtype())?;
     SparseMatrix::new(matrix.format(), matrix.shape(), Tensor::from_vec([new_data.len()], new_data)?, indices, indptr)
 }
 

@@ -1,13 +1,15 @@
 //! Awkward arrays one after the other, and what else a concatenation does with them: fields that all have, and rows
 //! that are missing.
 
-use anndata_storage::{Error, Result, Tensor};
+// Long file: how each kind of node is joined with others of it, side by side.
+
+use anndata_storage::{Error, OrBug, Result, Tensor};
 use serde_json::Value;
 
 use super::Awkward;
 use super::form::{IndexType, Primitive};
 use super::layout::{Index, Kind, Layout};
-use super::rows::{Budget, Rows};
+use super::rows::{Budget, Rows, out_of_bounds};
 use crate::concat::result_type;
 
 /// What the type of a node is beyond its kind.
@@ -75,8 +77,11 @@ impl Awkward {
             return Self::concat(&[self.clone(), Self::missing(1)?])?.take(&positions);
         }
         let (index, content) = optional(packed)?;
-        let place = |row: &Option<usize>| row.and_then(|row| index.get(row)).copied().unwrap_or(-1);
-        let index = Index::new(IndexType::I64, rows.iter().map(place).collect())?;
+        let place = |row: &Option<usize>| match *row {
+            Some(row) => index.get(row).copied().ok_or_else(out_of_bounds),
+            None => Ok(-1),
+        };
+        let index = Index::new(IndexType::I64, rows.iter().map(place).collect::<Result<_>>()?)?;
         let options = Layout::new(rows.len(), Kind::IndexedOption { index, content: Box::new(content) });
         let budget = self.budget(rows.len());
         Ok(Self::from_layout(options.packed(&Rows::all(rows.len(), &budget))?))
@@ -213,7 +218,7 @@ fn union(parts: Vec<Layout>) -> Result<Layout> {
             let places = places.collect::<Result<Vec<_>>>()?;
             for (&tag, &position) in own_tags.as_slice::<i8>()?.iter().zip(own_index.values()?.iter()) {
                 let place = usize::try_from(tag).ok().and_then(|tag| places.get(tag));
-                let (tag, start) = place.copied().unwrap_or((0, 0));
+                let (tag, start) = *place.or_bug("a tag without a content")?;
                 tags.push(tag);
                 index.push(start + position);
             }
@@ -256,7 +261,7 @@ fn place(groups: &mut Vec<Vec<Layout>>, part: Layout) -> Result<(i8, i64)> {
         groups.len() - 1
     });
     let tag = i8::try_from(group).map_err(|_| Error::unsupported("a union of more than 127 types"))?;
-    let Some(group) = groups.get_mut(group) else { return Ok((0, 0)) };
+    let group = groups.get_mut(group).or_bug("a group that was just found")?;
     let start: usize = group.iter().map(|other| other.len).sum();
     group.push(part);
     Ok((tag, i64::try_from(start).map_err(|_| too_long())?))
@@ -343,11 +348,11 @@ pub(super) fn optional(part: Layout) -> Result<(Vec<i64>, Layout)> {
 }
 
 fn merge_numbers(parts: &[Layout]) -> Result<Kind> {
-    let numbers = parts.iter().filter_map(|part| match &part.kind {
-        Kind::Numpy { primitive, data, .. } => Some((primitive, data)),
-        _ => None,
+    let numbers = parts.iter().map(|part| match &part.kind {
+        Kind::Numpy { primitive, data, .. } => Ok((primitive, data)),
+        _ => Err(Error::bug("numbers go together with what are none")),
     });
-    let numbers: Vec<(&Primitive, &Tensor)> = numbers.collect();
+    let numbers = numbers.collect::<Result<Vec<(&Primitive, &Tensor)>>>()?;
     let dtypes: Vec<_> = numbers.iter().map(|(_, data)| data.dtype()).collect();
     let dtype = result_type(dtypes).ok_or_else(|| Error::dtype("numbers have no common type"))?;
     let data = numbers.iter().map(|(_, data)| data.cast(&dtype)).collect::<Result<Vec<_>>>()?;
@@ -365,10 +370,12 @@ fn merge_records(names: Option<Vec<String>>, parts: Vec<Layout>) -> Result<Kind>
     };
     let mut columns: Vec<Vec<Layout>> = vec![Vec::with_capacity(parts.len()); count];
     for part in parts {
-        let Kind::Record { fields: own, contents } = part.kind else { continue };
+        let Kind::Record { fields: own, contents } = part.kind else {
+            return Err(Error::bug("records go together with what are none"));
+        };
         for (i, column) in columns.iter_mut().enumerate() {
             let content = counterpart(names.as_deref(), own.as_deref(), i).and_then(|place| contents.get(place));
-            column.extend(content.cloned());
+            column.push(content.or_bug("records with other fields go together")?.clone());
         }
     }
     let contents = columns.into_iter().map(merge).collect::<Result<_>>()?;
@@ -378,7 +385,7 @@ fn merge_records(names: Option<Vec<String>>, parts: Vec<Layout>) -> Result<Kind>
 fn merge_lists(parts: Vec<Layout>) -> Result<Kind> {
     let (mut offsets, mut contents) = (vec![0_i64], Vec::with_capacity(parts.len()));
     for part in parts {
-        let start = offsets.last().copied().unwrap_or(0);
+        let start = *offsets.last().or_bug("there are no offsets")?;
         match part.kind {
             Kind::ListOffset { offsets: own, content } => {
                 offsets.extend(own.values()?.iter().skip(1).map(|offset| start + offset));

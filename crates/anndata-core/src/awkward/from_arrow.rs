@@ -1,6 +1,6 @@
 //! Arrow arrays as awkward arrays.
 
-use anndata_storage::{Error, Result, Tensor};
+use anndata_storage::{Error, OrBug, Result, Tensor};
 use arrow_array::cast::AsArray;
 use arrow_array::types::{ArrowDictionaryKeyType, ByteArrayType};
 use arrow_array::{
@@ -133,29 +133,30 @@ fn missing(len: usize) -> Result<Layout> {
 }
 
 fn list<O: OffsetSizeTrait>(list: &GenericListArray<O>, width: IndexType, nullable: bool) -> Result<Layout> {
-    let (offsets, start, len) = offsets(list.value_offsets());
+    let (offsets, start, len) = offsets(list.value_offsets())?;
     let content = convert(list.values().slice(start, len).as_ref(), nullable)?;
     let kind = Kind::ListOffset { offsets: Index::new(width, offsets)?, content: Box::new(content) };
     Ok(Layout::new(list.len(), kind))
 }
 
 /// Offsets that start at 0, and which part of the values they are of: its start and length.
-fn offsets<O: OffsetSizeTrait>(offsets: &[O]) -> (Vec<i64>, usize, usize) {
+fn offsets<O: OffsetSizeTrait>(offsets: &[O]) -> Result<(Vec<i64>, usize, usize)> {
     let wide: Vec<usize> = offsets.iter().map(|offset| offset.as_usize()).collect();
-    let start = wide.first().copied().unwrap_or(0);
-    let len = wide.last().copied().unwrap_or(0) - start;
-    let offsets = wide.into_iter().map(|offset| i64::try_from(offset - start).unwrap_or(i64::MAX)).collect();
-    (offsets, start, len)
+    let (&start, &end) = wide.first().zip(wide.last()).or_bug("Arrow lists without offsets")?;
+    let offset = |offset: usize| offset.checked_sub(start).and_then(|offset| i64::try_from(offset).ok());
+    let offsets = wide.iter().map(|&at| offset(at).or_bug("Arrow offsets that decrease")).collect::<Result<_>>()?;
+    Ok((offsets, start, end - start))
 }
 
 fn list_view<O: OffsetSizeTrait>(list: &GenericListViewArray<O>, nullable: bool) -> Result<Layout> {
-    let wide = |value: &O| i64::try_from(value.as_usize()).unwrap_or(i64::MAX);
-    let starts: Vec<i64> = list.value_offsets().iter().map(wide).collect();
-    let sizes = list.value_sizes().iter().map(wide).enumerate();
+    let wide = |value: &O| i64::try_from(value.as_usize()).or_bug("an Arrow offset of more than 64 bits");
+    let starts = list.value_offsets().iter().map(wide).collect::<Result<Vec<_>>>()?;
+    let sizes = list.value_sizes().iter().enumerate();
     // A missing list may claim any size.
-    let stops = sizes.zip(&starts).map(|((i, size), start)| if list.is_valid(i) { start + size } else { *start });
+    let stop = |((i, size), &start)| if list.is_valid(i) { Ok(start + wide(size)?) } else { Ok(start) };
+    let stops = sizes.zip(&starts).map(stop).collect::<Result<_>>()?;
     let kind = Kind::List {
-        stops: Index::new(IndexType::I64, stops.collect())?,
+        stops: Index::new(IndexType::I64, stops)?,
         starts: Index::new(IndexType::I64, starts)?,
         content: Box::new(convert(list.values().as_ref(), nullable)?),
     };
@@ -164,7 +165,8 @@ fn list_view<O: OffsetSizeTrait>(list: &GenericListViewArray<O>, nullable: bool)
 }
 
 fn regular(list: &FixedSizeListArray, nullable: bool) -> Result<Layout> {
-    let size = usize::try_from(list.value_length()).unwrap_or(0);
+    let size = usize::try_from(list.value_length())
+        .map_err(|_| Error::invalid_input(format!("an Arrow list has the length {}", list.value_length())))?;
     let values = list.values().slice(0, list.len() * size);
     let content = Box::new(convert(values.as_ref(), nullable)?);
     Ok(Layout::new(list.len(), Kind::Regular { size, content }))
@@ -185,7 +187,7 @@ fn record(array: &StructArray) -> Result<Layout> {
 }
 
 fn strings<T: ByteArrayType>(strings: &GenericByteArray<T>, list: &str, item: &str) -> Result<Layout> {
-    let (offsets, start, len) = offsets(strings.value_offsets());
+    let (offsets, start, len) = offsets(strings.value_offsets())?;
     let bytes = strings.values().slice_with_length(start, len);
     let content = characters(Tensor::new(CHARACTER.dtype(), [len], bytes)?, item);
     let kind = Kind::ListOffset { offsets: Index::new(IndexType::I64, offsets)?, content: Box::new(content) };
@@ -221,14 +223,12 @@ where
     if matches!(content.kind, Kind::Indexed { .. }) || content.is_option() {
         return Err(unsupported(array.data_type()));
     }
-    let index: Vec<i64> = array
-        .keys()
-        .iter()
-        .map(|key| {
-            let key = key.and_then(|key| key.try_into().ok()).and_then(|key| usize::try_from(key).ok());
-            key.and_then(|key| numbers.get(key).copied()).unwrap_or(-1)
-        })
-        .collect();
+    let number = |key: Option<K::Native>| {
+        let Some(key) = key else { return Ok(-1) };
+        let place = key.try_into().ok().and_then(|key| usize::try_from(key).ok());
+        place.and_then(|place| numbers.get(place).copied()).or_bug("an Arrow key without a value")
+    };
+    let index = array.keys().iter().map(number).collect::<Result<Vec<i64>>>()?;
     let narrow = matches!(
         array.keys().data_type(),
         DataType::Int8 | DataType::Int16 | DataType::Int32 | DataType::UInt8 | DataType::UInt16

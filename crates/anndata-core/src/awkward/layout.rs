@@ -5,7 +5,7 @@
 use std::borrow::Cow;
 use std::collections::HashSet;
 
-use anndata_storage::{DType, Error, Result, Tensor};
+use anndata_storage::{DType, Error, OrBug, Result, Tensor, ensure};
 use indexmap::IndexMap;
 use serde_json::{Map, Value};
 
@@ -80,9 +80,14 @@ impl Index {
         })
     }
 
-    /// The positions of an index that has been checked to hold no negative ones; negative ones count as 0.
+    /// The positions of an index that has been checked to hold no negative ones.
     pub(super) fn positions(&self) -> Result<Vec<usize>> {
-        Ok(self.values()?.iter().map(|&value| usize::try_from(value).unwrap_or(0)).collect())
+        self.values()?.iter().map(|&value| usize::try_from(value).or_bug("a negative position")).collect()
+    }
+
+    /// Where lists begin or end. An empty list may be anywhere, also before the first value: it is put there.
+    pub(super) fn ends(&self) -> Result<Vec<usize>> {
+        self.values()?.iter().map(|&value| usize::try_from(value.max(0)).or_bug("a position beyond memory")).collect()
     }
 }
 
@@ -122,13 +127,15 @@ impl Layout {
     pub(super) fn mask(&self) -> Result<Option<Vec<bool>>> {
         Ok(match &self.kind {
             Kind::ByteMasked { mask, valid_when, .. } => {
+                ensure!(mask.len() == self.len, "a mask of {} for {} values", mask.len(), self.len);
                 Some(mask.as_slice::<i8>()?.iter().map(|&byte| (byte != 0) == *valid_when).collect())
             }
             Kind::BitMasked { mask, valid_when, lsb_order, .. } => {
                 let bytes = mask.as_slice::<u8>()?;
+                ensure!(bytes.len() == self.len.div_ceil(8), "a mask of {} bytes for {} values", bytes.len(), self.len);
                 let bit = |i: usize| {
                     let shift = if *lsb_order { i % 8 } else { 7 - i % 8 };
-                    bytes.get(i / 8).is_some_and(|byte| (byte >> shift) & 1 == 1)
+                    (bytes[i / 8] >> shift) & 1 == 1
                 };
                 Some((0..self.len).map(|i| bit(i) == *valid_when).collect())
             }
@@ -239,6 +246,7 @@ impl Resolver<'_> {
         if !form.is_categorical() {
             return Ok(needed);
         }
+        // Of a buffer that is missing nothing is stored, which is told where it is asked for.
         let stored = |attribute| self.buffers.get(&content.buffer_name(attribute)).map_or(0, Tensor::len);
         let stored = match &content.kind {
             FormKind::Numpy { primitive, inner_shape }
@@ -278,7 +286,7 @@ impl Resolver<'_> {
             return Err(buffer_error(form, attribute, &message));
         }
         let bytes = stored.buffer().ok_or_else(|| buffer_error(form, attribute, "the buffer holds no numbers"))?;
-        let size = dtype.size().unwrap_or(1);
+        let size = dtype.size().or_bug("a number without a size")?;
         let needed = count.checked_mul(size).filter(|&needed| needed <= bytes.len()).ok_or_else(|| {
             let message = format!("the buffer holds {} values, but {count} are needed", bytes.len() / size);
             buffer_error(form, attribute, &message)
@@ -296,7 +304,7 @@ fn product(len: usize, inner_shape: &[usize]) -> Option<usize> {
 
 /// Where the last list ends.
 fn check_offsets(form: &Form, offsets: &[i64]) -> Result<usize> {
-    let first = offsets.first().copied().unwrap_or(0);
+    let first = offsets.first().copied().or_bug("lists without offsets")?;
     if first < 0 {
         return Err(buffer_error(form, "offsets", &format!("the first offset is {first}")));
     }
@@ -334,6 +342,7 @@ fn check_union(form: &Form, tags: &[i8], index: &[i64], contents: usize) -> Resu
         if position < 0 {
             return Err(buffer_error(form, "index", &format!("position {position} at {at} is negative")));
         }
+        // No content is as long as the largest number, so that one more is as wrong.
         *end = (*end).max(position.saturating_add(1));
     }
     ends.into_iter().map(|end| to_len(form, "index", end)).collect()
@@ -341,6 +350,7 @@ fn check_union(form: &Form, tags: &[i8], index: &[i64], contents: usize) -> Resu
 
 /// One more than the largest of some positions; 0 where all are negative.
 fn end_of(form: &Form, attribute: &str, positions: impl Iterator<Item = i64>) -> Result<usize> {
+    // As above.
     to_len(form, attribute, positions.max().map_or(0, |last| last.saturating_add(1)).max(0))
 }
 

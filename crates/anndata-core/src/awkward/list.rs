@@ -1,6 +1,6 @@
 //! Awkward arrays as JSON values, for display and comparison.
 
-use anndata_storage::{DType, Error, Result, Scalar, Tensor, dispatch};
+use anndata_storage::{DType, Error, OrBug, Result, Scalar, Tensor, dispatch, ensure};
 use serde_json::{Number, Value, json};
 
 use super::form::Primitive;
@@ -28,7 +28,7 @@ pub(super) fn values(layout: &Layout, budget: &Budget) -> Result<Vec<Value>> {
             lists(layout, content, pairs, budget)
         }
         Kind::List { starts, stops, content } => {
-            lists(layout, content, starts.positions()?.into_iter().zip(stops.positions()?), budget)
+            lists(layout, content, starts.ends()?.into_iter().zip(stops.ends()?), budget)
         }
         Kind::Regular { size, content } => {
             lists(layout, content, (0..layout.len).map(|i| (i * size, (i + 1) * size)), budget)
@@ -46,17 +46,20 @@ pub(super) fn values(layout: &Layout, budget: &Budget) -> Result<Vec<Value>> {
                 .collect()
         }
         Kind::ByteMasked { content, .. } | Kind::BitMasked { content, .. } => {
-            let valid = layout.mask()?.unwrap_or_default();
+            let valid = layout.mask()?.or_bug("a masked node without a mask")?;
             let items = values(content, budget)?;
+            ensure!(valid.len() == items.len(), "a mask of {} for {} values", valid.len(), items.len());
             Ok(items.into_iter().zip(valid).map(|(item, valid)| if valid { item } else { Value::Null }).collect())
         }
         Kind::Unmasked { content } => values(content, budget),
         Kind::Union { tags, index, contents } => {
             let contents = contents.iter().map(|content| values(content, budget)).collect::<Result<Vec<_>>>()?;
-            let tags = tags.as_slice::<i8>()?.iter().map(|&tag| usize::try_from(tag).unwrap_or(usize::MAX));
-            tags.zip(index.positions()?)
-                .map(|(tag, at)| copy(contents.get(tag).and_then(|items| items.get(at)), budget))
-                .collect()
+            let item = |(&tag, at): (&i8, usize)| {
+                let items =
+                    usize::try_from(tag).ok().and_then(|tag| contents.get(tag)).or_bug("a tag without a content")?;
+                copy(items.get(at), budget)
+            };
+            tags.as_slice::<i8>()?.iter().zip(index.positions()?).map(item).collect()
         }
     }
 }
@@ -65,13 +68,15 @@ pub(super) fn values(layout: &Layout, budget: &Budget) -> Result<Vec<Value>> {
 fn records(fields: Option<&[String]>, contents: &[Layout], len: usize, budget: &Budget) -> Result<Vec<Value>> {
     let columns = contents.iter().map(|content| values(content, budget)).collect::<Result<Vec<_>>>()?;
     let mut columns: Vec<_> = columns.into_iter().map(Vec::into_iter).collect();
-    let mut next = || columns.iter_mut().map(|column| column.next().unwrap_or(Value::Null)).collect::<Vec<_>>();
-    Ok((0..len)
-        .map(|_| match fields {
-            Some(fields) => Value::Object(fields.iter().cloned().zip(next()).collect()),
-            None => Value::Array(next()),
-        })
-        .collect())
+    let mut next = || {
+        let values = columns.iter_mut().map(|column| column.next().or_bug("a record without one of its fields"));
+        values.collect::<Result<Vec<_>>>()
+    };
+    let record = |_| match fields {
+        Some(fields) => Ok(Value::Object(fields.iter().cloned().zip(next()?).collect())),
+        None => Ok(Value::Array(next()?)),
+    };
+    (0..len).map(record).collect()
 }
 
 /// Lists as arrays, strings as strings.
@@ -84,9 +89,10 @@ fn lists(
     let text = layout.array_parameter() == Some("string");
     match &content.kind {
         Kind::Numpy { data, .. } if text => {
-            let bytes = data.as_bytes().unwrap_or_default();
+            let bytes = data.as_bytes().or_bug("characters without bytes")?;
             pairs
                 .map(|(start, stop)| {
+                    // One that ends before it begins is out of bounds of every text.
                     budget.spend(stop.saturating_sub(start), 1)?;
                     let bytes = if start == stop { Some(&[][..]) } else { bytes.get(start..stop) };
                     let text = std::str::from_utf8(bytes.ok_or_else(out_of_bounds)?)
@@ -138,16 +144,16 @@ fn numbers(primitive: &Primitive, data: &Tensor, budget: &Budget) -> Result<Vec<
             Ok(values.map(|value| json!({ "real": float(value.re), "imag": float(value.im) })).collect())
         }
         dtype => {
-            dispatch!(real dtype, T => Ok(data.as_slice::<T>()?.iter().map(|&value| number(value)).collect()), else =>
+            dispatch!(real dtype, T => data.as_slice::<T>()?.iter().map(|&value| number(value)).collect(), else =>
             Err(Error::dtype(format!("values of type {dtype} are no numbers"))))
         }
     }
 }
 
-fn number<T: Scalar>(value: T) -> Value {
+fn number<T: Scalar>(value: T) -> Result<Value> {
     match value.to_integer() {
-        Some(integer) => Number::from_i128(integer).map_or(Value::Null, Value::Number),
-        None => float(value.to_f64()),
+        Some(integer) => Number::from_i128(integer).map(Value::Number).or_bug("an integer of more than 64 bits"),
+        None => Ok(float(value.to_f64())),
     }
 }
 

@@ -1,6 +1,6 @@
 //! Taking values of a node. The result is packed: no buffer is longer than needed.
 
-use anndata_storage::{AlignedBytes, Result, Tensor};
+use anndata_storage::{AlignedBytes, OrBug, Result, Tensor, ensure};
 use serde_json::{Map, Value};
 
 use super::form::IndexType;
@@ -29,10 +29,10 @@ impl Layout {
             Kind::Numpy { inner_shape, .. } => return self.unfolded(inner_shape).select(rows),
             Kind::ListOffset { offsets, content } => {
                 let (index_type, offsets) = (offsets.index_type, offsets.positions()?);
-                lists(index_type, (&offsets, offsets.get(1..).unwrap_or_default()), content, rows)?
+                lists(index_type, (&offsets, offsets.get(1..).or_bug("lists without offsets")?), content, rows)?
             }
             Kind::List { starts, stops, content } => {
-                lists(starts.index_type, (&starts.positions()?, &stops.positions()?), content, rows)?
+                lists(starts.index_type, (&starts.ends()?, &stops.ends()?), content, rows)?
             }
             Kind::Regular { size, content } => {
                 Kind::Regular { size: *size, content: Box::new(content.select(&rows.scaled(*size)?)?) }
@@ -98,7 +98,7 @@ impl Layout {
     }
 
     fn select_masked(&self, valid_when: bool, content: &Self, rows: &Rows<'_>) -> Result<Kind> {
-        let valid = self.mask()?.unwrap_or_default();
+        let valid = self.mask()?.or_bug("a masked node without a mask")?;
         let taken = content.select(rows)?;
         if matches!(content.kind, Kind::Record { .. }) {
             let valid = rows.pick(&valid, false)?;
@@ -169,10 +169,10 @@ fn gather(data: &Tensor, rows: &Rows<'_>) -> Result<Tensor> {
     if let Some(range) = rows.as_range() {
         return data.slice_rows(range);
     }
-    let size = data.dtype().size().unwrap_or(1);
+    let size = data.dtype().size().or_bug("a number without a size")?;
     rows.budget().spend(rows.len(), size)?;
-    let source = data.as_bytes().unwrap_or_default();
-    let mut out = AlignedBytes::zeroed(rows.len() * size);
+    let source = data.as_bytes().or_bug("a number without bytes")?;
+    let mut out = AlignedBytes::try_zeroed(rows.len() * size)?;
     let mut rest = out.as_mut_slice();
     for run in rows.runs() {
         let len = match run {
@@ -186,6 +186,7 @@ fn gather(data: &Tensor, rows: &Rows<'_>) -> Result<Tensor> {
         }
         rest = tail;
     }
+    ensure!(rest.is_empty(), "{} bytes more than were taken", rest.len());
     Tensor::new(data.dtype().clone(), [rows.len()], out.into())
 }
 
@@ -196,6 +197,7 @@ fn lists(
     content: &Layout,
     rows: &Rows<'_>,
 ) -> Result<Kind> {
+    // A length beyond all numbers is over every budget.
     rows.budget().spend(rows.len().saturating_add(1), size_of::<i64>())?;
     let mut items = rows.child();
     let mut offsets = Vec::with_capacity(rows.len() + 1);

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use anndata_storage::{DType, Error, Result, Tensor};
+use anndata_storage::{DType, Error, OrBug, Result, Tensor};
 use arrow_array::types::{ArrowDictionaryKeyType, Int32Type, Int64Type, UInt32Type};
 use arrow_array::{
     Array, ArrayRef, Date32Array, DictionaryArray, DurationMicrosecondArray, DurationMillisecondArray,
@@ -26,11 +26,11 @@ pub(super) fn convert(layout: &Layout, nulls: Option<NullBuffer>, budget: &Budge
         Kind::Numpy { primitive, inner_shape, data } => numpy(primitive, inner_shape, data, layout.len, nulls)?,
         Kind::ListOffset { offsets, content } => match layout.array_parameter() {
             Some("string") => Arc::new(
-                LargeStringArray::try_new(wide_offsets(offsets)?, bytes(content), nulls)
+                LargeStringArray::try_new(wide_offsets(offsets)?, bytes(content)?, nulls)
                     .map_err(|error| Error::invalid_data("a string is not UTF-8").with_source(error))?,
             ),
             Some("bytestring") => {
-                Arc::new(LargeBinaryArray::try_new(wide_offsets(offsets)?, bytes(content), nulls).map_err(arrow)?)
+                Arc::new(LargeBinaryArray::try_new(wide_offsets(offsets)?, bytes(content)?, nulls).map_err(arrow)?)
             }
             _ => list(offsets, content, nulls, budget)?,
         },
@@ -108,7 +108,7 @@ fn flat(primitive: &Primitive, data: &Tensor, nulls: Option<NullBuffer>) -> Resu
         .contains(&i64::MIN)
         .then(|| NullBuffer::new(BooleanBuffer::collect_bool(times.len(), |i| times.get(i) != Some(&i64::MIN))));
     let nulls = NullBuffer::union(nulls.as_ref(), known.as_ref());
-    let values = ScalarBuffer::<i64>::new(data.buffer().cloned().unwrap_or_default(), 0, data.len());
+    let values = ScalarBuffer::<i64>::new(buffer(data)?, 0, data.len());
     Ok(match primitive {
         Primitive::Datetime(unit) => match unit.as_str() {
             "D" => days(times, nulls)?,
@@ -146,7 +146,7 @@ fn list(offsets: &Index, content: &Layout, nulls: Option<NullBuffer>, budget: &B
     let values = convert(content, None, budget)?;
     let item = field("item", content, &values);
     Ok(if offsets.index_type == IndexType::I32 {
-        let buffer = offsets.tensor.buffer().cloned().unwrap_or_default();
+        let buffer = buffer(&offsets.tensor)?;
         let offsets = match offsets.tensor.len() {
             0 | 1 => OffsetBuffer::new_empty(),
             len => OffsetBuffer::new(ScalarBuffer::<i32>::new(buffer, 0, len)),
@@ -163,19 +163,25 @@ fn wide_offsets(offsets: &Index) -> Result<OffsetBuffer<i64>> {
         return Ok(OffsetBuffer::new_empty());
     }
     let wide = if offsets.index_type == IndexType::I64 {
-        ScalarBuffer::new(offsets.tensor.buffer().cloned().unwrap_or_default(), 0, offsets.tensor.len())
+        ScalarBuffer::new(buffer(&offsets.tensor)?, 0, offsets.tensor.len())
     } else {
         ScalarBuffer::from(offsets.values()?.into_owned())
     };
     Ok(OffsetBuffer::new(wide))
 }
 
-/// The bytes of the characters of strings.
-fn bytes(content: &Layout) -> Buffer {
+/// The bytes of the characters of strings; none where there are no characters of any type.
+fn bytes(content: &Layout) -> Result<Buffer> {
     match &content.kind {
-        Kind::Numpy { data, .. } => data.buffer().cloned().unwrap_or_default(),
-        _ => Buffer::default(),
+        Kind::Numpy { data, .. } => buffer(data),
+        Kind::Empty => Ok(Buffer::default()),
+        _ => Err(Error::invalid_data("the characters of awkward strings are no numbers")),
     }
+}
+
+/// The buffer of numbers.
+fn buffer(numbers: &Tensor) -> Result<Buffer> {
+    numbers.buffer().cloned().or_bug("numbers without a buffer")
 }
 
 fn regular(
@@ -187,15 +193,16 @@ fn regular(
 ) -> Result<ArrayRef> {
     Ok(match layout.array_parameter() {
         Some("string") => {
+            // A length beyond all numbers is over every budget.
             budget.spend(layout.len.saturating_add(1), size_of::<i64>())?;
             let offsets = OffsetBuffer::from_repeated_length(size, layout.len);
             Arc::new(
-                LargeStringArray::try_new(offsets, bytes(content), nulls)
+                LargeStringArray::try_new(offsets, bytes(content)?, nulls)
                     .map_err(|error| Error::invalid_data("a string is not UTF-8").with_source(error))?,
             )
         }
         Some("bytestring") => Arc::new(
-            FixedSizeBinaryArray::try_new_with_len(width(size)?, bytes(content), nulls, layout.len).map_err(arrow)?,
+            FixedSizeBinaryArray::try_new_with_len(width(size)?, bytes(content)?, nulls, layout.len).map_err(arrow)?,
         ),
         _ => {
             let values = convert(content, None, budget)?;
@@ -241,8 +248,10 @@ fn dictionary_of<K: ArrowDictionaryKeyType>(
 where
     K::Native: TryFrom<i64>,
 {
-    let keys = positions.iter().map(|&position| K::Native::try_from(position.max(0)).unwrap_or_default());
-    let keys = PrimitiveArray::<K>::try_new(keys.collect(), nulls).map_err(arrow)?;
+    // Below a missing key stands a 0.
+    let key = |&position: &i64| K::Native::try_from(position.max(0)).ok().or_bug("a position wider than its index");
+    let keys = positions.iter().map(key).collect::<Result<Vec<_>>>()?;
+    let keys = PrimitiveArray::<K>::try_new(keys.into(), nulls).map_err(arrow)?;
     Ok(Arc::new(DictionaryArray::try_new(keys, values).map_err(arrow)?))
 }
 

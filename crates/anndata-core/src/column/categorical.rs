@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use anndata_storage::{DType, Error, Result, Tensor};
+use anndata_storage::{DType, Error, OrBug, Result, Tensor};
 use arrow_array::cast::AsArray;
 use arrow_array::types::{
     ArrowDictionaryKeyType, Int8Type, Int16Type, Int32Type, Int64Type, UInt8Type, UInt16Type, UInt32Type, UInt64Type,
@@ -115,9 +115,10 @@ impl Column {
 
     fn categorical_in_order(values: &[Option<&str>], categories: &[&str]) -> Result<Self> {
         let places: HashMap<&str, usize> = categories.iter().enumerate().map(|(place, &text)| (text, place)).collect();
-        let code = |value: Option<&str>| match value.and_then(|value| places.get(value)) {
-            None => Ok(-1),
-            Some(&place) => i64::try_from(place).map_err(|_| Error::limit_exceeded("too many categories")),
+        let code = |value: Option<&str>| {
+            let Some(value) = value else { return Ok(-1) };
+            let place = *places.get(value).or_bug("a text that is none of its categories")?;
+            i64::try_from(place).map_err(|_| Error::limit_exceeded("too many categories"))
         };
         let codes = values.iter().copied().map(code).collect::<Result<Vec<i64>>>()?;
         let codes = Tensor::from_vec([codes.len()], codes)?.cast(&code_dtype(categories.len()))?;
@@ -144,9 +145,7 @@ impl Column {
         let codes = codes.cast(&DType::I64)?;
         let mut new_codes = vec![-1_i64; categories.len()];
         for place in codes.as_slice::<i64>()?.iter().filter_map(|&code| usize::try_from(code).ok()) {
-            if let Some(used) = new_codes.get_mut(place) {
-                *used = 0;
-            }
+            *new_codes.get_mut(place).or_bug("a code without a category")? = 0;
         }
         let mut kept = Vec::new();
         for (place, code) in (0_u64..).zip(&mut new_codes).filter(|(_, code)| **code == 0) {
@@ -156,8 +155,12 @@ impl Column {
         if kept.len() == categories.len() {
             return Ok(self.clone());
         }
-        let renumber = |&code: &i64| usize::try_from(code).ok().and_then(|at| new_codes.get(at)).copied().unwrap_or(-1);
-        let codes = codes.as_slice::<i64>()?.iter().map(renumber).collect::<Vec<_>>();
+        let renumber = |&code: &i64| match usize::try_from(code) {
+            Ok(at) => new_codes.get(at).copied().or_bug("a code without a category"),
+            // A missing value stays one.
+            Err(_) => Ok(-1),
+        };
+        let codes = codes.as_slice::<i64>()?.iter().map(renumber).collect::<Result<Vec<_>>>()?;
         let codes = Tensor::from_vec([codes.len()], codes)?.cast(&code_dtype(kept.len()))?;
         Self::categorical(&codes, &categories.take(&kept)?, ordered)
     }
@@ -340,7 +343,8 @@ mod tests {
         assert_eq!(categories, Column::strings(["a", "b"]));
         assert_eq!(column.to_tensor()?.to_strings()?, ["b", "a", "b"]);
         assert_eq!(column.take(&[2, 1])?.to_strings()?, [Some("b".into()), Some("a".into())]);
-        assert!(column.take(&[3]).is_err());
+        let beyond = column.take(&[3]).unwrap_err();
+        assert!(beyond.is_invalid_input() && beyond.message().contains('3'), "{beyond}");
         Ok(())
     }
 }

@@ -13,8 +13,10 @@ fn nullable_columns_keep_their_mask_and_na_value() -> Result<()> {
     let back = Column::from_arrow(&column.to_field("t"), column.array())?;
     assert_eq!(back, column);
     assert_eq!(back.kind(), ColumnKind::Nullable(NaValue::Nan));
-    assert!(Column::nullable(&Tensor::from_vec([1], vec![1.0])?, &[true], NaValue::Na).is_err());
-    assert!(Column::nullable(&values, &[false], NaValue::Na).is_err());
+    let floats = Column::nullable(&Tensor::from_vec([1], vec![1.0])?, &[true], NaValue::Na).unwrap_err();
+    assert!(floats.is_dtype() && floats.message().ends_with("booleans or text, not float64"), "{floats}");
+    let short = Column::nullable(&values, &[false], NaValue::Na).unwrap_err();
+    assert_eq!(short.message(), "3 values but a mask of 1");
     Ok(())
 }
 

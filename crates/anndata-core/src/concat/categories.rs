@@ -3,7 +3,7 @@
 use std::cmp::Ordering;
 use std::collections::HashMap;
 
-use anndata_storage::{DType, Error, Result, Scalar, Tensor, TimeUnit, dispatch};
+use anndata_storage::{DType, Error, OrBug, Result, Scalar, Tensor, TimeUnit, dispatch};
 
 use super::outline::{self, ColumnOutline};
 use super::promote::result_type;
@@ -56,8 +56,12 @@ pub(super) fn codes_in(column: &Column, categories: &Column) -> Result<Vec<i64>>
     let places = Keys::of(categories)?.places();
     let map: Vec<i64> = Keys::of(&own)?.all.into_iter().map(|key| places.get(&key).copied().unwrap_or(-1)).collect();
     let codes = codes.cast(&DType::I64)?;
-    let code = |&code: &i64| usize::try_from(code).ok().and_then(|code| map.get(code).copied()).unwrap_or(-1);
-    Ok(codes.as_slice::<i64>()?.iter().map(code).collect())
+    let code = |&code: &i64| match usize::try_from(code) {
+        Ok(code) => map.get(code).copied().or_bug("a code without a category"),
+        // A missing row.
+        Err(_) => Ok(-1),
+    };
+    codes.as_slice::<i64>()?.iter().map(code).collect()
 }
 
 /// Categories in a form that can be compared across dtypes.

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use anndata_storage::{DType, Error, NAT, Result, Tensor, dispatch};
+use anndata_storage::{AlignedBytes, DType, Error, NAT, OrBug, Result, Tensor, dispatch};
 use arrow_array::{Array, LargeStringArray};
 use arrow_buffer::NullBuffer;
 
@@ -132,7 +132,7 @@ impl ColumnPlan {
                 let missing: Vec<bool> = valid.map(|valid| !valid).collect();
                 let values = parts.iter().map(|(column, rows)| match column {
                     Some(column) => values(column)?.cast(dtype),
-                    None => Tensor::from_bytes(dtype.clone(), [*rows], vec![0; rows * dtype.size().unwrap_or(1)]),
+                    None => zeros(dtype, *rows),
                 });
                 let values = Tensor::concat_rows(&values.collect::<Result<Vec<_>>>()?)?;
                 Column::nullable(&values, &missing, NaValue::Na)
@@ -185,19 +185,24 @@ fn values(column: &Column) -> Result<Tensor> {
     let (codes, categories) = column.codes_and_categories()?;
     let categories = categories.to_tensor()?;
     if categories.is_empty() {
-        let width = categories.dtype().size().unwrap_or(1);
-        return Tensor::from_bytes(categories.dtype().clone(), [codes.len()], vec![0; codes.len() * width]);
+        return zeros(categories.dtype(), codes.len());
     }
+    // A missing row has the first category below it.
     let codes = codes.cast(&DType::I64)?;
     let rows: Vec<u64> = codes.as_slice::<i64>()?.iter().map(|&code| u64::try_from(code).unwrap_or(0)).collect();
     categories.take(0, &rows)
 }
 
+/// So many zeros.
+fn zeros(dtype: &DType, rows: usize) -> Result<Tensor> {
+    let size = dtype.size().or_bug("a number without a size")?;
+    let bytes = rows.checked_mul(size).ok_or_else(|| Error::limit_exceeded("the rows do not fit into memory"))?;
+    Tensor::new(dtype.clone(), [rows], AlignedBytes::try_zeroed(bytes)?.into())
+}
+
 fn numbers(dtype: &DType, parts: &[(Option<Column>, usize)]) -> Result<Column> {
     let parts = parts.iter().map(|(column, rows)| match column {
-        None => {
-            with_nan(&Tensor::from_bytes(dtype.clone(), [*rows], vec![0; rows * dtype.size().unwrap_or(1)])?, |_| true)
-        }
+        None => with_nan(&zeros(dtype, *rows)?, |_| true),
         Some(column) => {
             let values = values(column)?.cast(dtype)?;
             match column.array().nulls().filter(|nulls| nulls.null_count() > 0) {
@@ -227,7 +232,7 @@ fn times(dtype: &DType, parts: &[(Option<Column>, usize)]) -> Result<Column> {
 fn with_nan(values: &Tensor, missing: impl Fn(usize) -> bool) -> Result<Tensor> {
     dispatch!(values.dtype(), T => {
         let nan = FillValue::NAN.to_tensor(values.dtype())?;
-        let nan = nan.as_slice::<T>()?.first().copied().unwrap_or_default();
+        let nan = *nan.as_slice::<T>()?.first().or_bug("a scalar without a value")?;
         let rows = values.as_slice::<T>()?.iter().enumerate();
         Tensor::from_vec([values.len()], rows.map(|(row, &value)| if missing(row) { nan } else { value }).collect())
     }, else => Err(Error::dtype("no numbers")))

@@ -1,6 +1,6 @@
 //! Dense arrays one after the other along one of their first two axes, the other one reindexed on the way.
 
-use anndata_storage::{AlignedBytes, DType, Error, Result, Tensor};
+use anndata_storage::{AlignedBytes, DType, Error, OrBug, Result, Tensor, ensure};
 use rayon::prelude::*;
 
 use super::labels::Reindex;
@@ -22,10 +22,13 @@ pub(super) fn concat(
     if !(dtype.is_numeric() || dtype.is_time()) {
         return rows_of_text(plan, &parts);
     }
-    let size = dtype.size().unwrap_or(1);
+    let size = dtype.size().or_bug("a number without a size")?;
     let fill = fill.to_tensor(dtype)?;
-    let fill = fill.as_bytes().unwrap_or_default();
+    let fill = fill.as_bytes().or_bug("a number without bytes")?;
+    let (inputs, lengths) = (plan.reindex.len(), plan.lengths.len());
+    ensure!(parts.len() == inputs && inputs == lengths, "{} arrays of {inputs} inputs, {lengths} lengths", parts.len());
     let total: usize = plan.lengths.iter().sum();
+    // No inputs have no columns.
     let other = plan.reindex.first().map_or(0, Reindex::new_len);
     let mut shape = if plan.axis == 0 { vec![total, other] } else { vec![other, total] };
     shape.extend(inner);
@@ -74,13 +77,14 @@ impl Job<'_> {
                 None => None,
                 Some(part) => Some(part.slice_rows(rows.clone())?.cast(self.dtype)?),
             };
-            let from = block.as_ref().and_then(Tensor::as_bytes).unwrap_or_default();
+            // An input without the array has no bytes, and all of its places are filled.
+            let from = block.as_ref().map_or(Ok(&[][..]), |block| block.as_bytes().or_bug("a number without bytes"))?;
             match &*sources {
                 Sources::Same => target.copy_from_slice(from.get(..target.len()).ok_or_else(too_short)?),
                 Sources::Picked(sources) => {
                     let old_row = from.len() / rows.len().max(1);
                     for (i, to) in target.chunks_exact_mut(row_bytes).enumerate() {
-                        self.pick(from.get(i * old_row..(i + 1) * old_row).unwrap_or_default(), sources, to);
+                        self.pick(from.get(i * old_row..(i + 1) * old_row).ok_or_else(too_short)?, sources, to)?;
                     }
                 }
             }
@@ -114,13 +118,14 @@ impl Job<'_> {
     }
 
     /// A row whose values are picked from an old row, or filled.
-    fn pick(&self, from: &[u8], sources: &[Option<usize>], to: &mut [u8]) {
+    fn pick(&self, from: &[u8], sources: &[Option<usize>], to: &mut [u8]) -> Result<()> {
         match self.size {
             1 => pick::<1>(from, sources, self.fill, to),
             2 => pick::<2>(from, sources, self.fill, to),
             4 => pick::<4>(from, sources, self.fill, to),
             8 => pick::<8>(from, sources, self.fill, to),
-            _ => pick::<16>(from, sources, self.fill, to),
+            16 => pick::<16>(from, sources, self.fill, to),
+            size => Err(Error::bug(format!("a number of {size} bytes"))),
         }
     }
 }
@@ -146,13 +151,18 @@ impl Sources {
     }
 }
 
-fn pick<const N: usize>(from: &[u8], sources: &[Option<usize>], fill: &[u8], to: &mut [u8]) {
+fn pick<const N: usize>(from: &[u8], sources: &[Option<usize>], fill: &[u8], to: &mut [u8]) -> Result<()> {
     let (from, _) = from.as_chunks::<N>();
     let (to, _) = to.as_chunks_mut::<N>();
-    let Some(fill) = fill.first_chunk::<N>() else { return };
+    let fill = fill.first_chunk::<N>().or_bug("a fill value of another dtype")?;
+    ensure!(to.len() == sources.len(), "{} places from {} sources", to.len(), sources.len());
     for (slot, source) in to.iter_mut().zip(sources) {
-        *slot = *source.and_then(|old| from.get(old)).unwrap_or(fill);
+        *slot = match *source {
+            Some(old) => *from.get(old).or_bug("a column beyond the array")?,
+            None => *fill,
+        };
     }
+    Ok(())
 }
 
 /// Text and records cannot be filled, but follow each other and lose columns.
@@ -184,5 +194,5 @@ fn as_matrix(part: Tensor) -> Result<Tensor> {
 }
 
 fn too_short() -> Error {
-    Error::invalid_data("an array is shorter than its shape says")
+    Error::bug("an array is shorter than its shape says")
 }

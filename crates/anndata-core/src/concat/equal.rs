@@ -104,23 +104,20 @@ fn matrices(a: &SparseMatrix, b: &SparseMatrix) -> Result<bool> {
 }
 
 /// The places of all values that are not zero, in order, and the values.
-struct Entries(Vec<(usize, usize)>, Vec<Complex<f64>>);
+struct Entries(Vec<(u64, u64)>, Vec<Complex<f64>>);
 
 impl Entries {
     fn of(matrix: &SparseMatrix) -> Result<Self> {
-        let offsets = matrix.offsets()?;
-        let lanes = (0..).zip(offsets.windows(2)).flat_map(|(lane, pair): (usize, &[usize])| {
-            let len = pair.last().zip(pair.first()).map_or(0, |(end, start)| end - start);
-            std::iter::repeat_n(lane, len)
-        });
-        let minors = matrix.indices().cast(&DType::I64)?;
-        let minors = minors.as_slice::<i64>()?.iter().map(|&minor| usize::try_from(minor).unwrap_or(usize::MAX));
+        let offsets = matrix.lane_offsets()?;
+        let lanes = (0..).zip(offsets.lengths()).flat_map(|(lane, len): (usize, usize)| std::iter::repeat_n(lane, len));
+        let minors = matrix.indices().cast(&DType::U64)?;
+        let minors = minors.as_slice::<u64>()?;
         let values = matrix.data().cast(&DType::Complex128)?;
-        let mut entries: Vec<((usize, usize), Complex<f64>)> = lanes
+        let mut entries: Vec<((u64, u64), Complex<f64>)> = lanes
             .zip(minors)
-            .map(|(lane, minor)| match matrix.format() {
-                SparseFormat::Csr => (lane, minor),
-                SparseFormat::Csc => (minor, lane),
+            .map(|(lane, &minor)| match matrix.format() {
+                SparseFormat::Csr => (lane as u64, minor),
+                SparseFormat::Csc => (minor, lane as u64),
             })
             .zip(values.as_slice::<Complex<f64>>()?.iter().copied())
             .collect();

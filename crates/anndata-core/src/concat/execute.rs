@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use anndata_storage::{Error, Result, child_path};
+use anndata_storage::{Error, OrBug, Result, child_path};
 
 use super::columns;
 use super::dense;
@@ -146,6 +146,7 @@ fn run(plan: &ElementPlan, elements: &[Option<&Element>], index: &Index, place: 
             let target = Target {
                 format: SparseFormat::Csr,
                 axis: plan.axis,
+                // No inputs have no columns.
                 other_len: plan.reindex.first().map_or(0, Reindex::new_len),
                 dtype: dtype.clone(),
                 fill: if fill.is_zero() { None } else { Some(fill.to_tensor(dtype)?) },
@@ -184,7 +185,7 @@ fn diagonal(plan: &ElementPlan, dtype: &crate::DType, elements: Vec<Option<Eleme
             start += len;
             Reindex::shift(len, start - len, total)
         })
-        .collect();
+        .collect::<Result<_>>()?;
     let pieces = elements.into_iter().zip(plan.lengths.iter().zip(&blocks));
     let pieces = pieces.map(|(element, (&len, reindex))| {
         Ok(Piece { matrix: element.map(|element| to_csr(&element)).transpose()?, len, reindex })
@@ -221,10 +222,8 @@ fn merge_frames(plan: &ConcatPlan, inputs: &[&AnnData], merge: &Merge, index: &I
     let rows: Vec<Vec<Option<usize>>> = plan.reindex.iter().map(Reindex::sources).collect();
     let merged = merge.apply(&columns, other.name(), &|input, element| {
         let column = once(element)?.into_column()?;
-        match (plan.reindex.get(input), rows.get(input)) {
-            (Some(reindex), Some(rows)) if !reindex.is_identity() => Ok(columns::reindex(&column, rows)?.into()),
-            _ => Ok(column.into()),
-        }
+        let (reindex, rows) = plan.reindex.get(input).zip(rows.get(input)).or_bug("an input that was not planned")?;
+        Ok(if reindex.is_identity() { column.into() } else { columns::reindex(&column, rows)?.into() })
     });
     let mut frame = index.frame();
     for (name, element) in merged? {

@@ -4,7 +4,7 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use ahash::RandomState;
-use anndata_storage::{Error, Result};
+use anndata_storage::{Error, OrBug, Result};
 use arrow_array::{Array, ArrayRef, LargeStringArray};
 use arrow_schema::Field;
 use rayon::prelude::*;
@@ -164,18 +164,21 @@ impl Reindex {
     }
 
     /// From an axis to a longer one in which it begins at `start`.
-    pub(crate) fn shift(old_len: usize, start: usize, new_len: usize) -> Self {
+    pub(crate) fn shift(old_len: usize, start: usize, new_len: usize) -> Result<Self> {
+        let end = start.checked_add(old_len).filter(|&end| end <= new_len);
+        let end = end.or_bug("an axis goes beyond the one that it is a part of")?;
         if old_len == new_len {
-            return Self { old_len, new_len, maps: None };
+            return Ok(Self { old_len, new_len, maps: None });
         }
-        Self::from_map((start..start + old_len).map(Some).collect(), new_len)
+        Ok(Self::from_map((start..end).map(Some).collect(), new_len))
     }
 
+    /// From the new positions of all old ones, which are below `new_len`.
     fn from_map(to_new: Vec<Option<usize>>, new_len: usize) -> Self {
         let mut to_old = vec![None; new_len];
         for (old, new) in to_new.iter().enumerate() {
-            if let Some(slot) = new.and_then(|new| to_old.get_mut(new)) {
-                *slot = Some(old);
+            if let Some(new) = *new {
+                to_old[new] = Some(old);
             }
         }
         Self { old_len: to_new.len(), new_len, maps: Some(Maps { to_new, to_old }) }

@@ -276,7 +276,8 @@ mod tests {
         let big = (1_i64 << 60) + 1;
         assert_eq!(FillValue::Int(big).to_tensor(&DType::I64)?.as_slice::<i64>()?, [big]);
         assert!(FillValue::NAN.to_tensor(&DType::F32)?.as_slice::<f32>()?.iter().all(|value| value.is_nan()));
-        assert!("x".parse::<FillValue>().is_err());
+        let text = "x".parse::<FillValue>().unwrap_err();
+        assert!(text.is_invalid_input() && text.message().contains("'x'"), "{text}");
         assert!(FillValue::from(0.0).is_zero() && !FillValue::NAN.is_zero());
         Ok(())
     }

@@ -115,7 +115,10 @@ impl Encoding for DataFrameEncoding {
             Node::Array(array) => array.shape()?,
             Node::Group(group) => group.child("values").or_else(|_| group.child("codes"))?.as_array()?.shape()?,
         };
-        Ok(Some(vec![rows.first().copied().unwrap_or(0), columns]))
+        let &[rows] = rows.as_slice() else {
+            return Err(Error::invalid_data(format!("the index has shape {rows:?}, not one dimension")));
+        };
+        Ok(Some(vec![rows, columns]))
     }
 
     fn is_container(&self) -> bool {

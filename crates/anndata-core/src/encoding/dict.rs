@@ -19,7 +19,8 @@
 //! assert_eq!(root.group("params")?.children()?, ["method", "n_neighbors"]);
 //!
 //! let refused: Mapping = [("a/b".to_owned(), Element::Null)].into();
-//! assert!(io::write_elem(&root, "refused", &refused.into(), &io::WriteOptions::default()).is_err());
+//! let error = io::write_elem(&root, "refused", &refused.into(), &io::WriteOptions::default()).unwrap_err();
+//! assert!(error.is_invalid_input() && error.to_string().contains("a/b"), "{error:?}");
 //! # Ok::<(), anndata_core::Error>(())
 //! ```
 

@@ -31,11 +31,12 @@ mod select;
 
 use std::sync::Arc;
 
-use anndata_storage::{Array, ArraySpec, Attribute, Axis, BlockSize, DType, Error, Result, Tensor, child_path};
+use anndata_storage::{Array, ArraySpec, Attribute, Axis, BlockSize, DType, Error, OrBug, Result, Tensor, child_path};
 
 use self::select::StoredPart;
 use super::{BuildContext, EncodeContext, Encoding, wrong_element};
 use crate::node::{ArrayNode, BlockIter, BlockSource, GroupNode, Node, Source, encoding_attributes};
+use crate::sparse::Offsets;
 use crate::validate::{self, Checker};
 use crate::{Element, SparseFormat, SparseMatrix};
 pub(crate) use select::build_part;
@@ -84,10 +85,10 @@ impl Encoding for SparseEncoding {
                 data.shape, indices.spec.shape
             )));
         }
-        let values = indices.shape()?.first().copied().unwrap_or(0);
+        let values = one_dimension(indices)?;
         let indices = indices.checked("index", 0..minor as i128, None);
         let indptr = group.child("indptr")?.fetch()?;
-        crate::sparse::check_indptr(&indptr.clone().into_tensor()?, major, values)?;
+        Offsets::given(&indptr.clone().into_tensor()?, major, values)?;
         group.attributes.insert("shape".to_owned(), shape_value((rows, columns))?);
         group.children.insert("indices".to_owned(), Node::Array(indices));
         group.children.insert("indptr".to_owned(), indptr);
@@ -166,8 +167,18 @@ fn relaid(node: &Node, resizable: bool) -> Node {
 
 /// The value of the attribute that declares a shape.
 pub(crate) fn shape_value((rows, columns): (usize, usize)) -> Result<Attribute> {
-    let lengths = [rows, columns].map(|len| i64::try_from(len).unwrap_or(i64::MAX));
-    Ok(Attribute::Tensor(Tensor::from_vec([2], lengths.to_vec())?))
+    let len = |len: usize| {
+        i64::try_from(len).map_err(|_| Error::unsupported(format!("an axis of {len} is longer than a file can say")))
+    };
+    Ok(Attribute::Tensor(Tensor::from_vec([2], vec![len(rows)?, len(columns)?])?))
+}
+
+/// The length of an array that has one dimension.
+fn one_dimension(array: &ArrayNode) -> Result<usize> {
+    match *array.shape()?.as_slice() {
+        [len] => Ok(len),
+        ref shape => Err(Error::bug(format!("an array of shape {shape:?} that was checked for one dimension"))),
+    }
 }
 
 /// The shape that an attribute declares.
@@ -194,7 +205,8 @@ pub(super) fn encode_dense(element: &Element, path: &str) -> Result<Node> {
             other => return Err(Error::invalid_input(format!("{} cannot be written dense", other.kind_name()))),
         },
     };
-    let shape: Vec<u64> = element.shape()?.unwrap_or_default().into_iter().map(|len| len as u64).collect();
+    let shape = element.shape()?.or_bug("a matrix without a shape")?;
+    let shape: Vec<u64> = shape.into_iter().map(|len| len as u64).collect();
     Ok(Node::Array(ArrayNode {
         path: path.to_owned(),
         attributes: encoding_attributes("array", "0.2.0"),
@@ -281,7 +293,11 @@ fn stored_csr(element: &Element) -> Result<Option<StoredRows>> {
 
 impl BlockSource for StoredRows {
     fn blocks<'a>(&'a self, size: BlockSize<'a>) -> BlockIter<'a> {
-        let ((rows, columns), dtype) = (self.0.shape(), self.0.dtype());
+        let dtype = self.0.dtype();
+        let (rows, columns) = match self.0.shape() {
+            Ok(shape) => shape,
+            Err(error) => return Box::new(std::iter::once(Err(error))),
+        };
         let step = rows_in(size, columns, dtype);
         Box::new((0..rows.max(1)).step_by(step).map(move |start| {
             let lanes = Axis::Range(start.min(rows) as u64..rows.min(start + step) as u64);
@@ -293,6 +309,8 @@ impl BlockSource for StoredRows {
 
 /// How many dense rows are a block.
 fn rows_in(size: BlockSize<'_>, columns: usize, dtype: &DType) -> usize {
+    // How many rows a block has decides about memory, and about no value: at most all of them. A dtype without a size
+    // has no dense rows either, which is told when the first is made.
     let row = columns.saturating_mul(dtype.size().unwrap_or(1));
     usize::try_from(size.rows(row as u64)).unwrap_or(usize::MAX)
 }

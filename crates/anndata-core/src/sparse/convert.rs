@@ -2,10 +2,11 @@
 
 use std::ops::Range;
 
-use anndata_storage::{AlignedBytes, Axis, DType, Error, Result, Scalar, Tensor, dispatch};
+use anndata_storage::{AlignedBytes, Axis, DType, Error, OrBug, Result, Scalar, Tensor, dispatch, ensure};
 use rayon::prelude::*;
 
-use super::lanes::{Index, blocks, by_width, fill, gather, lengths_of, offsets_of, offsets_tensor, plain};
+use super::lanes::{Index, blocks, by_width, bytes_of, fill, gather, plain, size_of_value};
+use super::offsets::Offsets;
 use super::{SparseFormat, SparseMatrix};
 
 impl SparseMatrix {
@@ -29,7 +30,7 @@ impl SparseMatrix {
         if range.start > range.end || range.end > rows {
             return Err(Error::invalid_input(format!("rows {range:?} are out of bounds of {rows}")));
         }
-        let size = self.dtype().size().unwrap_or(1);
+        let size = size_of_value(self.dtype())?;
         let bytes = range.len().checked_mul(columns).and_then(|len| len.checked_mul(size));
         let bytes = bytes.filter(|&bytes| isize::try_from(bytes).is_ok());
         let bytes = bytes.ok_or_else(|| Error::limit_exceeded("the dense matrix does not fit into memory"))?;
@@ -39,20 +40,22 @@ impl SparseMatrix {
             return part.to_format(SparseFormat::Csr)?.rows_to_dense(0..range.len());
         }
         let mut dense = AlignedBytes::try_zeroed(bytes)?;
-        let offsets = self.offsets()?;
+        let offsets = self.lane_offsets()?;
         dispatch!(self.dtype(), T => by_width!(self.indices.dtype(), I => {
             let (data, indices) = (self.data.as_slice::<T>()?, plain::<I>(&self.indices)?);
-            let cells = bytemuck::checked::try_cast_slice_mut::<u8, T>(dense.as_mut_slice()).unwrap_or_default();
-            let lanes = offsets.get(range.start..=range.end).unwrap_or_default().par_windows(2);
-            cells.par_chunks_mut(columns.max(1)).zip(lanes).for_each(|(row, lane)| {
-                let [start, end] = *lane else { return };
-                let entries = indices.get(start..end).unwrap_or_default().iter();
-                for (index, &value) in entries.zip(data.get(start..end).unwrap_or_default()) {
-                    if let Some(cell) = row.get_mut(index.to_usize()) {
-                        *cell = cell.plus(value);
-                    }
+            let cells = bytemuck::checked::try_cast_slice_mut::<u8, T>(dense.as_mut_slice())
+                .map_err(|error| Error::bug(format!("a dense buffer cannot be used: {error}")))?;
+            ensure!(cells.len() == range.len() * columns, "{} cells of {range:?} x {columns}", cells.len());
+            let lanes = offsets.par_ranges().skip(range.start);
+            // Without columns there are no cells, and nothing is stored.
+            cells.par_chunks_mut(columns.max(1)).zip(lanes).try_for_each(|(row, lane)| {
+                let values = data.get(lane.clone()).or_bug("a lane beyond the values")?;
+                for (index, &value) in indices.get(lane).or_bug("a lane beyond the indices")?.iter().zip(values) {
+                    let cell = row.get_mut(index.to_usize()).or_bug("an index beyond the axis")?;
+                    *cell = cell.plus(value);
                 }
-            });
+                Ok::<(), Error>(())
+            })?;
         }), else => return Err(Error::dtype("values are no numbers")));
         Tensor::new(self.dtype().clone(), [range.len(), columns], dense.into())
     }
@@ -65,32 +68,30 @@ impl SparseMatrix {
         let [rows, columns] = *dense.shape() else {
             return Err(Error::invalid_input(format!("shape {:?} is no matrix", dense.shape())));
         };
-        let offsets = offsets_of(dense.nonzero_per_row()?)?;
-        let nnz = offsets.last().copied().unwrap_or(0);
+        let offsets = Offsets::of_lengths(dense.nonzero_per_row()?)?;
+        ensure!(offsets.lanes() == rows, "{rows} rows, of which {} were counted", offsets.lanes());
+        let nnz = offsets.total()?;
         let index = index_dtype((rows, columns), nnz);
-        let (bytes, size) = (dense.as_bytes().unwrap_or_default(), dense.dtype().size().unwrap_or(1));
+        let (bytes, size) = (bytes_of(dense)?, size_of_value(dense.dtype())?);
         let (indices, data) = by_width!(index, I => {
-            let blocks = blocks(rows, |row| (row + 1).saturating_mul(columns));
-            fill::<I, Vec<usize>>(&offsets, blocks, size, |places, _, mut part| {
+            // All cells are in memory, so their number is that of a machine.
+            let blocks = blocks((0..rows).map(|row| (row + 1) * columns));
+            fill::<I, Vec<usize>>(&offsets, blocks, size, |places, part| {
                 for row in part.lanes.clone() {
                     places.clear();
                     let row = row * columns..(row + 1) * columns;
-                    nonzero(dense, row.clone(), places);
-                    let (indices, values) = part.next(places.len(), size);
+                    nonzero(dense, row.clone(), places)?;
+                    let (indices, values) = part.next(places.len(), size)?;
                     indices.iter_mut().zip(&*places).for_each(|(index, &place)| *index = I::from_usize(place));
-                    let row = bytes.get(row.start * size..row.end * size).unwrap_or_default();
-                    gather(row, places, |place| place, values, size);
+                    let row = bytes.get(row.start * size..row.end * size).or_bug("a row beyond the values")?;
+                    gather(row, places, |place| place, values, size)?;
                 }
+                Ok(())
             })?
         });
-        let csr = Self {
-            format: SparseFormat::Csr,
-            shape: (rows, columns),
-            data: Tensor::new(dense.dtype().clone(), [nnz], data.into())?,
-            indices: Tensor::new(index.clone(), [nnz], indices.into())?,
-            indptr: offsets_tensor(&offsets, &index)?,
-        };
-        csr.to_format(format)
+        let data = Tensor::new(dense.dtype().clone(), [nnz], data.into())?;
+        let indices = Tensor::new(index.clone(), [nnz], indices.into())?;
+        Self::assembled(SparseFormat::Csr, columns, data, indices, &offsets, &index)?.to_format(format)
     }
 
     /// The same matrix with the indices of each row (CSR) or column (CSC) sorted; repeated ones are kept.
@@ -98,30 +99,27 @@ impl SparseMatrix {
     /// # Errors
     /// Where the result does not fit into memory.
     pub fn sorted(&self) -> Result<Self> {
-        let offsets = self.offsets()?;
-        let (bytes, size) = (self.data.as_bytes().unwrap_or_default(), self.dtype().size().unwrap_or(1));
+        let offsets = self.lane_offsets()?;
+        let (bytes, size) = (bytes_of(&self.data)?, size_of_value(self.dtype())?);
         by_width!(self.indices.dtype(), I => {
             let old = plain::<I>(&self.indices)?;
-            let range = |pair: &[usize]| match *pair {
-                [start, end] => start..end,
-                _ => 0..0,
-            };
-            let sorted = |pair: &[usize]| old.get(range(pair)).unwrap_or_default().is_sorted();
-            if offsets.par_windows(2).all(sorted) {
+            // A lane that cannot be looked at is not sorted: sorting it says what is wrong.
+            if offsets.par_ranges().all(|lane| old.get(lane).is_some_and(<[I]>::is_sorted)) {
                 return Ok(self.clone());
             }
-            let blocks = blocks(offsets.len().saturating_sub(1), |lane| offsets.get(lane + 1).copied().unwrap_or(0));
-            let (indices, data) = fill::<I, Vec<(I, usize)>>(&offsets, blocks, size, |order, _, mut part| {
+            let blocks = blocks(offsets.ends().iter().copied());
+            let (indices, data) = fill::<I, Vec<(I, usize)>>(&offsets, blocks, size, |order, part| {
                 for lane in part.lanes.clone() {
-                    let range = range(offsets.get(lane..lane + 2).unwrap_or_default());
-                    let values = bytes.get(range.start * size..range.end * size).unwrap_or_default();
+                    let lane = offsets.lane(lane)?;
+                    let values = bytes.get(lane.start * size..lane.end * size).or_bug("a lane beyond the values")?;
                     order.clear();
-                    order.extend(old.get(range).unwrap_or_default().iter().copied().zip(0..));
+                    order.extend(old.get(lane).or_bug("a lane beyond the indices")?.iter().copied().zip(0..));
                     order.sort_unstable();
-                    let (to_indices, to_values) = part.next(order.len(), size);
+                    let (to_indices, to_values) = part.next(order.len(), size)?;
                     to_indices.iter_mut().zip(&*order).for_each(|(to, &(index, _))| *to = index);
-                    gather(values, order, |(_, place)| place, to_values, size);
+                    gather(values, order, |(_, place)| place, to_values, size)?;
                 }
+                Ok(())
             })?;
             Ok(Self {
                 data: Tensor::new(self.dtype().clone(), [self.nnz()], data.into())?,
@@ -140,24 +138,10 @@ impl SparseMatrix {
         if range.start > range.end || range.end > major {
             return Err(Error::invalid_input(format!("{range:?} is out of bounds of {major}")));
         }
-        let offsets = self.offsets()?;
-        let kept = offsets.get(range.start..=range.end).unwrap_or_default();
-        let (start, end) = (kept.first().copied().unwrap_or(0), kept.last().copied().unwrap_or(0));
-        let indptr: Vec<i64> = kept
-            .iter()
-            .map(|&offset| i64::try_from(offset - start).map_err(|_| Error::limit_exceeded("over 63 bits")))
-            .collect::<Result<_>>()?;
-        let shape = match self.format {
-            SparseFormat::Csr => (range.len(), minor),
-            SparseFormat::Csc => (minor, range.len()),
-        };
-        Ok(Self {
-            format: self.format,
-            shape,
-            data: self.data.slice_rows(start..end)?,
-            indices: self.indices.slice_rows(start..end)?,
-            indptr: Tensor::from_vec([indptr.len()], indptr)?.cast(self.indptr.dtype())?,
-        })
+        let offsets = self.lane_offsets()?;
+        let values = offsets.run(range.clone())?;
+        let (data, indices) = (self.data.slice_rows(values.clone())?, self.indices.slice_rows(values)?);
+        Self::assembled(self.format, minor, data, indices, &offsets.slice(range)?, self.indptr.dtype())
     }
 
     /// Matrices one after the other along their compressed axis. Offsets are summed in 64 bits.
@@ -174,24 +158,14 @@ impl SparseMatrix {
         }
         let mut lengths = Vec::new();
         for part in parts {
-            lengths.extend(lengths_of(&part.offsets()?));
+            lengths.extend(part.lane_offsets()?.lengths());
         }
-        let offsets = offsets_of(lengths)?;
-        let (major, nnz) = (offsets.len() - 1, offsets.last().copied().unwrap_or(0));
-        let shape = match first.format {
-            SparseFormat::Csr => (major, minor),
-            SparseFormat::Csc => (minor, major),
-        };
-        let index = index_dtype(shape, nnz);
+        let offsets = Offsets::of_lengths(lengths)?;
+        let index = index_dtype((offsets.lanes(), minor), offsets.total()?);
         let indices = parts.iter().map(|part| part.indices.cast(&index)).collect::<Result<Vec<_>>>()?;
         let data: Vec<Tensor> = parts.iter().map(|part| part.data.clone()).collect();
-        Ok(Self {
-            format: first.format,
-            shape,
-            data: Tensor::concat_rows(&data)?,
-            indices: Tensor::concat_rows(&indices)?,
-            indptr: offsets_tensor(&offsets, &index)?,
-        })
+        let (data, indices) = (Tensor::concat_rows(&data)?, Tensor::concat_rows(&indices)?);
+        Self::assembled(first.format, minor, data, indices, &offsets, &index)
     }
 }
 
@@ -202,12 +176,13 @@ fn index_dtype(shape: (usize, usize), nnz: usize) -> DType {
 }
 
 /// Appends which of some values are not zero, counted from the first of them.
-fn nonzero(dense: &Tensor, range: Range<usize>, places: &mut Vec<usize>) {
+fn nonzero(dense: &Tensor, range: Range<usize>, places: &mut Vec<usize>) -> Result<()> {
     dispatch!(dense.dtype(), T => {
-        let values = dense.as_slice::<T>().unwrap_or_default().get(range).unwrap_or_default();
+        let values = dense.as_slice::<T>()?.get(range).or_bug("a row beyond the values")?;
         let zero = T::default();
         places.extend(values.iter().enumerate().filter(|(_, value)| !zero.eq(*value)).map(|(place, _)| place));
-    }, else => ());
+        Ok(())
+    }, else => Err(Error::dtype("values are no numbers")))
 }
 
 #[cfg(test)]

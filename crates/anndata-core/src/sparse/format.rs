@@ -7,11 +7,12 @@
 
 use std::ops::Range;
 
-use anndata_storage::{DType, Result, Tensor};
+use anndata_storage::{DType, Error, OrBug, Result, Tensor, ensure};
 use bytemuck::Pod;
 use rayon::prelude::*;
 
-use super::lanes::{Index, by_size, by_width, filled, largest, offsets_of, offsets_tensor, plain, plain_mut, zeroed};
+use super::lanes::{Index, by_size, by_width, filled, largest, plain, plain_mut, size_of_value, zeroed};
+use super::offsets::Offsets;
 use super::{SparseFormat, SparseMatrix};
 
 /// Values of a slab: so many that each bucket gets a good number of them, and few enough to take little memory.
@@ -46,31 +47,25 @@ impl SparseMatrix {
             return Ok(self.clone());
         }
         let (major, minor) = self.axes();
-        let indices = if major > 0 && major - 1 > largest(self.indices.dtype()) {
+        let indices = if major > 0 && major - 1 > largest(self.indices.dtype())? {
             self.indices.cast(&DType::I64)?
         } else {
             self.indices.clone()
         };
-        let offsets = self.offsets()?;
+        let (offsets, size) = (self.lane_offsets()?, size_of_value(self.data.dtype())?);
         by_width!(indices.dtype(), I => {
             let old = plain::<I>(&indices)?;
-            let new_offsets = offsets_of(count(old, minor)?)?;
-            let mut new_indices = zeroed(self.nnz(), size_of::<I>())?;
-            let mut new_data = zeroed(self.nnz(), self.data.dtype().size().unwrap_or(1))?;
-            by_size!(self.data.dtype().size().unwrap_or(1), V => {
+            let new_offsets = Offsets::of_lengths(count(old, minor)?)?;
+            let (mut new_indices, mut new_data) = (zeroed(self.nnz(), size_of::<I>())?, zeroed(self.nnz(), size)?);
+            by_size!(size, V => {
                 let old = Stored { offsets: &offsets, indices: old, values: plain::<V>(&self.data)? };
+                let (indices, values) = (plain_mut::<I>(&mut new_indices)?, plain_mut::<V>(&mut new_data)?);
                 // Within the pool, so that no step waits for a thread outside of it.
-                rayon::scope(|_| {
-                    old.scatter(&new_offsets, plain_mut::<I>(&mut new_indices), plain_mut::<V>(&mut new_data))
-                })?;
+                rayon::scope(|_| old.scatter(&new_offsets, indices, values))?;
             });
-            Ok(Self {
-                format,
-                shape: self.shape,
-                data: Tensor::new(self.data.dtype().clone(), [self.nnz()], new_data.into())?,
-                indices: Tensor::new(indices.dtype().clone(), [self.nnz()], new_indices.into())?,
-                indptr: offsets_tensor(&new_offsets, self.indptr.dtype())?,
-            })
+            let data = Tensor::new(self.data.dtype().clone(), [self.nnz()], new_data.into())?;
+            let indices = Tensor::new(indices.dtype().clone(), [self.nnz()], new_indices.into())?;
+            Self::assembled(format, major, data, indices, &new_offsets, self.indptr.dtype())
         })
     }
 
@@ -95,9 +90,7 @@ fn count<I: Index>(indices: &[I], minor: usize) -> Result<Vec<usize>> {
     let counted = indices.par_chunks(indices.len().div_ceil(parts).max(1)).map(|indices| {
         let mut counts = filled(minor, 0_usize)?;
         for index in indices {
-            if let Some(count) = counts.get_mut(index.to_usize()) {
-                *count += 1;
-            }
+            *counts.get_mut(index.to_usize()).or_bug("an index beyond the axis")? += 1;
         }
         Ok(counts)
     });
@@ -111,40 +104,41 @@ fn count<I: Index>(indices: &[I], minor: usize) -> Result<Vec<usize>> {
 
 /// The lanes that are read.
 struct Stored<'a, I, V> {
-    offsets: &'a [usize],
+    offsets: &'a Offsets,
     indices: &'a [I],
     values: &'a [V],
 }
 
 impl<I: Index, V: Pod + Send + Sync> Stored<'_, I, V> {
     /// Puts index and value of every entry where they belong.
-    fn scatter(&self, offsets: &[usize], indices: &mut [I], data: &mut [V]) -> Result<()> {
-        let minor = offsets.len().saturating_sub(1);
-        let shift = bucket_bits(minor);
-        let mut buckets = buckets(offsets, 1 << shift, indices, data);
+    fn scatter(&self, offsets: &Offsets, indices: &mut [I], data: &mut [V]) -> Result<()> {
+        let shift = bucket_bits(offsets.lanes());
+        let mut buckets = buckets(offsets, 1 << shift, indices, data)?;
         let mut slabs: Vec<Slab<I, V>> = (0..rayon::current_num_threads()).map(|_| Slab::default()).collect();
         for first in (0..self.indices.len()).step_by(SLAB * slabs.len()) {
             slabs.par_iter_mut().enumerate().try_for_each(|(number, slab)| {
-                let start = first + number * SLAB;
-                slab.sort(self, start..self.indices.len().min(start + SLAB), shift, buckets.len())
+                // At the end there is nothing left for some.
+                let (start, end) = (first + number * SLAB, self.indices.len());
+                slab.sort(self, start.min(end)..end.min(start + SLAB), shift, buckets.len())
             })?;
-            buckets.par_iter_mut().enumerate().for_each(|(number, bucket)| {
+            buckets.par_iter_mut().enumerate().try_for_each(|(number, bucket)| {
                 for slab in &slabs {
-                    bucket.take(slab.bucket(number));
+                    bucket.take(slab.bucket(number)?)?;
                 }
-            });
+                Ok::<(), Error>(())
+            })?;
         }
         Ok(())
     }
 
     /// The old lanes with values in a range, and which of these are theirs.
     fn lanes(&self, values: Range<usize>) -> impl Iterator<Item = (usize, Range<usize>)> {
-        let first = self.offsets.partition_point(|&start| start <= values.start).saturating_sub(1);
-        let starts = self.offsets.get(first..).unwrap_or_default().iter().copied();
+        // The first that does not end before them.
+        let first = self.offsets.ends().partition_point(|&end| end <= values.start);
         (first..)
-            .zip(starts.clone().zip(starts.skip(1)))
-            .take_while(move |(_, (start, _))| *start < values.end)
-            .map(move |(lane, (start, end))| (lane, start.max(values.start)..end.min(values.end)))
+            .zip(self.offsets.ranges().skip(first))
+            .take_while(move |(_, lane)| lane.start < values.end)
+            .map(move |(lane, range)| (lane, range.start.max(values.start)..range.end.min(values.end)))
     }
 }
 
@@ -159,13 +153,13 @@ struct Entry<I, V> {
 /// Consecutive entries of the old lanes, sorted by bucket.
 struct Slab<I, V> {
     entries: Vec<Entry<I, V>>,
-    /// Where the entries of each bucket begin, and the end of the last.
-    offsets: Vec<usize>,
+    /// Where the entries of each bucket are.
+    offsets: Option<Offsets>,
 }
 
 impl<I, V> Default for Slab<I, V> {
     fn default() -> Self {
-        Self { entries: Vec::new(), offsets: Vec::new() }
+        Self { entries: Vec::new(), offsets: None }
     }
 }
 
@@ -173,35 +167,37 @@ impl<I: Index, V: Pod + Send + Sync> Slab<I, V> {
     /// Takes the values of a range and sorts them by bucket: the new lane without its last `shift` bits.
     fn sort(&mut self, stored: &Stored<'_, I, V>, values: Range<usize>, shift: u32, buckets: usize) -> Result<()> {
         let mut counts = vec![0_usize; buckets];
-        for index in stored.indices.get(values.clone()).unwrap_or_default() {
-            if let Some(count) = counts.get_mut(index.to_usize() >> shift) {
-                *count += 1;
-            }
+        for index in stored.indices.get(values.clone()).or_bug("a slab beyond the indices")? {
+            *counts.get_mut(index.to_usize() >> shift).or_bug("an index beyond the axis")? += 1;
         }
-        self.offsets = offsets_of(counts)?;
+        let offsets = Offsets::of_lengths(counts)?;
         if self.entries.len() < values.len() {
             self.entries =
                 filled(values.len(), Entry { old_lane: I::zeroed(), new_lane: I::zeroed(), value: V::zeroed() })?;
         }
-        let mut places = self.offsets.clone();
+        let (mut places, mut left) = (offsets.starts().to_vec(), values.len());
         for (lane, range) in stored.lanes(values) {
             let old_lane = I::from_usize(lane);
-            let indices = stored.indices.get(range.clone()).unwrap_or_default();
-            for (&new_lane, &value) in indices.iter().zip(stored.values.get(range).unwrap_or_default()) {
-                let Some(place) = places.get_mut(new_lane.to_usize() >> shift) else { continue };
-                if let Some(entry) = self.entries.get_mut(*place) {
-                    *entry = Entry { old_lane, new_lane, value };
-                }
+            let indices = stored.indices.get(range.clone()).or_bug("a lane beyond the indices")?;
+            let values = stored.values.get(range).or_bug("a lane beyond the values")?;
+            left -= indices.len();
+            for (&new_lane, &value) in indices.iter().zip(values) {
+                let place = places.get_mut(new_lane.to_usize() >> shift).or_bug("an index beyond the axis")?;
+                *self.entries.get_mut(*place).or_bug("more values than were counted")? =
+                    Entry { old_lane, new_lane, value };
                 *place += 1;
             }
         }
+        ensure!(left == 0, "{left} values are in no lane");
+        self.offsets = Some(offsets);
         Ok(())
     }
 
-    fn bucket(&self, number: usize) -> &[Entry<I, V>] {
-        match self.offsets.get(number..).unwrap_or_default() {
-            [start, end, ..] => self.entries.get(*start..*end).unwrap_or_default(),
-            _ => &[],
+    /// The entries of a bucket; none before the slab took any.
+    fn bucket(&self, number: usize) -> Result<&[Entry<I, V>]> {
+        match &self.offsets {
+            Some(offsets) => self.entries.get(offsets.lane(number)?).or_bug("a bucket beyond the entries"),
+            None => Ok(&[]),
         }
     }
 }
@@ -210,6 +206,7 @@ impl<I: Index, V: Pod + Send + Sync> Slab<I, V> {
 fn bucket_bits(minor: usize) -> u32 {
     // A few buckets for each thread.
     let fewest = rayon::current_num_threads() * 4;
+    // Any number is right; few lanes are one a bucket, very many are as many as there can be.
     let small = (0..BUCKET).rev().find(|&bits| minor >> bits >= fewest).unwrap_or(0);
     if minor >> BUCKET < fewest {
         return small;
@@ -228,36 +225,35 @@ struct Bucket<'a, I, V> {
 
 /// The new lanes at these offsets, `width` of them a bucket.
 fn buckets<'a, I, V>(
-    offsets: &[usize],
+    offsets: &Offsets,
     width: usize,
     mut indices: &'a mut [I],
     mut data: &'a mut [V],
-) -> Vec<Bucket<'a, I, V>> {
-    let minor = offsets.len().saturating_sub(1);
-    let at = |lane: usize| offsets.get(lane).copied().unwrap_or(0);
+) -> Result<Vec<Bucket<'a, I, V>>> {
     let mut buckets = Vec::new();
-    for first in (0..minor).step_by(width) {
-        let end = minor.min(first.saturating_add(width));
-        let len = at(end) - at(first);
+    for (number, starts) in offsets.starts().chunks(width).enumerate() {
+        let first = number * width;
+        let values = offsets.run(first..first + starts.len())?;
         buckets.push(Bucket {
             first,
-            places: (first..end).map(|lane| at(lane) - at(first)).collect(),
-            indices: indices.split_off_mut(..len).unwrap_or_default(),
-            data: data.split_off_mut(..len).unwrap_or_default(),
+            places: starts.iter().map(|start| start - values.start).collect(),
+            indices: indices.split_off_mut(..values.len()).or_bug("a bucket beyond the indices")?,
+            data: data.split_off_mut(..values.len()).or_bug("a bucket beyond the values")?,
         });
     }
-    buckets
+    Ok(buckets)
 }
 
 impl<I: Index, V: Copy> Bucket<'_, I, V> {
     /// Puts entries of this bucket behind those that are there.
-    fn take(&mut self, entries: &[Entry<I, V>]) {
+    fn take(&mut self, entries: &[Entry<I, V>]) -> Result<()> {
         for entry in entries {
-            let Some(place) = self.places.get_mut(entry.new_lane.to_usize().wrapping_sub(self.first)) else { continue };
-            if let (Some(index), Some(value)) = (self.indices.get_mut(*place), self.data.get_mut(*place)) {
-                (*index, *value) = (entry.old_lane, entry.value);
-            }
+            let lane = entry.new_lane.to_usize().wrapping_sub(self.first);
+            let place = self.places.get_mut(lane).or_bug("an entry of another bucket")?;
+            *self.indices.get_mut(*place).or_bug("more values than were counted")? = entry.old_lane;
+            *self.data.get_mut(*place).or_bug("more values than were counted")? = entry.value;
             *place += 1;
         }
+        Ok(())
     }
 }

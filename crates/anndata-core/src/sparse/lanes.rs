@@ -6,9 +6,11 @@
 
 use std::ops::Range;
 
-use anndata_storage::{AlignedBytes, DType, Error, Result, Tensor};
+use anndata_storage::{AlignedBytes, DType, Error, OrBug, Result, Tensor, ensure};
 use bytemuck::Pod;
 use rayon::prelude::*;
+
+use super::offsets::Offsets;
 
 /// About how many values a task works on: enough to be worth a task, few enough to share the work evenly.
 const TASK: usize = 1 << 16;
@@ -26,6 +28,7 @@ macro_rules! indices {
     ($($type:ty)*) => {
         $(impl Index for $type {
             fn to_usize(self) -> usize {
+                // Beyond every axis: whatever looks it up finds nothing there.
                 usize::try_from(self).unwrap_or(usize::MAX)
             }
 
@@ -55,10 +58,11 @@ macro_rules! by_width {
                 type $I = u32;
                 $body
             }
-            _ => {
+            Some(8) => {
                 type $I = u64;
                 $body
             }
+            size => return Err(::anndata_storage::Error::bug(format!("an index of {size:?} bytes"))),
         }
     };
 }
@@ -84,10 +88,11 @@ macro_rules! by_size {
                 type $V = [u8; 8];
                 $body
             }
-            _ => {
+            16 => {
                 type $V = [u8; 16];
                 $body
             }
+            size => return Err(::anndata_storage::Error::bug(format!("a value of {size} bytes"))),
         }
     };
 }
@@ -95,13 +100,24 @@ pub(super) use by_size;
 
 /// The values of a tensor of a fixed-size dtype as plain data of the same size.
 pub(super) fn plain<T: Pod>(tensor: &Tensor) -> Result<&[T]> {
-    bytemuck::try_cast_slice(tensor.as_bytes().unwrap_or_default())
-        .map_err(|error| Error::dtype(format!("values of type {} cannot be used: {error}", tensor.dtype())))
+    bytemuck::try_cast_slice(bytes_of(tensor)?)
+        .map_err(|error| Error::bug(format!("values of type {} cannot be used: {error}", tensor.dtype())))
 }
 
-/// Bytes as plain data; nothing where they do not fit it, which aligned bytes of the right length always do.
-pub(super) fn plain_mut<T: Pod>(bytes: &mut AlignedBytes) -> &mut [T] {
-    bytemuck::try_cast_slice_mut(bytes.as_mut_slice()).unwrap_or_default()
+/// Bytes as plain data. Aligned bytes of the right length always are.
+pub(super) fn plain_mut<T: Pod>(bytes: &mut AlignedBytes) -> Result<&mut [T]> {
+    bytemuck::try_cast_slice_mut(bytes.as_mut_slice())
+        .map_err(|error| Error::bug(format!("a buffer cannot be used: {error}")))
+}
+
+/// The bytes of a tensor of numbers.
+pub(super) fn bytes_of(tensor: &Tensor) -> Result<&[u8]> {
+    tensor.as_bytes().or_bug("numbers without bytes")
+}
+
+/// The bytes of one value of a numeric dtype.
+pub(super) fn size_of_value(dtype: &DType) -> Result<usize> {
+    dtype.size().or_bug("a number without a size")
 }
 
 /// Zeroed bytes for `len` values of a size, or an error where there is no such memory.
@@ -118,58 +134,35 @@ pub(super) fn filled<T: Clone>(len: usize, value: T) -> Result<Vec<T>> {
     Ok(values)
 }
 
-fn too_many(len: usize) -> Error {
+#[cold]
+pub(super) fn too_many(len: usize) -> Error {
     Error::limit_exceeded(format!("{len} values do not fit into memory"))
 }
 
-/// Where lanes of these lengths begin, and the end of the last.
-pub(crate) fn offsets_of(lengths: impl IntoIterator<Item = usize>) -> Result<Vec<usize>> {
-    let lengths = lengths.into_iter();
-    let mut offsets = Vec::with_capacity(lengths.size_hint().0 + 1);
-    let mut total = 0_usize;
-    offsets.push(0);
-    for len in lengths {
-        total = total.checked_add(len).ok_or_else(|| Error::limit_exceeded("more values than memory can hold"))?;
-        offsets.push(total);
-    }
-    Ok(offsets)
-}
-
-/// The lengths of the lanes that begin and end at these offsets: the inverse of [`offsets_of`].
-pub(crate) fn lengths_of(offsets: &[usize]) -> impl Iterator<Item = usize> + '_ {
-    offsets.iter().zip(offsets.iter().skip(1)).map(|(start, end)| end - start)
-}
-
-/// Offsets in the dtype wanted where it holds them, in 64 bits otherwise.
-pub(crate) fn offsets_tensor(offsets: &[usize], wanted: &DType) -> Result<Tensor> {
-    let last = offsets.last().copied().unwrap_or(0);
-    let dtype = if last <= largest(wanted) { wanted } else { &DType::I64 };
-    if last > largest(dtype) {
-        return Err(too_many(last));
-    }
-    by_width!(dtype, I => {
-        let mut bytes = zeroed(offsets.len(), size_of::<I>())?;
-        plain_mut::<I>(&mut bytes).iter_mut().zip(offsets).for_each(|(to, &from)| *to = I::from_usize(from));
-        Tensor::new(dtype.clone(), [offsets.len()], bytes.into())
-    })
-}
-
 /// The largest value of an integer dtype, as far as a machine integer goes.
-pub(crate) fn largest(dtype: &DType) -> usize {
-    let bits = dtype.size().unwrap_or(8) * 8 - usize::from(dtype.is_signed_integer());
-    usize::try_from(u64::MAX >> (64 - bits)).unwrap_or(usize::MAX)
+///
+/// # Errors
+/// [`DType`](crate::ErrorKind::DType) where it is no integer dtype.
+pub(crate) fn largest(dtype: &DType) -> Result<usize> {
+    let Some(size) = dtype.size().filter(|_| dtype.is_integer()) else {
+        return Err(Error::dtype(format!("indices cannot be of type {dtype}")));
+    };
+    let bits = size * 8 - usize::from(dtype.is_signed_integer());
+    // A machine integer is not larger than the largest of them, whatever the dtype holds.
+    Ok(usize::try_from(u64::MAX >> (64 - bits)).unwrap_or(usize::MAX))
 }
 
-/// Consecutive lanes with about [`TASK`] values a block; `ends(lane)` is a count that never decreases.
-pub(super) fn blocks(lanes: usize, ends: impl Fn(usize) -> usize) -> Vec<Range<usize>> {
+/// Consecutive lanes with about [`TASK`] values a block; `ends` are the ends of all lanes, which never decrease.
+pub(super) fn blocks(ends: impl ExactSizeIterator<Item = usize>) -> Vec<Range<usize>> {
     let mut blocks = Vec::new();
     let (mut first, mut base) = (0, 0);
-    for lane in 0..lanes {
-        // A lane without values is work as well.
-        let work = (ends(lane) - base).saturating_add(lane - first);
+    let lanes = ends.len();
+    for (lane, end) in ends.enumerate() {
+        // A lane without values is work as well. The sum is compared with a small number only.
+        let work = (end - base).saturating_add(lane - first);
         if work >= TASK || lane + 1 == lanes {
             blocks.push(first..lane + 1);
-            (first, base) = (lane + 1, ends(lane));
+            (first, base) = (lane + 1, end);
         }
     }
     blocks
@@ -184,39 +177,37 @@ pub(super) struct Part<'a, I> {
 
 impl<'a, I> Part<'a, I> {
     /// The next `len` values of `size` bytes, to be filled.
-    pub(super) fn next(&mut self, len: usize, size: usize) -> (&'a mut [I], &'a mut [u8]) {
-        (
-            self.indices.split_off_mut(..len).unwrap_or_default(),
-            self.data.split_off_mut(..len * size).unwrap_or_default(),
-        )
+    pub(super) fn next(&mut self, len: usize, size: usize) -> Result<(&'a mut [I], &'a mut [u8])> {
+        let indices = self.indices.split_off_mut(..len).or_bug("more values than were counted")?;
+        Ok((indices, self.data.split_off_mut(..len * size).or_bug("more values than were counted")?))
     }
 }
 
 /// New indices and values for lanes at `offsets`, filled block by block on all cores.
 ///
-/// `work` is handed what a thread reuses from block to block, the number of the block, and its part of the result.
+/// `work` is handed what a thread reuses from block to block, and its part of the result, of which it has to take all.
 pub(super) fn fill<I: Index, S: Default>(
-    offsets: &[usize],
+    offsets: &Offsets,
     blocks: Vec<Range<usize>>,
     size: usize,
-    work: impl Fn(&mut S, usize, Part<'_, I>) + Send + Sync,
+    work: impl Fn(&mut S, &mut Part<'_, I>) -> Result<()> + Send + Sync,
 ) -> Result<(AlignedBytes, AlignedBytes)> {
-    let nnz = offsets.last().copied().unwrap_or(0);
+    let nnz = offsets.total()?;
     let (mut indices, mut data) = (zeroed(nnz, size_of::<I>())?, zeroed(nnz, size)?);
-    let (mut rest_of_indices, mut rest_of_data) = (plain_mut::<I>(&mut indices), data.as_mut_slice());
-    let parts: Vec<Part<'_, I>> = blocks
-        .into_iter()
-        .map(|lanes| {
-            let at = |lane: usize| offsets.get(lane).copied().unwrap_or(nnz);
-            let len = at(lanes.end) - at(lanes.start);
-            Part {
-                lanes,
-                indices: rest_of_indices.split_off_mut(..len).unwrap_or_default(),
-                data: rest_of_data.split_off_mut(..len * size).unwrap_or_default(),
-            }
-        })
-        .collect();
-    parts.into_par_iter().enumerate().for_each_init(S::default, |scratch, (number, part)| work(scratch, number, part));
+    let mut rest =
+        Part { lanes: 0..offsets.lanes(), indices: plain_mut::<I>(&mut indices)?, data: data.as_mut_slice() };
+    let mut parts = Vec::with_capacity(blocks.len());
+    for lanes in blocks {
+        let (indices, data) = rest.next(offsets.run(lanes.clone())?.len(), size)?;
+        parts.push(Part { lanes, indices, data });
+    }
+    ensure!(rest.indices.is_empty(), "the blocks leave {} values out", rest.indices.len());
+    parts.into_par_iter().try_for_each_init(S::default, |scratch, mut part| {
+        work(scratch, &mut part)?;
+        let (lanes, left) = (part.lanes, part.indices.len());
+        ensure!(left == 0 && part.data.is_empty(), "{left} values of lanes {lanes:?} were not filled");
+        Ok(())
+    })?;
     Ok((indices, data))
 }
 
@@ -233,6 +224,7 @@ pub(super) fn prefetched<'a, T>(
     lanes: impl Iterator<Item = Range<usize>> + Clone + 'a,
 ) -> impl Iterator<Item = Range<usize>> + 'a {
     let mut ahead = lanes.clone().skip(AHEAD);
+    // A hint to the processor: where there is nothing ahead, none is given.
     lanes.inspect(move |_| prefetch(ahead.next().and_then(|lane| values.get(lane)).unwrap_or_default()))
 }
 
@@ -248,15 +240,30 @@ fn prefetch<T>(values: &[T]) {
     let _ = (values, LINES);
 }
 
-/// Values of `size` bytes at some places, one after the other. Both sides are as long as they have to be.
-pub(super) fn gather<P: Copy>(from: &[u8], places: &[P], place: impl Fn(P) -> usize, to: &mut [u8], size: usize) {
+/// Values of `size` bytes at some places, one after the other.
+pub(super) fn gather<P: Copy>(
+    from: &[u8],
+    places: &[P],
+    place: impl Fn(P) -> usize,
+    to: &mut [u8],
+    size: usize,
+) -> Result<()> {
     by_size!(size, V => {
-        let from: &[V] = bytemuck::try_cast_slice(from).unwrap_or_default();
-        let to: &mut [V] = bytemuck::try_cast_slice_mut(to).unwrap_or_default();
+        let (from, to) = (values::<V>(from)?, values_mut::<V>(to)?);
+        ensure!(to.len() == places.len(), "{} values at {} places", to.len(), places.len());
         for (to, &at) in to.iter_mut().zip(places) {
-            if let Some(value) = from.get(place(at)) {
-                *to = *value;
-            }
+            *to = *from.get(place(at)).or_bug("a place beyond the stored values")?;
         }
-    });
+        Ok(())
+    })
+}
+
+/// Bytes as values, which are made of bytes and aligned wherever they are.
+pub(super) fn values<V: Pod>(bytes: &[u8]) -> Result<&[V]> {
+    bytemuck::try_cast_slice(bytes).map_err(|error| Error::bug(format!("bytes are no values: {error}")))
+}
+
+/// Bytes as values to be set; see [`values`].
+pub(super) fn values_mut<V: Pod>(bytes: &mut [u8]) -> Result<&mut [V]> {
+    bytemuck::try_cast_slice_mut(bytes).map_err(|error| Error::bug(format!("bytes are no values: {error}")))
 }

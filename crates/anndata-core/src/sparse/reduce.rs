@@ -1,9 +1,10 @@
 //! Sums and counts of rows and columns, and single values.
 
-use anndata_storage::{DType, Error, Result, Scalar, Tensor, dispatch};
+use anndata_storage::{DType, Error, OrBug, Result, Scalar, Tensor, dispatch};
 use rayon::prelude::*;
 
-use super::lanes::{Index, by_width, filled, lengths_of, plain};
+use super::lanes::{Index, by_width, filled, plain};
+use super::offsets::to_offsets;
 use super::{SparseFormat, SparseMatrix};
 
 /// At most this many partial sums of an axis; a constant, so that a sum does not depend on the number of cores.
@@ -71,11 +72,13 @@ impl SparseMatrix {
             SparseFormat::Csc => (column, row),
         };
         let data = self.data.as_slice::<T>()?;
-        let ends = super::to_offsets(&self.indptr.slice_rows(lane..lane + 2)?)?;
-        let [start, end] = *ends.as_slice() else { return Ok(T::default()) };
+        let ends = to_offsets(&self.indptr.slice_rows(lane..lane + 2)?)?;
+        let [start, end] = *ends.as_slice() else {
+            return Err(Error::bug(format!("a lane has the offsets {ends:?}")));
+        };
         by_width!(self.indices.dtype(), I => {
-            let indices = plain::<I>(&self.indices)?.get(start..end).unwrap_or_default();
-            let values = data.get(start..end).unwrap_or_default();
+            let indices = plain::<I>(&self.indices)?.get(start..end).or_bug("a lane beyond the indices")?;
+            let values = data.get(start..end).or_bug("a lane beyond the values")?;
             let found = indices.iter().zip(values).filter(|(index, _)| index.to_usize() == minor);
             Ok(found.fold(T::default(), |sum, (_, &value)| sum.plus(value)))
         })
@@ -92,21 +95,23 @@ impl SparseMatrix {
 
     /// Sums of the lanes, or across them.
     fn sums(&self, of_lanes: bool) -> Result<Tensor> {
-        let offsets = self.offsets()?;
         dispatch!(self.dtype(), T => {
             type Wide = <T as Scalar>::Sum;
             let data = self.data.as_slice::<T>()?;
             let sums: Vec<Wide> = if of_lanes {
-                let lane = |pair: &[usize]| match *pair {
-                    [start, end] => T::sum(data.get(start..end).unwrap_or_default()),
-                    _ => Wide::default(),
-                };
-                offsets.par_windows(2).with_min_len(64).map(lane).collect()
+                let offsets = self.lane_offsets()?;
+                let mut sums = filled(offsets.lanes(), Wide::default())?;
+                let lanes = sums.par_iter_mut().zip(offsets.par_ranges()).with_min_len(64);
+                lanes.try_for_each(|(sum, lane)| {
+                    *sum = T::sum(data.get(lane).or_bug("a lane beyond the values")?);
+                    Ok::<(), Error>(())
+                })?;
+                sums
             } else {
                 self.across(|sums: &mut [Wide], index, at| {
-                    if let (Some(sum), Some(value)) = (sums.get_mut(index), data.get(at)) {
-                        *sum = sum.plus(value.widen());
-                    }
+                    let sum = sums.get_mut(index).or_bug("an index beyond the axis")?;
+                    *sum = sum.plus(data.get(at).or_bug("an index without a value")?.widen());
+                    Ok(())
                 }, Scalar::plus)?
             };
             let sums = Tensor::from_vec([sums.len()], sums)?;
@@ -116,14 +121,12 @@ impl SparseMatrix {
 
     /// Numbers of values of the lanes, or across them.
     fn counts(&self, of_lanes: bool) -> Result<Vec<usize>> {
-        let offsets = self.offsets()?;
         if of_lanes {
-            return Ok(lengths_of(&offsets).collect());
+            return Ok(self.lane_offsets()?.lengths().collect());
         }
         let count = |counts: &mut [usize], index: usize, _| {
-            if let Some(count) = counts.get_mut(index) {
-                *count += 1;
-            }
+            *counts.get_mut(index).or_bug("an index beyond the axis")? += 1;
+            Ok(())
         };
         self.across(count, |a, b| a + b)
     }
@@ -131,7 +134,7 @@ impl SparseMatrix {
     /// Folds all values into one cell for each position of the axis that is not compressed.
     fn across<A: Copy + Default + Send>(
         &self,
-        add: impl Fn(&mut [A], usize, usize) + Sync,
+        add: impl Fn(&mut [A], usize, usize) -> Result<()> + Sync,
         join: impl Fn(A, A) -> A,
     ) -> Result<Vec<A>> {
         let minor = self.axes().1;
@@ -143,7 +146,7 @@ impl SparseMatrix {
             let parts = indices.par_chunks(step).enumerate().map(|(number, part)| {
                 let mut cells = filled(minor, A::default())?;
                 for (at, index) in (number * step..).zip(part) {
-                    add(&mut cells, index.to_usize(), at);
+                    add(&mut cells, index.to_usize(), at)?;
                 }
                 Ok(cells)
             });
@@ -177,8 +180,9 @@ impl SparseMatrix {
         if !dtype.is_integer() {
             return Err(Error::dtype(format!("indices cannot be of type {dtype}")));
         }
+        // An axis without positions has no index.
         let largest = self.nnz().max(self.axes().1.saturating_sub(1));
-        if largest > super::lanes::largest(dtype) {
+        if largest > super::lanes::largest(dtype)? {
             return Err(Error::limit_exceeded(format!("indices up to {largest} do not fit into {dtype}")));
         }
         Ok(Self { indices: self.indices.cast(dtype)?, indptr: self.indptr.cast(dtype)?, ..self.clone() })

@@ -9,12 +9,15 @@ mod places;
 
 use std::ops::Range;
 
-use anndata_storage::{Axis, DType, Error, Result, Tensor};
+use anndata_storage::{Axis, DType, Error, OrBug, Result, Tensor, ensure};
 use arrow_buffer::Buffer;
 use rayon::prelude::*;
 
 use self::places::{Picked, Places, Stored};
-use super::lanes::{Index, blocks, by_width, fill, largest, offsets_of, offsets_tensor, plain, plain_mut, zeroed};
+use super::lanes::{
+    Index, blocks, by_width, bytes_of, fill, largest, plain, plain_mut, size_of_value, too_many, zeroed,
+};
+use super::offsets::Offsets;
 use super::{SparseFormat, SparseMatrix};
 
 /// How many blocks of lanes a thread picks from before they are put together.
@@ -53,55 +56,52 @@ impl SparseMatrix {
             return self.select_lanes(lanes);
         }
         let places = Places::new(minor, self.axes().1, self.nnz())?;
-        let indices = if places.largest() > largest(self.indices.dtype()) {
+        let indices = if places.largest() > largest(self.indices.dtype())? {
             self.indices.cast(&DType::I64)?
         } else {
             self.indices.clone()
         };
-        let offsets = self.offsets()?;
+        let offsets = self.lane_offsets()?;
         let lanes = Lanes::new(lanes, &offsets)?;
-        let (data, size) = (self.data.as_bytes().unwrap_or_default(), self.data.dtype().size().unwrap_or(1));
+        let (data, size) = (bytes_of(&self.data)?, size_of_value(self.data.dtype())?);
         by_width!(indices.dtype(), I => {
-            let old = plain::<I>(&indices)?;
-            let work = offsets_of((0..lanes.count).map(|lane| lanes.range(lane).len()))?;
-            let blocks = blocks(lanes.count, |lane| work.get(lane + 1).copied().unwrap_or(0));
-            let stored = Stored { indices: old, values: data, size };
-            let total = work.last().copied().unwrap_or(0);
+            let stored = Stored { indices: plain::<I>(&indices)?, values: data, size };
+            let work = Offsets::of_lengths(lanes.ranges.iter().map(Range::len))?;
+            let blocks = blocks(work.ends().iter().copied());
             // Within the pool, so that no step waits for a thread outside of it.
             let (new_offsets, new_indices, new_data) =
-                rayon::scope(|_| pick(&places, &stored, &lanes, &blocks, total))?;
-            self.rebuilt(indices.dtype(), (lanes.count, places.len), &new_offsets, new_indices, new_data)
+                rayon::scope(|_| pick(&places, &stored, &lanes, &blocks, work.total()?))?;
+            self.rebuilt(indices.dtype(), places.len, &new_offsets, new_indices, new_data)
         })
     }
 
     /// The selected lanes, whole.
     fn select_lanes(&self, selection: &Axis) -> Result<Self> {
         if let Axis::Range(range) = selection {
-            return self.slice_major(if range.is_empty() { 0..0 } else { to_usize(range.start)..to_usize(range.end) });
+            let range = if range.is_empty() { 0..0 } else { to_usize(range.start)?..to_usize(range.end)? };
+            return self.slice_major(range);
         }
-        let offsets = self.offsets()?;
+        let offsets = self.lane_offsets()?;
         let lanes = Lanes::new(selection, &offsets)?;
-        let new_offsets = offsets_of((0..lanes.count).map(|lane| lanes.range(lane).len()))?;
-        let blocks = blocks(lanes.count, |lane| new_offsets.get(lane + 1).copied().unwrap_or(0));
-        let (data, size) = (self.data.as_bytes().unwrap_or_default(), self.data.dtype().size().unwrap_or(1));
+        let new_offsets = Offsets::of_lengths(lanes.ranges.iter().map(Range::len))?;
+        let blocks = blocks(new_offsets.ends().iter().copied());
+        let (data, size) = (bytes_of(&self.data)?, size_of_value(self.data.dtype())?);
         by_width!(self.indices.dtype(), I => {
             let old = plain::<I>(&self.indices)?;
-            let (indices, data) = fill::<I, _>(&new_offsets, blocks, size, |(): &mut (), _, mut part| {
-                let mut lane = part.lanes.start;
-                while lane < part.lanes.end {
+            let (indices, data) = fill::<I, _>(&new_offsets, blocks, size, |(): &mut (), part| {
+                let mut ranges = lanes.of(&part.lanes)?.iter().cloned().peekable();
+                while let Some(mut run) = ranges.next() {
                     // Lanes that follow each other are one copy.
-                    let mut run = lanes.range(lane);
-                    lane += 1;
-                    while lane < part.lanes.end && lanes.range(lane).start == run.end {
-                        run.end = lanes.range(lane).end;
-                        lane += 1;
+                    while let Some(next) = ranges.next_if(|next| next.start == run.end) {
+                        run.end = next.end;
                     }
-                    let (to_indices, to_data) = part.next(run.len(), size);
-                    to_data.copy_from_slice(data.get(run.start * size..run.end * size).unwrap_or_default());
-                    to_indices.copy_from_slice(old.get(run).unwrap_or_default());
+                    let (to_indices, to_data) = part.next(run.len(), size)?;
+                    to_data.copy_from_slice(values_of(data, run.start * size..run.end * size)?);
+                    to_indices.copy_from_slice(values_of(old, run)?);
                 }
+                Ok(())
             })?;
-            self.rebuilt(self.indices.dtype(), (lanes.count, self.axes().1), &new_offsets, indices.into(), data.into())
+            self.rebuilt(self.indices.dtype(), self.axes().1, &new_offsets, indices.into(), data.into())
         })
     }
 
@@ -109,23 +109,21 @@ impl SparseMatrix {
     fn rebuilt(
         &self,
         index_dtype: &DType,
-        (major, minor): (usize, usize),
-        offsets: &[usize],
+        minor: usize,
+        offsets: &Offsets,
         indices: Buffer,
         data: Buffer,
     ) -> Result<Self> {
-        let nnz = offsets.last().copied().unwrap_or(0);
-        Ok(Self {
-            format: self.format,
-            shape: match self.format {
-                SparseFormat::Csr => (major, minor),
-                SparseFormat::Csc => (minor, major),
-            },
-            data: Tensor::new(self.data.dtype().clone(), [nnz], data)?,
-            indices: Tensor::new(index_dtype.clone(), [nnz], indices)?,
-            indptr: offsets_tensor(offsets, self.indptr.dtype())?,
-        })
+        let nnz = offsets.total()?;
+        let data = Tensor::new(self.data.dtype().clone(), [nnz], data)?;
+        let indices = Tensor::new(index_dtype.clone(), [nnz], indices)?;
+        Self::assembled(self.format, minor, data, indices, offsets, self.indptr.dtype())
     }
+}
+
+/// The values of a lane.
+fn values_of<T>(values: &[T], lane: Range<usize>) -> Result<&[T]> {
+    values.get(lane).or_bug("a lane beyond the stored values")
 }
 
 /// What is kept of selected lanes, in which `total` values are stored: their offsets, indices and values.
@@ -135,58 +133,58 @@ impl SparseMatrix {
 fn pick<I: Index>(
     places: &Places,
     stored: &Stored<'_, I>,
-    lanes: &Lanes<'_>,
+    lanes: &Lanes,
     blocks: &[Range<usize>],
     total: usize,
-) -> Result<(Vec<usize>, Buffer, Buffer)> {
-    let most = places.most(stored, total, blocks.par_iter().map(|block| block.clone().map(|lane| lanes.range(lane))));
+) -> Result<(Offsets, Buffer, Buffer)> {
+    let most = places.most(stored, total, lanes, blocks)?;
     let (mut indices, mut data) = (zeroed(most, size_of::<I>())?, zeroed(most, stored.size)?);
-    let (mut free_indices, mut free_data) = (plain_mut::<I>(&mut indices), data.as_mut_slice());
-    let mut lengths = Vec::with_capacity(lanes.count);
+    let (mut free_indices, mut free_data) = (plain_mut::<I>(&mut indices)?, data.as_mut_slice());
+    let mut lengths = Vec::with_capacity(lanes.ranges.len());
     let mut tasks: Vec<Picked<I>> = (0..rayon::current_num_threads() * BLOCKS).map(|_| Picked::default()).collect();
     for blocks in blocks.chunks(tasks.len()) {
-        blocks.par_iter().zip(&mut tasks).for_each(|(block, picked)| {
-            places.pick(stored, block.clone().map(|lane| lanes.range(lane)), picked);
-        });
+        blocks
+            .par_iter()
+            .zip(&mut tasks)
+            .try_for_each(|(block, picked)| places.pick(stored, lanes.of(block)?.iter().cloned(), picked))?;
         let mut parts = Vec::with_capacity(blocks.len());
         for (picked, _) in tasks.iter().zip(blocks) {
             lengths.extend_from_slice(&picked.lengths);
-            let indices = free_indices.split_off_mut(..picked.indices.len()).unwrap_or_default();
-            parts.push((indices, free_data.split_off_mut(..picked.values.len()).unwrap_or_default()));
+            ensure!(picked.values.len() == picked.indices.len() * stored.size, "an index without its value");
+            let indices = free_indices.split_off_mut(..picked.indices.len()).or_bug("more values than were counted")?;
+            let data = free_data.split_off_mut(..picked.values.len()).or_bug("more values than were counted")?;
+            parts.push((indices, data));
         }
         parts.into_par_iter().zip(&tasks).for_each(|((indices, data), picked)| {
             indices.copy_from_slice(&picked.indices);
             data.copy_from_slice(&picked.values);
         });
     }
-    let offsets = offsets_of(lengths)?;
-    let nnz = offsets.last().copied().unwrap_or(0);
+    let offsets = Offsets::of_lengths(lengths)?;
+    let nnz = offsets.total()?;
+    ensure!(most - free_indices.len() == nnz, "{} values, of which {nnz} were counted", most - free_indices.len());
     Ok((offsets, indices.into_first(nnz * size_of::<I>()), data.into_first(nnz * stored.size)))
 }
 
-/// Selected lanes of a matrix.
-struct Lanes<'a> {
-    selection: &'a Axis,
-    offsets: &'a [usize],
-    count: usize,
+/// Selected lanes of a matrix: where the values of each are.
+struct Lanes {
+    ranges: Vec<Range<usize>>,
 }
 
-impl<'a> Lanes<'a> {
-    fn new(selection: &'a Axis, offsets: &'a [usize]) -> Result<Self> {
-        let count = usize::try_from(selection.len()).map_err(|_| Error::limit_exceeded("the selection is too long"))?;
-        Ok(Self { selection, offsets, count })
+impl Lanes {
+    fn new(selection: &Axis, offsets: &Offsets) -> Result<Self> {
+        let count = to_usize(selection.len())?;
+        let mut ranges = Vec::new();
+        ranges.try_reserve_exact(count).map_err(|error| too_many(count).with_source(error))?;
+        for lane in selection.positions() {
+            ranges.push(offsets.lane(to_usize(lane)?)?);
+        }
+        Ok(Self { ranges })
     }
 
-    /// Where the values of a selected lane are.
-    fn range(&self, lane: usize) -> Range<usize> {
-        let lane = match self.selection {
-            Axis::Range(range) => to_usize(range.start) + lane,
-            Axis::Indices(indices) => indices.get(lane).map_or(usize::MAX - 1, |&lane| to_usize(lane)),
-        };
-        match (self.offsets.get(lane), self.offsets.get(lane + 1)) {
-            (Some(&start), Some(&end)) => start..end,
-            _ => 0..0,
-        }
+    /// Where the values of consecutive selected lanes are.
+    fn of(&self, lanes: &Range<usize>) -> Result<&[Range<usize>]> {
+        self.ranges.get(lanes.clone()).or_bug("a block of lanes that were not selected")
     }
 }
 
@@ -204,6 +202,6 @@ fn is_whole(selection: &Axis, len: usize) -> bool {
 }
 
 /// A position that was checked against the length of an axis in memory.
-fn to_usize(position: u64) -> usize {
-    usize::try_from(position).unwrap_or(usize::MAX)
+fn to_usize(position: u64) -> Result<usize> {
+    usize::try_from(position).map_err(|_| Error::bug(format!("position {position} of an axis in memory")))
 }

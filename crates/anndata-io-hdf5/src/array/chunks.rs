@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use anndata_storage::{ChunkedStorage, Error, Result};
+use anndata_storage::{ChunkedStorage, Error, OrBug, Result};
 
 use super::Hdf5Array;
 use crate::filters::room;
@@ -114,7 +114,8 @@ impl Hdf5Array {
         if position.len() != chunks.len() {
             return Err(Error::invalid_input(format!("{position:?} is no position of a chunk of shape {chunks:?}")));
         }
-        Ok(position.iter().zip(chunks).map(|(&at, &len)| at.saturating_mul(len)).collect())
+        let first = |(&at, &len): (&u64, &u64)| at.checked_mul(len).or_bug("a chunk beyond all numbers");
+        position.iter().zip(chunks).map(first).collect()
     }
 
     /// Checks what a file says of a chunk before anything is allocated.

@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use anndata_storage::{AlignedBytes, ArraySpec, Axis, ChunkedStorage, Error, Result, Tensor, chunked};
+use anndata_storage::{AlignedBytes, ArraySpec, Axis, ChunkedStorage, Error, OrBug, Result, Tensor, chunked, ensure};
 use rayon::prelude::*;
 
 use super::Hdf5Array;
@@ -21,7 +21,7 @@ type Piece<'a> = (u64, &'a mut [u8]);
 
 impl Hdf5Array {
     pub(super) fn read_contiguous(&self, spec: &ArraySpec, selection: &[Axis]) -> Result<Tensor> {
-        let size = spec.dtype.size().unwrap_or(0);
+        let size = size_of_value(spec)?;
         let shape = selection.iter().map(|axis| to_usize(axis.len())).collect::<Result<Vec<_>>>()?;
         let bytes = product(&shape, size)?;
         let Some(address) = dataset::address(&self.id) else { return self.unwritten(spec, shape, bytes) };
@@ -33,7 +33,7 @@ impl Hdf5Array {
     }
 
     pub(super) fn read_contiguous_runs(&self, spec: &ArraySpec, runs: &[Range<u64>]) -> Result<Tensor> {
-        let size = spec.dtype.size().unwrap_or(0) as u64;
+        let size = size_of_value(spec)? as u64;
         let total =
             runs.iter().try_fold(0_u64, |sum, run| sum.checked_add(run.end - run.start)).ok_or_else(too_large)?;
         let shape = vec![to_usize(total)?];
@@ -51,7 +51,7 @@ impl Hdf5Array {
         runs: Vec<(u64, usize)>,
         address: u64,
     ) -> Result<Tensor> {
-        let size = spec.dtype.size().unwrap_or(0);
+        let size = size_of_value(spec)?;
         let bytes = product(&shape, size)?;
         let mut out = AlignedBytes::try_zeroed(bytes)?;
         let mut pieces: Vec<Piece> = Vec::new();
@@ -63,6 +63,7 @@ impl Hdf5Array {
             self.store.raw.check(start, len as u64)?;
             pieces.extend((start..).step_by(PIECE).zip(run.chunks_mut(PIECE)));
         }
+        ensure!(rest.is_empty(), "the runs leave {} of {bytes} bytes out", rest.len());
         let read = |(at, place): Piece| {
             self.store.raw.read_at(at, place)?;
             self.fix().apply(place, size);
@@ -100,9 +101,10 @@ impl Hdf5Array {
         self.store.options.limits.check(bytes as u64, 0)?;
         let mut out = AlignedBytes::try_zeroed(bytes)?;
         if !self.fill.is_empty() {
-            out.as_mut_slice().chunks_mut(self.fill.len()).for_each(|element| {
-                element.copy_from_slice(self.fill.get(..element.len()).unwrap_or_default());
-            });
+            let mut elements = out.as_mut_slice().chunks_exact_mut(self.fill.len());
+            elements.by_ref().for_each(|element| element.copy_from_slice(&self.fill));
+            let rest = elements.into_remainder().len();
+            ensure!(rest == 0, "a fill value of {} bytes in an array of {bytes}", self.fill.len());
         }
         Tensor::new(spec.dtype.clone(), shape, out.into())
     }
@@ -111,12 +113,12 @@ impl Hdf5Array {
     fn read_rows(&self, spec: &ArraySpec, selection: &[Axis], address: u64) -> Result<Tensor> {
         let mut rows = spec.shape.clone();
         let row = product(&rows.iter().skip(1).map(|&len| to_usize(len)).collect::<Result<Vec<_>>>()?, 1)?
-            .saturating_mul(spec.dtype.size().unwrap_or(0));
-        if let Some(first) = rows.first_mut() {
-            *first = (*first).min((ROWS / row.max(1)).max(1) as u64);
-        }
-        let bytes = row.saturating_mul(rows.first().map_or(Ok(0), |&rows| to_usize(rows))?);
-        let end = spec.shape.first().map_or(0, |&len| len.saturating_mul(row as u64));
+            .checked_mul(size_of_value(spec)?)
+            .ok_or_else(too_large)?;
+        let first = rows.first_mut().or_bug("an array without rows")?;
+        let end = first.checked_mul(row as u64).ok_or_else(too_large)?;
+        *first = (*first).min((ROWS / row.max(1)).max(1) as u64);
+        let bytes = row.checked_mul(to_usize(*first)?).ok_or_else(too_large)?;
         let rows = spec.clone().with_codecs([]).with_chunks(rows);
         chunked::read(&Rows { array: self, address, bytes, end }, &rows, selection)
     }
@@ -134,13 +136,13 @@ struct Rows<'a> {
 
 impl ChunkedStorage for Rows<'_> {
     fn read_raw(&self, chunk: &[u64], raw: &mut Vec<u8>) -> Result<Option<u32>> {
-        let start = chunk.first().copied().unwrap_or(0).saturating_mul(self.bytes as u64);
-        let len = to_usize(self.end.saturating_sub(start).min(self.bytes as u64))?;
+        let start = chunk.first().and_then(|at| at.checked_mul(self.bytes as u64)).or_bug("rows beyond the array")?;
+        let len = to_usize(self.end.checked_sub(start).or_bug("rows beyond the array")?.min(self.bytes as u64))?;
         let at = self.address.checked_add(start).ok_or_else(too_large)?;
         self.array.store.raw.check(at, len as u64)?;
         raw.clear();
         room(raw, self.bytes)?;
-        self.array.store.raw.read_at(at, raw.get_mut(..len).unwrap_or_default())?;
+        self.array.store.raw.read_at(at, raw.get_mut(..len).or_bug("a buffer shorter than its rows")?)?;
         Ok(Some(0))
     }
 
@@ -193,9 +195,14 @@ fn runs(shape: &[u64], selection: &[Axis], size: u64) -> Result<(Vec<(u64, usize
             }
         }
     }
-    let shortest = runs.iter().map(|&(_, len)| len).min().unwrap_or(0);
+    let shortest = runs.iter().map(|&(_, len)| len).min().or_bug("a selection without runs")?;
     let runs = runs.into_iter().map(|(at, len)| Ok((at, to_usize(len)?))).collect::<Result<_>>()?;
     Ok((runs, to_usize(shortest)?))
+}
+
+/// The bytes of one value.
+fn size_of_value(spec: &ArraySpec) -> Result<usize> {
+    spec.dtype.size().or_bug("values without a size in one piece")
 }
 
 fn product(shape: &[usize], size: usize) -> Result<usize> {

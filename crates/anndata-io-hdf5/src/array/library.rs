@@ -2,7 +2,7 @@
 
 use std::ffi::{CStr, c_char};
 
-use anndata_storage::{AlignedBytes, Axis, Error, Result, Tensor};
+use anndata_storage::{AlignedBytes, Axis, Error, OrBug, Result, Tensor};
 use arrow_array::builder::LargeStringBuilder;
 use arrow_array::{LargeBinaryArray, LargeStringArray};
 use arrow_buffer::Buffer;
@@ -22,14 +22,15 @@ impl Hdf5Array {
     /// Reads runs of the first axis with all that lies between the ends of the others, and selects from that.
     pub(super) fn read_library(&self, selection: &[Axis]) -> Result<Tensor> {
         if self.null || selection.iter().any(Axis::is_empty) {
-            let shape: Vec<usize> = selection.iter().map(|axis| usize::try_from(axis.len()).unwrap_or(0)).collect();
+            let shape = in_memory(selection.iter().map(Axis::len))?;
             return Received::new(&self.stored, None, 0)?.tensor(&shape);
         }
         let Some((rows, inner)) = selection.split_first() else {
             return self.read_block(&[], &[]);
         };
-        let bounds: Vec<(u64, u64)> =
-            inner.iter().map(|axis| (axis.runs().first().map_or(0, |run| run.0), axis.end())).collect();
+        // No axis is empty, and each is sorted.
+        let bounds = |axis: &Axis| Ok((axis.positions().next().or_bug("an axis without positions")?, axis.end()));
+        let bounds = inner.iter().map(bounds).collect::<Result<Vec<(u64, u64)>>>()?;
         let mut parts = Vec::new();
         for (row, count) in rows.runs() {
             let start: Vec<u64> = std::iter::once(row).chain(bounds.iter().map(|bound| bound.0)).collect();
@@ -43,6 +44,7 @@ impl Hdf5Array {
     }
 
     fn read_block(&self, start: &[u64], count: &[u64]) -> Result<Tensor> {
+        // More than can be counted is over every limit, and more than there is memory.
         let len = count.iter().try_fold(1_u64, |product, &len| product.checked_mul(len)).unwrap_or(u64::MAX);
         let size = self.stored.node.size().file as u64;
         self.store.options.limits.check(len.saturating_mul(size), self.store.raw.len()?)?;
@@ -52,7 +54,7 @@ impl Hdf5Array {
             let mut read = || dataset::read(&self.id, memory, Block { start, count }, bytes);
             if by_pointer { read() } else { only_values(read) }
         })?;
-        let shape: Vec<usize> = count.iter().map(|&len| usize::try_from(len).unwrap_or(0)).collect();
+        let shape = in_memory(count.iter().copied())?;
         received.tensor(&shape)
     }
 
@@ -88,6 +90,12 @@ fn shift(axis: &Axis, by: u64) -> Axis {
     }
 }
 
+/// A shape in memory.
+fn in_memory(shape: impl Iterator<Item = u64>) -> Result<Vec<usize>> {
+    let len = |len| usize::try_from(len).map_err(|_| Error::limit_exceeded(format!("{len} does not fit into memory")));
+    shape.map(len).collect()
+}
+
 /// The values of an attribute. Texts are taken from the heap where one is given, else by the library.
 pub(crate) fn read_attribute(id: &Id, stored: &Stored, shape: &[u64], heap: Option<Heap<'_>>) -> Result<Tensor> {
     let len = shape.iter().try_fold(1_u64, |product, &len| product.checked_mul(len)).unwrap_or(u64::MAX);
@@ -95,7 +103,7 @@ pub(crate) fn read_attribute(id: &Id, stored: &Stored, shape: &[u64], heap: Opti
     if len > 0 {
         received.fill(|memory, bytes| attribute::read(id, memory, bytes))?;
     }
-    let shape: Vec<usize> = shape.iter().map(|&len| usize::try_from(len).unwrap_or(0)).collect();
+    let shape = in_memory(shape.iter().copied())?;
     received.tensor(&shape)
 }
 

@@ -1,6 +1,6 @@
 //! From the bytes of elements to tensors.
 
-use anndata_storage::{AlignedBytes, DType, Error, Result, Tensor};
+use anndata_storage::{AlignedBytes, DType, Error, OrBug, Result, Tensor};
 use arrow_array::{LargeBinaryArray, LargeStringArray};
 use arrow_buffer::Buffer;
 
@@ -62,13 +62,13 @@ pub(crate) unsafe fn tensor(
 /// The bytes of one field of all records.
 fn column(bytes: &[u8], record: usize, part: &Part, source: &dyn Source) -> Result<AlignedBytes> {
     let (start, width) = (source.pick(part.offset), part.count * source.pick(part.node.size()));
+    // Records without bytes have no cells.
     let rows = bytes.len().checked_div(record).unwrap_or(0);
-    let mut cells = AlignedBytes::try_zeroed(rows.saturating_mul(width))?;
+    let len = rows.checked_mul(width).ok_or_else(|| Error::limit_exceeded("a field does not fit into memory"))?;
+    let mut cells = AlignedBytes::try_zeroed(len)?;
     if width > 0 {
         for (cell, record) in cells.as_mut_slice().chunks_exact_mut(width).zip(bytes.chunks_exact(record)) {
-            if let Some(value) = record.get(start..start + width) {
-                cell.copy_from_slice(value);
-            }
+            cell.copy_from_slice(record.get(start..start + width).or_bug("a field beyond its record")?);
         }
     }
     Ok(cells)

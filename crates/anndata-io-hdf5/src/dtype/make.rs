@@ -4,7 +4,7 @@
 
 use std::ffi::c_char;
 
-use anndata_storage::{DType, Error, Result, Tensor};
+use anndata_storage::{DType, Error, OrBug, Result, Tensor};
 use arrow_array::Array as _;
 
 use super::FORMAT;
@@ -108,7 +108,8 @@ impl Block {
                 for row in 0..rows {
                     for column in &columns {
                         let width = column.len() / rows;
-                        bytes.extend_from_slice(column.get(row * width..(row + 1) * width).unwrap_or_default());
+                        let cell = column.get(row * width..(row + 1) * width);
+                        bytes.extend_from_slice(cell.or_bug("a record without one of its fields")?);
                     }
                 }
                 Ok(bytes)
@@ -156,7 +157,8 @@ impl Block {
         }
         let mut pointers = Vec::with_capacity(starts.len() * size_of::<usize>());
         for start in starts {
-            let text: *const c_char = copies.get(start..).unwrap_or_default().as_ptr().cast();
+            let text = copies.get(start..).filter(|rest| !rest.is_empty()).or_bug("a text without its copy")?;
+            let text: *const c_char = text.as_ptr().cast();
             pointers.extend_from_slice(&text.expose_provenance().to_ne_bytes());
         }
         self.texts.push(copies);

@@ -68,6 +68,6 @@ mod tests {
         assert_eq!(verify(&stored).unwrap(), [7; 1001]);
         stored[500] ^= 4;
         assert!(verify(&stored).is_err_and(|error| error.is_invalid_data()));
-        assert!(verify(&[1, 2, 3]).is_err());
+        assert!(verify(&[1, 2, 3]).is_err_and(|error| error.is_invalid_data()));
     }
 }

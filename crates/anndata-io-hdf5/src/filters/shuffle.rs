@@ -1,7 +1,7 @@
 //! Shuffle: the first bytes of all elements, then the second ones, and so on. Bytes that are no whole element stay at
 //! the end.
 
-use anndata_storage::Result;
+use anndata_storage::{Error, Result};
 
 use super::wrong_len;
 
@@ -14,7 +14,8 @@ pub(super) fn undo(stored: &[u8], size: usize, chunk: &mut [u8]) -> Result<()> {
         4 => gather::<4>(stored, chunk),
         8 => gather::<8>(stored, chunk),
         16 => gather::<16>(stored, chunk),
-        0 | 1 => chunk.copy_from_slice(stored),
+        0 => return Err(no_size()),
+        1 => chunk.copy_from_slice(stored),
         _ => {
             let count = stored.len() / size;
             for (lane, plane) in stored.chunks_exact(count.max(1)).take(size).enumerate() {
@@ -30,28 +31,31 @@ pub(super) fn undo(stored: &[u8], size: usize, chunk: &mut [u8]) -> Result<()> {
 
 fn gather<const N: usize>(stored: &[u8], chunk: &mut [u8]) {
     let count = stored.len() / N;
-    let planes: [&[u8]; N] =
-        std::array::from_fn(|lane| stored.get(lane * count..(lane + 1) * count).unwrap_or_default());
+    // `N` planes of `count` bytes are stored, and there are `count` elements: both sides are equally long.
+    let planes: [&[u8]; N] = std::array::from_fn(|lane| &stored[lane * count..(lane + 1) * count]);
     let (elements, _) = chunk.as_chunks_mut::<N>();
     for (i, element) in elements.iter_mut().enumerate() {
-        *element = std::array::from_fn(|lane| planes.get(lane).and_then(|plane| plane.get(i)).copied().unwrap_or(0));
+        *element = std::array::from_fn(|lane| planes[lane][i]);
     }
     copy_tail(stored, chunk, count * N);
 }
 
 fn copy_tail(from: &[u8], to: &mut [u8], start: usize) {
-    if let (Some(from), Some(to)) = (from.get(start..), to.get_mut(start..)) {
-        to.copy_from_slice(from);
-    }
+    // Both sides are equally long, and so many elements are within them.
+    to[start..].copy_from_slice(&from[start..]);
+}
+
+/// A file says the size of an element with the filter; without it the order of the bytes is not known.
+pub(super) fn no_size() -> Error {
+    Error::invalid_data("the filter 'shuffle' does not say the size of an element")
 }
 
 pub(super) fn apply(bytes: &[u8], size: usize, out: &mut Vec<u8>) {
-    let size = size.max(1);
-    let whole = bytes.len() / size * size;
+    let (elements, rest) = bytes.split_at(bytes.len() / size * size);
     for lane in 0..size {
-        out.extend(bytes.get(..whole).unwrap_or_default().iter().skip(lane).step_by(size));
+        out.extend(elements.iter().skip(lane).step_by(size));
     }
-    out.extend_from_slice(bytes.get(whole..).unwrap_or_default());
+    out.extend_from_slice(rest);
 }
 
 #[cfg(test)]
@@ -69,6 +73,7 @@ mod tests {
                 assert_eq!(back, bytes, "size {size}, {len} bytes");
             }
         }
+        assert!(undo(&[1, 2], 0, &mut [0; 2]).is_err_and(|error| error.is_invalid_data()));
         let mut shuffled = Vec::new();
         apply(&[1, 2, 3, 4, 5], 2, &mut shuffled);
         assert_eq!(shuffled, [1, 3, 2, 4, 5]);

@@ -7,7 +7,7 @@ mod parts;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
-use anndata_storage::{Axis, ChunkedStorage, Error, Result, Tensor};
+use anndata_storage::{Axis, ChunkedStorage, Error, OrBug, Result, Tensor};
 use bytes::Bytes;
 use futures_util::{StreamExt, TryStreamExt, stream};
 
@@ -15,7 +15,7 @@ use super::Inner;
 use super::write::advance;
 use crate::metadata::ShardMeta;
 use crate::shard::ShardIndex;
-use crate::store::{ByteRange, Remote};
+use crate::store::{ByteRange, Remote, too_short};
 use parts::Parts;
 
 /// Chunks in a shard that are this close are one request.
@@ -38,7 +38,7 @@ pub(super) fn read(array: &Arc<Inner>, remote: &Remote, selection: &[Axis]) -> R
     while let Some((part, fetch)) = coming {
         let fetched = remote.join(fetch)?;
         coming = parts.fetch_next(array, remote)?;
-        parts.put(array.read(&fetched, &part)?);
+        parts.put(array.read(&fetched, &part)?)?;
     }
     parts.finish()
 }
@@ -54,7 +54,7 @@ pub(super) async fn read_async(array: &Arc<Inner>, remote: &Remote, selection: &
         let fetched = fetch.await.unwrap_or_else(|_| Err(stopped()))?;
         coming = parts.fetch_next(array, remote)?;
         let array = Arc::clone(array);
-        parts.put(remote.blocking(move || array.read(&fetched, &part)).await?);
+        parts.put(remote.blocking(move || array.read(&fetched, &part)).await?)?;
     }
     parts.finish()
 }
@@ -87,8 +87,11 @@ fn touched(array: &Inner, selections: &[Vec<Axis>]) -> Result<Vec<Vec<u64>>> {
         }
         let mut at = vec![0; grid.len()];
         loop {
-            let chunk = at.iter().zip(&axes).filter_map(|(&i, axis)| axis.get(usize::try_from(i).ok()?).copied());
-            all.insert(chunk.collect());
+            let along = |(&i, axis): (&u64, &Vec<u64>)| {
+                let position = usize::try_from(i).ok().and_then(|i| axis.get(i));
+                position.copied().or_bug("a chunk beyond the selection")
+            };
+            all.insert(at.iter().zip(&axes).map(along).collect::<Result<_>>()?);
             if !advance(&mut at, &grid) {
                 break;
             }
@@ -183,12 +186,15 @@ async fn from_shard(
             let range = ByteRange::Part { start: request.start, len: request.len };
             let bytes = remote.get(key, range, request.len).await?;
             let bytes = bytes.ok_or_else(|| Error::invalid_data(format!("'{key}' vanished")))?;
+            // What a shard does not hold is damaged, and not a chunk that was never written.
             let slice = |(chunk, start, len): (Vec<u64>, u64, u64)| {
-                let start = usize::try_from(start).ok()?;
-                let end = start.checked_add(usize::try_from(len).ok()?)?;
-                (end <= bytes.len()).then(|| (chunk, bytes.slice(start..end)))
+                let range = start.checked_add(len).filter(|&end| end <= bytes.len() as u64).map(|end| start..end);
+                let range = range.ok_or_else(|| too_short(key))?;
+                // Within the bytes, which are in memory.
+                let place = |at: u64| usize::try_from(at).or_bug("a place beyond memory");
+                Ok((chunk, bytes.slice(place(range.start)?..place(range.end)?)))
             };
-            Ok(request.parts.into_iter().filter_map(slice).collect::<Vec<_>>())
+            request.parts.into_iter().map(slice).collect::<Result<Vec<_>>>()
         })
         .buffer_unordered(remote.concurrency())
         .try_concat()
@@ -203,17 +209,17 @@ async fn index(array: &Inner, remote: &Remote, shard: &ShardMeta, key: &str) -> 
     let Some(bytes) = remote.get(key, shard.index_range(count), shard.index_len(count)).await? else {
         return Ok(None);
     };
-    let index = Arc::new(ShardIndex::parse(&bytes, shard)?);
+    let index = Arc::new(ShardIndex::parse(&bytes, shard, count)?);
     array.shared.cache_index(key, &index);
     Ok(Some(index))
 }
 
 /// Joins the ranges of chunks that are neighbours.
 fn join_ranges(index: &ShardIndex, chunks: Vec<(usize, Vec<u64>)>, max: u64) -> Result<Vec<Request>> {
-    let mut ranges: Vec<(u64, u64, Vec<u64>)> = chunks
-        .into_iter()
-        .filter_map(|(slot, chunk)| index.get(slot).map(|(start, len)| (start, len, chunk)))
-        .collect();
+    let mut ranges: Vec<(u64, u64, Vec<u64>)> = Vec::with_capacity(chunks.len());
+    for (slot, chunk) in chunks {
+        ranges.extend(index.get(slot)?.map(|(start, len)| (start, len, chunk)));
+    }
     ranges.sort();
     let mut requests: Vec<Request> = Vec::new();
     for (start, len, chunk) in ranges {
@@ -302,17 +308,55 @@ mod tests {
     }
 
     #[test]
+    fn a_chunk_that_its_shard_does_not_hold_is_damaged_and_not_empty() -> Result<()> {
+        use anndata_storage::{ArraySpec, Group, Storage};
+        use futures_executor::block_on;
+        use object_store::ObjectStoreExt as _;
+
+        use crate::{ZarrFormat, ZarrOptions, ZarrStore};
+
+        let objects = Arc::new(object_store::memory::InMemory::new());
+        let options = ZarrOptions::default();
+        let store = ZarrStore::create_objects(Arc::clone(&objects) as _, "a", ZarrFormat::V3, &options)?;
+        let numbers = Tensor::from_vec([8], (1..9).collect::<Vec<i32>>())?;
+        let mut spec = ArraySpec::of(&numbers).with_chunks([2]);
+        spec.shards = Some(vec![8]);
+        let store: Arc<dyn Storage> = Arc::new(store);
+        Group::root(store).create_array("n", &spec)?.write(&[0], &numbers)?;
+
+        let path = object_store::path::Path::from("a/n/c/0");
+        let shard = block_on(async { objects.get(&path).await.unwrap().bytes().await.unwrap() }).to_vec();
+        let meta = ShardMeta { shape: vec![8], index_at_end: true, checksum: true, little_endian: true };
+        let (chunks, index) = shard.split_at(shard.len() - 4 * 16 - 4);
+        let mut index = ShardIndex::parse(index, &meta, 4)?;
+        index.set(3, shard.len() as u64 - 4, 8)?;
+        let shard = [chunks, &index.to_bytes(&meta)].concat();
+        block_on(objects.put(&path, shard.into())).unwrap();
+
+        let store: Arc<dyn Storage> = Arc::new(ZarrStore::open_objects(objects, "a", &options)?);
+        let array = Group::root(store).array("n")?;
+        assert_eq!(array.read_selection(&[Axis::Range(0..6)])?, numbers.slice_rows(0..6)?);
+        let error = array.read().unwrap_err();
+        assert!(error.is_invalid_data() && error.to_string().contains("is shorter than its index says"), "{error:?}");
+        Ok(())
+    }
+
+    #[test]
     fn neighbours_become_one_request() -> Result<()> {
         let mut index = ShardIndex::empty(4)?;
-        index.set(0, 0, 100);
-        index.set(1, 100, 50);
-        index.set(2, 10 * GAP, 10);
+        index.set(0, 0, 100)?;
+        index.set(1, 100, 50)?;
+        index.set(2, 10 * GAP, 10)?;
         let chunks = (0..4).map(|slot| (slot, vec![slot as u64])).collect();
         let requests = join_ranges(&index, chunks, 1000)?;
         assert_eq!(requests.len(), 2);
         assert_eq!((requests[0].len, requests[0].parts.len()), (150, 2));
-        index.set(3, u64::MAX - 1, 10);
-        assert!(join_ranges(&index, vec![(3, vec![3])], 1000).is_err());
+        index.set(3, u64::MAX - 1, 10)?;
+        for (chunks, max) in [(vec![(3, vec![3])], 1000), (vec![(0, vec![0])], 99)] {
+            let error = join_ranges(&index, chunks, max).err().unwrap();
+            assert!(error.is_invalid_data() && error.message().contains("places chunk"), "{error}");
+        }
+        assert!(join_ranges(&index, vec![(4, vec![4])], 1000).is_err_and(|error| error.is_bug()));
         Ok(())
     }
 }

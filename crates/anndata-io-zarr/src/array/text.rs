@@ -3,11 +3,11 @@
 use std::ops::Range;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use anndata_storage::{ArraySpec, Axis, ChunkedStorage, Error, Limits, Result, Tensor};
+use anndata_storage::{ArraySpec, Axis, ChunkedStorage, Error, Limits, OrBug, Result, Tensor};
 use rayon::prelude::*;
 
 use super::Inner;
-use crate::codec::{decode_text, encode_text, repeated_text, transposed};
+use crate::codec::{WRONG_ORDER, decode_text, encode_text, repeated_text, transposed};
 use crate::metadata::Fill;
 
 /// Chunks that are encoded before they are handed over, for each core.
@@ -70,11 +70,10 @@ fn assemble(pieces: &[Tensor], touched: &[Vec<Part>], shape: Vec<usize>) -> Resu
     for (piece, parts) in pieces.iter().zip(touched) {
         let offset = parts.iter().map(|part| to_usize(part.target)).collect::<Result<Vec<_>>>()?;
         for_each(piece.shape(), &offset, &shape, |target| {
-            if let Some(place) = order.get_mut(target) {
-                *place = source;
-            }
+            *order.get_mut(target).or_bug("a piece beyond the result")? = source;
             source += 1;
-        });
+            Ok(())
+        })?;
     }
     all.take(0, &order)?.reshape(shape)
 }
@@ -146,29 +145,26 @@ fn read_chunk(array: &Inner, source: &dyn ChunkedStorage, position: &[u64], budg
     let texts = Tensor::from_string_array([count], decode_text(&bytes, count)?)?;
     let texts = match &array.pipeline()?.order {
         None => texts,
-        Some(order) => texts.take(0, &stored_places(&array.chunk_shape, order))?,
+        Some(order) => texts.take(0, &stored_places(&array.chunk_shape, order)?)?,
     };
     texts.reshape(array.chunk_shape.clone()).map(Some)
 }
 
 /// For every element in C order, where it is stored.
-fn stored_places(shape: &[usize], order: &[usize]) -> Vec<u64> {
+fn stored_places(shape: &[usize], order: &[usize]) -> Result<Vec<u64>> {
     let mut strides = vec![0_u64; shape.len()];
     let mut step = 1_u64;
-    for (&axis, len) in order.iter().zip(transposed(shape, order)).rev() {
-        if let Some(stride) = strides.get_mut(axis) {
-            *stride = step;
-        }
-        step = step.saturating_mul(len as u64);
+    for (&axis, len) in order.iter().zip(transposed(shape, order)?).rev() {
+        *strides.get_mut(axis).or_bug(WRONG_ORDER)? = step;
+        step = step.checked_mul(len as u64).or_bug("a chunk too large to be read")?;
     }
     let mut index = vec![0_usize; shape.len()];
-    (0..shape.iter().product())
-        .map(|_| {
-            let place = index.iter().zip(&strides).map(|(&i, &stride)| i as u64 * stride).sum();
-            next(&mut index, shape);
-            place
-        })
-        .collect()
+    let places = (0..shape.iter().product()).map(|_| {
+        let place = index.iter().zip(&strides).map(|(&i, &stride)| i as u64 * stride).sum();
+        next(&mut index, shape);
+        place
+    });
+    Ok(places.collect())
 }
 
 /// Writes a block of texts.
@@ -247,26 +243,31 @@ fn overlay(before: &Tensor, given: &Tensor, parts: &[Part]) -> Result<Tensor> {
     let count = before.len();
     let both = Tensor::concat_rows(&[before.clone().reshape([count])?, given.clone().reshape([given.len()])?])?;
     let mut order: Vec<u64> = (0..count as u64).collect();
-    let offset =
-        parts.iter().map(|part| to_usize(part.runs.first().map_or(0, |run| run.start))).collect::<Result<Vec<_>>>()?;
+    let start = |part: &Part| to_usize(part.runs.first().or_bug("a part of nothing")?.start);
+    let offset = parts.iter().map(start).collect::<Result<Vec<_>>>()?;
     let mut source = count as u64;
     for_each(given.shape(), &offset, before.shape(), |target| {
-        if let Some(place) = order.get_mut(target) {
-            *place = source;
-        }
+        *order.get_mut(target).or_bug("a part beyond its chunk")? = source;
         source += 1;
-    });
+        Ok(())
+    })?;
     both.take(0, &order)?.reshape(before.shape())
 }
 
 /// Calls `visit` with the C-order position, in an array of `outer`, of every element of a box at `offset`.
-fn for_each(shape: &[usize], offset: &[usize], outer: &[usize], mut visit: impl FnMut(usize)) {
+fn for_each(
+    shape: &[usize],
+    offset: &[usize],
+    outer: &[usize],
+    mut visit: impl FnMut(usize) -> Result<()>,
+) -> Result<()> {
     let mut index = vec![0; shape.len()];
     for _ in 0..shape.iter().product() {
         let at = index.iter().zip(offset).zip(outer).fold(0, |at, ((&i, &start), &len)| at * len + start + i);
-        visit(at);
+        visit(at)?;
         next(&mut index, shape);
     }
+    Ok(())
 }
 
 /// The next index in C order.

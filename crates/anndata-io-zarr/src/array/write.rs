@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::ops::Range;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use anndata_storage::{AlignedBytes, ArraySpec, ChunkedStorage, Error, Result, Tensor, chunked};
+use anndata_storage::{AlignedBytes, ArraySpec, ChunkedStorage, Error, OrBug, Result, Tensor, chunked};
 
 use bytes::Bytes;
 use tokio::task::JoinHandle;
@@ -13,7 +13,7 @@ use tokio::task::JoinHandle;
 use super::{Inner, text};
 use crate::metadata::{Fill, ShardMeta};
 use crate::shard::ShardIndex;
-use crate::store::Remote;
+use crate::store::{Remote, too_short};
 
 /// Encoded bytes that are held before they are written, over all shards.
 const PENDING: usize = 2 << 20;
@@ -67,15 +67,16 @@ impl Inner {
             shape.iter().zip(outer).map(|(&len, &piece)| len.div_ceil(piece.max(1))).collect()
         };
         let (old, new) = (grid(&before.shape), grid(shape));
-        let keep = new.first().copied().unwrap_or(0);
-        if let (Some(&from), Some(&len), Some(&rows)) = (shape.first(), before.shape.first(), outer.first()) {
-            self.fill_rows(from..len.min(keep.saturating_mul(rows)), &before)?;
-        }
+        let (Some(&keep), Some(&from), Some(&len), Some(&rows)) =
+            (new.first(), shape.first(), before.shape.first(), outer.first())
+        else {
+            return Err(Error::invalid_input("an array without axes has no length to change"));
+        };
+        // The last piece may end beyond all numbers, the array does not.
+        self.fill_rows(from..len.min(keep.saturating_mul(rows)), &before)?;
         self.shared.set_shape(&self.path, shape)?;
         let mut position: Vec<u64> = old.iter().map(|_| 0).collect();
-        if let Some(first) = position.first_mut() {
-            *first = keep;
-        }
+        *position.first_mut().or_bug("an array without axes")? = keep;
         while position.iter().zip(&old).all(|(at, count)| at < count) {
             let key = self.key(&position);
             self.shared.store.erase(&key)?;
@@ -90,16 +91,17 @@ impl Inner {
 
     /// Writes the fill value to whole rows, a chunk of them at a time.
     fn fill_rows(&self, mut rows: Range<u64>, spec: &ArraySpec) -> Result<()> {
-        let step = self.meta.chunks.first().copied().unwrap_or(1).max(1);
-        let inner = spec.shape.get(1..).unwrap_or_default();
+        let step = self.meta.chunks.first().copied().or_bug("an array without axes")?.max(1);
+        let inner = spec.shape.get(1..).or_bug("an array without axes")?;
         while rows.start < rows.end && !inner.contains(&0) {
             let end = rows.end.min((rows.start / step + 1).saturating_mul(step));
             let shape = [&[end - rows.start], inner].concat();
-            let shape = shape.iter().map(|&len| usize::try_from(len).unwrap_or(usize::MAX)).collect::<Vec<_>>();
+            let in_memory = |&len: &u64| {
+                usize::try_from(len).map_err(|_| Error::limit_exceeded(format!("{len} rows do not fit into memory")))
+            };
+            let shape = shape.iter().map(in_memory).collect::<Result<Vec<_>>>()?;
             let mut offset = vec![0; spec.ndim()];
-            if let Some(first) = offset.first_mut() {
-                *first = rows.start;
-            }
+            *offset.first_mut().or_bug("an array without axes")? = rows.start;
             self.write(&offset, &self.filled(shape)?)?;
             rows.start = end;
         }
@@ -112,7 +114,11 @@ impl Inner {
         match &self.meta.fill {
             Fill::Text(text) => text::filled(shape, text),
             Fill::Bytes(value) => {
-                let mut bytes = AlignedBytes::try_zeroed(count * self.meta.dtype.size().unwrap_or(0))?;
+                let size = self.meta.dtype.size().or_bug("a fill value without a size")?;
+                let len = count.checked_mul(size);
+                let len = len.ok_or_else(|| Error::limit_exceeded(format!("{count} values do not fit into memory")))?;
+                let mut bytes = AlignedBytes::try_zeroed(len)?;
+                // An empty fill value is zero.
                 bytes.as_mut_slice().iter_mut().zip(value.iter().cycle()).for_each(|(byte, fill)| *byte = *fill);
                 Tensor::new(self.meta.dtype.clone(), shape, bytes.into())
             }
@@ -169,6 +175,7 @@ impl Shards<'_> {
         let lengths = self.shard.shape.iter().zip(&self.spec.shape);
         let block = self.offset.iter().zip(self.values.shape());
         position.iter().zip(lengths).zip(block).all(|((&at, (&shard, &len)), (&from, &count))| {
+            // A shard may end beyond all numbers, the array does not.
             let start = at.saturating_mul(shard);
             from <= start && from.saturating_add(count as u64) >= start.saturating_add(shard).min(len)
         })
@@ -183,7 +190,7 @@ impl Shards<'_> {
         }
         let before = if self.is_covered(position) { None } else { self.array.index(&key)? };
         if let (Some(index), Some(size)) = (before, self.array.shared.store.size(&key)?) {
-            let start = size.saturating_sub(self.shard.index_len(count));
+            let start = size.checked_sub(self.shard.index_len(count)).ok_or_else(|| too_short(&key))?;
             return Ok(OpenShard { index: (*index).clone(), start, pending });
         }
         Ok(OpenShard { index: ShardIndex::empty(count)?, start: 0, pending })
@@ -233,7 +240,7 @@ impl ChunkedStorage for Shards<'_> {
                 place.insert(shard)
             }
         };
-        shard.index.set(slot, shard.start + shard.pending.len() as u64, raw.len() as u64);
+        shard.index.set(slot, shard.start + shard.pending.len() as u64, raw.len() as u64)?;
         shard.pending.extend_from_slice(raw);
         let pending: usize = open.values().map(|shard| shard.pending.len()).sum();
         if pending > PENDING && self.array.shared.store.appends() {

@@ -1,6 +1,6 @@
 //! Byte order and axis order of the values in a chunk.
 
-use anndata_storage::DType;
+use anndata_storage::{DType, OrBug, Result, ensure};
 
 /// The multi-byte words of one element that are stored in the other byte order: `(offset, width)`.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -61,45 +61,49 @@ pub(crate) fn words(dtype: &DType) -> Words {
     }
 }
 
+/// What is wrong with an order of axes that was not checked against the shape.
+pub(crate) const WRONG_ORDER: &str = "an order of other axes than the array has";
+
 /// The shape of a chunk whose axes are stored in another order.
-pub(crate) fn transposed(shape: &[usize], order: &[usize]) -> Vec<usize> {
-    order.iter().map(|&axis| shape.get(axis).copied().unwrap_or(1)).collect()
+pub(crate) fn transposed(shape: &[usize], order: &[usize]) -> Result<Vec<usize>> {
+    ensure!(order.len() == shape.len(), "an order of {} axes for the chunks {shape:?}", order.len());
+    order.iter().map(|&axis| shape.get(axis).copied().or_bug(WRONG_ORDER)).collect()
 }
 
 /// Brings stored elements (axes in `order`) into the C order of `shape`.
-pub(super) fn restore(stored: &[u8], chunk: &mut [u8], shape: &[usize], order: &[usize], size: usize) {
+pub(super) fn restore(stored: &[u8], chunk: &mut [u8], shape: &[usize], order: &[usize], size: usize) -> Result<()> {
     let mut from = stored.chunks_exact(size.max(1));
     for_each(shape, order, |at| {
-        if let (Some(target), Some(source)) = (chunk.get_mut(at * size..(at + 1) * size), from.next()) {
-            target.copy_from_slice(source);
-        }
-    });
+        let target = chunk.get_mut(at * size..(at + 1) * size).or_bug("a chunk smaller than its shape")?;
+        target.copy_from_slice(from.next().or_bug("a stored chunk smaller than its shape")?);
+        Ok(())
+    })
 }
 
 /// Brings elements in the C order of `shape` into stored order: the inverse of [`restore`].
-pub(super) fn permute(chunk: &[u8], stored: &mut [u8], shape: &[usize], order: &[usize], size: usize) {
+pub(super) fn permute(chunk: &[u8], stored: &mut [u8], shape: &[usize], order: &[usize], size: usize) -> Result<()> {
     let mut to = stored.chunks_exact_mut(size.max(1));
     for_each(shape, order, |at| {
-        if let (Some(source), Some(target)) = (chunk.get(at * size..(at + 1) * size), to.next()) {
-            target.copy_from_slice(source);
-        }
-    });
+        let source = chunk.get(at * size..(at + 1) * size).or_bug("a chunk smaller than its shape")?;
+        to.next().or_bug("a stored chunk smaller than its shape")?.copy_from_slice(source);
+        Ok(())
+    })
 }
 
 /// Calls `visit` with the C-order position of every element, in stored order.
-fn for_each(shape: &[usize], order: &[usize], mut visit: impl FnMut(usize)) {
+fn for_each(shape: &[usize], order: &[usize], mut visit: impl FnMut(usize) -> Result<()>) -> Result<()> {
     let mut strides = vec![1; shape.len()];
     let mut step = 1;
     for (stride, &len) in strides.iter_mut().zip(shape).rev() {
         *stride = step;
         step *= len;
     }
-    let stored_shape = transposed(shape, order);
-    let stored_strides = transposed(&strides, order);
+    let stored_shape = transposed(shape, order)?;
+    let stored_strides = transposed(&strides, order)?;
     let mut index = vec![0; shape.len()];
     let mut at = 0;
     for _ in 0..step {
-        visit(at);
+        visit(at)?;
         for ((i, &len), &stride) in index.iter_mut().zip(&stored_shape).zip(&stored_strides).rev() {
             *i += 1;
             at += stride;
@@ -110,6 +114,7 @@ fn for_each(shape: &[usize], order: &[usize], mut visit: impl FnMut(usize)) {
             *i = 0;
         }
     }
+    Ok(())
 }
 
 #[cfg(test)]
@@ -119,14 +124,25 @@ mod tests {
     use super::*;
 
     #[test]
-    fn axes_go_there_and_back() {
+    fn axes_go_there_and_back() -> Result<()> {
         let chunk: Vec<u8> = (0..24).collect();
         let (mut stored, mut back) = (vec![0; 24], vec![0; 24]);
-        permute(&chunk, &mut stored, &[2, 3, 4], &[2, 1, 0], 1);
+        permute(&chunk, &mut stored, &[2, 3, 4], &[2, 1, 0], 1)?;
         // Fortran order: the first axis varies fastest.
         assert_eq!(stored[..6], [0, 12, 4, 16, 8, 20]);
-        restore(&stored, &mut back, &[2, 3, 4], &[2, 1, 0], 1);
+        restore(&stored, &mut back, &[2, 3, 4], &[2, 1, 0], 1)?;
         assert_eq!(back, chunk);
+        for (order, size, message) in [
+            (vec![1, 0], 1, "an order of 2 axes for the chunks [2, 3, 4]"),
+            (vec![2, 1, 3], 1, WRONG_ORDER),
+            (vec![2, 1, 0], 2, "a chunk smaller than its shape"),
+        ] {
+            let error = permute(&chunk, &mut stored, &[2, 3, 4], &order, size).unwrap_err();
+            assert!(error.is_bug() && error.message().starts_with(message), "{error}");
+        }
+        let error = restore(&stored[1..], &mut back, &[2, 3, 4], &[2, 1, 0], 1).unwrap_err();
+        assert!(error.is_bug() && error.message().starts_with("a stored chunk smaller than its shape"), "{error}");
+        Ok(())
     }
 
     #[test]

@@ -288,11 +288,15 @@ mod tests {
             let mut raw = Vec::new();
             codec.encode(&bytes, &mut raw)?;
             let mut short = vec![0; 4999];
-            assert!(codec.decode_into(&raw, &mut short).is_err(), "{codec:?}");
             let mut long = vec![0; 5001];
-            assert!(codec.decode_into(&raw, &mut long).is_err(), "{codec:?}");
-            assert!(codec.decode_into(&raw[..raw.len() / 2], &mut vec![0; 5000]).is_err(), "{codec:?}");
-            assert!(codec.decode_into(&[], &mut vec![0; 5000]).is_err(), "{codec:?}");
+            for (what, error) in [
+                ("too much", codec.decode_into(&raw, &mut short).unwrap_err()),
+                ("too little", codec.decode_into(&raw, &mut long).unwrap_err()),
+                ("half", codec.decode_into(&raw[..raw.len() / 2], &mut vec![0; 5000]).unwrap_err()),
+                ("nothing", codec.decode_into(&[], &mut vec![0; 5000]).unwrap_err()),
+            ] {
+                assert!(error.is_invalid_data(), "{what} of {codec:?}: {error:?}");
+            }
             if !matches!(codec, BytesCodec::Crc32c | BytesCodec::Shuffle { .. }) {
                 assert!(codec.decode(&raw, 4999).is_err_and(|error| error.is_limit_exceeded()), "{codec:?}");
             }

@@ -2,7 +2,7 @@
 //!
 //! Layout: the number of texts as 4 bytes, then each text as its length in 4 bytes and its UTF-8; little-endian.
 
-use anndata_storage::{Error, Result, Tensor};
+use anndata_storage::{Error, OrBug, Result, Tensor};
 use arrow_array::{Array, LargeStringArray};
 use arrow_buffer::{Buffer, OffsetBuffer, ScalarBuffer};
 
@@ -21,9 +21,10 @@ pub(crate) fn decode_text(bytes: &[u8], count: usize) -> Result<LargeStringArray
     let (mut values, mut offsets) = room(count, rest.len() - count * 4)?;
     for _ in 0..count {
         let (len, after) = take_length(rest).ok_or_else(|| damaged("text"))?;
-        values.extend_from_slice(after.get(..len).ok_or_else(|| damaged("text"))?);
-        offsets.push(i64::try_from(values.len()).unwrap_or(i64::MAX));
-        rest = after.get(len..).unwrap_or_default();
+        let (text, after) = after.split_at_checked(len).ok_or_else(|| damaged("text"))?;
+        values.extend_from_slice(text);
+        offsets.push(i64::try_from(values.len()).or_bug("more bytes than memory has")?);
+        rest = after;
     }
     LargeStringArray::try_new(OffsetBuffer::new(ScalarBuffer::from(offsets)), Buffer::from_vec(values), None)
         .map_err(|error| Error::invalid_data("a text is not valid UTF-8").with_source(error))
@@ -92,10 +93,16 @@ mod tests {
 
     #[test]
     fn damaged_texts_are_errors() {
-        assert!(decode_text(&[], 0).is_err());
-        assert!(decode_text(&[2, 0, 0, 0, 0, 0, 0, 0], 2).is_err());
-        assert!(decode_text(&[1, 0, 0, 0, 9, 0, 0, 0, b'a'], 1).is_err());
-        assert!(decode_text(&[1, 0, 0, 0, 1, 0, 0, 0, 0xff], 1).is_err());
-        assert!(decode_text(&u32::MAX.to_le_bytes(), 1).is_err());
+        let many = u32::MAX.to_le_bytes();
+        for (bytes, count, message) in [
+            (&[][..], 0, "the text data of a chunk is damaged"),
+            (&[2, 0, 0, 0, 0, 0, 0, 0], 2, "the text data of a chunk is damaged"),
+            (&[1, 0, 0, 0, 9, 0, 0, 0, b'a'], 1, "the text data of a chunk is damaged"),
+            (&[1, 0, 0, 0, 1, 0, 0, 0, 0xff], 1, "a text is not valid UTF-8"),
+            (&many, 1, "a chunk holds 4294967295 texts instead of 1"),
+        ] {
+            let error = decode_text(bytes, count).unwrap_err();
+            assert!(error.is_invalid_data() && error.message() == message, "{bytes:?}: {error:?}");
+        }
     }
 }

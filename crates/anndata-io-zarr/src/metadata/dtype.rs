@@ -271,7 +271,11 @@ pub(super) fn name_v3(dtype: &DType) -> Result<Value> {
         DType::Timedelta(step) => Ok(time(spans, step)),
         DType::String => Ok(Value::from("string")),
         DType::FixedBytes(width) => Ok(fixed("null_terminated_bytes", *width)),
-        DType::FixedUtf32(width) => Ok(fixed("fixed_length_utf32", width.saturating_mul(4))),
+        DType::FixedUtf32(width) => {
+            let bytes = width.checked_mul(4);
+            let bytes = bytes.ok_or_else(|| Error::unsupported(format!("texts of {width} characters are too long")))?;
+            Ok(fixed("fixed_length_utf32", bytes))
+        }
         DType::Compound(fields) => {
             let field = |field: &Field| {
                 if !field.shape.is_empty() {
@@ -335,10 +339,14 @@ mod tests {
             assert!(matches!(parse_v3(&name)?, DType::Unknown(_)), "{name}");
         }
         assert_eq!(parse_v2(&json!(">M8[D]"), false)?, (DType::Datetime(TimeUnit::Day.into()), words(&DType::I64)));
-        assert!(parse_v3(&json!({"name": "struct"})).is_err());
-        assert!(parse_v3(&json!({"name": "fixed_length_utf32", "configuration": {"length_bytes": -1}})).is_err());
-        assert!(parse_v2(&json!([["a"]]), false).is_err());
-        assert!(parse_v2(&json!(7), false).is_err());
+        let negative = json!({"name": "fixed_length_utf32", "configuration": {"length_bytes": -1}});
+        let errors = [
+            parse_v3(&json!({"name": "struct"})).unwrap_err(),
+            parse_v3(&negative).unwrap_err(),
+            parse_v2(&json!([["a"]]), false).unwrap_err(),
+            parse_v2(&json!(7), false).unwrap_err(),
+        ];
+        assert!(errors.iter().all(Error::is_invalid_data), "{errors:?}");
         assert!(matches!(parse_v2(&json!([["a", "<f8", [1 << 20, 1 << 20]]]), false)?.0, DType::Unknown(_)));
         Ok(())
     }

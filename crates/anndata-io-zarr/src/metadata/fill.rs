@@ -11,8 +11,13 @@ use super::{Fill, malformed};
 pub(super) fn parse(value: Option<&Value>, dtype: &DType) -> Result<Fill> {
     let value = value.unwrap_or(&Value::Null);
     match dtype {
-        // Old writers say 0 for objects.
-        DType::String => Ok(Fill::Text(value.as_str().unwrap_or_default().to_owned())),
+        DType::String => match value {
+            Value::String(text) => Ok(Fill::Text(text.clone())),
+            Value::Null => Ok(Fill::Text(String::new())),
+            // Old writers say 0 for objects.
+            Value::Number(number) if number.as_f64() == Some(0.0) => Ok(Fill::Text(String::new())),
+            other => Err(malformed(format!("{other} is no fill value for texts"))),
+        },
         DType::Unknown(_) => Ok(Fill::Bytes(Vec::new())),
         _ if value.is_null() => Ok(Fill::Bytes(Vec::new())),
         dtype => {

@@ -65,7 +65,10 @@ mod tests {
         assert_eq!(document["c"], "NaN \" NaN");
         assert_eq!(document["Infinity"], "Infinity");
         assert_eq!(parse("\u{feff}{\"a\": NaN}".as_bytes())?["a"], "NaN");
-        assert!(parse(b"[1]").is_err() && parse(b"{").is_err() && parse(b"\"\\").is_err());
+        for malformed in [&b"[1]"[..], b"{", b"\"\\"] {
+            let error = parse(malformed).unwrap_err();
+            assert!(error.is_invalid_data(), "{}: {error:?}", malformed.escape_ascii());
+        }
         Ok(())
     }
 }

@@ -83,7 +83,15 @@ pub(super) fn parse_codec(codec: &Value, dtype: &DType) -> Result<BytesCodec, St
             }
         }
         "shuffle" => BytesCodec::Shuffle {
-            size: number("elementsize").and_then(|size| usize::try_from(size).ok()).filter(|&n| n > 0).unwrap_or(4),
+            size: match codec.get("elementsize") {
+                // The default of numcodecs.
+                None => 4,
+                Some(size) => size
+                    .as_u64()
+                    .and_then(|size| usize::try_from(size).ok())
+                    .filter(|&size| size > 0)
+                    .ok_or_else(|| format!("shuffle with an elementsize of {size}"))?,
+            },
         },
         "crc32c" => BytesCodec::Crc32c,
         "" => return Err("a codec without a name".to_owned()),

@@ -259,7 +259,9 @@ pub(super) fn codec_document(codec: &Codec, dtype: &DType) -> Result<Value> {
             "typesize": type_size(dtype),
             "cname": compressor,
             "clevel": level,
-            "shuffle": (["noshuffle", "shuffle", "bitshuffle"].get(usize::from(*shuffle)).unwrap_or(&"shuffle")),
+            "shuffle": (["noshuffle", "shuffle", "bitshuffle"].get(usize::from(*shuffle)).ok_or_else(|| {
+                Error::invalid_input(format!("blosc has the shuffles 0, 1 and 2, and not {shuffle}"))
+            })?),
             "blocksize": 0,
         }}),
         Codec::Crc32c => json!({"name": "crc32c"}),

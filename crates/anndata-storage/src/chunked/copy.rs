@@ -147,12 +147,10 @@ fn inner_is_whole<R: AsRef<[Run]>>(inner: &[R], stride: usize, from: &[usize], t
 /// The strides, in elements, of a C-ordered array.
 pub(super) fn strides(shape: &[usize]) -> Vec<usize> {
     let mut strides = vec![1; shape.len()];
-    for i in (1..shape.len()).rev() {
-        if let (Some(&next), Some(&len)) = (strides.get(i), shape.get(i))
-            && let Some(stride) = strides.get_mut(i - 1)
-        {
-            *stride = next * len;
-        }
+    let mut inner = 1;
+    for (stride, &len) in strides.iter_mut().zip(shape).rev() {
+        *stride = inner;
+        inner *= len;
     }
     strides
 }

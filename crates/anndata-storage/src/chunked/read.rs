@@ -6,7 +6,7 @@ use rayon::prelude::*;
 
 use super::copy::{Run, Target, copy_runs, strides};
 use super::{byte_len, to_usize};
-use crate::{AlignedBytes, ArraySpec, Axis, ChunkedStorage, Error, Result, Tensor};
+use crate::{AlignedBytes, ArraySpec, Axis, ChunkedStorage, Error, OrBug, Result, Tensor};
 
 /// The selected values of a chunked array, decoded on all cores. Each chunk is read and decoded once.
 ///
@@ -186,19 +186,20 @@ impl<'a> Touched<'a> {
         match self {
             &Self::Range { start, end, chunk, .. } => {
                 let position = start / chunk + number as u64;
-                let low = position.saturating_mul(chunk).max(start);
+                let low = position.checked_mul(chunk).or_bug("a chunk beyond the selection")?.max(start);
+                // The chunk may end beyond all numbers, the selection does not.
                 let high = position.saturating_add(1).saturating_mul(chunk).min(end);
                 runs.push(Run {
                     source: to_usize(low % chunk)?,
                     target: to_usize(low - start)?,
-                    len: to_usize(high.saturating_sub(low))?,
+                    len: to_usize(high.checked_sub(low).or_bug("a chunk beyond the selection")?)?,
                 });
                 Ok(position)
             }
             Self::List { indices, chunk, parts } => {
-                let part = parts.get(number).cloned().unwrap_or_default();
-                let wanted = indices.get(part.clone()).unwrap_or_default();
-                let position = wanted.first().map_or(0, |index| index / chunk);
+                let part = parts.get(number).cloned().or_bug("a chunk beyond the selection")?;
+                let wanted = indices.get(part.clone()).or_bug("a part beyond the selection")?;
+                let position = wanted.first().or_bug("a chunk without a position")? / chunk;
                 for (target, &index) in part.zip(wanted) {
                     let source = to_usize(index - position * chunk)?;
                     match runs.last_mut() {

@@ -7,7 +7,7 @@ use rayon::prelude::*;
 use super::copy::{Run, Target, copy_runs};
 use super::read::Scratch;
 use super::{byte_len, to_usize};
-use crate::{AlignedBytes, ArraySpec, ChunkedStorage, Error, Result, Tensor};
+use crate::{AlignedBytes, ArraySpec, ChunkedStorage, Error, OrBug, Result, Tensor};
 
 /// Runs of a one-dimensional chunked array, one after the other, decoded on all cores. Runs may be in any order and
 /// overlap; each chunk is read and decoded once. Runs are within bounds, as [`ArrayStorage::read_runs`] promises.
@@ -28,8 +28,7 @@ pub fn read_runs(storage: &dyn ChunkedStorage, spec: &ArraySpec, runs: &[Range<u
     let chunk_bytes = byte_len(&[to_usize(chunk_len)?], size)?;
     let of_chunks: Vec<&[Piece]> = pieces.chunk_by(|a, b| a.chunk == b.chunk).collect();
     of_chunks.into_par_iter().try_for_each_init(Scratch::default, |scratch, pieces| {
-        let Some(first) = pieces.first() else { return Ok(()) };
-        let position = [first.chunk];
+        let position = [pieces.first().or_bug("a chunk without pieces")?.chunk];
         let name = |error: Error| super::at_chunk(&position, error);
         let Scratch { raw, chunk, codec, .. } = scratch;
         let runs: Vec<Run> = pieces.iter().map(|piece| piece.run).collect();
@@ -50,7 +49,7 @@ pub fn read_runs(storage: &dyn ChunkedStorage, spec: &ArraySpec, runs: &[Range<u
             return scatter(raw, 1);
         }
         super::resize(chunk, chunk_bytes)?;
-        let decoded = chunk.get_mut(..chunk_bytes).unwrap_or_default();
+        let decoded = chunk.get_mut(..chunk_bytes).or_bug("a buffer shorter than a chunk")?;
         storage.decode(raw, skipped, decoded, codec).map_err(name)?;
         scatter(decoded, 1)
     })?;
@@ -71,6 +70,7 @@ fn pieces(runs: &[Range<u64>], chunk_len: u64) -> Result<(Vec<Piece>, usize)> {
         let mut start = run.start;
         while start < run.end {
             let chunk = start / chunk_len;
+            // The chunk may end beyond all numbers, the run does not.
             let end = run.end.min(chunk.saturating_add(1).saturating_mul(chunk_len));
             let len = to_usize(end - start)?;
             pieces.push(Piece { chunk, run: Run { source: to_usize(start % chunk_len)?, target, len } });

@@ -6,7 +6,7 @@ use rayon::prelude::*;
 
 use super::copy::{Run, Target, copy_runs, strides};
 use super::{at_chunk, byte_len, to_usize};
-use crate::{ArraySpec, ChunkedStorage, Error, Result, Tensor};
+use crate::{ArraySpec, ChunkedStorage, Error, OrBug, Result, Tensor, ensure};
 
 /// The most bytes of decoded chunks that are encoded before they are handed over: a batch. Its memory is used again by the
 /// one after the next.
@@ -40,6 +40,7 @@ pub fn write(storage: &dyn ChunkedStorage, spec: &ArraySpec, offset: &[u64], val
     let mut start = batch;
     while !ready.is_empty() {
         let mut encoded = Ok(());
+        // The numbers end where the chunks do.
         let stored = rayon::in_place_scope(|scope| {
             scope.spawn(|_| encoded = plan.encode(storage, start..start.saturating_add(batch), &block, &mut next));
             store(storage, &ready, &block)
@@ -53,7 +54,10 @@ pub fn write(storage: &dyn ChunkedStorage, spec: &ArraySpec, offset: &[u64], val
 
 fn store(storage: &dyn ChunkedStorage, chunks: &[Encoded], block: &[u8]) -> Result<()> {
     for Encoded { position, raw, piece } in chunks {
-        let bytes = piece.clone().and_then(|piece| block.get(piece)).unwrap_or(raw);
+        let bytes = match piece.clone() {
+            Some(piece) => block.get(piece).or_bug("a piece beyond the block")?,
+            None => raw,
+        };
         storage.write_raw(position, bytes).map_err(|error| at_chunk(position, error))?;
     }
     Ok(())
@@ -89,7 +93,7 @@ impl Plan {
         let block = block(spec, offset, values)?;
         let grid = block.iter().zip(chunk_shape).map(|(&(start, end), &chunk)| {
             let (first, chunk) = (start / chunk.max(1), chunk.max(1));
-            Ok((first, to_usize(end.div_ceil(chunk).saturating_sub(first))?))
+            Ok((first, to_usize(end.div_ceil(chunk).checked_sub(first).or_bug("a block that ends before it begins")?)?))
         });
         let grid = grid.collect::<Result<Vec<_>>>()?;
         let in_memory = chunk_shape.iter().map(|&len| to_usize(len)).collect::<Result<Vec<_>>>()?;
@@ -137,12 +141,12 @@ impl Plan {
         if out.piece.is_some() && storage.is_raw() {
             return Ok(());
         }
-        let bytes = if let Some(bytes) = out.piece.take().and_then(|piece| block.get(piece)) {
-            bytes
+        let bytes = if let Some(piece) = out.piece.take() {
+            block.get(piece).or_bug("a piece beyond the block")?
         } else {
             super::resize(chunk, self.chunk_len)?;
             if covered {
-                fill(storage.fill_value(), chunk);
+                fill(storage.fill_value(), chunk)?;
             } else {
                 read_before(storage, &out.position, &mut out.raw, chunk, scratch)?;
             }
@@ -170,6 +174,7 @@ impl Plan {
         for (((&at, &chunk), &(start, end)), &len) in
             position.iter().zip(&self.chunk_shape).zip(&self.block).zip(&self.array)
         {
+            // The chunk may end beyond all numbers, the block and the array do not.
             let (low, high) = (at * chunk, (at + 1).saturating_mul(chunk));
             let (from, to) = (low.max(start), high.min(end));
             covered &= from == low && to == high.min(len);
@@ -228,17 +233,18 @@ fn read_before(
     if let Some(skipped) = storage.read_raw(position, raw).map_err(|error| at_chunk(position, error))? {
         return storage.decode(raw, skipped, chunk, scratch).map_err(|error| at_chunk(position, error));
     }
-    fill(storage.fill_value(), chunk);
-    Ok(())
+    fill(storage.fill_value(), chunk)
 }
 
 /// Fills a chunk with one element's bytes; with zeros where there are none.
-fn fill(value: &[u8], chunk: &mut [u8]) {
+fn fill(value: &[u8], chunk: &mut [u8]) -> Result<()> {
     if value.iter().all(|&byte| byte == 0) {
         chunk.fill(0);
-        return;
+        return Ok(());
     }
-    for element in chunk.chunks_mut(value.len()) {
-        element.copy_from_slice(value.get(..element.len()).unwrap_or_default());
-    }
+    let mut elements = chunk.chunks_exact_mut(value.len());
+    elements.by_ref().for_each(|element| element.copy_from_slice(value));
+    let rest = elements.into_remainder().len();
+    ensure!(rest == 0, "a fill value of {} bytes does not fill a chunk: {rest} are left", value.len());
+    Ok(())
 }

@@ -4,7 +4,9 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use super::{BlockSize, Blocks, check_writable};
-use crate::{ArraySpec, ArrayStorage, Attributes, Axis, DType, Error, Result, Storage, Tensor, file_name};
+use crate::{
+    ArraySpec, ArrayStorage, Attributes, Axis, DType, Error, OrBug, Result, Storage, Tensor, ensure, file_name,
+};
 
 /// An open array of a store. Cheap to clone.
 #[derive(Debug, Clone)]
@@ -264,7 +266,8 @@ impl Array {
         if selection.iter().any(Axis::is_empty) {
             return Ok(());
         }
-        // A text takes at least its offset in memory. A chunk is decoded whole, however little of it is wanted.
+        // A text takes at least its offset in memory. A chunk is decoded whole, however little of it is wanted. A size
+        // beyond all numbers is over every limit.
         let size = spec.dtype.size().unwrap_or(size_of::<i64>()) as u64;
         let chunk = spec.chunks.iter().flatten().copied().fold(size, u64::saturating_mul);
         let needed = selection.iter().map(Axis::len).fold(size, u64::saturating_mul).max(chunk);
@@ -342,19 +345,19 @@ fn sort(axis: &Axis) -> Option<Axis> {
     Some(Axis::from(sorted))
 }
 
-/// Brings what was read sorted into the caller's order.
+/// Brings what was read sorted into the caller's order. What the backend gives has to be as large as what it was asked.
 fn restore(tensor: Tensor, wanted: &[Axis], read: Option<&[Axis]>) -> Result<Tensor> {
+    let asked = read.unwrap_or(wanted);
+    let fits =
+        tensor.ndim() == asked.len() && tensor.shape().iter().zip(asked).all(|(&len, axis)| len as u64 == axis.len());
+    ensure!(fits, "the store gave values of shape {:?} for the selection {asked:?}", tensor.shape());
     let Some(read) = read else { return Ok(tensor) };
-    let order: Vec<Axis> = wanted
-        .iter()
-        .zip(read)
-        .map(|(wanted, read)| match (wanted, read) {
-            (Axis::Indices(wanted), Axis::Indices(read)) => {
-                let place = |index: &u64| read.binary_search(index).unwrap_or_default() as u64;
-                Axis::from(wanted.iter().map(place).collect::<Vec<_>>())
-            }
-            (_, read) => Axis::Range(0..read.len()),
-        })
-        .collect();
-    tensor.select(&order)
+    let order = wanted.iter().zip(read).map(|(wanted, read)| match (wanted, read) {
+        (Axis::Indices(wanted), Axis::Indices(read)) => {
+            let place = |index| Ok(read.binary_search(index).ok().or_bug("a position that was not read")? as u64);
+            Ok(Axis::from(wanted.iter().map(place).collect::<Result<Vec<_>>>()?))
+        }
+        (_, read) => Ok(Axis::Range(0..read.len())),
+    });
+    tensor.select(&order.collect::<Result<Vec<_>>>()?)
 }

@@ -99,6 +99,8 @@ fn following(offset: &[u64], block: &[u64], shape: &[u64]) -> Option<Vec<u64>> {
 
 /// As many whole chunks (or shards) as fit, whole inner axes first, so that a block is as contiguous as it can be.
 fn block_shape(spec: &ArraySpec, size: BlockSize<'_>) -> Vec<u64> {
+    // How large a block is decides about memory, and about no value: a text counts as 32 bytes, and a size beyond all
+    // numbers is over every bound.
     let element = spec.dtype.size().unwrap_or(32).max(1) as u64;
     let bytes = |shape: &[u64]| shape.iter().copied().fold(element, u64::saturating_mul);
     let within = |unit: &[u64]| -> Vec<u64> {

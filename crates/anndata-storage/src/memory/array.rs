@@ -8,7 +8,9 @@ use arrow_array::LargeStringArray;
 use arrow_buffer::{Buffer, OffsetBuffer, ScalarBuffer};
 
 use super::lock;
-use crate::{AlignedBytes, ArraySpec, ArrayStorage, Axis, ChunkedStorage, DType, Error, Result, Tensor, chunked};
+use crate::{
+    AlignedBytes, ArraySpec, ArrayStorage, Axis, ChunkedStorage, DType, Error, OrBug, Result, Tensor, chunked,
+};
 
 /// The bytes of a chunk of an array that was declared without chunks.
 const CHUNK_BYTES: u64 = 256 << 10;
@@ -58,6 +60,7 @@ impl MemoryArray {
 /// Whole inner axes, as many as fit.
 fn default_chunks(spec: &ArraySpec) -> Vec<u64> {
     let mut chunks = vec![1; spec.ndim()];
+    // Values without a size are not kept in chunks.
     let mut room = CHUNK_BYTES / (spec.dtype.size().unwrap_or(1) as u64).max(1);
     for (i, (chunk, &len)) in chunks.iter_mut().zip(&spec.shape).enumerate().rev() {
         // The first axis of a resizable array may be empty now and long later.
@@ -70,11 +73,12 @@ fn default_chunks(spec: &ArraySpec) -> Vec<u64> {
 
 /// What an array reads as before it is written.
 fn zeros(dtype: &DType, shape: &[usize]) -> Result<Tensor> {
-    let count = shape.iter().try_fold(1_usize, |product, &n| product.checked_mul(n));
-    let count = count.ok_or_else(|| Error::limit_exceeded(format!("shape {shape:?} does not fit into memory")))?;
+    let too_large = || Error::limit_exceeded(format!("shape {shape:?} does not fit into memory"));
+    let count = shape.iter().try_fold(1_usize, |product, &n| product.checked_mul(n)).ok_or_else(too_large)?;
     match dtype {
         DType::String => {
-            let offsets = AlignedBytes::try_zeroed(count.saturating_add(1).saturating_mul(size_of::<i64>()))?;
+            let bytes = count.checked_add(1).and_then(|count| count.checked_mul(size_of::<i64>()));
+            let offsets = AlignedBytes::try_zeroed(bytes.ok_or_else(too_large)?)?;
             let offsets = OffsetBuffer::new(ScalarBuffer::from(Buffer::from(offsets)));
             Tensor::from_string_array(shape, LargeStringArray::new(offsets, Buffer::default(), None))
         }
@@ -88,16 +92,18 @@ fn zeros(dtype: &DType, shape: &[usize]) -> Result<Tensor> {
         dtype => {
             let unsupported = || Error::unsupported(format!("values of type {dtype} cannot be stored"));
             let size = dtype.size().ok_or_else(unsupported)?;
-            Tensor::new(dtype.clone(), shape, AlignedBytes::try_zeroed(count.saturating_mul(size))?.into())
+            let bytes = count.checked_mul(size).ok_or_else(too_large)?;
+            Tensor::new(dtype.clone(), shape, AlignedBytes::try_zeroed(bytes)?.into())
         }
     }
 }
 
 fn to_shape(shape: impl IntoIterator<Item = u64>) -> Result<Vec<usize>> {
-    shape
-        .into_iter()
-        .map(|len| usize::try_from(len).map_err(|_| Error::limit_exceeded(format!("{len} does not fit into memory"))))
-        .collect()
+    shape.into_iter().map(to_usize).collect()
+}
+
+fn to_usize(len: u64) -> Result<usize> {
+    usize::try_from(len).map_err(|_| Error::limit_exceeded(format!("{len} does not fit into memory")))
 }
 
 impl ArrayStorage for MemoryArray {
@@ -133,7 +139,9 @@ impl ArrayStorage for MemoryArray {
             return chunked::write(self, &spec, offset, values);
         }
         let mut state = lock(&self.state);
-        let State { spec, values: Values::Whole(whole) } = &mut *state else { return Ok(()) };
+        let State { spec, values: Values::Whole(whole) } = &mut *state else {
+            return Err(Error::bug("an array in chunks is written as a whole"));
+        };
         let shape = to_shape(spec.shape.iter().copied())?;
         *whole = Some(if shape == values.shape() {
             values.clone()
@@ -147,17 +155,20 @@ impl ArrayStorage for MemoryArray {
     fn resize(&self, shape: &[u64]) -> Result<()> {
         let mut state = lock(&self.state);
         let State { spec, values } = &mut *state;
-        let (Some(&old), Some(&new)) = (spec.shape.first(), shape.first()) else { return Ok(()) };
+        let (Some(&old), Some(&new)) = (spec.shape.first(), shape.first()) else {
+            return Err(Error::invalid_input("an array without axes has no length to change"));
+        };
         match values {
             Values::Whole(Some(whole)) => {
-                let kept = whole.slice_rows(0..to_shape([old.min(new)])?.iter().sum())?;
+                let kept = whole.slice_rows(0..to_usize(old.min(new))?)?;
                 let mut added = to_shape(shape.iter().copied())?;
-                if let Some(rows) = added.first_mut() {
-                    *rows -= kept.shape().first().copied().unwrap_or(0);
-                }
+                let rows = added.first_mut().or_bug("an array without axes")?;
+                *rows = rows.checked_sub(to_usize(old.min(new))?).or_bug("more rows are kept than there are")?;
                 *whole = Tensor::concat_rows(&[kept, zeros(&spec.dtype, &added)?])?;
             }
-            Values::Chunks(chunks) if new < old => shrink(chunks, self.chunks.first().copied().unwrap_or(1), new),
+            Values::Chunks(chunks) if new < old => {
+                shrink(chunks, *self.chunks.first().or_bug("an array without axes")?, new);
+            }
             Values::Whole(None) | Values::Chunks(_) => {}
         }
         shape.clone_into(&mut spec.shape);
@@ -201,9 +212,7 @@ fn overwrite(whole: &Tensor, offset: &[u64], values: &Tensor) -> Result<Tensor> 
     for from in 0..values.len() {
         let place = index.iter().zip(&offset).zip(whole.shape());
         let at = place.fold(0, |at, ((i, start), n)| at * n + i + start);
-        if let Some(place) = source.get_mut(at) {
-            *place = len + from as u64;
-        }
+        *source.get_mut(at).or_bug("a block beyond the array")? = len + from as u64;
         for (i, &n) in index.iter_mut().zip(values.shape()).rev() {
             *i += 1;
             if *i < n {
@@ -219,7 +228,7 @@ impl ChunkedStorage for MemoryArray {
     fn read_raw(&self, chunk: &[u64], raw: &mut Vec<u8>) -> Result<Option<u32>> {
         let stored = match &lock(&self.state).values {
             Values::Chunks(chunks) => chunks.get(chunk).cloned(),
-            Values::Whole(_) => None,
+            Values::Whole(_) => return Err(Error::bug("an array that is not in chunks has none")),
         };
         Ok(stored.map(|bytes| {
             raw.clear();
@@ -242,9 +251,10 @@ impl ChunkedStorage for MemoryArray {
     }
 
     fn write_raw(&self, chunk: &[u64], raw: &[u8]) -> Result<()> {
-        if let Values::Chunks(chunks) = &mut lock(&self.state).values {
-            chunks.insert(chunk.to_vec(), raw.into());
-        }
+        match &mut lock(&self.state).values {
+            Values::Chunks(chunks) => chunks.insert(chunk.to_vec(), raw.into()),
+            Values::Whole(_) => return Err(Error::bug("an array that is not in chunks has none")),
+        };
         Ok(())
     }
 

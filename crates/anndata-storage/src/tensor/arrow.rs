@@ -17,7 +17,7 @@ use arrow_schema::{DataType, Field};
 
 use super::text::string_array;
 use super::{AlignedBytes, Data, Tensor};
-use crate::{DType, Error, Result};
+use crate::{DType, Error, OrBug, Result, ensure};
 
 /// Runs an expression with the Arrow primitive type of an integer or float dtype.
 macro_rules! primitive {
@@ -99,9 +99,10 @@ impl Tensor {
             }
         };
         let array: ArrayRef = match &self.dtype {
-            DType::Bool => Arc::new(BooleanArray::from(BooleanBuffer::collect_bool(len, |i| {
-                buffer.get(i).is_some_and(|&byte| byte != 0)
-            }))),
+            DType::Bool => {
+                ensure!(buffer.len() == len, "{} bytes of {len} booleans", buffer.len());
+                Arc::new(BooleanArray::from(BooleanBuffer::collect_bool(len, |i| buffer[i] != 0)))
+            }
             DType::Complex64 => pairs(
                 DataType::Float32,
                 Arc::new(Float32Array::new(ScalarBuffer::new(buffer.clone(), 0, 2 * len), None)),
@@ -135,13 +136,9 @@ impl Tensor {
         let len = array.len();
         let data = array.to_data();
         if let Some(dtype) = primitive_dtype(array.data_type()) {
-            let size = dtype.size().unwrap_or(1);
-            let buffer = data
-                .buffers()
-                .first()
-                .map(|buffer| buffer.slice_with_length(data.offset() * size, len * size))
-                .unwrap_or_default();
-            return Self::new(dtype, [len], buffer);
+            let size = dtype.size().or_bug("a number without a size")?;
+            let buffer = data.buffers().first().or_bug("an Arrow array of numbers without a buffer")?;
+            return Self::new(dtype, [len], buffer.slice_with_length(data.offset() * size, len * size));
         }
         if array.data_type().is_temporal() {
             return time::from_arrow(array);
@@ -162,7 +159,8 @@ impl Tensor {
                 Self::from_strings([len], StringViewArray::from(data).iter().map(Option::unwrap_or_default))
             }
             DataType::FixedSizeBinary(width) => {
-                let width = usize::try_from(*width).unwrap_or(0);
+                let width = usize::try_from(*width)
+                    .map_err(|_| Error::invalid_input(format!("an Arrow array has values of {width} bytes")))?;
                 let values = FixedSizeBinaryArray::from(data);
                 Self::from_bytes(DType::FixedBytes(width), [len], values.value_data())
             }
@@ -174,7 +172,7 @@ impl Tensor {
                     DType::F64 => DType::Complex128,
                     dtype => return Err(Error::unsupported(format!("pairs of {dtype} are no complex numbers"))),
                 };
-                let buffer = values.buffer().cloned().unwrap_or_default();
+                let buffer = values.buffer().cloned().or_bug("numbers without a buffer")?;
                 Self::new(dtype, [len], buffer)
             }
             other => Err(Error::unsupported(format!("an Arrow array of type {other} has no dtype"))),
@@ -258,7 +256,8 @@ mod tests {
 
     #[test]
     fn matrices_are_no_columns() -> Result<()> {
-        assert!(Tensor::from_vec([1, 1], vec![1_i32])?.to_arrow().is_err());
+        let error = Tensor::from_vec([1, 1], vec![1_i32])?.to_arrow().unwrap_err();
+        assert!(error.is_invalid_input() && error.message().contains("shape [1, 1] is no column"), "{error}");
         Ok(())
     }
 }

@@ -25,6 +25,7 @@ enum Memory {
 impl AlignedBytes {
     /// `len` zero bytes. Ends the process where the system has not that much memory, as `vec!` does.
     pub fn zeroed(len: usize) -> Self {
+        // Asked for in the other way, the memory ends the process where it is not to be had.
         Self::try_zeroed(len).unwrap_or_else(|_| Self::small(len))
     }
 
@@ -66,17 +67,14 @@ impl AlignedBytes {
             Memory::Small { len: all, .. } => len < all / 2,
             Memory::Large(_) => len < LARGE,
         };
-        if few {
-            Self::copy_of(self.as_slice().get(..len).unwrap_or_default()).into()
-        } else {
-            Buffer::from(self).slice_with_length(0, len)
-        }
+        if few { Self::copy_of(&self.as_slice()[..len]).into() } else { Buffer::from(self).slice_with_length(0, len) }
     }
 
     /// The bytes.
     pub fn as_slice(&self) -> &[u8] {
         match &self.0 {
-            Memory::Small { words, len } => bytemuck::cast_slice::<u64, u8>(words).get(..*len).unwrap_or_default(),
+            // The words were made to hold so many bytes.
+            Memory::Small { words, len } => &bytemuck::cast_slice::<u64, u8>(words)[..*len],
             Memory::Large(map) => map,
         }
     }
@@ -84,9 +82,7 @@ impl AlignedBytes {
     /// The bytes, to be filled.
     pub fn as_mut_slice(&mut self) -> &mut [u8] {
         match &mut self.0 {
-            Memory::Small { words, len } => {
-                bytemuck::cast_slice_mut::<u64, u8>(words).get_mut(..*len).unwrap_or_default()
-            }
+            Memory::Small { words, len } => &mut bytemuck::cast_slice_mut::<u64, u8>(words)[..*len],
             Memory::Large(map) => map,
         }
     }

@@ -8,7 +8,7 @@ use rayon::prelude::*;
 
 use super::text::string_array;
 use super::{AlignedBytes, Data, Tensor, bytes, cells, count, too_large};
-use crate::{Axis, Complex, DType, Error, Result, Scalar, dispatch};
+use crate::{Axis, Complex, DType, Error, OrBug, Result, Scalar, dispatch, ensure};
 
 impl Tensor {
     /// Consecutive positions of the first axis, sharing the buffer.
@@ -26,7 +26,7 @@ impl Tensor {
         let shape = [&[range.len()], inner].concat();
         let data = match &self.data {
             Data::Buffer(buffer) => {
-                let row = cells * self.dtype.size().unwrap_or(0);
+                let row = cells * self.dtype.size().or_bug(NO_SIZE)?;
                 Data::Buffer(buffer.slice_with_length(range.start * row, range.len() * row))
             }
             Data::Strings(strings) => Data::Strings(strings.slice(range.start * cells, range.len() * cells)),
@@ -54,7 +54,7 @@ impl Tensor {
         let shape = selection.iter().map(|axis| to_usize(axis.len())).collect::<Result<Vec<_>>>()?;
         let data = match &self.data {
             Data::Buffer(buffer) => {
-                let size = self.dtype.size().unwrap_or(0);
+                let size = self.dtype.size().or_bug(NO_SIZE)?;
                 let total = count(&shape)?.checked_mul(size).ok_or_else(|| too_large(&shape))?;
                 Data::Buffer(cells::select(buffer, &self.shape, selection, size, total)?.into())
             }
@@ -105,6 +105,7 @@ impl Tensor {
         let Some(first) = parts.first() else {
             return Err(Error::invalid_input("no tensor to concatenate"));
         };
+        // A scalar has no rows, and is refused with all that differ.
         let inner = first.shape.get(1..).unwrap_or_default();
         if let Some(other) = parts
             .iter()
@@ -115,18 +116,20 @@ impl Tensor {
         if let [only] = parts {
             return Ok(only.clone());
         }
-        let rows = parts.iter().filter_map(|part| part.shape.first()).copied().fold(0, usize::saturating_add);
+        let rows =
+            parts.iter().map(|part| part.shape.first().copied()).try_fold(0_usize, |sum, rows| sum.checked_add(rows?));
+        let rows = rows.ok_or_else(|| Error::limit_exceeded("the rows together are more than memory can hold"))?;
         let shape = [&[rows], inner].concat();
         count(&shape)?;
         let data = match &first.data {
             Data::Buffer(_) => {
-                let mut out = AlignedBytes::zeroed(parts.iter().map(Self::nbytes).sum());
+                let mut out = AlignedBytes::try_zeroed(parts.iter().map(Self::nbytes).sum())?;
                 let mut rest = out.as_mut_slice();
-                for source in parts.iter().filter_map(Self::as_bytes) {
-                    let (target, tail) = rest.split_at_mut(source.len());
-                    target.copy_from_slice(source);
-                    rest = tail;
+                for part in parts {
+                    let source = part.as_bytes().or_bug("values of one dtype in two forms")?;
+                    rest.split_off_mut(..source.len()).or_bug("more bytes than were counted")?.copy_from_slice(source);
                 }
+                ensure!(rest.is_empty(), "{} bytes more than there are values", rest.len());
                 Data::Buffer(out.into())
             }
             Data::Strings(_) => {
@@ -138,13 +141,11 @@ impl Tensor {
             Data::Fields(fields) => {
                 let mut joined = Vec::with_capacity(fields.len());
                 for i in 0..fields.len() {
-                    let columns: Vec<Self> = parts
-                        .iter()
-                        .filter_map(|part| match &part.data {
-                            Data::Fields(fields) => fields.get(i).cloned(),
-                            _ => None,
-                        })
-                        .collect();
+                    let column = |part: &Self| match &part.data {
+                        Data::Fields(fields) => fields.get(i).cloned().or_bug("records of one dtype with other fields"),
+                        _ => Err(Error::bug("values of one dtype in two forms")),
+                    };
+                    let columns = parts.iter().map(column).collect::<Result<Vec<_>>>()?;
                     joined.push(Self::concat_rows(&columns)?);
                 }
                 Data::Fields(joined.into())
@@ -153,6 +154,9 @@ impl Tensor {
         Ok(Self { dtype: first.dtype.clone(), shape, data })
     }
 }
+
+/// What is wrong with the dtype of a buffer that has no size.
+const NO_SIZE: &str = "a buffer of values without a size";
 
 /// Checks a selection against a shape.
 pub(super) fn check_selection(shape: &[usize], selection: &[Axis]) -> Result<()> {
@@ -194,6 +198,7 @@ fn walk(shape: &[usize], runs: &[Vec<(usize, usize)>], base: usize, visit: &mut 
                     visit((base + start) * step, len * step);
                 } else {
                     for position in start..start + len {
+                        // Within the last axis, a step is one element.
                         let width = inner.first().copied().unwrap_or(1);
                         walk(inner, rest, (base + position) * width, visit);
                     }
@@ -253,8 +258,9 @@ pub(super) fn cast(tensor: &Tensor, dtype: &DType) -> Result<Tensor> {
 /// Converted values; many of them on all cores.
 fn map<S: Scalar, D: Scalar>(values: &[S], convert: impl Fn(S) -> D + Send + Sync) -> Vec<D> {
     let mut converted = vec![D::default(); values.len()];
+    // Blocks are of as many values as there are to convert, so that each begins within them.
     fill(&mut converted, &|at, block: &mut [D]| {
-        for (to, &from) in block.iter_mut().zip(values.get(at..).unwrap_or_default()) {
+        for (to, &from) in block.iter_mut().zip(&values[at..]) {
             *to = convert(from);
         }
     });
@@ -284,7 +290,7 @@ mod tests {
     }
 
     fn positions(axis: &Axis) -> Vec<usize> {
-        axis.runs().into_iter().flat_map(|(start, len)| start..start + len).map(|i| to_usize(i).unwrap_or(0)).collect()
+        axis.runs().into_iter().flat_map(|(start, len)| start..start + len).map(|i| to_usize(i).unwrap()).collect()
     }
 
     proptest! {
@@ -335,10 +341,16 @@ mod tests {
     #[test]
     fn out_of_bounds_is_an_error() -> Result<()> {
         let tensor = Tensor::from_vec([2, 2], vec![1_u8, 2, 3, 4])?;
-        assert!(tensor.take(0, &[2]).is_err());
-        assert!(tensor.take(2, &[0]).is_err());
-        assert!(tensor.slice_rows(1..3).is_err());
-        assert!(Tensor::scalar(1_u8).slice_rows(0..0).is_err());
+        for (refused, message) in [
+            (tensor.take(0, &[2]), "position 2 of axis 0 is out of bounds of its length 2"),
+            (tensor.take(2, &[0]), "shape [2, 2] has no axis 2"),
+            (tensor.slice_rows(1..3), "rows 1..3 are out of bounds of 2"),
+            (Tensor::scalar(1_u8).slice_rows(0..0), "a scalar has no rows"),
+            (tensor.select(&[Axis::Range(0..1)]), "1 selections were given for the 2 axes"),
+        ] {
+            let error = refused.unwrap_err();
+            assert!(error.is_invalid_input() && error.message().starts_with(message), "{error:?}: {message}");
+        }
         Ok(())
     }
 
@@ -349,7 +361,10 @@ mod tests {
         assert_eq!(Tensor::concat_rows(&parts)?, tensor);
         let texts = Tensor::from_strings([2], ["a", "b"])?;
         assert_eq!(Tensor::concat_rows(&[texts.clone(), texts])?.to_strings()?, ["a", "b", "a", "b"]);
-        assert!(Tensor::concat_rows(&[tensor, Tensor::from_vec([1, 2], vec![1_i32, 2])?]).is_err());
+        let error = Tensor::concat_rows(&[tensor, Tensor::from_vec([1, 2], vec![1_i32, 2])?]).unwrap_err();
+        assert!(error.is_invalid_input() && error.message().ends_with("cannot follow each other"), "{error}");
+        let error = Tensor::concat_rows(&[Tensor::scalar(1), Tensor::scalar(2)]).unwrap_err();
+        assert!(error.is_invalid_input() && error.message().ends_with("cannot follow each other"), "{error}");
         Ok(())
     }
 
@@ -359,8 +374,13 @@ mod tests {
         assert_eq!(big.cast(&DType::U64)?.as_slice::<u64>()?, [(1_u64 << 60) + 1]);
         let floats = Tensor::from_vec([2], vec![1.9_f32, -1.9])?;
         assert_eq!(floats.cast(&DType::I8)?.as_slice::<i8>()?, [1, -1]);
-        assert!(Tensor::scalar(Complex::new(1.0_f32, 1.0)).cast(&DType::F64).is_err());
-        assert!(Tensor::string("1").cast(&DType::F64).is_err());
+        for (tensor, message) in [
+            (Tensor::scalar(Complex::new(1.0_f32, 1.0)), "values of type complex64 cannot become float64"),
+            (Tensor::string("1"), "values of type string cannot become float64"),
+        ] {
+            let error = tensor.cast(&DType::F64).unwrap_err();
+            assert!(error.is_dtype() && error.message() == message, "{error:?}: {message}");
+        }
         Ok(())
     }
 }

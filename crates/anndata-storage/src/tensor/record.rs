@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::{AlignedBytes, Data, Tensor, count};
-use crate::{DType, Error, Field, Result};
+use crate::{DType, Error, Field, OrBug, Result, ensure};
 
 impl Tensor {
     /// A tensor of records from its fields: names and, for each, a tensor of shape `shape + inner shape`.
@@ -64,20 +64,28 @@ impl Tensor {
             Data::Strings(_) => Err(Error::dtype("text of any length has no packed form")),
             Data::Lists(_) => Err(Error::dtype("lists of any length have no packed form")),
             Data::Fields(fields) => {
-                let parts = fields
-                    .iter()
-                    .map(|field| Ok((field.to_packed()?, field.len() / self.len().max(1))))
-                    .collect::<Result<Vec<_>>>()?;
+                let parts = fields.iter().map(|field| field.packed_rows(self.len())).collect::<Result<Vec<_>>>()?;
                 let mut packed = Vec::with_capacity(self.nbytes());
                 for row in 0..self.len() {
-                    for ((bytes, cells), field) in parts.iter().zip(fields.iter()) {
-                        let step = cells * field.dtype.size().unwrap_or(0);
-                        packed.extend_from_slice(bytes.get(row * step..(row + 1) * step).unwrap_or_default());
+                    for (bytes, step) in &parts {
+                        let cell =
+                            bytes.get(row * step..(row + 1) * step).or_bug("a record without one of its fields")?;
+                        packed.extend_from_slice(cell);
                     }
                 }
                 Ok(packed.into())
             }
         }
+    }
+}
+
+impl Tensor {
+    /// The packed bytes of a field of so many records, and how many of them are of one.
+    fn packed_rows(&self, rows: usize) -> Result<(std::borrow::Cow<'_, [u8]>, usize)> {
+        let bytes = self.to_packed()?;
+        let (len, rows) = (bytes.len(), rows.max(1));
+        ensure!(len % rows == 0, "{len} bytes of a field of {rows} records");
+        Ok((bytes, len / rows))
     }
 }
 
@@ -88,12 +96,12 @@ pub(super) fn unpack(fields: &[Field], shape: &[usize], packed: &[u8]) -> Result
     let mut offset = 0;
     let mut tensors = Vec::with_capacity(fields.len());
     for field in fields {
-        let step = field.dtype.size().unwrap_or(0) * field.len();
+        let step = field.dtype.size().or_bug("a packed record with a field without a size")? * field.len();
         let mut bytes = AlignedBytes::zeroed(rows * step);
         if step > 0 && rows > 0 {
             let cells = bytes.as_mut_slice().chunks_exact_mut(step);
             for (cell, record) in cells.zip(packed.chunks_exact(record)) {
-                cell.copy_from_slice(record.get(offset..offset + step).unwrap_or_default());
+                cell.copy_from_slice(record.get(offset..offset + step).or_bug("a record shorter than its fields")?);
             }
         }
         offset += step;
@@ -134,7 +142,11 @@ mod tests {
     #[test]
     fn fields_must_have_a_row_a_record() -> Result<()> {
         let column = Tensor::from_vec([3], vec![1_i32, 2, 3])?;
-        assert!(Tensor::from_fields([2], [("a", column)]).is_err());
+        let error = Tensor::from_fields([2], [("a", column)]).unwrap_err();
+        assert!(
+            error.is_invalid_input() && error.message().contains("does not begin with the records' [2]"),
+            "{error}"
+        );
         Ok(())
     }
 }

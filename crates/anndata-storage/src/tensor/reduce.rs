@@ -3,7 +3,7 @@
 use rayon::prelude::*;
 
 use super::{AlignedBytes, Data, Tensor};
-use crate::{Axis, DType, Error, Result, Scalar, dispatch};
+use crate::{Axis, DType, Error, OrBug, Result, Scalar, dispatch, ensure};
 
 /// About how many values a task works on.
 const TASK: usize = 1 << 16;
@@ -31,8 +31,8 @@ impl Tensor {
     pub fn row_sums(&self) -> Result<Self> {
         let (rows, columns) = self.matrix_shape()?;
         dispatch!(&self.dtype, T => {
-            let values = self.as_slice::<T>()?;
-            let row = |row: usize| values.get(row * columns..(row + 1) * columns).unwrap_or_default();
+            let values = self.matrix_values::<T>(rows, columns)?;
+            let row = |row: usize| &values[row * columns..(row + 1) * columns];
             sums((0..rows).into_par_iter().with_min_len(lanes_in_task(columns)).map(|i| T::sum(row(i))).collect(), &self.dtype)
         }, else => Err(self.no_numbers()))
     }
@@ -42,10 +42,10 @@ impl Tensor {
     /// # Errors
     /// As [`row_sums`](Self::row_sums).
     pub fn column_sums(&self) -> Result<Self> {
-        let (_, columns) = self.matrix_shape()?;
+        let (rows, columns) = self.matrix_shape()?;
         dispatch!(&self.dtype, T => {
             type Wide = <T as Scalar>::Sum;
-            let total = self.fold_columns::<T, Wide>(columns, |sum, value| sum.plus(value.widen()), Scalar::plus)?;
+            let total = self.fold_columns::<T, Wide>((rows, columns), |sum, value| sum.plus(value.widen()), Scalar::plus)?;
             sums(total, &self.dtype)
         }, else => Err(self.no_numbers()))
     }
@@ -57,8 +57,8 @@ impl Tensor {
     pub fn nonzero_per_row(&self) -> Result<Vec<usize>> {
         let (rows, columns) = self.matrix_shape()?;
         dispatch!(&self.dtype, T => {
-            let values = self.as_slice::<T>()?;
-            let row = |row: usize| values.get(row * columns..(row + 1) * columns).unwrap_or_default();
+            let values = self.matrix_values::<T>(rows, columns)?;
+            let row = |row: usize| &values[row * columns..(row + 1) * columns];
             let count = |i| row(i).iter().map(|value| usize::from(!T::default().eq(value))).sum();
             Ok((0..rows).into_par_iter().with_min_len(lanes_in_task(columns)).map(count).collect())
         }, else => Err(self.no_numbers()))
@@ -69,21 +69,23 @@ impl Tensor {
     /// # Errors
     /// As [`row_sums`](Self::row_sums).
     pub fn nonzero_per_column(&self) -> Result<Vec<usize>> {
-        let (_, columns) = self.matrix_shape()?;
+        let (rows, columns) = self.matrix_shape()?;
         dispatch!(&self.dtype, T => {
-            self.fold_columns::<T, usize>(columns, |n, value| n + usize::from(!T::default().eq(&value)), |a, b| a + b)
+            let add = |n, value| n + usize::from(!T::default().eq(&value));
+            self.fold_columns::<T, usize>((rows, columns), add, |a, b| a + b)
         }, else => Err(self.no_numbers()))
     }
 
     /// Columns folded row by row. The parts do not depend on how many cores there are, so neither does the result.
     fn fold_columns<T: Scalar, A: Copy + Default + Send>(
         &self,
-        columns: usize,
+        (rows, columns): (usize, usize),
         add: impl Fn(A, T) -> A + Sync,
         join: impl Fn(A, A) -> A,
     ) -> Result<Vec<A>> {
-        let values = self.as_slice::<T>()?;
-        // A row at least, and so many rows that the sums of all parts are few beside the values.
+        let values = self.matrix_values::<T>(rows, columns)?;
+        // A row at least, and so many rows that the sums of all parts are few beside the values. Where that is beyond all
+        // numbers there is one part.
         let part = columns.saturating_mul(64).max(values.len().div_ceil(64).next_multiple_of(columns.max(1))).max(1);
         let parts: Vec<Vec<A>> = values
             .par_chunks(part)
@@ -149,7 +151,9 @@ impl Tensor {
         let shape = vec![columns, rows];
         let data = match &self.data {
             Data::Buffer(buffer) => {
-                let size = self.dtype.size().unwrap_or(0);
+                let size = self.dtype.size().or_bug("a buffer of values without a size")?;
+                let len = buffer.len();
+                ensure!(len == rows * columns * size, "{len} bytes of {rows} x {columns} values of {size}");
                 let mut out = AlignedBytes::zeroed(buffer.len());
                 if !buffer.is_empty() {
                     transpose(buffer, rows, columns, size, out.as_mut_slice());
@@ -166,7 +170,7 @@ impl Tensor {
                 let order: Vec<u64> =
                     (0..columns as u64).flat_map(|j| (0..rows as u64).map(move |i| i * columns as u64 + j)).collect();
                 let turned = fields.iter().map(|field| {
-                    let inner = field.shape.get(2..).unwrap_or_default();
+                    let inner = field.shape.get(2..).or_bug("a field of fewer axes than the records")?;
                     let flat = field.clone().reshape([&[rows * columns], inner].concat())?;
                     flat.take(0, &order)?.reshape([&[columns, rows], inner].concat())
                 });
@@ -181,6 +185,13 @@ impl Tensor {
             [rows, columns] => Ok((rows, columns)),
             _ => Err(Error::invalid_input(format!("shape {:?} is no matrix", self.shape))),
         }
+    }
+
+    /// All values of a matrix of this shape.
+    fn matrix_values<T: Scalar>(&self, rows: usize, columns: usize) -> Result<&[T]> {
+        let values = self.as_slice::<T>()?;
+        ensure!(values.len() == rows * columns, "{} values of {rows} x {columns}", values.len());
+        Ok(values)
     }
 
     fn no_numbers(&self) -> Error {
@@ -198,14 +209,14 @@ fn lanes_in_task(len: usize) -> usize {
     (TASK / len.max(1)).max(1)
 }
 
-/// Transposes in tiles, on all cores.
+/// Transposes in tiles, on all cores. Both sides have `rows * columns` values of `size` bytes, and some.
 fn transpose(from: &[u8], rows: usize, columns: usize, size: usize, to: &mut [u8]) {
     // A task has whole columns of the source, as many as a tile is wide.
     to.par_chunks_mut(rows * size * TILE).enumerate().for_each(|(number, to)| {
         let first = number * TILE;
         for start in (0..rows).step_by(TILE) {
             for (column, to) in (first..).zip(to.chunks_mut(rows * size)) {
-                let to = to.get_mut(start * size..rows.min(start + TILE) * size).unwrap_or_default();
+                let to = &mut to[start * size..rows.min(start + TILE) * size];
                 match size {
                     1 => turn::<1>(from, start, column, columns, to),
                     2 => turn::<2>(from, start, column, columns, to),
@@ -214,7 +225,7 @@ fn transpose(from: &[u8], rows: usize, columns: usize, size: usize, to: &mut [u8
                     _ => {
                         for (row, to) in (start..).zip(to.chunks_mut(size)) {
                             let at = (row * columns + column) * size;
-                            to.copy_from_slice(from.get(at..at + size).unwrap_or_default());
+                            to.copy_from_slice(&from[at..at + size]);
                         }
                     }
                 }
@@ -227,9 +238,7 @@ fn transpose(from: &[u8], rows: usize, columns: usize, size: usize, to: &mut [u8
 fn turn<const SIZE: usize>(from: &[u8], start: usize, column: usize, columns: usize, to: &mut [u8]) {
     let (from, _) = from.as_chunks::<SIZE>();
     let (to, _) = to.as_chunks_mut::<SIZE>();
-    for (to, from) in
-        to.iter_mut().zip(from.get(start * columns + column..).unwrap_or_default().iter().step_by(columns))
-    {
+    for (to, from) in to.iter_mut().zip(from[start * columns + column..].iter().step_by(columns)) {
         *to = *from;
     }
 }
@@ -302,7 +311,8 @@ mod tests {
         }
         assert_eq!(Tensor::from_vec([1, 2], vec![i64::MAX, 1])?.row_sums()?.get::<i64>(&[0])?, i64::MIN);
         assert!(Tensor::from_strings([1, 1], ["a"])?.row_sums().is_err_and(|error| error.is_dtype()));
-        assert!(Tensor::from_vec([1], vec![1])?.column_sums().is_err());
+        let line = Tensor::from_vec([1], vec![1])?.column_sums().unwrap_err();
+        assert!(line.is_invalid_input() && line.message() == "shape [1] is no matrix", "{line}");
         Ok(())
     }
 

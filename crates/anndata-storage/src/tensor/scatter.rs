@@ -2,7 +2,7 @@
 
 use super::gather::check_selection;
 use super::{AlignedBytes, Data, Tensor};
-use crate::{Axis, DType, Error, Result, dispatch};
+use crate::{Axis, DType, Error, OrBug, Result, dispatch};
 
 impl Tensor {
     /// The tensor with the selected positions of each axis set to other values.
@@ -30,24 +30,26 @@ impl Tensor {
         let places = Places::new(&self.shape, selection, &values.shape)?;
         let data = match (&self.data, &values.data) {
             (Data::Buffer(old), Data::Buffer(new)) => {
-                let size = self.dtype.size().unwrap_or(0);
+                let size = self.dtype.size().or_bug("a buffer of values without a size")?;
                 let mut bytes = AlignedBytes::copy_of(old);
                 let target = bytes.as_mut_slice();
                 places.for_each(&mut |to, from| {
-                    let value = new.get(from * size..(from + 1) * size).unwrap_or_default();
-                    if let Some(cell) = target.get_mut(to * size..(to + 1) * size) {
-                        cell.copy_from_slice(value);
-                    }
-                });
+                    let value = new.get(from * size..(from + 1) * size).or_bug("a value that is not there")?;
+                    let cell = target.get_mut(to * size..(to + 1) * size).or_bug("a position beyond the values")?;
+                    cell.copy_from_slice(value);
+                    Ok(())
+                })?;
                 Data::Buffer(bytes.into())
             }
             (Data::Strings(old), Data::Strings(new)) => {
-                let mut texts: Vec<&str> = old.iter().map(Option::unwrap_or_default).collect();
+                // Neither has missing texts: they are tensors.
+                let mut texts = old.iter().collect::<Option<Vec<&str>>>().or_bug("a missing text")?;
+                let new = new.iter().collect::<Option<Vec<&str>>>().or_bug("a missing text")?;
                 places.for_each(&mut |to, from| {
-                    if let Some(text) = texts.get_mut(to) {
-                        *text = new.value(from);
-                    }
-                });
+                    let text = texts.get_mut(to).or_bug("a position beyond the values")?;
+                    *text = new.get(from).or_bug("a value that is not there")?;
+                    Ok(())
+                })?;
                 Data::Strings(super::text::string_array(texts))
             }
             _ => return Err(Error::unsupported(format!("values of type {} cannot be set in part", self.dtype))),
@@ -111,8 +113,8 @@ impl Places {
         let mut targets = Vec::with_capacity(lengths.len());
         let mut width: usize = 1;
         for (axis, &len) in selection.iter().zip(shape).rev() {
-            // Within bounds, as was checked, so that each fits a machine integer.
-            targets.push(axis.positions().map(|at| usize::try_from(at).unwrap_or(usize::MAX) * width).collect());
+            let target = |at| Ok(usize::try_from(at).or_bug("a position that was not checked")? * width);
+            targets.push(axis.positions().map(target).collect::<Result<_>>()?);
             width *= len;
         }
         targets.reverse();
@@ -120,16 +122,22 @@ impl Places {
     }
 
     /// Calls `visit(target, value)` for each selected position, in C order.
-    fn for_each(&self, visit: &mut dyn FnMut(usize, usize)) {
-        fn walk(targets: &[Vec<usize>], steps: &[usize], at: (usize, usize), visit: &mut dyn FnMut(usize, usize)) {
+    fn for_each(&self, visit: &mut dyn FnMut(usize, usize) -> Result<()>) -> Result<()> {
+        fn walk(
+            targets: &[Vec<usize>],
+            steps: &[usize],
+            at: (usize, usize),
+            visit: &mut dyn FnMut(usize, usize) -> Result<()>,
+        ) -> Result<()> {
             let (Some((axis, targets)), Some((step, steps))) = (targets.split_first(), steps.split_first()) else {
                 return visit(at.0, at.1);
             };
             for (number, target) in axis.iter().enumerate() {
-                walk(targets, steps, (at.0 + target, at.1 + number * step), visit);
+                walk(targets, steps, (at.0 + target, at.1 + number * step), visit)?;
             }
+            Ok(())
         }
-        walk(&self.targets, &self.steps, (0, 0), visit);
+        walk(&self.targets, &self.steps, (0, 0), visit)
     }
 }
 
@@ -157,8 +165,10 @@ mod tests {
         }
         let twice = zeros.put(&[all(1), Axis::from(vec![1, 1])], &Tensor::from_vec([2], vec![5_i16, 6])?)?;
         assert_eq!(twice.as_slice::<i16>()?, [0, 6, 0, 0, 0, 0]);
-        assert!(zeros.put(&[all(3), all(3)], &Tensor::scalar(1_i16)).is_err());
-        assert!(zeros.put(&[all(2)], &Tensor::scalar(1_i16)).is_err());
+        let beyond = zeros.put(&[all(3), all(3)], &Tensor::scalar(1_i16)).unwrap_err();
+        assert!(beyond.is_invalid_input() && beyond.message().contains("position 2 of axis 0"), "{beyond}");
+        let few = zeros.put(&[all(2)], &Tensor::scalar(1_i16)).unwrap_err();
+        assert!(few.is_invalid_input() && few.message().starts_with("1 selections were given for the 2 axes"), "{few}");
         Ok(())
     }
 

@@ -6,7 +6,7 @@ use arrow_array::builder::LargeStringBuilder;
 use arrow_array::{Array, LargeStringArray};
 
 use super::{Data, Tensor, count};
-use crate::{DType, Error, Result};
+use crate::{DType, Error, OrBug, Result, ensure};
 
 impl Tensor {
     /// A tensor of text over an Arrow array, which is not copied.
@@ -82,12 +82,12 @@ impl Tensor {
             (Data::Buffer(buffer), true) => buffer.as_slice(),
             _ => return Err(Error::dtype(format!("the values are of type {}, not text", self.dtype))),
         };
-        match self.dtype.size() {
-            None | Some(0) => Ok(vec![Cow::Borrowed(""); self.len()]),
-            Some(width) if matches!(self.dtype, DType::FixedUtf32(_)) => {
-                bytes.chunks_exact(width).map(|cell| utf32(cell).map(Cow::Owned)).collect()
-            }
-            Some(width) => bytes.chunks_exact(width).map(|cell| utf8(cell).map(Cow::Borrowed)).collect(),
+        let width = self.dtype.size().or_bug("a buffer of texts without a width")?;
+        ensure!(bytes.len() == width * self.len(), "{} bytes of {} texts of {width}", bytes.len(), self.len());
+        match (width, &self.dtype) {
+            (0, _) => Ok(vec![Cow::Borrowed(""); self.len()]),
+            (_, DType::FixedUtf32(_)) => bytes.chunks_exact(width).map(|cell| utf32(cell).map(Cow::Owned)).collect(),
+            _ => bytes.chunks_exact(width).map(|cell| utf8(cell).map(Cow::Borrowed)).collect(),
         }
     }
 }
@@ -102,13 +102,14 @@ pub(super) fn string_array<S: AsRef<str>>(strings: impl IntoIterator<Item = S>) 
 
 fn utf8(cell: &[u8]) -> Result<&str> {
     let end = cell.iter().rposition(|&byte| byte != 0).map_or(0, |last| last + 1);
-    std::str::from_utf8(cell.get(..end).unwrap_or_default())
+    std::str::from_utf8(&cell[..end])
         .map_err(|error| Error::invalid_data("a text is not valid UTF-8").with_source(error))
 }
 
 fn utf32(cell: &[u8]) -> Result<String> {
-    let mut points: Vec<u32> =
-        cell.chunks_exact(4).map(|point| point.try_into().map_or(0, u32::from_ne_bytes)).collect();
+    let (points, rest) = cell.as_chunks::<4>();
+    ensure!(rest.is_empty(), "{} bytes of UTF-32", cell.len());
+    let mut points: Vec<u32> = points.iter().map(|&point| u32::from_ne_bytes(point)).collect();
     while points.last() == Some(&0) {
         points.pop();
     }
@@ -140,7 +141,8 @@ mod tests {
         let mut words = "a bc d".split(' ');
         let texts = Tensor::from_strings([3], std::iter::from_fn(|| words.next()))?;
         assert_eq!(texts.to_strings()?, ["a", "bc", "d"]);
-        assert!(Tensor::from_strings([2], "a b c".split(' ')).is_err());
+        let three = Tensor::from_strings([2], "a b c".split(' ')).unwrap_err();
+        assert!(three.is_invalid_input() && three.message().starts_with("3 strings were given"), "{three}");
         Ok(())
     }
 
@@ -149,7 +151,8 @@ mod tests {
         let bad = Tensor::from_bytes(DType::FixedUtf8(1), [1], b"\xff")?;
         assert!(bad.to_text().is_err_and(|error| error.is_invalid_data()));
         let surrogate = Tensor::from_bytes(DType::FixedUtf32(1), [1], 0xd800_u32.to_ne_bytes())?;
-        assert!(surrogate.to_strings().is_err());
+        let error = surrogate.to_strings().unwrap_err();
+        assert!(error.is_invalid_data() && error.message() == "a text is not valid UTF-32", "{error}");
         assert!(Tensor::scalar(1_i32).to_strings().is_err_and(|error| error.is_dtype()));
         Ok(())
     }

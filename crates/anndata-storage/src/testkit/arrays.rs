@@ -2,9 +2,10 @@
 
 use std::sync::Arc;
 
+use super::errors::refused;
 use super::root;
 use super::sample::{self, odd_chunks, stored, values};
-use crate::{ArraySpec, Codec, DType, Result, Storage, Tensor};
+use crate::{ArraySpec, Codec, DType, ErrorKind, Result, Storage, Tensor};
 
 const SHAPES: [&[u64]; 9] = [&[], &[1], &[7], &[0], &[5, 3], &[0, 3], &[3, 0], &[3, 5, 2], &[2, 0, 3]];
 
@@ -153,7 +154,7 @@ pub(super) fn null(store: &Arc<dyn Storage>) -> Result<()> {
     let array = root(store).create_array("null", &ArraySpec::null(DType::F32))?;
     array.set_attributes(&[("encoding-type".to_owned(), "null".into())].into())?;
     let value = Tensor::scalar(1.0_f32);
-    assert!(array.write(&[], &value).is_err(), "an array without a value cannot be written");
+    refused(array.write(&[], &value), ErrorKind::InvalidInput, "null", "an array without a value cannot be written");
     sample::store(&root(store), "scalar", &ArraySpec::of(&value), &value, false)?;
     Ok(())
 }

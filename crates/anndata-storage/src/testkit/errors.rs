@@ -6,7 +6,7 @@ use super::{root, sample};
 use crate::{ArraySpec, Axis, Codec, DType, Error, ErrorKind, Result, Storage, Tensor};
 
 /// Asserts the kind and path of an error.
-fn refused<T>(result: Result<T>, kind: ErrorKind, path: &str, what: &str) {
+pub(super) fn refused<T>(result: Result<T>, kind: ErrorKind, path: &str, what: &str) {
     match result {
         Ok(_) => assert!(std::hint::black_box(false), "{what}: was not refused"),
         Err(error) => {
@@ -16,13 +16,22 @@ fn refused<T>(result: Result<T>, kind: ErrorKind, path: &str, what: &str) {
     }
 }
 
-const HUGE: u64 = 1 << 57;
-
+/// A store takes any declared size, or says that it does not; it never asks for the memory.
+///
+/// Each of these sizes takes more bytes than can be asked for at all. A store that asks anyway panics, which is a case that
+/// failed; with a smaller size the system would end the process, and with it all other tests.
 pub(super) fn huge(store: &Arc<dyn Storage>) -> Result<()> {
     let group = root(store).create_group("group")?;
-    group.create_array("huge", &ArraySpec::new(DType::F64, [HUGE]).with_chunks([1 << 16]))?;
-    group.create_array("wide", &ArraySpec::new(DType::U8, [1 << 30, 1 << 29]).with_chunks([1 << 10, 1 << 10]))?;
-    group.create_array("texts", &ArraySpec::new(DType::String, [1 << 44]).with_chunks([1 << 16]))?;
+    let specs = [
+        ("huge", ArraySpec::new(DType::F64, [1 << 60]).with_chunks([1 << 16])),
+        ("wide", ArraySpec::new(DType::U8, [1 << 32, 1 << 31]).with_chunks([1 << 10, 1 << 10])),
+        ("texts", ArraySpec::new(DType::String, [1 << 60]).with_chunks([1 << 16])),
+    ];
+    for (key, spec) in specs {
+        if let Err(error) = group.create_array(key, &spec) {
+            refused(Err::<(), Error>(error), ErrorKind::LimitExceeded, &format!("group/{key}"), key);
+        }
+    }
     Ok(())
 }
 
@@ -33,6 +42,9 @@ pub(super) fn check_huge(store: &Arc<dyn Storage>) -> Result<()> {
     let group = root(store).group("group")?;
     for (key, text) in [("huge", false), ("wide", false), ("texts", true)] {
         let path = format!("group/{key}");
+        if group.kind(key)?.is_none() {
+            continue;
+        }
         let array = group.array(key)?;
         refused(array.read(), ErrorKind::LimitExceeded, &path, key);
         refused(array.read_many(&[Axis::all(&array.shape())]), ErrorKind::LimitExceeded, &path, key);

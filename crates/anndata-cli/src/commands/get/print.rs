@@ -6,7 +6,7 @@ use std::io::{self, Write};
 use std::sync::Arc;
 
 use anndata::acc::{AdRef, Container as _, Dim, Idx, Idx2D, RefAcc, Target};
-use anndata::storage::dispatch;
+use anndata::storage::{OrBug, dispatch, ensure};
 use anndata::{AnnData, Column, ColumnKind, DType, DataFrame, Element, NameIndex, SparseFormat, SparseMatrix, Tensor};
 use serde_json::{Value, json};
 
@@ -55,11 +55,13 @@ pub(super) fn json(out: &mut impl Write, adata: &AnnData, target: &Target, eleme
             if let Some(columns) = dims.get(1) {
                 write_names(out, "columns", &names_of(adata, Some(columns))?)?;
             }
-            let rows = tensor.shape().first().copied().unwrap_or(0);
+            let Some((&rows, inner)) = tensor.shape().split_first() else {
+                return Err(anndata::Error::bug("an array of names without axes").into());
+            };
             write!(out, ",\"shape\":{:?},\"values\":[", tensor.shape())?;
             for row in 0..rows {
                 let row_values = tensor.slice_rows(row..row + 1)?;
-                let nested = nest(values(&row_values)?, tensor.shape().get(1..).unwrap_or_default());
+                let nested = nest(values(&row_values)?, inner)?;
                 write!(out, "{}{nested}", if row == 0 { "" } else { "," })?;
             }
             out.write_all(b"]")?;
@@ -113,7 +115,8 @@ pub(super) fn csv(out: &mut impl Write, adata: &AnnData, target: &Target, elemen
         Element::Tensor(tensor) if tensor.ndim() == 1 => vector(out, adata, &dims, target, &values(tensor)?)?,
         Element::Tensor(tensor) if tensor.ndim() == 2 => {
             let rows = names_of(adata, dims.first())?;
-            let width = tensor.shape().get(1).copied().unwrap_or(0);
+            // There are two axes.
+            let width = tensor.shape()[1];
             let columns: Vec<Value> = match dims.get(1) {
                 Some(dim) => names_of(adata, Some(dim))?.names().iter().map(|name| json!(name)).collect(),
                 None => (0..width).map(|number| json!(number)).collect(),
@@ -126,12 +129,16 @@ pub(super) fn csv(out: &mut impl Write, adata: &AnnData, target: &Target, elemen
         Element::Sparse(matrix) => {
             let rows = names_of(adata, dims.first())?;
             let columns = dims.get(1).map(|dim| names_of(adata, Some(dim))).transpose()?;
-            let name =
-                |names: &NameIndex, at: usize| json!(if at < names.len() { names.names().value(at) } else { "" });
+            let name = |names: &NameIndex, at: usize| {
+                ensure!(at < names.len(), "the position {at} of {} names", names.len());
+                Ok(json!(names.names().value(at)))
+            };
             write_row(out, ["row", "column", "value"].map(|text| json!(text)).iter())?;
             Entries::of(matrix)?.each(|_, row, column, value| {
-                let column = columns.as_ref().map_or_else(|| json!(column), |names| name(names, column));
-                write_row(out, [&name(&rows, row), &column, value])
+                let column = columns
+                    .as_ref()
+                    .map_or_else(|| Ok::<_, anndata::Error>(json!(column)), |names| name(names, column))?;
+                write_row(out, [&name(&rows, row)?, &column, value])
             })?;
         }
         Element::Frame(frame) => table(out, frame)?,
@@ -157,9 +164,17 @@ fn cannot(element: &Element) -> anndata::Error {
 /// A vector as CSV, under the name of its column or index.
 fn vector(out: &mut impl Write, adata: &AnnData, dims: &[Dim], target: &Target, values: &[Value]) -> Result<(), Error> {
     write_row(out, [&json!("name"), &json!(header(target))])?;
-    for (name, value) in names_of(adata, dims.first())?.names().iter().zip(values) {
+    let names = names_of(adata, dims.first())?;
+    check_rows(&names, values.len())?;
+    for (name, value) in names.names().iter().zip(values) {
         write_row(out, [&json!(name), value])?;
     }
+    Ok(())
+}
+
+/// Rows are aligned in an object, whatever they are made of.
+fn check_rows(names: &NameIndex, rows: usize) -> anndata::Result<()> {
+    ensure!(names.len() == rows, "{rows} values of {} names", names.len());
     Ok(())
 }
 
@@ -169,8 +184,10 @@ fn table(out: &mut impl Write, frame: &DataFrame) -> Result<(), Error> {
     write_row(out, [&json!("name")].into_iter().chain(&header))?;
     let columns: Vec<Vec<Value>> =
         frame.columns().map(|(_, column)| column_values(&column.load()?)).collect::<anndata::Result<_>>()?;
-    for (row, name) in frame.name_index()?.names().iter().enumerate() {
-        write_row(out, [&json!(name)].into_iter().chain(columns.iter().filter_map(|column| column.get(row))))?;
+    let names = frame.name_index()?;
+    columns.iter().try_for_each(|column| check_rows(&names, column.len()))?;
+    for (row, name) in names.names().iter().enumerate() {
+        write_row(out, [&json!(name)].into_iter().chain(columns.iter().map(|column| &column[row])))?;
     }
     Ok(())
 }
@@ -230,8 +247,8 @@ fn write_row<'a>(out: &mut impl Write, cells: impl IntoIterator<Item = &'a Value
             }
             Value::String(text) => out.write_all(text.as_bytes())?,
             Value::Object(parts) => {
-                let part = |key| parts.get(key).map(plain).unwrap_or_default();
-                let (real, imaginary) = (part("real"), part("imag"));
+                let part = |key| parts.get(key).map(plain).or_bug("a complex number without one of its parts");
+                let (real, imaginary) = (part("real")?, part("imag")?);
                 write!(out, "{real}{}{imaginary}j", if imaginary.starts_with('-') { "" } else { "+" })?;
             }
             other => write!(out, "{other}")?,
@@ -249,6 +266,7 @@ fn plain(value: &Value) -> String {
 /// The stored values of a sparse matrix, in the order in which they are stored.
 struct Entries<'a> {
     matrix: &'a SparseMatrix,
+    /// Where each lane begins, and the end of the last: checked by the matrix.
     offsets: Vec<usize>,
 }
 
@@ -260,12 +278,11 @@ impl<'a> Entries<'a> {
     /// Calls a function with: whether it is the first, row, column, value.
     fn each(&self, mut call: impl FnMut(bool, usize, usize, &Value) -> Result<(), Error>) -> Result<(), Error> {
         let mut first = true;
-        for (lane, pair) in self.offsets.windows(2).enumerate() {
-            let [start, end] = *pair else { continue };
+        for (lane, (&start, &end)) in self.offsets.iter().zip(self.offsets.iter().skip(1)).enumerate() {
             let indices = self.matrix.indices().slice_rows(start..end)?.cast(&DType::U64)?;
             let values = values(&self.matrix.data().slice_rows(start..end)?)?;
             for (&minor, value) in indices.as_slice::<u64>()?.iter().zip(&values) {
-                let minor = usize::try_from(minor).unwrap_or(usize::MAX);
+                let minor = usize::try_from(minor).or_bug("an index that was not checked")?;
                 match self.matrix.format() {
                     SparseFormat::Csr => call(first, lane, minor, value)?,
                     SparseFormat::Csc => call(first, minor, lane, value)?,
@@ -278,14 +295,16 @@ impl<'a> Entries<'a> {
 }
 
 /// Values in C order as nested arrays of this shape.
-fn nest(values: Vec<Value>, shape: &[usize]) -> Value {
-    let Some((&len, inner)) = shape.split_first() else { return values.into_iter().next().unwrap_or_default() };
+fn nest(values: Vec<Value>, shape: &[usize]) -> anndata::Result<Value> {
+    let count = values.len();
+    ensure!(count == shape.iter().product::<usize>(), "{count} values of the shape {shape:?}");
+    let mut values = values.into_iter();
+    let Some((&len, inner)) = shape.split_first() else { return values.next().or_bug("a scalar without a value") };
     if inner.is_empty() {
-        return Value::Array(values);
+        return Ok(Value::Array(values.collect()));
     }
     let size: usize = inner.iter().product();
-    let mut values = values.into_iter();
-    Value::Array((0..len).map(|_| nest(values.by_ref().take(size).collect(), inner)).collect())
+    (0..len).map(|_| nest(values.by_ref().take(size).collect(), inner)).collect::<Result<_, _>>().map(Value::Array)
 }
 
 /// The values of a column, null where missing.
@@ -293,8 +312,11 @@ fn column_values(column: &Column) -> anndata::Result<Vec<Value>> {
     if let ColumnKind::Categorical { .. } = column.kind() {
         let (codes, categories) = column.codes_and_categories()?;
         let (codes, categories) = (codes.cast(&DType::I64)?, column_values(&categories)?);
-        let category = |&code: &i64| usize::try_from(code).ok().and_then(|code| categories.get(code)).cloned();
-        return Ok(codes.as_slice::<i64>()?.iter().map(|code| category(code).unwrap_or_default()).collect());
+        let category = |&code: &i64| match usize::try_from(code) {
+            Ok(code) => categories.get(code).cloned().or_bug("a code without a category"),
+            Err(_) => Ok(Value::Null),
+        };
+        return codes.as_slice::<i64>()?.iter().map(category).collect();
     }
     let values = values(&column.to_tensor()?)?;
     Ok(values

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use anndata_storage::{DType, Error, Result, Scalar, Tensor, dispatch};
+use anndata_storage::{DType, Error, OrBug, Result, Scalar, Tensor, dispatch};
 
 use super::Tolerance;
 use crate::{SparseFormat, SparseMatrix};
@@ -76,7 +76,7 @@ pub(super) fn compare_sparse(a: &SparseMatrix, b: &SparseMatrix, tolerance: &Tol
     Ok(match first_apart(&numbers_of_a, &numbers_of_b, tolerance)? {
         None => Ok(()),
         Some(at) => {
-            let place = places.get(at).copied().unwrap_or_default();
+            let place = places.get(at).or_bug("values without a place")?;
             Err(format!("{} and {} at {place:?}", shown(&left, at)?, shown(&right, at)?))
         }
     })
@@ -87,10 +87,10 @@ fn summed<T: Scalar>(matrix: &SparseMatrix) -> Result<BTreeMap<[u64; 2], T>> {
     let (data, indices) = (matrix.data().as_slice::<T>()?, matrix.indices().cast(&DType::U64)?);
     let indices = indices.as_slice::<u64>()?;
     let mut values = BTreeMap::new();
-    for (lane, pair) in (0_u64..).zip(matrix.offsets()?.windows(2)) {
-        let [start, end] = *pair else { continue };
-        let entries = indices.get(start..end).unwrap_or_default().iter().zip(data.get(start..end).unwrap_or_default());
-        for (&index, &value) in entries {
+    for (lane, range) in (0_u64..).zip(matrix.lane_offsets()?.ranges()) {
+        let values_of_lane = data.get(range.clone()).or_bug("a lane beyond the values")?;
+        let indices_of_lane = indices.get(range).or_bug("a lane beyond the indices")?;
+        for (&index, &value) in indices_of_lane.iter().zip(values_of_lane) {
             let place = if matrix.format() == SparseFormat::Csr { [lane, index] } else { [index, lane] };
             values.entry(place).and_modify(|sum: &mut T| *sum = sum.plus(value)).or_insert(value);
         }
@@ -102,6 +102,7 @@ fn summed<T: Scalar>(matrix: &SparseMatrix) -> Result<BTreeMap<[u64; 2], T>> {
 fn values_at(matrix: &SparseMatrix, places: &[[u64; 2]]) -> Result<Tensor> {
     dispatch!(matrix.dtype(), T => {
         let values = summed::<T>(matrix)?;
+        // Where nothing is stored there is a zero.
         let at = |place: &[u64; 2]| values.get(place).copied().unwrap_or_default();
         Tensor::from_vec([places.len()], places.iter().map(at).collect::<Vec<T>>())
     }, else => Err(Error::dtype(format!("values of type {} are no numbers", matrix.dtype()))))
@@ -177,8 +178,11 @@ fn is_close<T: Scalar>(a: T, b: T, tolerance: &Tolerance) -> bool {
 /// An element, as a message shows it.
 fn shown(tensor: &Tensor, at: usize) -> Result<String> {
     dispatch!(tensor.dtype(), T => {
-        Ok(tensor.as_slice::<T>()?.get(at).map(|value| format!("{value:?}")).unwrap_or_default())
-    }, else => Ok(tensor.to_strings().or_else(|_| tensor.to_time_strings())?.get(at).map(|text| format!("'{text}'")).unwrap_or_default()))
+        tensor.as_slice::<T>()?.get(at).map(|value| format!("{value:?}")).or_bug("an element that is not there")
+    }, else => {
+        let texts = tensor.to_strings().or_else(|_| tensor.to_time_strings())?;
+        texts.get(at).map(|text| format!("'{text}'")).or_bug("an element that is not there")
+    })
 }
 
 /// The position along each axis of an element in C order.

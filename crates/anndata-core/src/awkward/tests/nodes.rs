@@ -62,7 +62,8 @@ fn dense_arrays_of_several_axes() -> Result<()> {
         "FixedSizeList(2 x non-null FixedSizeList(3 x non-null Int32))",
     );
     assert_eq!((cube.axis_len(0)?, cube.axis_len(1)?, cube.axis_len(2)?), (Some(2), Some(2), Some(3)));
-    assert!(cube.axis_len(3).is_err());
+    let deeper = cube.axis_len(3).unwrap_err();
+    assert!(deeper.is_invalid_input() && deeper.message().ends_with("has no further axis"), "{deeper}");
     assert!(matches!(cube.take(&[0])?.form().kind, FormKind::Regular { size: 2, .. }));
     let hollow = json!({ "class": "NumpyArray", "primitive": "int32", "inner_shape": [2, 0], "form_key": "node0" });
     assert_eq!(list(&array(&hollow, 2, [("node0-data", tensor(Vec::<i32>::new()))])?), "[[[],[]],[[],[]]]");
@@ -141,8 +142,9 @@ fn strings_and_bytes() -> Result<()> {
     let broken = [("s-offsets", tensor([0_i64, 1])), ("c-data", tensor([255_u8]))];
     let broken = array(&string_form("s", "c"), 1, broken)?;
     assert!(broken.to_arrow().unwrap_err().to_string().contains("UTF-8"));
-    assert!(broken.to_list().is_err());
-    assert!(broken.axis_len(1).is_err());
+    assert!(broken.to_list().is_err_and(|error| error.is_invalid_data() && error.message() == "a string is not UTF-8"));
+    let within = broken.axis_len(1).unwrap_err();
+    assert!(within.is_invalid_input() && within.message().ends_with("has no further axis"), "{within}");
     Ok(())
 }
 
@@ -268,7 +270,8 @@ fn unions() -> Result<()> {
         &[3, 2, 0],
         "Union(Dense, 0: (\"0\": non-null Int64), 1: (\"1\": non-null LargeUtf8))",
     );
-    assert!(union.axis_len(1).is_err());
+    let within = union.axis_len(1).unwrap_err();
+    assert!(within.is_invalid_input() && within.message().ends_with("has no further axis"), "{within}");
     let lists =
         |size: u64, key: &str| json!({ "class": "RegularArray", "size": size, "content": numbers("int8", key) });
     let form = json!({ "class": "UnionArray", "tags": "i8", "index": "i64", "contents": [lists(2, "a"), lists(2, "b"), lists(3, "c")], "form_key": "u" });

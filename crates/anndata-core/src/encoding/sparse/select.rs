@@ -4,11 +4,11 @@
 use std::ops::Range;
 use std::sync::Arc;
 
-use anndata_storage::{Axis, BlockSize, DType, Error, Result, Tensor};
+use anndata_storage::{Axis, BlockSize, DType, Error, OrBug, Result, Tensor};
 
-use super::{BLOCK_BYTES, declared_shape, shape_value};
+use super::{BLOCK_BYTES, declared_shape, one_dimension, shape_value};
 use crate::node::{ArrayNode, BlockIter, BlockSource, GroupNode, Node, Source};
-use crate::sparse::{check_indptr, lengths_of, offsets_of, offsets_tensor, to_offsets};
+use crate::sparse::Offsets;
 use crate::{SparseFormat, SparseMatrix};
 
 /// The stored tree of the selected rows and columns. Offsets are read; where positions within lanes are selected the
@@ -21,12 +21,12 @@ pub(in crate::encoding) fn select(
 ) -> Result<Node> {
     let part = Arc::new(StoredPart::open(node, format, shape_attribute, axes)?);
     let (data, indices, lengths) = if part.is_whole_lanes() {
-        let runs = part.runs(&part.lanes);
-        let lengths: Vec<usize> = part.lengths(&part.lanes).collect();
+        let runs = part.runs(&part.lanes)?;
+        let lengths = part.lengths(&part.lanes)?;
         (part.data.select_runs(runs.clone())?, part.indices.select_runs(runs)?, lengths)
     } else {
         let lengths = part.count()?;
-        let total = lengths.iter().map(|&len| len as u64).sum();
+        let total = lengths.total()? as u64;
         let source = |what| Source::Blocks(Arc::new(Kept { part: Arc::clone(&part), what }));
         (
             part.data.with_source(vec![total], source(What::Data))?,
@@ -35,8 +35,8 @@ pub(in crate::encoding) fn select(
         )
     };
     let mut group = GroupNode { children: indexmap::IndexMap::new(), ..node.as_group()?.clone() };
-    group.attributes.insert(shape_attribute.to_owned(), shape_value(part.shape())?);
-    let indptr = offsets_tensor(&offsets_of(lengths)?, &part.indptr.spec.dtype)?;
+    group.attributes.insert(shape_attribute.to_owned(), shape_value(part.shape()?)?);
+    let indptr = lengths.to_tensor(&part.indptr.spec.dtype)?;
     let mut offsets = ArrayNode::plain(&part.indptr.path, indptr);
     offsets.spec.resizable = part.indptr.spec.resizable;
     for (key, array) in [("data", data), ("indices", indices), ("indptr", offsets)] {
@@ -61,12 +61,12 @@ pub(crate) fn build_part(
     if part.is_whole_lanes() {
         return part.read(&part.lanes);
     }
-    let blocks: Vec<SparseMatrix> = part.blocks(max_bytes).map(|lanes| part.kept(&lanes)).collect::<Result<_>>()?;
+    let blocks: Vec<SparseMatrix> = part.blocks(max_bytes).map(|lanes| part.kept(&lanes?)).collect::<Result<_>>()?;
     let mut lengths = Vec::new();
     for block in &blocks {
-        lengths.extend(lengths_of(&block.offsets()?));
+        lengths.extend(block.lane_offsets()?.lengths());
     }
-    let offsets = offsets_of(lengths)?;
+    let indptr = Offsets::of_lengths(lengths)?.to_tensor(&part.indptr.spec.dtype)?;
     let join = |get: fn(&SparseMatrix) -> &Tensor| {
         let parts: Vec<Tensor> = blocks.iter().map(|block| get(block).clone()).collect();
         Tensor::concat_rows(&parts)
@@ -77,8 +77,7 @@ pub(crate) fn build_part(
     } else {
         (join(SparseMatrix::data)?, join(SparseMatrix::indices)?)
     };
-    let indptr = offsets_tensor(&offsets, &part.indptr.spec.dtype)?;
-    SparseMatrix::new(format, part.shape(), data, indices, indptr)
+    SparseMatrix::new(format, part.shape()?, data, indices, indptr)
 }
 
 /// A stored matrix and what is selected of it.
@@ -93,7 +92,7 @@ pub(super) struct StoredPart {
     data: ArrayNode,
     indices: ArrayNode,
     indptr: ArrayNode,
-    offsets: Vec<usize>,
+    offsets: Offsets,
 }
 
 impl StoredPart {
@@ -125,9 +124,8 @@ impl StoredPart {
             )));
         }
         let stored = indptr.source.read()?;
-        let values = indices.shape()?.first().copied().unwrap_or(0);
-        check_indptr(&stored, major_len, values).map_err(|error| error.at(&indptr.path))?;
-        let offsets = to_offsets(&stored)?;
+        let offsets = Offsets::given(&stored, major_len, one_dimension(&indices)?).map_err(Error::of_stored);
+        let offsets = offsets.map_err(|error| error.at(&indptr.path))?;
         Ok(Self { format, lanes: lanes.clone(), minor: minor.clone(), minor_len, data, indices, indptr, offsets })
     }
 
@@ -142,12 +140,12 @@ impl StoredPart {
     }
 
     /// The selected number of rows and of columns.
-    pub(super) fn shape(&self) -> (usize, usize) {
-        let len = |axis: &Axis| usize::try_from(axis.len()).unwrap_or(usize::MAX);
-        match self.format {
-            SparseFormat::Csr => (len(&self.lanes), len(&self.minor)),
-            SparseFormat::Csc => (len(&self.minor), len(&self.lanes)),
-        }
+    pub(super) fn shape(&self) -> Result<(usize, usize)> {
+        let (lanes, minor) = (selected(&self.lanes)?, selected(&self.minor)?);
+        Ok(match self.format {
+            SparseFormat::Csr => (lanes, minor),
+            SparseFormat::Csc => (minor, lanes),
+        })
     }
 
     fn is_whole_lanes(&self) -> bool {
@@ -155,33 +153,37 @@ impl StoredPart {
     }
 
     /// Where the values of a lane are.
-    fn lane(&self, lane: u64) -> Range<usize> {
-        let at = |lane: u64| usize::try_from(lane).ok().and_then(|lane| self.offsets.get(lane)).copied().unwrap_or(0);
-        at(lane)..at(lane.saturating_add(1))
+    fn lane(&self, lane: u64) -> Result<Range<usize>> {
+        self.offsets.lane(usize::try_from(lane).or_bug("a lane that was not checked")?)
     }
 
-    fn lengths(&self, lanes: &Axis) -> impl Iterator<Item = usize> {
-        lanes.positions().map(|lane| self.lane(lane).len())
+    /// The offsets of selected lanes alone.
+    fn lengths(&self, lanes: &Axis) -> Result<Offsets> {
+        let lengths = lanes.positions().map(|lane| Ok(self.lane(lane)?.len()));
+        Offsets::of_lengths(lengths.collect::<Result<Vec<_>>>()?)
     }
 
     /// The runs of values of lanes; lanes that follow each other are one.
-    fn runs(&self, lanes: &Axis) -> Vec<Range<u64>> {
+    fn runs(&self, lanes: &Axis) -> Result<Vec<Range<u64>>> {
         let mut runs: Vec<Range<u64>> = Vec::new();
         for (start, len) in lanes.runs() {
-            let (first, last) = (self.lane(start), self.lane(start.saturating_add(len).saturating_sub(1)));
-            let run = first.start as u64..last.end as u64;
+            let end = start.checked_add(len).or_bug("a run of lanes without an end")?;
+            let lanes = usize::try_from(start).or_bug("a lane that was not checked")?
+                ..usize::try_from(end).or_bug("a lane that was not checked")?;
+            let values = self.offsets.run(lanes)?;
+            let run = values.start as u64..values.end as u64;
             match runs.last_mut() {
                 Some(before) if before.end == run.start => before.end = run.end,
                 _ if run.is_empty() => {}
                 _ => runs.push(run),
             }
         }
-        runs
+        Ok(runs)
     }
 
     /// Whole lanes in memory.
     pub(super) fn read(&self, lanes: &Axis) -> Result<SparseMatrix> {
-        let runs = self.runs(lanes);
+        let runs = self.runs(lanes)?;
         let (data, indices) = rayon::join(
             || self.data.select_runs(runs.clone())?.source.read(),
             || self.indices.select_runs(runs.clone())?.source.read(),
@@ -190,8 +192,8 @@ impl StoredPart {
     }
 
     fn matrix(&self, lanes: &Axis, data: Tensor, indices: Tensor) -> Result<SparseMatrix> {
-        let indptr = offsets_tensor(&offsets_of(self.lengths(lanes))?, &self.indptr.spec.dtype)?;
-        let major = usize::try_from(lanes.len()).unwrap_or(usize::MAX);
+        let indptr = self.lengths(lanes)?.to_tensor(&self.indptr.spec.dtype)?;
+        let major = selected(lanes)?;
         let shape = match self.format {
             SparseFormat::Csr => (major, self.minor_len),
             SparseFormat::Csc => (self.minor_len, major),
@@ -205,14 +207,15 @@ impl StoredPart {
         if self.minor.len().saturating_mul(FEW) > self.minor_len as u64 {
             return self.keep(&self.read(lanes)?);
         }
-        let runs = self.runs(lanes);
+        let runs = self.runs(lanes)?;
         let indices = self.indices.select_runs(runs.clone())?.source.read()?;
         // Where each value is stored, in place of the value.
         let places: Vec<u64> = runs.into_iter().flatten().collect();
         let places = Tensor::from_vec([places.len()], places)?;
         let kept = self.keep(&self.matrix(lanes, places, indices)?)?;
         let runs = Axis::from(kept.data().as_slice::<u64>()?).runs();
-        let runs = runs.into_iter().map(|(start, len)| start..start.saturating_add(len)).collect();
+        // Places of stored values, which are fewer than a machine can count.
+        let runs = runs.into_iter().map(|(start, len)| start..start + len).collect();
         let values = self.data.select_runs(runs)?.source.read()?;
         SparseMatrix::new(self.format, kept.shape(), values, kept.indices().clone(), kept.indptr().clone())
     }
@@ -225,21 +228,24 @@ impl StoredPart {
         }
     }
 
-    /// How many values of each lane are kept. Only indices are read.
-    fn count(&self) -> Result<Vec<usize>> {
+    /// The offsets of what is kept of each lane. Only indices are read.
+    fn count(&self) -> Result<Offsets> {
         let mut counts = Vec::new();
         for lanes in self.blocks(BLOCK_BYTES) {
-            let indices = self.indices.select_runs(self.runs(&lanes))?.source.read()?;
+            let lanes = lanes?;
+            let indices = self.indices.select_runs(self.runs(&lanes)?)?.source.read()?;
             // The values do not matter for the count.
             let data = Tensor::from_vec([indices.len()], vec![0_u8; indices.len()])?;
             let kept = self.keep(&self.matrix(&lanes, data, indices)?)?;
-            counts.extend(lengths_of(&kept.offsets()?));
+            counts.extend(kept.lane_offsets()?.lengths());
         }
-        Ok(counts)
+        Offsets::of_lengths(counts)
     }
 
     /// The selected lanes, as many at a time as have about `max_bytes` of values and indices.
-    fn blocks(&self, max_bytes: u64) -> impl Iterator<Item = Axis> + '_ {
+    fn blocks(&self, max_bytes: u64) -> impl Iterator<Item = Result<Axis>> + '_ {
+        // How large a block is decides about memory, and about no value: values without a size count as eight bytes, and
+        // a sum beyond all numbers is over every limit.
         let size = |array: &ArrayNode| array.spec.dtype.size().unwrap_or(8) as u64;
         let value = size(&self.data) + size(&self.indices);
         let mut next = 0;
@@ -248,15 +254,27 @@ impl StoredPart {
             let mut bytes = 0_u64;
             let rest = self.lanes.select(&Axis::Range(start..self.lanes.len()));
             for lane in rest.positions() {
-                bytes = bytes.saturating_add((self.lane(lane).len() as u64).saturating_mul(value));
+                let lane = match self.lane(lane) {
+                    Ok(lane) => lane,
+                    Err(error) => {
+                        next = self.lanes.len();
+                        return Some(Err(error));
+                    }
+                };
+                bytes = bytes.saturating_add((lane.len() as u64).saturating_mul(value));
                 if bytes > max_bytes && next > start {
                     break;
                 }
                 next += 1;
             }
-            (next > start).then(|| self.lanes.select(&Axis::Range(start..next)))
+            (next > start).then(|| Ok(self.lanes.select(&Axis::Range(start..next))))
         })
     }
+}
+
+/// How many positions are selected.
+fn selected(axis: &Axis) -> Result<usize> {
+    usize::try_from(axis.len()).map_err(|_| Error::limit_exceeded(format!("a selection of {} positions", axis.len())))
 }
 
 /// The values or indices that are kept, block by block.
@@ -276,13 +294,13 @@ impl BlockSource for Kept {
     fn blocks<'a>(&'a self, size: BlockSize<'a>) -> BlockIter<'a> {
         let mut at = 0_u64;
         Box::new(self.part.blocks(size.max_bytes).map(move |lanes| {
-            let kept = self.part.kept(&lanes)?;
+            let kept = self.part.kept(&lanes?)?;
             let values = match self.what {
                 What::Data => kept.data().clone(),
                 What::Indices => kept.indices().clone(),
             };
             let offset = at;
-            at = at.saturating_add(values.len() as u64);
+            at += values.len() as u64;
             Ok((vec![offset], values))
         }))
     }
@@ -327,7 +345,36 @@ mod tests {
             }
             let empty = build_part(&node, format, "shape", &[Axis::Range(0..0), Axis::Range(1..2)], 1)?;
             assert_eq!((empty.shape(), empty.dtype()), ((0, 1), dense.dtype()));
-            assert!(build_part(&node, format, "shape", &[Axis::Range(0..8), Axis::Range(0..5)], 1).is_err());
+            let beyond = build_part(&node, format, "shape", &[Axis::Range(0..8), Axis::Range(0..5)], 1).unwrap_err();
+            assert!(beyond.is_invalid_input() && beyond.message().contains("out of bounds of 7 x 5"), "{beyond}");
+        }
+        Ok(())
+    }
+
+    #[test]
+    fn stored_offsets_that_are_none_are_refused_by_every_way_to_read() -> Result<()> {
+        let dense = Tensor::from_vec([3, 2], vec![1, 0, 0, 2, 3, 0])?;
+        for (offsets, message) in [
+            (vec![0_i32, 2, 1, 3], "indptr decreases from 2 to 1 at 1"),
+            (vec![1, 1, 2, 3], "indptr begins with 1, not 0"),
+            (vec![0, 1, 2, 4], "indptr ends at 4 but there are 3 values"),
+            (vec![0, -1, 2, 3], "indptr has the impossible offset -1"),
+        ] {
+            let root = Group::root(Arc::new(MemoryStore::new()));
+            let matrix = Element::from(SparseMatrix::from_dense(&dense, SparseFormat::Csr)?);
+            io::write_elem(&root, "X", &matrix, &io::WriteOptions::default())?;
+            root.array("X/indptr")?.write(&[0], &Tensor::from_vec([4], offsets)?)?;
+            let node = Node::open(&root, "X")?;
+            let axes = [Axis::Range(0..1), Axis::Range(0..2)];
+            let errors = [
+                build_part(&node, SparseFormat::Csr, "shape", &axes, 1).unwrap_err(),
+                select(&node, SparseFormat::Csr, "shape", &axes).unwrap_err(),
+                io::read_elem(&root, "X", &io::ReadOptions::default()).unwrap_err(),
+            ];
+            for error in errors {
+                assert!(error.is_invalid_data() && error.message() == message, "{error:?} should say {message}");
+                assert!(error.path().is_some_and(|path| path.starts_with('X')), "{error}");
+            }
         }
         Ok(())
     }

@@ -2,11 +2,12 @@
 
 use std::ops::Range;
 
-use anndata_storage::{Axis, Result};
+use anndata_storage::{Axis, Error, OrBug, Result, ensure};
 use rayon::prelude::*;
 
-use super::super::lanes::{Index, filled, gather, offsets_of, prefetched};
-use super::to_usize;
+use super::super::lanes::{Index, filled, gather, prefetched};
+use super::super::offsets::Offsets;
+use super::{Lanes, to_usize, values_of};
 
 /// The bits of a word.
 const BITS: usize = u64::BITS as usize;
@@ -45,8 +46,8 @@ enum Kind {
     Window(usize),
     /// Positions without repeats: which old ones are kept, what each of those becomes, and whether their order stays.
     Once { kept: Vec<bool>, new: Vec<u32>, in_order: bool },
-    /// Positions with repeats: the new positions of old position `i` are `new[starts[i]..starts[i + 1]]`.
-    Any { kept: Vec<bool>, starts: Vec<usize>, new: Vec<usize> },
+    /// Positions with repeats: the new positions of old position `i` are those of its lane.
+    Any { kept: Vec<bool>, lanes: Offsets, new: Vec<usize> },
     /// Any others on an axis far longer than what is stored: pairs of old and new position, sorted.
     Far(Vec<(usize, usize)>),
 }
@@ -69,47 +70,44 @@ impl Places {
     pub(super) fn new(selection: &Axis, minor: usize, nnz: usize) -> Result<Self> {
         let indices = match selection {
             Axis::Range(range) => {
-                let len = usize::try_from(selection.len()).unwrap_or(usize::MAX);
-                return Ok(Self { len, kind: Kind::Window(to_usize(range.start)) });
+                return Ok(Self { len: to_usize(selection.len())?, kind: Kind::Window(to_usize(range.start)?) });
             }
             Axis::Indices(indices) => indices,
         };
         let len = indices.len();
+        // The selection was checked against the axis, so that a position is one of a machine.
         let positions = || indices.iter().map(|&position| to_usize(position));
         // A shape is only declared: an axis may be far longer than what is stored, and than memory.
         if minor > DENSE_AXIS.max(nnz.saturating_add(len).saturating_mul(8)) {
-            let mut pairs: Vec<(usize, usize)> = positions().zip(0..).collect();
+            let mut pairs =
+                positions().zip(0..).map(|(position, to)| Ok((position?, to))).collect::<Result<Vec<_>>>()?;
             pairs.sort_unstable();
             return Ok(Self { len, kind: Kind::Far(pairs) });
         }
         let (mut kept, mut new) = (filled(minor, false)?, filled(minor, 0_u32)?);
         let mut once = u32::try_from(len).is_ok();
         for (position, to) in positions().zip(0..) {
-            if let (Some(kept), Some(new)) = (kept.get_mut(position), new.get_mut(position)) {
-                once &= !*kept;
-                (*kept, *new) = (true, to);
-            }
+            let position = position?;
+            let kept = kept.get_mut(position).or_bug("a position beyond the axis")?;
+            once &= !*kept;
+            *kept = true;
+            *new.get_mut(position).or_bug("a position beyond the axis")? = to;
         }
         if once {
             return Ok(Self { len, kind: Kind::Once { kept, new, in_order: indices.is_sorted() } });
         }
         let mut counts = filled(minor, 0_usize)?;
         for position in positions() {
-            if let Some(count) = counts.get_mut(position) {
-                *count += 1;
-            }
+            *counts.get_mut(position?).or_bug("a position beyond the axis")? += 1;
         }
-        let starts = offsets_of(counts)?;
-        let (mut ends, mut new) = (starts.clone(), filled(len, 0)?);
+        let lanes = Offsets::of_lengths(counts)?;
+        let (mut ends, mut new) = (lanes.starts().to_vec(), filled(len, 0)?);
         for (position, to) in positions().zip(0..) {
-            if let Some(end) = ends.get_mut(position) {
-                if let Some(new) = new.get_mut(*end) {
-                    *new = to;
-                }
-                *end += 1;
-            }
+            let end = ends.get_mut(position?).or_bug("a position beyond the axis")?;
+            *new.get_mut(*end).or_bug("more positions than were counted")? = to;
+            *end += 1;
         }
-        Ok(Self { len, kind: Kind::Any { kept, starts, new } })
+        Ok(Self { len, kind: Kind::Any { kept, lanes, new } })
     }
 
     /// The largest index that can come out larger than it was; increasing ones never do.
@@ -120,24 +118,32 @@ impl Places {
         }
     }
 
-    /// At least as many values as blocks of lanes, given where they are stored, have in the result; stored there are
-    /// `total`.
-    pub(super) fn most<I: Index, L: Iterator<Item = Range<usize>>>(
+    /// At least as many values as blocks of lanes have in the result; stored there are `total`.
+    pub(super) fn most<I: Index>(
         &self,
         stored: &Stored<'_, I>,
         total: usize,
-        blocks: impl ParallelIterator<Item = L>,
-    ) -> usize {
-        let sum = |times: &(dyn Fn(usize) -> usize + Sync)| {
-            let indices = |lane| stored.indices.get::<Range<usize>>(lane).unwrap_or_default();
-            let count =
-                |lanes: L| lanes.flat_map(indices).map(|index| times(index.to_usize())).fold(0, usize::saturating_add);
-            blocks.map(count).reduce(|| 0, usize::saturating_add)
+        lanes: &Lanes,
+        blocks: &[Range<usize>],
+    ) -> Result<usize> {
+        let plus =
+            |a: usize, b: usize| a.checked_add(b).ok_or_else(|| Error::limit_exceeded("more values than memory holds"));
+        let sum = |times: &(dyn Fn(usize) -> Result<usize> + Sync)| {
+            let count = |block: &Range<usize>| {
+                let mut sum = 0;
+                for lane in lanes.of(block)? {
+                    for index in values_of(stored.indices, lane.clone())? {
+                        sum = plus(sum, times(index.to_usize())?)?;
+                    }
+                }
+                Ok(sum)
+            };
+            blocks.par_iter().map(count).try_reduce(|| 0, plus)
         };
         match &self.kind {
-            Kind::Window(_) | Kind::Once { .. } => total,
-            Kind::Any { starts, .. } => sum(&|index| run(starts, index).len()),
-            Kind::Far(pairs) => sum(&|index| pairs_of(pairs, index).len()),
+            Kind::Window(_) | Kind::Once { .. } => Ok(total),
+            Kind::Any { lanes, .. } => sum(&|index| Ok(lanes.lane(index)?.len())),
+            Kind::Far(pairs) => sum(&|index| Ok(pairs_of(pairs, index).len())),
         }
     }
 
@@ -147,36 +153,43 @@ impl Places {
         stored: &Stored<'_, I>,
         lanes: impl Iterator<Item = Range<usize>> + Clone,
         picked: &mut Picked<I>,
-    ) {
+    ) -> Result<()> {
         picked.clear();
         let lanes = prefetched(stored.indices, lanes);
-        let is_kept = |kept: &[bool], index: usize| kept.get(index).copied().unwrap_or(false);
+        let is_kept = |kept: &[bool], index: usize| kept.get(index).copied().or_bug("an index beyond the axis");
         match &self.kind {
             Kind::Window(start) => {
                 let place = |index: usize| index.wrapping_sub(*start);
-                picked.in_order(stored, lanes, |index| place(index) < self.len, place);
+                picked.in_order(stored, lanes, |index| Ok(place(index) < self.len), |index| Ok(place(index)))
             }
             Kind::Once { kept, new, in_order } => {
-                let place = |index: usize| new.get(index).map_or(0, |&new| new as usize);
-                if *in_order {
-                    picked.in_order(stored, lanes, |index| is_kept(kept, index), place);
-                } else {
-                    let push = |index, at, pairs: &mut Vec<_>| pairs.push((place(index), at));
-                    picked.sorted(stored, lanes, self.len, |index| is_kept(kept, index), push);
-                }
-            }
-            Kind::Any { kept, starts, new } => {
-                let push = |index, at, pairs: &mut Vec<_>| {
-                    let new = new.get(run(starts, index)).unwrap_or_default();
-                    pairs.extend(new.iter().map(|&new| (new, at)));
+                let place = |index: usize| match new.get(index) {
+                    Some(&new) => Ok(new as usize),
+                    None => Err(Error::bug(format!("index {index} of an axis of {}", new.len()))),
                 };
-                picked.sorted(stored, lanes, self.len, |index| is_kept(kept, index), push);
+                if *in_order {
+                    return picked.in_order(stored, lanes, |index| is_kept(kept, index), place);
+                }
+                let push = |index, at, pairs: &mut Vec<_>| {
+                    pairs.push((place(index)?, at));
+                    Ok(())
+                };
+                picked.sorted(stored, lanes, self.len, |index| is_kept(kept, index), push)
+            }
+            Kind::Any { kept, lanes: new_lanes, new } => {
+                let push = |index, at, pairs: &mut Vec<_>| {
+                    let new = values_of(new, new_lanes.lane(index)?)?;
+                    pairs.extend(new.iter().map(|&new| (new, at)));
+                    Ok(())
+                };
+                picked.sorted(stored, lanes, self.len, |index| is_kept(kept, index), push)
             }
             Kind::Far(pairs) => {
                 let push = |index, at, to: &mut Vec<_>| {
                     to.extend(pairs_of(pairs, index).iter().map(|&(_, new)| (new, at)));
+                    Ok(())
                 };
-                picked.sorted(stored, lanes, self.len, |index| !pairs_of(pairs, index).is_empty(), push);
+                picked.sorted(stored, lanes, self.len, |index| Ok(!pairs_of(pairs, index).is_empty()), push)
             }
         }
     }
@@ -200,28 +213,29 @@ impl<I: Index> Picked<I> {
         &mut self,
         stored: &Stored<'_, I>,
         lanes: impl Iterator<Item = Range<usize>>,
-        keep: impl Fn(usize) -> bool,
-        place: impl Fn(usize) -> usize,
-    ) {
-        let index = |at: usize| stored.indices.get(at).map_or(0, |index| place(index.to_usize()));
+        keep: impl Fn(usize) -> Result<bool>,
+        place: impl Fn(usize) -> Result<usize>,
+    ) -> Result<()> {
+        let index = |at: usize| place(stored.index(at)?);
         let mut places = std::mem::take(&mut self.scratch.places);
         let mut found = 0;
         for lane in lanes {
             let mut len = 0;
             for start in lane.clone().step_by(BATCH) {
-                let new = find(stored, start..lane.end.min(start + BATCH), &keep, &mut places, found);
+                let new = find(stored, start..lane.end.min(start + BATCH), &keep, &mut places, found)?;
                 len += new;
                 found += new;
                 // Lanes may be short: places are collected over some of them.
                 if found >= BATCH {
-                    self.append(stored, places.get(..found).unwrap_or_default(), |at| at, index);
+                    self.append(stored, values_of(&places, 0..found)?, |at| at, index)?;
                     found = 0;
                 }
             }
             self.lengths.push(len);
         }
-        self.append(stored, places.get(..found).unwrap_or_default(), |at| at, index);
+        self.append(stored, values_of(&places, 0..found)?, |at| at, index)?;
         self.scratch.places = places;
+        Ok(())
     }
 
     /// The kept values of lanes at the pairs that `push` makes of old index and place; those of a lane are sorted where
@@ -231,27 +245,28 @@ impl<I: Index> Picked<I> {
         stored: &Stored<'_, I>,
         lanes: impl Iterator<Item = Range<usize>>,
         width: usize,
-        keep: impl Fn(usize) -> bool,
-        push: impl Fn(usize, usize, &mut Vec<(usize, usize)>),
-    ) {
+        keep: impl Fn(usize) -> Result<bool>,
+        push: impl Fn(usize, usize, &mut Vec<(usize, usize)>) -> Result<()>,
+    ) -> Result<()> {
         let mut scratch = std::mem::take(&mut self.scratch);
         for lane in lanes {
-            let found = find(stored, lane, &keep, &mut scratch.places, 0);
+            let found = find(stored, lane, &keep, &mut scratch.places, 0)?;
             let (mut in_order, mut last) = (true, 0);
             scratch.pairs.clear();
-            for &at in scratch.places.get(..found).unwrap_or_default() {
-                let index = stored.indices.get(at).map_or(0, |index| index.to_usize());
-                push(index, at, &mut scratch.pairs);
+            for &at in values_of(&scratch.places, 0..found)? {
+                let index = stored.index(at)?;
+                push(index, at, &mut scratch.pairs)?;
                 in_order &= last <= index;
                 last = index;
             }
             if in_order {
-                scratch.sort(width);
+                scratch.sort(width)?;
             }
-            self.append(stored, &scratch.pairs, |(_, at)| at, |(new, _)| new);
+            self.append(stored, &scratch.pairs, |(_, at)| at, |(new, _)| Ok(new))?;
             self.lengths.push(scratch.pairs.len());
         }
         self.scratch = scratch;
+        Ok(())
     }
 
     /// Appends what is stored at some places, under new indices.
@@ -260,12 +275,23 @@ impl<I: Index> Picked<I> {
         stored: &Stored<'_, I>,
         places: &[P],
         place: impl Fn(P) -> usize,
-        index: impl Fn(P) -> usize,
-    ) {
-        self.indices.extend(places.iter().map(|&at| I::from_usize(index(at))));
+        index: impl Fn(P) -> Result<usize>,
+    ) -> Result<()> {
+        self.indices.reserve(places.len());
+        for &at in places {
+            self.indices.push(I::from_usize(index(at)?));
+        }
         let before = self.values.len();
         self.values.resize(before + places.len() * stored.size, 0);
-        gather(stored.values, places, place, self.values.get_mut(before..).unwrap_or_default(), stored.size);
+        let free = self.values.get_mut(before..).or_bug("values that are not there")?;
+        gather(stored.values, places, place, free, stored.size)
+    }
+}
+
+impl<I: Index> Stored<'_, I> {
+    /// The index of a stored value.
+    fn index(&self, at: usize) -> Result<usize> {
+        Ok(self.indices.get(at).or_bug("a place beyond the stored indices")?.to_usize())
     }
 }
 
@@ -274,50 +300,47 @@ impl<I: Index> Picked<I> {
 fn find<I: Index>(
     stored: &Stored<'_, I>,
     values: Range<usize>,
-    keep: impl Fn(usize) -> bool,
+    keep: impl Fn(usize) -> Result<bool>,
     places: &mut Vec<usize>,
     found: usize,
-) -> usize {
+) -> Result<usize> {
     let end = found + values.len();
     if places.len() < end {
         places.resize(end, 0);
     }
-    let free = places.get_mut(found..end).unwrap_or_default();
+    let free = places.get_mut(found..end).or_bug("places that are not there")?;
     let mut found = 0;
-    for (index, at) in stored.indices.get(values.clone()).unwrap_or_default().iter().zip(values) {
-        if let Some(place) = free.get_mut(found) {
-            *place = at;
-        }
-        found += usize::from(keep(index.to_usize()));
+    for (index, at) in values_of(stored.indices, values.clone())?.iter().zip(values) {
+        *free.get_mut(found).or_bug("more values than a lane has")? = at;
+        found += usize::from(keep(index.to_usize())?);
     }
-    found
+    Ok(found)
 }
 
 impl Scratch {
     /// Sorts the pairs, whose new positions are below `width`.
-    fn sort(&mut self, width: usize) {
+    fn sort(&mut self, width: usize) -> Result<()> {
         let words = width.div_ceil(BITS);
         // Looking at a bit of every position is far cheaper than comparing, unless few of them are set.
         if words > self.pairs.len().saturating_mul(8) {
             self.pairs.sort_unstable();
-            return;
+            return Ok(());
         }
         self.seen.resize(words, 0);
         self.slots.resize(width, 0);
         let mut repeated = false;
         for &(new, at) in &self.pairs {
-            if let (Some(word), Some(slot)) = (self.seen.get_mut(new / BITS), self.slots.get_mut(new)) {
-                let bit = 1 << (new % BITS);
-                repeated |= *word & bit != 0;
-                *word |= bit;
-                *slot = at;
-            }
+            let word = self.seen.get_mut(new / BITS).or_bug("a new position beyond the axis")?;
+            let bit = 1 << (new % BITS);
+            repeated |= *word & bit != 0;
+            *word |= bit;
+            *self.slots.get_mut(new).or_bug("a new position beyond the axis")? = at;
         }
         if repeated {
             // An index was stored twice.
             self.pairs.sort_unstable();
             self.seen.fill(0);
-            return;
+            return Ok(());
         }
         let mut pairs = self.pairs.iter_mut();
         for (number, word) in self.seen.iter_mut().enumerate() {
@@ -325,25 +348,17 @@ impl Scratch {
             while rest != 0 {
                 let new = number * BITS + rest.trailing_zeros() as usize;
                 rest &= rest - 1;
-                if let (Some(pair), Some(&at)) = (pairs.next(), self.slots.get(new)) {
-                    *pair = (new, at);
-                }
+                let at = *self.slots.get(new).or_bug("a new position beyond the axis")?;
+                *pairs.next().or_bug("more positions than a lane has")? = (new, at);
             }
         }
-    }
-}
-
-/// The new positions of an old one.
-fn run(starts: &[usize], position: usize) -> Range<usize> {
-    match starts.get(position..).unwrap_or_default() {
-        [start, end, ..] => *start..*end,
-        _ => 0..0,
+        ensure!(pairs.next().is_none(), "fewer positions than a lane has");
+        Ok(())
     }
 }
 
 /// The pairs of an old position.
 fn pairs_of(pairs: &[(usize, usize)], position: usize) -> &[(usize, usize)] {
-    let start = pairs.partition_point(|&(old, _)| old < position);
-    let rest = pairs.get(start..).unwrap_or_default();
-    rest.get(..rest.partition_point(|&(old, _)| old == position)).unwrap_or_default()
+    let (_, rest) = pairs.split_at(pairs.partition_point(|&(old, _)| old < position));
+    rest.split_at(rest.partition_point(|&(old, _)| old == position)).0
 }

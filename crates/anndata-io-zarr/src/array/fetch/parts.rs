@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use anndata_storage::{AlignedBytes, Axis, DType, Error, Result, Tensor};
+use anndata_storage::{AlignedBytes, Axis, DType, Error, OrBug, Result, Tensor, ensure};
 
 use super::{Fetched, stopped, touched};
 use crate::array::Inner;
@@ -30,6 +30,7 @@ impl Parts {
             usize::try_from(axis.len()).map_err(|_| Error::limit_exceeded("the selection does not fit into memory"))
         };
         let shape = selection.iter().map(in_memory).collect::<Result<Vec<_>>>()?;
+        // A text takes its offset at least, and a size beyond all numbers is over every limit.
         let size = array.meta.dtype.size().unwrap_or(size_of::<i64>());
         let bytes = shape.iter().try_fold(size, |product, &len| product.checked_mul(len)).unwrap_or(usize::MAX);
         if bytes as u64 > array.shared.options.limits.max_unbacked && array.stored_bytes().is_none() {
@@ -52,21 +53,25 @@ impl Parts {
     }
 
     /// Takes the values of the next part.
-    pub(super) fn put(&mut self, values: Tensor) {
+    pub(super) fn put(&mut self, values: Tensor) -> Result<()> {
         let Some(out) = &mut self.out else {
             self.only = Some(values);
-            return;
+            return Ok(());
         };
-        let bytes = values.as_bytes().unwrap_or_default();
-        if let Some(place) = out.as_mut_slice().get_mut(self.filled..self.filled + bytes.len()) {
-            place.copy_from_slice(bytes);
-        }
+        let bytes = values.as_bytes().or_bug("a part of values without bytes")?;
+        let place = out.as_mut_slice().get_mut(self.filled..self.filled + bytes.len());
+        place.or_bug("the parts are more than the whole")?.copy_from_slice(bytes);
         self.filled += bytes.len();
+        Ok(())
     }
 
     pub(super) fn finish(self) -> Result<Tensor> {
         match (self.out, self.only) {
-            (Some(out), _) => Tensor::new(self.dtype, self.shape, out.into()),
+            (Some(out), _) => {
+                let (filled, len) = (self.filled, out.as_slice().len());
+                ensure!(filled == len, "the parts are {filled} bytes of {len}");
+                Tensor::new(self.dtype, self.shape, out.into())
+            }
             (None, Some(only)) => Ok(only),
             (None, None) => Err(Error::invalid_data("nothing was read")),
         }
