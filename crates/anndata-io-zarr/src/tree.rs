@@ -1,5 +1,6 @@
 //! The tree of groups and arrays: what is known of its nodes, and keeping that true.
 
+mod documents;
 mod load;
 mod storage;
 

@@ -9,7 +9,8 @@ use anndata_storage::{
 };
 use serde_json::Value;
 
-use super::load::{RESERVED, group};
+use super::documents::group;
+use super::load::RESERVED;
 use super::{Collected, Node, Shared, ZarrStore};
 use crate::array::ZarrArray;
 use crate::layout;

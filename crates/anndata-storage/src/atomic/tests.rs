@@ -1,3 +1,5 @@
+//! What is promised of outputs that appear whole or not at all.
+
 use super::*;
 
 fn names(folder: &Path) -> Vec<String> {
