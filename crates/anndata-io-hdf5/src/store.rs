@@ -75,6 +75,10 @@ pub(crate) struct Shared {
 impl Shared {
     fn open(path: &Path, mode: Mode, options: &Hdf5Options) -> Result<Self> {
         let writable = mode != Mode::Read;
+        if mode != Mode::Create {
+            // The operating system says in plain words, and of a kind, why a file cannot be opened; the library does not.
+            drop(std::fs::File::options().read(true).write(writable).open(path)?);
+        }
         let file = file::open(path, mode)?;
         #[cfg(unix)]
         let handle = file::handle(&file)?;

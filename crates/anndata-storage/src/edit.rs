@@ -78,11 +78,11 @@ impl Edit {
     pub fn begin(storage: &Arc<dyn Storage>) -> Result<Self> {
         static NEXT: AtomicU64 = AtomicU64::new(0);
         if !storage.capabilities().write {
-            return Err(Error::read_only("the store was opened for reading only"));
+            return Err(Error::read_only("the store was opened for reading only").in_store(&**storage));
         }
         let stage = loop {
             let name = format!("{STAGE}{}", NEXT.fetch_add(1, Ordering::Relaxed));
-            if storage.kind(&name)?.is_none() {
+            if storage.kind(&name).map_err(|error| error.in_store(&**storage))?.is_none() {
                 break name;
             }
         };
@@ -95,8 +95,8 @@ impl Edit {
     /// # Errors
     /// Where the edit changes an element at, above or below the path already, or no element can be there.
     pub fn replace(&mut self, path: &str) -> Result<String> {
-        self.check_apart(path)?;
-        check_above(&*self.storage, path, 0)?;
+        let free = self.check_apart(path).and_then(|()| check_above(&*self.storage, path, 0));
+        free.map_err(|error| error.in_store(&*self.storage))?;
         self.replaced.push(path.to_owned());
         Ok(new_place(&self.stage, self.replaced.len() - 1))
     }
@@ -106,7 +106,7 @@ impl Edit {
     /// # Errors
     /// As [`replace`](Self::replace).
     pub fn remove(&mut self, path: &str) -> Result<()> {
-        self.check_apart(path)?;
+        self.check_apart(path).map_err(|error| error.in_store(&*self.storage))?;
         self.removed.push(path.to_owned());
         Ok(())
     }
@@ -117,19 +117,23 @@ impl Edit {
     /// Where the store fails; then all elements are as they were. Where it fails so that not even that can be brought
     /// about, the edit is finished when the store is next opened for editing.
     pub fn commit(mut self) -> Result<()> {
+        let storage = Arc::clone(&self.storage);
+        self.put_in_place(&*storage).map_err(|error| error.in_store(&*storage))
+    }
+
+    fn put_in_place(&mut self, storage: &dyn Storage) -> Result<()> {
         if self.replaced.is_empty() && self.removed.is_empty() {
             return Ok(());
         }
-        let storage = Arc::clone(&self.storage);
-        self.settle_stage(&*storage)?;
+        self.settle_stage(storage)?;
         let _guard = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
-        finish_last(&*storage)?;
+        finish_last(storage)?;
         storage.rename(&self.stage, COMMITTED)?;
         self.committed = true;
         let moves = Moves { replaced: std::mem::take(&mut self.replaced), removed: std::mem::take(&mut self.removed) };
-        if let Err(error) = moves.finish(&*storage).and_then(|()| storage.flush()) {
+        if let Err(error) = moves.finish(storage).and_then(|()| storage.flush()) {
             // The first error is the one to report.
-            if moves.undo(&*storage).and_then(|()| storage.rename(COMMITTED, &self.stage)).is_ok() {
+            if moves.undo(storage).and_then(|()| storage.rename(COMMITTED, &self.stage)).is_ok() {
                 self.committed = false;
             }
             return Err(error);

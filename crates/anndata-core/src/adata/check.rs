@@ -83,8 +83,8 @@ impl AnnData {
 
     /// The element as a slot holds it, where it fits.
     pub(super) fn fitting(&self, slot: &str, key: &str, element: Element, axes: Axes) -> Result<Element> {
-        self.check_aligned(slot, key, &element, axes)?;
         let element = self.as_matrix(slot, key, element, axes)?;
+        self.check_aligned(slot, key, &element, axes)?;
         axes.check_dtype(slot, key, &element)?;
         axes.shaped(element, self)
     }

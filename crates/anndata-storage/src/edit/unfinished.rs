@@ -1,6 +1,7 @@
 //! [`Unfinished`]: a store for reading, seen as the edit leaves it that was committed and not finished.
 
 use std::fmt;
+use std::path::Path;
 use std::sync::Arc;
 
 use super::{COMMITTED, Moves, is_within, new_place};
@@ -86,12 +87,20 @@ impl Storage for Unfinished {
         self.inner.capabilities()
     }
 
+    fn location(&self) -> Option<&Path> {
+        self.inner.location()
+    }
+
     fn limits(&self) -> Limits {
         self.inner.limits()
     }
 
     fn kind(&self, path: &str) -> Result<Option<NodeKind>> {
         self.led()?.locate(path).map_or(Ok(None), |place| self.inner.kind(&place))
+    }
+
+    fn identity(&self, path: &str) -> Result<Option<u128>> {
+        self.led()?.locate(path).map_or(Ok(None), |place| self.inner.identity(&place))
     }
 
     fn children(&self, path: &str) -> Result<Vec<String>> {
@@ -142,5 +151,9 @@ impl Storage for Unfinished {
 
     fn flush(&self) -> Result<()> {
         self.inner.flush()
+    }
+
+    fn verify(&self) -> Result<Vec<Error>> {
+        self.inner.verify()
     }
 }
