@@ -80,7 +80,7 @@ fn arrays_of_one_dimension_become_columns() -> Result<()> {
     assert_eq!(adata.obsm()["built"].shape()?, Some(vec![3, 1]));
     assert_eq!(adata.varm()["set"].shape()?, Some(vec![2, 1]));
     let line = adata.set_obsp("p", counted(&[3])).unwrap_err();
-    assert!(line.is_invalid_data() && line.to_string().contains("obsp"), "{line:?}");
+    assert!(line.is_invalid_input() && line.to_string().starts_with("obsp/p: its shape is [3]"), "{line:?}");
     Ok(())
 }
 

@@ -85,10 +85,10 @@ fn a_view_that_was_refused_an_edit_stays_a_view() -> Result<()> {
     let mut view = origin.select(1..3, [2, 0])?;
     let before = view.load()?;
     for (refused, kind, message) in [
-        (view.set_x(Some(ones(&[3, 2]).into())), ErrorKind::InvalidData, "[3, 2]"),
-        (view.set_all_obsm(Mapping::from([("o".to_owned(), ones(&[3, 1]).into())])), ErrorKind::InvalidData, "[3, 1]"),
+        (view.set_x(Some(ones(&[3, 2]).into())), ErrorKind::InvalidInput, "[3, 2]"),
+        (view.set_all_obsm(Mapping::from([("o".to_owned(), ones(&[3, 1]).into())])), ErrorKind::InvalidInput, "[3, 1]"),
         (view.set_obs_names(["x"]), ErrorKind::InvalidInput, "labels was given for 2 rows"),
-        (view.set_obs(DataFrame::unnamed(4)), ErrorKind::InvalidData, "4"),
+        (view.set_obs(DataFrame::unnamed(4)), ErrorKind::InvalidInput, "4"),
         (view.rename_categories("type", vec!["A"]), ErrorKind::InvalidInput, "1"),
         (view.set_x_at(.., 9, 1.0), ErrorKind::InvalidInput, "out of bounds of 2: 9"),
         (view.rename_uns("nope", "k"), ErrorKind::NotFound, "nope"),

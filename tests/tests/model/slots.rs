@@ -53,7 +53,7 @@ fn an_object_that_was_refused_is_as_it_was() -> Result<()> {
         (adata.set_obs(DataFrame::unnamed(3)), "3"),
     ] {
         let error = refused.unwrap_err();
-        assert!(error.is_invalid_data() && error.to_string().contains(message), "{error:?}: {message}");
+        assert!(error.is_invalid_input() && error.to_string().contains(message), "{error:?}: {message}");
     }
     assert_eq!(adata, before);
     Ok(())
@@ -155,7 +155,8 @@ fn a_frame_is_no_column_of_itself() -> Result<()> {
         }
         let frame = DataFrame::new(["a"]).with_column(name, vec![1])?;
         let error = io::write_elem(&stores::memory(), "frame", &frame.into(), &WriteOptions::default()).unwrap_err();
-        assert!(error.is_invalid_input() && error.path() == Some("frame"), "{name:?}: {error:?}");
+        let below = error.path().is_some_and(|path| path == "frame" || path.starts_with("frame/"));
+        assert!(error.is_invalid_input() && below, "{name:?}: {error:?}");
     }
     Ok(())
 }
@@ -251,7 +252,7 @@ fn deep_nesting_is_read_or_refused() -> Result<()> {
                     assert_eq!(read?.load()?, element);
                 } else {
                     let refused = written.as_ref().err().map_or_else(|| message(read), ToString::to_string);
-                    assert!(refused.contains("nested more than"), "{refused}");
+                    assert!(refused.contains("more than 100 groups within each other"), "{refused}");
                 }
             }
             Ok(())

@@ -41,6 +41,8 @@ pub(crate) const MALFORMED: &[(&str, Option<&str>)] = &[
     ("external-storage", Some("external-reference")),
     ("garbage-chunk", Some("element-unreadable")),
     ("hard-link-cycle", Some("element-unreadable")),
+    ("hard-links-multiply", Some("size-claim")),
+    ("hard-links-without-end", Some("size-claim")),
     ("heap-address-beyond-file", Some("element-unreadable")),
     ("heap-endless", Some("element-unreadable")),
     ("heap-object-absent", Some("element-unreadable")),

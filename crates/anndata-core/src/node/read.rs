@@ -273,7 +273,12 @@ impl<'a> Opener<'a> {
         let mut children = IndexMap::new();
         for key in group.children()? {
             if self.failed.is_some() && self.exceeded {
-                break; // Told of once.
+                if depth > 0 || self.opened > MAX_NODES {
+                    break; // Told of once.
+                }
+                // Links that multiply one member of the root say nothing of the others.
+                (self.exceeded, self.counted) = (false, 0);
+                self.seen.clear();
             }
             let path = group.path_of(&key);
             if let Some(skip) = self.skip.iter_mut().find(|skip| skip.path == path) {
