@@ -155,7 +155,7 @@ impl Backed {
 
     /// Writes to the store what was changed in memory: all of it, or nothing. Everything that is new is written beside
     /// what is there, then put in its place at once. Should the process end meanwhile, the store has the old elements or
-    /// the new ones: see [`Edit`].
+    /// the new ones: see [`Edit`](anndata_storage::Edit).
     ///
     /// Matrices are copied block by block, also where they only got another name. From then on `X`, the layers and `raw.X`
     /// stay in the store; what was moved from there to another slot is in memory. Views of what was replaced cannot be

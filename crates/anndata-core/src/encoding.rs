@@ -20,7 +20,7 @@
 //! | `rec-array` | [`record`] | [`Tensor`](crate::Tensor) |
 //! | `awkward-array` | [`awkward`] | [`Awkward`](crate::awkward::Awkward) |
 //! | none | [`legacy`] | what anndata 0.5 to 0.7 wrote |
-//! | any other | | [`Opaque`](crate::Opaque) |
+//! | any other | | [`Opaque`] |
 //!
 //! [specification]: https://anndata.readthedocs.io/en/stable/fileformat-prose.html
 
