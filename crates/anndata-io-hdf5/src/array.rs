@@ -190,8 +190,11 @@ impl Hdf5Array {
         if self.null {
             return Err(Error::invalid_data("the array has no value (a null dataspace)"));
         }
+        if self.stored.node.has_targets() && (!self.own || self.layout == Layout::Virtual) {
+            return Err(Error::unsupported(format!("{} in another file cannot be read", self.stored.dtype)));
+        }
         if self.needs_library() {
-            if let Node::List { .. } = self.stored.node {
+            if self.stored.node.has_lists() {
                 return Err(Error::unsupported(format!(
                     "{} cannot be read from this layout of the array",
                     self.stored.dtype
@@ -208,7 +211,7 @@ impl Hdf5Array {
         drop(raw);
         let heap = self.heap().ok_or_else(|| Error::unsupported("texts of the array have no heap that is known"))?;
         // SAFETY: the bytes are those of the file.
-        unsafe { build::tensor(&self.stored.dtype, &self.stored.node, &shape, bytes, &heap) }
+        unsafe { build::tensor(&self.stored.dtype, &self.stored.node, &shape, bytes, &heap, &self.id) }
     }
 
     fn read_value_runs(&self, runs: &[Range<u64>]) -> Result<Tensor> {

@@ -6,11 +6,12 @@
 use anndata_storage::{Attribute, Attributes, DType, Error, Result, Tensor};
 
 use crate::array::read_attribute;
-use crate::dtype::{Node, Stored, make};
+use crate::dtype::{Stored, make};
 use crate::raw::attribute;
 use crate::raw::datatype::{self, Class};
 use crate::raw::link::{self, Object};
 use crate::raw::space::Extent;
+use crate::raw::target::Target;
 use crate::store::Shared;
 
 /// The key of the JSON object that stands for an attribute that cannot be read.
@@ -38,7 +39,7 @@ fn read_one(store: &Shared, object: &Object, name: &str) -> Result<Attribute> {
     let Extent::Simple { shape, .. } = extent else { return Ok(Attribute::Null) };
     let stored = Stored::of(attribute::datatype(&id)?);
     let len = shape.iter().try_fold(1_u64, |product, &len| product.checked_mul(len));
-    if let Ok(Class::ObjectReference) = datatype::class(&stored.memory) {
+    if let Ok(Class::Reference(Target::Object)) = datatype::class(&stored.memory) {
         if len == Some(1) {
             let mut reference = [0; 8];
             attribute::read(&id, &stored.memory, &mut reference)?;
@@ -50,7 +51,7 @@ fn read_one(store: &Shared, object: &Object, name: &str) -> Result<Attribute> {
     if let DType::Unknown(what) = &stored.dtype {
         return Err(Error::unsupported(format!("values of type '{what}'")));
     }
-    if let Node::List { .. } = stored.node {
+    if stored.node.has_lists() || stored.node.has_targets() {
         return Err(Error::unsupported(format!("values of type '{}' in an attribute", stored.dtype)));
     }
     // What an attribute declares must be in the file; only its texts are elsewhere in it.
@@ -107,14 +108,14 @@ impl Prepared {
             }
             other => return Err(Error::unsupported(format!("HDF5 has no form for the attribute {other:?}"))),
         };
-        let block = make::Block::new(&tensor)?;
+        let block = make::Block::new(&tensor, &store.file)?;
         Ok(Self::Values(Box::new((tensor, block))))
     }
 
     fn create(&self, object: &Object, name: &str) -> Result<()> {
         let (datatype, shape, bytes) = match self {
             Self::Null => (make::datatype(&DType::F64)?, Extent::Null, None),
-            Self::Reference(reference) => (datatype::object_reference()?, scalar(), Some(reference.as_slice())),
+            Self::Reference(reference) => (datatype::reference(Target::Object)?, scalar(), Some(reference.as_slice())),
             Self::Values(values) => {
                 let (tensor, block) = &**values;
                 let shape = tensor.shape().iter().map(|&len| len as u64).collect();

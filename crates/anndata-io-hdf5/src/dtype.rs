@@ -1,8 +1,9 @@
 //! Datatypes of the file and dtypes of tensors, both ways.
 //!
 //! A stored type becomes a [`DType`] and a [`Node`], which says where in the bytes of an element the values are. Types
-//! that anndata has no name for become [`DType::Opaque`], whose values are the stored bytes, or where these mean nothing
-//! outside the file (references, lists) [`DType::Unknown`] with a description; opening never fails for them.
+//! that anndata has no name for become [`DType::Opaque`], whose values are the stored bytes, those of a list, or what a
+//! reference is to. What means nothing outside the file in any of these ways is [`DType::Unknown`] with a description;
+//! opening never fails for it.
 
 pub(crate) mod build;
 pub(crate) mod make;
@@ -12,6 +13,7 @@ use std::sync::Arc;
 use anndata_storage::{DType, Error, Field, OpaqueType, Result as StorageResult};
 
 use crate::raw::datatype::{self, Class, DOUBLE, FloatFields, HALF, Member, Order, Padding, SINGLE};
+use crate::raw::target::Target;
 use crate::raw::{Id, reference};
 
 /// The type of a dataset or attribute.
@@ -33,6 +35,8 @@ pub(crate) enum Node {
     /// Lists of any length of items of so many bytes: a reference into the global heap in the file, length and pointer in
     /// memory.
     List { item: usize },
+    /// References to objects or regions of the file.
+    Target(Target),
     /// Named fields with places of their own.
     Record { size: Place, fields: Vec<Part> },
     /// Of a type that is not known.
@@ -73,8 +77,7 @@ pub(crate) const REFERENCE: usize = 16;
 impl Stored {
     /// Reads what the library knows of a type.
     pub(crate) fn of(memory: Id) -> Self {
-        let parsed = parse(&memory).or_else(|what| list(&memory, what));
-        let (dtype, node) = parsed.unwrap_or_else(|what| (DType::Unknown(what.into()), Node::Unknown));
+        let (dtype, node) = parse(&memory).unwrap_or_else(|what| (DType::Unknown(what.into()), Node::Unknown));
         let agrees = node == Node::Unknown || node.size().memory == datatype::size(&memory);
         if agrees {
             return Self { dtype, node, memory };
@@ -121,6 +124,7 @@ impl Node {
             Self::Plain { size, .. } => Place { file: *size, memory: *size },
             Self::Text => Place { file: REFERENCE, memory: size_of::<usize>() },
             Self::List { .. } => Place { file: REFERENCE, memory: datatype::LIST },
+            Self::Target(kind) => Place { file: kind.size(), memory: kind.size() },
             Self::Record { size, .. } => *size,
             Self::Unknown => Place { file: 0, memory: 0 },
         }
@@ -128,10 +132,24 @@ impl Node {
 
     /// Whether text or lists of any length are in it.
     pub(crate) fn has_text(&self) -> bool {
+        self.has(|node| matches!(node, Self::Text | Self::List { .. }))
+    }
+
+    /// Whether lists of any length are in it.
+    pub(crate) fn has_lists(&self) -> bool {
+        self.has(|node| matches!(node, Self::List { .. }))
+    }
+
+    /// Whether references to objects or regions are in it.
+    pub(crate) fn has_targets(&self) -> bool {
+        self.has(|node| matches!(node, Self::Target(_)))
+    }
+
+    /// Whether this is such a node, or one of its fields is.
+    fn has(&self, is: fn(&Self) -> bool) -> bool {
         match self {
-            Self::Text | Self::List { .. } => true,
-            Self::Record { fields, .. } => fields.iter().any(|field| field.node.has_text()),
-            Self::Plain { .. } | Self::Unknown => false,
+            Self::Record { fields, .. } => fields.iter().any(|field| field.node.has(is)),
+            node => is(node),
         }
     }
 }
@@ -160,17 +178,29 @@ type Parsed = Result<(DType, Node), String>;
 pub(crate) const FORMAT: &str = "HDF5";
 
 fn parse(id: &Id) -> Parsed {
-    known(id).or_else(|what| opaque(id, what))
+    known(id).or_else(|what| opaque(id, what)).or_else(|what| list(id, what)).or_else(|what| references(id, what))
 }
 
 /// Lists of any length of items whose bytes mean the same anywhere.
 fn list(id: &Id, what: String) -> Parsed {
     let Some(item) = datatype::plain_item(id) else { return Err(what) };
-    let encode = || Ok::<_, Error>((datatype::key(id)?, datatype::encode(id)?));
-    let (key, encoded) = encode().map_err(|error| format!("{what}: {error}"))?;
+    let (key, encoded) = encode(id, &what)?;
     let items = known(&item).map_or_else(|what| what, |(dtype, _)| dtype.to_string());
     let dtype = DType::Opaque(OpaqueType::new(FORMAT, format!("lists of {items}"), key, encoded, None));
     Ok((dtype, Node::List { item: datatype::size(&item) }))
+}
+
+/// What a type without a name is equal by, and how the library encodes it.
+fn encode(id: &Id, what: &str) -> Result<(Vec<u8>, Vec<u8>), String> {
+    let encode = || Ok::<_, Error>((datatype::key(id)?, datatype::encode(id)?));
+    encode().map_err(|error| format!("{what}: {error}"))
+}
+
+/// References to objects or regions.
+fn references(id: &Id, what: String) -> Parsed {
+    let Ok(Class::Reference(kind)) = datatype::class(id) else { return Err(what) };
+    let (key, encoded) = encode(id, &what)?;
+    Ok((DType::Opaque(OpaqueType::references(FORMAT, what, key, encoded)), Node::Target(kind)))
 }
 
 /// A type whose values are bytes that mean the same anywhere.
@@ -179,8 +209,7 @@ fn opaque(id: &Id, what: String) -> Parsed {
         return Err(what);
     }
     let size = datatype::size(id);
-    let encode = || Ok::<_, Error>((datatype::key(id)?, datatype::encode(id)?));
-    let (key, encoded) = encode().map_err(|error| format!("{what}: {error}"))?;
+    let (key, encoded) = encode(id, &what)?;
     Ok((DType::Opaque(OpaqueType::new(FORMAT, what, key, encoded, Some(size))), Node::Plain { size, fix: Fix::None }))
 }
 
@@ -211,7 +240,8 @@ fn known(id: &Id) -> Parsed {
             let base = parse(&base).map_or_else(|what| what, |(dtype, _)| dtype.to_string());
             Err(format!("arrays of {base} of shape {shape:?}"))
         }
-        Class::ObjectReference => Err("object reference".to_owned()),
+        Class::Reference(Target::Object) => Err("object reference".to_owned()),
+        Class::Reference(Target::Region) => Err("region reference".to_owned()),
         Class::Other(what) => Err(format!("{what} of {size} bytes")),
     }
 }

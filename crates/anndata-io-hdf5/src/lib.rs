@@ -6,8 +6,8 @@
 //!
 //! - Types, both ways: booleans, integers, floats (half precision included), complex numbers, text of any and of fixed
 //!   length, records. Big-endian data is converted. What has no name here is
-//!   [`DType::Opaque`](anndata_storage::DType::Opaque), bytes that are written back as they were; references are
-//!   [`DType::Unknown`](anndata_storage::DType::Unknown), which can be listed but not read.
+//!   [`DType::Opaque`](anndata_storage::DType::Opaque), bytes that are written back as they were; references are the paths
+//!   of what they are to, and are made anew in the file that they are written to.
 //! - Compression: gzip, LZF, shuffle and Fletcher's checksum, which every h5py has; zstd, lz4, blosc and bitshuffle, for
 //!   which plain h5py needs a plugin; szip, which is only read. No plugin is ever loaded from the environment.
 //! - Safety: links to other files, values in other files and virtual arrays are refused unless [`Hdf5Options`] allow

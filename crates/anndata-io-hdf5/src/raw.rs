@@ -13,6 +13,7 @@ mod metadata;
 pub(crate) mod plist;
 pub(crate) mod reference;
 pub(crate) mod space;
+pub(crate) mod target;
 
 use std::ffi::CString;
 use std::sync::Once;

@@ -143,6 +143,15 @@ impl DType {
         matches!(self, Self::Datetime(_) | Self::Timedelta(_))
     }
 
+    /// Whether values are [references](OpaqueType::references), or records with such.
+    pub fn has_references(&self) -> bool {
+        match self {
+            Self::Opaque(opaque) => opaque.is_reference(),
+            Self::Compound(fields) => fields.iter().any(|field| field.dtype.has_references()),
+            _ => false,
+        }
+    }
+
     /// Whether values are text or fixed-width bytes.
     pub fn is_text(&self) -> bool {
         matches!(self, Self::String | Self::FixedBytes(_) | Self::FixedUtf8(_) | Self::FixedUtf32(_))

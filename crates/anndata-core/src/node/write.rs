@@ -168,6 +168,24 @@ impl Move<'_> {
     fn depth(&self, written: &str) -> usize {
         child_path(self.path, written.strip_prefix(self.place).unwrap_or(written)).split('/').count()
     }
+
+    /// What is at a path, relative to the tree, where it is within it.
+    fn within<'p>(&self, path: &'p str) -> Option<&'p str> {
+        let rest = path.strip_prefix(self.from)?;
+        (self.from.is_empty() || rest.is_empty() || rest.starts_with('/')).then_some(rest)
+    }
+
+    /// Where a reference among the values is to lead that led to a path.
+    fn follow(&self, path: &str) -> Result<String> {
+        match self.within(path.trim_start_matches('/')) {
+            Some(rest) => Ok(format!("/{}", child_path(self.to, rest))),
+            // What it is to may be replaced by the same edit, which leaves it to what was there.
+            None if self.place != self.path => Err(Error::unsupported(format!(
+                "a reference is to '{path}', which it would lose as the store is edited: write a new one"
+            ))),
+            None => Ok(path.to_owned()),
+        }
+    }
 }
 
 fn write(node: &Node, parent: &Group, key: &str, options: &NodeWriteOptions, moved: Move<'_>) -> Result<()> {
@@ -191,6 +209,7 @@ struct Made<'a> {
     source: &'a Source,
     /// About the bytes of its values.
     bytes: u64,
+    moved: Move<'a>,
 }
 
 impl<'a> Layout<'a> {
@@ -235,7 +254,7 @@ impl<'a> Layout<'a> {
         }
         let element = spec.dtype.size().unwrap_or(TEXT_BYTES);
         let bytes = spec.shape.iter().copied().fold(element as u64, u64::saturating_mul);
-        self.arrays.push(Made { array, chunks: spec.chunks, source: &node.source, bytes });
+        self.arrays.push(Made { array, chunks: spec.chunks, source: &node.source, bytes, moved: self.moved });
         Ok(())
     }
 }
@@ -264,7 +283,12 @@ fn write_values(arrays: &[Made<'_>], options: &NodeWriteOptions) -> Result<()> {
 
 fn write_batch(batch: &Batch<'_>, options: &NodeWriteOptions) -> Result<()> {
     for (made, offset, values) in batch {
-        made.array.write(offset, values)?;
+        if values.dtype().has_references() {
+            let values = values.follow_references(&|path| made.moved.follow(path));
+            made.array.write(offset, &values.map_err(|error| error.at(made.array.path()))?)?;
+        } else {
+            made.array.write(offset, values)?;
+        }
         options.tell(values);
     }
     Ok(())
@@ -331,11 +355,9 @@ fn chunks_of(shape: &[u64], rows: u64) -> Vec<u64> {
 /// The attributes with references into the tree following it to its new place.
 fn rebase(attributes: &Attributes, moved: Move<'_>) -> Attributes {
     let follow = |value: &Attribute| match value {
-        Attribute::Reference(path) if moved.from != moved.to => match path.strip_prefix(moved.from) {
-            Some(rest) if moved.from.is_empty() || rest.is_empty() || rest.starts_with('/') => {
-                Attribute::Reference(child_path(moved.to, rest))
-            }
-            _ => value.clone(),
+        Attribute::Reference(path) if moved.from != moved.to => match moved.within(path) {
+            Some(rest) => Attribute::Reference(child_path(moved.to, rest)),
+            None => value.clone(),
         },
         _ => value.clone(),
     };

@@ -23,7 +23,7 @@ impl Hdf5Array {
     pub(super) fn read_library(&self, selection: &[Axis]) -> Result<Tensor> {
         if self.null || selection.iter().any(Axis::is_empty) {
             let shape = in_memory(selection.iter().map(Axis::len))?;
-            return Received::new(&self.stored, None, 0)?.tensor(&shape);
+            return Received::new(&self.stored, None, 0)?.tensor(&shape, &self.id);
         }
         let Some((rows, inner)) = selection.split_first() else {
             return self.read_block(&[], &[]);
@@ -55,7 +55,7 @@ impl Hdf5Array {
             if by_pointer { read() } else { only_values(read) }
         })?;
         let shape = in_memory(count.iter().copied())?;
-        received.tensor(&shape)
+        received.tensor(&shape, &self.id)
     }
 
     /// Writes rows of a bounded number of bytes at a time.
@@ -78,7 +78,7 @@ impl Hdf5Array {
 
 fn write_block(id: &Id, memory: &Id, start: &[u64], values: &Tensor) -> Result<()> {
     let count: Vec<u64> = values.shape().iter().map(|&len| len as u64).collect();
-    let block = make::Block::new(values)?;
+    let block = make::Block::new(values, id)?;
     let write = || dataset::write(id, memory, Block { start, count: &count }, block.bytes());
     if values.dtype().size().is_some() { only_values(write) } else { write() }
 }
@@ -104,7 +104,7 @@ pub(crate) fn read_attribute(id: &Id, stored: &Stored, shape: &[u64], heap: Opti
         received.fill(|memory, bytes| attribute::read(id, memory, bytes))?;
     }
     let shape = in_memory(shape.iter().copied())?;
-    received.tensor(&shape)
+    received.tensor(&shape, id)
 }
 
 /// The bytes of an element that was never written (empty for zeros), and whether only the library can tell them.
@@ -116,7 +116,7 @@ pub(super) fn fill_value(properties: &Id, stored: &Stored) -> Result<(Vec<u8>, b
     let Some(bytes) = dataset::fill_value(properties, &stored.memory, size)? else {
         return Ok((Vec::new(), false));
     };
-    if let Node::List { .. } = stored.node {
+    if stored.node.has_lists() {
         return Ok((Vec::new(), bytes.iter().any(|&byte| byte != 0)));
     }
     if stored.node.has_text() {
@@ -124,7 +124,8 @@ pub(super) fn fill_value(properties: &Id, stored: &Stored) -> Result<(Vec<u8>, b
         let mut received = Received::new(stored, None, 1)?;
         received.bytes.as_mut_slice().copy_from_slice(&bytes);
         // An empty text may be a pointer to one.
-        let is_empty = is_zero || (stored.node == Node::Text && received.tensor(&[1])?.to_strings()? == [""]);
+        let is_empty =
+            is_zero || (stored.node == Node::Text && received.tensor(&[1], properties)?.to_strings()? == [""]);
         return Ok((Vec::new(), !is_empty));
     }
     let mut bytes = bytes;
@@ -171,7 +172,8 @@ impl<'a> Received<'a> {
         self.stored.node.has_text() && self.references.is_none()
     }
 
-    fn tensor(mut self, shape: &[usize]) -> Result<Tensor> {
+    /// The elements as a tensor. References count from the file of the object that is given.
+    fn tensor(mut self, shape: &[usize], object: &Id) -> Result<Tensor> {
         let Stored { dtype, node, .. } = self.stored;
         if let Node::Plain { size, fix } = *node {
             fix.apply(self.bytes.as_mut_slice(), size);
@@ -179,14 +181,14 @@ impl<'a> Received<'a> {
         if self.has_pointers() {
             let bytes = Buffer::from_slice_ref(self.bytes.as_mut_slice());
             // SAFETY: the library filled in the elements, with pointers to texts that live until `self` is dropped.
-            return unsafe { build::tensor(dtype, node, shape, bytes, &Pointers { _received: &self }) };
+            return unsafe { build::tensor(dtype, node, shape, bytes, &Pointers { _received: &self }, object) };
         }
         let bytes = std::mem::replace(&mut self.bytes, AlignedBytes::zeroed(0)).into();
         match &self.references {
             // SAFETY: the library filled in the elements, with references into the heap.
-            Some((_, heap)) => unsafe { build::tensor(dtype, node, shape, bytes, heap) },
+            Some((_, heap)) => unsafe { build::tensor(dtype, node, shape, bytes, heap, object) },
             // SAFETY: the elements hold no texts.
-            None => unsafe { build::tensor(dtype, node, shape, bytes, &Pointers { _received: &self }) },
+            None => unsafe { build::tensor(dtype, node, shape, bytes, &Pointers { _received: &self }, object) },
         }
     }
 }

@@ -1,10 +1,15 @@
 //! From the bytes of elements to tensors.
 
+use std::collections::HashMap;
+
 use anndata_storage::{AlignedBytes, DType, Error, OrBug, Result, Tensor};
+use arrow_array::builder::LargeBinaryBuilder;
 use arrow_array::{LargeBinaryArray, LargeStringArray};
 use arrow_buffer::Buffer;
 
 use super::{Node, Part};
+use crate::raw::Id;
+use crate::raw::target::{self, Target};
 
 /// Where bytes come from, which decides where in them the values are and what stands for a text.
 pub(crate) trait Source {
@@ -23,6 +28,8 @@ pub(crate) trait Source {
 
 /// A tensor from the bytes of its elements. Plain values have been fixed already where they are the whole element.
 ///
+/// References are into the file of `object`.
+///
 /// # Safety
 /// The bytes are elements of this node that come from this source.
 pub(crate) unsafe fn tensor(
@@ -31,12 +38,14 @@ pub(crate) unsafe fn tensor(
     shape: &[usize],
     bytes: Buffer,
     source: &dyn Source,
+    object: &Id,
 ) -> Result<Tensor> {
     match (node, dtype) {
         (Node::Plain { .. }, _) => Tensor::new(dtype.clone(), shape, bytes),
         // SAFETY: the bytes come from this source, and are cells of texts.
         (Node::Text, _) => Tensor::from_string_array(shape, unsafe { source.texts(&bytes) }?),
         (Node::List { item }, _) => Tensor::from_lists(dtype.clone(), shape, source.lists(&bytes, *item)?),
+        (Node::Target(kind), _) => Tensor::from_lists(dtype.clone(), shape, targets(&bytes, *kind, object)?),
         (Node::Record { size, fields }, DType::Compound(names)) => {
             let record = source.pick(*size);
             let columns = names
@@ -49,7 +58,7 @@ pub(crate) unsafe fn tensor(
                     }
                     let shape = [shape, &field.shape].concat();
                     // SAFETY: the cells are those of the field in bytes that come from this source.
-                    let values = unsafe { tensor(&field.dtype, &part.node, &shape, cells.into(), source) }?;
+                    let values = unsafe { tensor(&field.dtype, &part.node, &shape, cells.into(), source, object) }?;
                     Ok((field.name.clone(), values))
                 })
                 .collect::<Result<Vec<_>>>()?;
@@ -57,6 +66,22 @@ pub(crate) unsafe fn tensor(
         }
         _ => Err(Error::unsupported(format!("values of type {dtype} cannot be read"))),
     }
+}
+
+/// What references are to, each looked up once: the library searches the whole file for a path.
+fn targets(cells: &[u8], kind: Target, object: &Id) -> Result<LargeBinaryArray> {
+    let mut known: HashMap<&[u8], Vec<u8>> = HashMap::new();
+    let mut targets = LargeBinaryBuilder::new();
+    for cell in cells.chunks_exact(kind.size()) {
+        if let Some(target) = known.get(cell) {
+            targets.append_value(target);
+            continue;
+        }
+        let target = target::read(object, kind, cell)?;
+        targets.append_value(&target);
+        known.insert(cell, target);
+    }
+    Ok(targets.finish())
 }
 
 /// The bytes of one field of all records.

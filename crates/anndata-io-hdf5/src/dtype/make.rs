@@ -2,6 +2,7 @@
 //!
 //! Types are made little-endian and packed, which is what tensors are in memory, so one type serves both sides.
 
+use std::collections::HashMap;
 use std::ffi::c_char;
 
 use anndata_storage::{DType, Error, OrBug, Result, Tensor};
@@ -9,7 +10,8 @@ use arrow_array::Array as _;
 
 use super::FORMAT;
 use crate::raw::Id;
-use crate::raw::datatype::{self, Number};
+use crate::raw::datatype::{self, Class, Number};
+use crate::raw::target;
 
 /// The library's type of a dtype.
 pub(crate) fn datatype(dtype: &DType) -> Result<Id> {
@@ -47,10 +49,13 @@ pub(crate) fn datatype(dtype: &DType) -> Result<Id> {
         }
         DType::Opaque(opaque) if opaque.format() == FORMAT => {
             let id = datatype::decode(opaque.encoded())?;
+            if let (true, Class::Reference(kind)) = (opaque.is_reference(), datatype::class(&id)?) {
+                return datatype::reference(kind);
+            }
             let is_list = datatype::plain_item(&id).is_some();
             let fits = match opaque.size() {
                 Some(size) => size == datatype::size(&id) && datatype::is_plain(&id),
-                None => is_list,
+                None => is_list && !opaque.is_reference(),
             };
             if fits {
                 return Ok(id);
@@ -87,22 +92,24 @@ impl Block {
         &self.bytes
     }
 
-    /// The elements of a tensor.
+    /// The elements of a tensor, for the file of `object`.
     ///
     /// # Errors
-    /// Where a text holds a NUL, at which the library would cut it.
-    pub(crate) fn new(tensor: &Tensor) -> Result<Self> {
+    /// Where a text holds a NUL, at which the library would cut it, or a reference is to what is not in the file.
+    pub(crate) fn new(tensor: &Tensor, object: &Id) -> Result<Self> {
         let mut block = Self::default();
-        block.bytes = block.lay_out(tensor)?;
+        block.bytes = block.lay_out(tensor, object)?;
         Ok(block)
     }
 
-    fn lay_out(&mut self, tensor: &Tensor) -> Result<Vec<u8>> {
+    fn lay_out(&mut self, tensor: &Tensor, object: &Id) -> Result<Vec<u8>> {
         match tensor.dtype() {
             DType::String => self.point_to(tensor),
+            DType::Opaque(opaque) if opaque.is_reference() => refer(tensor, object),
             DType::Opaque(opaque) if opaque.size().is_none() => self.point_to_lists(tensor),
             DType::Compound(_) if tensor.dtype().size().is_none() => {
-                let columns = tensor.fields()?.map(|(_, field)| self.lay_out(field)).collect::<Result<Vec<_>>>()?;
+                let columns =
+                    tensor.fields()?.map(|(_, field)| self.lay_out(field, object)).collect::<Result<Vec<_>>>()?;
                 let rows = tensor.len();
                 let mut bytes = Vec::with_capacity(columns.iter().map(Vec::len).sum());
                 for row in 0..rows {
@@ -164,4 +171,20 @@ impl Block {
         self.texts.push(copies);
         Ok(pointers)
     }
+}
+
+/// References, in the file of `object`, to what the values of a tensor say.
+fn refer(tensor: &Tensor, object: &Id) -> Result<Vec<u8>> {
+    let Class::Reference(kind) = datatype::class(&datatype(tensor.dtype())?)? else {
+        return Err(Error::bug("references of a type that is none"));
+    };
+    let mut known: HashMap<&[u8], Vec<u8>> = HashMap::new();
+    let mut cells = Vec::with_capacity(tensor.len() * kind.size());
+    for text in tensor.lists()?.iter().flatten() {
+        if !known.contains_key(text) {
+            known.insert(text, target::make(object, kind, text)?);
+        }
+        cells.extend_from_slice(known.get(text).or_bug("a reference that was not made")?);
+    }
+    Ok(cells)
 }

@@ -67,7 +67,8 @@ pub(crate) fn extent(dataset: &Id) -> Result<Extent> {
     space::extent(&space_of(dataset)?)
 }
 
-fn space_of(dataset: &Id) -> Result<Id> {
+/// The shape of a dataset.
+pub(super) fn space_of(dataset: &Id) -> Result<Id> {
     h5!(InvalidData, "the shape of the array cannot be read", H5Dget_space(dataset.get())).map(Id::own)
 }
 

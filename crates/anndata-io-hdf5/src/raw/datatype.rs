@@ -8,14 +8,16 @@ use anndata_storage::{Error, Result};
 use hdf5_metno_sys::h5::H5free_memory;
 use hdf5_metno_sys::h5t::{
     H5T_C_S1, H5T_IEEE_F32LE, H5T_IEEE_F64LE, H5T_STD_I8LE, H5T_STD_I16LE, H5T_STD_I32LE, H5T_STD_I64LE,
-    H5T_STD_REF_OBJ, H5T_STD_U8LE, H5T_STD_U16LE, H5T_STD_U32LE, H5T_STD_U64LE, H5T_VARIABLE, H5T_class_t, H5T_cset_t,
-    H5T_order_t, H5T_sign_t, H5T_str_t, H5Tarray_create2, H5Tcopy, H5Tcreate, H5Tdecode2, H5Tencode, H5Tenum_create,
-    H5Tenum_insert, H5Tequal, H5Tget_array_dims2, H5Tget_array_ndims, H5Tget_class, H5Tget_cset, H5Tget_ebias,
-    H5Tget_fields, H5Tget_member_name, H5Tget_member_offset, H5Tget_member_type, H5Tget_member_value, H5Tget_nmembers,
-    H5Tget_offset, H5Tget_order, H5Tget_precision, H5Tget_sign, H5Tget_size, H5Tget_strpad, H5Tget_super, H5Tinsert,
-    H5Tis_variable_str, H5Tset_cset, H5Tset_ebias, H5Tset_fields, H5Tset_size, H5Tset_strpad, hvl_t,
+    H5T_STD_REF_DSETREG, H5T_STD_REF_OBJ, H5T_STD_U8LE, H5T_STD_U16LE, H5T_STD_U32LE, H5T_STD_U64LE, H5T_VARIABLE,
+    H5T_class_t, H5T_cset_t, H5T_order_t, H5T_sign_t, H5T_str_t, H5Tarray_create2, H5Tcopy, H5Tcreate, H5Tdecode2,
+    H5Tencode, H5Tenum_create, H5Tenum_insert, H5Tequal, H5Tget_array_dims2, H5Tget_array_ndims, H5Tget_class,
+    H5Tget_cset, H5Tget_ebias, H5Tget_fields, H5Tget_member_name, H5Tget_member_offset, H5Tget_member_type,
+    H5Tget_member_value, H5Tget_nmembers, H5Tget_offset, H5Tget_order, H5Tget_precision, H5Tget_sign, H5Tget_size,
+    H5Tget_strpad, H5Tget_super, H5Tinsert, H5Tis_variable_str, H5Tset_cset, H5Tset_ebias, H5Tset_fields, H5Tset_size,
+    H5Tset_strpad, hvl_t,
 };
 
+use super::target::Target;
 use super::{Id, c_string, h5, locked};
 
 /// What a datatype is, one level deep.
@@ -29,7 +31,7 @@ pub(crate) enum Class {
     Compound(Vec<Member>),
     Array { base: Id, shape: Vec<u64> },
     Complex { base: Id },
-    ObjectReference,
+    Reference(Target),
     Other(&'static str),
 }
 
@@ -100,8 +102,14 @@ pub(crate) fn class(datatype: &Id) -> Result<Class> {
         H5T_class_t::H5T_ARRAY => Class::Array { base: base(datatype)?, shape: array_shape(datatype)? },
         H5T_class_t::H5T_COMPLEX => Class::Complex { base: base(datatype)? },
         H5T_class_t::H5T_REFERENCE => {
-            let equal = h5!(InvalidData, "a type cannot be compared", H5Tequal(id, *H5T_STD_REF_OBJ))?;
-            if equal > 0 { Class::ObjectReference } else { Class::Other("reference") }
+            let is = |other| h5!(InvalidData, "a type cannot be compared", H5Tequal(id, other)).map(|equal| equal > 0);
+            if is(*H5T_STD_REF_OBJ)? {
+                Class::Reference(Target::Object)
+            } else if is(*H5T_STD_REF_DSETREG)? {
+                Class::Reference(Target::Region)
+            } else {
+                Class::Other("reference")
+            }
         }
         H5T_class_t::H5T_TIME => Class::Other("time"),
         H5T_class_t::H5T_BITFIELD => Class::Other("bit field"),
@@ -374,9 +382,15 @@ pub(crate) fn string(width: Option<usize>, utf8: bool) -> Result<Id> {
     Ok(id)
 }
 
-/// An object reference.
-pub(crate) fn object_reference() -> Result<Id> {
-    h5!(Io, "a reference type cannot be made", H5Tcopy(*H5T_STD_REF_OBJ)).map(Id::own)
+/// References to objects or regions.
+pub(crate) fn reference(kind: Target) -> Result<Id> {
+    h5!(Io, "a reference type cannot be made", {
+        H5Tcopy(match kind {
+            Target::Object => *H5T_STD_REF_OBJ,
+            Target::Region => *H5T_STD_REF_DSETREG,
+        })
+    })
+    .map(Id::own)
 }
 
 /// A packed record of named fields.

@@ -21,6 +21,7 @@ struct Inner {
     key: Arc<[u8]>,
     encoded: Arc<[u8]>,
     size: Option<usize>,
+    is_reference: bool,
 }
 
 impl OpaqueType {
@@ -36,7 +37,24 @@ impl OpaqueType {
         size: Option<usize>,
     ) -> Self {
         let (format, description) = (format.into(), description.into());
-        Self(Arc::new(Inner { format, description, key: key.into(), encoded: encoded.into(), size }))
+        let (key, encoded) = (key.into(), encoded.into());
+        Self(Arc::new(Inner { format, description, key, encoded, size, is_reference: false }))
+    }
+
+    /// The type of references of a format to what is in the same file; the rest as [`new`](Self::new).
+    ///
+    /// A value is the path from the root (`/obs/n`) as UTF-8, without bytes where it is to nothing. After a NUL may follow
+    /// what the format says of the part that is meant; before that NUL is nothing where the path is not known. In another
+    /// file a reference is to what is at the path there.
+    pub fn references(
+        format: impl Into<Arc<str>>,
+        description: impl Into<Arc<str>>,
+        key: impl Into<Arc<[u8]>>,
+        encoded: impl Into<Arc<[u8]>>,
+    ) -> Self {
+        let (format, description) = (format.into(), description.into());
+        let (key, encoded) = (key.into(), encoded.into());
+        Self(Arc::new(Inner { format, description, key, encoded, size: None, is_reference: true }))
     }
 
     /// The format that has it.
@@ -49,17 +67,23 @@ impl OpaqueType {
         &self.0.encoded
     }
 
-    /// Bytes of a value; `None` where values are lists that differ in length.
+    /// Bytes of a value; `None` where values are lists that differ in length, or references.
     pub fn size(&self) -> Option<usize> {
         self.0.size
     }
+
+    /// Whether values are [references](Self::references).
+    pub fn is_reference(&self) -> bool {
+        self.0.is_reference
+    }
 }
 
-/// Equal format, key and size.
+/// Equal format, key and size, and both references or neither.
 impl PartialEq for OpaqueType {
     fn eq(&self, other: &Self) -> bool {
-        let parts = |opaque: &Self| (opaque.0.format.clone(), opaque.0.key.clone(), opaque.0.size);
-        Arc::ptr_eq(&self.0, &other.0) || parts(self) == parts(other)
+        let (a, b) = (&*self.0, &*other.0);
+        Arc::ptr_eq(&self.0, &other.0)
+            || (&a.format, &a.key, a.size, a.is_reference) == (&b.format, &b.key, b.size, b.is_reference)
     }
 }
 

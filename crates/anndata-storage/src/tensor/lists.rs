@@ -1,4 +1,4 @@
-//! Tensors of lists that differ in length, of a type of one format: the bytes of each list.
+//! Tensors of lists that differ in length, of a type of one format: the bytes of each list. References are lists, too.
 
 use arrow_array::builder::LargeBinaryBuilder;
 use arrow_array::{Array, LargeBinaryArray, UInt64Array};
@@ -36,6 +36,35 @@ impl Tensor {
             _ => Err(Error::dtype(format!("the values are of type {}, not lists", self.dtype))),
         }
     }
+
+    /// The same values with references to other paths: what `follow` makes of each, from the root (`/obs/n`). A reference
+    /// to nothing, or to what has no path, stays as it is, as do all other values.
+    ///
+    /// # Errors
+    /// Where `follow` gives one, or a path is not UTF-8.
+    pub fn follow_references(&self, follow: &dyn Fn(&str) -> Result<String>) -> Result<Self> {
+        let data = match &self.data {
+            _ if !self.dtype.has_references() => return Ok(self.clone()),
+            Data::Lists(lists) => {
+                let mut followed = LargeBinaryBuilder::new();
+                for value in lists.iter().flatten() {
+                    let end = value.iter().position(|&byte| byte == 0).unwrap_or(value.len());
+                    let (path, rest) = value.split_at(end);
+                    let path = str::from_utf8(path).map_err(|error| {
+                        Error::invalid_input("the path of a reference is not UTF-8").with_source(error)
+                    })?;
+                    let path = if path.is_empty() { String::new() } else { follow(path)? };
+                    followed.append_value([path.as_bytes(), rest].concat());
+                }
+                Data::Lists(followed.finish())
+            }
+            Data::Fields(fields) => {
+                Data::Fields(fields.iter().map(|field| field.follow_references(follow)).collect::<Result<_>>()?)
+            }
+            data => data.clone(),
+        };
+        Ok(Self { dtype: self.dtype.clone(), shape: self.shape.clone(), data })
+    }
 }
 
 pub(super) fn take(lists: &LargeBinaryArray, positions: Vec<u64>) -> Result<LargeBinaryArray> {
@@ -56,6 +85,21 @@ pub(super) fn concat(parts: &[Tensor]) -> Result<LargeBinaryArray> {
 mod tests {
     use super::*;
     use crate::OpaqueType;
+
+    #[test]
+    fn references_follow_what_is_moved() -> Result<()> {
+        let dtype = DType::Opaque(OpaqueType::references("test", "reference", *b"key", *b"type"));
+        let bytes: [&[u8]; 4] = [b"/a/b", b"", b"/a\0part", b"\0lost"];
+        let references = Tensor::from_lists(dtype, [4], LargeBinaryArray::from_iter_values(bytes))?;
+        let records = Tensor::from_fields([4], [("to", references), ("n", Tensor::from_vec([4], vec![1, 2, 3, 4])?)])?;
+        assert!(records.dtype().has_references());
+        let moved = records.follow_references(&|path| Ok(format!("/new{path}")))?;
+        let expected: [&[u8]; 4] = [b"/new/a/b", b"", b"/new/a\0part", b"\0lost"];
+        assert_eq!(moved.field("to")?.lists()?.iter().flatten().collect::<Vec<_>>(), expected);
+        assert_eq!(moved.field("n")?, records.field("n")?);
+        assert!(records.follow_references(&|_| Err(Error::unsupported("no"))).is_err());
+        Ok(())
+    }
 
     #[test]
     fn lists_are_selected_joined_and_compared() -> Result<()> {
