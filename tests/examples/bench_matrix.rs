@@ -22,7 +22,7 @@ fn main() -> Result<()> {
     };
     let adata = anndata::read_h5ad(file)?;
     let Some(Element::Sparse(x)) = adata.x().cloned() else {
-        return Err("X is no sparse matrix".into());
+        return Err("X is not a sparse matrix".into());
     };
     let stored = anndata::open_backed(file, Mode::Read)?;
     for (name, operation) in operations(&x).into_iter().chain(lookups(&adata, stored)?) {

@@ -20,6 +20,7 @@ use anndata::{
     ValidateOptions, ZarrWriteOptions,
 };
 use anndata_tests::fixtures;
+use arrow_array::{ArrayRef, RecordBatch, Time32SecondArray};
 
 /// What was refused, in a line each.
 struct Told {
@@ -29,12 +30,16 @@ struct Told {
 }
 
 impl Told {
+    /// A text as it is on every machine.
+    fn stable(&self, text: &str) -> String {
+        assert_eq!(text.lines().count(), 1, "{text:?}");
+        assert!(!text.contains("0x"), "{text:?} has an address");
+        text.replace(&self.folder, "FOLDER").replace(&self.fixtures, "FIXTURES")
+    }
+
     fn tell<T>(&mut self, action: &str, result: Result<T>) {
         let error = result.err().unwrap_or_else(|| panic!("{action} works"));
-        let text = error.to_string();
-        assert_eq!(text.lines().count(), 1, "{action}: {text:?}");
-        assert!(!text.contains("0x"), "{action}: {text:?} has an address");
-        let text = text.replace(&self.folder, "FOLDER").replace(&self.fixtures, "FIXTURES");
+        let text = self.stable(&error.to_string());
         writeln!(self.lines, "{action}\n    {:?} {text}", error.kind()).unwrap();
     }
 }
@@ -98,7 +103,7 @@ fn of_opening() {
     let read_only = anndata::open(path("a.h5ad")).unwrap();
     tell! { told:
         "open what is absent" => anndata::open(path("absent.h5ad"));
-        "open a folder that is no store" => anndata::open(path("folder"));
+        "open a folder that is not a store" => anndata::open(path("folder"));
         "open a text" => anndata::open(path("text.h5ad"));
         "open a broken store" => anndata::open(path("broken.zarr"));
         "open a broken zip" => anndata::open(path("text.zip"));
@@ -189,6 +194,29 @@ fn of_writing() {
     check("errors-of-writing", &told);
 }
 
+/// A malformed file is refused, or has elements that are, when it is read; and it is never converted.
+#[test]
+fn of_malformed_files() {
+    let (directory, mut told) = told();
+    let (output, convert) = (directory.path().join("output.h5ad"), ConvertOptions::default().with_durable(false));
+    for file in fixtures::h5ad_files(&fixtures::folder().join("malformed")).unwrap() {
+        let stem = fixtures::stem(&file);
+        match anndata::read_h5ad(&file) {
+            Err(error) => told.tell::<()>(&format!("read {stem}"), Err(error)),
+            Ok(adata) => {
+                let found = fixtures::unreadable(&adata);
+                assert!(!found.is_empty(), "{stem} is accepted");
+                for (path, text) in found {
+                    let text = told.stable(&text);
+                    writeln!(told.lines, "read {stem}, but for {path}\n    {text}").unwrap();
+                }
+            }
+        }
+        told.tell(&format!("convert {stem}"), anndata::convert(&file, &output, &convert));
+    }
+    check("errors-of-malformed-files", &told);
+}
+
 #[test]
 fn of_objects() {
     let (_directory, mut told) = told();
@@ -274,6 +302,10 @@ fn of_arrays_and_frames() {
     };
     let categories = || Column::strings(["a", "b"]);
     let frame = || DataFrame::new(["a", "b"]).with_column("n", vec![1_i64, 2]).unwrap();
+    let batch = || {
+        let times: ArrayRef = Arc::new(Time32SecondArray::from(vec![0, 1]));
+        RecordBatch::try_from_iter([("time", times)]).unwrap()
+    };
     let root = || Group::root(Arc::new(MemoryStore::new()));
     let filled = || {
         let root = root();
@@ -321,6 +353,9 @@ fn of_arrays_and_frames() {
         "set_index of another length" => frame().set_index(Column::strings(["a"]));
         "rename a column that is not there" => frame().rename("m", "n");
         "to_record_batch with a name that is there" => frame().to_record_batch("n");
+        "from_record_batch without its index" => DataFrame::from_record_batch(&batch(), Some("nope"));
+        "from_record_batch of a type that is not stored" => DataFrame::from_record_batch(&batch(), None);
+        "from_record_batch of an index that is not stored" => DataFrame::from_record_batch(&batch(), Some("time"));
         "group that is not there" => filled().group("var");
         "group that is an array" => filled().group("counts");
         "array that is not there" => filled().array("X");

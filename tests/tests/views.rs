@@ -260,7 +260,7 @@ fn errors_name_the_axis_and_the_first_offenders() -> Result<()> {
         (adata.select("c", ..), "obs: no such name: 'c'"),
         (adata.select(["b"], ..), "'a'"),
         (adata.select(Index::equal("m", "1"), ..), "no column 'm'"),
-        (adata.select(Index::equal("n", "one"), ..), "'one' is no value of int64"),
+        (adata.select(Index::equal("n", "one"), ..), "'one' is not a value of int64"),
         (adata.select(Index::step(.., 0), ..), "a step of 0"),
         (adata.select(Axis::Range(2..4), ..), "out of bounds of 3: 3"),
         (adata.select((0..20).collect::<Vec<i32>>(), ..), "3, 4, 5, 6, 7 and 12 more"),

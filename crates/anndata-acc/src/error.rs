@@ -122,7 +122,7 @@ impl fmt::Display for Raw<'_> {
             None => Ok(()),
         };
         match self.0 {
-            AccError::Syntax { text, expected } => write!(f, "`{text}` is no reference: {expected}"),
+            AccError::Syntax { text, expected } => write!(f, "`{text}` is not a reference: {expected}"),
             AccError::MissingKey { reference, key, slot, nearest } => {
                 write!(f, "{reference}: there is no '{key}' in {slot}")?;
                 hint(f, nearest)

@@ -69,7 +69,7 @@ macro_rules! acc {
 
     ($($other:tt)*) => {
         ::core::compile_error!(
-            "no reference: expected X, layers[k], obsp[k] or varp[k] with [:, :], [name, :] or [:, name]; \
+            "not a reference: expected X, layers[k], obsp[k] or varp[k] with [:, :], [name, :] or [:, name]; \
              obs[name], obs.index, var[name], var.index; obsm[k] or varm[k] with [:, i]"
         )
     };

@@ -25,7 +25,7 @@ impl FromStr for Target {
 /// assert_eq!("A.obs['cell type']".parse::<AdRef>()?, A.obs("cell type"));
 /// assert_eq!("A.var.index".parse::<AdRef>()?, A.var_index());
 /// let error = "A.X['cell-1']".parse::<AdRef>().unwrap_err();
-/// assert_eq!(error.to_string(), "`A.X['cell-1']` is no reference: expected `,` and `:` before `]`");
+/// assert_eq!(error.to_string(), "`A.X['cell-1']` is not a reference: expected `,` and `:` before `]`");
 /// # Ok::<(), anndata_acc::AccError>(())
 /// ```
 impl FromStr for AdRef {

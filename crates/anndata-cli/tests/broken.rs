@@ -71,7 +71,7 @@ fn what_is_left_out_has_to_be_there() {
     let folder = tempfile::tempdir().unwrap();
     let (output, text) = in_folder(&folder, "output.h5ad");
     for (skip, says) in
-        [("uns/absent", "names no element"), ("obs/_index", "the index of a data frame cannot be left out")]
+        [("uns/absent", "does not name an element"), ("obs/_index", "the index of a data frame cannot be left out")]
     {
         let (status, _, error) = run(&["convert", &malformed("soft-link-dangling"), &text, "--skip", skip]);
         assert!(status == Some(2) && error.contains(says) && !output.exists(), "{error}");
@@ -101,7 +101,7 @@ fn members_that_are_no_slots_are_told_of_and_left_out_where_asked() {
     let (status, _, warned) = run(&["convert", &file, &text]);
     assert_eq!(status, Some(0), "{warned}");
     assert_eq!(warned.lines().count(), 1, "{warned}");
-    assert!(warned.contains("active.ident: it is no slot") && warned.contains("--drop leaves it out"), "{warned}");
+    assert!(warned.contains("active.ident: it is not a slot") && warned.contains("--drop leaves it out"), "{warned}");
     assert!(read_h5ad(&output).unwrap().other().contains_key("active.ident"));
     assert_eq!(run(&["convert", &file, &text, "--drop", "--overwrite"]), (Some(0), String::new(), String::new()));
     assert!(read_h5ad(&output).unwrap().other().is_empty());

@@ -230,7 +230,7 @@ fn an_error_is_one_line_that_names_file_and_element() {
         (&["show", "no-such-file.h5ad"][..], &["no-such-file.h5ad: ", "No such file"][..]),
         (&["show", "malformed/not-hdf5.h5ad"], &["malformed/not-hdf5.h5ad: "]),
         (&["show", "malformed/empty.h5ad"], &["malformed/empty.h5ad: "]),
-        (&["show", "malformed/not-anndata.h5ad"], &["malformed/not-anndata.h5ad: ", "no AnnData"]),
+        (&["show", "malformed/not-anndata.h5ad"], &["malformed/not-anndata.h5ad: ", "not an AnnData object"]),
         (&["show", "malformed/column-order-number.h5ad"], &["column-order-number.h5ad: obs: ", "'column-order'"]),
         (&["show", "malformed/shape-mismatch.h5ad", "--json"], &["shape-mismatch.h5ad: ", "X says 3"]),
         (&["show", "h5ad/anndata-both-raw.h5ad"], &["anndata-both-raw.h5ad: ", "raw in two forms"]),
@@ -367,8 +367,8 @@ fn convert_refuses_what_makes_no_sense_and_writes_nothing() {
         (&["--compression", "zstd", "--level", "23"], "--level 23 is not between 1 and 22"),
         (&["--compression", "lzf", "--level", "3"], "--level goes with"),
         (&["--compression", "none", "--level", "3"], "--level goes with"),
-        (&["--as-sparse", "nope"], "'nope' names no matrix"),
-        (&["--as-dense", "X,layers/nope"], "'layers/nope' names no matrix"),
+        (&["--as-sparse", "nope"], "'nope' does not name a matrix"),
+        (&["--as-dense", "X,layers/nope"], "'layers/nope' does not name a matrix"),
         (&["--as-dense", "X", "--as-sparse", "X"], "both dense and sparse"),
     ] {
         let line = complaint(&[&["convert", "demo.h5ad", to], options].concat());

@@ -83,9 +83,13 @@ impl Backed {
         var: impl Into<Index>,
         values: &Tensor,
     ) -> Result<()> {
-        let path = path_of(key);
-        let obs = obs.into().resolve(self.obs()).map_err(|error| error.at("obs"))?;
-        let var = var.into().resolve(self.var()).map_err(|error| error.at("var"))?;
+        self.write_part(key, &obs.into(), &var.into(), values).map_err(|error| self.locate(error))
+    }
+
+    fn write_part(&self, key: Option<&str>, obs: &Index, var: &Index, values: &Tensor) -> Result<()> {
+        let path = self.root.path_of(&path_of(key));
+        let obs = obs.resolve(self.obs()).map_err(|error| error.at(&self.root.path_of("obs")))?;
+        let var = var.resolve(self.var()).map_err(|error| error.at(&self.root.path_of("var")))?;
         let array = match self.layer(key) {
             Some(Element::Lazy(lazy)) if self.is_stored(key, lazy) => {
                 let Some(Node::Array(ArrayNode { source: Source::Stored(array), .. })) = lazy.node() else {
@@ -138,13 +142,16 @@ impl Backed {
         layer: impl Into<Element>,
         options: &WriteOptions,
     ) -> Result<()> {
+        self.put_layer(key, &layer.into(), options).map_err(|error| self.locate(error))
+    }
+
+    fn put_layer(&mut self, key: Option<&str>, layer: &Element, options: &WriteOptions) -> Result<()> {
         self.check_current()?;
         self.check_alone(key)?;
-        let layer = layer.into();
         for adata in [&self.adata, &self.stored] {
             adata.clone().set_layer(key, layer.clone())?;
         }
-        let change = self.encoded(options, |context| self.layer_change(key, &layer, context))?;
+        let change = self.encoded(options, |context| self.layer_change(key, layer, context))?;
         self.apply(&[change], options)?;
         let stored = self.read_matrix(&path_of(key))?;
         for adata in [&mut self.adata, &mut self.stored] {
@@ -165,6 +172,10 @@ impl Backed {
     /// Where the store is for reading only, something has no stored form or cannot be read any more, or writing fails;
     /// then nothing was changed.
     pub fn write_back(&mut self, options: &WriteOptions) -> Result<()> {
+        self.put_changes(options).map_err(|error| self.locate(error))
+    }
+
+    fn put_changes(&mut self, options: &WriteOptions) -> Result<()> {
         self.check_current()?;
         let mut new = self.adata.load_all_but(Element::clone)?;
         let changes = self.encoded(options, |context| self.changes(&new, context))?;
@@ -190,6 +201,11 @@ impl Backed {
         self.root.storage().consolidate()
     }
 
+    /// Names the store in an error.
+    fn locate(&self, error: Error) -> Error {
+        error.in_store(&**self.root.storage())
+    }
+
     /// A stored matrix, to stay there.
     fn read_matrix(&self, path: &str) -> Result<Element> {
         io::read_elem(&self.root, path, &self.options.clone().with_lazy(true)).map(|matrix| stay_stored(&matrix))
@@ -208,7 +224,7 @@ impl Backed {
     /// # Errors
     /// Where writing fails.
     pub fn close(self) -> Result<()> {
-        self.root.storage().flush()
+        self.root.storage().flush().map_err(|error| self.locate(error))
     }
 
     /// Parts of files of before 0.7 are not replaced: they have another layout.

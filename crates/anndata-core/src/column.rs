@@ -276,7 +276,7 @@ impl Column {
             (DType::Bool, "true") => 1.0,
             (DType::Bool, "false") => 0.0,
             (_, text) => text.parse::<f64>().map_err(|error| {
-                Error::invalid_input(format!("'{text}' is no value of {}", tensor.dtype())).with_source(error)
+                Error::invalid_input(format!("'{text}' is not a value of {}", tensor.dtype())).with_source(error)
             })?,
         };
         let values = tensor.cast(&DType::F64)?;

@@ -193,7 +193,7 @@ impl Element {
     pub fn to_text(&self) -> Result<String> {
         let tensor = self.to_tensor()?;
         let text = if tensor.shape().is_empty() { tensor.to_strings()?.pop() } else { None };
-        text.ok_or_else(|| Error::dtype("an array is no scalar"))
+        text.ok_or_else(|| Error::dtype("an array is not a scalar"))
     }
 
     /// The value of a scalar number as a double, loaded where it is lazy.
@@ -207,7 +207,7 @@ impl Element {
         } else {
             None
         };
-        value.ok_or_else(|| Error::dtype("an array is no scalar"))
+        value.ok_or_else(|| Error::dtype("an array is not a scalar"))
     }
 
     /// The element as a column: a column, or a one-dimensional array.

@@ -73,7 +73,7 @@ impl Series {
     pub fn load(&self) -> Result<Column> {
         match self {
             Self::Loaded(column) => Ok(column.clone()),
-            Self::Lazy(lazy) => lazy.load()?.into_column().map_err(|error| error.at(lazy.path())),
+            Self::Lazy(lazy) => lazy.load()?.into_column().map_err(|error| lazy.locate(error)),
             Self::Opaque(opaque) => Err(opaque.error("the column cannot be read")),
         }
     }
@@ -84,7 +84,7 @@ impl Series {
     /// Where it cannot be read, or is no column.
     pub(crate) fn load_once(&self) -> Result<Column> {
         match self {
-            Self::Lazy(lazy) => lazy.load_once()?.into_column().map_err(|error| error.at(lazy.path())),
+            Self::Lazy(lazy) => lazy.load_once()?.into_column().map_err(|error| lazy.locate(error)),
             other => other.load(),
         }
     }
@@ -99,8 +99,14 @@ impl Series {
             Self::Lazy(lazy) => match lazy.shape()?.as_deref() {
                 Some([len]) => Ok(Some(*len)),
                 None if matches!(lazy.whole(), Some(Element::Opaque(_))) => Ok(None),
-                Some([]) => Err(Error::invalid_data("a column is no single value").at(lazy.path())),
-                _ => Err(Error::invalid_data("a column is an array of one dimension").at(lazy.path())),
+                Some([]) => {
+                    Err(lazy.locate(Error::invalid_data("a column is an array of one dimension, not a single value")))
+                }
+                Some(shape) => {
+                    let message = format!("a column is an array of one dimension, not of shape {shape:?}");
+                    Err(lazy.locate(Error::invalid_data(message)))
+                }
+                None => Err(lazy.locate(Error::invalid_data("a column is an array of one dimension"))),
             },
             Self::Opaque(_) => Ok(None),
         }

@@ -32,7 +32,7 @@ pub struct ReadOptions {
     /// The paths of elements that are left out, such as `uns/x` or `obs/column`: they are not looked at. An error where
     /// there is none.
     pub skip: Vec<String>,
-    /// Whether members of an object, or of its raw, that are no slots are left out. They are kept otherwise; Python
+    /// Whether members of an object, or of its raw, that are not slots are left out. They are kept otherwise; Python
     /// refuses an object that has any, and ignores those of a raw. Default: no.
     pub drop_unknown: bool,
     /// Whether what is plainly meant is repaired where the format is broken: see [`Registry::with_repair`]. Default: no,
@@ -65,7 +65,7 @@ impl ReadOptions {
         self
     }
 
-    /// The same, leaving out members of objects that are no slots, or keeping them.
+    /// The same, leaving out members of objects that are not slots, or keeping them.
     #[must_use]
     pub fn with_drop_unknown(mut self, drop: bool) -> Self {
         self.drop_unknown = drop;
@@ -234,7 +234,8 @@ pub async fn read_anndata_async(group: &Group, options: &ReadOptions) -> Result<
 /// Where the group is not empty, something has no stored form, or writing fails.
 pub fn write_anndata(group: &Group, adata: &AnnData, options: &WriteOptions) -> Result<()> {
     if let Some(child) = group.children()?.first() {
-        return Err(Error::already_exists(format!("the group is not empty: it has '{child}'")).at(group.path()));
+        let error = Error::already_exists(format!("the group is not empty: it has '{child}'"));
+        return Err(error.at(group.path()).in_store(&**group.storage()));
     }
     check_paths(adata, &options.encode)?;
     let encode = options.encode.below(group.path(), options.store.keep_layout);
@@ -277,14 +278,14 @@ fn make_sparse(mut adata: AnnData, options: &ReadOptions) -> Result<AnnData> {
                 let raw = adata.raw().ok_or_else(|| names_nothing(asked))?.clone();
                 adata.set_raw(Some(raw.map_x(sparse)?))?;
             }
-            _ => return Err(Error::invalid_input(format!("'{asked}' is no matrix that can be read as sparse"))),
+            _ => return Err(Error::invalid_input(format!("'{asked}' is not a matrix that can be read as sparse"))),
         }
     }
     Ok(adata)
 }
 
 fn names_nothing(asked: &str) -> Error {
-    Error::not_found(format!("'{asked}' names no matrix of the object"))
+    Error::not_found(format!("'{asked}' does not name a matrix of the object"))
 }
 
 /// Refuses paths that name nothing in the object, which would otherwise be ignored.

@@ -48,8 +48,8 @@ impl Kept {
     fn check(&self, node: &Node) -> Result<()> {
         match self {
             Self::Never { replaced } if replaced.load(Ordering::Acquire) => {
-                Err(Error::unsupported("the stored element was replaced after this part of it was taken")
-                    .at(node.path()))
+                let message = "the stored element was replaced after this part of it was taken";
+                Err(node.locate(Error::unsupported(message).at(node.path())))
             }
             _ => Ok(()),
         }
@@ -238,7 +238,7 @@ impl Lazy {
     fn make(&self) -> Result<Element> {
         match &*self.0 {
             Inner::Stored { node, registry, value } => {
-                value.check(node).map_err(|error| node.locate(error))?;
+                value.check(node)?;
                 registry.build(node.fetch()?).map_err(|error| node.locate(error))
             }
             Inner::Part { of, axes, categories } => match (part_of(of, axes)?, categories) {
@@ -262,8 +262,9 @@ impl Lazy {
         self.copied(context).map_err(|error| self.locate(error))
     }
 
-    /// Names the file in an error about the element, where it is in one.
+    /// Names the element, and the file where it is in one, in an error about it.
     pub(crate) fn locate(&self, error: Error) -> Error {
+        let error = if self.path().is_empty() { error } else { error.at(self.path()) };
         match &*self.0 {
             Inner::Stored { node, .. } => node.locate(error),
             Inner::Part { of: Element::Lazy(lazy), .. } => lazy.locate(error),
@@ -298,7 +299,7 @@ fn part_of(of: &Element, axes: &[Axis]) -> Result<Element> {
     match of {
         Element::Lazy(whole) => match &*whole.0 {
             Inner::Stored { node, registry, value } if value.get().is_none() => {
-                value.check(node).map_err(|error| node.locate(error))?;
+                value.check(node)?;
                 registry.build_part(node, axes).map_err(|error| node.locate(error))
             }
             _ => whole.load()?.select(axes),

@@ -258,7 +258,7 @@ mod tests {
         assert!(!Arc::ptr_eq(&first, &adata.clone().names()?));
 
         assert!(adata.set_obs_names(["only one"]).is_err_and(|error| error.to_string().contains('1')));
-        assert!(Arc::ptr_eq(&first, &adata.names()?), "what was refused is no edit");
+        assert!(Arc::ptr_eq(&first, &adata.names()?), "what was refused is not an edit");
         adata.set_obs_names(["c", "d"])?;
         assert_eq!(adata.names()?.0, ["c", "d"]);
         Ok(())

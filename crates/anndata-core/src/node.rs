@@ -285,7 +285,7 @@ impl GroupNode {
     pub fn insert(&mut self, path: &str, node: Node) -> Result<()> {
         let (first, rest) = path.split_once('/').map_or((path, None), |(first, rest)| (first, Some(rest)));
         if first.is_empty() {
-            return Err(Error::invalid_input(format!("'{path}' is no name for an element")).at(&self.path));
+            return Err(Error::invalid_input(format!("'{path}' is not a name for an element")).at(&self.path));
         }
         match (rest, self.children.get_mut(first)) {
             (None, None) => {

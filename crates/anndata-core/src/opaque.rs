@@ -58,6 +58,7 @@ impl Opaque {
             }
             (None, None) => Error::unsupported(format!("{use_of_it}: its type is not known")).at(self.path()),
         };
+        let error = self.node.locate(error);
         match removal(self.path()) {
             Some(call) => error.with_advice(format!("`{call}` removes it")),
             None => error,

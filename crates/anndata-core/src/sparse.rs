@@ -231,6 +231,6 @@ pub(crate) fn first_outside(indices: &Tensor, minor: usize) -> Result<Option<(us
             return Ok(None);
         }
         let (at, index) = slice.iter().enumerate().find(|&(_, &index)| bad(index)).or_bug("no index is outside")?;
-        Ok(Some((at, index.to_integer().or_bug("an index is no integer")?)))
+        Ok(Some((at, index.to_integer().or_bug("an index is not an integer")?)))
     }, else => Err(Error::invalid_input(format!("indices are of type {}, not an integer", indices.dtype()))))
 }

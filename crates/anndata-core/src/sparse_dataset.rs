@@ -54,15 +54,27 @@ impl SparseDataset {
     }
 
     fn of(group: Group) -> Result<Self> {
-        let node = Node::open(&group, "")?;
+        let (format, shape, node) = Self::described(&group).map_err(|error| located(&group, error))?;
+        Ok(Self { group, node, format, shape })
+    }
+
+    /// What the metadata of a group say.
+    fn described(group: &Group) -> Result<(SparseFormat, (usize, usize), Node)> {
+        let node = Node::open(group, "")?;
         let text = |name: &str| node.text_attribute(name).map(Option::unwrap_or_default);
         let format = match (text("encoding-type")?.as_str(), text("h5sparse_format")?.as_str()) {
             ("csr_matrix", _) | ("", "csr") => SparseFormat::Csr,
             ("csc_matrix", _) | ("", "csc") => SparseFormat::Csc,
-            (other, _) => return Err(Error::dtype(format!("'{other}' is no sparse matrix")).at(group.path())),
+            ("", "") => return Err(Error::dtype("the group is not a sparse matrix: it has no encoding")),
+            ("", other) => {
+                return Err(Error::dtype(format!("attribute 'h5sparse_format' is '{other}', not csr or csc")));
+            }
+            (other, _) => {
+                return Err(Error::dtype(format!("the group is not a sparse matrix but encoded as '{other}'")));
+            }
         };
-        let shape = declared_shape(&node, shape_attribute(&node)).map_err(|error| error.at(group.path()))?;
-        Ok(Self { group, node, format, shape })
+        let shape = declared_shape(&node, shape_attribute(&node))?;
+        Ok((format, shape, node))
     }
 
     /// Rows or columns.
@@ -93,7 +105,7 @@ impl SparseDataset {
             [len] => Ok(len),
             ref shape => {
                 let message = format!("the values have shape {shape:?}, not one dimension");
-                Err(Error::invalid_data(message).at(data.path()))
+                Err(located(&self.group, Error::invalid_data(message).at(data.path())))
             }
         }
     }
@@ -110,7 +122,7 @@ impl SparseDataset {
     pub fn select(&self, rows: &Axis, columns: &Axis) -> Result<SparseMatrix> {
         let axes = [rows.clone(), columns.clone()];
         build_part(&self.node, self.format, shape_attribute(&self.node), &axes, crate::encoding::sparse::BLOCK_BYTES)
-            .map_err(|error| error.at(self.group.path()))
+            .map_err(|error| located(&self.group, error))
     }
 
     /// The whole matrix.
@@ -151,7 +163,7 @@ impl SparseDataset {
     /// Where format or the other axis differ; where the stored arrays cannot grow, or their integers are too narrow for
     /// the new offsets or indices ([`Unsupported`](crate::ErrorKind::Unsupported)); where the store cannot be written.
     pub fn append(&mut self, lanes: &SparseMatrix) -> Result<()> {
-        self.append_checked(lanes).map_err(|error| error.at(self.group.path()))
+        self.append_checked(lanes).map_err(|error| located(&self.group, error))
     }
 
     fn append_checked(&mut self, lanes: &SparseMatrix) -> Result<()> {
@@ -175,7 +187,7 @@ impl SparseDataset {
         // An axis without positions has no index.
         for (array, most, what) in [(&indptr, total, "offsets"), (&indices, minor.saturating_sub(1), "indices")] {
             if most > largest(&array.dtype())? {
-                let message = format!("{what} of type {} cannot say {most}: rewrite the matrix", array.dtype());
+                let message = format!("{what} of type {} cannot hold {most}: rewrite the matrix", array.dtype());
                 return Err(Error::unsupported(message));
             }
         }
@@ -248,6 +260,11 @@ impl SparseDataset {
     fn array(&self, key: &str) -> Result<Array> {
         self.group.array(key)
     }
+}
+
+/// Names the store and, where the error names none, the matrix.
+fn located(group: &Group, error: Error) -> Error {
+    error.at(group.path()).in_store(&**group.storage())
 }
 
 /// How many times as many pieces as it should have an array has that is made anew.

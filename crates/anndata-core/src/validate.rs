@@ -209,7 +209,7 @@ pub fn validate(group: &Group, options: &ValidateOptions) -> Result<Report> {
     let mut checker = Checker::new(options);
     let node = Node::open_tolerant(group, "", &mut |path, error| checker.cannot_open(path, &error))?;
     checker.root(&node);
-    for error in group.storage().verify().map_err(|error| error.at(group.path()))? {
+    for error in group.storage().verify().map_err(|error| error.at(group.path()).in_store(&**group.storage()))? {
         checker.add_error(error.path().unwrap_or_default(), &error);
     }
     Ok(checker.finish())

@@ -83,7 +83,7 @@ impl Hdf5Array {
                 ));
             }
             Layout::Virtual if !store.options.allow_virtual => {
-                return Err(Error::refused("the array is a virtual one; the option allow_virtual reads it"));
+                return Err(Error::refused("the array is virtual; the option allow_virtual reads it"));
             }
             _ => {}
         }

@@ -87,6 +87,8 @@ pub fn write_atomic<T>(
 mod tests {
     use std::fs;
 
+    use anndata_storage::{Group, Storage};
+
     use super::*;
 
     fn names(directory: &Path) -> Vec<String> {
@@ -134,6 +136,24 @@ mod tests {
         assert!(file.commit(true).is_err_and(|error| error.is_already_exists()));
         assert_eq!(fs::read(&path)?, b"other");
         assert_eq!(names(directory.path()), ["a.h5"]);
+        Ok(())
+    }
+
+    /// While a file is made it stands beside its path, under a name that nobody knows.
+    #[test]
+    fn errors_of_writing_name_the_output_as_it_was_given() -> Result<()> {
+        let directory = tempfile::tempdir()?;
+        let path = directory.path().join("a.h5");
+        let error = write_atomic(&path, false, false, |store| {
+            assert_eq!(store.to_string(), path.display().to_string());
+            for entry in fs::read_dir(directory.path())? {
+                fs::remove_dir_all(entry?.path())?;
+            }
+            Group::root(Arc::clone(store) as Arc<dyn Storage>).create_group("obs").map(drop)
+        })
+        .unwrap_err();
+        assert!(error.is_stale() && error.file() == Some(&path) && error.path() == Some("obs"), "{error:?}");
+        assert!(error.message().starts_with("the file was replaced or removed after it was opened"), "{error}");
         Ok(())
     }
 }

@@ -44,10 +44,9 @@ impl RawFile {
         if fs::metadata(path).is_ok_and(|metadata| FileStamp::of(&metadata).is_same_file(&self.opened)) {
             return Ok(());
         }
-        Err(Error::stale(format!(
-            "{} was replaced or removed after it was opened, and what is written would be lost: open it again",
-            path.display()
-        )))
+        Err(Error::stale(
+            "the file was replaced or removed after it was opened, and what is written would be lost: open it again",
+        ))
     }
 
     /// Checks that a piece lies within the file.

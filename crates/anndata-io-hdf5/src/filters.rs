@@ -182,6 +182,7 @@ fn from_codec(codec: &Codec, size: usize, chunk_bytes: u64) -> Result<FilterInfo
             let position = BLOSC_COMPRESSORS.iter().position(|name| name == compressor);
             let code = position.filter(|_| compressor != "snappy").and_then(|code| u32::try_from(code).ok());
             let (Some(code), Ok(bytes)) = (code, u32::try_from(chunk_bytes)) else { return out_of_range() };
+            // As the filter itself does: its header has one byte for the size.
             let size = u32::try_from(size).ok().filter(|&size| size <= 255).unwrap_or(1);
             plain(id::BLOSC, vec![2, 2, size, bytes, u32::from(*level), u32::from(*shuffle), code])
         }
@@ -191,6 +192,8 @@ fn from_codec(codec: &Codec, size: usize, chunk_bytes: u64) -> Result<FilterInfo
 }
 
 impl Filter {
+    /// From what a file says. Levels, shuffle and compressor of blosc decide how values are written and never how they are
+    /// read, for which chunks say it: where the file does not say one, it is that which the filter itself takes.
     fn new(info: &FilterInfo) -> Self {
         let value = |position: usize| info.values.get(position).copied();
         match info.id {
@@ -205,7 +208,7 @@ impl Filter {
                 size: blosc_size(value(2)),
                 level: byte(value(4)).unwrap_or(5).min(9),
                 shuffle: byte(value(5)).unwrap_or(1).min(2),
-                compressor: byte(value(6)).unwrap_or(0),
+                compressor: value(6).map_or(0, |code| u8::try_from(code).unwrap_or(u8::MAX)),
             }),
             id::BITSHUFFLE => Self::Bitshuffle(BitshuffleOptions::new(&info.values)),
             id::SZIP => SzipOptions::new(&info.values).map_or_else(|| Self::other(info), Self::Szip),
@@ -316,7 +319,7 @@ fn reserve(buffer: &mut Vec<u8>, len: usize) -> Result<()> {
 }
 
 fn no_memory(len: usize, error: TryReserveError) -> Error {
-    Error::limit_exceeded(format!("{len} bytes of memory are not to be had for a chunk")).with_source(error)
+    Error::limit_exceeded(format!("{len} bytes of memory cannot be allocated for a chunk")).with_source(error)
 }
 
 fn byte(value: Option<u32>) -> Option<u8> {
@@ -462,6 +465,19 @@ mod tests {
     fn two_compressions_are_left_to_the_library() -> Result<()> {
         assert!(pipeline(&[Codec::Lzf, Codec::Zlib { level: 1 }], 4, 8)?.needs_library());
         Ok(())
+    }
+
+    #[test]
+    fn numbers_of_a_filter_that_nobody_knows_become_no_others() {
+        let level = deflate::encode(&[1], 200, &mut Vec::new()).unwrap_err();
+        assert!(level.is_bug() && level.message().contains("a level that deflate does not have"), "{level}");
+        if cfg!(feature = "blosc") {
+            let info = FilterInfo { id: id::BLOSC, values: vec![2, 2, 4, 8, 5, 1, 300], name: String::new() };
+            let pipeline = Pipeline::new(&[info]);
+            assert_eq!(pipeline.codecs(), [Codec::Blosc { compressor: "unknown".to_owned(), level: 5, shuffle: 1 }]);
+            let error = pipeline.encode(&[0; 8], &mut Vec::new(), &mut Vec::new()).unwrap_err();
+            assert!(error.is_unsupported(), "{error:?}");
+        }
     }
 
     #[test]

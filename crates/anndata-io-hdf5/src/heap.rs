@@ -52,7 +52,7 @@ fn zeroed(len: usize) -> Result<Vec<u8>> {
 }
 
 fn no_memory(len: usize, error: TryReserveError) -> Error {
-    Error::limit_exceeded(format!("{len} bytes of memory are not to be had")).with_source(error)
+    Error::limit_exceeded(format!("{len} bytes of memory cannot be allocated")).with_source(error)
 }
 
 /// A reference into the heap.
@@ -117,7 +117,7 @@ impl Heap<'_> {
     /// Offsets and bytes of what references stand for, and whether one holds a NUL.
     fn objects(&self, cells: &[u8], item: usize) -> Result<(Vec<i64>, Vec<u8>, bool)> {
         let (cells, rest) = cells.as_chunks::<REFERENCE>();
-        ensure!(rest.is_empty(), "{} bytes that are no reference", rest.len());
+        ensure!(rest.is_empty(), "{} bytes that are not a reference", rest.len());
         let mut offsets: Vec<i64> = Vec::with_capacity(cells.len() + 1);
         let mut end = 0_i64;
         offsets.push(end);

@@ -107,9 +107,12 @@ pub(crate) fn failure(kind: ErrorKind, message: &'static str) -> Error {
 /// The library's reason without what says nothing to users and differs each time: addresses of memory, the time, numbers and
 /// sizes of its own, and the name of the file, which may be that of a temporary one and is told anyway.
 fn plain(reason: &str) -> String {
-    const SAY_NOTHING: [&str; 10] = [
+    const SAY_NOTHING: [&str; 13] = [
         "time",
         "filename",
+        "name",
+        "flags",
+        "o_flags",
         "file descriptor",
         "buf",
         "total read size",
@@ -162,5 +165,9 @@ mod tests {
         let plain = "H5Fopen(): unable to read: file read failed, errno = 21, error message = 'Is a directory'";
         assert_eq!(super::plain(reason), plain);
         assert_eq!(super::plain("no such object, of size = 3"), "no such object, of size = 3");
+        let reason = "H5Fopen(): unable to open file: name = 'a.h5', errno = 13, error message = 'Permission denied', \
+                      flags = 0, o_flags = 0";
+        let plain = "H5Fopen(): unable to open file, errno = 13, error message = 'Permission denied'";
+        assert_eq!(super::plain(reason), plain);
     }
 }

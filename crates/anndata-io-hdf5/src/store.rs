@@ -255,7 +255,7 @@ impl Hdf5Store {
 
 impl fmt::Display for Hdf5Store {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}", self.shared.path.display())
+        write!(f, "{}", self.shared.location.display())
     }
 }
 

@@ -30,7 +30,7 @@ pub fn write_atomic<T>(
     let output = AtomicOutput::create(path, kind, overwrite)?;
     check_is_store(output.target()).map_err(|error| error.in_file(path))?;
     let store: Box<dyn Store> = match kind {
-        OutputKind::File => Box::new(NewZip::create(output.path(), options.durable)?),
+        OutputKind::File => Box::new(NewZip::create(output.path(), path, options.durable)?),
         OutputKind::Folder if options.durable => {
             Box::new(Folder::durable(output.path()).map_err(|error| Error::from(error).in_file(path))?)
         }

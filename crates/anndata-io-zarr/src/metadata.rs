@@ -149,7 +149,7 @@ impl ArrayMeta {
         if let Some(shard) = &self.shard
             && shard.shape.iter().zip(&self.chunks).any(|(&shard, &chunk)| shard % chunk != 0)
         {
-            return bad(format!("a shard of {:?} is no multiple of its chunks of {:?}", shard.shape, self.chunks));
+            return bad(format!("a shard of {:?} is not a multiple of its chunks of {:?}", shard.shape, self.chunks));
         }
         if let Ok(Pipeline { order: Some(order), .. }) = &self.pipeline
             && order.len() != self.shape.len()
@@ -191,7 +191,7 @@ fn lengths(value: &Value, name: &str) -> Result<Vec<u64>> {
     value
         .as_array()
         .and_then(|list| list.iter().map(Value::as_u64).collect())
-        .ok_or_else(|| malformed(format!("'{name}' is no list of lengths: {value}")))
+        .ok_or_else(|| malformed(format!("'{name}' is not a list of lengths: {value}")))
 }
 
 /// The only character of a separator.

@@ -107,7 +107,7 @@ impl ZarrStore {
             return Err(Error::already_exists("it exists already").in_file(path));
         }
         if is_zip(path) {
-            return Self::create_in(Box::new(NewZip::create(path, options.durable)?), format, options);
+            return Self::create_in(Box::new(NewZip::create(path, path, options.durable)?), format, options);
         }
         Self::create_in(Box::new(Folder::new(path, true)), format, options)
     }

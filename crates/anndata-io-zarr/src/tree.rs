@@ -179,6 +179,9 @@ impl fmt::Debug for ZarrStore {
 
 impl fmt::Display for ZarrStore {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.store.fmt(f)
+        match &self.0.location {
+            Some(location) => write!(f, "{}", location.display()),
+            None => self.0.store.fmt(f),
+        }
     }
 }

@@ -94,7 +94,8 @@ fn enormous_elements_are_no_reason_to_take_memory() {
             document["fill_value"] = Value::Null;
         });
         let error = open_path(&path).unwrap().array("a").unwrap().read().unwrap_err();
-        assert!(error.is_unsupported(), "{error}");
+        assert!(error.is_unsupported() && error.path() == Some("a"), "{error}");
+        assert!(error.text().contains(dtype), "{error}");
     }
 }
 

@@ -1,4 +1,5 @@
-//! Zip files: checksums of entries, deflated entries, what packers add, and names that no file system takes.
+//! Zip files: checksums of entries, deflated entries, what packers add, names that no file system takes, and errors of
+//! writing them, as of folders.
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
@@ -9,7 +10,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anndata_io_zarr::{Sharding, ZarrFormat, ZarrOptions, ZarrStore, open_path, write_atomic};
-use anndata_storage::{ArraySpec, Axis, Codec, Group, Storage as _, Tensor};
+use anndata_storage::{ArraySpec, Axis, Codec, Group, Result, Storage as _, Tensor};
 use libdeflater::{CompressionLvl, Compressor};
 use zip::write::SimpleFileOptions;
 use zip::{CompressionMethod, ZipWriter};
@@ -231,4 +232,40 @@ fn a_zip_file_takes_names_that_no_file_system_does() {
         assert_eq!(root.children().unwrap(), ["group"]);
         assert_eq!(root.group("group").unwrap().array(&name).unwrap().read().unwrap(), numbers(7));
     }
+}
+
+/// While a store is made it stands beside its path, under a name that nobody knows.
+#[cfg(unix)]
+#[test]
+fn errors_of_writing_name_the_output_as_it_was_given() -> Result<()> {
+    let folder = tempfile::tempdir()?;
+    let hidden = || Ok::<_, std::io::Error>(fs::read_dir(folder.path())?.next().unwrap()?.path());
+    let put = |root: &Group| root.create_array("a", &ArraySpec::of(&numbers(4)))?.write(&[0], &numbers(4));
+    for durable in [false, true] {
+        let options = ZarrOptions::default().with_durable(durable).with_sharding(Sharding::Off);
+        let path = folder.path().join("a.zarr");
+        let error = write_atomic(&path, &options, true, |root| {
+            // What is written below `a` meets a file where a folder has to be.
+            fs::create_dir(hidden()?.join("new"))?;
+            fs::write(hidden()?.join("new/a"), "")?;
+            put(root)
+        });
+        let error = error.unwrap_err();
+        assert!(error.is_io() && error.file() == Some(&path) && error.path() == Some("a"), "{error:?}");
+        assert!(error.text().starts_with("chunk [0]: 'a/c/0': Not a directory"), "{error}");
+
+        let path = folder.path().join("a.zarr.zip");
+        let error = write_atomic(&path, &options, true, |root| {
+            let mut folders = fs::read_dir(hidden()?)?.map(|entry| entry.unwrap().path().join("content"));
+            let content = folders.find(|folder| folder.is_dir()).unwrap();
+            fs::remove_dir(&content)?;
+            fs::write(&content, "")?;
+            put(root)
+        });
+        let error = error.unwrap_err();
+        assert!(error.is_io() && error.file() == Some(&path) && error.path() == Some("a"), "{error:?}");
+        assert!(error.text().starts_with("chunk [0]: entry 'a/c/0' of the zip file: Not a directory"), "{error}");
+    }
+    assert_eq!(fs::read_dir(folder.path())?.count(), 0);
+    Ok(())
 }

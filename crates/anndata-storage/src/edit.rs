@@ -184,7 +184,7 @@ impl Edit {
             return Err(Error::invalid_input("the root cannot be replaced or removed").at(path));
         }
         if !path.split('/').all(is_name) {
-            return Err(Error::invalid_input(format!("'{path}' is no name for an element")).at(path));
+            return Err(Error::invalid_input(format!("'{path}' is not a name for an element")).at(path));
         }
         if self.replaced.iter().chain(&self.removed).any(|other| is_within(other, path) || is_within(path, other)) {
             return Err(Error::invalid_input("one edit changes an element, or what is in it, only once").at(path));
@@ -248,7 +248,7 @@ impl Moves {
         let paths = |name: &str| match attributes.get(name) {
             None => Ok(Vec::new()),
             Some(paths) => paths.as_strings().ok_or_else(|| {
-                Error::invalid_data(format!("attribute '{name}' of an unfinished edit is no list of paths"))
+                Error::invalid_data(format!("attribute '{name}' of an unfinished edit is not a list of paths"))
                     .at(COMMITTED)
             }),
         };

@@ -213,7 +213,7 @@ impl Group {
     fn check_free(&self, key: &str, path: &str) -> Result<()> {
         check_writable(&*self.storage).map_err(|error| self.locate(path, error))?;
         if path.is_empty() || !path.split('/').all(is_name) {
-            return Err(self.locate(&self.path, Error::invalid_input(format!("'{key}' is no name for an element"))));
+            return Err(self.locate(&self.path, Error::invalid_input(format!("'{key}' is not a name for an element"))));
         }
         if self.contains(key)? {
             return Err(self.locate(path, Error::already_exists("something is there already")));

@@ -109,7 +109,7 @@ impl ArraySpec {
             let Some(lengths) = lengths else { continue };
             if lengths.len() != self.ndim() || lengths.contains(&0) {
                 return Err(Error::invalid_input(format!(
-                    "a {what} shape of {lengths:?} does not fit an array of shape {:?}: one positive length an axis",
+                    "a {what} shape of {lengths:?} does not fit an array of shape {:?}: one positive length per axis",
                     self.shape
                 )));
             }

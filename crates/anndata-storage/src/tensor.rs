@@ -171,7 +171,7 @@ impl Tensor {
     pub fn as_slice<T: Scalar>(&self) -> Result<&[T]> {
         match &self.data {
             Data::Buffer(buffer) if self.dtype == T::DTYPE => bytemuck::checked::try_cast_slice(buffer.as_slice())
-                .map_err(|error| Error::bug(format!("the buffer is no array of {}: {error}", T::DTYPE))),
+                .map_err(|error| Error::bug(format!("the buffer is not an array of {}: {error}", T::DTYPE))),
             _ => Err(Error::dtype(format!("the values are of type {}, not {}", self.dtype, T::DTYPE))),
         }
     }

@@ -113,7 +113,7 @@ impl ConvertOptions {
 ///
 /// Elements of current encodings are copied block by block within [`ConvertOptions::with_memory_limit`], so that an object
 /// larger than memory can be rewritten; old ones are brought up to date, and what other tools write in another form is
-/// written in that of the format. Elements of unknown encodings, and members of the object that are no slots, are copied
+/// written in that of the format. Elements of unknown encodings, and members of the object that are not slots, are copied
 /// as they are; what is given back tells of them, as Python refuses an object that has any. The output appears whole or
 /// not at all, as [`write_h5ad`](crate::write_h5ad) promises; it may be the input itself.
 ///

@@ -112,9 +112,9 @@ impl Place {
         let is_store = |path: &&Path| path.exists() && Format::look_at(path).is_ok();
         let Some(store) = location.ancestors().find(is_store) else { return Ok(whole()) };
         let group = location.strip_prefix(store).unwrap_or(Path::new(""));
-        let group = group
-            .to_str()
-            .ok_or_else(|| Error::not_found(format!("'{}' is no name of a group", group.display())).in_file(store))?;
+        let group = group.to_str().ok_or_else(|| {
+            Error::not_found(format!("'{}' is not the name of a group", group.display())).in_file(store)
+        })?;
         Ok(Self { store: store.to_owned(), group: group.replace(std::path::MAIN_SEPARATOR, "/") })
     }
 

@@ -101,7 +101,9 @@ fn wrong_edits_are_refused_and_named() -> Result<()> {
             (backed.replace_x(dense(2, 2), &WriteOptions::default()), "X: its shape is [2, 2]"),
         ];
         for (result, expected) in cases {
-            let message = result.unwrap_err().to_string();
+            let error = result.unwrap_err();
+            assert_eq!(error.file(), Some(path), "{error}");
+            let message = error.to_string();
             assert!(message.contains(expected), "{message} should say {expected}");
         }
         backed.set_x(Some(dense(5, 4).into()))?;
@@ -234,11 +236,33 @@ fn offsets_that_are_too_narrow_are_refused() -> Result<()> {
     let mut stored = SparseDataset::open(&root, "X")?;
     stored.append(&narrow(27)?)?;
     let error = stored.append(&narrow(1)?).unwrap_err();
-    assert!(error.is_unsupported() && error.to_string().contains("offsets of type int8 cannot say 128"), "{error}");
+    assert!(error.is_unsupported() && error.to_string().contains("offsets of type int8 cannot hold 128"), "{error}");
     assert_eq!(SparseDataset::open(&root, "X")?.shape(), (127, 1));
     let none = SparseDataset::open(&root, "none").unwrap_err();
     assert!(none.is_not_found() && none.path() == Some("none"), "{none:?}");
     Ok(())
+}
+
+#[test]
+fn errors_of_a_stored_matrix_name_the_file_and_the_element() -> Result<()> {
+    on_files(|path, _| {
+        let root = anndata::open(path)?;
+        let said = |error: anndata::Error| {
+            assert_eq!(error.file(), Some(path), "{error}");
+            (error.kind(), error.path().map(str::to_owned), error.text())
+        };
+        let dtype = anndata::ErrorKind::DType;
+        let (kind, at, text) = said(SparseDataset::open(&root, "obs").unwrap_err());
+        assert_eq!((kind, at.as_deref()), (dtype, Some("obs")));
+        assert_eq!(text, "the group is not a sparse matrix but encoded as 'dataframe'");
+        let mut stored = SparseDataset::open(&root, "layers/counts")?;
+        let (kind, at, text) = said(stored.select(&Axis::Range(0..99), &Axis::Range(0..1)).unwrap_err());
+        assert_eq!((kind, at.as_deref()), (anndata::ErrorKind::InvalidInput, Some("layers/counts")), "{text}");
+        let other = SparseMatrix::from_dense(&dense(1, 9), SparseFormat::Csr)?;
+        let (kind, at, text) = said(stored.append(&other).unwrap_err());
+        assert_eq!((kind, at.as_deref()), (anndata::ErrorKind::InvalidInput, Some("layers/counts")), "{text}");
+        Ok(())
+    })
 }
 
 #[test]

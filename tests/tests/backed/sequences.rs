@@ -123,7 +123,7 @@ fn run_cases(format: Format, number: u32, seed: u64) {
 /// for others.
 fn half(format: Format, seed: u64) {
     let wanted = |name: &str, otherwise: u64| match std::env::var(name) {
-        Ok(text) => text.parse().unwrap_or_else(|_| panic!("{name} is '{text}', which is no number")),
+        Ok(text) => text.parse().unwrap_or_else(|_| panic!("{name} is '{text}', which is not a number")),
         Err(_) => otherwise,
     };
     let number = wanted("ANNDATA_EDIT_CASES", 1000).div_ceil(2);

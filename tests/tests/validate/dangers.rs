@@ -388,7 +388,7 @@ const DANGERS: &[Danger] = &[
         &[("obs/kind/categories", "categorical-categories")],
     ),
     (
-        "a category that is no number",
+        "a category that is not a number",
         |root| {
             put(root, "obs/kind/categories", &Tensor::from_vec([2], vec![1.0, f64::NAN])?)?;
             set(root, "obs/kind/categories", "encoding-type", Some("array".into()))

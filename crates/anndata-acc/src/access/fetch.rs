@@ -238,7 +238,7 @@ fn part_of_matrix<C: Container + ?Sized>(
         return Ok(matrix.load()?);
     }
     let Some((n_rows, n_columns)) = shape_of(&matrix)? else {
-        return Err(AccError::unsuitable(reference, format!("there is {}, no matrix", matrix.kind_name())));
+        return Err(AccError::unsuitable(reference, format!("there is {}, not a matrix", matrix.kind_name())));
     };
     let axes = match idx {
         Idx2D::All => [whole_axis(n_rows), whole_axis(n_columns)],
@@ -263,7 +263,7 @@ fn flat(reference: &AdRef, part: Option<Element>) -> Result<Element> {
         Some(Element::Tensor(tensor)) => tensor,
         Some(Element::Sparse(matrix)) => matrix.to_dense()?,
         Some(other) => {
-            return Err(AccError::unsuitable(reference, format!("there is {}, no matrix", other.kind_name())));
+            return Err(AccError::unsuitable(reference, format!("there is {}, not a matrix", other.kind_name())));
         }
         None => return Err(AccError::unsuitable(reference, "the array is not there any more")),
     };

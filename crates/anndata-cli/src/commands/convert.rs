@@ -19,7 +19,7 @@ use crate::progress;
     long_about = "Rewrite an object in the format that the name of the output says, streaming.\n\n\
         Every element is written in the form of today, whatever form it was read in. What cannot be read, or not be \
         written in the format, is an error that names the element; --skip leaves it out. Elements of unknown encodings \
-        and members of the object that are no slots are copied as they are, and a line on standard error tells of each, \
+        and members of the object that are not slots are copied as they are, and a line on standard error tells of each, \
         as Python refuses an object that has any.\n\n\
         Chunks, shards and compression are chosen anew, whatever they are in the input: by the options, else as this \
         program writes any object. --keep-layout keeps them.",
@@ -63,7 +63,7 @@ pub(crate) struct Convert {
     /// Leave out the element at this path, such as uns/x or obs/column, without looking at it. May be given more than once.
     #[arg(long, value_name = "PATH")]
     skip: Vec<String>,
-    /// Leave out members of the object, and of its raw, that are no slots.
+    /// Leave out members of the object, and of its raw, that are not slots.
     #[arg(long)]
     drop: bool,
     /// Repair what is plainly meant instead of refusing it: codes of categories that count from 1, equal categories, which

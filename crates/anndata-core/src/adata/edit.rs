@@ -80,7 +80,7 @@ macro_rules! frames {
         $(
             #[doc = concat!("Replaces the frame of the ", $what, ", names included.")]
             ///
-            #[doc = concat!("Labels that are no text become text. Frames in `", stringify!($aligned), "` get the labels.")]
+            #[doc = concat!("Labels that are not text become text. Frames in `", stringify!($aligned), "` get the labels.")]
             ///
             /// # Errors
             /// Where it has not a row for each.

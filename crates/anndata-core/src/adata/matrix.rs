@@ -66,7 +66,7 @@ mod tests {
     }
 
     fn values(element: Option<&Element>) -> Result<Vec<f64>> {
-        let tensor = element.ok_or_else(|| Error::not_found("no matrix"))?.to_tensor()?;
+        let tensor = element.ok_or_else(|| Error::not_found("there is no such matrix"))?.to_tensor()?;
         assert_eq!((tensor.dtype(), tensor.shape()), (&DType::F64, &[2, 2][..]));
         Ok(tensor.as_slice::<f64>()?.to_vec())
     }

@@ -68,7 +68,7 @@ impl AnnData {
         }
         let options = RecordBatchOptions::new().with_row_count(Some(self.n_obs));
         RecordBatch::try_new_with_options(Arc::new(Schema::new(fields)), arrays, &options)
-            .map_err(|error| Error::invalid_data("no record batch").with_source(error))
+            .map_err(|error| Error::invalid_data("the columns cannot become a record batch").with_source(error))
     }
 
     /// `X` or a layer, which must be there.

@@ -41,14 +41,14 @@ pub(super) fn put(matrix: &SparseMatrix, rows: &Axis, columns: &Axis, values: &E
             // Its only use is to spread the values as tensors do, and to check their dtype.
             let spread = spread(&values.to_tensor()?, matrix.dtype(), shape)?;
             let view = spread.view::<T>()?.into_dimensionality::<Ix2>()
-                .map_err(|error| Error::invalid_input("the values are no matrix").with_source(error))?;
+                .map_err(|error| Error::invalid_input("the values are not a matrix").with_source(error))?;
             let view: ArrayView2<'_, T> = if is_csr { view } else { view.reversed_axes() };
             merge::<T>(matrix, &selected, |lane| {
                 let lane = view.outer_iter().nth(lane).or_bug("a lane without values")?;
                 Ok(Box::new(lane.to_vec().into_iter().enumerate()))
             })
         }
-    }, else => Err(Error::dtype(format!("values of type {} are no numbers", matrix.dtype()))))
+    }, else => Err(Error::dtype(format!("values of type {} are not numbers", matrix.dtype()))))
 }
 
 /// Dense values as a matrix of the shape of the selection.
@@ -56,7 +56,7 @@ fn spread(values: &Tensor, dtype: &DType, (rows, columns): (u64, u64)) -> Result
     let len = |len: u64| usize::try_from(len).map_err(|_| Error::limit_exceeded(format!("a selection of {len}")));
     let (rows, columns) = (len(rows)?, len(columns)?);
     let zeros = dispatch!(dtype, T => Tensor::from_array(ndarray::Array2::<T>::default((rows, columns))),
-        else => return Err(Error::dtype(format!("values of type {dtype} are no numbers"))));
+        else => return Err(Error::dtype(format!("values of type {dtype} are not numbers"))));
     zeros.put(&[Axis::Range(0..rows as u64), Axis::Range(0..columns as u64)], values)
 }
 

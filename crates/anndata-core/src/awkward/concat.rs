@@ -350,7 +350,7 @@ pub(super) fn optional(part: Layout) -> Result<(Vec<i64>, Layout)> {
 fn merge_numbers(parts: &[Layout]) -> Result<Kind> {
     let numbers = parts.iter().map(|part| match &part.kind {
         Kind::Numpy { primitive, data, .. } => Ok((primitive, data)),
-        _ => Err(Error::bug("numbers go together with what are none")),
+        _ => Err(Error::bug("numbers are grouped with other values")),
     });
     let numbers = numbers.collect::<Result<Vec<(&Primitive, &Tensor)>>>()?;
     let dtypes: Vec<_> = numbers.iter().map(|(_, data)| data.dtype()).collect();
@@ -371,11 +371,11 @@ fn merge_records(names: Option<Vec<String>>, parts: Vec<Layout>) -> Result<Kind>
     let mut columns: Vec<Vec<Layout>> = vec![Vec::with_capacity(parts.len()); count];
     for part in parts {
         let Kind::Record { fields: own, contents } = part.kind else {
-            return Err(Error::bug("records go together with what are none"));
+            return Err(Error::bug("records are grouped with other values"));
         };
         for (i, column) in columns.iter_mut().enumerate() {
             let content = counterpart(names.as_deref(), own.as_deref(), i).and_then(|place| contents.get(place));
-            column.push(content.or_bug("records with other fields go together")?.clone());
+            column.push(content.or_bug("records with other fields are grouped")?.clone());
         }
     }
     let contents = columns.into_iter().map(merge).collect::<Result<_>>()?;

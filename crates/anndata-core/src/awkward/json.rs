@@ -45,7 +45,7 @@ fn unknown_primitive(what: &str, name: &str) -> Error {
     if matches!(name, "float128" | "complex256") {
         return Error::unsupported(format!("the primitive {what}, {name}, exists on some machines only"));
     }
-    Error::invalid_data(format!("the primitive {what}, {name:?}, is none that awkward knows"))
+    Error::invalid_data(format!("the primitive {what}, {name:?}, is not one that awkward knows"))
 }
 
 /// A JSON object that is to be a node.
@@ -157,7 +157,7 @@ impl Node<'_> {
         value
             .as_u64()
             .and_then(|length| usize::try_from(length).ok())
-            .ok_or_else(|| self.error(&format!("`{key}` holds {value}, which is no length")))
+            .ok_or_else(|| self.error(&format!("`{key}` holds {value}, which is not a length")))
     }
 
     fn index(&self, key: &str) -> Result<IndexType> {
@@ -176,21 +176,21 @@ impl Node<'_> {
         self.object
             .get(key)
             .and_then(Value::as_bool)
-            .ok_or_else(|| self.error(&format!("`{key}` is missing or no boolean")))
+            .ok_or_else(|| self.error(&format!("`{key}` is missing or not a boolean")))
     }
 
     fn text(&self, key: &str) -> Result<&str> {
         self.object
             .get(key)
             .and_then(Value::as_str)
-            .ok_or_else(|| self.error(&format!("`{key}` is missing or no text")))
+            .ok_or_else(|| self.error(&format!("`{key}` is missing or not text")))
     }
 
     fn parameters(&self) -> Result<Map<String, Value>> {
         match self.object.get("parameters") {
             None | Some(Value::Null) => Ok(Map::new()),
             Some(Value::Object(parameters)) => Ok(parameters.clone()),
-            Some(_) => Err(self.error("`parameters` is no object")),
+            Some(_) => Err(self.error("`parameters` is not an object")),
         }
     }
 
@@ -198,7 +198,7 @@ impl Node<'_> {
         match self.object.get("form_key") {
             None | Some(Value::Null) => Ok(None),
             Some(Value::String(key)) => Ok(Some(key.clone())),
-            Some(_) => Err(self.error("`form_key` is no text")),
+            Some(_) => Err(self.error("`form_key` is not text")),
         }
     }
 

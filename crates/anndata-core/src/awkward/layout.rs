@@ -355,7 +355,7 @@ fn end_of(form: &Form, attribute: &str, positions: impl Iterator<Item = i64>) ->
 }
 
 fn to_len(form: &Form, attribute: &str, value: i64) -> Result<usize> {
-    usize::try_from(value).map_err(|_| buffer_error(form, attribute, &format!("{value} is no length")))
+    usize::try_from(value).map_err(|_| buffer_error(form, attribute, &format!("{value} is not a length")))
 }
 
 fn buffer_error(form: &Form, attribute: &str, message: &str) -> Error {

@@ -145,7 +145,7 @@ fn numbers(primitive: &Primitive, data: &Tensor, budget: &Budget) -> Result<Vec<
         }
         dtype => {
             dispatch!(real dtype, T => data.as_slice::<T>()?.iter().map(|&value| number(value)).collect(), else =>
-            Err(Error::dtype(format!("values of type {dtype} are no numbers"))))
+            Err(Error::dtype(format!("values of type {dtype} are not numbers"))))
         }
     }
 }

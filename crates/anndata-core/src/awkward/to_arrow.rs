@@ -175,7 +175,7 @@ fn bytes(content: &Layout) -> Result<Buffer> {
     match &content.kind {
         Kind::Numpy { data, .. } => buffer(data),
         Kind::Empty => Ok(Buffer::default()),
-        _ => Err(Error::invalid_data("the characters of awkward strings are no numbers")),
+        _ => Err(Error::invalid_data("the characters of awkward strings are not numbers")),
     }
 }
 

@@ -235,7 +235,7 @@ fn with_nan(values: &Tensor, missing: impl Fn(usize) -> bool) -> Result<Tensor> 
         let nan = *nan.as_slice::<T>()?.first().or_bug("a scalar without a value")?;
         let rows = values.as_slice::<T>()?.iter().enumerate();
         Tensor::from_vec([values.len()], rows.map(|(row, &value)| if missing(row) { nan } else { value }).collect())
-    }, else => Err(Error::dtype("no numbers")))
+    }, else => Err(Error::dtype(format!("values of type {} are not numbers", values.dtype()))))
 }
 
 fn text(na_value: Option<NaValue>, parts: &[(Option<Column>, usize)]) -> Result<Column> {

@@ -167,7 +167,7 @@ fn run(plan: &ElementPlan, elements: &[Option<&Element>], index: &Index, place: 
                     Some(fields) => awkward.project(fields),
                     None => Ok(awkward),
                 },
-                Some(other) => Err(Error::invalid_data(format!("{} is no awkward array", other.kind_name()))),
+                Some(other) => Err(Error::invalid_data(format!("{} is not an awkward array", other.kind_name()))),
             });
             Awkward::concat(&parts.collect::<Result<Vec<_>>>()?)?.into()
         }
@@ -309,6 +309,6 @@ fn to_csr(element: &Element) -> Result<SparseMatrix> {
             };
             SparseMatrix::from_dense(&matrix, SparseFormat::Csr)
         }
-        other => Err(Error::invalid_data(format!("{} is no matrix", other.kind_name()))),
+        other => Err(Error::invalid_data(format!("{} is not a matrix", other.kind_name()))),
     }
 }

@@ -60,7 +60,9 @@ impl FillValue {
         if dtype.is_time() {
             return match self {
                 Self::Float(value) if value.is_nan() => Tensor::from_ticks(dtype.clone(), [], vec![NAT]),
-                _ => Err(Error::dtype(format!("{self} cannot stand in an array of {dtype}; leave out the fill value"))),
+                _ => Err(Error::dtype(format!(
+                    "{self} cannot be stored in an array of {dtype}; leave out the fill value"
+                ))),
             };
         }
         let scalar = match self {
@@ -105,7 +107,7 @@ impl std::str::FromStr for FillValue {
             "false" | "False" => Ok(Self::Bool(false)),
             _ => match text.parse() {
                 Ok(value) => Ok(Self::Float(value)),
-                Err(_) => Err(Error::invalid_input(format!("the fill value '{text}' is no number"))),
+                Err(_) => Err(Error::invalid_input(format!("the fill value '{text}' is not a number"))),
             },
         }
     }

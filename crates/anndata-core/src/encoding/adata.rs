@@ -127,7 +127,7 @@ pub(crate) fn build(mut group: GroupNode, context: &BuildContext<'_>) -> Result<
 const SLOTS: [&str; 10] = ["X", "layers", "obs", "var", "obsm", "varm", "obsp", "varp", "uns", "raw"];
 const RAW_SLOTS: [&str; 3] = ["X", "var", "varm"];
 
-/// Takes members that are no slots out of an object and the objects within it. The tree of an object of before 0.8 does
+/// Takes members that are not slots out of an object and the objects within it. The tree of an object of before 0.8 does
 /// not say that it is one.
 pub(crate) fn drop_unknown(node: &mut Node, is_object: bool) {
     let encoding = node.text_attribute("encoding-type").ok().flatten().unwrap_or_default();
@@ -163,7 +163,7 @@ fn build_raw(node: Node, context: &BuildContext<'_>) -> Result<Option<Raw>> {
     match context.build(node)? {
         Element::Null => Ok(None),
         Element::Lazy(lazy) if matches!(lazy.load()?, Element::Null) => Ok(None),
-        other => Err(Error::invalid_data(format!("raw is {}", other.kind_name()))),
+        other => Err(Error::invalid_data(format!("raw is {}, not an object", other.kind_name()))),
     }
 }
 

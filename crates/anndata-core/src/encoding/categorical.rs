@@ -103,7 +103,7 @@ impl Encoding for CategoricalEncoding {
         };
         let (codes, categories) = column.codes_and_categories()?;
         if let Some(at) = Seen::default().first_repeated(&categories.to_tensor()?)? {
-            let error = Error::invalid_data(format!("the category at {at} is there before"));
+            let error = Error::invalid_data(format!("the category at {at} is there already"));
             return Err(error.at(&child_path(path, "categories")).with_advice(REPEATED));
         }
         let mut group = GroupNode::encoded(path, "categorical", "0.2.0");

@@ -86,7 +86,7 @@ pub(super) fn encode<'a>(
 /// Refuses keys that would not read back as they are.
 pub(crate) fn check_key(key: &str) -> Result<()> {
     if key.is_empty() || key == "." || key == ".." {
-        return Err(Error::invalid_input(format!("'{key}' is no key that can be stored")));
+        return Err(Error::invalid_input(format!("'{key}' is not a key that can be stored")));
     }
     if key.contains('/') {
         let error = Error::invalid_input(format!("key '{key}' contains a '/', which separates the names of a path"));

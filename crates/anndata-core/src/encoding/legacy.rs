@@ -109,7 +109,7 @@ pub(super) fn frame(node: Node, context: &BuildContext<'_>) -> Result<DataFrame>
 fn records_to_frame(records: &Tensor) -> Result<DataFrame> {
     let mut fields = records.fields()?;
     let Some((name, index)) = fields.next() else {
-        return Err(Error::invalid_data("records without fields are no frame"));
+        return Err(Error::invalid_data("records without fields are not a frame"));
     };
     let mut frame = DataFrame::with_index(Column::plain(index)?).with_index_name(Some(name.to_owned()));
     for (name, values) in fields {

@@ -72,7 +72,7 @@ impl Encoding for NullableEncoding {
         let mut group = node.into_group()?;
         let mask = group.take("mask")?.into_tensor()?;
         let Element::Tensor(values) = context.registry.build(group.take("values")?)? else {
-            return Err(Error::invalid_data("'values' is no array"));
+            return Err(Error::invalid_data("'values' is not an array"));
         };
         if !self.holds(values.dtype()) {
             return Err(Error::invalid_data(format!("'values' is of type {} in a {}", values.dtype(), self.name())));
@@ -193,5 +193,5 @@ fn cleared(values: &Tensor, missing: &[bool]) -> Result<Tensor> {
     dispatch!(real values.dtype(), T => {
         let kept = values.as_slice::<T>()?.iter().zip(missing);
         Tensor::from_vec([missing.len()], kept.map(|(&value, &missing)| if missing { T::default() } else { value }).collect())
-    }, else => Err(Error::dtype("no nullable type")))
+    }, else => Err(Error::dtype(format!("values of type {} cannot be nullable", values.dtype()))))
 }

@@ -264,7 +264,8 @@ pub(crate) fn check_is_anndata(node: &Node) -> Result<()> {
             if ["X", "obs", "var"].iter().any(has) {
                 return Ok(());
             }
-            Err(Error::invalid_data("no AnnData: it says no encoding and has no X, obs or var").at(node.path()))
+            Err(Error::invalid_data("not an AnnData object: it has no encoding and none of X, obs and var")
+                .at(node.path()))
         }
         Some(other) => {
             Err(Error::invalid_data(format!("the element is encoded as '{other}', not 'anndata'")).at(node.path()))

@@ -168,7 +168,7 @@ fn relaid(node: &Node, resizable: bool) -> Node {
 /// The value of the attribute that declares a shape.
 pub(crate) fn shape_value((rows, columns): (usize, usize)) -> Result<Attribute> {
     let len = |len: usize| {
-        i64::try_from(len).map_err(|_| Error::unsupported(format!("an axis of {len} is longer than a file can say")))
+        i64::try_from(len).map_err(|_| Error::unsupported(format!("an axis of {len} is longer than a file can store")))
     };
     Ok(Attribute::Tensor(Tensor::from_vec([2], vec![len(rows)?, len(columns)?])?))
 }
@@ -236,7 +236,7 @@ pub(crate) fn to_sparse(element: &Element, format: SparseFormat) -> Result<Spars
 fn dense_to_sparse(array: &Array, format: SparseFormat) -> Result<SparseMatrix> {
     let spec = array.spec();
     let [rows, columns] = *spec.shape.as_slice() else {
-        return Err(Error::invalid_data("no matrix").at(array.path()));
+        return Err(Error::invalid_data(format!("shape {:?} is not a matrix", spec.shape)).at(array.path()));
     };
     let (major, minor, axis) = match format {
         SparseFormat::Csr => (rows, columns, 0),

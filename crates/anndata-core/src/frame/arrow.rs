@@ -28,7 +28,7 @@ impl DataFrame {
         }
         let options = RecordBatchOptions::new().with_row_count(Some(self.len()?));
         RecordBatch::try_new_with_options(Arc::new(Schema::new(fields)), arrays, &options)
-            .map_err(|error| Error::invalid_data("no record batch").with_source(error))
+            .map_err(|error| Error::invalid_data("the columns cannot become a record batch").with_source(error))
     }
 
     /// A frame from an Arrow record batch: the column `index_field` becomes the index ("0", "1", ... without it).

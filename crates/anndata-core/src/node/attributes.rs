@@ -57,10 +57,10 @@ impl Node {
 
     fn attribute<T>(&self, name: &str, what: &str, get: impl Fn(&Attribute) -> Option<T>) -> Result<Option<T>> {
         let Some(value) = self.attributes().get(name) else { return Ok(None) };
-        match get(value) {
-            Some(value) => Ok(Some(value)),
-            None => Err(Error::invalid_data(format!("attribute '{name}' is not {what}")).at(self.path())),
-        }
+        get(value).map(Some).ok_or_else(|| {
+            let error = Error::invalid_data(format!("attribute '{name}' is not {what}"));
+            self.locate(error.at(self.path()))
+        })
     }
 }
 

@@ -48,8 +48,11 @@ impl Seen {
             let texts = texts.strings()?;
             return Ok((0..values.len()).find(|&at| !self.0.insert(texts.value(at).as_bytes().into())));
         }
-        let size = values.dtype().size().unwrap_or(1).max(1);
-        let bytes = values.as_bytes().unwrap_or_default();
+        let (Some(size), Some(bytes)) = (values.dtype().size(), values.as_bytes()) else {
+            return Err(Error::dtype(format!("values of type {} cannot be compared", values.dtype())));
+        };
+        // Values without a byte are none.
+        let size = size.max(1);
         Ok(bytes.chunks(size).position(|value| !self.0.insert(value.into())))
     }
 }
@@ -69,8 +72,8 @@ impl BlockSource for DistinctValues {
             let (offset, values) = block?;
             let Some(at) = seen.first_repeated(&values)? else { return Ok((offset, values)) };
             let place = offset.first().copied().unwrap_or(0).saturating_add(at as u64);
-            let message = format!("the {} at {place} is there before", self.what);
-            Err(Error::invalid_data(message).at(&self.path).with_advice(self.advice))
+            let message = format!("the {} at {place} is there already", self.what);
+            Err(self.source.locate(Error::invalid_data(message).at(&self.path)).with_advice(self.advice))
         }))
     }
 }
@@ -120,5 +123,20 @@ impl BlockSource for CheckedIntegers {
             self.check(&offset, &values)?;
             Ok((offset, values))
         }))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn values_that_cannot_be_compared_are_not_taken_to_differ() -> Result<()> {
+        let field = Tensor::from_vec([2], vec![1_i32, 1])?;
+        assert_eq!(Seen::default().first_repeated(&field)?, Some(1));
+        let records = Tensor::from_fields([2], [("a".to_owned(), field)])?;
+        let error = Seen::default().first_repeated(&records).unwrap_err();
+        assert!(error.is_dtype() && error.message().contains("cannot be compared"), "{error}");
+        Ok(())
     }
 }

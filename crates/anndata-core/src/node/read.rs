@@ -52,7 +52,7 @@ impl Node {
         let mut tree = Opener::new(None, &mut skip).open(group, key)?;
         for skip in skip {
             if !skip.found {
-                return Err(Error::not_found(format!("'{}' names no element that could be left out", skip.path)));
+                return Err(Error::not_found(format!("'{}' does not name an element that can be left out", skip.path)));
             }
             forget_column(&mut tree, &skip.path)?;
         }

@@ -4,7 +4,8 @@ use std::fmt;
 use std::sync::Arc;
 
 use anndata_storage::{
-    Array, Attribute, Attributes, BlockSize, Compression, Edit, Error, Group, Result, Storage, Tensor, child_path,
+    Array, Attribute, Attributes, BlockSize, Compression, Edit, Error, Group, OrBug as _, Result, Storage, Tensor,
+    child_path,
 };
 use rayon::prelude::*;
 
@@ -165,8 +166,9 @@ struct Move<'a> {
 
 impl Move<'_> {
     /// How many groups an element is within in the end that is written at this path.
-    fn depth(&self, written: &str) -> usize {
-        child_path(self.path, written.strip_prefix(self.place).unwrap_or(written)).split('/').count()
+    fn depth(&self, written: &str) -> Result<usize> {
+        let below = written.strip_prefix(self.place).or_bug("an element outside of what is written")?;
+        Ok(child_path(self.path, below).split('/').count())
     }
 
     /// What is at a path, relative to the tree, where it is within it.
@@ -222,7 +224,7 @@ impl<'a> Layout<'a> {
 
     fn group(&mut self, node: &'a GroupNode, parent: &Group, key: &str) -> Result<()> {
         let path = parent.path_of(key);
-        if self.moved.depth(&path) > MAX_DEPTH {
+        if self.moved.depth(&path)? > MAX_DEPTH {
             return Err(Error::invalid_input(format!("more than {MAX_DEPTH} groups within each other")).at(&path));
         }
         let group = if key.is_empty() { parent.clone() } else { parent.create_group(key)? };

@@ -56,7 +56,7 @@ impl SparseMatrix {
                 }
                 Ok::<(), Error>(())
             })?;
-        }), else => return Err(Error::dtype("values are no numbers")));
+        }), else => return Err(Error::dtype("values are not numbers")));
         Tensor::new(self.dtype().clone(), [range.len(), columns], dense.into())
     }
 
@@ -66,7 +66,7 @@ impl SparseMatrix {
     /// Where the tensor is not two-dimensional, or holds no numbers.
     pub fn from_dense(dense: &Tensor, format: SparseFormat) -> Result<Self> {
         let [rows, columns] = *dense.shape() else {
-            return Err(Error::invalid_input(format!("shape {:?} is no matrix", dense.shape())));
+            return Err(Error::invalid_input(format!("shape {:?} is not a matrix", dense.shape())));
         };
         let offsets = Offsets::of_lengths(dense.nonzero_per_row()?)?;
         ensure!(offsets.lanes() == rows, "{rows} rows, of which {} were counted", offsets.lanes());
@@ -182,7 +182,7 @@ fn nonzero(dense: &Tensor, range: Range<usize>, places: &mut Vec<usize>) -> Resu
         let zero = T::default();
         places.extend(values.iter().enumerate().filter(|(_, value)| !zero.eq(*value)).map(|(place, _)| place));
         Ok(())
-    }, else => Err(Error::dtype("values are no numbers")))
+    }, else => Err(Error::dtype("values are not numbers")))
 }
 
 #[cfg(test)]

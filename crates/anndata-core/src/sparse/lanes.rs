@@ -260,10 +260,10 @@ pub(super) fn gather<P: Copy>(
 
 /// Bytes as values, which are made of bytes and aligned wherever they are.
 pub(super) fn values<V: Pod>(bytes: &[u8]) -> Result<&[V]> {
-    bytemuck::try_cast_slice(bytes).map_err(|error| Error::bug(format!("bytes are no values: {error}")))
+    bytemuck::try_cast_slice(bytes).map_err(|error| Error::bug(format!("bytes are not values: {error}")))
 }
 
 /// Bytes as values to be set; see [`values`].
 pub(super) fn values_mut<V: Pod>(bytes: &mut [u8]) -> Result<&mut [V]> {
-    bytemuck::try_cast_slice_mut(bytes).map_err(|error| Error::bug(format!("bytes are no values: {error}")))
+    bytemuck::try_cast_slice_mut(bytes).map_err(|error| Error::bug(format!("bytes are not values: {error}")))
 }

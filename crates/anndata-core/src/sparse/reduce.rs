@@ -90,7 +90,7 @@ impl SparseMatrix {
     /// [`InvalidInput`](crate::ErrorKind::InvalidInput) where the place is out of bounds.
     pub fn get_scalar(&self, row: usize, column: usize) -> Result<Tensor> {
         dispatch!(self.dtype(), T => Ok(Tensor::scalar(self.get::<T>(row, column)?)),
-            else => Err(Error::dtype("values are no numbers")))
+            else => Err(Error::dtype("values are not numbers")))
     }
 
     /// Sums of the lanes, or across them.
@@ -116,7 +116,7 @@ impl SparseMatrix {
             };
             let sums = Tensor::from_vec([sums.len()], sums)?;
             if self.dtype().is_float() || self.dtype().is_complex() { sums.cast(self.dtype()) } else { Ok(sums) }
-        }, else => Err(Error::dtype("values are no numbers")))
+        }, else => Err(Error::dtype("values are not numbers")))
     }
 
     /// Numbers of values of the lanes, or across them.

@@ -143,7 +143,9 @@ impl<'a> Checker<'a> {
         let version = node.text_attribute("encoding-version").ok().flatten();
         let older = version.as_deref() != encoding.versions().last().copied();
         if older {
-            self.add_legacy(node.path(), &format!("{} of version {}", encoding.name(), version.unwrap_or_default()));
+            let version =
+                version.map_or_else(|| "without a version".to_owned(), |version| format!("of version {version}"));
+            self.add_legacy(node.path(), &format!("{} {version}", encoding.name()));
         }
         older
     }

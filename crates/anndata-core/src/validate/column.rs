@@ -22,7 +22,8 @@ pub(crate) fn check_categorical(node: &Node, checker: &mut Checker<'_>) {
         let message = format!("codes are {} of shape {:?}", spec.dtype, spec.shape);
         return checker.add(&rules::CODES, path, message);
     }
-    let range = -1..i128::from(categories.unwrap_or(u64::MAX));
+    // Where it is not known how many categories there are, which was told of, codes have no upper bound.
+    let range = -1..categories.map_or(i128::MAX, i128::from);
     let mut bad = None;
     checker.stream(codes, &mut |start, values| {
         if bad.is_none() {
@@ -31,7 +32,10 @@ pub(crate) fn check_categorical(node: &Node, checker: &mut Checker<'_>) {
         Ok(())
     });
     if let Some(at) = bad {
-        let message = format!("the code at {at} is not within -1..{}", range.end);
+        let message = match categories {
+            Some(categories) => format!("the code at {at} is not within -1..{categories}"),
+            None => format!("the code at {at} is below -1"),
+        };
         checker.add(&rules::CODE_OUT_OF_RANGE, path, message);
     }
 }
@@ -50,7 +54,7 @@ fn check_categories(group: &GroupNode, checker: &mut Checker<'_>) -> Option<u64>
             [] => "categories are a single value, not an array".to_owned(),
             other => format!("categories have shape {other:?}"),
         },
-        Ok(None) => "categories are no array".to_owned(),
+        Ok(None) => "categories are not an array".to_owned(),
         Err(_) => return None, // Malformed, which was found.
     };
     checker.add(&rules::CATEGORIES, path, message);

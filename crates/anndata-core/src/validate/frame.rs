@@ -82,7 +82,7 @@ fn column(frame: &Node, key: &str, checker: &mut Checker<'_>) -> Option<usize> {
         Ok(Some(shape)) => match shape.as_slice() {
             [len] if is_column => return Some(*len),
             [] => "a single value, not a column".to_owned(),
-            [_] => "of a kind that is no column".to_owned(),
+            [_] => "of a kind that cannot be a column".to_owned(),
             shape => format!("of shape {shape:?}, not a column"),
         },
         Ok(None) => "nothing that has rows, not a column".to_owned(),
@@ -110,7 +110,7 @@ pub(super) fn check_names(frame: &Node, checker: &mut Checker<'_>) {
         return;
     }
     if !is_text(index) {
-        checker.add(&rules::NAMES_NOT_TEXT, path, "the names are no text");
+        checker.add(&rules::NAMES_NOT_TEXT, path, "the names are not text");
     }
     if let Some(repeated) = names.repeated {
         checker.add(&rules::NAMES_REPEATED, path, repeated.to_string());

@@ -16,7 +16,7 @@ pub(super) fn check_labels(frame: &Node, axis: &Node, checker: &mut Checker<'_>)
         return;
     }
     if !is_text(&index) {
-        let message = "the index is no text, as the names of the axis are";
+        let message = "the index is not text, as the names of the axis are";
         return checker.add(&rules::SLOT_INDEX, frame.path(), message);
     }
     let difference = texts(&index, own, checker).and_then(|own| {

@@ -74,7 +74,7 @@ pub(crate) fn check_object(node: &Node, checker: &mut Checker<'_>) {
                     old_raw.children.insert(part.to_owned(), child.clone());
                     continue;
                 }
-                checker.add(&rules::MEMBER_UNKNOWN, child.path(), format!("'{key}' is no slot of an object"));
+                checker.add(&rules::MEMBER_UNKNOWN, child.path(), format!("'{key}' is not a slot of an object"));
                 checker.element(child);
             }
         }
@@ -130,7 +130,7 @@ fn check_raw_members(group: &GroupNode, checker: &mut Checker<'_>) {
             // Before 0.7, the categories of `raw.var`.
             "cat" => checker.beneath(child),
             key => {
-                checker.add(&rules::MEMBER_IGNORED, child.path(), format!("'{key}' is no slot of a raw"));
+                checker.add(&rules::MEMBER_IGNORED, child.path(), format!("'{key}' is not a slot of a raw"));
                 checker.element(child);
             }
         }
@@ -150,7 +150,7 @@ fn check_axis(group: &GroupNode, key: &str, checker: &mut Checker<'_>) -> Option
         Ok(Found::Unknown) | Err(_) => false,
     };
     if !is_frame {
-        checker.add(&rules::SLOT_KIND, frame.path(), "no data frame");
+        checker.add(&rules::SLOT_KIND, frame.path(), "not a data frame");
         return None;
     }
     check_names(frame, checker);
@@ -166,7 +166,7 @@ fn members<'n>(node: &'n Node, checker: &mut Checker<'_>) -> Option<&'n GroupNod
         (Ok(Found::Legacy), Node::Array(array)) if matches!(array.source, Source::Empty) => None,
         (Err(_), _) => None,
         _ => {
-            checker.add(&rules::SLOT_KIND, node.path(), "no mapping");
+            checker.add(&rules::SLOT_KIND, node.path(), "not a mapping");
             None
         }
     }

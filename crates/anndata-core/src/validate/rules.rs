@@ -89,7 +89,7 @@ rules! {
     ]
     /// The object
     [
-        NOT_ANNDATA = Error "not-anndata": "The root is no AnnData: it is encoded as something else, or has no `X`, `obs` or `var`.",
+        NOT_ANNDATA = Error "not-anndata": "The root is not an AnnData object: it is encoded as something else, or has no `X`, `obs` or `var`.",
             "Check the path; `anndata show --tree` lists what is there.";
         SLOT_KIND = Error "slot-kind": "A slot holds something that cannot be aligned, such as a text or a mapping.",
             "Move the element to `uns`.";
@@ -124,7 +124,7 @@ rules! {
             "Name it once.";
         COLUMN_LENGTH = Error "column-length": "A column is not as long as the index.",
             "Write the column anew.";
-        COLUMN_KIND = Error "column-kind": "A column is no array of one dimension.",
+        COLUMN_KIND = Error "column-kind": "A column is not an array of one dimension.",
             "Move it to `obsm`, `varm` or `uns`.";
         COLUMN_UNLISTED = Warning "column-unlisted": "A member of a frame that `column-order` does not name; Python does not read it, and loses it when it writes.",
             "Add it to `column-order`, or remove it.";
@@ -139,7 +139,7 @@ rules! {
             "Write the column anew.";
         CODE_OUT_OF_RANGE = Error "categorical-code-out-of-range": "A code is below -1 or has no category.",
             "Write the column anew; a reader that does not check would show a wrong value.";
-        CATEGORIES = Error "categorical-categories": "Categories are no array of one dimension.",
+        CATEGORIES = Error "categorical-categories": "Categories are not an array of one dimension.",
             "Write the column anew.";
         CATEGORIES_REPEATED = Error "categories-repeated": "A category is there more than once.",
             "Merge the categories and write the codes anew.";

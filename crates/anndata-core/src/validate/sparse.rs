@@ -4,7 +4,7 @@ use std::collections::hash_map::RandomState;
 use std::hash::BuildHasher as _;
 use std::ops::Range;
 
-use anndata_storage::{DType, Error, Result, Scalar, Tensor, dispatch};
+use anndata_storage::{DType, Error, OrBug as _, Result, Scalar, Tensor, dispatch};
 
 use super::distinct::read_rows;
 use super::{Checker, rules};
@@ -204,7 +204,7 @@ impl<'n> Rows<'n> {
                 (self.last, self.sorted, self.repeats) = (None, true, false);
             }
             let until = self.current.end.min(end);
-            self.segment(part(block, start, at..until));
+            self.segment(part(block, start, at..until)?);
             if until == self.current.end && (self.repeats || !self.sorted) {
                 self.end_row(start, block)?;
             }
@@ -244,7 +244,7 @@ impl<'n> Rows<'n> {
     /// before is read again. As many indices as the memory allows are compared at a time.
     fn has_repeats<I: Scalar + Ord>(&self, start: u64, block: &[I]) -> Result<bool> {
         let row = self.current.clone();
-        let inside = part(block, start, row.start.max(start)..row.end);
+        let inside = part(block, start, row.start.max(start)..row.end)?;
         let passes = (row.end - row.start).div_ceil(self.at_once);
         for pass in 0..passes {
             let is_due = |index: &I| passes == 1 || self.seed.hash_one(index.to_integer()) % passes == pass;
@@ -267,7 +267,10 @@ impl<'n> Rows<'n> {
 }
 
 /// The part of a block that begins at `start`.
-fn part<I>(block: &[I], start: u64, range: Range<u64>) -> &[I] {
-    let place = |at: u64| usize::try_from(at.saturating_sub(start)).unwrap_or(usize::MAX);
-    block.get(place(range.start)..place(range.end)).unwrap_or_default()
+fn part<I>(block: &[I], start: u64, range: Range<u64>) -> Result<&[I]> {
+    let place = |at: u64| at.checked_sub(start).and_then(|at| usize::try_from(at).ok());
+    place(range.start)
+        .zip(place(range.end))
+        .and_then(|(start, end)| block.get(start..end))
+        .or_bug("a row beyond its block")
 }

@@ -112,7 +112,7 @@ impl Hdf5Array {
     fn first_element(&self, position: &[u64]) -> Result<Vec<u64>> {
         let chunks = self.chunk_shape();
         if position.len() != chunks.len() {
-            return Err(Error::invalid_input(format!("{position:?} is no position of a chunk of shape {chunks:?}")));
+            return Err(Error::invalid_input(format!("{position:?} is not a position of a chunk of shape {chunks:?}")));
         }
         let first = |(&at, &len): (&u64, &u64)| at.checked_mul(len).or_bug("a chunk beyond all numbers");
         position.iter().zip(chunks).map(first).collect()
@@ -160,7 +160,11 @@ impl ChunkedStorage for Hdf5Array {
     fn write_raw(&self, chunk: &[u64], raw: &[u8]) -> Result<()> {
         self.check_mode()?;
         if self.pipeline.is_empty() && raw.len() != self.chunk_bytes()? {
-            return Err(Error::invalid_input(format!("{} bytes are no chunk of {}", raw.len(), self.chunk_bytes()?)));
+            return Err(Error::invalid_input(format!(
+                "{} bytes are not a chunk of {}",
+                raw.len(),
+                self.chunk_bytes()?
+            )));
         }
         let offset = self.first_element(chunk)?;
         if self.keeps_mask(chunk, raw.len())? {

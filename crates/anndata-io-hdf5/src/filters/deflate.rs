@@ -2,8 +2,9 @@
 
 use std::cell::RefCell;
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 
-use anndata_storage::{Error, Result};
+use anndata_storage::{Error, OrBug as _, Result};
 use libdeflater::{CompressionLvl, Compressor, Decompressor};
 
 use super::{corrupt, room, wrong_len};
@@ -23,9 +24,13 @@ pub(super) fn decode(stored: &[u8], chunk: &mut [u8]) -> Result<()> {
 /// Levels are those of zlib; libdeflate's are comparable.
 pub(super) fn encode(bytes: &[u8], level: u8, out: &mut Vec<u8>) -> Result<()> {
     ENCODERS.with_borrow_mut(|encoders| {
-        let encoder = encoders
-            .entry(level)
-            .or_insert_with(|| Compressor::new(CompressionLvl::new(i32::from(level)).unwrap_or_default()));
+        let encoder = match encoders.entry(level) {
+            Entry::Occupied(encoder) => encoder.into_mut(),
+            Entry::Vacant(free) => {
+                let level = CompressionLvl::new(i32::from(level)).ok().or_bug("a level that deflate does not have")?;
+                free.insert(Compressor::new(level))
+            }
+        };
         room(out, encoder.zlib_compress_bound(bytes.len()))?;
         let written = encoder
             .zlib_compress(bytes, out)

@@ -1,8 +1,8 @@
 //! Datasets: properties, chunks, transfer of values.
 
-use std::ffi::{CStr, c_char, c_uint, c_void};
+use std::ffi::{c_char, c_uint, c_void};
 
-use anndata_storage::{Error, Result};
+use anndata_storage::{Error, OrBug as _, Result};
 use hdf5_metno_sys::h5::{H5_ITER_CONT, H5_ITER_ERROR, haddr_t, herr_t, hsize_t};
 use hdf5_metno_sys::h5d::{
     H5D_alloc_time_t, H5D_fill_time_t, H5D_fill_value_t, H5D_layout_t, H5Dchunk_iter, H5Dcreate2,
@@ -101,29 +101,37 @@ pub(crate) fn layout(properties: &Id) -> Result<Layout> {
 
 pub(crate) fn filters(properties: &Id) -> Result<Vec<FilterInfo>> {
     let count = h5!(InvalidData, "the filters of the array cannot be counted", H5Pget_nfilters(properties.get()))?;
-    (0..u32::try_from(count).unwrap_or(0)).map(|number| filter(properties, number)).collect()
+    (0..u32::try_from(count).or_bug("a negative number of filters")?).map(|number| filter(properties, number)).collect()
 }
 
 fn filter(properties: &Id, number: u32) -> Result<FilterInfo> {
     let mut values = vec![0_u32; 64];
-    let mut count = values.len();
-    let mut name = vec![0_u8; 128];
-    let (mut flags, mut config) = (0, 0);
-    let id = h5!(InvalidData, "a filter of the array cannot be read", {
-        H5Pget_filter2(
-            properties.get(),
-            number,
-            &raw mut flags,
-            &raw mut count,
-            values.as_mut_ptr(),
-            name.len(),
-            name.as_mut_ptr().cast::<c_char>(),
-            &raw mut config,
-        )
-    })?;
-    values.truncate(count);
-    let name = CStr::from_bytes_until_nul(&name).map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
-    Ok(FilterInfo { id, values, name })
+    loop {
+        let mut count = values.len();
+        let mut name = vec![0_u8; 128];
+        let (mut flags, mut config) = (0, 0);
+        let id = h5!(InvalidData, "a filter of the array cannot be read", {
+            H5Pget_filter2(
+                properties.get(),
+                number,
+                &raw mut flags,
+                &raw mut count,
+                values.as_mut_ptr(),
+                name.len(),
+                name.as_mut_ptr().cast::<c_char>(),
+                &raw mut config,
+            )
+        })?;
+        // The library tells how many there are, also where it gave fewer.
+        if count > values.len() {
+            values.resize(count, 0);
+            continue;
+        }
+        values.truncate(count);
+        // A name that is longer is cut.
+        name.truncate(name.iter().position(|&byte| byte == 0).unwrap_or(name.len()));
+        return Ok(FilterInfo { id, values, name: String::from_utf8_lossy(&name).into_owned() });
+    }
 }
 
 /// Whether the library has a filter.
@@ -245,7 +253,7 @@ impl Block<'_> {
         let size = super::datatype::size(memory) as u64;
         let needed = self.count.iter().try_fold(size, |product, &len| product.checked_mul(len));
         if needed != Some(bytes.len() as u64) {
-            return Err(Error::invalid_input("a block has not the bytes that its shape takes"));
+            return Err(Error::invalid_input("a block does not have the bytes that its shape takes"));
         }
         let file = space_of(dataset)?;
         space::select(&file, self.start, self.count)?;

@@ -4,7 +4,7 @@
 
 use std::ffi::{CStr, c_char};
 
-use anndata_storage::{Error, Result};
+use anndata_storage::{Error, OrBug as _, Result};
 use hdf5_metno_sys::h5::H5free_memory;
 use hdf5_metno_sys::h5t::{
     H5T_C_S1, H5T_IEEE_F32LE, H5T_IEEE_F64LE, H5T_STD_I8LE, H5T_STD_I16LE, H5T_STD_I32LE, H5T_STD_I64LE,
@@ -168,14 +168,14 @@ fn base(datatype: &Id) -> Result<Id> {
 
 fn array_shape(datatype: &Id) -> Result<Vec<u64>> {
     let ndim = h5!(InvalidData, "the shape of a type cannot be read", H5Tget_array_ndims(datatype.get()))?;
-    let mut shape = vec![0; usize::try_from(ndim).unwrap_or(0)];
+    let mut shape = vec![0; usize::try_from(ndim).or_bug("a type of a negative number of axes")?];
     h5!(InvalidData, "the shape of a type cannot be read", H5Tget_array_dims2(datatype.get(), shape.as_mut_ptr()))?;
     Ok(shape)
 }
 
 fn member_count(datatype: &Id) -> Result<u32> {
     let count = h5!(InvalidData, "the members of a type cannot be counted", H5Tget_nmembers(datatype.get()))?;
-    Ok(u32::try_from(count).unwrap_or(0))
+    u32::try_from(count).or_bug("a negative number of members")
 }
 
 fn member_name(datatype: &Id, number: u32) -> Result<String> {

@@ -72,6 +72,9 @@ impl Identity {
     }
 }
 
+/// Bytes that the target of a soft link may have: as many as groups of the newer form can hold.
+const MAX_TARGET: usize = 1 << 16;
+
 /// What `name` in a group is, `None` where there is no such name.
 pub(crate) fn get(group: &Id, name: &str) -> Result<Option<Link>> {
     const HARD: c_int = 0;
@@ -89,7 +92,11 @@ pub(crate) fn get(group: &Id, name: &str) -> Result<Option<Link>> {
         HARD => Link::Hard,
         SOFT => {
             let [len, _] = info.value;
-            let mut target = vec![0_u8; usize::try_from(len).unwrap_or(0).min(1 << 16)];
+            let fitting = usize::try_from(len).ok().filter(|&len| len <= MAX_TARGET);
+            let len = fitting.ok_or_else(|| {
+                Error::limit_exceeded(format!("the target of a soft link takes {len} bytes, over {MAX_TARGET}"))
+            })?;
+            let mut target = vec![0_u8; len];
             h5!(InvalidData, "a soft link cannot be read", {
                 H5Lget_val(group.get(), name.as_ptr(), target.as_mut_ptr().cast(), target.len(), DEFAULT)
             })?;

@@ -44,7 +44,7 @@ pub(crate) fn extent(space: &Id) -> Result<Extent> {
     match locked(|| unsafe { H5Sget_simple_extent_type(space.get()) }) {
         H5S_class_t::H5S_NULL => return Ok(Extent::Null),
         H5S_class_t::H5S_SCALAR | H5S_class_t::H5S_SIMPLE => {}
-        H5S_class_t::H5S_NO_CLASS => return Err(Error::invalid_data("the shape is of no known class")),
+        H5S_class_t::H5S_NO_CLASS => return Err(Error::invalid_data("the shape is of an unknown class")),
     }
     let ndim = rank(space)?;
     let (mut shape, mut max) = (vec![0; ndim], vec![0; ndim]);

@@ -120,7 +120,9 @@ fn read_part(
 
 /// What texts that were never written read as.
 fn unwritten(array: &Inner, shape: Vec<usize>, budget: &Budget) -> Result<Tensor> {
-    let Fill::Text(text) = &array.meta.fill else { return Err(Error::invalid_data("no fill value")) };
+    let Fill::Text(text) = &array.meta.fill else {
+        return Err(Error::bug("an array of texts with a fill value that is not a text"));
+    };
     let count = shape.iter().try_fold(1_usize, |product, &len| product.checked_mul(len));
     budget.take(count.and_then(|count| count.checked_mul(text.len())).unwrap_or(usize::MAX))?;
     filled(shape, text)

@@ -133,7 +133,8 @@ impl BytesCodec {
                 out.truncate(len);
             }
             Self::Lz4 => {
-                let len = u32::try_from(bytes.len()).map_err(|_| Error::unsupported("lz4 ends at chunks of 4 GiB"))?;
+                let len = u32::try_from(bytes.len())
+                    .map_err(|_| Error::unsupported("lz4 cannot pack chunks of 4 GiB or more"))?;
                 resize(out, 4 + lz4_flex::block::get_maximum_output_size(bytes.len()))?;
                 let (head, body) = out.split_at_mut(4);
                 head.copy_from_slice(&len.to_le_bytes());

@@ -78,7 +78,7 @@ fn plain(kind: char, width: usize) -> Option<DType> {
 const MAX_WIDTH: usize = 1 << 24;
 
 fn parse_v2_field(value: &Value) -> Result<(Field, Words)> {
-    let bad = || malformed(format!("{value} is no field of a record"));
+    let bad = || malformed(format!("{value} is not a field of a record"));
     let parts = value.as_array().ok_or_else(bad)?;
     let (name, dtype, shape) = match parts.as_slice() {
         [name, dtype] => (name, dtype, Vec::new()),
@@ -245,7 +245,7 @@ pub(super) fn parse_v3(value: &Value) -> Result<DType> {
 
 /// A field: `{"name": …, "data_type": …}`, or the older `[name, data_type]`.
 fn parse_v3_field(value: &Value) -> Result<(Field, Words)> {
-    let bad = || malformed(format!("{value} is no field of a record"));
+    let bad = || malformed(format!("{value} is not a field of a record"));
     let (name, dtype) = match value {
         Value::Object(field) => (field.get("name"), field.get("data_type")),
         Value::Array(parts) => (parts.first(), parts.get(1)),

@@ -16,13 +16,13 @@ pub(super) fn parse(value: Option<&Value>, dtype: &DType) -> Result<Fill> {
             Value::Null => Ok(Fill::Text(String::new())),
             // Old writers say 0 for objects.
             Value::Number(number) if number.as_f64() == Some(0.0) => Ok(Fill::Text(String::new())),
-            other => Err(malformed(format!("{other} is no fill value for texts"))),
+            other => Err(malformed(format!("{other} is not a fill value for texts"))),
         },
         DType::Unknown(_) => Ok(Fill::Bytes(Vec::new())),
         _ if value.is_null() => Ok(Fill::Bytes(Vec::new())),
         dtype => {
             let bytes = element(value, dtype)
-                .ok_or_else(|| malformed(format!("{value} is no fill value for values of type {dtype}")))?;
+                .ok_or_else(|| malformed(format!("{value} is not a fill value for values of type {dtype}")))?;
             Ok(Fill::Bytes(if bytes.iter().all(|&byte| byte == 0) { Vec::new() } else { bytes }))
         }
     }

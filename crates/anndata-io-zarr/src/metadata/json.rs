@@ -15,14 +15,14 @@ pub(crate) fn parse(bytes: &[u8]) -> Result<Document> {
         .or_else(|error| serde_json::from_slice::<Value>(&quote_numbers(bytes)).map_err(|_| error));
     match parsed {
         Ok(Value::Object(document)) => Ok(document),
-        Ok(_) => Err(malformed("the metadata are no JSON object")),
+        Ok(_) => Err(malformed("the metadata are not a JSON object")),
         Err(error) => Err(malformed("the metadata are not JSON").with_source(error)),
     }
 }
 
 /// The bytes of a document.
 pub(crate) fn to_bytes(document: &Document) -> Result<Vec<u8>> {
-    serde_json::to_vec_pretty(document).map_err(|error| malformed("metadata that are no JSON").with_source(error))
+    serde_json::to_vec_pretty(document).map_err(|error| malformed("metadata that are not JSON").with_source(error))
 }
 
 /// Puts quotes around bare words that Python writes for numbers that JSON lacks.

@@ -15,7 +15,7 @@ pub(super) fn parse_array(document: &Document) -> Result<ArrayMeta> {
     let filters = match document.get("filters") {
         None | Some(Value::Null) => &no_filters,
         Some(Value::Array(filters)) => filters,
-        Some(other) => return Err(malformed(format!("'filters' is no list: {other}"))),
+        Some(other) => return Err(malformed(format!("'filters' is not a list: {other}"))),
     };
     let text = matches!(filters.first(), Some(filter) if id(filter) == "vlen-utf8");
     let (dtype, swapped) = dtype::parse_v2(member(document, "dtype")?, text)?;
@@ -122,7 +122,7 @@ pub(super) fn array_document(spec: &ArraySpec) -> Result<Document> {
     });
     match document {
         Value::Object(document) => Ok(document),
-        _ => Err(malformed("no document")),
+        _ => Err(Error::bug("metadata that are not an object")),
     }
 }
 

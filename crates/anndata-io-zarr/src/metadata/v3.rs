@@ -33,7 +33,7 @@ pub(super) fn parse_array(document: &Document) -> Result<ArrayMeta> {
     let (_, grid_configuration) = name_and_configuration(member(document, "chunk_grid")?)?;
     let empty = Value::Null;
     let outer = lengths(grid_configuration.and_then(|c| c.get("chunk_shape")).unwrap_or(&empty), "chunk_shape")?;
-    let codecs = member(document, "codecs")?.as_array().ok_or_else(|| malformed("'codecs' is no list"))?;
+    let codecs = member(document, "codecs")?.as_array().ok_or_else(|| malformed("'codecs' is not a list"))?;
     let (chunks, shard, pipeline) = match sharding(codecs)? {
         None => (outer, None, parse_pipeline(codecs, &dtype)?),
         Some(Err(message)) => (outer, None, Err(message)),
@@ -114,7 +114,7 @@ fn sharding(codecs: &[Value]) -> Result<Option<Result<Sharding<'_>, String>>> {
     }
     let list = |name: &str| {
         let list = member(configuration, name)?.as_array();
-        list.map(Vec::as_slice).ok_or_else(|| malformed(format!("'{name}' is no list")))
+        list.map(Vec::as_slice).ok_or_else(|| malformed(format!("'{name}' is not a list")))
     };
     let inner = list("codecs")?;
     if inner.iter().any(|codec| name_and_configuration(codec).is_ok_and(|(name, _)| name == NAME)) {
@@ -151,7 +151,7 @@ fn parse_pipeline(codecs: &[Value], dtype: &DType) -> Result<Result<Pipeline, St
                 match configuration.and_then(|c| c.get("endian")).and_then(Value::as_str) {
                     Some("big") => pipeline.swapped = words(dtype),
                     Some("little") | None => {}
-                    Some(other) => return Err(malformed(format!("'{other}' is no byte order"))),
+                    Some(other) => return Err(malformed(format!("'{other}' is not a byte order"))),
                 }
             }
             "vlen-utf8" if !serialized && *dtype == DType::String => serialized = true,
@@ -170,7 +170,7 @@ fn parse_pipeline(codecs: &[Value], dtype: &DType) -> Result<Result<Pipeline, St
 
 /// The order of stored axes; `None` for the order of the array.
 fn parse_order(configuration: Option<&Document>) -> Result<Option<Vec<usize>>> {
-    let bad = || malformed("the order of 'transpose' is no permutation of the axes");
+    let bad = || malformed("the order of 'transpose' is not a permutation of the axes");
     let order = lengths(configuration.and_then(|c| c.get("order")).ok_or_else(bad)?, "order")?;
     let order = order.into_iter().map(|axis| usize::try_from(axis).map_err(|_| bad())).collect::<Result<Vec<_>>>()?;
     let mut sorted = order.clone();
@@ -247,7 +247,7 @@ pub(super) fn array_document(spec: &ArraySpec) -> Result<Document> {
     });
     match document {
         Value::Object(document) => Ok(document),
-        _ => Err(malformed("no document")),
+        _ => Err(Error::bug("metadata that are not an object")),
     }
 }
 
@@ -260,7 +260,7 @@ pub(super) fn codec_document(codec: &Codec, dtype: &DType) -> Result<Value> {
             "cname": compressor,
             "clevel": level,
             "shuffle": (["noshuffle", "shuffle", "bitshuffle"].get(usize::from(*shuffle)).ok_or_else(|| {
-                Error::invalid_input(format!("blosc has the shuffles 0, 1 and 2, and not {shuffle}"))
+                Error::invalid_input(format!("blosc has the shuffles 0, 1 and 2, not {shuffle}"))
             })?),
             "blocksize": 0,
         }}),

@@ -113,5 +113,5 @@ fn by_url(url: &str, options: &ZarrOptions) -> Result<Objects> {
 
 #[cfg(not(feature = "cloud"))]
 fn by_url(_url: &str, _options: &ZarrOptions) -> Result<Objects> {
-    Err(Error::unsupported("this build reads no URLs: its feature 'cloud' is off"))
+    Err(Error::unsupported("this build does not read URLs: its feature 'cloud' is off"))
 }

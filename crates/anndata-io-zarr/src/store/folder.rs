@@ -23,6 +23,8 @@ pub(crate) struct Folder {
     root: PathBuf,
     writable: bool,
     links: Links,
+    /// Whether errors name the keys. Those of a folder that nobody but this library knows mean nothing to anybody.
+    named: bool,
     early: Option<Early>,
     /// The folder that was opened, once it was there.
     opened: OnceLock<Opened>,
@@ -39,7 +41,13 @@ struct Opened {
 impl Folder {
     /// The values below `root`.
     pub(crate) fn new(root: impl Into<PathBuf>, writable: bool) -> Self {
-        Self { root: root.into(), writable, links: Links::Within, early: None, opened: OnceLock::new() }
+        let (links, opened) = (Links::Within, OnceLock::new());
+        Self { root: root.into(), writable, links, named: true, early: None, opened }
+    }
+
+    /// A folder whose files are known by other names than their keys: errors give the cause alone.
+    pub(crate) fn unnamed(root: impl Into<PathBuf>) -> Self {
+        Self { named: false, ..Self::new(root, true) }
     }
 
     /// The same, following links another way.
@@ -51,13 +59,7 @@ impl Folder {
     /// A folder whose files go to the disk while it is written. Those that are small, and the folder itself, still have
     /// to be brought there after [`flush`](Store::flush).
     pub(crate) fn durable(root: impl Into<PathBuf>) -> io::Result<Self> {
-        Ok(Self {
-            root: root.into(),
-            writable: true,
-            links: Links::Within,
-            early: Some(Early::start()?),
-            opened: OnceLock::new(),
-        })
+        Ok(Self { early: Some(Early::start()?), ..Self::new(root, true) })
     }
 
     /// The file of a key to be read, where it is not behind a link that is not followed.
@@ -88,24 +90,26 @@ impl Folder {
         Ok(self.path(key))
     }
 
-    fn wrote(&self, path: &Path, value: &[u8]) {
+    fn wrote(&self, key: &str, path: &Path, value: &[u8]) {
         if let Some(early) = &self.early {
-            early.wrote(path, value.len());
+            early.wrote(key, path, value.len());
         }
     }
 
+    /// Names the key in an error.
+    fn failed(&self, key: &str, error: io::Error) -> Error {
+        failed(if self.named { key } else { "" }, error)
+    }
+
     /// Runs a write; where the folder above is missing, makes it and tries once more.
-    fn with_parent<T>(path: &Path, write: impl Fn() -> io::Result<T>) -> Result<T> {
-        match write() {
-            Err(error) if error.kind() == ErrorKind::NotFound => {
-                if let Some(parent) = path.parent() {
-                    fs::create_dir_all(parent).map_err(|error| failed(parent, error))?;
-                }
-                write()
+    fn with_parent<T>(&self, key: &str, path: &Path, write: impl Fn() -> io::Result<T>) -> Result<T> {
+        match (write(), path.parent()) {
+            (Err(error), Some(parent)) if error.kind() == ErrorKind::NotFound => {
+                fs::create_dir_all(parent).and_then(|()| write())
             }
-            result => result,
+            (result, _) => result,
         }
-        .map_err(|error| failed(path, error))
+        .map_err(|error| self.failed(key, error))
     }
 }
 
@@ -114,10 +118,13 @@ fn is_metadata(key: &str) -> bool {
     METADATA.contains(&file_name(key))
 }
 
-/// Names the file in an error.
-pub(crate) fn failed(path: &Path, error: io::Error) -> Error {
+/// Names a key in an error. The folder itself is the store, which handles name: it can stand elsewhere while it is made.
+fn failed(key: &str, error: io::Error) -> Error {
+    if key.is_empty() {
+        return error.into();
+    }
     let kind = Error::from(io::Error::from(error.kind())).kind();
-    Error::new(kind, format!("'{}'", path.display())).with_source(error)
+    Error::new(kind, format!("'{key}'")).with_source(error)
 }
 
 /// Whether an error says that there is no such file.
@@ -138,7 +145,7 @@ impl Store for Folder {
 
     fn read(&self, key: &str, range: ByteRange, max: u64, into: &mut Vec<u8>) -> Result<bool> {
         let path = self.path_to_read(key)?;
-        let io = |error| failed(&path, error);
+        let io = |error| self.failed(key, error);
         let mut file = match File::open(&path) {
             Ok(file) => file,
             Err(error) if is_missing(&error) => return Ok(false),
@@ -162,13 +169,13 @@ impl Store for Folder {
         match fs::metadata(&path) {
             Ok(metadata) => Ok(metadata.is_file().then_some(metadata.len())),
             Err(error) if is_missing(&error) => Ok(None),
-            Err(error) => Err(failed(&path, error)),
+            Err(error) => Err(self.failed(key, error)),
         }
     }
 
     fn children(&self, prefix: &str) -> Result<Vec<String>> {
         let path = self.path_to_read(prefix)?;
-        let io = |error| failed(&path, error);
+        let io = |error| self.failed(prefix, error);
         let mut names = Vec::new();
         for entry in fs::read_dir(&path).map_err(io)? {
             let entry = entry.map_err(io)?;
@@ -183,7 +190,7 @@ impl Store for Folder {
 
     fn usage(&self, prefix: &str) -> Result<Option<u64>> {
         let path = self.path(prefix);
-        folder_size(&path).map(Some).map_err(|error| failed(&path, error))
+        folder_size(&path).map(Some).map_err(|error| self.failed(prefix, error))
     }
 
     fn stamp(&self, key: &str) -> Result<Option<FileStamp>> {
@@ -191,7 +198,7 @@ impl Store for Folder {
         match fs::metadata(&path) {
             Ok(metadata) => Ok(Some(FileStamp::of(&metadata))),
             Err(error) if is_missing(&error) => Ok(None),
-            Err(error) => Err(failed(&path, error)),
+            Err(error) => Err(self.failed(key, error)),
         }
     }
 
@@ -207,10 +214,7 @@ impl Store for Folder {
         match (self.opened.get(), now) {
             (Some(opened), Some(now)) if opened.stamp.is_same_file(&now) => Ok(()),
             (None, _) => Ok(()),
-            (Some(_), _) => Err(Error::stale(format!(
-                "the store '{}' was replaced or removed after it was opened: open it again",
-                self.root.display()
-            ))),
+            (Some(_), _) => Err(Error::stale("the store was replaced or removed after it was opened: open it again")),
         }
     }
 
@@ -225,19 +229,19 @@ impl Store for Folder {
         if old.is_some() || is_metadata(key) {
             if path.is_symlink() {
                 // The link is kept; what it leads to is replaced.
-                path = fs::canonicalize(&path).map_err(|error| failed(&path, error))?;
+                path = fs::canonicalize(&path).map_err(|error| self.failed(key, error))?;
             }
             let new = beside(&path);
-            Self::with_parent(&path, || {
+            self.with_parent(key, &path, || {
                 fs::write(&new, value)
                     .and_then(|()| old.as_ref().map_or(Ok(()), |old| fs::set_permissions(&new, old.permissions())))
                     .and_then(|()| fs::rename(&new, &path))
                     .inspect_err(|_| drop(fs::remove_file(&new)))
             })?;
         } else {
-            Self::with_parent(&path, || fs::write(&path, value))?;
+            self.with_parent(key, &path, || fs::write(&path, value))?;
         }
-        self.wrote(&path, value);
+        self.wrote(key, &path, value);
         Ok(())
     }
 
@@ -247,20 +251,20 @@ impl Store for Folder {
 
     fn write_from(&self, key: &str, start: u64, value: &[u8]) -> Result<()> {
         let path = self.path_to_write(key)?;
-        Self::with_parent(&path, || {
+        self.with_parent(key, &path, || {
             let mut file = OpenOptions::new().write(true).create(true).truncate(false).open(&path)?;
             file.set_len(start)?;
             file.seek(SeekFrom::Start(start))?;
             file.write_all(value)
         })?;
-        self.wrote(&path, value);
+        self.wrote(key, &path, value);
         Ok(())
     }
 
     fn erase(&self, key: &str) -> Result<()> {
         let path = self.path_to_move(key)?;
         match fs::remove_file(&path) {
-            Err(error) if !is_missing(&error) => Err(failed(&path, error)),
+            Err(error) if !is_missing(&error) => Err(self.failed(key, error)),
             _ => Ok(()),
         }
     }
@@ -268,14 +272,14 @@ impl Store for Folder {
     fn erase_all(&self, prefix: &str) -> Result<()> {
         let path = self.path_to_move(prefix)?;
         match remove_folder(&path) {
-            Err(error) if !is_missing(&error) => Err(failed(&path, error)),
+            Err(error) if !is_missing(&error) => Err(self.failed(prefix, error)),
             _ => Ok(()),
         }
     }
 
     fn rename(&self, from: &str, to: &str) -> Result<()> {
-        let (from, to) = (self.path_to_move(from)?, self.path_to_move(to)?);
-        Self::with_parent(&to, || fs::rename(&from, &to))
+        let (from, new) = (self.path_to_move(from)?, self.path_to_move(to)?);
+        self.with_parent(to, &new, || fs::rename(&from, &new))
     }
 
     fn flush(&self) -> Result<()> {

@@ -90,7 +90,7 @@ fn failed(error: object_store::Error) -> Error {
         E::NotSupported { .. } | E::NotImplemented { .. } => {
             (ErrorKind::Unsupported, "the object store cannot do this")
         }
-        E::InvalidPath { .. } => (ErrorKind::InvalidInput, "no path of an object store"),
+        E::InvalidPath { .. } => (ErrorKind::InvalidInput, "not a path of an object store"),
         _ => (ErrorKind::Io, "a request failed"),
     };
     Error::new(kind, message).with_source(error)

@@ -30,12 +30,12 @@ fn failed(error: StorageError) -> Error {
 }
 
 fn to_key(key: &str) -> Result<StoreKey> {
-    StoreKey::new(key).map_err(|error| Error::invalid_input("no key of a store").with_source(error))
+    StoreKey::new(key).map_err(|error| Error::invalid_input("not a key of a store").with_source(error))
 }
 
 fn to_prefix(prefix: &str) -> Result<StorePrefix> {
     let prefix = if prefix.is_empty() { String::new() } else { format!("{prefix}/") };
-    StorePrefix::new(prefix).map_err(|error| Error::invalid_input("no prefix of a store").with_source(error))
+    StorePrefix::new(prefix).map_err(|error| Error::invalid_input("not a prefix of a store").with_source(error))
 }
 
 fn to_range(range: ByteRange) -> byte_range::ByteRange {

@@ -52,7 +52,7 @@ impl Zip {
     pub(crate) fn open(path: &Path, limits: Limits) -> Result<Self> {
         let file = File::open(path)?;
         let len = file.metadata()?.len();
-        let malformed = |error| Error::invalid_data("it is no zip file").with_source(error);
+        let malformed = |error| Error::invalid_data("it is not a zip file").with_source(error);
         let mut archive = ZipArchive::new(BufReader::new(file.try_clone()?)).map_err(malformed)?;
         let mut entries = HashMap::with_capacity(archive.len());
         for index in 0..archive.len() {

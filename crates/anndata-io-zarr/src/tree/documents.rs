@@ -57,7 +57,7 @@ pub(super) fn node_v3(mut document: Document) -> Result<Node> {
     let attributes = match document.get_mut("attributes").map(Value::take) {
         None | Some(Value::Null) => Document::new(),
         Some(Value::Object(attributes)) => attributes,
-        Some(_) => return Err(malformed("'attributes' is no object")),
+        Some(_) => return Err(malformed("'attributes' is not an object")),
     };
     Ok(Node { is_array, attributes, document, ..Node::default() })
 }
@@ -80,7 +80,7 @@ pub(super) fn tree_v3(mut document: Document, options: &ZarrOptions) -> Result<T
         check_path(&path)?;
         let node = match &document {
             Value::Object(found) => node_v3(found.clone()),
-            _ => Err(malformed("the collected metadata of a node are no object")),
+            _ => Err(malformed("the collected metadata of a node are not a JSON object")),
         };
         nodes.insert(path, node.unwrap_or_else(|error| Node::faulty(document, &error)));
     }
@@ -106,7 +106,7 @@ pub(super) fn tree_v2(collected: &Document) -> Result<Tree> {
         }
         let node = nodes.entry(path.to_owned()).or_default();
         let Value::Object(document) = document else {
-            let error = malformed(format!("the collected '{}' is no object", file_name(key)));
+            let error = malformed(format!("the collected '{}' is not an object", file_name(key)));
             *node = Node::faulty(Value::Null, &error);
             continue;
         };

@@ -86,7 +86,7 @@ impl Tensor {
     pub fn to_arrow(&self) -> Result<ArrayRef> {
         let [len] = *self.shape.as_slice() else {
             return Err(Error::invalid_input(format!(
-                "an array of shape {:?} is no column: columns have one dimension",
+                "an array of shape {:?} is not a column: columns have one dimension",
                 self.shape
             )));
         };
@@ -170,7 +170,7 @@ impl Tensor {
                 let dtype = match values.dtype {
                     DType::F32 => DType::Complex64,
                     DType::F64 => DType::Complex128,
-                    dtype => return Err(Error::unsupported(format!("pairs of {dtype} are no complex numbers"))),
+                    dtype => return Err(Error::unsupported(format!("pairs of {dtype} are not complex numbers"))),
                 };
                 let buffer = values.buffer().cloned().or_bug("numbers without a buffer")?;
                 Self::new(dtype, [len], buffer)
@@ -257,7 +257,7 @@ mod tests {
     #[test]
     fn matrices_are_no_columns() -> Result<()> {
         let error = Tensor::from_vec([1, 1], vec![1_i32])?.to_arrow().unwrap_err();
-        assert!(error.is_invalid_input() && error.message().contains("shape [1, 1] is no column"), "{error}");
+        assert!(error.is_invalid_input() && error.message().contains("shape [1, 1] is not a column"), "{error}");
         Ok(())
     }
 }

@@ -38,7 +38,7 @@ impl AlignedBytes {
             return Ok(Self::small(len));
         }
         let map = MmapMut::map_anon(len).map_err(|error| {
-            Error::limit_exceeded(format!("{len} bytes of memory are not to be had")).with_source(error)
+            Error::limit_exceeded(format!("{len} bytes of memory cannot be allocated")).with_source(error)
         })?;
         // A wish: a kernel without huge pages gives small ones.
         #[cfg(target_os = "linux")]

@@ -183,7 +183,7 @@ impl Tensor {
     fn matrix_shape(&self) -> Result<(usize, usize)> {
         match *self.shape.as_slice() {
             [rows, columns] => Ok((rows, columns)),
-            _ => Err(Error::invalid_input(format!("shape {:?} is no matrix", self.shape))),
+            _ => Err(Error::invalid_input(format!("shape {:?} is not a matrix", self.shape))),
         }
     }
 
@@ -195,7 +195,7 @@ impl Tensor {
     }
 
     fn no_numbers(&self) -> Error {
-        Error::dtype(format!("values of type {} are no numbers", self.dtype))
+        Error::dtype(format!("values of type {} are not numbers", self.dtype))
     }
 }
 
@@ -312,7 +312,7 @@ mod tests {
         assert_eq!(Tensor::from_vec([1, 2], vec![i64::MAX, 1])?.row_sums()?.get::<i64>(&[0])?, i64::MIN);
         assert!(Tensor::from_strings([1, 1], ["a"])?.row_sums().is_err_and(|error| error.is_dtype()));
         let line = Tensor::from_vec([1], vec![1])?.column_sums().unwrap_err();
-        assert!(line.is_invalid_input() && line.message() == "shape [1] is no matrix", "{line}");
+        assert!(line.is_invalid_input() && line.message() == "shape [1] is not a matrix", "{line}");
         Ok(())
     }
 

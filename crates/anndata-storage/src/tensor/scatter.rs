@@ -73,7 +73,7 @@ impl Tensor {
                 pairs.find(|&(value, back)| !T::eq(value, back)).map(|(value, _)| format!("{value:?}"))
             }, else => None);
             if let Some(value) = odd {
-                return Err(Error::dtype(format!("the value {value} is no {dtype}")));
+                return Err(Error::dtype(format!("the value {value} is not of type {dtype}")));
             }
         }
         Ok(cast)

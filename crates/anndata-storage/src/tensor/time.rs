@@ -35,7 +35,7 @@ impl Tensor {
     pub fn ticks(&self) -> Result<&[i64]> {
         match &self.data {
             Data::Buffer(buffer) if self.dtype.is_time() => bytemuck::try_cast_slice(buffer.as_slice())
-                .map_err(|error| Error::invalid_data(format!("the buffer is no array of {}: {error}", self.dtype))),
+                .map_err(|error| Error::invalid_data(format!("the buffer is not an array of {}: {error}", self.dtype))),
             _ => Err(Error::dtype(format!("the values are of type {}, not dates or spans of time", self.dtype))),
         }
     }

@@ -113,7 +113,7 @@ pub(super) fn check_replace(store: &Arc<dyn Storage>) -> Result<()> {
     assert_eq!(read.len(), 2, "{read:?}");
     assert_eq!(read.get("kind").and_then(Attribute::as_i64), Some(3));
     assert_eq!(read.get("added").and_then(Attribute::as_i64s), Some(vec![1, 2]));
-    assert_eq!(group.children()?, ["child"], "attributes are no children");
+    assert_eq!(group.children()?, ["child"], "attributes are not children");
     Ok(())
 }
 

@@ -122,7 +122,7 @@ pub(super) fn check_reads(store: &Arc<dyn Storage>) -> Result<()> {
     refused(root.group(path), ErrorKind::NotFound, path, "an array for a group");
     assert_eq!(root.kind("group/array/below")?, None, "nothing is below an array");
     for name in ["..", ".", "group/../group", "group//array", "../x"] {
-        assert_eq!(root.kind(name)?, None, "'{name}' is no name");
+        assert_eq!(root.kind(name)?, None, "'{name}' is not a name");
     }
     refused(
         store.open_array("none").map_err(|error| error.at("none")),

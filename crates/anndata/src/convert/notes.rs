@@ -47,7 +47,7 @@ impl Notes {
     fn members(&mut self, other: &Mapping, path: &str) {
         for key in other.keys() {
             let path = if path.is_empty() { key.clone() } else { format!("{path}/{key}") };
-            let message = "it is no slot and was copied as it is; Python refuses an object that has it".to_owned();
+            let message = "it is not a slot and was copied as it is; Python refuses an object that has it".to_owned();
             self.0.push(Note { path, message, unknown_member: true });
         }
     }

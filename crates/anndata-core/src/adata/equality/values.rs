@@ -105,7 +105,7 @@ fn values_at(matrix: &SparseMatrix, places: &[[u64; 2]]) -> Result<Tensor> {
         // Where nothing is stored there is a zero.
         let at = |place: &[u64; 2]| values.get(place).copied().unwrap_or_default();
         Tensor::from_vec([places.len()], places.iter().map(at).collect::<Vec<T>>())
-    }, else => Err(Error::dtype(format!("values of type {} are no numbers", matrix.dtype()))))
+    }, else => Err(Error::dtype(format!("values of type {} are not numbers", matrix.dtype()))))
 }
 
 /// Dates or spans of time in one step.
@@ -136,7 +136,7 @@ fn first_apart(a: &Tensor, b: &Tensor, tolerance: &Tolerance) -> Result<Option<u
     let found = dispatch!(real a_parts.dtype(), T => {
         let (left, right) = (a_parts.as_slice::<T>()?, b_parts.as_slice::<T>()?);
         left.iter().zip(right).position(|(&a, &b)| !is_close(a, b, tolerance))
-    }, else => return Err(Error::dtype(format!("values of type {} are no numbers", a.dtype()))));
+    }, else => return Err(Error::dtype(format!("values of type {} are not numbers", a.dtype()))));
     Ok(found.map(|at| if a.dtype().is_complex() { at / 2 } else { at }))
 }
 

@@ -47,12 +47,12 @@ fn forms() {
         [],
         "`inner_shape` holds null",
     );
-    refused(&json!({ "class": "NumpyArray", "primitive": "int8", "form_key": 3 }), 0, [], "`form_key` is no text");
+    refused(&json!({ "class": "NumpyArray", "primitive": "int8", "form_key": 3 }), 0, [], "`form_key` is not text");
     refused(
         &json!({ "class": "NumpyArray", "primitive": "int8", "parameters": [] }),
         0,
         [],
-        "`parameters` is no object",
+        "`parameters` is not an object",
     );
     refused(&json!({ "class": "EmptyArray", "parameters": { "a": 1 } }), 0, [], "has no parameters");
     refused(&node("RegularArray", &json!({ "size": null })), 0, [], "`size` holds null");
@@ -70,7 +70,7 @@ fn forms() {
         &node("ByteMaskedArray", &json!({ "mask": "i8", "valid_when": 1 })),
         0,
         [],
-        "`valid_when` is missing or no boolean",
+        "`valid_when` is missing or not a boolean",
     );
     refused(&node("BitMaskedArray", &json!({ "mask": "u8", "valid_when": true })), 0, [], "`lsb_order`");
     refused(&node("IndexedOptionArray", &json!({ "index": "u32" })), 0, [], "must be signed");

@@ -25,7 +25,7 @@ pub(super) struct Early {
 /// The thread, and where it is told of files.
 #[derive(Debug)]
 struct Syncing {
-    paths: Sender<PathBuf>,
+    paths: Sender<(String, PathBuf)>,
     thread: JoinHandle<Result<()>>,
 }
 
@@ -36,8 +36,8 @@ impl Early {
         Ok(Self { written: AtomicU64::new(0), thread: Mutex::new(Some(Syncing { paths, thread })) })
     }
 
-    /// Told after so many bytes were written to a file.
-    pub(super) fn wrote(&self, path: &Path, bytes: usize) {
+    /// Told after so many bytes were written to the file of a key.
+    pub(super) fn wrote(&self, key: &str, path: &Path, bytes: usize) {
         let bytes = bytes as u64;
         if self.written.fetch_add(bytes, Ordering::Relaxed) + bytes < ENOUGH {
             return;
@@ -45,7 +45,7 @@ impl Early {
         self.written.store(0, Ordering::Relaxed);
         if let Some(Syncing { paths, .. }) = &*self.thread.lock().unwrap_or_else(PoisonError::into_inner) {
             // A thread that has stopped tells why in the end.
-            let _ = paths.send(path.to_owned());
+            let _ = paths.send((key.to_owned(), path.to_owned()));
         }
     }
 
@@ -69,10 +69,10 @@ impl Drop for Early {
     }
 }
 
-fn sync_all(paths: &Receiver<PathBuf>) -> Result<()> {
-    for path in paths {
+fn sync_all(paths: &Receiver<(String, PathBuf)>) -> Result<()> {
+    for (key, path) in paths {
         match File::open(&path).and_then(|file| file.sync_data()) {
-            Err(error) if !is_missing(&error) => return Err(failed(&path, error)),
+            Err(error) if !is_missing(&error) => return Err(failed(&key, error)),
             _ => {}
         }
     }

@@ -34,7 +34,10 @@ impl Links {
             if !path.is_symlink() {
                 continue;
             }
-            let refused = |what: &str| Err(Error::refused(format!("'{}' is a link {what}", path.display())));
+            let refused = |what: &str| {
+                let shown = path.strip_prefix(root).unwrap_or(&path).display();
+                Err(Error::refused(format!("'{shown}' is a link {what}")))
+            };
             let is_last = names.peek().is_none();
             if self == Self::Followed {
                 if leads_back(&path) {

@@ -10,8 +10,8 @@ use std::io::{self, BufWriter};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use anndata_storage::Result;
 use anndata_storage::atomic::TemporaryFolder;
+use anndata_storage::{Error, Result};
 use zip::write::SimpleFileOptions;
 use zip::{CompressionMethod, ZipWriter};
 
@@ -23,6 +23,8 @@ use crate::store::{ByteRange, Store, join};
 #[derive(Debug)]
 pub(crate) struct NewZip {
     path: PathBuf,
+    /// The path that errors name.
+    location: PathBuf,
     folder: Folder,
     temporary: TemporaryFolder,
     state: Mutex<State>,
@@ -44,17 +46,18 @@ struct State {
 const CONTENT: &str = "content";
 
 impl NewZip {
-    /// A store whose values are gathered beside `path`.
+    /// A store whose values are gathered beside `path`, and that errors call `location`.
     ///
     /// # Errors
     /// Where the folder of `path` cannot be written.
-    pub(crate) fn create(path: &Path, durable: bool) -> Result<Self> {
-        let temporary = TemporaryFolder::beside(path).map_err(|error| error.in_file(path))?;
+    pub(crate) fn create(path: &Path, location: &Path, durable: bool) -> Result<Self> {
+        let temporary = TemporaryFolder::beside(path).map_err(|error| error.in_file(location))?;
         let content = temporary.path().join(CONTENT);
-        fs::create_dir(&content)?;
-        let folder = Folder::new(content, true);
+        fs::create_dir(&content).map_err(|error| Error::from(error).in_file(location))?;
+        let folder = Folder::unnamed(content);
         let state = Mutex::new(State { files: BTreeMap::new(), made: 0, changed: true });
-        Ok(Self { path: path.to_owned(), folder, temporary, state, durable })
+        let (path, location) = (path.to_owned(), location.to_owned());
+        Ok(Self { path, location, folder, temporary, state, durable })
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -80,13 +83,18 @@ impl NewZip {
 
     /// Takes away the files of keys.
     fn remove(&self, chosen: impl Fn(&str) -> bool) -> Result<()> {
-        let removed: Vec<String> = {
+        let removed: Vec<(String, String)> = {
             let mut state = self.state();
             state.changed = true;
-            state.files.extract_if(.., |key, _| chosen(key)).map(|(_, file)| file).collect()
+            state.files.extract_if(.., |key, _| chosen(key)).collect()
         };
-        removed.iter().try_for_each(|file| self.folder.erase(file))
+        removed.iter().try_for_each(|(key, file)| self.folder.erase(file).map_err(|error| failed(key, error)))
     }
+}
+
+/// Names the entry in an error about its file in the folder.
+fn failed(key: &str, error: Error) -> Error {
+    Error::new(error.kind(), format!("entry '{key}' of the zip file")).with_source(error)
 }
 
 /// Packs files into a zip file, entries stored, in the order of their keys.
@@ -104,21 +112,23 @@ fn pack(folder: &Path, files: &BTreeMap<String, String>, zip: File) -> io::Resul
 
 impl fmt::Display for NewZip {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}", self.path.display())
+        write!(f, "{}", self.location.display())
     }
 }
 
 impl Store for NewZip {
     fn location(&self) -> Option<&Path> {
-        Some(&self.path)
+        Some(&self.location)
     }
 
     fn read(&self, key: &str, range: ByteRange, max: u64, into: &mut Vec<u8>) -> Result<bool> {
-        self.file(key).map_or(Ok(false), |file| self.folder.read(&file, range, max, into))
+        let Some(file) = self.file(key) else { return Ok(false) };
+        self.folder.read(&file, range, max, into).map_err(|error| failed(key, error))
     }
 
     fn size(&self, key: &str) -> Result<Option<u64>> {
-        self.file(key).map_or(Ok(None), |file| self.folder.size(&file))
+        let Some(file) = self.file(key) else { return Ok(None) };
+        self.folder.size(&file).map_err(|error| failed(key, error))
     }
 
     fn children(&self, prefix: &str) -> Result<Vec<String>> {
@@ -131,6 +141,7 @@ impl Store for NewZip {
     fn usage(&self, prefix: &str) -> Result<Option<u64>> {
         let files: Vec<String> =
             self.state().files.iter().filter(|(key, _)| below(key, prefix).is_some()).map(|(_, f)| f.clone()).collect();
+        // A value that could not be written has no file.
         let sizes = files.iter().map(|file| Ok(self.folder.size(file)?.unwrap_or(0)));
         sizes.sum::<Result<u64>>().map(Some)
     }
@@ -140,7 +151,7 @@ impl Store for NewZip {
     }
 
     fn write(&self, key: &str, value: &[u8]) -> Result<()> {
-        self.folder.write(&self.file_to_write(key), value)
+        self.folder.write(&self.file_to_write(key), value).map_err(|error| failed(key, error))
     }
 
     fn appends(&self) -> bool {
@@ -148,7 +159,7 @@ impl Store for NewZip {
     }
 
     fn write_from(&self, key: &str, start: u64, value: &[u8]) -> Result<()> {
-        self.folder.write_from(&self.file_to_write(key), start, value)
+        self.folder.write_from(&self.file_to_write(key), start, value).map_err(|error| failed(key, error))
     }
 
     fn erase(&self, key: &str) -> Result<()> {

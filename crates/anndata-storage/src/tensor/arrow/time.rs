@@ -14,7 +14,7 @@ use crate::{DType, Error, NAT, Result, TimeStep, TimeUnit};
 /// The counts of a tensor of one dimension, null where there is no time.
 pub(super) fn to_arrow(tensor: &Tensor) -> Result<ArrayRef> {
     let lacks =
-        || Error::unsupported(format!("values of type {} cannot be a column: Arrow has none such", tensor.dtype()));
+        || Error::unsupported(format!("values of type {} cannot be a column: Arrow has no such type", tensor.dtype()));
     let (dtype, data_type) = match tensor.dtype() {
         DType::Datetime(step) if *step == TimeStep::from(TimeUnit::Day) => return days(tensor),
         DType::Datetime(step) => {
