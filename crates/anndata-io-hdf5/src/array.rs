@@ -14,7 +14,7 @@ mod library;
 pub(crate) use library::read_attribute;
 
 use std::ops::Range;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, MutexGuard, PoisonError};
 
 use anndata_storage::{
     ArraySpec, ArrayStorage, Axis, ChunkedStorage, DType, Error, Result, Tensor, chunked, read_positions,
@@ -27,14 +27,17 @@ use crate::filters::Pipeline;
 use crate::heap::Heap;
 use crate::raw::Id;
 use crate::raw::dataset::{self, Layout};
+use crate::raw::link::Object;
 use crate::raw::space::Extent;
-use crate::store::Shared;
+use crate::store::{Shared, SharedState};
 use chunks::ChunkIndex;
 
 /// An open dataset.
 #[expect(clippy::struct_excessive_bools, reason = "independent facts about a dataset")]
 #[derive(Debug)]
 pub(crate) struct Hdf5Array {
+    /// Given up before `id`: as long as anybody has it, the object is open, and no other can be in its place.
+    state: SharedState,
     store: Arc<Shared>,
     id: Id,
     stored: Stored,
@@ -49,12 +52,11 @@ pub(crate) struct Hdf5Array {
     fill_needs_library: bool,
     /// Whether only the library finds the chunks, or knows which of them were filtered.
     chunks_need_library: bool,
-    state: Mutex<State>,
 }
 
-/// What changes when the array is written.
+/// What changes when the array is written. All handles of an array share it.
 #[derive(Debug)]
-struct State {
+pub(crate) struct State {
     shape: Vec<u64>,
     index: ChunkIndex,
     /// Whether filters of some chunks were skipped, `None` where that is not known.
@@ -62,6 +64,10 @@ struct State {
 }
 
 impl State {
+    pub(crate) fn new(shape: Vec<u64>) -> Self {
+        Self { shape, index: ChunkIndex::default(), masks: None }
+    }
+
     /// To be called when the library may have changed any chunk.
     fn forget_chunks(&mut self) {
         self.index.forget();
@@ -73,7 +79,8 @@ impl Hdf5Array {
     /// Reads the metadata of a dataset.
     ///
     /// `own` is false for one that is behind a link to another file, so that its addresses are not those of the store's.
-    pub(crate) fn new(store: Arc<Shared>, id: Id, own: bool) -> Result<Self> {
+    pub(crate) fn new(store: Arc<Shared>, object: Object, own: bool) -> Result<Self> {
+        let Object { id, identity, .. } = object;
         let properties = dataset::properties(&id)?;
         let layout = dataset::layout(&properties)?;
         match layout {
@@ -88,16 +95,20 @@ impl Hdf5Array {
             _ => {}
         }
         let stored = Stored::of(dataset::datatype(&id)?);
-        let (null, shape, resizable) = match dataset::extent(&id)? {
-            Extent::Null => (true, Vec::new(), false),
-            Extent::Simple { shape, resizable } => (false, shape, resizable),
+        let (null, resizable) = match dataset::extent(&id)? {
+            Extent::Null => (true, false),
+            Extent::Simple { resizable, .. } => (false, resizable),
         };
+        let state = store.state(&identity, || match dataset::extent(&id)? {
+            Extent::Null => Ok(State::new(Vec::new())),
+            Extent::Simple { shape, .. } => Ok(State::new(shape)),
+        })?;
         let pipeline = Pipeline::new(&dataset::filters(&properties)?);
         let chunks_need_library =
             matches!(layout, Layout::Chunked(_)) && !dataset::lists_chunks_right(&id, &properties, resizable)?;
         let (fill, fill_needs_library) = library::fill_value(&properties, &stored)?;
         let array = Self {
-            state: Mutex::new(State { shape, index: ChunkIndex::default(), masks: None }),
+            state,
             store,
             id,
             stored,
@@ -288,11 +299,12 @@ impl ArrayStorage for Hdf5Array {
 
     fn resize(&self, shape: &[u64]) -> Result<()> {
         self.check_writable()?;
-        dataset::resize(&self.id, shape)?;
-        self.store.touch();
         let mut state = self.state();
-        shape.clone_into(&mut state.shape);
+        let result = dataset::resize(&self.id, shape);
+        self.store.touch();
         state.forget_chunks();
+        result?;
+        shape.clone_into(&mut state.shape);
         Ok(())
     }
 

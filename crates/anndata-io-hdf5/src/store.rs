@@ -2,17 +2,18 @@
 
 mod resolve;
 
+use std::collections::HashMap;
 use std::fmt;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 use anndata_storage::{
     ArraySpec, ArrayStorage, Attributes, Capabilities, Compression, Edit, Error, Limits, NodeKind, Result, Storage,
     file_name, parent_path,
 };
 
-use crate::array::Hdf5Array;
+use crate::array::{Hdf5Array, State};
 use crate::file::RawFile;
 use crate::heap::Heap;
 use crate::raw::Id;
@@ -66,11 +67,19 @@ pub(crate) struct Shared {
     made_here: bool,
     /// The root group, `None` where it is damaged.
     root: Option<Identity>,
-    /// The library may hold back something that was written.
-    unflushed: AtomicBool,
+    /// How often the library was told to change something.
+    changes: AtomicU64,
+    /// How many of the changes are in the file. The lock is held while what the library holds back is brought there: who
+    /// asks meanwhile has to wait, as what is read is old until then, and what is written might be overwritten.
+    settled: Mutex<u64>,
     /// Made here, and nothing was removed yet: what is allocated is zero on the disk.
     pristine: AtomicBool,
+    /// What the handles of an array share, by the number of its identity.
+    states: Mutex<HashMap<u128, Weak<Mutex<State>>>>,
 }
+
+/// What the handles of one array share.
+pub(crate) type SharedState = Arc<Mutex<State>>;
 
 impl Shared {
     fn open(path: &Path, mode: Mode, options: &Hdf5Options) -> Result<Self> {
@@ -97,9 +106,27 @@ impl Shared {
             writable,
             made_here: mode == Mode::Create,
             root,
-            unflushed: AtomicBool::new(writable),
+            changes: AtomicU64::new(u64::from(writable)),
+            settled: Mutex::new(0),
             pristine: AtomicBool::new(mode == Mode::Create),
+            states: Mutex::default(),
         })
+    }
+
+    /// What the open handles of an array share; made where there is none. The caller holds the array open.
+    pub(crate) fn state(&self, array: &Identity, make: impl FnOnce() -> Result<State>) -> Result<SharedState> {
+        let mut states = self.states.lock().unwrap_or_else(PoisonError::into_inner);
+        let number = array.number();
+        if let Some(state) = states.get(&number).and_then(Weak::upgrade) {
+            return Ok(state);
+        }
+        let state = Arc::new(Mutex::new(make()?));
+        if states.len() == states.capacity() {
+            // Before it grows, those that nobody has any more go.
+            states.retain(|_, state| state.strong_count() > 0);
+        }
+        states.insert(number, Arc::downgrade(&state));
+        Ok(state)
     }
 
     /// The heap that texts are in, `None` where its references are not of the usual width.
@@ -119,13 +146,16 @@ impl Shared {
 
     /// Notes that the library was told to change something.
     pub(crate) fn touch(&self) {
-        self.unflushed.store(true, Ordering::Release);
+        self.changes.fetch_add(1, Ordering::AcqRel);
     }
 
     /// Brings into the file what the library holds back, so that it can be read without it.
     pub(crate) fn settle(&self) -> Result<()> {
-        if self.unflushed.swap(false, Ordering::AcqRel) {
+        let mut settled = self.settled.lock().unwrap_or_else(PoisonError::into_inner);
+        let changes = self.changes.load(Ordering::Acquire);
+        if *settled < changes {
             file::flush(&self.file)?;
+            *settled = changes;
         }
         Ok(())
     }
@@ -321,7 +351,7 @@ impl Storage for Hdf5Store {
         let parent = self.parent_of(path)?;
         let result = create::create(&self.shared, &parent.id, file_name(path), spec);
         self.shared.touch();
-        Ok(Arc::new(Hdf5Array::new(Arc::clone(&self.shared), result?, true)?))
+        Ok(Arc::new(Hdf5Array::new(Arc::clone(&self.shared), link::object(result?)?, true)?))
     }
 
     fn open_array(&self, path: &str) -> Result<Arc<dyn ArrayStorage>> {
@@ -330,7 +360,7 @@ impl Storage for Hdf5Store {
             return Err(Error::not_found("no such array"));
         }
         let own = self.shared.is_own(&object);
-        let array = self.shared.unchanged(Hdf5Array::new(Arc::clone(&self.shared), object.id, own))?;
+        let array = self.shared.unchanged(Hdf5Array::new(Arc::clone(&self.shared), object, own))?;
         Ok(Arc::new(array))
     }
 
@@ -353,8 +383,9 @@ impl Storage for Hdf5Store {
 
     fn flush(&self) -> Result<()> {
         if self.shared.writable {
-            file::flush(&self.shared.file)?;
-            self.shared.unflushed.store(false, Ordering::Release);
+            // Also what nobody told of: the library closes what was removed when its last handle is closed.
+            self.shared.touch();
+            self.shared.settle()?;
         }
         Ok(())
     }

@@ -10,7 +10,7 @@ mod write;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::ops::Range;
-use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, PoisonError, RwLock, RwLockWriteGuard};
 
 use anndata_storage::{
     ArraySpec, ArrayStorage, AsyncArrayStorage, Axis, BoxFuture, ChunkedStorage, DType, Error, Result, Tensor, chunked,
@@ -36,25 +36,45 @@ struct Inner {
     stamp: Stamp,
     /// The shape of a chunk in memory.
     chunk_shape: Vec<usize>,
-    /// The length of each axis now; the one of `meta` is that of when the array was opened.
-    shape: RwLock<Vec<u64>>,
+    state: Arc<State>,
+}
+
+/// What changes when an array is written. Its node and all arrays opened from it share it.
+#[derive(Debug, Default)]
+pub(crate) struct State {
+    /// The length of each axis now, `None` as long as the array was not opened; the one of the metadata that an array was
+    /// opened with is that of then.
+    shape: RwLock<Option<Vec<u64>>>,
     /// Shards that are being written, by position. The lock is held while bytes are put down, never while other threads
     /// are waited for, so that blocks can be written from within a pool of threads.
     open_shards: Mutex<BTreeMap<Vec<u64>, OpenShard>>,
 }
 
+impl State {
+    fn shape_mut(&self) -> RwLockWriteGuard<'_, Option<Vec<u64>>> {
+        self.shape.write().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
 impl ZarrArray {
-    pub(crate) fn new(shared: Arc<Shared>, path: &str, meta: ArrayMeta, resizable: bool, stamp: Stamp) -> Result<Self> {
+    pub(crate) fn new(
+        shared: Arc<Shared>,
+        path: &str,
+        meta: ArrayMeta,
+        resizable: bool,
+        stamp: Stamp,
+        state: Arc<State>,
+    ) -> Result<Self> {
         let in_memory = |&len: &u64| usize::try_from(len).map_err(|_| Error::limit_exceeded("a chunk is too large"));
+        state.shape_mut().get_or_insert_with(|| meta.shape.clone());
         Ok(Self(Arc::new(Inner {
             shared,
             path: path.to_owned(),
             chunk_shape: meta.chunks.iter().map(in_memory).collect::<Result<_>>()?,
-            shape: RwLock::new(meta.shape.clone()),
             meta,
             resizable,
             stamp,
-            open_shards: Mutex::default(),
+            state,
         })))
     }
 }
@@ -63,7 +83,9 @@ impl Inner {
     fn spec(&self) -> ArraySpec {
         let mut spec = self.meta.spec();
         spec.resizable = self.resizable;
-        self.shape.read().unwrap_or_else(PoisonError::into_inner).clone_into(&mut spec.shape);
+        if let Some(shape) = &*self.state.shape.read().unwrap_or_else(PoisonError::into_inner) {
+            shape.clone_into(&mut spec.shape);
+        }
         spec
     }
 
@@ -117,8 +139,7 @@ impl Inner {
             return Ok(None);
         }
         let index = Arc::new(ShardIndex::parse(&bytes, shard, count)?);
-        self.shared.cache_index(key, &index);
-        Ok(Some(index))
+        Ok(Some(self.shared.cached_or(key, index)))
     }
 
     /// Reads the stored bytes of a chunk. `false`: it was never written.

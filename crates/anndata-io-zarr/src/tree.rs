@@ -13,6 +13,7 @@ use anndata_storage::{Error, ErrorKind, FileStamp, NodeKind, Result};
 use indexmap::IndexMap;
 use serde_json::Value;
 
+use crate::array::State;
 use crate::metadata::Document;
 use crate::shard::ShardIndex;
 use crate::store::{Store, read_only};
@@ -75,6 +76,7 @@ struct Node {
     /// Why it cannot be opened; then the document is as it was found. Other nodes of the store are what they are.
     fault: Option<(ErrorKind, String)>,
     stamp: Stamp,
+    state: Arc<State>,
 }
 
 /// What tells the metadata of an array in the store from others that were put in their place; `None` as long as the array
@@ -134,6 +136,11 @@ impl Shared {
 
     pub(crate) fn cache_index(&self, key: &str, index: &Arc<ShardIndex>) {
         self.indexes().insert(key.to_owned(), Arc::clone(index));
+    }
+
+    /// The index that is cached, else one that was read: what was written meanwhile is newer.
+    pub(crate) fn cached_or(&self, key: &str, read: Arc<ShardIndex>) -> Arc<ShardIndex> {
+        Arc::clone(self.indexes().entry(key.to_owned()).or_insert(read))
     }
 
     pub(crate) fn forget_index(&self, key: &str) {

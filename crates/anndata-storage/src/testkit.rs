@@ -27,6 +27,7 @@ mod concurrency;
 mod edits;
 mod errors;
 mod groups;
+mod handles;
 mod sample;
 mod selections;
 mod writes;
@@ -79,6 +80,8 @@ pub const CASES: &[Case] = &[
     case("blocks are written over blocks", writes::partial, writes::check_partial),
     case("arrays grow and shrink", writes::resize, writes::check_resize),
     case("arrays grow by appending", writes::append, writes::check_append),
+    case("several handles of one array", handles::write, handles::check),
+    case("several handles that write at once", handles::write_at_once, handles::check_at_once),
     case("raw chunks", chunks::raw, chunks::check_raw),
     case("a size that only the declaration has", errors::huge, errors::check_huge),
     case("refused writes", errors::writes, errors::check_writes),

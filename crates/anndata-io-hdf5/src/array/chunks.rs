@@ -17,12 +17,22 @@ const UNBACKED: u64 = 64 << 20;
 pub(super) struct ChunkIndex {
     /// By the number of the chunk in the grid, in C order.
     listed: Option<Arc<HashMap<u64, Chunk>>>,
+    /// How often that was forgotten.
+    changes: u64,
 }
 
 impl ChunkIndex {
     /// To be called when chunks are written or the shape changes.
     pub(super) fn forget(&mut self) {
         self.listed = None;
+        self.changes = self.changes.wrapping_add(1);
+    }
+
+    /// Keeps a list, except where something changed since it was begun.
+    fn keep(&mut self, listed: &Arc<HashMap<u64, Chunk>>, changes: u64) {
+        if self.changes == changes {
+            self.listed = Some(Arc::clone(listed));
+        }
     }
 }
 
@@ -53,12 +63,12 @@ impl Hdf5Array {
 
     /// Lists the chunks, where that was not done since the last change.
     pub(super) fn list_chunks(&self) -> Result<Arc<HashMap<u64, Chunk>>> {
-        let shape = {
+        let (shape, changes) = {
             let state = self.state();
             if let Some(listed) = &state.index.listed {
                 return Ok(Arc::clone(listed));
             }
-            state.shape.clone()
+            (state.shape.clone(), state.index.changes)
         };
         let grid = self.grid(&shape);
         let mut listed = HashMap::new();
@@ -73,7 +83,7 @@ impl Hdf5Array {
         })
         .map_err(|error| if twice { Error::invalid_data("a chunk is stored twice") } else { error })?;
         let listed = Arc::new(listed);
-        self.state().index.listed = Some(Arc::clone(&listed));
+        self.state().index.keep(&listed, changes);
         Ok(listed)
     }
 
@@ -167,13 +177,14 @@ impl ChunkedStorage for Hdf5Array {
             )));
         }
         let offset = self.first_element(chunk)?;
+        let mut result = Ok(());
         if self.keeps_mask(chunk, raw.len())? {
             // Another length makes the library note the chunk, and its mask, anew.
-            dataset::write_chunk(&self.id, &offset, &[raw, &[0]].concat())?;
+            result = dataset::write_chunk(&self.id, &offset, &[raw, &[0]].concat());
         }
-        dataset::write_chunk(&self.id, &offset, raw)?;
+        let result = result.and_then(|()| dataset::write_chunk(&self.id, &offset, raw));
         self.state().index.forget();
-        Ok(())
+        result
     }
 
     fn fill_value(&self) -> &[u8] {

@@ -94,6 +94,8 @@ pub(crate) fn flush(file: &Id) -> Result<()> {
 }
 
 /// A handle on the file that the library has open: on that very file, whatever is at its path by now.
+///
+/// The library's own is closed in processes that are started from here on. It would keep the lock of the file there.
 #[cfg(unix)]
 pub(crate) fn handle(file: &Id) -> Result<File> {
     use std::os::fd::BorrowedFd;
@@ -105,6 +107,7 @@ pub(crate) fn handle(file: &Id) -> Result<File> {
     // SAFETY: files are opened with the library's driver for POSIX files, whose handle is a pointer to the descriptor. It
     // is open as long as the file is, which is longer than it is borrowed.
     let descriptor = unsafe { BorrowedFd::borrow_raw(*descriptor.cast::<c_int>()) };
+    rustix::io::fcntl_setfd(descriptor, rustix::io::FdFlags::CLOEXEC).map_err(std::io::Error::from)?;
     Ok(File::from(descriptor.try_clone_to_owned()?))
 }
 

@@ -115,7 +115,12 @@ pub(crate) fn get(group: &Id, name: &str) -> Result<Option<Link>> {
 /// Opens the object that a name in a group stands for.
 pub(crate) fn open(group: &Id, name: &str) -> Result<Object> {
     let name = c_string(name)?;
-    let id = Id::own(h5!(InvalidData, "the object cannot be opened", H5Oopen(group.get(), name.as_ptr(), DEFAULT))?);
+    let id = h5!(InvalidData, "the object cannot be opened", H5Oopen(group.get(), name.as_ptr(), DEFAULT))?;
+    object(Id::own(id))
+}
+
+/// An object that is open.
+pub(crate) fn object(id: Id) -> Result<Object> {
     let mut info = H5O_info2_t {
         fileno: 0,
         token: H5O_token_t::default(),

@@ -75,6 +75,7 @@ impl Inner {
         // The last piece may end beyond all numbers, the array does not.
         self.fill_rows(from..len.min(keep.saturating_mul(rows)), &before)?;
         self.shared.set_shape(&self.path, shape)?;
+        *self.state.shape_mut() = Some(shape.to_vec());
         let mut position: Vec<u64> = old.iter().map(|_| 0).collect();
         *position.first_mut().or_bug("an array without axes")? = keep;
         while position.iter().zip(&old).all(|(at, count)| at < count) {
@@ -85,7 +86,6 @@ impl Inner {
                 break;
             }
         }
-        shape.clone_into(&mut self.shape.write().unwrap_or_else(PoisonError::into_inner));
         Ok(())
     }
 
@@ -153,6 +153,7 @@ struct Shards<'a> {
 }
 
 /// A shard that is being written. Blocks that are written at the same time put their chunks into it one by one.
+#[derive(Debug)]
 pub(super) struct OpenShard {
     index: ShardIndex,
     /// Where `pending` begins in the file.
@@ -163,7 +164,7 @@ pub(super) struct OpenShard {
 
 impl Shards<'_> {
     fn open(&self) -> MutexGuard<'_, BTreeMap<Vec<u64>, OpenShard>> {
-        self.array.open_shards.lock().unwrap_or_else(PoisonError::into_inner)
+        self.array.state.open_shards.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn touched(&self) -> MutexGuard<'_, BTreeSet<Vec<u64>>> {

@@ -97,10 +97,10 @@ impl Shared {
         let mut nodes = Vec::with_capacity(paths.len());
         for (path, documents) in paths.iter().zip(values.chunks(names.len())) {
             let node = self.node(documents).map_err(|error| error.at(path));
-            if let Ok(Some(node)) = &node {
-                self.tree_mut().nodes.insert(path.clone(), node.clone());
-            }
-            nodes.push(node);
+            // One that was read or written meanwhile stays, with what arrays that were opened from it share.
+            nodes.push(
+                node.map(|node| node.map(|node| self.tree_mut().nodes.entry(path.clone()).or_insert(node).clone())),
+            );
         }
         Ok(nodes)
     }

@@ -157,9 +157,9 @@ impl Storage for ZarrStore {
         self.0.before_edit()?;
         self.0.make_parents(path)?;
         let node = Node { is_array: true, document, ..Node::default() };
-        let stamp = node.stamp.clone();
+        let (stamp, state) = (node.stamp.clone(), Arc::clone(&node.state));
         self.0.add(path, node)?;
-        Ok(Arc::new(ZarrArray::new(Arc::clone(&self.0), path, meta, spec.resizable, stamp)?))
+        Ok(Arc::new(ZarrArray::new(Arc::clone(&self.0), path, meta, spec.resizable, stamp, state)?))
     }
 
     fn layout(&self, spec: &ArraySpec, compression: Compression) -> Result<ArraySpec> {
@@ -173,7 +173,7 @@ impl Storage for ZarrStore {
                 // Zarr does not say which arrays may grow: all may.
                 let resizable = !meta.shape.is_empty();
                 let stamp = self.0.watch(path, &node)?;
-                Ok(Arc::new(ZarrArray::new(Arc::clone(&self.0), path, meta, resizable, stamp)?))
+                Ok(Arc::new(ZarrArray::new(Arc::clone(&self.0), path, meta, resizable, stamp, node.state)?))
             }
             _ => Err(Error::not_found("no such array")),
         }
