@@ -1,10 +1,14 @@
 //! Random edits of an object, the same for one in memory and one that is backed.
+//!
+//! How many cases there are and which says the environment: `ANNDATA_EDIT_CASES` and `ANNDATA_EDIT_SEED`. Without them they
+//! are always the same, and few.
 
 use anndata::storage::Scalar;
 use anndata::{AnnData, Column, DType, DataFrame, Element, Mapping, Raw, Result, SparseFormat, SparseMatrix, Tensor};
 use anndata_tests::random;
 use proptest::collection::vec;
 use proptest::prelude::*;
+use proptest::test_runner::{RngAlgorithm, TestError, TestRng, TestRunner};
 
 /// An edit: its kind, and numbers to choose by.
 #[derive(Debug, Clone)]
@@ -15,7 +19,7 @@ pub(crate) struct Edit {
 }
 
 /// A file's object and what is done to it.
-pub(crate) fn cases(most: usize) -> impl Strategy<Value = (AnnData, Vec<Edit>)> {
+fn cases(most: usize) -> impl Strategy<Value = (AnnData, Vec<Edit>)> {
     let edit = (0..KINDS + 12, any::<u16>(), any::<u16>());
     let edit = edit.prop_map(|(kind, a, b)| Edit { kind, a: usize::from(a), b: usize::from(b) });
     // Records with text have no form in zarr.
@@ -24,6 +28,48 @@ pub(crate) fn cases(most: usize) -> impl Strategy<Value = (AnnData, Vec<Edit>)> 
         adata
     });
     (storable, vec(edit, 1..most))
+}
+
+/// A number that the environment may name.
+fn wanted(name: &str, otherwise: u64) -> u64 {
+    match std::env::var(name) {
+        Ok(text) => text.parse().unwrap_or_else(|_| panic!("{name} is '{text}', which is not a number")),
+        Err(_) => otherwise,
+    }
+}
+
+/// How many cases are wanted. Where one takes long, it is a part of them.
+pub(crate) fn number() -> u64 {
+    wanted("ANNDATA_EDIT_CASES", 1000)
+}
+
+/// Which cases are wanted.
+pub(crate) fn seed() -> u64 {
+    wanted("ANNDATA_EDIT_SEED", 20_261_126)
+}
+
+/// Runs so many cases of at most `most` edits.
+pub(crate) fn run_cases(
+    most: usize,
+    number: u64,
+    seed: u64,
+    run: impl Fn(&AnnData, &[Edit]) -> Result<(), TestCaseError>,
+) {
+    let config = ProptestConfig {
+        cases: u32::try_from(number).unwrap(),
+        failure_persistence: None,
+        max_shrink_iters: 400,
+        max_shrink_time: 60_000,
+        ..ProptestConfig::default()
+    };
+    let mut bytes = [0; 32];
+    bytes[..8].copy_from_slice(&seed.to_le_bytes());
+    let mut runner = TestRunner::new_with_rng(config, TestRng::from_seed(RngAlgorithm::ChaCha, &bytes));
+    match runner.run(&cases(most), |(adata, edits)| run(&adata, &edits)) {
+        Ok(()) => {}
+        Err(TestError::Fail(why, (adata, edits))) => panic!("seed {seed}: {why}\n{adata:#?}\n{edits:#?}"),
+        Err(error) => panic!("seed {seed}: {error}"),
+    }
 }
 
 fn cloned((key, element): (&String, &Element)) -> (String, Element) {
