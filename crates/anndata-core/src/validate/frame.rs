@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use anndata_storage::{DType, child_path};
+use anndata_storage::{Attribute, DType, child_path};
 
 use super::{Checker, check_half, distinct, rules};
 use crate::encoding::{Found, dataframe};
@@ -26,6 +26,14 @@ pub(crate) fn check_frame(node: &Node, checker: &mut Checker<'_>) {
     let path = node.path();
     let index_key = checker.attribute(node, "_index", Node::text_attribute);
     let order = checker.attribute(node, "column-order", Node::texts_attribute);
+
+    if let Some(Attribute::Tensor(order)) = node.attributes().get("column-order")
+        && order.ndim() != 1
+        && !order.is_empty()
+    {
+        let message = format!("attribute 'column-order' has shape {:?}, not one dimension", order.shape());
+        checker.add(&rules::ATTRIBUTE_TYPE, path, message);
+    }
 
     let rows = index_key.as_deref().and_then(|key| column(node, key, checker));
     if let Some(index) = index_of(node) {
