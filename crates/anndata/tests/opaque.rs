@@ -2,24 +2,17 @@
 //!
 //! Needs a Python with anndata in `ANNDATA_PYTHON`; without one the test says so and does nothing.
 #![cfg(all(feature = "hdf5", feature = "zarr"))]
-#![allow(clippy::unwrap_used, clippy::print_stderr, reason = "tests")]
+#![allow(clippy::unwrap_used, reason = "tests")]
+
+mod support;
 
 use std::path::Path;
-use std::process::Command;
 
 use anndata::io::{ReadOptions, WriteOptions};
 use anndata::{Compression, ConvertOptions, DType, H5adReadOptions, Severity, ValidateOptions};
 
-/// Runs `tests/python/opaque.py`; false where there is no Python.
 fn python(arguments: &[&Path]) -> bool {
-    let Some(python) = std::env::var_os("ANNDATA_PYTHON") else {
-        eprintln!("skipped: ANNDATA_PYTHON names no Python");
-        return false;
-    };
-    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/python/opaque.py");
-    let output = Command::new(python).arg(script).args(arguments).output().unwrap();
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    true
+    support::python("opaque.py", arguments)
 }
 
 #[test]

@@ -2,10 +2,11 @@
 //!
 //! Needs a Python with anndata in `ANNDATA_PYTHON`; without one the tests say so and do nothing.
 #![cfg(all(feature = "hdf5", feature = "zarr"))]
-#![allow(clippy::unwrap_used, clippy::print_stderr, reason = "tests")]
+#![allow(clippy::unwrap_used, reason = "tests")]
+
+mod support;
 
 use std::path::Path;
-use std::process::Command;
 use std::sync::Arc;
 
 use anndata::hdf5::{Hdf5Options, Hdf5Store};
@@ -13,16 +14,8 @@ use anndata::io::{ReadOptions, WriteOptions};
 use anndata::node::{Node, NodeWriteOptions};
 use anndata::{AnnData, Compression, ConvertOptions, Group, H5adReadOptions, Result, Tensor};
 
-/// Runs `tests/python/references.py`; false where there is no Python.
 fn python(arguments: &[&Path]) -> bool {
-    let Some(python) = std::env::var_os("ANNDATA_PYTHON") else {
-        eprintln!("skipped: ANNDATA_PYTHON names no Python");
-        return false;
-    };
-    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/python/references.py");
-    let output = Command::new(python).arg(script).args(arguments).output().unwrap();
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    true
+    support::python("references.py", arguments)
 }
 
 fn read(path: &Path, read: ReadOptions) -> Result<AnnData> {

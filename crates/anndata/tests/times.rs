@@ -2,10 +2,11 @@
 //!
 //! What needs a Python with anndata in `ANNDATA_PYTHON` says so and does nothing without one.
 #![cfg(all(feature = "hdf5", feature = "zarr"))]
-#![allow(clippy::unwrap_used, clippy::print_stderr, reason = "tests")]
+#![allow(clippy::unwrap_used, reason = "tests")]
+
+mod support;
 
 use std::path::Path;
-use std::process::Command;
 
 use anndata::io::ReadOptions;
 use anndata::storage::{NAT, TimeUnit};
@@ -17,14 +18,7 @@ use anndata_io_zarr::{ZarrFormat, ZarrOptions};
 
 /// Runs `tests/python/times.py`; false where there is no Python.
 fn python(arguments: &[&Path]) -> bool {
-    let Some(python) = std::env::var_os("ANNDATA_PYTHON") else {
-        eprintln!("skipped: ANNDATA_PYTHON names no Python");
-        return false;
-    };
-    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/python/times.py");
-    let output = Command::new(python).arg(script).args(arguments).output().unwrap();
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    true
+    support::python("times.py", arguments)
 }
 
 fn lazy(path: &Path) -> AnnData {
