@@ -18,6 +18,8 @@ import sys
 import tempfile
 from pathlib import Path
 
+import pytest
+
 PROGRAM = os.environ.get("ANNDATA", "anndata")
 ENDINGS = {".h5ad": ".zarr", ".zarr": ".h5ad"}
 #: How many files were rewritten, and the messages about those that were not.
@@ -69,6 +71,22 @@ def pytest_configure():
         for module in [module for key, module in sys.modules.items() if key.split(".")[0] == "anndata"]:
             if vars(module).get(name) is write:
                 setattr(module, name, wrapped)
+
+
+# With pytest-xdist the files are written in several processes, each of which tells the first what it did.
+
+
+def pytest_sessionfinish(session):
+    if hasattr(session.config, "workeroutput"):
+        session.config.workeroutput["rewritten"] = (counts, refused)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node):
+    of_node, refused_there = getattr(node, "workeroutput", {}).get("rewritten", ({}, []))
+    refused.extend(refused_there)
+    for name, count in of_node.items():
+        counts[name] += count
 
 
 def pytest_terminal_summary(terminalreporter):

@@ -2,6 +2,7 @@
 //!
 //! Each check looks at the files that Git tracks (or would track) and returns its complaints, one line each.
 
+mod circles;
 mod dependencies;
 mod encodings;
 mod sources;
@@ -26,6 +27,7 @@ const CHECKS: &[Check] = &[
     ("long files give a reason", sources::lengths),
     ("no paths of a machine", sources::machine_paths),
     ("crates have what a release needs", sources::crate_files),
+    ("no files import each other in a circle", circles::check),
     ("encodings are registered and documented", encodings::check),
     ("dependencies build with the declared Rust", dependencies::check),
 ];

@@ -4,13 +4,14 @@
 //! a map of such), and the type of the references that it makes.
 
 mod display;
+mod reference;
 
 use std::cmp::Ordering;
 use std::hash::{Hash, Hasher};
 use std::marker::PhantomData;
 use std::ops::Deref;
 
-use crate::{AdRef, Dim, Idx2D};
+pub use reference::{AdRef, Dim, Idx, Idx2D, Target};
 
 /// An accessor of the kind `K` that makes references of the type `R`.
 ///

@@ -17,10 +17,33 @@ use serde::ser::{Error as _, SerializeSeq as _, Serializer};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::{A, AccError, AdRef, Dim, Idx2D, RefAcc, Result, Target};
+use crate::{A, AccError, AdAcc, AdRef, Dim, Idx2D, RefAcc, Result, Target};
+
+impl<R: From<AdRef>> AdAcc<R> {
+    /// What a JSON array stands for, by version 1 of the schema of Python's anndata.
+    ///
+    /// References, accessors of whole arrays and [`Target`]s are also serialised as such, and read back, through serde.
+    ///
+    /// ```
+    /// use anndata_acc::{A, AdRef};
+    /// use serde_json::json;
+    ///
+    /// let pc1 = A.obsm("pca").column(0);
+    /// assert_eq!(serde_json::to_value(&pc1)?, json!(["obsm", "pca", 0]));
+    /// assert_eq!(serde_json::from_value::<AdRef>(json!(["obsm", "pca", 0]))?, pc1);
+    /// assert_eq!(A.from_json(&json!(["obsm", "pca"]))?, A.resolve("obsm.pca")?);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    /// Where it is no such array; the error says what was expected.
+    pub fn from_json(&self, value: &Value) -> Result<Target<R>> {
+        from_value(value).map(Target::making)
+    }
+}
 
 /// What a JSON value stands for.
-pub(crate) fn from_value(value: &Value) -> Result<Target> {
+fn from_value(value: &Value) -> Result<Target> {
     let malformed = || AccError::syntax(&value.to_string(), expected(value));
     let items = value.as_array().ok_or_else(malformed)?;
     let items: Option<Vec<Item>> = items.iter().map(|item| Item::deserialize(item).ok()).collect();

@@ -208,18 +208,16 @@ mod macros;
 mod nearest;
 mod parse;
 mod quote;
-mod reference;
 mod resolve;
 mod root;
 
 pub use access::{Access, Contained, Fetch, FromElement};
 pub use accessor::{
-    Acc, Graph, GraphAcc, GraphMap, GraphMapAcc, Layer, LayerAcc, LayerMap, LayerMapAcc, Meta, MetaAcc, Multi,
-    MultiAcc, MultiMap, MultiMapAcc, RefAcc,
+    Acc, AdRef, Dim, Graph, GraphAcc, GraphMap, GraphMapAcc, Idx, Idx2D, Layer, LayerAcc, LayerMap, LayerMapAcc, Meta,
+    MetaAcc, Multi, MultiAcc, MultiMap, MultiMapAcc, RefAcc, Target,
 };
 pub use container::{Container, Slot};
 pub use error::{AccError, Result};
-pub use reference::{AdRef, Dim, Idx, Idx2D, Target};
 pub use root::{A, AdAcc};
 
 /// What the macro refuses when it is compiled.

@@ -1,9 +1,79 @@
 //! Simplified texts: `obs.louvain`, `obsm.pca.0`, `X[:,gene]`.
 
-use crate::{A, AccError, Idx2D, Result, Target};
+use crate::{A, AccError, AdAcc, AdRef, Idx2D, RefAcc, Result, Target};
+
+impl<R: From<AdRef>> AdAcc<R> {
+    /// What a simplified text stands for.
+    ///
+    /// | text | reference | | text | whole array |
+    /// | --- | --- | --- | --- | --- |
+    /// | `X[:,:]`, `X[c,:]`, `X[:,g]` | `A.X[:, :]`, `A.X['c', :]`, `A.X[:, 'g']` | | `X` | `A.X` |
+    /// | `layers.y[:,g]` | `A.layers['y'][:, 'g']` | | `layers.y` | `A.layers['y']` |
+    /// | `obs.a`, `var.b` | `A.obs['a']`, `A.var['b']` | | | |
+    /// | `obsm.c.0`, `varm.d.1` | `A.obsm['c'][:, 0]`, `A.varm['d'][:, 1]` | | `obsm.c`, `varm.d` | `A.obsm['c']`, `A.varm['d']` |
+    /// | `obsp.g[c1,:]`, `varp.h[:,:]` | `A.obsp['g']['c1', :]`, `A.varp['h'][:, :]` | | `obsp.g`, `varp.h` | `A.obsp['g']`, `A.varp['h']` |
+    ///
+    /// Names are not quoted. Where only one of the two will do, see [`resolve_ref`](Self::resolve_ref) and
+    /// [`resolve_acc`](Self::resolve_acc) (in Python: `vec=True`, `vec=False`). What is `strict=False` in Python is
+    /// `.ok()` here.
+    ///
+    /// # Errors
+    /// Where the text is none of these; the error says what was expected.
+    pub fn resolve(&self, spec: &str) -> Result<Target<R>> {
+        resolve(spec, None).map(Target::making)
+    }
+
+    /// The reference that a simplified text stands for.
+    ///
+    /// ```
+    /// use anndata_acc::A;
+    ///
+    /// assert_eq!(A.resolve_ref("layers.y[:,g]")?, A.layer("y").column("g"));
+    /// assert!(A.resolve_ref("layers.y").unwrap_err().to_string().contains("it stands for a whole array"));
+    /// # Ok::<(), anndata_acc::AccError>(())
+    /// ```
+    ///
+    /// # Errors
+    /// As [`resolve`](Self::resolve), and where it stands for a whole array.
+    pub fn resolve_ref(&self, spec: &str) -> Result<R> {
+        let target = resolve(spec, Some(true))?;
+        target.into_ref().map(R::from).ok_or_else(|| AccError::is_whole(spec))
+    }
+
+    /// The accessor of the whole array that a simplified text stands for.
+    ///
+    /// ```
+    /// use anndata_acc::A;
+    ///
+    /// assert_eq!(A.resolve_acc("obsm.c")?, A.obsm("c").into());
+    /// assert!(A.resolve_acc("obsm.c.0").unwrap_err().to_string().contains("it stands for a reference"));
+    /// # Ok::<(), anndata_acc::AccError>(())
+    /// ```
+    ///
+    /// # Errors
+    /// As [`resolve`](Self::resolve), and where it stands for a reference.
+    pub fn resolve_acc(&self, spec: &str) -> Result<RefAcc<R>> {
+        let target = resolve(spec, Some(false))?;
+        target.into_acc().map(RefAcc::making).ok_or_else(|| AccError::is_reference(spec))
+    }
+}
+
+/// Whether the text resolves to the reference.
+impl PartialEq<str> for AdRef {
+    fn eq(&self, spec: &str) -> bool {
+        A.resolve_ref(spec).is_ok_and(|other| other == *self)
+    }
+}
+
+/// Whether the text resolves to the reference.
+impl PartialEq<&str> for AdRef {
+    fn eq(&self, spec: &&str) -> bool {
+        *self == **spec
+    }
+}
 
 /// What a simplified text stands for; `vec` says that it has to be a reference, or a whole array.
-pub(crate) fn resolve(spec: &str, vec: Option<bool>) -> Result<Target> {
+fn resolve(spec: &str, vec: Option<bool>) -> Result<Target> {
     let target = parse(spec)?;
     match (vec, &target) {
         (Some(true), Target::Acc(_)) => Err(AccError::is_whole(spec)),

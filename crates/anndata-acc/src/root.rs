@@ -3,11 +3,9 @@
 use std::fmt;
 use std::marker::PhantomData;
 
-use serde_json::Value;
-
 use crate::{
-    Acc, AccError, AdRef, Dim, Graph, GraphAcc, GraphMap, GraphMapAcc, Layer, LayerAcc, LayerMap, LayerMapAcc, Meta,
-    MetaAcc, Multi, MultiAcc, MultiMap, MultiMapAcc, RefAcc, Result, Target, json, resolve,
+    Acc, AdRef, Dim, Graph, GraphAcc, GraphMap, GraphMapAcc, Layer, LayerAcc, LayerMap, LayerMapAcc, Meta, MetaAcc,
+    Multi, MultiAcc, MultiMap, MultiMapAcc,
 };
 
 /// Makes accessors and references of the type `R`: [`A`] for [`AdRef`], or one of its own for another type.
@@ -125,81 +123,6 @@ impl<R: From<AdRef>> AdAcc<R> {
     /// The names of the variables.
     pub fn var_index(&self) -> R {
         self.var_frame().index()
-    }
-
-    /// What a simplified text stands for.
-    ///
-    /// | text | reference | | text | whole array |
-    /// | --- | --- | --- | --- | --- |
-    /// | `X[:,:]`, `X[c,:]`, `X[:,g]` | `A.X[:, :]`, `A.X['c', :]`, `A.X[:, 'g']` | | `X` | `A.X` |
-    /// | `layers.y[:,g]` | `A.layers['y'][:, 'g']` | | `layers.y` | `A.layers['y']` |
-    /// | `obs.a`, `var.b` | `A.obs['a']`, `A.var['b']` | | | |
-    /// | `obsm.c.0`, `varm.d.1` | `A.obsm['c'][:, 0]`, `A.varm['d'][:, 1]` | | `obsm.c`, `varm.d` | `A.obsm['c']`, `A.varm['d']` |
-    /// | `obsp.g[c1,:]`, `varp.h[:,:]` | `A.obsp['g']['c1', :]`, `A.varp['h'][:, :]` | | `obsp.g`, `varp.h` | `A.obsp['g']`, `A.varp['h']` |
-    ///
-    /// Names are not quoted. Where only one of the two will do, see [`resolve_ref`](Self::resolve_ref) and
-    /// [`resolve_acc`](Self::resolve_acc) (in Python: `vec=True`, `vec=False`). What is `strict=False` in Python is
-    /// `.ok()` here.
-    ///
-    /// # Errors
-    /// Where the text is none of these; the error says what was expected.
-    pub fn resolve(&self, spec: &str) -> Result<Target<R>> {
-        resolve::resolve(spec, None).map(Target::making)
-    }
-
-    /// The reference that a simplified text stands for.
-    ///
-    /// ```
-    /// use anndata_acc::A;
-    ///
-    /// assert_eq!(A.resolve_ref("layers.y[:,g]")?, A.layer("y").column("g"));
-    /// assert!(A.resolve_ref("layers.y").unwrap_err().to_string().contains("it stands for a whole array"));
-    /// # Ok::<(), anndata_acc::AccError>(())
-    /// ```
-    ///
-    /// # Errors
-    /// As [`resolve`](Self::resolve), and where it stands for a whole array.
-    pub fn resolve_ref(&self, spec: &str) -> Result<R> {
-        let target = resolve::resolve(spec, Some(true))?;
-        target.into_ref().map(R::from).ok_or_else(|| AccError::is_whole(spec))
-    }
-
-    /// The accessor of the whole array that a simplified text stands for.
-    ///
-    /// ```
-    /// use anndata_acc::A;
-    ///
-    /// assert_eq!(A.resolve_acc("obsm.c")?, A.obsm("c").into());
-    /// assert!(A.resolve_acc("obsm.c.0").unwrap_err().to_string().contains("it stands for a reference"));
-    /// # Ok::<(), anndata_acc::AccError>(())
-    /// ```
-    ///
-    /// # Errors
-    /// As [`resolve`](Self::resolve), and where it stands for a reference.
-    pub fn resolve_acc(&self, spec: &str) -> Result<RefAcc<R>> {
-        let target = resolve::resolve(spec, Some(false))?;
-        target.into_acc().map(RefAcc::making).ok_or_else(|| AccError::is_reference(spec))
-    }
-
-    /// What a JSON array stands for, by version 1 of the schema of Python's anndata.
-    ///
-    /// References, accessors of whole arrays and [`Target`]s are also serialised as such, and read back, through serde.
-    ///
-    /// ```
-    /// use anndata_acc::{A, AdRef};
-    /// use serde_json::json;
-    ///
-    /// let pc1 = A.obsm("pca").column(0);
-    /// assert_eq!(serde_json::to_value(&pc1)?, json!(["obsm", "pca", 0]));
-    /// assert_eq!(serde_json::from_value::<AdRef>(json!(["obsm", "pca", 0]))?, pc1);
-    /// assert_eq!(A.from_json(&json!(["obsm", "pca"]))?, A.resolve("obsm.pca")?);
-    /// # Ok::<(), Box<dyn std::error::Error>>(())
-    /// ```
-    ///
-    /// # Errors
-    /// Where it is no such array; the error says what was expected.
-    pub fn from_json(&self, value: &Value) -> Result<Target<R>> {
-        json::from_value(value).map(Target::making)
     }
 }
 

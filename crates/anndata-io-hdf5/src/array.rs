@@ -29,8 +29,7 @@ use crate::raw::Id;
 use crate::raw::dataset::{self, Layout};
 use crate::raw::link::Object;
 use crate::raw::space::Extent;
-use crate::store::{Shared, SharedState};
-use chunks::ChunkIndex;
+use crate::shared::{ArrayState, Shared, SharedState};
 
 /// An open dataset.
 #[expect(clippy::struct_excessive_bools, reason = "independent facts about a dataset")]
@@ -52,27 +51,6 @@ pub(crate) struct Hdf5Array {
     fill_needs_library: bool,
     /// Whether only the library finds the chunks, or knows which of them were filtered.
     chunks_need_library: bool,
-}
-
-/// What changes when the array is written. All handles of an array share it.
-#[derive(Debug)]
-pub(crate) struct State {
-    shape: Vec<u64>,
-    index: ChunkIndex,
-    /// Whether filters of some chunks were skipped, `None` where that is not known.
-    masks: Option<bool>,
-}
-
-impl State {
-    pub(crate) fn new(shape: Vec<u64>) -> Self {
-        Self { shape, index: ChunkIndex::default(), masks: None }
-    }
-
-    /// To be called when the library may have changed any chunk.
-    fn forget_chunks(&mut self) {
-        self.index.forget();
-        self.masks = None;
-    }
 }
 
 impl Hdf5Array {
@@ -100,8 +78,8 @@ impl Hdf5Array {
             Extent::Simple { resizable, .. } => (false, resizable),
         };
         let state = store.state(&identity, || match dataset::extent(&id)? {
-            Extent::Null => Ok(State::new(Vec::new())),
-            Extent::Simple { shape, .. } => Ok(State::new(shape)),
+            Extent::Null => Ok(ArrayState::new(Vec::new())),
+            Extent::Simple { shape, .. } => Ok(ArrayState::new(shape)),
         })?;
         let pipeline = Pipeline::new(&dataset::filters(&properties)?);
         let chunks_need_library =
@@ -142,7 +120,7 @@ impl Hdf5Array {
             .ok_or_else(|| Error::invalid_data(format!("chunks of shape {chunks:?} are too large")))
     }
 
-    fn state(&self) -> MutexGuard<'_, State> {
+    fn state(&self) -> MutexGuard<'_, ArrayState> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 

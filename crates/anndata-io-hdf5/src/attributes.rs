@@ -12,7 +12,7 @@ use crate::raw::datatype::{self, Class};
 use crate::raw::link::{self, Object};
 use crate::raw::space::Extent;
 use crate::raw::target::Target;
-use crate::store::Shared;
+use crate::shared::Shared;
 
 /// The key of the JSON object that stands for an attribute that cannot be read.
 const UNREADABLE: &str = "unreadable HDF5 attribute";

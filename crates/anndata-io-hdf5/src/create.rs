@@ -7,7 +7,7 @@ use crate::filters;
 use crate::raw::Id;
 use crate::raw::dataset::{self, Creation};
 use crate::raw::space::Extent;
-use crate::store::Shared;
+use crate::shared::Shared;
 
 /// Makes an array that reads as zeros, or as empty texts.
 pub(crate) fn create(store: &Shared, parent: &Id, name: &str, spec: &ArraySpec) -> Result<Id> {

@@ -12,9 +12,10 @@ use std::sync::Arc;
 
 use anndata_storage::{DType, Error, Field, OpaqueType, Result as StorageResult};
 
+use crate::raw::Id;
 use crate::raw::datatype::{self, Class, DOUBLE, FloatFields, HALF, Member, Order, Padding, SINGLE};
+use crate::raw::reference::{self, REFERENCE};
 use crate::raw::target::Target;
-use crate::raw::{Id, reference};
 
 /// The type of a dataset or attribute.
 #[derive(Debug)]
@@ -70,9 +71,6 @@ pub(crate) enum Fix {
     /// Clear trailing spaces of each text.
     Strip,
 }
-
-/// Bytes of a reference into the global heap: length, address, index.
-pub(crate) const REFERENCE: usize = 16;
 
 impl Stored {
     /// Reads what the library knows of a type.

@@ -14,9 +14,10 @@ use arrow_array::{LargeBinaryArray, LargeStringArray};
 use arrow_buffer::{Buffer, OffsetBuffer, ScalarBuffer};
 use rayon::prelude::*;
 
+use crate::dtype::Place;
 use crate::dtype::build::Source;
-use crate::dtype::{Place, REFERENCE};
 use crate::file::RawFile;
+use crate::raw::reference::REFERENCE;
 
 /// References that one thread takes at a time.
 const BLOCK: usize = 1 << 14;

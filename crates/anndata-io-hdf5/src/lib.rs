@@ -32,6 +32,7 @@ mod heap;
 mod layout;
 mod options;
 mod raw;
+mod shared;
 mod store;
 
 pub use atomic::{AtomicFile, write_atomic};

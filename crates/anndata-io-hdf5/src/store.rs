@@ -1,24 +1,19 @@
 //! [`Hdf5Store`]: the tree of groups and arrays of a file.
 
-mod resolve;
-
-use std::collections::HashMap;
 use std::fmt;
-use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use anndata_storage::{
     ArraySpec, ArrayStorage, Attributes, Capabilities, Compression, Edit, Error, Limits, NodeKind, Result, Storage,
     file_name, parent_path,
 };
 
-use crate::array::{Hdf5Array, State};
-use crate::file::RawFile;
-use crate::heap::Heap;
-use crate::raw::Id;
-use crate::raw::file::{self, Mode};
-use crate::raw::link::{self, Identity, Object, ObjectKind};
+use crate::array::Hdf5Array;
+use crate::raw::file::Mode;
+use crate::raw::link::{self, Object, ObjectKind};
+use crate::shared::Shared;
 use crate::{Hdf5Options, attributes, create, layout};
 
 /// An HDF5 file as a store.
@@ -50,141 +45,6 @@ use crate::{Hdf5Options, attributes, create, layout};
 #[derive(Debug)]
 pub struct Hdf5Store {
     shared: Arc<Shared>,
-}
-
-/// What a store and its open arrays share.
-#[derive(Debug)]
-pub(crate) struct Shared {
-    pub(crate) file: Id,
-    pub(crate) raw: RawFile,
-    pub(crate) options: Hdf5Options,
-    /// Where the addresses of the global heap count from, `None` where its references are not of the usual width.
-    pub(crate) heap_base: Option<u64>,
-    path: PathBuf,
-    /// The path as users know it.
-    location: PathBuf,
-    writable: bool,
-    made_here: bool,
-    /// The root group, `None` where it is damaged.
-    root: Option<Identity>,
-    /// How often the library was told to change something.
-    changes: AtomicU64,
-    /// How many of the changes are in the file. The lock is held while what the library holds back is brought there: who
-    /// asks meanwhile has to wait, as what is read is old until then, and what is written might be overwritten.
-    settled: Mutex<u64>,
-    /// Made here, and nothing was removed yet: what is allocated is zero on the disk.
-    pristine: AtomicBool,
-    /// What the handles of an array share, by the number of its identity.
-    states: Mutex<HashMap<u128, Weak<Mutex<State>>>>,
-}
-
-/// What the handles of one array share.
-pub(crate) type SharedState = Arc<Mutex<State>>;
-
-impl Shared {
-    fn open(path: &Path, mode: Mode, options: &Hdf5Options) -> Result<Self> {
-        let writable = mode != Mode::Read;
-        if mode != Mode::Create {
-            // The operating system says in plain words, and of a kind, why a file cannot be opened; the library does not.
-            drop(std::fs::File::options().read(true).write(writable).open(path)?);
-        }
-        let file = file::open(path, mode)?;
-        #[cfg(unix)]
-        let handle = file::handle(&file)?;
-        #[cfg(not(unix))]
-        let handle = std::fs::File::options().read(true).write(writable).open(path)?;
-        let raw = RawFile::new(handle, writable)?;
-        let (base, address, length) = file::geometry(&file)?;
-        let root = link::open(&file, "/").ok().map(|root| root.identity);
-        Ok(Self {
-            file,
-            raw,
-            options: *options,
-            heap_base: (address == 8 && length == 8).then_some(base),
-            path: path.to_owned(),
-            location: path.to_owned(),
-            writable,
-            made_here: mode == Mode::Create,
-            root,
-            changes: AtomicU64::new(u64::from(writable)),
-            settled: Mutex::new(0),
-            pristine: AtomicBool::new(mode == Mode::Create),
-            states: Mutex::default(),
-        })
-    }
-
-    /// What the open handles of an array share; made where there is none. The caller holds the array open.
-    pub(crate) fn state(&self, array: &Identity, make: impl FnOnce() -> Result<State>) -> Result<SharedState> {
-        let mut states = self.states.lock().unwrap_or_else(PoisonError::into_inner);
-        let number = array.number();
-        if let Some(state) = states.get(&number).and_then(Weak::upgrade) {
-            return Ok(state);
-        }
-        let state = Arc::new(Mutex::new(make()?));
-        if states.len() == states.capacity() {
-            // Before it grows, those that nobody has any more go.
-            states.retain(|_, state| state.strong_count() > 0);
-        }
-        states.insert(number, Arc::downgrade(&state));
-        Ok(state)
-    }
-
-    /// The heap that texts are in, `None` where its references are not of the usual width.
-    pub(crate) fn heap(&self) -> Option<Heap<'_>> {
-        self.heap_base.map(|base| Heap { file: &self.raw, base, limits: self.options.limits })
-    }
-
-    /// The heap, with all in the file that was written to it. `None` also where the library is the better way: texts of a
-    /// file that is being made are its own.
-    pub(crate) fn settled_heap(&self) -> Result<Option<Heap<'_>>> {
-        if self.made_here {
-            return Ok(None);
-        }
-        self.settle()?;
-        Ok(self.heap())
-    }
-
-    /// Notes that the library was told to change something.
-    pub(crate) fn touch(&self) {
-        self.changes.fetch_add(1, Ordering::AcqRel);
-    }
-
-    /// Brings into the file what the library holds back, so that it can be read without it.
-    pub(crate) fn settle(&self) -> Result<()> {
-        let mut settled = self.settled.lock().unwrap_or_else(PoisonError::into_inner);
-        let changes = self.changes.load(Ordering::Acquire);
-        if *settled < changes {
-            file::flush(&self.file)?;
-            *settled = changes;
-        }
-        Ok(())
-    }
-
-    pub(crate) fn check_mode(&self) -> Result<()> {
-        if self.writable { Ok(()) } else { Err(Error::read_only("the file was opened for reading only")) }
-    }
-
-    /// Refuses to write to a file that cannot be written, or is not at its path any more.
-    pub(crate) fn check_writable(&self) -> Result<()> {
-        self.check_mode()?;
-        self.raw.check_in_place(&self.path)
-    }
-
-    /// What was read, where it was read from the file that was opened.
-    pub(crate) fn unchanged<T>(&self, read: Result<T>) -> Result<T> {
-        self.raw.check_unchanged()?;
-        read
-    }
-
-    /// Whether an object is in this file, not behind a link to another.
-    pub(crate) fn is_own(&self, object: &Object) -> bool {
-        self.root.is_some_and(|root| root.is_in_file_of(&object.identity))
-    }
-
-    /// Whether newly allocated bytes are known to be zero.
-    pub(crate) fn is_pristine(&self) -> bool {
-        self.pristine.load(Ordering::Acquire)
-    }
 }
 
 impl Hdf5Store {
@@ -225,9 +85,7 @@ impl Hdf5Store {
     /// Makes a new file that errors call `location`.
     pub(crate) fn create_at(path: &Path, location: &Path) -> Result<Self> {
         let options = Hdf5Options::default().with_limits(Limits::NONE);
-        let mut shared = Self::open_shared(path, location, Mode::Create, &options)?;
-        location.clone_into(&mut shared.location);
-        Ok(Self { shared: Arc::new(shared) })
+        Ok(Self { shared: Arc::new(Self::open_shared(path, location, Mode::Create, &options)?) })
     }
 
     fn with_mode(path: &Path, mode: Mode, options: &Hdf5Options) -> Result<Self> {
@@ -235,7 +93,7 @@ impl Hdf5Store {
     }
 
     fn open_shared(path: &Path, location: &Path, mode: Mode, options: &Hdf5Options) -> Result<Shared> {
-        Shared::open(path, mode, options).map_err(|error| {
+        Shared::open(path, location, mode, options).map_err(|error| {
             let error = match error.message() {
                 "" => Error::new(error.kind(), "cannot be opened").with_source(error),
                 _ => error,

@@ -8,7 +8,7 @@ use anndata_storage::{Error, Group, Result, Storage};
 
 use crate::store::Store;
 use crate::store::folder::Folder;
-use crate::store::zip::NewZip;
+use crate::store::zip::{NewZip, is_zip};
 use crate::{ZarrOptions, ZarrStore};
 
 /// Makes a store at `path` that appears complete or not at all: see [`anndata_storage::atomic`] for what is promised.
@@ -44,11 +44,6 @@ pub fn write_atomic<T>(
     check_is_store(output.target()).map_err(|error| error.in_file(path))?;
     output.commit(options.durable)?;
     Ok(made)
-}
-
-/// Whether a path names a zip file.
-pub(crate) fn is_zip(path: &Path) -> bool {
-    path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("zip"))
 }
 
 /// Refuses to replace what is no zarr store.

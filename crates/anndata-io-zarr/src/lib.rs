@@ -2,7 +2,6 @@
 //!
 #![doc = include_str!("../README.md")]
 
-mod array;
 mod atomic;
 mod codec;
 mod layout;

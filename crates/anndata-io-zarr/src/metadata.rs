@@ -181,6 +181,27 @@ pub(crate) fn malformed(what: impl Into<std::borrow::Cow<'static, str>>) -> Erro
     Error::invalid_data(what)
 }
 
+/// The name and the configuration of an extension point: `"name"` or `{"name": …, "configuration": {…}}`.
+fn name_and_configuration(value: &Value) -> Result<(&str, Option<&Document>)> {
+    match value {
+        Value::String(name) => Ok((name, None)),
+        Value::Object(object) => {
+            let name = object.get("name").and_then(Value::as_str);
+            let name = name.ok_or_else(|| malformed(format!("{value} has no name")))?;
+            Ok((name, object.get("configuration").and_then(Value::as_object)))
+        }
+        other => Err(malformed(format!("{other} has no name"))),
+    }
+}
+
+/// The shape of the pieces that are keys: shards, else chunks, else all.
+fn outer_chunks(spec: &ArraySpec) -> Vec<u64> {
+    match spec.shards.as_ref().or(spec.chunks.as_ref()) {
+        Some(chunks) => chunks.clone(),
+        None => spec.shape.iter().map(|&len| len.max(1)).collect(),
+    }
+}
+
 /// A member of a document.
 fn member<'a>(document: &'a Document, name: &str) -> Result<&'a Value> {
     document.get(name).ok_or_else(|| malformed(format!("the metadata lack '{name}'")))

@@ -11,11 +11,10 @@ use std::sync::Arc;
 
 use anndata_storage::{Edit, Error, Group, Result};
 
-use crate::atomic::is_zip;
 use crate::store::Store;
 use crate::store::folder::{Folder, Links};
 use crate::store::memory::Memory;
-use crate::store::zip::{NewZip, Zip};
+use crate::store::zip::{NewZip, Zip, is_zip};
 use crate::tree::{Shared, ZarrStore};
 use crate::{ZarrFormat, ZarrOptions};
 

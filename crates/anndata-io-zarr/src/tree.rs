@@ -1,5 +1,6 @@
 //! The tree of groups and arrays: what is known of its nodes, and keeping that true.
 
+mod array;
 mod documents;
 mod load;
 mod storage;
@@ -13,11 +14,11 @@ use anndata_storage::{Error, ErrorKind, FileStamp, NodeKind, Result};
 use indexmap::IndexMap;
 use serde_json::Value;
 
-use crate::array::State;
 use crate::metadata::Document;
 use crate::shard::ShardIndex;
 use crate::store::{Store, read_only};
 use crate::{ZarrFormat, ZarrOptions};
+use array::State;
 
 /// The most bytes of one metadata document.
 pub(crate) const MAX_METADATA: u64 = 1 << 30;

@@ -4,7 +4,7 @@ use std::fs::File;
 use std::io::{Read as _, Seek as _, SeekFrom};
 use std::path::{Path, PathBuf};
 
-use anndata_core::{Error, Group, Report, Result, ValidateOptions};
+use anndata_core::{Error, Group, Result};
 
 /// A file format that holds an `AnnData`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -24,7 +24,7 @@ const ZIP_SIGNATURE: [u8; 4] = *b"PK\x03\x04";
 
 impl Format {
     /// The format of what is at a path or URL, told by its content. A URL is always a zarr store. A path may lead into a
-    /// store, as for [`open`].
+    /// store, as for [`open`](crate::open).
     ///
     /// # Errors
     /// [`NotFound`](crate::ErrorKind::NotFound) where nothing is there;
@@ -161,65 +161,6 @@ fn begins_with<const N: usize>(file: &mut File, at: u64, signature: &[u8; N]) ->
     file.seek(SeekFrom::Start(at))?;
     file.read_exact(&mut start)?;
     Ok(start == *signature)
-}
-
-/// The root group of what is at a path or URL, for reading; the format is told by looking at it. Opening reads metadata
-/// only.
-///
-/// A path may lead into a store: `cells.h5mu/mod/rna` is the group `mod/rna` of the file `cells.h5mu`, and so for zarr folders
-/// and zip files. Whatever reads an object by its path takes such paths.
-///
-/// ```
-/// # use anndata::{AnnData, io};
-/// # let directory = tempfile::tempdir()?;
-/// # let path = directory.path().join("cells.h5ad");
-/// # anndata::write_h5ad(&path, &AnnData::builder().shape(2, 3).uns("method", "umap").build()?)?;
-/// let root = anndata::open(&path)?;
-/// let method = io::read_elem(&root, "uns/method", &io::ReadOptions::default())?;
-/// assert_eq!(method.to_text()?, "umap");
-/// # Ok::<(), anndata::Error>(())
-/// ```
-///
-/// # Errors
-/// Where nothing is there, it is in no known format, or it cannot be opened.
-pub fn open(location: impl AsRef<Path>) -> Result<Group> {
-    let place = Place::of(location.as_ref())?;
-    let path = &place.store;
-    let root = match Format::of_store(path)? {
-        #[cfg(feature = "hdf5")]
-        Format::H5ad => {
-            let store = anndata_io_hdf5::Hdf5Store::open(path, &anndata_io_hdf5::Hdf5Options::default())?;
-            Group::root(std::sync::Arc::new(store))
-        }
-        #[cfg(feature = "zarr")]
-        Format::Zarr => {
-            let store = crate::zarr::open(path, &anndata_io_zarr::ZarrOptions::default())?;
-            Group::root(std::sync::Arc::new(store))
-        }
-        #[cfg(not(all(feature = "hdf5", feature = "zarr")))]
-        other => return Err(not_built(other).in_file(path)),
-    };
-    place.within(root)
-}
-
-/// Looks for everything malformed or dangerous in what is at a path or URL, in bounded memory: see
-/// [`validate`](crate::validate()).
-///
-/// ```
-/// # use anndata::{AnnData, ValidateOptions};
-/// # let directory = tempfile::tempdir()?;
-/// # let path = directory.path().join("cells.h5ad");
-/// # anndata::write_h5ad(&path, &AnnData::builder().shape(2, 3).build()?)?;
-/// let report = anndata::validate_path(&path, &ValidateOptions::default())?;
-/// assert!(report.is_clean(), "{report}");
-/// # Ok::<(), anndata::Error>(())
-/// ```
-///
-/// # Errors
-/// Where nothing is there, it is in no known format, or it cannot be opened. Whatever is wrong within it is a finding.
-pub fn validate_path(location: impl AsRef<Path>, options: &ValidateOptions) -> Result<Report> {
-    let root = open(location)?;
-    anndata_core::validate(&root, options).map_err(|error| error.in_store(&**root.storage()))
 }
 
 /// The error of a format whose feature is off.

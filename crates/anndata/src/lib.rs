@@ -42,6 +42,7 @@ mod convert;
 mod format;
 #[cfg(feature = "hdf5")]
 mod h5ad;
+mod open;
 #[cfg(feature = "zarr")]
 mod zarr;
 
@@ -52,7 +53,8 @@ pub use anndata_acc::acc;
 pub use anndata_core::*;
 pub use backed::{Mode, copy_backed, open_backed};
 pub use convert::{ConvertOptions, Converted, Note, convert};
-pub use format::{Format, open, validate_path};
+pub use format::Format;
+pub use open::{open, validate_path};
 #[cfg(feature = "hdf5")]
 pub use {
     anndata_io_hdf5 as hdf5,

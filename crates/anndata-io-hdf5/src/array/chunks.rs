@@ -12,30 +12,6 @@ use crate::raw::dataset::{self, Chunk, Layout};
 /// Bytes of a chunk in memory that need no stored byte behind them.
 const UNBACKED: u64 = 64 << 20;
 
-/// Where the chunks are, listed once.
-#[derive(Debug, Default)]
-pub(super) struct ChunkIndex {
-    /// By the number of the chunk in the grid, in C order.
-    listed: Option<Arc<HashMap<u64, Chunk>>>,
-    /// How often that was forgotten.
-    changes: u64,
-}
-
-impl ChunkIndex {
-    /// To be called when chunks are written or the shape changes.
-    pub(super) fn forget(&mut self) {
-        self.listed = None;
-        self.changes = self.changes.wrapping_add(1);
-    }
-
-    /// Keeps a list, except where something changed since it was begun.
-    fn keep(&mut self, listed: &Arc<HashMap<u64, Chunk>>, changes: u64) {
-        if self.changes == changes {
-            self.listed = Some(Arc::clone(listed));
-        }
-    }
-}
-
 /// The number of a chunk in the grid of an array, `None` where it lies outside. The first axis may grow without
 /// changing it.
 fn number(position: impl IntoIterator<Item = u64>, grid: &[u64]) -> Option<u64> {

@@ -6,8 +6,8 @@ use anndata_storage::{Error, OrBug as _, Result};
 use hdf5_metno_sys::h5::{H5_ITER_CONT, H5_ITER_ERROR, haddr_t, herr_t, hsize_t};
 use hdf5_metno_sys::h5d::{
     H5D_alloc_time_t, H5D_fill_time_t, H5D_fill_value_t, H5D_layout_t, H5Dchunk_iter, H5Dcreate2,
-    H5Dget_chunk_index_type, H5Dget_chunk_info_by_coord, H5Dget_create_plist, H5Dget_offset, H5Dget_space,
-    H5Dget_storage_size, H5Dget_type, H5Dread, H5Dset_extent, H5Dwrite, H5Dwrite_chunk,
+    H5Dget_chunk_index_type, H5Dget_chunk_info_by_coord, H5Dget_create_plist, H5Dget_offset, H5Dget_storage_size,
+    H5Dget_type, H5Dread, H5Dset_extent, H5Dwrite, H5Dwrite_chunk,
 };
 use hdf5_metno_sys::h5p::{
     H5P_CLS_DATASET_CREATE, H5Pfill_value_defined, H5Pget_chunk, H5Pget_chunk_opts, H5Pget_external_count,
@@ -64,12 +64,7 @@ pub(crate) fn datatype(dataset: &Id) -> Result<Id> {
 }
 
 pub(crate) fn extent(dataset: &Id) -> Result<Extent> {
-    space::extent(&space_of(dataset)?)
-}
-
-/// The shape of a dataset.
-pub(super) fn space_of(dataset: &Id) -> Result<Id> {
-    h5!(InvalidData, "the shape of the array cannot be read", H5Dget_space(dataset.get())).map(Id::own)
+    space::extent(&space::of_dataset(dataset)?)
 }
 
 /// The properties with which a dataset was made.
@@ -213,7 +208,7 @@ pub(crate) fn visit_chunks(dataset: &Id, mut visit: impl FnMut(&[u64], Chunk) ->
         };
         if (data.visit)(offset, Chunk { address, size, mask }) { H5_ITER_CONT } else { H5_ITER_ERROR }
     }
-    let mut data = Visit { ndim: space::rank(&space_of(dataset)?)?, visit: &mut visit };
+    let mut data = Visit { ndim: space::rank(&space::of_dataset(dataset)?)?, visit: &mut visit };
     h5!(InvalidData, "the chunks of the array cannot be listed", {
         H5Dchunk_iter(dataset.get(), DEFAULT, Some(step), (&raw mut data).cast())
     })
@@ -222,7 +217,7 @@ pub(crate) fn visit_chunks(dataset: &Id, mut visit: impl FnMut(&[u64], Chunk) ->
 
 /// The chunk whose first element is at `offset`, `None` where it was never written.
 pub(crate) fn chunk_at(dataset: &Id, offset: &[u64]) -> Result<Option<Chunk>> {
-    space::check_rank(&space_of(dataset)?, offset)?;
+    space::check_rank(&space::of_dataset(dataset)?, offset)?;
     let mut chunk = Chunk { address: NOWHERE, size: 0, mask: 0 };
     h5!(InvalidData, "a chunk of the array cannot be looked up", {
         let (mask, address, size) = (&raw mut chunk.mask, &raw mut chunk.address, &raw mut chunk.size);
@@ -233,7 +228,7 @@ pub(crate) fn chunk_at(dataset: &Id, offset: &[u64]) -> Result<Option<Chunk>> {
 
 /// Stores the encoded bytes of a chunk.
 pub(crate) fn write_chunk(dataset: &Id, offset: &[u64], bytes: &[u8]) -> Result<()> {
-    space::check_rank(&space_of(dataset)?, offset)?;
+    space::check_rank(&space::of_dataset(dataset)?, offset)?;
     h5!(Io, "a chunk cannot be written", {
         H5Dwrite_chunk(dataset.get(), DEFAULT, 0, offset.as_ptr(), bytes.len(), bytes.as_ptr().cast())
     })
@@ -255,7 +250,7 @@ impl Block<'_> {
         if needed != Some(bytes.len() as u64) {
             return Err(Error::invalid_input("a block does not have the bytes that its shape takes"));
         }
-        let file = space_of(dataset)?;
+        let file = space::of_dataset(dataset)?;
         space::select(&file, self.start, self.count)?;
         Ok((file, space::simple(self.count)?))
     }
@@ -291,7 +286,7 @@ pub(crate) fn reclaim(memory: &Id, count: u64, bytes: &mut [u8]) {
 
 /// Changes the lengths of the axes.
 pub(crate) fn resize(dataset: &Id, shape: &[u64]) -> Result<()> {
-    space::check_rank(&space_of(dataset)?, shape)?;
+    space::check_rank(&space::of_dataset(dataset)?, shape)?;
     h5!(InvalidInput, "the array cannot be resized", H5Dset_extent(dataset.get(), shape.as_ptr())).map(drop)
 }
 

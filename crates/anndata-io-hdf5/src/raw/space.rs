@@ -1,6 +1,7 @@
 //! Dataspaces: shapes and selections.
 
 use anndata_storage::{Error, Result};
+use hdf5_metno_sys::h5d::H5Dget_space;
 use hdf5_metno_sys::h5s::{
     H5S_UNLIMITED, H5S_class_t, H5S_seloper_t, H5Screate, H5Screate_simple, H5Sget_simple_extent_dims,
     H5Sget_simple_extent_ndims, H5Sget_simple_extent_npoints, H5Sget_simple_extent_type, H5Sselect_hyperslab,
@@ -15,6 +16,11 @@ pub(crate) enum Extent {
     Null,
     /// The length of each axis, and whether the first may grow.
     Simple { shape: Vec<u64>, resizable: bool },
+}
+
+/// The shape of a dataset.
+pub(super) fn of_dataset(dataset: &Id) -> Result<Id> {
+    h5!(InvalidData, "the shape of the array cannot be read", H5Dget_space(dataset.get())).map(Id::own)
 }
 
 /// The number of axes; the library takes as many numbers from every pointer to coordinates or lengths.

@@ -14,7 +14,7 @@ use hdf5_metno_sys::h5s::{
 
 use super::link::{self, ObjectKind, utf8_name};
 use super::space::{self, Extent};
-use super::{Id, c_string, dataset, h5, locked};
+use super::{Id, c_string, h5, locked};
 
 /// What a reference is to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -103,7 +103,7 @@ pub(crate) fn make(object: &Id, kind: Target, text: &[u8]) -> Result<Vec<u8>> {
                 return Err(Error::invalid_input(format!("a region is of '{path}', which is not an array")));
             }
             let space = parse_region(region)?;
-            let (expected, found) = (shape(&space)?, shape(&dataset::space_of(&target.id)?)?);
+            let (expected, found) = (shape(&space)?, shape(&space::of_dataset(&target.id)?)?);
             if expected != found {
                 return Err(Error::invalid_input(format!(
                     "a reference is to a region of '{path}' of shape {expected:?}, which is of shape {found:?} here"

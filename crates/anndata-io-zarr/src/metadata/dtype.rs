@@ -6,7 +6,7 @@ use std::sync::Arc;
 use anndata_storage::{DType, Error, Field, Result, TimeStep, TimeUnit};
 use serde_json::{Value, json};
 
-use super::malformed;
+use super::{malformed, name_and_configuration};
 use crate::codec::{Words, words};
 
 /// The dtype of version 2 and the words that are stored in the other byte order. `text`: whether a filter stores
@@ -206,7 +206,7 @@ const TIMES: [&str; 2] = ["numpy.datetime64", "numpy.timedelta64"];
 /// The dtype of version 3.
 pub(super) fn parse_v3(value: &Value) -> Result<DType> {
     let unknown = || DType::Unknown(value.as_str().map_or_else(|| value.to_string(), str::to_owned).into());
-    let (name, configuration) = super::v3::name_and_configuration(value)?;
+    let (name, configuration) = name_and_configuration(value)?;
     if let Some((_, dtype)) = NUMERIC.iter().find(|(numeric, _)| *numeric == name) {
         return Ok(dtype.clone());
     }

@@ -3,7 +3,7 @@
 use anndata_storage::{ArraySpec, Codec, DType, Error, Result};
 use serde_json::{Value, json};
 
-use super::{ArrayMeta, ChunkKeys, Document, dtype, fill, lengths, malformed, member, separator};
+use super::{ArrayMeta, ChunkKeys, Document, dtype, fill, lengths, malformed, member, outer_chunks, separator};
 use crate::codec::{BytesCodec, Pipeline, type_size};
 
 /// Reads `.zarray`.
@@ -111,7 +111,7 @@ pub(super) fn array_document(spec: &ArraySpec) -> Result<Document> {
     }
     let document = json!({
         "shape": spec.shape,
-        "chunks": super::v3::outer_chunks(spec),
+        "chunks": outer_chunks(spec),
         "dtype": dtype::name_v2(&spec.dtype)?,
         "fill_value": fill::zero_v2(&spec.dtype),
         "order": "C",

@@ -4,8 +4,8 @@ use anndata_storage::{ArraySpec, Codec, DType, Error, Result};
 use serde_json::{Value, json};
 
 use super::{
-    ArrayMeta, ChunkKeys, Document, ShardMeta, dtype, fill, lengths, malformed, member, not_understood, separator,
-    unknown_member,
+    ArrayMeta, ChunkKeys, Document, ShardMeta, dtype, fill, lengths, malformed, member, name_and_configuration,
+    not_understood, outer_chunks, separator, unknown_member,
 };
 use crate::codec::{BytesCodec, Pipeline, Words, type_size, words};
 
@@ -69,19 +69,6 @@ fn extension(document: &Document) -> Result<Option<String>> {
     let Some(keys) = document.get("chunk_key_encoding") else { return Ok(None) };
     let (keys, _) = name_and_configuration(keys)?;
     Ok((!matches!(keys, "default" | "v2")).then(|| unknown("chunk key encoding", keys)))
-}
-
-/// The name and the configuration of an extension point: `"name"` or `{"name": …, "configuration": {…}}`.
-pub(super) fn name_and_configuration(value: &Value) -> Result<(&str, Option<&Document>)> {
-    match value {
-        Value::String(name) => Ok((name, None)),
-        Value::Object(object) => {
-            let name = object.get("name").and_then(Value::as_str);
-            let name = name.ok_or_else(|| malformed(format!("{value} has no name")))?;
-            Ok((name, object.get("configuration").and_then(Value::as_object)))
-        }
-        other => Err(malformed(format!("{other} has no name"))),
-    }
 }
 
 fn chunk_keys(value: Option<&Value>) -> Result<ChunkKeys> {
@@ -203,14 +190,6 @@ fn parse_codec(name: &str, configuration: Option<&Document>, dtype: &DType) -> R
             Ok(BytesCodec::Blosc { compressor, level, shuffle, type_size, block_size })
         }
         (codec, _) => Ok(codec),
-    }
-}
-
-/// The shape of the pieces that are keys: shards, else chunks, else all.
-pub(super) fn outer_chunks(spec: &ArraySpec) -> Vec<u64> {
-    match spec.shards.as_ref().or(spec.chunks.as_ref()) {
-        Some(chunks) => chunks.clone(),
-        None => spec.shape.iter().map(|&len| len.max(1)).collect(),
     }
 }
 

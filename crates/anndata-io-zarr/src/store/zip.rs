@@ -27,6 +27,11 @@ use super::{ByteRange, Store, check_size, is_safe, resize, too_short};
 use entry::{Entry, Unpacked, damaged};
 pub(crate) use new::NewZip;
 
+/// Whether a path names a zip file.
+pub(crate) fn is_zip(path: &Path) -> bool {
+    path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("zip"))
+}
+
 /// The bytes of unpacked entries that are kept in memory.
 const KEPT: u64 = if cfg!(test) { 1 << 10 } else { 64 << 20 };
 

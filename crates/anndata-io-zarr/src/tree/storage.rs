@@ -9,10 +9,10 @@ use anndata_storage::{
 };
 use serde_json::Value;
 
+use super::array::ZarrArray;
 use super::documents::group;
 use super::load::RESERVED;
 use super::{Collected, Node, Shared, ZarrStore};
-use crate::array::ZarrArray;
 use crate::layout;
 use crate::metadata::{ArrayMeta, Document};
 use crate::store::{is_safe, join};

@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use anndata_storage::{AlignedBytes, Axis, DType, Error, OrBug, Result, Tensor, ensure};
 
+use super::super::Inner;
 use super::{Fetched, stopped, touched};
-use crate::array::Inner;
 use crate::store::Remote;
 
 /// A read of more bytes than this is done in parts: one is decoded while the next is fetched, so that only two of them are

@@ -14,7 +14,7 @@ impl Shared {
     ///
     /// # Errors
     /// Where a link on the way is refused or leads nowhere, or a group on the way contains itself.
-    pub(super) fn resolve(&self, path: &str) -> Result<Option<Object>> {
+    pub(crate) fn resolve(&self, path: &str) -> Result<Option<Object>> {
         let mut current = self.root()?;
         let mut trail = vec![current.identity];
         let mut links = MOST_LINKS;

@@ -17,11 +17,11 @@ use anndata_storage::{
     read_positions,
 };
 
+use super::{Shared, Stamp};
 use crate::codec::Pipeline;
 use crate::metadata::{ArrayMeta, Fill};
 use crate::shard::ShardIndex;
 use crate::store::{ByteRange, join};
-use crate::tree::{Shared, Stamp};
 use write::OpenShard;
 
 /// An open array. Cheap to clone.

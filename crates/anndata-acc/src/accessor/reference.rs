@@ -3,8 +3,8 @@
 use std::fmt;
 use std::sync::Arc;
 
+use super::{GraphAcc, LayerAcc, MetaAcc, MultiAcc, RefAcc};
 use crate::quote::quoted;
-use crate::{A, GraphAcc, LayerAcc, MetaAcc, MultiAcc, RefAcc};
 
 /// A reference to an array along one or two dimensions of an annotated data matrix. It belongs to no object.
 ///
@@ -185,20 +185,6 @@ impl fmt::Display for AdRef {
 impl fmt::Debug for AdRef {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Display::fmt(self, f)
-    }
-}
-
-/// Whether the text resolves to the reference.
-impl PartialEq<str> for AdRef {
-    fn eq(&self, spec: &str) -> bool {
-        A.resolve_ref(spec).is_ok_and(|other| other == *self)
-    }
-}
-
-/// Whether the text resolves to the reference.
-impl PartialEq<&str> for AdRef {
-    fn eq(&self, spec: &&str) -> bool {
-        *self == **spec
     }
 }
 
