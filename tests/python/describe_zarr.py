@@ -42,7 +42,7 @@ def values_of(values):
     if values.dtype.kind == "S":
         return [bytes(v).decode() for v in flat]
     if values.dtype.kind in "OUT":
-        return [str(v) for v in flat]
+        return [v.decode() if isinstance(v, bytes) else str(v) for v in flat]
     if values.dtype.kind in "mM":
         return [str(v) for v in flat]
     return [v.item() for v in flat]

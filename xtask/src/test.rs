@@ -50,5 +50,12 @@ fn rust_tests(tools: &Tools, wanted: Option<&str>) -> Result<()> {
         tests.args(["test", "--workspace", "--all-targets"]);
     }
     tests.args(FEATURES);
-    step("Rust tests", tools.apply(&mut tests))
+    let rare = codecs_of_zarrs(tools);
+    step("Rust tests", tools.apply(&mut tests)).and(rare)
+}
+
+/// The codecs that come with the feature `zarrs`, which the other tests are built without.
+fn codecs_of_zarrs(tools: &Tools) -> Result<()> {
+    let arguments = ["test", "--package", "anndata-io-zarr", "--features", "zarrs", "--lib", "--test", "codecs"];
+    step("tests of rare zarr codecs", tools.apply(cargo().args(arguments)))
 }

@@ -5,26 +5,13 @@
 
 // Long file: one pipeline, from the declaration of its filters to their use.
 
-mod bitshuffle;
-#[cfg(feature = "blosc")]
-mod blosc;
-mod checksum;
-mod deflate;
-mod lz4;
-mod lzf;
 mod register;
-mod shuffle;
-mod szip;
-mod zstandard;
 
-use std::collections::TryReserveError;
-
+use anndata_codecs::{Bitshuffle, Blosc, ByteCodec, Checksum, Lz4Framing, Szip, reserve, room, wrong_length};
 use anndata_storage::{Codec, Error, Result};
 
 use crate::raw::dataset::{FilterInfo, has_filter};
-use bitshuffle::BitshuffleOptions;
 pub(crate) use register::register;
-use szip::SzipOptions;
 
 /// The numbers under which filters are registered with the HDF Group.
 pub(crate) mod id {
@@ -42,39 +29,13 @@ pub(crate) mod id {
 /// One filter.
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Filter {
-    Deflate {
-        level: u8,
-    },
-    /// Bytes of elements of this size are put together by significance.
-    Shuffle {
-        size: usize,
-    },
-    Fletcher32,
-    Lzf,
-    Lz4 {
-        block: usize,
-    },
-    Zstd {
-        level: i32,
-    },
-    Blosc(BloscOptions),
-    Bitshuffle(BitshuffleOptions),
-    Szip(SzipOptions),
+    Known(ByteCodec),
     /// One that only the library can undo, or nobody.
     Other {
         id: i32,
         name: String,
         in_library: bool,
     },
-}
-
-/// The numbers that the blosc filter stores.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct BloscOptions {
-    pub(crate) size: usize,
-    pub(crate) level: u8,
-    pub(crate) shuffle: u8,
-    pub(crate) compressor: u8,
 }
 
 /// blosc's numbers for its compressors are positions in this list.
@@ -100,8 +61,9 @@ impl Pipeline {
     /// Whether the library must decode: a filter is known to it alone, or there are two compressions, so that the
     /// number of bytes in between is not known.
     pub(crate) fn needs_library(&self) -> bool {
-        let compressions =
-            self.filters.iter().filter(|filter| !matches!(filter, Filter::Shuffle { .. } | Filter::Fletcher32));
+        let rearranges =
+            |filter: &Filter| matches!(filter, Filter::Known(ByteCodec::Shuffle { .. } | ByteCodec::Checksum(_)));
+        let compressions = self.filters.iter().filter(|filter| !rearranges(filter));
         compressions.clone().count() > 1
             || compressions.clone().any(|filter| matches!(filter, Filter::Other { in_library: true, .. }))
     }
@@ -125,22 +87,22 @@ impl Pipeline {
         let mut rest = applied.as_slice();
         while let Some((filter, before)) = rest.split_last() {
             rest = before;
-            if **filter == Filter::Fletcher32 {
-                stored = checksum::verify(stored)?;
+            if let Filter::Known(ByteCodec::Checksum(checksum)) = filter {
+                stored = checksum.verify(stored)?;
                 continue;
             }
             // Checksums that were added before this filter come out of it.
-            let sums = before.iter().filter(|filter| ***filter == Filter::Fletcher32).count();
+            let sums = before.iter().filter(|filter| matches!(filter, Filter::Known(ByteCodec::Checksum(_)))).count();
             if sums == 0 && before.is_empty() {
-                return filter.decode_exact(stored, chunk);
+                return filter.known()?.decode_into(stored, chunk);
             }
-            let len = chunk.len() + sums * checksum::LEN;
-            filter.decode(stored, len, &mut spare)?;
+            room(&mut spare, chunk.len() + sums * Checksum::LEN)?;
+            filter.known()?.decode_into(stored, &mut spare)?;
             std::mem::swap(scratch, &mut spare);
             stored = scratch;
         }
         if stored.len() != chunk.len() {
-            return Err(wrong_len(stored.len(), chunk.len()));
+            return Err(wrong_length(stored.len(), chunk.len()));
         }
         chunk.copy_from_slice(stored);
         Ok(())
@@ -153,10 +115,10 @@ impl Pipeline {
             raw.extend_from_slice(chunk);
             return Ok(());
         };
-        first.encode(chunk, raw)?;
+        first.known()?.encode(chunk, raw)?;
         for filter in rest {
             std::mem::swap(raw, scratch);
-            filter.encode(scratch, raw)?;
+            filter.known()?.encode(scratch, raw)?;
         }
         Ok(())
     }
@@ -196,24 +158,32 @@ impl Filter {
     /// read, for which chunks say it: where the file does not say one, it is that which the filter itself takes.
     fn new(info: &FilterInfo) -> Self {
         let value = |position: usize| info.values.get(position).copied();
-        match info.id {
-            id::DEFLATE => Self::Deflate { level: byte(value(0)).unwrap_or(6).min(9) },
+        let size = |position: usize| value(position).and_then(|size| usize::try_from(size).ok()).unwrap_or(0);
+        Self::Known(match info.id {
+            id::DEFLATE => ByteCodec::Zlib { level: byte(value(0)).unwrap_or(6).min(9) },
             // 0, which is no size, where the file does not say it.
-            id::SHUFFLE => Self::Shuffle { size: value(0).and_then(|size| usize::try_from(size).ok()).unwrap_or(0) },
-            id::FLETCHER32 => Self::Fletcher32,
-            id::LZF => Self::Lzf,
-            id::LZ4 => Self::Lz4 { block: value(0).and_then(|size| usize::try_from(size).ok()).unwrap_or(0) },
-            id::ZSTD => Self::Zstd { level: value(0).and_then(|level| i32::try_from(level).ok()).unwrap_or(3).min(22) },
-            id::BLOSC if cfg!(feature = "blosc") => Self::Blosc(BloscOptions {
-                size: blosc_size(value(2)),
+            id::SHUFFLE => ByteCodec::Shuffle { size: size(0) },
+            id::FLETCHER32 => ByteCodec::Checksum(Checksum::FLETCHER32),
+            id::LZF => ByteCodec::Lzf,
+            id::LZ4 => ByteCodec::Lz4(Lz4Framing::Hdf5 { block: size(0) }),
+            id::ZSTD => {
+                let level = value(0).and_then(|level| i32::try_from(level).ok()).unwrap_or(3).min(22);
+                ByteCodec::Zstd { level, checksum: false }
+            }
+            id::BLOSC if cfg!(feature = "blosc") => ByteCodec::Blosc(Blosc {
+                compressor: blosc_compressor(value(6).unwrap_or(0)).to_owned(),
                 level: byte(value(4)).unwrap_or(5).min(9),
                 shuffle: byte(value(5)).unwrap_or(1).min(2),
-                compressor: value(6).map_or(0, |code| u8::try_from(code).unwrap_or(u8::MAX)),
+                type_size: size(2),
+                block_size: 0,
             }),
-            id::BITSHUFFLE => Self::Bitshuffle(BitshuffleOptions::new(&info.values)),
-            id::SZIP => SzipOptions::new(&info.values).map_or_else(|| Self::other(info), Self::Szip),
-            _ => Self::other(info),
-        }
+            id::BITSHUFFLE => ByteCodec::Bitshuffle(Bitshuffle::new(&info.values)),
+            id::SZIP => match Szip::new(&info.values) {
+                Some(szip) => ByteCodec::Szip(szip),
+                None => return Self::other(info),
+            },
+            _ => return Self::other(info),
+        })
     }
 
     fn other(info: &FilterInfo) -> Self {
@@ -222,117 +192,28 @@ impl Filter {
 
     fn codec(&self) -> Codec {
         match self {
-            Self::Deflate { level } => Codec::Zlib { level: *level },
-            Self::Shuffle { .. } => Codec::Shuffle,
-            Self::Fletcher32 => Codec::Fletcher32,
-            Self::Lzf => Codec::Lzf,
-            Self::Lz4 { .. } => Codec::Lz4,
-            Self::Zstd { level } => Codec::Zstd { level: *level },
-            Self::Blosc(options) => Codec::Blosc {
-                compressor: blosc_compressor(options.compressor).to_owned(),
-                level: options.level,
-                shuffle: options.shuffle,
-            },
-            Self::Bitshuffle(_) => Codec::Other(describe(id::BITSHUFFLE, "")),
-            Self::Szip(_) => Codec::Other(describe(id::SZIP, "")),
+            Self::Known(ByteCodec::Bitshuffle(_)) => Codec::Other(describe(id::BITSHUFFLE, "")),
+            Self::Known(ByteCodec::Szip(_)) => Codec::Other(describe(id::SZIP, "")),
+            Self::Known(codec) => codec.spec(),
             Self::Other { id, name, .. } => Codec::Other(describe(*id, name)),
         }
     }
 
-    /// Decodes what must be exactly `chunk.len()` bytes.
-    fn decode_exact(&self, stored: &[u8], chunk: &mut [u8]) -> Result<()> {
+    /// The codec that it is.
+    fn known(&self) -> Result<&ByteCodec> {
         match self {
-            Self::Deflate { .. } => deflate::decode(stored, chunk),
-            Self::Shuffle { size } => shuffle::undo(stored, *size, chunk),
-            Self::Lzf => lzf::decode(stored, chunk),
-            Self::Lz4 { .. } => lz4::decode(stored, chunk),
-            Self::Zstd { .. } => zstandard::decode(stored, chunk),
-            #[cfg(feature = "blosc")]
-            Self::Blosc(_) => blosc::decode(stored, chunk),
-            #[cfg(not(feature = "blosc"))]
-            Self::Blosc(_) => Err(missing(id::BLOSC, "blosc")),
-            Self::Bitshuffle(options) => bitshuffle::decode(stored, *options, chunk),
-            Self::Szip(options) => szip::decode(stored, *options, chunk),
-            Self::Fletcher32 => {
-                let checked = checksum::verify(stored)?;
-                if checked.len() != chunk.len() {
-                    return Err(wrong_len(checked.len(), chunk.len()));
-                }
-                chunk.copy_from_slice(checked);
-                Ok(())
-            }
+            Self::Known(codec) => Ok(codec),
             Self::Other { id, name, .. } => Err(missing(*id, name)),
         }
     }
-
-    /// Decodes what should be `len` bytes, in the middle of a pipeline.
-    fn decode(&self, stored: &[u8], len: usize, out: &mut Vec<u8>) -> Result<()> {
-        room(out, len)?;
-        self.decode_exact(stored, out)
-    }
-
-    fn encode(&self, bytes: &[u8], out: &mut Vec<u8>) -> Result<()> {
-        // What does not shrink grows by a few bytes in a hundred.
-        reserve(out, bytes.len() + bytes.len() / 16 + 64)?;
-        match self {
-            Self::Deflate { level } => deflate::encode(bytes, *level, out),
-            Self::Shuffle { size: 0 } => Err(shuffle::no_size()),
-            Self::Shuffle { size } => {
-                shuffle::apply(bytes, *size, out);
-                Ok(())
-            }
-            Self::Fletcher32 => {
-                checksum::append(bytes, out);
-                Ok(())
-            }
-            Self::Lzf => {
-                lzf::encode(bytes, out);
-                Ok(())
-            }
-            Self::Lz4 { block } => lz4::encode(bytes, *block, out),
-            Self::Zstd { level } => zstandard::encode(bytes, *level, out),
-            #[cfg(feature = "blosc")]
-            Self::Blosc(options) => blosc::encode(bytes, *options, out),
-            #[cfg(not(feature = "blosc"))]
-            Self::Blosc(_) => Err(missing(id::BLOSC, "blosc")),
-            Self::Bitshuffle(options) => bitshuffle::encode(bytes, *options, out),
-            Self::Szip(_) => Err(Error::unsupported(
-                "szip is read but not written; write the array anew with another compression to change it",
-            )),
-            Self::Other { id, name, .. } => Err(missing(*id, name)),
-        }
-    }
-}
-
-/// Makes a buffer of a length that comes from a file, or says that there is not that much memory. What is in it means
-/// nothing.
-pub(crate) fn room(buffer: &mut Vec<u8>, len: usize) -> Result<()> {
-    buffer.try_reserve_exact(len.saturating_sub(buffer.len())).map_err(|error| no_memory(len, error))?;
-    buffer.resize(len, 0);
-    Ok(())
-}
-
-/// Empties a buffer that is to take so many bytes.
-fn reserve(buffer: &mut Vec<u8>, len: usize) -> Result<()> {
-    buffer.clear();
-    buffer.try_reserve_exact(len).map_err(|error| no_memory(len, error))
-}
-
-fn no_memory(len: usize, error: TryReserveError) -> Error {
-    Error::limit_exceeded(format!("{len} bytes of memory cannot be allocated for a chunk")).with_source(error)
 }
 
 fn byte(value: Option<u32>) -> Option<u8> {
     u8::try_from(value?).ok()
 }
 
-/// The bytes of an element for blosc, which divides by them and has one byte for them. Its filter takes 1 for others.
-fn blosc_size(value: Option<u32>) -> usize {
-    byte(value).filter(|&size| size > 0).map_or(1, usize::from)
-}
-
-fn blosc_compressor(code: u8) -> &'static str {
-    BLOSC_COMPRESSORS.get(usize::from(code)).copied().unwrap_or("unknown")
+fn blosc_compressor(code: u32) -> &'static str {
+    usize::try_from(code).ok().and_then(|code| BLOSC_COMPRESSORS.get(code)).copied().unwrap_or("unknown")
 }
 
 fn describe(id: i32, name: &str) -> String {
@@ -355,14 +236,6 @@ fn missing(id: i32, name: &str) -> Error {
         "the compression {} is not supported; write the array anew with gzip, as by h5repack",
         describe(id, name)
     ))
-}
-
-fn wrong_len(found: usize, expected: usize) -> Error {
-    Error::invalid_data(format!("a chunk of {found} bytes where {expected} were declared"))
-}
-
-fn corrupt(what: &str) -> Error {
-    Error::invalid_data(format!("corrupt {what} data"))
 }
 
 #[cfg(test)]
@@ -469,8 +342,6 @@ mod tests {
 
     #[test]
     fn numbers_of_a_filter_that_nobody_knows_become_no_others() {
-        let level = deflate::encode(&[1], 200, &mut Vec::new()).unwrap_err();
-        assert!(level.is_bug() && level.message().contains("a level that deflate does not have"), "{level}");
         if cfg!(feature = "blosc") {
             let info = FilterInfo { id: id::BLOSC, values: vec![2, 2, 4, 8, 5, 1, 300], name: String::new() };
             let pipeline = Pipeline::new(&[info]);

@@ -4,9 +4,9 @@
 //! few of them. In shards a chunk costs no file, so that chunks are smaller there. Neither is larger than the array, also
 //! where the array can grow: one that has outgrown its chunks is made anew by who appends to it.
 
+use anndata_codecs::AUTOMATIC;
 use anndata_storage::{ArraySpec, Codec, Compression, DType, Error, Result};
 
-use crate::codec::AUTOMATIC;
 use crate::metadata::ArrayMeta;
 use crate::{Sharding, ZarrFormat};
 

@@ -1,5 +1,10 @@
 //! What a store says about its nodes: the documents of either version, read into one form.
+//!
+//! Documents are read in the types of `zarrs_metadata` and `zarrs_metadata_ext`, the whole of version 3 in `ArrayMetadataV3`:
+//! what is not in them is not understood, and an error where it must be. Kept here are, with reasons in their modules, the
+//! mapping of dtypes, fill values, and the documents of new arrays, which are read back in those types before they are stored.
 
+mod codec;
 mod dtype;
 mod fill;
 mod json;
@@ -7,12 +12,16 @@ mod v2;
 mod v3;
 
 use anndata_storage::{ArraySpec, Codec, DType, Error, Result};
+use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
+use zarrs_metadata::v3::MetadataV3;
 
+pub(crate) use codec::Lacking;
 pub(crate) use json::{parse, to_bytes};
 
 use crate::ZarrFormat;
 use crate::codec::Pipeline;
+use crate::shard::ShardMeta;
 
 /// A JSON object.
 pub(crate) type Document = Map<String, Value>;
@@ -32,8 +41,8 @@ pub(crate) struct ArrayMeta {
     pub(crate) keys: ChunkKeys,
     /// What a chunk that was never written reads as.
     pub(crate) fill: Fill,
-    /// From stored bytes to values; the name of the codec that this build does not know.
-    pub(crate) pipeline: Result<Pipeline, String>,
+    /// From stored bytes to values; the codec that this build does not use.
+    pub(crate) pipeline: Result<Pipeline, Lacking>,
 }
 
 /// The first member of a document of version 3 that is not among those known, and that may not be ignored.
@@ -46,19 +55,6 @@ pub(crate) fn unknown_member<'a>(document: &'a Document, known: &[&str]) -> Opti
 /// What is said of such a member.
 pub(crate) fn not_understood(member: &str) -> String {
     format!("the member '{member}' of 'zarr.json' is not known, and it does not say \"must_understand\": false")
-}
-
-/// How chunks are put together in a shard.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct ShardMeta {
-    /// The shape of a shard, a multiple of the shape of a chunk.
-    pub(crate) shape: Vec<u64>,
-    /// Whether the index stands at the end (otherwise at the start).
-    pub(crate) index_at_end: bool,
-    /// Whether a checksum follows the index.
-    pub(crate) checksum: bool,
-    /// Whether the numbers of the index are little-endian.
-    pub(crate) little_endian: bool,
 }
 
 /// How the position of a chunk becomes a key.
@@ -77,6 +73,16 @@ pub(crate) enum Fill {
     Bytes(Vec<u8>),
     /// A text.
     Text(String),
+}
+
+impl Fill {
+    /// The bytes of an element; none for text.
+    pub(crate) fn bytes(&self) -> &[u8] {
+        match self {
+            Self::Bytes(bytes) => bytes,
+            Self::Text(_) => &[],
+        }
+    }
 }
 
 impl ChunkKeys {
@@ -119,7 +125,9 @@ impl ArrayMeta {
         };
         let meta = Self::parse(format, &document)?;
         if let Some(shard) = &meta.shard {
-            shard.count(&meta).map_err(|error| Error::invalid_input("the shards are too large").with_source(error))?;
+            shard
+                .count(&meta.chunks)
+                .map_err(|error| Error::invalid_input("the shards are too large").with_source(error))?;
         }
         Ok((document, meta))
     }
@@ -146,15 +154,8 @@ impl ArrayMeta {
                 return Err(Error::limit_exceeded(format!("a chunk of {piece:?} elements does not fit into memory")));
             }
         }
-        if let Some(shard) = &self.shard
-            && shard.shape.iter().zip(&self.chunks).any(|(&shard, &chunk)| shard % chunk != 0)
-        {
-            return bad(format!("a shard of {:?} is not a multiple of its chunks of {:?}", shard.shape, self.chunks));
-        }
-        if let Ok(Pipeline { order: Some(order), .. }) = &self.pipeline
-            && order.len() != self.shape.len()
-        {
-            return bad(format!("{} axes are stored of an array of shape {:?}", order.len(), self.shape));
+        if let Some(shard) = &self.shard {
+            shard.check(&self.chunks)?;
         }
         // Both the array and its chunk grid can be counted.
         ArraySpec::new(self.dtype.clone(), self.shape.clone()).len()?;
@@ -171,7 +172,7 @@ impl ArrayMeta {
         spec.shards = self.shard.as_ref().map(|shard| shard.shape.clone());
         spec.codecs = match &self.pipeline {
             Ok(pipeline) => pipeline.spec(),
-            Err(name) => vec![Codec::Other(name.clone())],
+            Err(lacking) => vec![Codec::Other(lacking.name.clone())],
         };
         spec
     }
@@ -179,19 +180,6 @@ impl ArrayMeta {
 
 pub(crate) fn malformed(what: impl Into<std::borrow::Cow<'static, str>>) -> Error {
     Error::invalid_data(what)
-}
-
-/// The name and the configuration of an extension point: `"name"` or `{"name": …, "configuration": {…}}`.
-fn name_and_configuration(value: &Value) -> Result<(&str, Option<&Document>)> {
-    match value {
-        Value::String(name) => Ok((name, None)),
-        Value::Object(object) => {
-            let name = object.get("name").and_then(Value::as_str);
-            let name = name.ok_or_else(|| malformed(format!("{value} has no name")))?;
-            Ok((name, object.get("configuration").and_then(Value::as_object)))
-        }
-        other => Err(malformed(format!("{other} has no name"))),
-    }
 }
 
 /// The shape of the pieces that are keys: shards, else chunks, else all.
@@ -202,29 +190,22 @@ fn outer_chunks(spec: &ArraySpec) -> Vec<u64> {
     }
 }
 
-/// A member of a document.
-fn member<'a>(document: &'a Document, name: &str) -> Result<&'a Value> {
-    document.get(name).ok_or_else(|| malformed(format!("the metadata lack '{name}'")))
+/// A document, or a part of it, in a type that says what it holds.
+fn typed<T: DeserializeOwned>(value: &Value, what: &str) -> Result<T> {
+    serde_path_to_error::deserialize(value).map_err(|error| {
+        let (path, error) = (error.path().to_string(), error.into_inner());
+        malformed(match path.as_str() {
+            "." | "?" => format!("{what} is malformed: {error}"),
+            path => format!("'{path}' of {what} is malformed: {error}"),
+        })
+    })
 }
 
-/// A list of lengths.
-fn lengths(value: &Value, name: &str) -> Result<Vec<u64>> {
-    value
-        .as_array()
-        .and_then(|list| list.iter().map(Value::as_u64).collect())
-        .ok_or_else(|| malformed(format!("'{name}' is not a list of lengths: {value}")))
-}
-
-/// The only character of a separator.
-fn separator(value: Option<&Value>, default: char) -> Result<char> {
-    match value {
-        None | Some(Value::Null) => Ok(default),
-        Some(value) => match value.as_str() {
-            Some(".") => Ok('.'),
-            Some("/") => Ok('/'),
-            _ => Err(malformed(format!("{value} does not separate chunk keys"))),
-        },
-    }
+/// What an extension of version 3, such as a codec or a chunk grid, says beside its name.
+fn configuration<T: DeserializeOwned>(extension: &MetadataV3) -> Result<T> {
+    extension
+        .to_typed_configuration()
+        .map_err(|error| malformed(format!("the configuration of '{}' is malformed: {error}", extension.name())))
 }
 
 #[cfg(test)]

@@ -3,13 +3,25 @@
 //! Layout: for every chunk of the shard, in C order, offset and length as 8 bytes each, all ones for a chunk that was never
 //! written; then, usually, a CRC-32C of that. It stands at the end or the start of the file.
 
+use anndata_codecs::Checksum;
 use anndata_storage::{Error, OrBug, Result};
 
-use crate::codec::checked;
-use crate::metadata::{ArrayMeta, ShardMeta};
 use crate::store::ByteRange;
 
 const MISSING: u64 = u64::MAX;
+
+/// How chunks are put together in a shard.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct ShardMeta {
+    /// The shape of a shard, a multiple of the shape of a chunk.
+    pub(crate) shape: Vec<u64>,
+    /// Whether the index stands at the end (otherwise at the start).
+    pub(crate) index_at_end: bool,
+    /// Whether a checksum follows the index.
+    pub(crate) checksum: bool,
+    /// Whether the numbers of the index are little-endian.
+    pub(crate) little_endian: bool,
+}
 
 /// Where the chunks of a shard are: `(offset, length)`.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -40,7 +52,7 @@ impl ShardIndex {
 
     /// Reads an index of `count` chunks.
     pub(crate) fn parse(bytes: &[u8], meta: &ShardMeta, count: usize) -> Result<Self> {
-        let (words, rest) = if meta.checksum { checked(bytes)? } else { bytes }.as_chunks::<8>();
+        let (words, rest) = if meta.checksum { Checksum::CRC32C.verify(bytes)? } else { bytes }.as_chunks::<8>();
         let (entries, odd) = words.as_chunks::<2>();
         if entries.len() != count || !rest.is_empty() || !odd.is_empty() {
             let message =
@@ -60,8 +72,7 @@ impl ShardIndex {
             bytes.extend_from_slice(&if meta.little_endian { number.to_le_bytes() } else { number.to_be_bytes() });
         }
         if meta.checksum {
-            let sum = crc32c::crc32c(&bytes);
-            bytes.extend_from_slice(&sum.to_le_bytes());
+            bytes.extend_from_slice(&Checksum::CRC32C.of(&bytes));
         }
         bytes
     }
@@ -85,9 +96,19 @@ impl ShardMeta {
         self.shape.iter().zip(chunks).map(|(&shard, &chunk)| (shard / chunk.max(1)).max(1))
     }
 
+    /// Refuses chunks that do not fill a shard.
+    pub(crate) fn check(&self, chunks: &[u64]) -> Result<()> {
+        let fit = self.shape.len() == chunks.len()
+            && self.shape.iter().zip(chunks).all(|(shard, chunk)| shard.checked_rem(*chunk) == Some(0));
+        if fit {
+            return Ok(());
+        }
+        Err(Error::invalid_data(format!("a shard of {:?} is not a multiple of its chunks of {chunks:?}", self.shape)))
+    }
+
     /// The number of chunks of a shard.
-    pub(crate) fn count(&self, meta: &ArrayMeta) -> Result<usize> {
-        let count = self.chunks_along(&meta.chunks).try_fold(1_u64, u64::checked_mul);
+    pub(crate) fn count(&self, chunks: &[u64]) -> Result<usize> {
+        let count = self.chunks_along(chunks).try_fold(1_u64, u64::checked_mul);
         count
             .and_then(|count| usize::try_from(count).ok())
             .filter(|&count| count <= 1 << 28)
@@ -95,10 +116,10 @@ impl ShardMeta {
     }
 
     /// The shard that holds a chunk, and the place of the chunk in its index.
-    pub(crate) fn locate(&self, meta: &ArrayMeta, chunk: &[u64]) -> (Vec<u64>, usize) {
+    pub(crate) fn locate(&self, chunks: &[u64], chunk: &[u64]) -> (Vec<u64>, usize) {
         let mut slot = 0_u64;
         let mut shard = Vec::with_capacity(chunk.len());
-        for (&position, count) in chunk.iter().zip(self.chunks_along(&meta.chunks)) {
+        for (&position, count) in chunk.iter().zip(self.chunks_along(chunks)) {
             shard.push(position / count);
             slot = slot.saturating_mul(count).saturating_add(position % count);
         }

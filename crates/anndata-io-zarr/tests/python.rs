@@ -5,118 +5,16 @@
 #![allow(clippy::unwrap_used, clippy::print_stderr, reason = "tests")]
 
 use std::path::{Path, PathBuf};
-use std::process::Command;
 use std::sync::Arc;
 
 use anndata_io_zarr::{Sharding, ZarrFormat, ZarrOptions, ZarrStore, open_path};
 use anndata_storage::{
-    ArraySpec, Attribute, Codec, Complex, Compression, DType, Field, Group, NAT, NodeKind, Result, Scalar as _,
-    Storage, Tensor, dispatch, f16,
+    ArraySpec, Attribute, Codec, Complex, Compression, DType, Field, Group, NAT, Result, Storage, Tensor, f16,
 };
-use serde_json::{Map, Value, json};
 
-/// Runs a script of `tests/python`; `None` where there is no Python.
-fn python(script: &str, args: &[&str]) -> Option<String> {
-    let Some(python) = std::env::var_os("ANNDATA_PYTHON") else {
-        eprintln!("skipped: ANNDATA_PYTHON names no Python");
-        return None;
-    };
-    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/python").join(script);
-    let output = Command::new(python).arg(script).args(args).output().unwrap();
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    Some(String::from_utf8(output.stdout).unwrap())
-}
+mod describe;
 
-fn describe_in_python(store: &Path, args: &[&str]) -> Option<Value> {
-    let text = python("describe_zarr.py", &[&[store.to_str().unwrap()], args].concat())?;
-    Some(serde_json::from_str(&text).unwrap())
-}
-
-/// What is read from a store, in the form that `describe_zarr.py` prints.
-fn describe(group: &Group) -> Value {
-    let mut found = Map::new();
-    found.insert(String::new(), json!({"attributes": attributes(group)}));
-    visit(group, &mut found);
-    Value::Object(found)
-}
-
-fn attributes(group: &Group) -> Value {
-    to_object(&group.attributes().unwrap())
-}
-
-fn to_object(attributes: &anndata_storage::Attributes) -> Value {
-    attributes.iter().map(|(name, value)| (name.clone(), value.to_json().unwrap())).collect::<Map<_, _>>().into()
-}
-
-fn visit(group: &Group, found: &mut Map<String, Value>) {
-    for name in group.children().unwrap() {
-        if group.kind(&name).unwrap() == Some(NodeKind::Group) {
-            let child = group.group(&name).unwrap();
-            found.insert(child.path().to_owned(), json!({"attributes": attributes(&child)}));
-            visit(&child, found);
-            continue;
-        }
-        let array = group.array(&name).unwrap();
-        let description = match array.read() {
-            Ok(tensor) => json!({
-                "dtype": if matches!(tensor.dtype(), DType::Compound(_)) { "record".into() } else { tensor.dtype().to_string() },
-                "shape": tensor.shape(),
-                "values": values(&tensor),
-                "attributes": to_object(&array.attributes().unwrap()),
-            }),
-            Err(error) => json!({"error": error.to_string()}),
-        };
-        found.insert(array.path().to_owned(), description);
-    }
-}
-
-fn number(value: f64) -> Value {
-    if value.is_nan() {
-        "NaN".into()
-    } else if value.is_infinite() {
-        if value > 0.0 { "Infinity".into() } else { "-Infinity".into() }
-    } else {
-        value.into()
-    }
-}
-
-fn values(tensor: &Tensor) -> Value {
-    match tensor.dtype() {
-        DType::Compound(_) => {
-            tensor.fields().unwrap().map(|(name, field)| (name.to_owned(), values(field))).collect::<Map<_, _>>().into()
-        }
-        dtype if dtype.is_text() => tensor.to_strings().unwrap().into(),
-        dtype if dtype.is_time() => tensor.to_time_strings().unwrap().into(),
-        DType::Bool => tensor.as_slice::<bool>().unwrap().to_vec().into(),
-        DType::Complex64 => tensor
-            .as_slice::<Complex<f32>>()
-            .unwrap()
-            .iter()
-            .map(|v| json!([number(v.re.into()), number(v.im.into())]))
-            .collect(),
-        DType::Complex128 => {
-            tensor.as_slice::<Complex<f64>>().unwrap().iter().map(|v| json!([number(v.re), number(v.im)])).collect()
-        }
-        dtype if dtype.is_float() => dispatch!(real dtype, T => {
-            tensor.as_slice::<T>().unwrap().iter().map(|v| number(v.to_f64())).collect()
-        }, else => Value::Null),
-        DType::U64 => tensor.as_slice::<u64>().unwrap().to_vec().into(),
-        dtype => dispatch!(integer dtype, T => {
-            tensor.as_slice::<T>().unwrap().iter().map(|v| Value::from(i64::try_from(v.to_integer().unwrap()).unwrap())).collect()
-        }, else => Value::Null),
-    }
-}
-
-/// Compares element by element, so that a difference is named.
-fn assert_same(found: &Value, expected: &Value, what: &str) {
-    let (found, expected) = (found.as_object().unwrap(), expected.as_object().unwrap());
-    for (path, expected) in expected {
-        assert_eq!(found.get(path), Some(expected), "{what}: '{path}'");
-    }
-    for path in found.keys() {
-        assert!(expected.contains_key(path), "{what}: '{path}' is too much");
-    }
-}
+use describe::{assert_same, describe, describe_in_python, python, values};
 
 #[test]
 fn what_python_writes_is_read() {
@@ -132,9 +30,9 @@ fn what_python_writes_is_read() {
         // The one array whose codec is not known is an error that names it, and no more.
         let unknown = found.as_object_mut().unwrap().shift_remove("unknown codec").unwrap();
         expected.as_object_mut().unwrap().shift_remove("unknown codec");
-        let codec = if name.starts_with("v2") { "bz2" } else { "numcodecs.delta" };
+        let codec = if name.starts_with("v2") { "jenkins_lookup3" } else { "numcodecs.jenkins_lookup3" };
         let text = format!("{}: unknown codec: codec '{codec}' is not known", path.display());
-        assert_eq!(unknown, json!({"error": text}));
+        assert!(unknown["error"].as_str().unwrap().starts_with(&text), "{unknown}");
         assert_same(&found, &expected, name);
         assert_eq!(fingerprint(&path), before, "opening for reading changes nothing");
     }

@@ -229,8 +229,8 @@ fn what_is_not_known_of_one_array_blocks_no_other() {
         ("chunk_grid", json!({"name": "rectilinear", "configuration": {}}), "chunk grid 'rectilinear' is not known"),
         ("chunk_key_encoding", json!({"name": "suffix"}), "chunk key encoding 'suffix' is not known"),
         ("storage_transformers", json!([{"name": "x"}]), "storage transformer 'x' is not known"),
-        ("codecs", json!([{"name": "bytes"}, {"name": "numcodecs.bz2"}]), "codec 'numcodecs.bz2' is not known"),
-        ("codecs", json!([{"name": "numcodecs.delta"}, {"name": "bytes"}]), "codec 'numcodecs.delta' is not known"),
+        ("codecs", json!([{"name": "bytes"}, {"name": "numcodecs.x"}]), "codec 'numcodecs.x' is not known"),
+        ("codecs", json!([{"name": "made.up"}, {"name": "bytes"}]), "codec 'made.up' is not known"),
     ] {
         make(&path, ZarrFormat::V3, false);
         edit(&path.join("a/zarr.json"), |document| document[member] = value.clone());
@@ -240,7 +240,7 @@ fn what_is_not_known_of_one_array_blocks_no_other() {
         assert!(error.is_unsupported() && error.path() == Some("a") && error.to_string().contains(words), "{error}");
         assert_eq!(root.array("t").unwrap().read().unwrap().len(), 3);
     }
-    for id in ["bz2", "lzma", "packbits"] {
+    for id in ["jenkins_lookup3", "categorize", "packbits"] {
         make(&path, ZarrFormat::V2, false);
         edit(&path.join("a/.zarray"), |document| document["compressor"] = json!({"id": id}));
         let error = open_path(&path).unwrap().array("a").unwrap().read().unwrap_err();

@@ -3,10 +3,10 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use anndata_codecs::room;
 use anndata_storage::{ChunkedStorage, Error, OrBug, Result};
 
 use super::Hdf5Array;
-use crate::filters::room;
 use crate::raw::dataset::{self, Chunk, Layout};
 
 /// Bytes of a chunk in memory that need no stored byte behind them.

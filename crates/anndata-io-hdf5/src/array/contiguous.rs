@@ -2,11 +2,11 @@
 
 use std::ops::Range;
 
+use anndata_codecs::room;
 use anndata_storage::{AlignedBytes, ArraySpec, Axis, ChunkedStorage, Error, OrBug, Result, Tensor, chunked, ensure};
 use rayon::prelude::*;
 
 use super::Hdf5Array;
-use crate::filters::room;
 use crate::raw::dataset;
 
 /// The most bytes that one thread reads at a time.

@@ -2,11 +2,10 @@
 
 use std::ffi::{CStr, c_uint, c_void};
 
-use anndata_storage::Result;
 use hdf5_metno_sys::h5::{H5allocate_memory, H5free_memory};
 use hdf5_metno_sys::h5z::{H5Z_CLASS_T_VERS, H5Z_FLAG_REVERSE, H5Z_class2_t, H5Zregister};
 
-use super::{Filter, corrupt, id};
+use super::{Filter, id};
 use crate::raw::dataset::FilterInfo;
 
 /// Makes the filters known to the library. To be called once, under the library's lock.
@@ -59,11 +58,13 @@ unsafe extern "C" fn run<const ID: i32>(
     // SAFETY: `*buffer` points to at least `len` valid bytes.
     let input = unsafe { std::slice::from_raw_parts((*buffer).cast::<u8>(), len) };
     let mut out = Vec::new();
-    let result = if flags & H5Z_FLAG_REVERSE == 0 {
-        filter.encode(input, &mut out)
-    } else {
-        decoded_len::<ID>(&filter, input).and_then(|len| filter.decode(input, len, &mut out))
-    };
+    let result = filter.known().and_then(|codec| {
+        if flags & H5Z_FLAG_REVERSE == 0 {
+            codec.encode(input, &mut out)
+        } else {
+            codec.decode(input, most(len), &mut out)
+        }
+    });
     if result.is_err() || out.is_empty() {
         return 0;
     }
@@ -81,22 +82,11 @@ unsafe extern "C" fn run<const ID: i32>(
     out.len()
 }
 
-/// The bytes that stored bytes say they decode to.
-fn decoded_len<const ID: i32>(filter: &Filter, stored: &[u8]) -> Result<usize> {
-    /// A chunk has at most 2^32 bytes, and few more for each that is stored than a chunk of zeros has.
-    const MOST: u64 = 1 << 32;
-    const UNBACKED: u64 = 64 << 20;
-    const EXPANSION: u64 = 1 << 16;
-    let len = match ID {
-        id::ZSTD => zstd::zstd_safe::get_frame_content_size(stored).ok().flatten(),
-        id::LZ4 => stored.first_chunk::<8>().map(|len| u64::from_be_bytes(*len)),
-        #[cfg(feature = "blosc")]
-        id::BLOSC => Some(super::blosc::decoded_len(stored)? as u64),
-        _ => match filter {
-            Filter::Bitshuffle(options) => options.decoded_len(stored),
-            _ => None,
-        },
-    };
-    let most = MOST.min((stored.len() as u64).saturating_mul(EXPANSION).saturating_add(UNBACKED));
-    len.filter(|&len| len <= most).and_then(|len| usize::try_from(len).ok()).ok_or_else(|| corrupt("compressed"))
+/// The most bytes that so many stored ones decode to: a chunk has at most 2^32, and few more for each that is stored than a
+/// chunk of zeros has.
+fn most(stored: usize) -> usize {
+    const MOST: usize = u32::MAX as usize;
+    const UNBACKED: usize = 64 << 20;
+    const EXPANSION: usize = 1 << 16;
+    stored.saturating_mul(EXPANSION).saturating_add(UNBACKED).min(MOST)
 }

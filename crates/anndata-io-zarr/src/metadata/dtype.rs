@@ -5,8 +5,9 @@ use std::sync::Arc;
 
 use anndata_storage::{DType, Error, Field, Result, TimeStep, TimeUnit};
 use serde_json::{Value, json};
+use zarrs_metadata::v3::MetadataV3;
 
-use super::{malformed, name_and_configuration};
+use super::{malformed, typed};
 use crate::codec::{Words, words};
 
 /// The dtype of version 2 and the words that are stored in the other byte order. `text`: whether a filter stores
@@ -24,9 +25,11 @@ pub(super) fn parse_v2(value: &Value, text: bool) -> Result<(DType, Words)> {
 }
 
 /// numpy's type strings: byte order, kind, width.
-fn parse_typestr(name: &str) -> (DType, Words) {
+pub(super) fn parse_typestr(name: &str) -> (DType, Words) {
     let unknown = || (DType::Unknown(Arc::from(name)), Words::none());
-    let mut rest = name.chars();
+    // numcodecs allows to leave out the order.
+    let ordered = if name.starts_with(|first: char| first.is_ascii_alphabetic()) { &format!("|{name}") } else { name };
+    let mut rest = ordered.chars();
     let (Some(order), Some(kind)) = (rest.next(), rest.next()) else { return unknown() };
     let dtype = match kind {
         'M' | 'm' => time(kind == 'M', rest.as_str()),
@@ -204,9 +207,12 @@ const NUMERIC: [(&str, DType); 14] = [
 const TIMES: [&str; 2] = ["numpy.datetime64", "numpy.timedelta64"];
 
 /// The dtype of version 3.
-pub(super) fn parse_v3(value: &Value) -> Result<DType> {
-    let unknown = || DType::Unknown(value.as_str().map_or_else(|| value.to_string(), str::to_owned).into());
-    let (name, configuration) = name_and_configuration(value)?;
+pub(super) fn parse_v3(extension: &MetadataV3) -> Result<DType> {
+    let (name, configuration) = (extension.name(), extension.configuration());
+    let unknown = || match serde_json::to_value(extension) {
+        Ok(Value::Object(object)) => DType::Unknown(Value::Object(object).to_string().into()),
+        _ => DType::Unknown(name.into()),
+    };
     if let Some((_, dtype)) = NUMERIC.iter().find(|(numeric, _)| *numeric == name) {
         return Ok(dtype.clone());
     }
@@ -216,7 +222,8 @@ pub(super) fn parse_v3(value: &Value) -> Result<DType> {
         bytes.ok_or_else(|| malformed(format!("'{name}' does not say its 'length_bytes'")))
     };
     Ok(match name {
-        "string" | "variable_length_utf8" => DType::String,
+        // Bytes of any length are taken for text, which is checked when they are read.
+        "string" | "variable_length_utf8" | "bytes" | "binary" | "variable_length_bytes" => DType::String,
         "null_terminated_bytes" => DType::FixedBytes(length()?),
         "fixed_length_utf32" if length()? % 4 == 0 => DType::FixedUtf32(length()? / 4),
         _ if TIMES.contains(&name) => {
@@ -251,11 +258,16 @@ fn parse_v3_field(value: &Value) -> Result<(Field, Words)> {
         Value::Array(parts) => (parts.first(), parts.get(1)),
         _ => return Err(bad()),
     };
-    let dtype = match parse_v3(dtype.ok_or_else(bad)?)? {
+    let dtype = match parse_v3(&typed(dtype.ok_or_else(bad)?, "the type of a field")?)? {
         DType::String => DType::Unknown("string in a record".into()),
         dtype => dtype,
     };
     Ok((Field::new(name.and_then(Value::as_str).ok_or_else(bad)?, dtype), Words::none()))
+}
+
+/// The dtype of version 3 as the crates of zarr have it.
+pub(super) fn metadata_v3(dtype: &DType) -> Result<MetadataV3> {
+    typed(&name_v3(dtype)?, "the type of an array")
 }
 
 /// The name of a dtype in version 3.
@@ -297,6 +309,10 @@ pub(super) fn name_v3(dtype: &DType) -> Result<Value> {
 mod tests {
     use super::*;
 
+    fn named(value: &Value) -> Result<DType> {
+        parse_v3(&typed(value, "the type of an array")?)
+    }
+
     #[test]
     fn names_go_there_and_back() -> Result<()> {
         let record = DType::Compound(
@@ -312,7 +328,7 @@ mod tests {
             DType::Timedelta("25s".parse()?),
             DType::String,
         ]) {
-            assert_eq!(parse_v3(&name_v3(&dtype)?)?, dtype);
+            assert_eq!(parse_v3(&metadata_v3(&dtype)?)?, dtype);
             assert_eq!(parse_v2(&name_v2(&dtype)?, true)?, (dtype, Words::none()));
         }
         Ok(())
@@ -333,16 +349,16 @@ mod tests {
         for name in ["<M8[x]", "<M8[0s]", "<m8[", "<M4[s]", "|V7", "|O", "<f12", "", "é"] {
             assert_eq!(parse_v2(&json!(name), false)?.0, DType::Unknown(name.into()));
         }
-        assert!(matches!(parse_v3(&json!("bfloat16"))?, DType::Unknown(_)));
+        assert!(matches!(named(&json!("float8_e5m2"))?, DType::Unknown(_)));
         for configuration in [json!({}), json!({"unit": "x"}), json!({"unit": "s", "scale_factor": 0})] {
             let name = json!({"name": "numpy.datetime64", "configuration": configuration});
-            assert!(matches!(parse_v3(&name)?, DType::Unknown(_)), "{name}");
+            assert!(matches!(named(&name)?, DType::Unknown(_)), "{name}");
         }
         assert_eq!(parse_v2(&json!(">M8[D]"), false)?, (DType::Datetime(TimeUnit::Day.into()), words(&DType::I64)));
         let negative = json!({"name": "fixed_length_utf32", "configuration": {"length_bytes": -1}});
         let errors = [
-            parse_v3(&json!({"name": "struct"})).unwrap_err(),
-            parse_v3(&negative).unwrap_err(),
+            named(&json!({"name": "struct"})).unwrap_err(),
+            named(&negative).unwrap_err(),
             parse_v2(&json!([["a"]]), false).unwrap_err(),
             parse_v2(&json!(7), false).unwrap_err(),
         ];

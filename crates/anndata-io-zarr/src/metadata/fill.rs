@@ -1,4 +1,7 @@
 //! Fill values: what was never written reads as.
+//!
+//! Read from JSON as it stands, as `FillValueMetadataV3` keeps the fields of a record in no order, and records are written back
+//! as they were.
 
 use anndata_storage::{DType, NAT, Result, Scalar, dispatch, f16};
 use base64::Engine as _;

@@ -19,7 +19,7 @@ use anndata_storage::{
 
 use super::{Shared, Stamp};
 use crate::codec::Pipeline;
-use crate::metadata::{ArrayMeta, Fill};
+use crate::metadata::{ArrayMeta, Lacking};
 use crate::shard::ShardIndex;
 use crate::store::{ByteRange, join};
 use write::OpenShard;
@@ -98,7 +98,7 @@ impl Inner {
     /// # Errors
     /// Where this build lacks one of them.
     fn pipeline(&self) -> Result<&Pipeline> {
-        self.meta.pipeline.as_ref().map_err(|name| Error::unsupported(format!("codec '{name}' is not known")))
+        self.meta.pipeline.as_ref().map_err(Lacking::error)
     }
 
     /// The bytes of a chunk in memory; for text at least its offsets.
@@ -109,7 +109,10 @@ impl Inner {
 
     /// The most bytes that a stored chunk can have.
     fn max_stored(&self) -> u64 {
-        if self.is_text() { u64::MAX } else { Pipeline::max_stored(self.chunk_bytes()) }
+        match &self.meta.pipeline {
+            Ok(pipeline) if !self.is_text() => pipeline.max_stored(),
+            _ => u64::MAX,
+        }
     }
 
     /// Refuses to make room for a chunk that `stored` bytes cannot hold.
@@ -133,7 +136,7 @@ impl Inner {
         if let Some(index) = self.shared.cached_index(key) {
             return Ok(Some(index));
         }
-        let count = shard.count(&self.meta)?;
+        let count = shard.count(&self.meta.chunks)?;
         let mut bytes = Vec::new();
         if !self.shared.store.read(key, shard.index_range(count), shard.index_len(count), &mut bytes)? {
             return Ok(None);
@@ -148,7 +151,7 @@ impl Inner {
         let Some(shard) = &self.meta.shard else {
             return store.read(&self.key(chunk), ByteRange::All, self.max_stored(), raw);
         };
-        let (position, slot) = shard.locate(&self.meta, chunk);
+        let (position, slot) = shard.locate(&self.meta.chunks, chunk);
         let key = self.key(&position);
         let Some(index) = self.index(&key)? else { return Ok(false) };
         let Some((start, len)) = index.get(slot)? else { return Ok(false) };
@@ -247,11 +250,11 @@ impl ChunkedStorage for Inner {
     }
 
     fn decode(&self, raw: &[u8], _skipped: u32, chunk: &mut [u8], scratch: &mut Vec<u8>) -> Result<()> {
-        self.pipeline()?.decode(raw, chunk, &self.chunk_shape, scratch)
+        self.pipeline()?.decode(raw, chunk, scratch)
     }
 
     fn encode(&self, chunk: &[u8], raw: &mut Vec<u8>, scratch: &mut Vec<u8>) -> Result<()> {
-        self.pipeline()?.encode(chunk, raw, &self.chunk_shape, scratch)
+        self.pipeline()?.encode(chunk, raw, scratch)
     }
 
     fn write_raw(&self, chunk: &[u64], raw: &[u8]) -> Result<()> {
@@ -262,10 +265,7 @@ impl ChunkedStorage for Inner {
     }
 
     fn fill_value(&self) -> &[u8] {
-        match &self.meta.fill {
-            Fill::Bytes(bytes) => bytes,
-            Fill::Text(_) => &[],
-        }
+        self.meta.fill.bytes()
     }
 
     fn is_raw(&self) -> bool {

@@ -13,8 +13,7 @@ use futures_util::{StreamExt, TryStreamExt, stream};
 
 use super::Inner;
 use super::write::advance;
-use crate::metadata::ShardMeta;
-use crate::shard::ShardIndex;
+use crate::shard::{ShardIndex, ShardMeta};
 use crate::store::{ByteRange, Remote, too_short};
 use parts::Parts;
 
@@ -151,7 +150,7 @@ async fn from_shards(
 ) -> Result<HashMap<Vec<u64>, Bytes>> {
     let mut wanted = Wanted::new();
     for chunk in chunks {
-        let (position, slot) = shard.locate(&array.meta, &chunk);
+        let (position, slot) = shard.locate(&array.meta.chunks, &chunk);
         wanted.entry(position).or_default().push((slot, chunk));
     }
     stream::iter(wanted)
@@ -205,7 +204,7 @@ async fn index(array: &Inner, remote: &Remote, shard: &ShardMeta, key: &str) -> 
     if let Some(index) = array.shared.cached_index(key) {
         return Ok(Some(index));
     }
-    let count = shard.count(&array.meta)?;
+    let count = shard.count(&array.meta.chunks)?;
     let Some(bytes) = remote.get(key, shard.index_range(count), shard.index_len(count)).await? else {
         return Ok(None);
     };

@@ -145,7 +145,7 @@ fn read_chunk(array: &Inner, source: &dyn ChunkedStorage, position: &[u64], budg
     budget.take(bytes.len())?;
     drop(raw);
     let texts = Tensor::from_string_array([count], decode_text(&bytes, count)?)?;
-    let texts = match &array.pipeline()?.order {
+    let texts = match array.pipeline()?.order() {
         None => texts,
         Some(order) => texts.take(0, &stored_places(&array.chunk_shape, order)?)?,
     };
@@ -177,7 +177,7 @@ pub(super) fn write(
     offset: &[u64],
     values: &Tensor,
 ) -> Result<()> {
-    if array.pipeline()?.order.is_some() {
+    if array.pipeline()?.order().is_some() {
         return Err(Error::unsupported("text in another order of axes can be read only"));
     }
     if values.is_empty() {

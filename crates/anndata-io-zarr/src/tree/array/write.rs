@@ -11,8 +11,8 @@ use bytes::Bytes;
 use tokio::task::JoinHandle;
 
 use super::{Inner, text};
-use crate::metadata::{Fill, ShardMeta};
-use crate::shard::ShardIndex;
+use crate::metadata::Fill;
+use crate::shard::{ShardIndex, ShardMeta};
 use crate::store::{Remote, too_short};
 
 /// Encoded bytes that are held before they are written, over all shards.
@@ -183,7 +183,7 @@ impl Shards<'_> {
     }
 
     fn start(&self, position: &[u64]) -> Result<OpenShard> {
-        let count = self.shard.count(&self.array.meta)?;
+        let count = self.shard.count(&self.array.meta.chunks)?;
         let pending = Vec::new();
         let key = self.array.key(position);
         if !self.shard.index_at_end {
@@ -231,7 +231,7 @@ impl ChunkedStorage for Shards<'_> {
     }
 
     fn write_raw(&self, chunk: &[u64], raw: &[u8]) -> Result<()> {
-        let (position, slot) = self.shard.locate(&self.array.meta, chunk);
+        let (position, slot) = self.shard.locate(&self.array.meta.chunks, chunk);
         self.touched().insert(position.clone());
         let mut open = self.open();
         let shard = match open.entry(position) {

@@ -3,11 +3,12 @@
 
 use anndata_storage::{Error, Result};
 
-use super::wrong_len;
+use crate::buffer::reserve;
+use crate::fault::wrong_length;
 
-pub(super) fn undo(stored: &[u8], size: usize, chunk: &mut [u8]) -> Result<()> {
+pub(crate) fn undo(stored: &[u8], size: usize, chunk: &mut [u8]) -> Result<()> {
     if stored.len() != chunk.len() {
-        return Err(wrong_len(stored.len(), chunk.len()));
+        return Err(wrong_length(stored.len(), chunk.len()));
     }
     match size {
         2 => gather::<2>(stored, chunk),
@@ -46,16 +47,21 @@ fn copy_tail(from: &[u8], to: &mut [u8], start: usize) {
 }
 
 /// A file says the size of an element with the filter; without it the order of the bytes is not known.
-pub(super) fn no_size() -> Error {
-    Error::invalid_data("the filter 'shuffle' does not say the size of an element")
+fn no_size() -> Error {
+    Error::invalid_data("the codec 'shuffle' does not say the size of an element")
 }
 
-pub(super) fn apply(bytes: &[u8], size: usize, out: &mut Vec<u8>) {
+pub(crate) fn apply(bytes: &[u8], size: usize, out: &mut Vec<u8>) -> Result<()> {
+    if size == 0 {
+        return Err(no_size());
+    }
+    reserve(out, bytes.len())?;
     let (elements, rest) = bytes.split_at(bytes.len() / size * size);
     for lane in 0..size {
         out.extend(elements.iter().skip(lane).step_by(size));
     }
     out.extend_from_slice(rest);
+    Ok(())
 }
 
 #[cfg(test)]
@@ -68,14 +74,15 @@ mod tests {
             for len in [0, 1, size, size * 5, size * 5 + size / 2] {
                 let bytes: Vec<u8> = (0..len).map(|i| u8::try_from(i).unwrap()).collect();
                 let (mut shuffled, mut back) = (Vec::new(), vec![0; len]);
-                apply(&bytes, size, &mut shuffled);
+                apply(&bytes, size, &mut shuffled)?;
                 undo(&shuffled, size, &mut back)?;
                 assert_eq!(back, bytes, "size {size}, {len} bytes");
             }
         }
         assert!(undo(&[1, 2], 0, &mut [0; 2]).is_err_and(|error| error.is_invalid_data()));
         let mut shuffled = Vec::new();
-        apply(&[1, 2, 3, 4, 5], 2, &mut shuffled);
+        assert!(apply(&[1, 2], 0, &mut shuffled).is_err_and(|error| error.is_invalid_data()));
+        apply(&[1, 2, 3, 4, 5], 2, &mut shuffled)?;
         assert_eq!(shuffled, [1, 3, 2, 4, 5]);
         Ok(())
     }

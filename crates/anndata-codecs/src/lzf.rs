@@ -6,7 +6,8 @@
 
 use anndata_storage::Result;
 
-use super::{corrupt, wrong_len};
+use crate::buffer::reserve;
+use crate::fault::{damaged, wrong_length};
 
 /// The farthest that a copy reaches back.
 const REACH: usize = 1 << 13;
@@ -17,8 +18,8 @@ const LITERALS: usize = 32;
 /// The number of places that the encoder remembers, as a power of two.
 const TABLE_BITS: u32 = 14;
 
-pub(super) fn decode(mut stored: &[u8], chunk: &mut [u8]) -> Result<()> {
-    let cut = || corrupt("LZF");
+pub(crate) fn decode_into(mut stored: &[u8], chunk: &mut [u8]) -> Result<()> {
+    let cut = || damaged("lzf");
     let mut at = 0;
     while let Some((&control, rest)) = stored.split_first() {
         let control = usize::from(control);
@@ -52,11 +53,28 @@ pub(super) fn decode(mut stored: &[u8], chunk: &mut [u8]) -> Result<()> {
         }
         at += len;
     }
-    if at == chunk.len() { Ok(()) } else { Err(wrong_len(at, chunk.len())) }
+    if at == chunk.len() { Ok(()) } else { Err(wrong_length(at, chunk.len())) }
+}
+
+/// The bytes that a stream becomes, from its control bytes alone.
+pub(crate) fn decoded_length(mut stored: &[u8]) -> Result<usize> {
+    let mut len = 0;
+    while let Some((&control, rest)) = stored.split_first() {
+        let control = usize::from(control);
+        let (copied, taken) = match control >> 5 {
+            0 => (control + 1, control + 1),
+            7 => (7 + 2 + rest.first().map_or(0, |&extra| usize::from(extra)), 2),
+            short => (short + 2, 1),
+        };
+        len += copied;
+        stored = rest.get(taken..).ok_or_else(|| damaged("lzf"))?;
+    }
+    Ok(len)
 }
 
 /// Data that does not shrink becomes literals, 33 bytes for 32.
-pub(super) fn encode(bytes: &[u8], out: &mut Vec<u8>) {
+pub(crate) fn encode(bytes: &[u8], out: &mut Vec<u8>) -> Result<()> {
+    reserve(out, bytes.len() + bytes.len() / LITERALS + 1)?;
     let mut seen = vec![usize::MAX; 1 << TABLE_BITS];
     let (mut at, mut literals) = (0, 0);
     while let Some(&[a, b, c]) = bytes.get(at..).and_then(<[u8]>::first_chunk) {
@@ -76,6 +94,7 @@ pub(super) fn encode(bytes: &[u8], out: &mut Vec<u8>) {
         literals = at;
     }
     put_literals(bytes.get(literals..).unwrap_or_default(), out);
+    Ok(())
 }
 
 #[expect(clippy::cast_possible_truncation, reason = "runs are of 1 to 32 bytes")]
@@ -106,11 +125,11 @@ mod tests {
     fn streams_are_read_as_defined() -> Result<()> {
         let mut chunk = [0; 10];
         // "ab", 3 bytes from 2 back ("aba"), 5 bytes from 1 back ("aaaaa").
-        decode(&[1, b'a', b'b', 1 << 5, 1, 3 << 5, 0], &mut chunk)?;
+        decode_into(&[1, b'a', b'b', 1 << 5, 1, 3 << 5, 0], &mut chunk)?;
         assert_eq!(&chunk, b"ababaaaaaa");
         let mut long = [0; 301];
         // "x", 7 + 255 + 2 bytes from 1 back, 36 bytes from 1 back.
-        decode(&[0, b'x', 7 << 5, 255, 0, 7 << 5, 27, 0], &mut long)?;
+        decode_into(&[0, b'x', 7 << 5, 255, 0, 7 << 5, 27, 0], &mut long)?;
         assert_eq!(long, [b'x'; 301]);
         Ok(())
     }
@@ -120,7 +139,7 @@ mod tests {
         let streams: [&[u8]; 6] =
             [&[1, b'a'], &[1 << 5], &[7 << 5, 1], &[0, b'a', 1 << 5, 1], &[31; 33], &[0, b'a', 7 << 5, 9, 0]];
         for stored in streams {
-            assert!(decode(stored, &mut [0; 10]).is_err_and(|error| error.is_invalid_data()), "{stored:?}");
+            assert!(decode_into(stored, &mut [0; 10]).is_err_and(|error| error.is_invalid_data()), "{stored:?}");
         }
     }
 
@@ -131,9 +150,10 @@ mod tests {
         bytes.extend(start);
         bytes.extend([9; 1000]);
         let (mut stored, mut back) = (Vec::new(), vec![0; bytes.len()]);
-        encode(&bytes, &mut stored);
+        encode(&bytes, &mut stored)?;
+        assert_eq!(decoded_length(&stored)?, bytes.len());
         assert!(stored.len() < bytes.len());
-        decode(&stored, &mut back)?;
+        decode_into(&stored, &mut back)?;
         assert_eq!(back, bytes);
         Ok(())
     }

@@ -7,7 +7,7 @@
 
 use anndata_storage::{Error, Result};
 
-use super::{corrupt, wrong_len};
+use crate::fault::{damaged, wrong_length};
 
 /// The number of zero blocks that stands for "all that are left of 64".
 const REST: u64 = 5;
@@ -20,9 +20,9 @@ const BLOCK: usize = 64;
 const MSB: u32 = 16;
 const PREDICTED: u32 = 32;
 
-/// The numbers that the filter stores.
+/// The numbers that the HDF5 filter stores.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct SzipOptions {
+pub struct Szip {
     mask: u32,
     /// Samples of a block.
     block: usize,
@@ -32,9 +32,9 @@ pub(crate) struct SzipOptions {
     line: usize,
 }
 
-impl SzipOptions {
+impl Szip {
     /// From the numbers of a file, in this order; `None` where the code has no such.
-    pub(super) fn new(values: &[u32]) -> Option<Self> {
+    pub fn new(values: &[u32]) -> Option<Self> {
         let &[mask, block, bits, line] = values.first_chunk()?;
         let (block, line) = (usize::try_from(block).ok()?, usize::try_from(line).ok()?);
         let fits = (1..=BLOCK).contains(&block)
@@ -45,11 +45,21 @@ impl SzipOptions {
     }
 }
 
-pub(super) fn decode(stored: &[u8], options: SzipOptions, chunk: &mut [u8]) -> Result<()> {
-    let (len, stored) = stored.split_first_chunk::<4>().ok_or_else(|| corrupt("szip"))?;
-    let len = usize::try_from(u32::from_le_bytes(*len)).unwrap_or(usize::MAX);
+/// The bytes that a chunk says that it decodes to.
+pub(crate) fn declared_length(stored: &[u8]) -> Result<usize> {
+    let len = stored.first_chunk::<4>().ok_or_else(|| damaged("szip"))?;
+    Ok(usize::try_from(u32::from_le_bytes(*len)).unwrap_or(usize::MAX))
+}
+
+pub(crate) fn read_only() -> Error {
+    Error::unsupported("szip is read but not written; write the array anew with another compression to change it")
+}
+
+pub(crate) fn decode_into(stored: &[u8], options: Szip, chunk: &mut [u8]) -> Result<()> {
+    let len = declared_length(stored)?;
+    let stored = stored.get(4..).unwrap_or_default();
     if len != chunk.len() {
-        return Err(wrong_len(len, chunk.len()));
+        return Err(wrong_length(len, chunk.len()));
     }
     // Elements of 4 and 8 bytes are taken apart into bytes.
     let word = if matches!(options.bits, 32 | 64) { options.bits.div_ceil(8) as usize } else { 1 };
@@ -83,7 +93,7 @@ pub(super) fn decode(stored: &[u8], options: SzipOptions, chunk: &mut [u8]) -> R
 
 struct Decoder<'a> {
     bits: Bits<'a>,
-    options: SzipOptions,
+    options: Szip,
     /// Bits of a sample.
     width: u32,
     /// The samples of the line that was read last.
@@ -130,7 +140,7 @@ impl Decoder<'_> {
                         }
                     };
                     if count > blocks - used {
-                        return Err(corrupt("szip"));
+                        return Err(damaged("szip"));
                     }
                     room_for(&mut self.line, start + count * block)?;
                     self.line.resize(start + count * block, 0);
@@ -139,7 +149,7 @@ impl Decoder<'_> {
                     let low = code - 1;
                     let first = self.line.len();
                     while self.line.len() < end {
-                        let high = u32::try_from(self.bits.zeros()?).map_err(|_| corrupt("szip"))?;
+                        let high = u32::try_from(self.bits.zeros()?).map_err(|_| damaged("szip"))?;
                         self.line.push(high.wrapping_shl(low));
                     }
                     for sample in self.line.iter_mut().skip(first) {
@@ -151,7 +161,7 @@ impl Decoder<'_> {
         if predicted {
             undo_prediction(&mut self.line, self.width);
         }
-        self.line.get(..wanted).ok_or_else(|| corrupt("szip"))
+        self.line.get(..wanted).ok_or_else(|| damaged("szip"))
     }
 
     /// Two samples in one number: it counts the pairs by their sum, and those of one sum by the second sample.
@@ -159,9 +169,9 @@ impl Decoder<'_> {
         while self.line.len() < end {
             let number = self.bits.zeros()?;
             if number > PAIRS {
-                return Err(corrupt("szip"));
+                return Err(damaged("szip"));
             }
-            let number = u32::try_from(number).map_err(|_| corrupt("szip"))?;
+            let number = u32::try_from(number).map_err(|_| damaged("szip"))?;
             let (mut sum, mut first) = (0, 0);
             while first + sum < number {
                 first += sum + 1;
@@ -178,7 +188,7 @@ impl Decoder<'_> {
 }
 
 fn room_for(line: &mut Vec<u32>, len: usize) -> Result<()> {
-    line.try_reserve(len.saturating_sub(line.len())).map_err(|error| super::no_memory(4 * len, error))
+    line.try_reserve(len.saturating_sub(line.len())).map_err(|error| crate::fault::no_memory(4 * len, error))
 }
 
 /// Samples from what was left of them after each was predicted to be the one before. What is left is folded: small
@@ -210,7 +220,7 @@ struct Bits<'a> {
 
 impl Bits<'_> {
     fn fill(&mut self) -> Result<()> {
-        let (&byte, rest) = self.bytes.split_first().ok_or_else(|| corrupt("szip"))?;
+        let (&byte, rest) = self.bytes.split_first().ok_or_else(|| damaged("szip"))?;
         self.bytes = rest;
         self.buffer = self.buffer << 8 | u64::from(byte);
         self.held += 8;
@@ -224,7 +234,7 @@ impl Bits<'_> {
         }
         self.held -= count;
         let number = self.buffer >> self.held & ((1 << count) - 1);
-        u32::try_from(number).map_err(|_| corrupt("szip"))
+        u32::try_from(number).map_err(|_| damaged("szip"))
     }
 
     /// The number of zeros before the next one, which is taken too.

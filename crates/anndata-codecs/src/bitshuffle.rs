@@ -6,7 +6,9 @@
 
 use anndata_storage::{Error, Result};
 
-use super::{corrupt, no_memory, room, wrong_len, zstandard};
+use crate::buffer::{append, reserve, room};
+use crate::fault::{damaged, damaged_by, too_large_for, wrong_length};
+use crate::zstandard;
 
 /// Elements that are shuffled together.
 const EIGHT: usize = 8;
@@ -16,39 +18,46 @@ const FEWEST: usize = 128;
 /// Bytes before the first block.
 const HEADER: usize = 12;
 
-/// The numbers that the filter stores.
+/// The numbers that the HDF5 filter stores.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct BitshuffleOptions {
+pub struct Bitshuffle {
     /// Bytes of an element.
-    pub(crate) size: usize,
+    pub size: usize,
     /// Elements of a block; 0 leaves it to the filter.
-    pub(crate) block: usize,
-    pub(crate) compression: Inner,
+    pub block: usize,
+    /// What is done to shuffled blocks.
+    pub compression: BitshuffleInner,
 }
 
 /// What is done to shuffled blocks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Inner {
+pub enum BitshuffleInner {
+    /// Nothing.
     None,
+    /// LZ4.
     Lz4,
+    /// Zstandard.
     Zstd {
+        /// Effort.
         level: i32,
     },
     /// One that is not known, by its number.
     Other(u32),
 }
 
-impl BitshuffleOptions {
+impl Bitshuffle {
     /// From the numbers of a file: two of a version, the bytes of an element, the elements of a block, the compression
     /// and its level.
-    pub(super) fn new(values: &[u32]) -> Self {
+    pub fn new(values: &[u32]) -> Self {
         let value = |place: usize| values.get(place).copied();
         let length = |place| value(place).and_then(|value| usize::try_from(value).ok()).unwrap_or(0);
         let compression = match value(4) {
-            None | Some(0) => Inner::None,
-            Some(2) => Inner::Lz4,
-            Some(3) => Inner::Zstd { level: value(5).and_then(|level| i32::try_from(level).ok()).unwrap_or(0).min(22) },
-            Some(other) => Inner::Other(other),
+            None | Some(0) => BitshuffleInner::None,
+            Some(2) => BitshuffleInner::Lz4,
+            Some(3) => BitshuffleInner::Zstd {
+                level: value(5).and_then(|level| i32::try_from(level).ok()).unwrap_or(0).min(22),
+            },
+            Some(other) => BitshuffleInner::Other(other),
         };
         Self { size: length(2), block: length(3), compression }
     }
@@ -68,11 +77,12 @@ impl BitshuffleOptions {
     }
 
     /// The bytes that a chunk of `stored` bytes says that it decodes to.
-    pub(super) fn decoded_len(self, stored: &[u8]) -> Option<u64> {
-        if self.compression == Inner::None {
-            return Some(stored.len() as u64);
+    pub(crate) fn declared_length(self, stored: &[u8]) -> Result<usize> {
+        if self.compression == BitshuffleInner::None {
+            return Ok(stored.len());
         }
-        stored.first_chunk::<8>().map(|len| u64::from_be_bytes(*len))
+        let len = stored.first_chunk::<8>().ok_or_else(|| damaged("bitshuffle"))?;
+        Ok(usize::try_from(u64::from_be_bytes(*len)).unwrap_or(usize::MAX))
     }
 }
 
@@ -85,11 +95,11 @@ fn blocks(len: usize, size: usize, block: usize) -> (Vec<usize>, usize) {
     (blocks, elements % EIGHT * size)
 }
 
-pub(super) fn decode(stored: &[u8], options: BitshuffleOptions, chunk: &mut [u8]) -> Result<()> {
-    let cut = || corrupt("bitshuffle");
-    let (block, mut stored) = if options.compression == Inner::None {
+pub(crate) fn decode_into(stored: &[u8], options: Bitshuffle, chunk: &mut [u8]) -> Result<()> {
+    let cut = || damaged("bitshuffle");
+    let (block, mut stored) = if options.compression == BitshuffleInner::None {
         if stored.len() != chunk.len() {
-            return Err(wrong_len(stored.len(), chunk.len()));
+            return Err(wrong_length(stored.len(), chunk.len()));
         }
         (options.block_elements(), stored)
     } else {
@@ -97,7 +107,7 @@ pub(super) fn decode(stored: &[u8], options: BitshuffleOptions, chunk: &mut [u8]
         let (block, rest) = rest.split_first_chunk::<4>().ok_or_else(cut)?;
         let total = usize::try_from(u64::from_be_bytes(*total)).unwrap_or(usize::MAX);
         if total != chunk.len() {
-            return Err(wrong_len(total, chunk.len()));
+            return Err(wrong_length(total, chunk.len()));
         }
         let block = usize::try_from(u32::from_be_bytes(*block)).map_err(|_| cut())?;
         (block.checked_div(options.size).unwrap_or(0), rest)
@@ -109,7 +119,7 @@ pub(super) fn decode(stored: &[u8], options: BitshuffleOptions, chunk: &mut [u8]
     for len in blocks {
         let (target, after) = place.split_at_mut_checked(len).ok_or_else(cut)?;
         place = after;
-        if options.compression == Inner::None {
+        if options.compression == BitshuffleInner::None {
             let (bytes, rest) = stored.split_at_checked(len).ok_or_else(cut)?;
             stored = rest;
             unshuffle(bytes, options.size, target);
@@ -121,16 +131,16 @@ pub(super) fn decode(stored: &[u8], options: BitshuffleOptions, chunk: &mut [u8]
         stored = rest;
         room(&mut shuffled, len)?;
         match options.compression {
-            Inner::Lz4 => {
-                let written = lz4_flex::block::decompress_into(packed, &mut shuffled)
-                    .map_err(|error| cut().with_source(error))?;
+            BitshuffleInner::Lz4 => {
+                let written =
+                    lz4_flex::block::decompress_into(packed, &mut shuffled).map_err(damaged_by("bitshuffle"))?;
                 if written != len {
-                    return Err(wrong_len(written, len));
+                    return Err(wrong_length(written, len));
                 }
             }
-            Inner::Zstd { .. } => zstandard::decode(packed, &mut shuffled)?,
-            Inner::None => {}
-            Inner::Other(number) => return Err(unknown(number)),
+            BitshuffleInner::Zstd { .. } => zstandard::decode_into(packed, &mut shuffled)?,
+            BitshuffleInner::None => {}
+            BitshuffleInner::Other(number) => return Err(unknown(number)),
         }
         unshuffle(&shuffled, options.size, target);
     }
@@ -142,12 +152,12 @@ pub(super) fn decode(stored: &[u8], options: BitshuffleOptions, chunk: &mut [u8]
     Ok(())
 }
 
-pub(super) fn encode(bytes: &[u8], options: BitshuffleOptions, out: &mut Vec<u8>) -> Result<()> {
+pub(crate) fn encode(bytes: &[u8], options: Bitshuffle, out: &mut Vec<u8>) -> Result<()> {
     let block = options.block_elements();
     options.check_sizes(bytes.len(), block)?;
-    let number =
-        |len: usize| u32::try_from(len).map_err(|_| Error::unsupported("the chunk is too large for bitshuffle"));
-    if options.compression != Inner::None {
+    let number = |len: usize| u32::try_from(len).map_err(|_| too_large_for("bitshuffle", bytes.len()));
+    reserve(out, HEADER)?;
+    if options.compression != BitshuffleInner::None {
         out.extend_from_slice(&(bytes.len() as u64).to_be_bytes());
         out.extend_from_slice(&number(block * options.size)?.to_be_bytes());
     }
@@ -159,21 +169,19 @@ pub(super) fn encode(bytes: &[u8], options: BitshuffleOptions, out: &mut Vec<u8>
         room(&mut shuffled, source.len())?;
         shuffle(source, options.size, &mut shuffled);
         match options.compression {
-            Inner::None => {
-                out.extend_from_slice(&shuffled);
+            BitshuffleInner::None => {
+                append(out, &shuffled)?;
                 continue;
             }
-            Inner::Lz4 => packed = lz4_flex::block::compress(&shuffled),
-            Inner::Zstd { level } => zstandard::encode(&shuffled, level, &mut packed)?,
-            Inner::Other(number) => return Err(unknown(number)),
+            BitshuffleInner::Lz4 => packed = lz4_flex::block::compress(&shuffled),
+            BitshuffleInner::Zstd { level } => zstandard::encode(&shuffled, level, false, &mut packed)?,
+            BitshuffleInner::Other(number) => return Err(unknown(number)),
         }
-        out.try_reserve(packed.len() + HEADER).map_err(|error| no_memory(packed.len(), error))?;
-        out.extend_from_slice(&number(packed.len())?.to_be_bytes());
-        out.extend_from_slice(&packed);
+        append(out, &number(packed.len())?.to_be_bytes())?;
+        append(out, &packed)?;
     }
     debug_assert_eq!(rest.len(), left);
-    out.extend_from_slice(rest);
-    Ok(())
+    append(out, rest)
 }
 
 fn unknown(number: u32) -> Error {
@@ -240,17 +248,17 @@ mod tests {
 
     #[test]
     fn every_size_of_elements_and_blocks() -> Result<()> {
-        for compression in [Inner::None, Inner::Lz4, Inner::Zstd { level: 3 }] {
+        for compression in [BitshuffleInner::None, BitshuffleInner::Lz4, BitshuffleInner::Zstd { level: 3 }] {
             for (size, block) in [(1, 0), (2, 8), (3, 16), (4, 0), (8, 24), (16, 8), (300, 0)] {
                 for elements in [0, 1, 7, 8, 9, 24, 25, 130, 2000] {
-                    let options = BitshuffleOptions { size, block, compression };
+                    let options = Bitshuffle { size, block, compression };
                     let bytes: Vec<u8> = (0..size * elements).map(|i| ((i * i) >> 5).to_le_bytes()[0]).collect();
                     let (mut stored, mut back) = (Vec::new(), vec![1; bytes.len()]);
                     encode(&bytes, options, &mut stored)?;
-                    decode(&stored, options, &mut back)?;
+                    decode_into(&stored, options, &mut back)?;
                     assert_eq!(back, bytes, "{options:?}, {elements} elements");
                     let cut = stored.get(..stored.len().saturating_sub(1)).unwrap_or_default();
-                    assert!(stored.is_empty() || decode(cut, options, &mut back).is_err());
+                    assert!(stored.is_empty() || decode_into(cut, options, &mut back).is_err());
                 }
             }
         }
