@@ -7,8 +7,6 @@ use anndata::{AnnData, DataFrame, Group, Result, SparseFormat, SparseMatrix, Ten
 use anndata_tests::{random, stores};
 use proptest::prelude::*;
 
-use crate::errors;
-
 /// A matrix whose rows are unsorted and repeat in places, in memory.
 fn store_matrix(rows: &[Vec<u16>], columns: usize) -> Result<Group> {
     let root = stores::memory();
@@ -86,6 +84,6 @@ proptest! {
         let root = stores::memory();
         io::write_anndata(&root, &adata, &WriteOptions::default()).unwrap();
         let report = validate(&root, &ValidateOptions::default()).unwrap();
-        prop_assert!(errors(&report).is_empty(), "{}", report);
+        prop_assert!(random::errors(&report).is_empty(), "{}", report);
     }
 }

@@ -245,6 +245,16 @@ const DANGERS: &[Danger] = &[
         &[("", "legacy-layout"), ("", "raw-twice")],
     ),
     (
+        "raw without a matrix",
+        |root| {
+            root.remove("raw/X")?;
+            root.create_array("raw/X", &ArraySpec::null(DType::F32))?;
+            set(root, "raw/X", "encoding-type", Some("null".into()))?;
+            set(root, "raw/X", "encoding-version", Some("0.1.0".into()))
+        },
+        &[("raw/X", "slot-kind")],
+    ),
+    (
         "raw is a text",
         |root| {
             root.remove("raw")?;

@@ -89,7 +89,7 @@ impl Encoding for NullableEncoding {
     fn is_current(&self, node: &Node, context: &EncodeContext<'_>) -> bool {
         let (values, mask) = (context.plain_vector(node, "values"), super::vector(node, "mask"));
         !(*self == Self::String && context.options().plain_strings)
-            && na_value(node).is_ok()
+            && is_na_value_current(node)
             && values.zip(mask).is_some_and(|(values, mask)| {
                 self.holds(&values.spec.dtype) && mask.spec.dtype == DType::Bool && values.spec.shape == mask.spec.shape
             })
@@ -152,13 +152,15 @@ impl Encoding for NullableEncoding {
 
 const NA_VALUE: &str = "na-value";
 
-/// What is shown for a missing text.
+/// What is shown for a missing text. As in Python, whatever is not NaN is NA; validation warns of it.
 fn na_value(node: &Node) -> Result<NaValue> {
-    match node.text_attribute(NA_VALUE)?.as_deref() {
-        None | Some("NA") => Ok(NaValue::Na),
-        Some("NaN") => Ok(NaValue::Nan),
-        Some(other) => Err(Error::invalid_data(format!("attribute '{NA_VALUE}' is '{other}', not NA or NaN"))),
-    }
+    let is_nan = node.text_attribute(NA_VALUE)?.is_some_and(|value| value == "NaN");
+    Ok(if is_nan { NaValue::Nan } else { NaValue::Na })
+}
+
+/// Whether the attribute is as this version writes it, or absent.
+fn is_na_value_current(node: &Node) -> bool {
+    node.text_attribute(NA_VALUE).is_ok_and(|value| value.is_none_or(|value| matches!(&*value, "NA" | "NaN")))
 }
 
 fn na_value_attribute(na_value: NaValue) -> Attribute {

@@ -124,7 +124,8 @@ fn check_raw_members(group: &GroupNode, checker: &mut Checker<'_>) {
             "var" => {}
             "X" => {
                 checker.element(child);
-                check_slot(child, Slot::Matrix, [None, n_vars], checker);
+                // The rows of a raw are counted by its matrix.
+                check_member(child, Slot::Matrix, [None, n_vars], checker);
             }
             "varm" => check_rows(child, (n_vars, group.children.get("var")), checker),
             // Before 0.7, the categories of `raw.var`.

@@ -145,7 +145,7 @@ rules! {
             "Merge the categories and write the codes anew.";
         CATEGORIES_MISSING = Error "categories-missing-value": "A category is a missing value; missing values have the code -1.",
             "Write the column anew.";
-        INDEX_HALF = Warning "index-half": "Categories or the index of a frame are float16, of which pandas makes no index; Python does not read it.",
+        INDEX_HALF = Error "index-half": "Categories or the index of a frame are float16, of which pandas makes no index: Python refuses the element.",
             "Store the values as float32.";
         NULLABLE_VALUES = Error "nullable-values": "The values are not of the type that the encoding names, or not in one dimension.",
             "Write the column anew.";
@@ -168,7 +168,7 @@ rules! {
             "In Python: `X.sort_indices()`.";
         SPARSE_REPEATED = Warning "sparse-indices-repeated": "An index is there more than once within a row (of CSC, a column); readers add the values, or take one.",
             "In Python: `X.sum_duplicates()`.";
-        SPARSE_HALF = Warning "sparse-half": "The values are float16, of which scipy makes no sparse matrix; Python does not read it.",
+        SPARSE_HALF = Error "sparse-half": "The values are float16, of which scipy makes no sparse matrix: Python refuses the element.",
             "Store the values as float32.";
         SPARSE_UNUSED = Warning "sparse-values-unused": "There are values beyond the last offset, which belong to no row.",
             "Write the matrix anew.";
