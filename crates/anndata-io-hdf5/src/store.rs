@@ -113,7 +113,7 @@ impl Hdf5Store {
     /// Where that fails.
     pub fn sync(&self) -> Result<()> {
         self.flush()?;
-        self.shared.raw.sync()
+        if self.shared.writable { self.shared.raw.sync() } else { Ok(()) }
     }
 
     /// The object at a path.

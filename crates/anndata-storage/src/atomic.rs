@@ -24,6 +24,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use crate::{Error, Result};
+pub use place::open_to_sync;
 pub use temporary::{TemporaryFolder, abandon, interrupted};
 
 /// What an output is.

@@ -83,10 +83,18 @@ fn rename_with(from: &Path, to: &Path, flags: rustix::fs::RenameFlags) -> io::Re
     }
 }
 
+/// Opens a file to wait until it is on the disk: with the right to write, without which Windows refuses that.
+///
+/// # Errors
+/// Where it cannot be opened.
+pub fn open_to_sync(path: impl AsRef<Path>) -> io::Result<File> {
+    File::options().read(true).write(cfg!(windows)).open(path)
+}
+
 /// Waits until a file, or all files of a folder, are on the disk.
 pub(super) fn sync(path: &Path) -> io::Result<()> {
     if fs::symlink_metadata(path)?.is_file() {
-        return File::open(path)?.sync_all();
+        return open_to_sync(path)?.sync_all();
     }
     entries(path)?.par_iter().try_for_each(|entry| sync(entry))?;
     sync_folder(path)

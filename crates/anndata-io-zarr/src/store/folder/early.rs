@@ -1,6 +1,5 @@
 //! Files that are brought to the disk while others are still written.
 
-use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -9,6 +8,7 @@ use std::sync::{Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
 
 use anndata_storage::Result;
+use anndata_storage::atomic::open_to_sync;
 
 use super::{failed, is_missing};
 
@@ -71,7 +71,7 @@ impl Drop for Early {
 
 fn sync_all(paths: &Receiver<(String, PathBuf)>) -> Result<()> {
     for (key, path) in paths {
-        match File::open(&path).and_then(|file| file.sync_data()) {
+        match open_to_sync(&path).and_then(|file| file.sync_data()) {
             Err(error) if !is_missing(&error) => return Err(failed(&key, error)),
             _ => {}
         }
