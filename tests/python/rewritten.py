@@ -3,9 +3,7 @@
 Each file goes to the same format, to the other one and back, and takes the place of what Python wrote. In the end the
 plugin says how many files were rewritten, and what was refused.
 
-Usage, in the tests of an unpacked source distribution of anndata (``pip download --no-deps --no-binary anndata anndata``)::
-
-    ANNDATA=target/debug/anndata PYTHONPATH=tests/python python -m pytest -p rewritten FOLDER/tests
+The commands are in ``tests/README.md``.
 """
 
 from __future__ import annotations
