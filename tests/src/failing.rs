@@ -135,9 +135,9 @@ impl Storage for Failing {
         self.inner.flush()
     }
 
-    fn consolidate(&self) -> Result<()> {
+    fn commit(&self) -> Result<()> {
         self.steps.step()?;
-        self.inner.consolidate()
+        self.inner.commit()
     }
 }
 
@@ -148,7 +148,7 @@ struct FailingArray {
 }
 
 impl ArrayStorage for FailingArray {
-    fn spec(&self) -> ArraySpec {
+    fn spec(&self) -> Arc<ArraySpec> {
         self.inner.spec()
     }
 

@@ -83,7 +83,7 @@ impl Storage for Counting {
 }
 
 impl ArrayStorage for CountingArray {
-    fn spec(&self) -> ArraySpec {
+    fn spec(&self) -> Arc<ArraySpec> {
         self.array.spec()
     }
 

@@ -20,7 +20,7 @@ fn fill(root: &Group) -> anndata::Result<()> {
     for (path, first) in [("mod/rna", 1.0), ("mod/adt", 7.0)] {
         write_anndata(&root.create_group(path)?, &object(first), &WriteOptions::default())?;
     }
-    root.storage().consolidate()
+    root.storage().commit()
 }
 
 /// The names of the stores in a folder.

@@ -119,7 +119,7 @@ impl Backed {
             }
             row += count;
         }
-        self.root.storage().flush()
+        self.root.storage().commit()
     }
 
     /// Replaces the stored `X`. The new one is written beside the old one and then put in its place. Views of the old
@@ -157,7 +157,7 @@ impl Backed {
         for adata in [&mut self.adata, &mut self.stored] {
             adata.set_layer(key, stored.clone())?;
         }
-        self.root.storage().consolidate()
+        self.root.storage().commit()
     }
 
     /// Writes to the store what was changed in memory: all of it, or nothing. Everything that is new is written beside
@@ -198,7 +198,7 @@ impl Backed {
         }
         self.adata = new.clone();
         self.stored = new;
-        self.root.storage().consolidate()
+        self.root.storage().commit()
     }
 
     /// Names the store in an error.

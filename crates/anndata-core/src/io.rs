@@ -88,11 +88,20 @@ impl ReadOptions {
 
     /// The tree of the element at `key` of a group, without what is left out.
     fn open(&self, group: &Group, key: &str, is_object: bool) -> Result<Node> {
-        let mut node = Node::open_without(group, key, &self.skip)?;
+        Ok(self.prune(Node::open_without(group, key, &self.skip)?, is_object))
+    }
+
+    /// The same without blocking the thread where the store has latency.
+    async fn open_async(&self, group: &Group, key: &str, is_object: bool) -> Result<Node> {
+        Ok(self.prune(Node::open_async(group, key, &self.skip).await?, is_object))
+    }
+
+    /// The tree without what is of no use.
+    fn prune(&self, mut node: Node, is_object: bool) -> Node {
         if self.drop_unknown {
             drop_unknown(&mut node, is_object);
         }
-        Ok(node)
+        node
     }
 
     /// The encodings, which repair what they read where that is asked for.
@@ -164,15 +173,15 @@ pub fn read_elem(group: &Group, key: &str, options: &ReadOptions) -> Result<Elem
     read().map_err(|error| error.in_store(&**group.storage()))
 }
 
-/// The same as [`read_elem`] without blocking on values: all arrays of the element are under way at once. Metadata are
-/// read as the store has them, at once where they were collected when it was opened.
+/// The same as [`read_elem`] without blocking: the metadata of the element, then all its arrays, are under way at once,
+/// where the store has latency.
 ///
 /// # Errors
 /// As [`read_elem`].
 pub async fn read_elem_async(group: &Group, key: &str, options: &ReadOptions) -> Result<Element> {
     let registry = options.registry();
     let read = async {
-        let node = options.open(group, key, false)?;
+        let node = options.open_async(group, key, false).await?;
         if options.lazy { registry.build_lazy(node) } else { registry.build(node.fetch_async().await?) }
     };
     read.await.map_err(|error: Error| error.in_store(&**group.storage()))
@@ -185,7 +194,8 @@ pub async fn read_elem_async(group: &Group, key: &str, options: &ReadOptions) ->
 /// Where the element has no stored form, or writing fails.
 pub fn write_elem(group: &Group, key: &str, element: &Element, options: &WriteOptions) -> Result<()> {
     let path = group.path_of(key);
-    options.encode(element, group, &path)?.replace(group, key, &options.store)
+    options.encode(element, group, &path)?.replace(group, key, &options.store)?;
+    group.storage().commit().map_err(|error| error.at(&path).in_store(&**group.storage()))
 }
 
 /// Reads the `AnnData` that a group is, of any version since 0.5.
@@ -210,7 +220,8 @@ fn read(group: &Group, options: &ReadOptions) -> Result<AnnData> {
     if options.lazy { Ok(adata) } else { adata.load() }
 }
 
-/// The same as [`read_anndata`] without blocking on values: all arrays of the object are under way at once.
+/// The same as [`read_anndata`] without blocking: the metadata of the object, then all its arrays, are under way at once,
+/// where the store has latency.
 ///
 /// # Errors
 /// As [`read_anndata`]; matrices cannot be made sparse on the way
@@ -220,7 +231,7 @@ pub async fn read_anndata_async(group: &Group, options: &ReadOptions) -> Result<
         return Err(Error::unsupported("dense matrices are not made sparse by asynchronous reading"));
     }
     let read = async {
-        let node = prepare(options.open(group, "", true)?)?;
+        let node = prepare(options.open_async(group, "", true).await?)?;
         check_is_anndata(&node)?;
         let node = if options.lazy { node } else { node.fetch_async().await? };
         options.registry().build_anndata(node, options.lazy)
@@ -241,7 +252,7 @@ pub fn write_anndata(group: &Group, adata: &AnnData, options: &WriteOptions) -> 
     let encode = options.encode.below(group.path(), options.store.keep_layout);
     let context = EncodeContext::new(&options.registry, &encode, group.storage().capabilities());
     crate::encoding::adata::encode(adata, group.path(), &context)?.write(group, "", &options.store)?;
-    group.storage().consolidate()
+    group.storage().commit()
 }
 
 /// In files before 0.7, frames are arrays of records and need their values to be understood.

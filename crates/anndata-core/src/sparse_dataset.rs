@@ -213,7 +213,7 @@ impl SparseDataset {
             .and_then(|()| write(&indices, end, &positions))
             .and_then(|()| write(&indptr, major + 1, &offsets))
             .and_then(|()| self.set_shape(new_shape))
-            .and_then(|()| self.group.storage().consolidate());
+            .and_then(|()| self.group.storage().commit());
         if let Err(error) = written {
             for (array, shape) in before {
                 // The first error is the one to report.
@@ -228,7 +228,7 @@ impl SparseDataset {
     /// An array that is to have this length: the same, or made anew where it would have many times as many chunks (shards,
     /// where there are such) as an array that is made with that length.
     fn make_room(&self, array: Array, len: u64) -> Result<Array> {
-        let grown = ArraySpec { shape: vec![len], ..array.spec() };
+        let grown = ArraySpec { shape: vec![len], ..ArraySpec::clone(&array.spec()) };
         let open = ArraySpec { chunks: None, shards: None, ..grown.clone() };
         let chosen = self.group.storage().layout(&open, Compression::None)?;
         if pieces(&grown) < OUTGROWN.saturating_mul(pieces(&chosen)) {

@@ -14,7 +14,7 @@ mod library;
 pub(crate) use library::read_attribute;
 
 use std::ops::Range;
-use std::sync::{Arc, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use anndata_storage::{
     ArraySpec, ArrayStorage, Axis, ChunkedStorage, DType, Error, Result, Tensor, chunked, read_positions,
@@ -43,7 +43,8 @@ pub(crate) struct Hdf5Array {
     layout: Layout,
     pipeline: Pipeline,
     null: bool,
-    resizable: bool,
+    /// As it was when it was last asked for.
+    spec: Mutex<Arc<ArraySpec>>,
     own: bool,
     /// The bytes of an element that was never written; empty for zeros.
     fill: Vec<u8>,
@@ -85,6 +86,13 @@ impl Hdf5Array {
         let chunks_need_library =
             matches!(layout, Layout::Chunked(_)) && !dataset::lists_chunks_right(&id, &properties, resizable)?;
         let (fill, fill_needs_library) = library::fill_value(&properties, &stored)?;
+        let chunks = match &layout {
+            Layout::Chunked(chunks) => Some(chunks.clone()),
+            _ => None,
+        };
+        let mut spec = ArraySpec::new(stored.dtype.clone(), []).with_codecs(pipeline.codecs());
+        (spec.resizable, spec.chunks, spec.null) = (resizable && chunks.is_some(), chunks, null);
+        let spec = Mutex::new(Arc::new(spec));
         let array = Self {
             state,
             store,
@@ -93,7 +101,7 @@ impl Hdf5Array {
             layout,
             pipeline,
             null,
-            resizable,
+            spec,
             own,
             fill,
             fill_needs_library,
@@ -137,11 +145,14 @@ impl Hdf5Array {
     }
 
     /// The array as the ways to its values see it: values whose place in the bytes is not that in memory are bytes.
-    fn raw_spec(&self) -> ArraySpec {
+    fn raw_spec(&self) -> Arc<ArraySpec> {
         let spec = self.spec();
         match self.stored.node {
             Node::Plain { .. } => spec,
-            _ => ArraySpec { dtype: DType::FixedBytes(self.stored.node.size().file), ..spec },
+            _ => Arc::new(ArraySpec {
+                dtype: DType::FixedBytes(self.stored.node.size().file),
+                ..ArraySpec::clone(&spec)
+            }),
         }
     }
 
@@ -233,16 +244,14 @@ impl Hdf5Array {
 }
 
 impl ArrayStorage for Hdf5Array {
-    fn spec(&self) -> ArraySpec {
-        let chunks = match &self.layout {
-            Layout::Chunked(chunks) => Some(chunks.clone()),
-            _ => None,
-        };
-        let mut spec = ArraySpec::new(self.stored.dtype.clone(), self.shape()).with_codecs(self.pipeline.codecs());
-        spec.resizable = self.resizable && chunks.is_some();
-        spec.chunks = chunks;
-        spec.null = self.null;
-        spec
+    fn spec(&self) -> Arc<ArraySpec> {
+        let mut kept = self.spec.lock().unwrap_or_else(PoisonError::into_inner);
+        let state = self.state();
+        if state.shape != kept.shape {
+            // Another handle made the array longer or shorter.
+            *kept = Arc::new(ArraySpec { shape: state.shape.clone(), ..ArraySpec::clone(&kept) });
+        }
+        Arc::clone(&kept)
     }
 
     fn read(&self, selection: &[Axis]) -> Result<Tensor> {

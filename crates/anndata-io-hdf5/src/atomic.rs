@@ -44,7 +44,7 @@ impl AtomicFile {
     /// Where writing fails; then the old file is still there, and the new one is removed.
     pub fn commit(mut self, durable: bool) -> Result<()> {
         if let Some(store) = self.store.take() {
-            store.flush().map_err(|error| error.in_store(&*store))?;
+            store.commit().map_err(|error| error.in_store(&*store))?;
         }
         self.output.commit(durable)
     }

@@ -121,19 +121,11 @@ impl Hdf5Store {
         self.shared.resolve(path)?.ok_or_else(|| Error::not_found("no such element"))
     }
 
-    /// The group that holds a new element, made where it is missing.
+    /// The group that holds a new element.
     fn parent_of(&self, path: &str) -> Result<Object> {
         self.shared.check_writable()?;
         let parent = parent_path(path).ok_or_else(|| Error::invalid_input("the root is there already"))?;
-        let group = if let Some(object) = self.shared.resolve(parent)? {
-            object
-        } else {
-            self.create_group(parent)?;
-            self.find(parent)?
-        };
-        if group.kind != ObjectKind::Group {
-            return Err(Error::invalid_input(format!("'{parent}' is an array, not a group")));
-        }
+        let group = self.find(parent)?;
         if link::get(&group.id, file_name(path))?.is_some() {
             return Err(Error::already_exists("something is there already"));
         }
@@ -151,6 +143,9 @@ impl Storage for Hdf5Store {
     fn capabilities(&self) -> Capabilities {
         let mut can = if self.shared.writable { Capabilities::ALL } else { Capabilities::ALL.read_only() };
         can.times = false;
+        // What the library changes in memory reaches the file block by block.
+        can.atomic_rename = false;
+        can.atomic_replace = false;
         can
     }
 

@@ -80,7 +80,7 @@ fn damaged_chunks_do_no_harm() -> Result<()> {
         (state >> 8) as usize % end.max(1)
     };
     for (name, array, plain) in arrays(&root)? {
-        let (Some(chunks), Some(shape)) = (array.inner().as_chunked(), array.spec().chunks) else { continue };
+        let (Some(chunks), Some(shape)) = (array.inner().as_chunked(), array.spec().chunks.clone()) else { continue };
         let size = plain.read()?.nbytes() / (21 * 14);
         let mut chunk = vec![0; usize::try_from(shape.iter().product::<u64>()).unwrap() * size];
         let (mut raw, mut scratch) = (Vec::new(), Vec::new());

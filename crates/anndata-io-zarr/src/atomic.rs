@@ -38,7 +38,7 @@ pub fn write_atomic<T>(
     };
     let store = Arc::new(ZarrStore::create_at_once(store, path, options.format.unwrap_or_default(), options));
     let made = build(&Group::root(Arc::clone(&store) as Arc<dyn Storage>))?;
-    store.flush().map_err(|error| error.in_store(&*store))?;
+    store.commit().map_err(|error| error.in_store(&*store))?;
     drop(store);
     // What the caller may have made there meanwhile is not ours.
     check_is_store(output.target()).map_err(|error| error.in_file(path))?;

@@ -61,7 +61,7 @@ enum Collected {
     /// Not there, and not wanted.
     #[default]
     Unwanted,
-    /// To be made when the store is flushed.
+    /// To be made when the store is committed.
     Stale,
     /// There, and true.
     Current,

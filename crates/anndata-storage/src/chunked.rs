@@ -16,23 +16,40 @@ pub use write::write;
 
 use crate::{ArraySpec, Error, Result};
 
+/// What a backend knows of a stored chunk beside its bytes, and needs to decode it, as which of its codecs were skipped. It
+/// means something to that backend alone; one that needs none takes the default.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct ChunkInfo(u64);
+
+impl ChunkInfo {
+    /// What a backend keeps.
+    pub const fn new(kept: u64) -> Self {
+        Self(kept)
+    }
+
+    /// What the backend kept.
+    pub const fn get(self) -> u64 {
+        self.0
+    }
+}
+
 /// The raw chunks of one array of a fixed-size dtype (records are packed).
 ///
 /// Chunks are named by their position in the chunk grid. All methods may be called from many threads.
 pub trait ChunkedStorage: Send + Sync {
     /// Reads the stored bytes of a chunk into `raw`, replacing its content. `None`: the chunk was never written.
-    /// The number is handed back to [`decode`](Self::decode): a mask of codecs that were skipped, or 0.
+    /// What comes with the bytes is handed back to [`decode`](Self::decode).
     ///
     /// # Errors
     /// Where the bytes cannot be read, or are more than a chunk of this array can take.
-    fn read_raw(&self, chunk: &[u64], raw: &mut Vec<u8>) -> Result<Option<u32>>;
+    fn read_raw(&self, chunk: &[u64], raw: &mut Vec<u8>) -> Result<Option<ChunkInfo>>;
 
     /// Decodes stored bytes into exactly one chunk of native-endian values in C order.
     /// `scratch` is a buffer to reuse; its content means nothing.
     ///
     /// # Errors
     /// Where the bytes are not a valid encoding of one chunk.
-    fn decode(&self, raw: &[u8], skipped: u32, chunk: &mut [u8], scratch: &mut Vec<u8>) -> Result<()>;
+    fn decode(&self, raw: &[u8], info: ChunkInfo, chunk: &mut [u8], scratch: &mut Vec<u8>) -> Result<()>;
 
     /// Encodes one chunk into `raw`, replacing its content.
     ///
@@ -49,7 +66,7 @@ pub trait ChunkedStorage: Send + Sync {
     /// The bytes of one element of a chunk that was never written. Empty: all zeros.
     fn fill_value(&self) -> &[u8];
 
-    /// Whether values are stored as they are, so that decoding is copying.
+    /// Whether the values of every chunk are stored as they are, so that decoding is copying.
     fn is_raw(&self) -> bool {
         false
     }

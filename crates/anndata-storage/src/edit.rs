@@ -2,7 +2,8 @@
 //!
 //! New elements are written beside the old ones, into a group of their own at the root (the stage). To commit, the stage
 //! gets its final name, which is the one step that decides; then old elements are moved into it, new ones out of it, and it
-//! is removed with what is left in it.
+//! is removed with what is left in it. A single element needs none of this where the store replaces in one step
+//! ([`Capabilities::atomic_replace`](crate::Capabilities::atomic_replace)).
 //!
 //! A process may end at any instant:
 //!
@@ -17,7 +18,7 @@ mod unfinished;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use crate::handle::{check_above, is_name};
+use crate::handle::{is_name, make_parents, missing_parents};
 use crate::{Attribute, Attributes, Error, NodeKind, Result, Storage, Tensor, child_path};
 pub(crate) use unfinished::settled;
 
@@ -40,6 +41,10 @@ pub(crate) fn is_stage(name: &str) -> bool {
 }
 
 /// Changes of several elements of a store that happen all or not at all.
+///
+/// Should the process end meanwhile, the store has all of the old elements or all of the new ones, if it moves an element in
+/// one step ([`Capabilities::atomic_rename`](crate::Capabilities::atomic_rename)), or replaces one in one step and the edit is
+/// of that one alone ([`Capabilities::atomic_replace`](crate::Capabilities::atomic_replace)).
 ///
 /// Dropped before it is committed it leaves nothing behind. Edits of one store may be made from several threads, as long
 /// as they are of different elements; another process must not edit it meanwhile.
@@ -95,7 +100,7 @@ impl Edit {
     /// # Errors
     /// Where the edit changes an element at, above or below the path already, or no element can be there.
     pub fn replace(&mut self, path: &str) -> Result<String> {
-        let free = self.check_apart(path).and_then(|()| check_above(&*self.storage, path, 0));
+        let free = self.check_apart(path).and_then(|()| missing_parents(&*self.storage, path, 0).map(drop));
         free.map_err(|error| error.in_store(&*self.storage))?;
         self.replaced.push(path.to_owned());
         Ok(new_place(&self.stage, self.replaced.len() - 1))
@@ -111,7 +116,8 @@ impl Edit {
         Ok(())
     }
 
-    /// Puts all new elements in their places, and removes the old ones.
+    /// Puts all new elements in their places, and removes the old ones. Who makes an edit for a user
+    /// [commits the store](Storage::commit) after it, and after all else that belongs to the action.
     ///
     /// # Errors
     /// Where the store fails; then all elements are as they were. Where it fails so that not even that can be brought
@@ -121,8 +127,25 @@ impl Edit {
         self.put_in_place(&*storage).map_err(|error| error.in_store(&*storage))
     }
 
+    /// The only element that is replaced, where the store does it in one step.
+    fn in_one_step(&self, storage: &dyn Storage) -> Option<&str> {
+        match (self.replaced.as_slice(), self.removed.as_slice()) {
+            ([path], []) if storage.capabilities().atomic_replace => Some(path),
+            _ => None,
+        }
+    }
+
     fn put_in_place(&mut self, storage: &dyn Storage) -> Result<()> {
         if self.replaced.is_empty() && self.removed.is_empty() {
+            return Ok(());
+        }
+        if let Some(path) = self.in_one_step(storage) {
+            storage.flush()?;
+            make_parents(storage, path, 0)?;
+            storage.replace(&new_place(&self.stage, 0), path).map_err(|error| error.at(path))?;
+            self.committed = true;
+            // As below.
+            drop(storage.remove(&self.stage).and_then(|()| storage.flush()));
             return Ok(());
         }
         self.settle_stage(storage)?;
@@ -261,6 +284,7 @@ impl Moves {
             let new = new_place(COMMITTED, number);
             if storage.kind(&new)?.is_some() {
                 put_aside(storage, path, &old_place("old", number))?;
+                make_parents(storage, path, 0)?;
                 storage.rename(&new, path).map_err(|error| error.at(path))?;
             }
         }

@@ -6,7 +6,10 @@ mod blocks;
 use std::sync::Arc;
 
 use crate::edit::{is_stage, settled};
-use crate::{ArraySpec, Attribute, Attributes, Error, NodeKind, Result, Storage, child_path, file_name, parent_path};
+use crate::{
+    ArraySpec, Attribute, Attributes, Error, NodeKind, NodeMeta, Result, Storage, TreeVisitor, child_path, file_name,
+    parent_path,
+};
 pub use array::Array;
 pub use blocks::{BlockSize, Blocks};
 
@@ -88,6 +91,26 @@ impl Group {
         self.storage.attributes(&self.path).map_err(|error| self.locate(&self.path, error))
     }
 
+    /// Tells a visitor of the element at `key` and of all below it, each before its children and these in order; the empty
+    /// key is the group itself. The metadata of all are read as the store reads them best ([`Storage::tree`]). What an
+    /// [`Edit`](crate::Edit) wrote and did not put in its place is left out.
+    ///
+    /// # Errors
+    /// The error of the visitor, which ends the visit. What cannot be opened, the visitor is told of.
+    pub fn tree(&self, key: &str, visitor: &mut dyn TreeVisitor) -> Result<()> {
+        self.storage.tree(&self.path_of(key), &mut Located { storage: &*self.storage, visitor })
+    }
+
+    /// The same as [`tree`](Self::tree) without blocking the thread where the store has latency. Other stores are visited
+    /// when the future is first polled.
+    ///
+    /// # Errors
+    /// As [`tree`](Self::tree).
+    pub async fn tree_async(&self, key: &str, visitor: &mut (dyn TreeVisitor + Send)) -> Result<()> {
+        let Some(inner) = self.storage.as_async() else { return self.tree(key, visitor) };
+        inner.tree_async(&self.path_of(key), &mut Located { storage: &*self.storage, visitor }).await
+    }
+
     /// Replaces all attributes.
     ///
     /// # Errors
@@ -143,7 +166,7 @@ impl Group {
     /// Where something stands there, or the store cannot be written.
     pub fn create_group(&self, key: &str) -> Result<Self> {
         let path = self.path_of(key);
-        self.check_free(key, &path)?;
+        self.make_way(key, &path)?;
         self.storage.create_group(&path).map_err(|error| self.locate(&path, error))?;
         Ok(Self { storage: Arc::clone(&self.storage), path })
     }
@@ -159,19 +182,19 @@ impl Group {
         }
     }
 
-    /// Makes an array at `key`. Until it is written it reads as zeros (or empty text).
+    /// Makes an array at `key`, and the groups above it that are missing. Until it is written it reads as zeros (or empty text).
     ///
     /// # Errors
     /// Where something stands there, the spec contradicts itself, or the format lacks the dtype or a codec.
     pub fn create_array(&self, key: &str, spec: &ArraySpec) -> Result<Array> {
         let path = self.path_of(key);
         spec.validate().map_err(|error| self.locate(&path, error))?;
-        self.check_free(key, &path)?;
+        self.make_way(key, &path)?;
         let inner = self.storage.create_array(&path, spec).map_err(|error| self.locate(&path, error))?;
         Ok(Array::new(Arc::clone(&self.storage), inner, path))
     }
 
-    /// Moves what stands at `from` to the free key `to`.
+    /// Moves what stands at `from` to the free key `to`; groups above it that are missing are made.
     ///
     /// # Errors
     /// Where nothing stands at `from` or something at `to`.
@@ -184,7 +207,7 @@ impl Group {
         if from_path.is_empty() || to_path.strip_prefix(&from_path).is_some_and(|rest| rest.starts_with('/')) {
             return Err(self.locate(&from_path, Error::invalid_input("an element cannot be moved below itself")));
         }
-        self.check_free(to, &to_path)?;
+        self.make_way(to, &to_path)?;
         self.storage.rename(&from_path, &to_path).map_err(|error| self.locate(&from_path, error))
     }
 
@@ -209,8 +232,8 @@ impl Group {
         error.at(path).in_store(&*self.storage)
     }
 
-    /// Checks that something can be made at `key`.
-    fn check_free(&self, key: &str, path: &str) -> Result<()> {
+    /// Checks that something can be made at `key`, and makes the groups above it that are missing.
+    fn make_way(&self, key: &str, path: &str) -> Result<()> {
         check_writable(&*self.storage).map_err(|error| self.locate(path, error))?;
         if path.is_empty() || !path.split('/').all(is_name) {
             return Err(self.locate(&self.path, Error::invalid_input(format!("'{key}' is not a name for an element"))));
@@ -218,12 +241,25 @@ impl Group {
         if self.contains(key)? {
             return Err(self.locate(path, Error::already_exists("something is there already")));
         }
-        check_above(&*self.storage, path, self.path.len()).map_err(|error| self.locate(path, error))
+        make_parents(&*self.storage, path, self.path.len()).map_err(|error| self.locate(path, error))
     }
 }
 
-/// Checks that no array is above a path, from there to a path of this length.
-pub(crate) fn check_above(storage: &dyn Storage, path: &str, until: usize) -> Result<()> {
+/// Makes the groups above a path that are missing, from there to a path of this length.
+pub(crate) fn make_parents(storage: &dyn Storage, path: &str, until: usize) -> Result<()> {
+    missing_parents(storage, path, until)?.into_iter().rev().try_for_each(|parent| {
+        match storage.create_group(parent) {
+            // Another thread made it meanwhile.
+            Err(error) if error.is_already_exists() && storage.kind(parent)? == Some(NodeKind::Group) => Ok(()),
+            made => made.map_err(|error| error.at(parent)),
+        }
+    })
+}
+
+/// The paths above another one, from there to a path of this length, at which no group stands: the lowest first. An array
+/// among them is an error.
+pub(crate) fn missing_parents<'a>(storage: &dyn Storage, path: &'a str, until: usize) -> Result<Vec<&'a str>> {
+    let mut missing = Vec::new();
     let mut above = parent_path(path);
     while let Some(parent) = above.filter(|parent| parent.len() > until) {
         match storage.kind(parent).map_err(|error| error.at(parent))? {
@@ -231,15 +267,35 @@ pub(crate) fn check_above(storage: &dyn Storage, path: &str, until: usize) -> Re
                 return Err(Error::invalid_input(format!("'{parent}' is an array, not a group")).at(path));
             }
             Some(NodeKind::Group) => break,
-            None => above = parent_path(parent),
+            None => missing.push(parent),
         }
+        above = parent_path(parent);
     }
-    Ok(())
+    Ok(missing)
 }
 
 /// Whether an element can be called so.
 pub(crate) fn is_name(name: &str) -> bool {
     !matches!(name, "" | "." | "..") && !name.contains('\0')
+}
+
+/// A visitor who is told of elements alone, with the store in every error.
+struct Located<'a, V: ?Sized> {
+    storage: &'a dyn Storage,
+    visitor: &'a mut V,
+}
+
+impl<V: TreeVisitor + ?Sized> TreeVisitor for Located<'_, V> {
+    fn enter(&mut self, path: &str) -> Result<bool> {
+        let is_wanted = path.contains('/') || !is_stage(path);
+        Ok(is_wanted && self.visitor.enter(path)?)
+    }
+
+    fn visit(&mut self, path: &str, found: Result<NodeMeta>) -> Result<bool> {
+        let locate = |error: Error| error.at(path).in_store(self.storage);
+        let found = found.map_err(locate).map(|meta| NodeMeta { attributes: meta.attributes.map_err(locate), ..meta });
+        self.visitor.visit(path, found)
+    }
 }
 
 fn check_writable(storage: &dyn Storage) -> Result<()> {

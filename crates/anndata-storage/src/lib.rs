@@ -23,12 +23,14 @@
 
 pub mod atomic;
 mod attributes;
+mod capabilities;
 pub mod chunked;
 mod dtype;
 mod edit;
 mod error;
 mod escape;
 mod handle;
+mod limits;
 mod memory;
 mod path;
 mod scalar;
@@ -40,15 +42,18 @@ mod tensor;
 #[cfg(feature = "testkit")]
 pub mod testkit;
 mod time;
+mod tree;
 
 pub use attributes::{Attribute, Attributes};
-pub use chunked::ChunkedStorage;
+pub use capabilities::Capabilities;
+pub use chunked::{ChunkInfo, ChunkedStorage};
 pub use dtype::{DType, Field, OpaqueType};
 pub use edit::Edit;
 pub use error::{Error, ErrorKind, OrBug, Result};
 pub use escape::escaped;
 pub use half::f16;
 pub use handle::{Array, BlockSize, Blocks, Group};
+pub use limits::Limits;
 pub use memory::MemoryStore;
 pub use num_complex::Complex;
 pub use path::{child_path, file_name, parent_path};
@@ -56,11 +61,10 @@ pub use scalar::Scalar;
 pub use selection::Axis;
 pub use spec::{ArraySpec, Codec, Compression};
 pub use stamp::FileStamp;
-pub use storage::{
-    ArrayStorage, AsyncArrayStorage, BoxFuture, Capabilities, Limits, NodeKind, Storage, read_positions,
-};
+pub use storage::{ArrayStorage, AsyncArrayStorage, AsyncStorage, BoxFuture, NodeKind, Storage, read_positions};
 pub use tensor::{AlignedBytes, Tensor};
 pub use time::{NAT, TimeStep, TimeUnit};
+pub use tree::{NodeMeta, TreeVisitor, walk};
 
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]

@@ -70,20 +70,14 @@ fn missing() -> Error {
     Error::not_found("no such element")
 }
 
-/// Puts a node at a free path, and groups above it where they are missing.
+/// Puts a node at a free path in a group.
 fn insert(nodes: &mut Nodes, path: &str, node: Node) -> Result<()> {
     if nodes.contains_key(path) {
         return Err(Error::already_exists("something is there already"));
     }
-    if let Some(parent) = parent_path(path) {
-        if !nodes.contains_key(parent) {
-            insert(nodes, parent, Node::default())?;
-        }
-        match nodes.get_mut(parent) {
-            Some(group) if group.array.is_none() => group.children.insert(file_name(path).to_owned()),
-            _ => return Err(Error::invalid_input(format!("'{parent}' is an array, not a group"))),
-        };
-    }
+    let parent = parent_path(path).and_then(|parent| nodes.get_mut(parent)).filter(|parent| parent.array.is_none());
+    let parent = parent.ok_or_else(|| Error::not_found("there is no group that it could be made in"))?;
+    parent.children.insert(file_name(path).to_owned());
     nodes.insert(path.to_owned(), node);
     Ok(())
 }
@@ -101,6 +95,27 @@ fn take(nodes: &mut Nodes, path: &str) -> Vec<(String, Node)> {
         taken.push((rest, node));
     }
     taken
+}
+
+/// Moves an element, and all below it, to a free path in a group. References follow it.
+fn rename(nodes: &mut Nodes, from: &str, to: &str) -> Result<()> {
+    if !nodes.contains_key(from) {
+        return Err(missing());
+    }
+    // A stand-in takes the place among the children of the group.
+    insert(nodes, to, Node::default())?;
+    for (rest, node) in take(nodes, from) {
+        nodes.insert(child_path(to, &rest), node);
+    }
+    for attribute in nodes.values_mut().flat_map(|node| node.attributes.values_mut()) {
+        if let Attribute::Reference(path) = attribute
+            && let Some(rest) = path.strip_prefix(from)
+            && (rest.is_empty() || rest.starts_with('/'))
+        {
+            *path = child_path(to, rest);
+        }
+    }
+    Ok(())
 }
 
 impl Storage for MemoryStore {
@@ -150,32 +165,20 @@ impl Storage for MemoryStore {
     }
 
     fn rename(&self, from: &str, to: &str) -> Result<()> {
+        rename(&mut self.nodes(), from, to)
+    }
+
+    fn replace(&self, from: &str, to: &str) -> Result<()> {
         let mut nodes = self.nodes();
         if !nodes.contains_key(from) {
             return Err(missing());
         }
-        // A stand-in makes the parents and takes the place among their children.
-        insert(&mut nodes, to, Node::default())?;
-        for (rest, node) in take(&mut nodes, from) {
-            nodes.insert(child_path(to, &rest), node);
-        }
-        for attribute in nodes.values_mut().flat_map(|node| node.attributes.values_mut()) {
-            if let Attribute::Reference(path) = attribute
-                && let Some(rest) = path.strip_prefix(from)
-                && (rest.is_empty() || rest.starts_with('/'))
-            {
-                *path = child_path(to, rest);
-            }
-        }
-        Ok(())
+        take(&mut nodes, to);
+        rename(&mut nodes, from, to)
     }
 
     fn remove(&self, path: &str) -> Result<()> {
         if take(&mut self.nodes(), path).is_empty() { Err(missing()) } else { Ok(()) }
-    }
-
-    fn flush(&self) -> Result<()> {
-        Ok(())
     }
 }
 

@@ -7,7 +7,10 @@ use std::path::Path;
 use std::pin::Pin;
 use std::sync::Arc;
 
-use crate::{ArraySpec, Attributes, Axis, ChunkedStorage, Compression, Error, OrBug, Result, Tensor};
+use crate::{
+    ArraySpec, Attributes, Axis, Capabilities, ChunkedStorage, Compression, Error, Limits, OrBug, Result, Tensor,
+    TreeVisitor, walk,
+};
 
 /// What stands at a path.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -18,107 +21,61 @@ pub enum NodeKind {
     Array,
 }
 
-/// What a store can do; the `testkit` feature runs the cases that apply.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[non_exhaustive]
-#[expect(clippy::struct_excessive_bools, reason = "a set of independent abilities")]
-pub struct Capabilities {
-    /// Groups and arrays can be made, changed and removed.
-    pub write: bool,
-    /// Arrays declared `resizable` can grow and shrink along their first axis.
-    pub resize: bool,
-    /// Arrays without values ([`ArraySpec::null`]) are told apart from scalars.
-    pub null_arrays: bool,
-    /// Compound dtypes with text of any length in a field can be stored.
-    pub text_in_records: bool,
-    /// Dates and spans of time ([`DType::Datetime`](crate::DType::Datetime), [`DType::Timedelta`](crate::DType::Timedelta))
-    /// can be stored.
-    pub times: bool,
-    /// Attributes keep their exact dtype (otherwise: boolean, 64-bit integer, double, text).
-    pub typed_attributes: bool,
-    /// Children and attributes are listed in the order in which they were made (otherwise: sorted by name).
-    pub ordered: bool,
-}
-
-impl Capabilities {
-    /// Everything.
-    pub const ALL: Self = Self {
-        write: true,
-        resize: true,
-        null_arrays: true,
-        text_in_records: true,
-        times: true,
-        typed_attributes: true,
-        ordered: true,
-    };
-
-    /// The same without the ability to write.
-    #[must_use]
-    pub fn read_only(mut self) -> Self {
-        self.write = false;
-        self
-    }
-}
-
-/// How much a reader trusts the sizes that a file declares.
-///
-/// A file may declare an array far larger than what it stores: everything unwritten, or compressed very well. An array
-/// is read only where its size in memory is at most `stored bytes x max_expansion + max_unbacked`. A chunk counts 4 KiB at
-/// least, since it takes time to find out that it was never written.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct Limits {
-    /// Bytes in memory for each stored byte. Default: 4,096 (deflate reaches 1,032, a chunk of zeros in zstd more).
-    pub max_expansion: u64,
-    /// Bytes in memory that need no stored byte behind them. Default: 4 GiB.
-    pub max_unbacked: u64,
-}
-
-impl Default for Limits {
-    fn default() -> Self {
-        Self { max_expansion: 4096, max_unbacked: 4 << 30 }
-    }
-}
-
-impl Limits {
-    /// No limit: for files of one's own.
-    pub const NONE: Self = Self { max_expansion: u64::MAX, max_unbacked: u64::MAX };
-
-    /// The same with another [`max_expansion`](Self::max_expansion).
-    #[must_use]
-    pub fn with_max_expansion(mut self, bytes_per_byte: u64) -> Self {
-        self.max_expansion = bytes_per_byte;
-        self
-    }
-
-    /// The same with another [`max_unbacked`](Self::max_unbacked).
-    #[must_use]
-    pub fn with_max_unbacked(mut self, bytes: u64) -> Self {
-        self.max_unbacked = bytes;
-        self
-    }
-
-    /// Checks that `needed` bytes may be allocated for something that takes `stored` bytes in the file.
-    ///
-    /// # Errors
-    /// [`ErrorKind::LimitExceeded`](crate::ErrorKind::LimitExceeded).
-    pub fn check(&self, needed: u64, stored: u64) -> Result<()> {
-        // A product beyond all numbers allows every size, as no limit does.
-        let allowed = stored.saturating_mul(self.max_expansion).saturating_add(self.max_unbacked);
-        if needed <= allowed {
-            return Ok(());
-        }
-        Err(Error::limit_exceeded(format!(
-            "{needed} bytes are declared but only {stored} are stored; the limits allow {allowed}"
-        )))
-    }
-}
-
 /// A tree of groups and arrays in some format.
 ///
-/// Paths are names joined by `/` without leading or trailing slash; the root is the empty path. A backend trusts its
-/// caller: the handles [`Group`](crate::Group) and [`Array`](crate::Array) check arguments and add paths to errors.
-/// All methods may be called from many threads.
+/// A store that is read implements [`capabilities`](Self::capabilities), [`kind`](Self::kind),
+/// [`children`](Self::children), [`attributes`](Self::attributes) and [`open_array`](Self::open_array), and for its arrays
+/// [`spec`](ArrayStorage::spec), [`read`](ArrayStorage::read) and [`stored_bytes`](ArrayStorage::stored_bytes). Everything
+/// else has a default: what writes is refused with an error of the kind [`ReadOnly`](crate::ErrorKind::ReadOnly). The guide
+#[cfg_attr(feature = "testkit", doc = "[`testkit::guide`](crate::testkit::guide)")]
+#[cfg_attr(not(feature = "testkit"), doc = "`testkit::guide` (feature `testkit`)")]
+/// builds a complete backend, line by line.
+///
+/// # Contract
+///
+/// This is all that the rest of anndata relies on, and all that the `testkit` feature checks.
+///
+/// **Paths** are names joined by `/` without leading or trailing slash; the root is the empty path, and it is a group that is
+/// always there. A name is any text but `""`, `.` and `..`, without `/` and NUL. Nothing stands below an array.
+///
+/// **Who checks.** The handles [`Group`](crate::Group) and [`Array`](crate::Array) check arguments, make the groups above
+/// what is made or moved, and put path and store into every error, so that a backend need not: what is to be made has a
+/// parent, which is a group; what is written fits dtype and bounds. As [`Array::inner`](crate::Array::inner) gives safe code
+/// the backend itself, a broken promise may cost an error or a wrong number, never undefined behaviour: lengths are compared
+/// where they reach `unsafe` code. Two things a handle cannot rule out, as another thread may do the same at the same time:
+/// that what is to be made is there already, and that what is to be opened is gone.
+///
+/// **Threads.** All methods may be called from many threads at once. What one handle of an array writes, or makes longer or
+/// shorter, every other handle of it sees. Blocks that have no declared chunk (and shard) in common may be written at the same
+/// time, whatever shape they are really stored in: a backend that keeps arrays whole takes a lock.
+///
+/// **What must be stored**: groups, attributes, and arrays of booleans, integers of 8 to 64 bit, single and double precision
+/// and text, of any number of axes and any length, also 0. Every other dtype, and every codec, may be refused with
+/// [`Unsupported`](crate::ErrorKind::Unsupported). What is not refused is kept: dtype, shape, values to the last bit, codecs in
+/// number and order, whether the array is resizable; the shape of chunks where [`Capabilities::chunks`] says so, except that a
+/// chunk longer than the array may be cut to it. Nothing is added: an array that was declared without codecs has none.
+///
+/// **Values that were never written** read as zeros, or as empty texts. An array may be declared of any size, as nothing is
+/// allocated or stored for values before they are written. A backend that cannot do so refuses a size that it could not hold
+/// with [`LimitExceeded`](crate::ErrorKind::LimitExceeded) instead of asking for the memory; an array that it has made, it can
+/// also read at any position, however large it is.
+///
+/// **Attributes** are replaced as a whole. They keep name, order ([`Capabilities::ordered`]), shape and value, of any length;
+/// their dtype where [`Capabilities::typed_attributes`] says so. [`Attribute::Null`](crate::Attribute::Null) is kept;
+/// [`Attribute::Json`](crate::Attribute::Json) may come back as its text.
+///
+/// **Errors** are of the kinds that the methods name. Message and source are the backend's.
+///
+/// **Durability and visibility.** What was written is seen at once by all who use the same `Storage`. Three methods bring it
+/// further:
+///
+/// - [`flush`](Self::flush) is durability alone: everything written so far is handed to the operating system, in a state from
+///   which the store can be opened. An [`Edit`](crate::Edit) flushes between its steps, so that they reach the disk in order.
+///   A format in which nothing is durable before a commit does nothing here.
+/// - [`commit`](Self::commit) is called once, at the end of each action of a user (an object or an element is written, a
+///   backed object is changed or written back, rows are appended), after it succeeded. Formats with versions make one, and
+///   collected metadata are made here. An action that fails does not commit.
+/// - Dropping the store loses nothing that was flushed.
 pub trait Storage: Debug + Display + Send + Sync + 'static {
     /// What this store can do.
     fn capabilities(&self) -> Capabilities;
@@ -137,7 +94,7 @@ pub trait Storage: Debug + Display + Send + Sync + 'static {
     /// What stands at a path, `None` where nothing does.
     ///
     /// # Errors
-    /// Where the store cannot be read, or what stands there is refused (an external link).
+    /// If the store cannot be read, or what stands there is refused (an external link).
     fn kind(&self, path: &str) -> Result<Option<NodeKind>>;
 
     /// A number that only this element has, where the format lets one element stand at many paths (hard links). `None`
@@ -155,128 +112,173 @@ pub trait Storage: Debug + Display + Send + Sync + 'static {
     /// The names of a group's children.
     ///
     /// # Errors
-    /// Where there is no such group.
+    /// [`NotFound`](crate::ErrorKind::NotFound) if there is no such group.
     fn children(&self, path: &str) -> Result<Vec<String>>;
 
     /// The attributes of a group or array.
     ///
     /// # Errors
-    /// Where there is no such element, or an attribute cannot be read.
+    /// If there is no such element, or an attribute cannot be read.
     fn attributes(&self, path: &str) -> Result<Attributes>;
+
+    /// Opens an array. Reads metadata only.
+    ///
+    /// # Errors
+    /// [`NotFound`](crate::ErrorKind::NotFound) if there is no array; [`InvalidData`](crate::ErrorKind::InvalidData) if its
+    /// metadata are malformed.
+    fn open_array(&self, path: &str) -> Result<Arc<dyn ArrayStorage>>;
+
+    /// Tells a visitor of the element at a path and of all below it, each before its children and these in order: the
+    /// metadata of a whole object in one call.
+    ///
+    /// By default a [walk](crate::walk) asks for one element after the other. A store that answers for many at once (by a
+    /// query, a listing, requests that overlap) does so here. What fails for one element is told of it, and keeps no other
+    /// from being told of.
+    ///
+    /// # Errors
+    /// The error of the visitor, which ends the visit.
+    fn tree(&self, path: &str, visitor: &mut dyn TreeVisitor) -> Result<()> {
+        walk(self, path, visitor)
+    }
+
+    /// Metadata without blocking the caller's thread, where the store has latency.
+    fn as_async(&self) -> Option<&dyn AsyncStorage> {
+        None
+    }
 
     /// Replaces all attributes of a group or array.
     ///
     /// # Errors
-    /// Where there is no such element, or a value cannot be stored.
-    fn set_attributes(&self, path: &str, attributes: &Attributes) -> Result<()>;
+    /// If there is no such element, or a value cannot be stored.
+    fn set_attributes(&self, path: &str, attributes: &Attributes) -> Result<()> {
+        let _ = (path, attributes);
+        Err(read_only())
+    }
 
-    /// Makes a group, and those above it that are missing.
+    /// Makes a group in a group.
     ///
     /// # Errors
-    /// [`AlreadyExists`](crate::ErrorKind::AlreadyExists) where something stands there.
-    fn create_group(&self, path: &str) -> Result<()>;
+    /// [`AlreadyExists`](crate::ErrorKind::AlreadyExists) if something stands there: of several threads that make the same,
+    /// one succeeds.
+    fn create_group(&self, path: &str) -> Result<()> {
+        let _ = path;
+        Err(read_only())
+    }
 
-    /// Makes an array, and the groups above it that are missing.
-    ///
-    /// Any declared size is taken: nothing is allocated or stored for values before they are written. A format that
-    /// cannot do so refuses a size with [`LimitExceeded`](crate::ErrorKind::LimitExceeded) rather than ask for the memory.
+    /// Makes an array in a group. The [`spec`](ArraySpec::validate) is valid.
     ///
     /// # Errors
-    /// [`AlreadyExists`](crate::ErrorKind::AlreadyExists) where something stands there;
-    /// [`Unsupported`](crate::ErrorKind::Unsupported) for a dtype or codec that the format lacks.
-    fn create_array(&self, path: &str, spec: &ArraySpec) -> Result<Arc<dyn ArrayStorage>>;
+    /// [`AlreadyExists`](crate::ErrorKind::AlreadyExists) if something stands there;
+    /// [`Unsupported`](crate::ErrorKind::Unsupported) for a dtype or codec that the format lacks;
+    /// [`LimitExceeded`](crate::ErrorKind::LimitExceeded) for a size that it cannot hold.
+    fn create_array(&self, path: &str, spec: &ArraySpec) -> Result<Arc<dyn ArrayStorage>> {
+        let _ = (path, spec);
+        Err(read_only())
+    }
 
     /// Chooses chunks, shards and codecs of a spec that leaves them open, as suits the format, the length of the array and
     /// the compression. What a spec names is kept where the format has it; shards and codecs that it lacks are chosen as if
     /// they were left open, so that the layout of one format can be asked of another.
     ///
-    /// By default the spec is taken as it is, and compression is refused.
+    /// By default the spec is taken as it is, as one piece where there are no chunks ([`Capabilities::chunks`]), and
+    /// compression is refused.
     ///
     /// # Errors
-    /// [`Unsupported`](crate::ErrorKind::Unsupported) where the format lacks the compression.
+    /// [`Unsupported`](crate::ErrorKind::Unsupported) if the format lacks the compression.
     fn layout(&self, spec: &ArraySpec, compression: Compression) -> Result<ArraySpec> {
         match compression {
-            Compression::Default | Compression::None => Ok(spec.clone()),
+            Compression::Default | Compression::None if self.capabilities().chunks => Ok(spec.clone()),
+            Compression::Default | Compression::None => {
+                Ok(ArraySpec { chunks: None, shards: None, codecs: Vec::new(), ..spec.clone() })
+            }
             other => Err(Error::unsupported(format!("this store cannot compress with {other:?}"))),
         }
     }
 
-    /// Opens an array. Reads metadata only.
+    /// Moves an element, with all below it, to a free path in a group: in one step, if
+    /// [`Capabilities::atomic_rename`] says so. Where attributes keep their dtype ([`Capabilities::typed_attributes`]),
+    /// references to what is moved follow it.
     ///
     /// # Errors
-    /// [`NotFound`](crate::ErrorKind::NotFound) where there is no array, or its metadata is malformed.
-    fn open_array(&self, path: &str) -> Result<Arc<dyn ArrayStorage>>;
+    /// If there is nothing at `from` or something at `to`.
+    fn rename(&self, from: &str, to: &str) -> Result<()> {
+        let _ = (from, to);
+        Err(read_only())
+    }
 
-    /// Moves an element to a free path, with all below it. Should the process end meanwhile, the element is at one of the
-    /// two paths, whole, where the format can see to that. Where attributes keep their dtype
-    /// ([`Capabilities::typed_attributes`]), references to what is moved follow it.
+    /// Moves an element, with all below it, to a path in a group, in the place of what stands there, if anything does. By
+    /// default the old element is removed, then the new one moved: two steps, so that a format that has one says so by
+    /// [`Capabilities::atomic_replace`]. References follow what is moved, as in [`rename`](Self::rename).
     ///
     /// # Errors
-    /// Where there is nothing at `from` or something at `to`.
-    fn rename(&self, from: &str, to: &str) -> Result<()>;
+    /// If there is nothing at `from`; then what stands at `to` stays.
+    fn replace(&self, from: &str, to: &str) -> Result<()> {
+        if self.kind(from)?.is_none() {
+            return Err(Error::not_found("there is nothing to put in its place"));
+        }
+        if self.kind(to)?.is_some() {
+            self.remove(to)?;
+        }
+        self.rename(from, to)
+    }
 
     /// Removes an element and all below it.
     ///
     /// # Errors
-    /// Where there is nothing.
-    fn remove(&self, path: &str) -> Result<()>;
+    /// If there is nothing.
+    fn remove(&self, path: &str) -> Result<()> {
+        let _ = path;
+        Err(read_only())
+    }
 
-    /// Hands everything written to the operating system.
+    /// Hands everything written to the operating system. By default there is nothing to do.
     ///
     /// # Errors
-    /// Where that fails.
-    fn flush(&self) -> Result<()>;
+    /// If that fails.
+    fn flush(&self) -> Result<()> {
+        Ok(())
+    }
+
+    /// Ends an action of the user: what was written since the last commit belongs together. By default it is
+    /// [flushed](Self::flush).
+    ///
+    /// # Errors
+    /// If that fails.
+    fn commit(&self) -> Result<()> {
+        self.flush()
+    }
 
     /// Compares the checksums that the format has beside those of chunks, and that reading compares only where it reads all
     /// that they cover, as those of the entries of a zip file: an error with its path for each that is wrong and was not
     /// told of yet. Reads what they cover. By default there are none.
     ///
     /// # Errors
-    /// Where the store cannot be read.
+    /// If the store cannot be read.
     fn verify(&self) -> Result<Vec<Error>> {
         Ok(Vec::new())
-    }
-
-    /// Re-makes collected metadata, where the format has such.
-    ///
-    /// # Errors
-    /// Where that fails.
-    fn consolidate(&self) -> Result<()> {
-        self.flush()
     }
 }
 
 /// One open array.
 pub trait ArrayStorage: Debug + Send + Sync {
-    /// Dtype, shape, chunks, codecs.
-    fn spec(&self) -> ArraySpec;
+    /// Dtype, shape, chunks, codecs, as they are now: another handle may have made the array longer or shorter.
+    ///
+    /// This is asked often, so it is kept, not read.
+    fn spec(&self) -> Arc<ArraySpec>;
 
     /// The selected values. Selections are within bounds, one an axis, index lists strictly increasing.
     ///
     /// # Errors
-    /// Where the stored bytes cannot be read or decoded.
+    /// If the stored bytes cannot be read or decoded.
     fn read(&self, selection: &[Axis]) -> Result<Tensor>;
 
-    /// Writes a block of the array's dtype whose first element goes to `offset`; it lies within bounds. A chunk that the
-    /// block covers in part keeps the rest of its values, so callers do not write one chunk from two threads at a time.
+    /// The bytes that the values take in the store, where known without reading them: what a declared size is held against
+    /// ([`Limits`]). Where it is not known (`None`, the default), nothing is taken to stand behind the declared size.
     ///
     /// # Errors
-    /// Where the store is read-only or writing fails.
-    fn write(&self, offset: &[u64], values: &Tensor) -> Result<()>;
-
-    /// Changes the length of the first axis of an array that was declared resizable. Rows that are given up are gone:
-    /// where the array grows again they read as never written.
-    ///
-    /// # Errors
-    /// Where the array cannot be resized.
-    fn resize(&self, shape: &[u64]) -> Result<()>;
-
-    /// Several selections at once; a backend whose reads have latency overlaps them.
-    ///
-    /// # Errors
-    /// As [`read`](Self::read).
-    fn read_many(&self, selections: &[Vec<Axis>]) -> Result<Vec<Tensor>> {
-        selections.iter().map(|selection| self.read(selection)).collect()
+    /// If the store cannot tell because its metadata are malformed.
+    fn stored_bytes(&self) -> Result<Option<u64>> {
+        Ok(None)
     }
 
     /// Runs of a one-dimensional array, one after the other: in any order, overlapping or not, all within bounds. Each
@@ -291,13 +293,24 @@ pub trait ArrayStorage: Debug + Send + Sync {
         read_positions(|selection| self.read(selection), runs)
     }
 
-    /// The bytes that the values take in the store, where known without reading them. Where they are not known
-    /// (`None`), the store's [`Limits`] cannot be applied.
+    /// Writes a block of the array's dtype whose first element goes to `offset`; it lies within bounds. A chunk that the
+    /// block covers in part keeps the rest of its values, so callers do not write one chunk from two threads at a time.
     ///
     /// # Errors
-    /// Where the store cannot tell because its metadata is malformed.
-    fn stored_bytes(&self) -> Result<Option<u64>> {
-        Ok(None)
+    /// If writing fails.
+    fn write(&self, offset: &[u64], values: &Tensor) -> Result<()> {
+        let _ = (offset, values);
+        Err(read_only())
+    }
+
+    /// Changes the length of the first axis of an array that was declared resizable. Rows that are given up are gone:
+    /// where the array grows again they read as never written.
+    ///
+    /// # Errors
+    /// If the array cannot be resized.
+    fn resize(&self, shape: &[u64]) -> Result<()> {
+        let _ = shape;
+        Err(read_only())
     }
 
     /// Access to the raw chunks, where values are stored in chunks of a fixed-size dtype.
@@ -309,6 +322,10 @@ pub trait ArrayStorage: Debug + Send + Sync {
     fn as_async(&self) -> Option<&dyn AsyncArrayStorage> {
         None
     }
+}
+
+fn read_only() -> Error {
+    Error::read_only("the store is for reading only")
 }
 
 /// Runs of a one-dimensional array by a function that reads selections of strictly increasing positions: what
@@ -334,6 +351,15 @@ pub fn read_positions(read: impl Fn(&[Axis]) -> Result<Tensor>, runs: &[Range<u6
 
 /// A future on the heap.
 pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
+
+/// A store whose metadata can be read without blocking a thread. It may be polled by any executor.
+pub trait AsyncStorage: Send + Sync {
+    /// The same as [`Storage::tree`].
+    ///
+    /// # Errors
+    /// As [`Storage::tree`].
+    fn tree_async<'a>(&'a self, path: &'a str, visitor: &'a mut (dyn TreeVisitor + Send)) -> BoxFuture<'a, Result<()>>;
+}
 
 /// An array whose values can be read without blocking a thread. It may be polled by any executor.
 pub trait AsyncArrayStorage: Send + Sync {

@@ -30,6 +30,7 @@ mod groups;
 mod handles;
 mod sample;
 mod selections;
+mod tree;
 mod writes;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -59,7 +60,9 @@ pub const CASES: &[Case] = &[
     case("names may hold spaces, dots and any script", groups::names, groups::check_names),
     case("a thousand children", groups::many, groups::check_many),
     case("elements are moved", groups::rename, groups::check_rename),
+    case("elements are replaced", groups::replace, groups::check_replace),
     case("elements are removed and made again", groups::remove, groups::check_remove),
+    case("a tree is told of in one call", tree::write, tree::check),
     case("several elements are changed at once", edits::write, edits::check),
     case("attributes of every type", attributes::types, attributes::check_types),
     case("attributes are replaced as a whole", attributes::replace, attributes::check_replace),
@@ -73,7 +76,6 @@ pub const CASES: &[Case] = &[
     case("codecs", arrays::codecs, arrays::check_codecs),
     case("specs are kept", arrays::specs, arrays::check_specs),
     case("selections", selections::write, selections::check),
-    case("several selections at once", selections::write, selections::check_many),
     case("runs", selections::write, selections::check_runs),
     case("blocks reassemble the array", selections::write, selections::check_blocks),
     case("what was never written reads as zero", writes::unwritten, writes::check_unwritten),
@@ -107,7 +109,7 @@ impl Case {
         (self.write)(&store)?;
         (self.check)(&store)?;
         store.flush()?;
-        store.consolidate()?;
+        store.commit()?;
         (self.check)(&reopen(store))
     }
 }

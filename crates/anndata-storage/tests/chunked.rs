@@ -7,17 +7,17 @@ use std::ops::Range;
 use std::sync::Mutex;
 
 use anndata_storage::{
-    ArraySpec, ArrayStorage, Axis, ChunkedStorage, DType, Error, Group, MemoryStore, Result, Tensor, chunked,
+    ArraySpec, ArrayStorage, Axis, ChunkInfo, ChunkedStorage, DType, Error, Group, MemoryStore, Result, Tensor, chunked,
 };
 use ndarray::{ArrayD, IxDyn, Slice};
 use proptest::prelude::*;
 
 const FILL: i16 = -3;
 /// The mask of chunks that are stored as they are.
-const PLAIN: u32 = 4;
+const PLAIN: u64 = 4;
 
 /// The mask of skipped codecs, and the bytes.
-type Stored = (u32, Vec<u8>);
+type Stored = (u64, Vec<u8>);
 
 /// Chunks in memory, run-length encoded: pairs of a count and a byte.
 #[derive(Default)]
@@ -38,7 +38,7 @@ impl Runs {
         for (i, (mask, raw)) in self.chunks.lock().unwrap().values_mut().enumerate() {
             if i % 2 == 0 && *mask == 0 {
                 let mut plain = vec![0; chunk_len];
-                self.decode(raw, 0, &mut plain, &mut Vec::new()).unwrap();
+                self.decode(raw, ChunkInfo::default(), &mut plain, &mut Vec::new()).unwrap();
                 (*mask, *raw) = (PLAIN, plain);
             }
         }
@@ -46,17 +46,17 @@ impl Runs {
 }
 
 impl ChunkedStorage for Runs {
-    fn read_raw(&self, chunk: &[u64], raw: &mut Vec<u8>) -> Result<Option<u32>> {
+    fn read_raw(&self, chunk: &[u64], raw: &mut Vec<u8>) -> Result<Option<ChunkInfo>> {
         *self.reads.lock().unwrap().entry(chunk.to_vec()).or_default() += 1;
         Ok(self.chunks.lock().unwrap().get(chunk).map(|(mask, bytes)| {
             bytes.clone_into(raw);
-            *mask
+            ChunkInfo::new(*mask)
         }))
     }
 
-    fn decode(&self, raw: &[u8], skipped: u32, chunk: &mut [u8], scratch: &mut Vec<u8>) -> Result<()> {
+    fn decode(&self, raw: &[u8], info: ChunkInfo, chunk: &mut [u8], scratch: &mut Vec<u8>) -> Result<()> {
         scratch.clear();
-        match skipped {
+        match info.get() {
             PLAIN => scratch.extend_from_slice(raw),
             _ => raw.chunks_exact(2).for_each(|pair| scratch.extend(std::iter::repeat_n(pair[1], pair[0].into()))),
         }

@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use anndata_storage::testkit::CASES;
 use anndata_storage::{
-    ArraySpec, ArrayStorage, Attribute, Attributes, Axis, Capabilities, ChunkedStorage, DType, Error, Limits,
-    MemoryStore, NodeKind, Result, Storage, Tensor,
+    ArraySpec, ArrayStorage, Attribute, Attributes, Axis, Capabilities, ChunkInfo, ChunkedStorage, DType, Error,
+    Limits, MemoryStore, NodeKind, NodeMeta, Result, Storage, Tensor, TreeVisitor, walk,
 };
 
 /// What the store does wrong.
@@ -29,7 +29,8 @@ enum Fault {
     IndexListsAsRanges,
     OffsetIgnored,
     EmptyTextIsSpace,
-    ReadManyReversed,
+    TreeForgets,
+    ReplaceForgets,
     CodecsAdded,
     ChunksForgotten,
     StoredBytesUnderstated,
@@ -147,6 +148,22 @@ impl Storage for Faulty {
         Ok(())
     }
 
+    fn replace(&self, from: &str, to: &str) -> Result<()> {
+        if self.is(Fault::ReplaceForgets) {
+            return self.inner.remove(from);
+        }
+        self.inner.replace(from, to)
+    }
+
+    fn tree(&self, path: &str, visitor: &mut dyn TreeVisitor) -> Result<()> {
+        if self.is(Fault::TreeForgets) {
+            visitor.enter(path)?;
+            let meta = NodeMeta { attributes: self.attributes(path), array: None };
+            return visitor.visit(path, Ok(meta)).map(drop);
+        }
+        walk(self, path, visitor)
+    }
+
     fn remove(&self, path: &str) -> Result<()> {
         if self.is(Fault::RemoveKeepsAttributes) && self.inner.kind(path)? == Some(NodeKind::Group) {
             return self
@@ -176,7 +193,7 @@ impl FaultyArray {
 }
 
 impl ArrayStorage for FaultyArray {
-    fn spec(&self) -> ArraySpec {
+    fn spec(&self) -> Arc<ArraySpec> {
         self.inner.spec()
     }
 
@@ -216,7 +233,7 @@ impl ArrayStorage for FaultyArray {
         if self.is(Fault::ResizeIgnored) {
             return Ok(());
         }
-        let old = self.inner.spec().shape;
+        let old = self.inner.spec().shape.clone();
         if self.is(Fault::ShrinkKeepsValues) && shape < old.as_slice() {
             let values = self.inner.read(&Axis::all(&old))?;
             self.inner.resize(shape)?;
@@ -225,14 +242,6 @@ impl ArrayStorage for FaultyArray {
             return Ok(());
         }
         self.inner.resize(shape)
-    }
-
-    fn read_many(&self, selections: &[Vec<Axis>]) -> Result<Vec<Tensor>> {
-        let mut tensors = self.inner.read_many(selections)?;
-        if self.is(Fault::ReadManyReversed) {
-            tensors.reverse();
-        }
-        Ok(tensors)
     }
 
     fn stored_bytes(&self) -> Result<Option<u64>> {
@@ -247,11 +256,11 @@ impl ArrayStorage for FaultyArray {
 
 /// Chunks that lose their last byte.
 impl ChunkedStorage for FaultyArray {
-    fn read_raw(&self, chunk: &[u64], raw: &mut Vec<u8>) -> Result<Option<u32>> {
+    fn read_raw(&self, chunk: &[u64], raw: &mut Vec<u8>) -> Result<Option<ChunkInfo>> {
         self.inner.as_chunked().map_or(Ok(None), |chunked| chunked.read_raw(chunk, raw))
     }
 
-    fn decode(&self, raw: &[u8], _skipped: u32, chunk: &mut [u8], _scratch: &mut Vec<u8>) -> Result<()> {
+    fn decode(&self, raw: &[u8], _info: ChunkInfo, chunk: &mut [u8], _scratch: &mut Vec<u8>) -> Result<()> {
         let kept = raw.len().saturating_sub(1);
         chunk[..kept].copy_from_slice(&raw[..kept]);
         Ok(())
@@ -361,7 +370,8 @@ fn every_fault_is_found() {
         (Fault::IndexListsAsRanges, "selections"),
         (Fault::OffsetIgnored, "blocks are written over blocks"),
         (Fault::EmptyTextIsSpace, "text of any kind"),
-        (Fault::ReadManyReversed, "several selections at once"),
+        (Fault::TreeForgets, "a tree is told of in one call"),
+        (Fault::ReplaceForgets, "elements are replaced"),
         (Fault::CodecsAdded, "specs are kept"),
         (Fault::ChunksForgotten, "specs are kept"),
         (Fault::StoredBytesUnderstated, "a large array"),

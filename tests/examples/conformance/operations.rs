@@ -96,7 +96,7 @@ fn write_elem(case: &Case) -> Result<()> {
     let element = io::read_elem(&case.group(0)?, "elem", &io::ReadOptions::default())?;
     let root = edit(&case.output)?;
     io::write_elem(&root, &case.required("key")?, &element, &case.writing()?)?;
-    root.storage().consolidate()
+    root.storage().commit()
 }
 
 /// Rewrites a file as a stream.

@@ -7,7 +7,10 @@ use std::task::{Context, Poll, Wake, Waker};
 use std::thread::{self, Thread};
 use std::time::Duration;
 
-use anndata_storage::{Attribute, Attributes, Axis, DType, Error, Group, NodeKind, Result, Tensor};
+use anndata_storage::{
+    Array, ArraySpec, Attribute, Attributes, Axis, DType, Error, Group, NodeMeta, OrBug as _, Result, Tensor,
+    TreeVisitor, ensure, file_name, parent_path,
+};
 use futures_util::future::try_join_all;
 use indexmap::IndexMap;
 use rayon::Yield;
@@ -48,15 +51,19 @@ impl Node {
     /// As [`open`](Self::open); [`NotFound`](crate::ErrorKind::NotFound) where a path names no element, and
     /// [`InvalidInput`](crate::ErrorKind::InvalidInput) where it names the index of a frame.
     pub fn open_without(group: &Group, key: &str, skip: &[String]) -> Result<Self> {
-        let mut skip: Vec<Skip> = skip.iter().map(|asked| Skip::new(group, asked)).collect();
-        let mut tree = Opener::new(None, &mut skip).open(group, key)?;
-        for skip in skip {
-            if !skip.found {
-                return Err(Error::not_found(format!("'{}' does not name an element that can be left out", skip.path)));
-            }
-            forget_column(&mut tree, &skip.path)?;
-        }
-        Ok(tree)
+        let mut opener = Opener::new(group, key).without(skip);
+        group.tree(key, &mut opener)?;
+        opener.finish()
+    }
+
+    /// The same as [`open_without`](Self::open_without) without blocking the thread where the store has latency.
+    ///
+    /// # Errors
+    /// As [`open_without`](Self::open_without).
+    pub async fn open_async(group: &Group, key: &str, skip: &[String]) -> Result<Self> {
+        let mut opener = Opener::new(group, key).without(skip);
+        group.tree_async(key, &mut opener).await?;
+        opener.finish()
     }
 
     /// The same as [`open`](Self::open), leaving out what cannot be opened: `failed` is told the path of each such
@@ -64,8 +71,10 @@ impl Node {
     ///
     /// # Errors
     /// Where the element itself cannot be opened.
-    pub fn open_tolerant(group: &Group, key: &str, failed: &mut dyn FnMut(String, Error)) -> Result<Self> {
-        Opener::new(Some(failed), &mut []).open(group, key)
+    pub fn open_tolerant(group: &Group, key: &str, failed: &mut (dyn FnMut(String, Error) + Send)) -> Result<Self> {
+        let mut opener = Opener { failed: Some(failed), ..Opener::new(group, key) };
+        group.tree(key, &mut opener)?;
+        opener.finish()
     }
 
     /// The same tree with the values of its arrays in memory, read concurrently. Arrays of a dtype that has no name
@@ -180,8 +189,14 @@ fn wait<T>(future: impl Future<Output = T>) -> T {
     }
 }
 
-/// The walk over a store that opens a tree.
+/// Makes a tree of the elements that a store tells of.
 struct Opener<'a> {
+    group: &'a Group,
+    /// How many groups the element that is opened is within, as far as the depth of trees counts them.
+    base: usize,
+    /// The groups that are gone through, each with its name in the one before.
+    open: Vec<(String, GroupNode)>,
+    tree: Option<Node>,
     opened: usize,
     /// How often an element was opened of which the store says what it is, and which elements these were.
     counted: usize,
@@ -191,9 +206,9 @@ struct Opener<'a> {
     /// Whether groups are nested deeper than a tree can be.
     too_deep: bool,
     /// What is told of elements that cannot be opened and are left out; without it, they stand in the tree.
-    failed: Option<&'a mut dyn FnMut(String, Error)>,
+    failed: Option<&'a mut (dyn FnMut(String, Error) + Send)>,
     /// What is not opened.
-    skip: &'a mut [Skip],
+    skip: Vec<Skip>,
 }
 
 /// An element that is to be left out.
@@ -202,30 +217,74 @@ struct Skip {
     found: bool,
 }
 
-impl Skip {
-    fn new(group: &Group, asked: &str) -> Self {
-        Self { path: group.path_of(asked.trim_matches('/')), found: false }
-    }
-}
-
 impl<'a> Opener<'a> {
-    fn new(failed: Option<&'a mut dyn FnMut(String, Error)>, skip: &'a mut [Skip]) -> Self {
-        Self { opened: 0, counted: 0, seen: HashSet::new(), exceeded: false, too_deep: false, failed, skip }
+    fn new(group: &'a Group, key: &str) -> Self {
+        Self {
+            group,
+            base: usize::from(!key.trim_matches('/').is_empty()),
+            open: Vec::new(),
+            tree: None,
+            opened: 0,
+            counted: 0,
+            seen: HashSet::new(),
+            exceeded: false,
+            too_deep: false,
+            failed: None,
+            skip: Vec::new(),
+        }
+    }
+
+    fn without(mut self, skip: &[String]) -> Self {
+        let path = |asked: &String| self.group.path_of(asked.trim_matches('/'));
+        self.skip = skip.iter().map(|asked| Skip { path: path(asked), found: false }).collect();
+        self
+    }
+
+    fn finish(mut self) -> Result<Node> {
+        self.close(None)?;
+        let mut tree = self.tree.or_bug("a store that tells of no element")?;
+        for skip in self.skip {
+            if !skip.found {
+                return Err(Error::not_found(format!("'{}' does not name an element that can be left out", skip.path)));
+            }
+            forget_column(&mut tree, &skip.path)?;
+        }
+        Ok(tree)
+    }
+
+    /// Ends the groups that a path is not in.
+    fn close(&mut self, path: Option<&str>) -> Result<()> {
+        let parent = path.and_then(parent_path);
+        while let Some((name, group)) = self.open.pop_if(|(_, group)| parent != Some(group.path.as_str())) {
+            self.put(name, Node::Group(group))?;
+        }
+        Ok(())
+    }
+
+    /// Puts an element into the group that it is in.
+    fn put(&mut self, name: String, node: Node) -> Result<()> {
+        match self.open.last_mut() {
+            Some((_, group)) => drop(group.children.insert(name, node)),
+            None => {
+                ensure!(self.tree.is_none(), "the store tells of '{}', which is not what was asked for", node.path());
+                self.tree = Some(node);
+            }
+        }
+        Ok(())
     }
 
     /// Counts an element that is about to be opened.
-    fn count(&mut self, parent: &Group, key: &str) -> Result<()> {
+    fn count(&mut self, path: &str) -> Result<()> {
         self.opened += 1;
         if self.opened > MAX_NODES {
             self.exceeded = true;
-            return Err(Error::limit_exceeded(format!("more than {MAX_NODES} elements")).at(parent.path()));
+            return Err(Error::limit_exceeded(format!("more than {MAX_NODES} elements")).at(path));
         }
         if self.opened <= FEW_NODES {
             return Ok(());
         }
-        let path = parent.path_of(key);
         // A link that leads nowhere is reported where the element is opened.
-        if let Ok(Some(identity)) = parent.storage().identity(&path) {
+        if let Ok(Some(identity)) = self.group.storage().identity(path) {
             self.counted += 1;
             self.seen.insert(identity);
         }
@@ -237,74 +296,88 @@ impl<'a> Opener<'a> {
                 self.seen.len(),
                 self.counted
             );
-            return Err(Error::limit_exceeded(message).at(&path));
+            return Err(Error::limit_exceeded(message).at(path));
         }
         Ok(())
     }
 
-    fn open(mut self, group: &Group, key: &str) -> Result<Node> {
-        if key.trim_matches('/').is_empty() { self.group(group, 0) } else { self.child(group, key, 0) }
-    }
-
-    fn child(&mut self, parent: &Group, key: &str, depth: usize) -> Result<Node> {
-        self.count(parent, key)?;
-        match parent.kind(key)? {
-            Some(NodeKind::Group) => self.group(&parent.group(key)?, depth + 1),
-            Some(NodeKind::Array) => {
-                let array = parent.array(key)?;
-                let spec = array.spec();
-                spec.len().map_err(|error| error.at(array.path()))?;
-                Ok(Node::Array(ArrayNode {
-                    path: array.path().to_owned(),
-                    attributes: array.attributes()?,
-                    source: if spec.null { Source::Empty } else { Source::Stored(array) },
-                    spec,
-                }))
-            }
-            None => Err(Error::not_found("no such element").at(&parent.path_of(key))),
+    /// An element without what is below it.
+    fn node(&mut self, path: &str, found: Result<NodeMeta>) -> Result<Node> {
+        let NodeMeta { attributes, array } = found?;
+        let path = path.to_owned();
+        if let Some(inner) = array {
+            let array = Array::new(Arc::clone(self.group.storage()), inner, path.as_str());
+            let spec = ArraySpec::clone(&array.spec());
+            spec.len().map_err(|error| error.at(&path))?;
+            let source = if spec.null { Source::Empty } else { Source::Stored(array) };
+            return Ok(Node::Array(ArrayNode { path, attributes: attributes?, spec, source }));
         }
-    }
-
-    fn group(&mut self, group: &Group, depth: usize) -> Result<Node> {
-        if depth > MAX_DEPTH {
+        if self.base + self.open.len() > MAX_DEPTH {
             self.too_deep = true;
-            return Err(Error::invalid_data(format!("groups are nested more than {MAX_DEPTH} deep")).at(group.path()));
+            return Err(Error::invalid_data(format!("groups are nested more than {MAX_DEPTH} deep")).at(&path));
         }
-        let mut children = IndexMap::new();
-        for key in group.children()? {
-            if self.failed.is_some() && self.exceeded {
-                if depth > 0 || self.opened > MAX_NODES {
-                    break; // Told of once.
-                }
-                // Links that multiply one member of the root say nothing of the others.
-                (self.exceeded, self.counted) = (false, 0);
-                self.seen.clear();
-            }
-            let path = group.path_of(&key);
-            if let Some(skip) = self.skip.iter_mut().find(|skip| skip.path == path) {
-                skip.found = true;
-                continue;
-            }
-            match self.child(group, &key, depth) {
-                Ok(child) => drop(children.insert(key, child)),
-                Err(error) => match &mut self.failed {
-                    Some(failed) => failed(path, error),
-                    None if Unreadable::is_meant(&error) && !self.too_deep && !self.exceeded => {
-                        children.insert(key, Node::Array(ArrayNode::unreadable(&path, &error)));
-                    }
-                    None => return Err(error),
-                },
-            }
-        }
-        let attributes = match (group.attributes(), &mut self.failed) {
-            (Ok(attributes), _) => attributes,
+        let attributes = match (attributes, &mut self.failed) {
             (Err(error), Some(failed)) => {
-                failed(group.path().to_owned(), error);
+                failed(path.clone(), error);
                 Attributes::new()
             }
-            (Err(error), None) => return Err(error),
+            (attributes, _) => attributes?,
         };
-        Ok(Node::Group(GroupNode { path: group.path().to_owned(), attributes, children }))
+        Ok(Node::Group(GroupNode { path, attributes, children: IndexMap::new() }))
+    }
+
+    /// Takes it that an element cannot be opened.
+    fn fail(&mut self, path: &str, error: Error) -> Result<()> {
+        match &mut self.failed {
+            // The element itself.
+            _ if self.open.is_empty() => Err(error),
+            Some(failed) => {
+                failed(path.to_owned(), error);
+                Ok(())
+            }
+            None if Unreadable::is_meant(&error) && !self.too_deep && !self.exceeded => {
+                self.put(file_name(path).to_owned(), Node::Array(ArrayNode::unreadable(path, &error)))
+            }
+            None => Err(error),
+        }
+    }
+}
+
+impl TreeVisitor for Opener<'_> {
+    fn enter(&mut self, path: &str) -> Result<bool> {
+        self.close(Some(path))?;
+        if self.open.is_empty() {
+            return Ok(true);
+        }
+        if self.failed.is_some() && self.exceeded {
+            if self.base + self.open.len() > 1 || self.opened > MAX_NODES {
+                return Ok(false); // Told of once.
+            }
+            // Links that multiply one member of the root say nothing of the others.
+            (self.exceeded, self.counted) = (false, 0);
+            self.seen.clear();
+        }
+        if let Some(skip) = self.skip.iter_mut().find(|skip| skip.path == path) {
+            skip.found = true;
+            return Ok(false);
+        }
+        match self.count(path) {
+            Ok(()) => Ok(true),
+            Err(error) => self.fail(path, error).map(|()| false),
+        }
+    }
+
+    fn visit(&mut self, path: &str, found: Result<NodeMeta>) -> Result<bool> {
+        self.close(Some(path))?;
+        let name = file_name(path).to_owned();
+        match self.node(path, found) {
+            Ok(Node::Group(group)) => {
+                self.open.push((name, group));
+                Ok(true)
+            }
+            Ok(array) => self.put(name, array).map(|()| false),
+            Err(error) => self.fail(path, error).map(|()| false),
+        }
     }
 }
 

@@ -124,7 +124,8 @@ impl Node {
         write(self, parent, key, options, Move { from: self.path(), to: &path, place: &path, path: &path })
     }
 
-    /// Writes the tree beside what stands at `key`, then puts it in its place, whole and at once: see [`Edit`].
+    /// Writes the tree beside what stands at `key`, then puts it in its place, whole and at once: see [`Edit`]. Who does so
+    /// for a user [commits the store](Storage::commit) after it.
     ///
     /// # Errors
     /// As [`write`](Self::write); the old element stays, and nothing is left of the new one.

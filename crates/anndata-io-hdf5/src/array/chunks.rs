@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use anndata_codecs::room;
-use anndata_storage::{ChunkedStorage, Error, OrBug, Result};
+use anndata_storage::{ChunkInfo, ChunkedStorage, Error, OrBug, Result};
 
 use super::Hdf5Array;
 use crate::raw::dataset::{self, Chunk, Layout};
@@ -117,16 +117,18 @@ impl Hdf5Array {
 }
 
 impl ChunkedStorage for Hdf5Array {
-    fn read_raw(&self, chunk: &[u64], raw: &mut Vec<u8>) -> Result<Option<u32>> {
+    fn read_raw(&self, chunk: &[u64], raw: &mut Vec<u8>) -> Result<Option<ChunkInfo>> {
         let Some(chunk) = self.chunk(chunk)? else { return Ok(None) };
         let size = self.check_chunk(chunk)?;
         self.store.raw.check(chunk.address, chunk.size)?;
         room(raw, size)?;
         self.store.raw.read_at(chunk.address, raw)?;
-        Ok(Some(chunk.mask))
+        Ok(Some(ChunkInfo::new(chunk.mask.into())))
     }
 
-    fn decode(&self, raw: &[u8], skipped: u32, chunk: &mut [u8], scratch: &mut Vec<u8>) -> Result<()> {
+    /// The filters that were skipped come with the bytes, a bit each.
+    fn decode(&self, raw: &[u8], info: ChunkInfo, chunk: &mut [u8], scratch: &mut Vec<u8>) -> Result<()> {
+        let skipped = u32::try_from(info.get()).map_err(|_| Error::invalid_input("the mask of filters has 32 bits"))?;
         self.pipeline.decode(raw, skipped, chunk, scratch)?;
         self.fix().apply(chunk, self.stored.node.size().file);
         Ok(())

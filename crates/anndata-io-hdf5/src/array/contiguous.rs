@@ -3,7 +3,9 @@
 use std::ops::Range;
 
 use anndata_codecs::room;
-use anndata_storage::{AlignedBytes, ArraySpec, Axis, ChunkedStorage, Error, OrBug, Result, Tensor, chunked, ensure};
+use anndata_storage::{
+    AlignedBytes, ArraySpec, Axis, ChunkInfo, ChunkedStorage, Error, OrBug, Result, Tensor, chunked, ensure,
+};
 use rayon::prelude::*;
 
 use super::Hdf5Array;
@@ -135,7 +137,7 @@ struct Rows<'a> {
 }
 
 impl ChunkedStorage for Rows<'_> {
-    fn read_raw(&self, chunk: &[u64], raw: &mut Vec<u8>) -> Result<Option<u32>> {
+    fn read_raw(&self, chunk: &[u64], raw: &mut Vec<u8>) -> Result<Option<ChunkInfo>> {
         let start = chunk.first().and_then(|at| at.checked_mul(self.bytes as u64)).or_bug("rows beyond the array")?;
         let len = to_usize(self.end.checked_sub(start).or_bug("rows beyond the array")?.min(self.bytes as u64))?;
         let at = self.address.checked_add(start).ok_or_else(too_large)?;
@@ -143,10 +145,10 @@ impl ChunkedStorage for Rows<'_> {
         raw.clear();
         room(raw, self.bytes)?;
         self.array.store.raw.read_at(at, raw.get_mut(..len).or_bug("a buffer shorter than its rows")?)?;
-        Ok(Some(0))
+        Ok(Some(ChunkInfo::default()))
     }
 
-    fn decode(&self, raw: &[u8], _: u32, chunk: &mut [u8], _: &mut Vec<u8>) -> Result<()> {
+    fn decode(&self, raw: &[u8], _: ChunkInfo, chunk: &mut [u8], _: &mut Vec<u8>) -> Result<()> {
         if raw.len() != chunk.len() {
             return Err(too_large());
         }

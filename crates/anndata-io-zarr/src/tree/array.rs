@@ -13,8 +13,8 @@ use std::ops::Range;
 use std::sync::{Arc, Mutex, PoisonError, RwLock, RwLockWriteGuard};
 
 use anndata_storage::{
-    ArraySpec, ArrayStorage, AsyncArrayStorage, Axis, BoxFuture, ChunkedStorage, DType, Error, Result, Tensor, chunked,
-    read_positions,
+    ArraySpec, ArrayStorage, AsyncArrayStorage, Axis, BoxFuture, ChunkInfo, ChunkedStorage, DType, Error, Result,
+    Tensor, chunked, read_positions,
 };
 
 use super::{Shared, Stamp};
@@ -32,7 +32,8 @@ struct Inner {
     shared: Arc<Shared>,
     path: String,
     meta: ArrayMeta,
-    resizable: bool,
+    /// As it was when it was last asked for.
+    spec: Mutex<Arc<ArraySpec>>,
     stamp: Stamp,
     /// The shape of a chunk in memory.
     chunk_shape: Vec<usize>,
@@ -71,8 +72,8 @@ impl ZarrArray {
             shared,
             path: path.to_owned(),
             chunk_shape: meta.chunks.iter().map(in_memory).collect::<Result<_>>()?,
+            spec: Mutex::new(Arc::new(meta.spec().with_resizable(resizable))),
             meta,
-            resizable,
             stamp,
             state,
         })))
@@ -80,13 +81,14 @@ impl ZarrArray {
 }
 
 impl Inner {
-    fn spec(&self) -> ArraySpec {
-        let mut spec = self.meta.spec();
-        spec.resizable = self.resizable;
-        if let Some(shape) = &*self.state.shape.read().unwrap_or_else(PoisonError::into_inner) {
-            shape.clone_into(&mut spec.shape);
+    fn spec(&self) -> Arc<ArraySpec> {
+        let mut kept = self.spec.lock().unwrap_or_else(PoisonError::into_inner);
+        let shape = self.state.shape.read().unwrap_or_else(PoisonError::into_inner);
+        if let Some(shape) = shape.as_ref().filter(|shape| **shape != kept.shape) {
+            // Another handle made the array longer or shorter.
+            *kept = Arc::new(ArraySpec { shape: shape.clone(), ..ArraySpec::clone(&kept) });
         }
-        spec
+        Arc::clone(&kept)
     }
 
     fn is_text(&self) -> bool {
@@ -182,7 +184,7 @@ impl fmt::Debug for ZarrArray {
 }
 
 impl ArrayStorage for ZarrArray {
-    fn spec(&self) -> ArraySpec {
+    fn spec(&self) -> Arc<ArraySpec> {
         self.0.spec()
     }
 
@@ -199,13 +201,6 @@ impl ArrayStorage for ZarrArray {
             return read_positions(|selection| self.read(selection), runs);
         }
         self.0.unchanged(chunked::read_runs(&*self.0, &self.0.spec(), runs))
-    }
-
-    fn read_many(&self, selections: &[Vec<Axis>]) -> Result<Vec<Tensor>> {
-        match self.0.shared.store.as_remote() {
-            Some(remote) => fetch::read_many(&self.0, remote, selections),
-            None => selections.iter().map(|selection| self.read(selection)).collect(),
-        }
     }
 
     fn write(&self, offset: &[u64], values: &Tensor) -> Result<()> {
@@ -243,13 +238,13 @@ impl AsyncArrayStorage for ZarrArray {
 }
 
 impl ChunkedStorage for Inner {
-    fn read_raw(&self, chunk: &[u64], raw: &mut Vec<u8>) -> Result<Option<u32>> {
+    fn read_raw(&self, chunk: &[u64], raw: &mut Vec<u8>) -> Result<Option<ChunkInfo>> {
         let there = self.read_stored(chunk, raw)?;
         self.check_chunk(if there { raw.len() } else { 0 })?;
-        Ok(there.then_some(0))
+        Ok(there.then_some(ChunkInfo::default()))
     }
 
-    fn decode(&self, raw: &[u8], _skipped: u32, chunk: &mut [u8], scratch: &mut Vec<u8>) -> Result<()> {
+    fn decode(&self, raw: &[u8], _info: ChunkInfo, chunk: &mut [u8], scratch: &mut Vec<u8>) -> Result<()> {
         self.pipeline()?.decode(raw, chunk, scratch)
     }
 

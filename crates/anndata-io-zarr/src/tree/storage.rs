@@ -18,19 +18,6 @@ use crate::metadata::{ArrayMeta, Document};
 use crate::store::{is_safe, join};
 
 impl Shared {
-    /// Makes the groups above `path` that are missing.
-    fn make_parents(&self, path: &str) -> Result<()> {
-        let Some(parent) = parent_path(path) else { return Ok(()) };
-        match self.load(parent)? {
-            Some(node) if node.is_array => Err(Error::invalid_input(format!("'{parent}' is an array, not a group"))),
-            Some(_) => Ok(()),
-            None => {
-                self.make_parents(parent)?;
-                self.add(parent, group(self.format))
-            }
-        }
-    }
-
     fn add(&self, path: &str, node: Node) -> Result<()> {
         if !is_safe(path) || RESERVED.contains(&file_name(path)) {
             return Err(Error::invalid_input(format!("'{path}' cannot be the name of an element in a zarr store")));
@@ -91,6 +78,9 @@ impl Storage for ZarrStore {
         can.text_in_records = false;
         can.typed_attributes = false;
         can.ordered = self.0.is_ordered();
+        // Objects are copied one by one. In a folder and a zip file there is one step, which replaces nothing.
+        can.atomic_rename = self.0.store.as_remote().is_none();
+        can.atomic_replace = false;
         can
     }
 
@@ -138,7 +128,6 @@ impl Storage for ZarrStore {
 
     fn create_group(&self, path: &str) -> Result<()> {
         self.0.before_edit()?;
-        self.0.make_parents(path)?;
         self.0.add(path, group(self.0.format))
     }
 
@@ -155,7 +144,6 @@ impl Storage for ZarrStore {
         }
         let (document, meta) = ArrayMeta::create(self.0.format, &spec)?;
         self.0.before_edit()?;
-        self.0.make_parents(path)?;
         let node = Node { is_array: true, document, ..Node::default() };
         let (stamp, state) = (node.stamp.clone(), Arc::clone(&node.state));
         self.0.add(path, node)?;
@@ -188,7 +176,6 @@ impl Storage for ZarrStore {
         if !is_safe(to) || RESERVED.contains(&file_name(to)) {
             return Err(Error::invalid_input(format!("'{to}' cannot be the name of an element in a zarr store")));
         }
-        self.0.make_parents(to)?;
         self.0.store.rename(from, to)?;
         let mut tree = self.0.tree_mut();
         let moved: Vec<String> = tree.nodes.keys().filter(|key| below(key, from).is_some()).cloned().collect();
@@ -211,25 +198,21 @@ impl Storage for ZarrStore {
     }
 
     fn flush(&self) -> Result<()> {
+        self.0.settle()?;
+        self.0.store.flush()
+    }
+
+    /// Makes the collected metadata anew, where the store is to have such and they are out of date.
+    fn commit(&self) -> Result<()> {
         if self.0.tree().collected == Collected::Stale {
             self.0.collect()?;
         }
-        self.0.settle()?;
-        self.0.store.flush()
+        self.flush()
     }
 
     /// The checksums of the entries of a zip file.
     fn verify(&self) -> Result<Vec<Error>> {
         let damaged = self.0.store.damaged();
         Ok(damaged.into_iter().map(|(key, error)| error.at(self.0.element_of(&key))).collect())
-    }
-
-    /// Makes the collected metadata, except where the options say that there are none.
-    fn consolidate(&self) -> Result<()> {
-        if self.0.options.consolidated {
-            self.0.collect()?;
-        }
-        self.0.settle()?;
-        self.0.store.flush()
     }
 }

@@ -89,21 +89,21 @@ impl<'a> Plan<'a> {
         let chunk = self.locate(number, runs)?;
         let name = |error: Error| super::at_chunk(&chunk, error);
 
-        let Some(skipped) = storage.read_raw(&chunk, raw).map_err(name)? else {
+        let Some(info) = storage.read_raw(&chunk, raw).map_err(name)? else {
             return self.fill(storage.fill_value(), runs, target);
         };
         if let Some(at) = self.place_of_whole(runs) {
             // SAFETY: `target` outlives this call, and each touched chunk has a box of its own in it: along every axis
             // the runs of the touched chunks partition the destination, and a chunk number is handled once.
             if let Some(place) = unsafe { target.slice(at * self.size, self.chunk_len) } {
-                return storage.decode(raw, skipped, place, codec).map_err(name);
+                return storage.decode(raw, info, place, codec).map_err(name);
             }
         }
-        if storage.is_raw() && skipped == 0 && raw.len() == self.chunk_len {
+        if storage.is_raw() && raw.len() == self.chunk_len {
             return self.scatter(raw, &self.chunk_strides, runs, target);
         }
         super::resize(decoded, self.chunk_len)?;
-        storage.decode(raw, skipped, decoded, codec).map_err(name)?;
+        storage.decode(raw, info, decoded, codec).map_err(name)?;
         self.scatter(decoded, &self.chunk_strides, runs, target)
     }
 

@@ -41,16 +41,16 @@ pub fn read_runs(storage: &dyn ChunkedStorage, spec: &ArraySpec, runs: &[Range<u
                 Err(name(Error::invalid_data("a chunk is smaller than the array declares")))
             }
         };
-        let Some(skipped) = storage.read_raw(&position, raw).map_err(name)? else {
+        let Some(info) = storage.read_raw(&position, raw).map_err(name)? else {
             let fill = storage.fill_value();
             return if fill.iter().all(|&byte| byte == 0) { Ok(()) } else { scatter(fill, 0) };
         };
-        if storage.is_raw() && skipped == 0 && raw.len() == chunk_bytes {
+        if storage.is_raw() && raw.len() == chunk_bytes {
             return scatter(raw, 1);
         }
         super::resize(chunk, chunk_bytes)?;
         let decoded = chunk.get_mut(..chunk_bytes).or_bug("a buffer shorter than a chunk")?;
-        storage.decode(raw, skipped, decoded, codec).map_err(name)?;
+        storage.decode(raw, info, decoded, codec).map_err(name)?;
         scatter(decoded, 1)
     })?;
     Tensor::new(spec.dtype.clone(), [total], out.into())

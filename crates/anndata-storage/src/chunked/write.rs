@@ -230,8 +230,8 @@ fn read_before(
     chunk: &mut [u8],
     scratch: &mut Vec<u8>,
 ) -> Result<()> {
-    if let Some(skipped) = storage.read_raw(position, raw).map_err(|error| at_chunk(position, error))? {
-        return storage.decode(raw, skipped, chunk, scratch).map_err(|error| at_chunk(position, error));
+    if let Some(info) = storage.read_raw(position, raw).map_err(|error| at_chunk(position, error))? {
+        return storage.decode(raw, info, chunk, scratch).map_err(|error| at_chunk(position, error));
     }
     fill(storage.fill_value(), chunk)
 }

@@ -72,10 +72,6 @@ impl Unfinished {
     }
 }
 
-fn read_only<T>() -> Result<T> {
-    Err(Error::read_only("the store was opened for reading only"))
-}
-
 impl fmt::Display for Unfinished {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.inner.fmt(f)
@@ -121,32 +117,12 @@ impl Storage for Unfinished {
         self.inner.attributes(&self.locate(path)?)
     }
 
-    fn set_attributes(&self, _path: &str, _attributes: &Attributes) -> Result<()> {
-        read_only()
-    }
-
-    fn create_group(&self, _path: &str) -> Result<()> {
-        read_only()
-    }
-
-    fn create_array(&self, _path: &str, _spec: &ArraySpec) -> Result<Arc<dyn ArrayStorage>> {
-        read_only()
-    }
-
     fn layout(&self, spec: &ArraySpec, compression: Compression) -> Result<ArraySpec> {
         self.inner.layout(spec, compression)
     }
 
     fn open_array(&self, path: &str) -> Result<Arc<dyn ArrayStorage>> {
         self.inner.open_array(&self.locate(path)?)
-    }
-
-    fn rename(&self, _from: &str, _to: &str) -> Result<()> {
-        read_only()
-    }
-
-    fn remove(&self, _path: &str) -> Result<()> {
-        read_only()
     }
 
     fn flush(&self) -> Result<()> {

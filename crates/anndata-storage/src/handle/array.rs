@@ -17,8 +17,9 @@ pub struct Array {
 }
 
 impl Array {
-    pub(super) fn new(storage: Arc<dyn Storage>, inner: Arc<dyn ArrayStorage>, path: String) -> Self {
-        Self { storage, inner, path }
+    /// The handle of an open array of a store, as [`Storage::tree`] gives it. It opens nothing.
+    pub fn new(storage: Arc<dyn Storage>, inner: Arc<dyn ArrayStorage>, path: impl Into<String>) -> Self {
+        Self { storage, inner, path: path.into() }
     }
 
     /// The store.
@@ -41,19 +42,19 @@ impl Array {
         &self.inner
     }
 
-    /// Dtype, shape, chunks, codecs.
-    pub fn spec(&self) -> ArraySpec {
+    /// Dtype, shape, chunks, codecs, as they are now.
+    pub fn spec(&self) -> Arc<ArraySpec> {
         self.inner.spec()
     }
 
     /// The type of an element.
     pub fn dtype(&self) -> DType {
-        self.spec().dtype
+        self.spec().dtype.clone()
     }
 
     /// The length of each axis.
     pub fn shape(&self) -> Vec<u64> {
-        self.spec().shape
+        self.spec().shape.clone()
     }
 
     /// The bytes that the values take in the store, where known.
@@ -125,14 +126,6 @@ impl Array {
         read.await.map_err(|error| self.locate(error))
     }
 
-    /// Several selections at once; stores with latency overlap them.
-    ///
-    /// # Errors
-    /// As [`read_selection`](Self::read_selection).
-    pub fn read_many(&self, selections: &[Vec<Axis>]) -> Result<Vec<Tensor>> {
-        self.read_many_checked(selections).map_err(|error| self.locate(error))
-    }
-
     /// Writes a block whose first element goes to `offset`.
     ///
     /// # Errors
@@ -196,28 +189,7 @@ impl Array {
         self.check_size(&spec, &[Axis::Range(0..total)])
     }
 
-    fn read_many_checked(&self, selections: &[Vec<Axis>]) -> Result<Vec<Tensor>> {
-        let spec = self.readable_spec()?;
-        let mut prepared = Vec::with_capacity(selections.len());
-        let mut changed = Vec::with_capacity(selections.len());
-        for selection in selections {
-            let sorted = self.prepare(&spec, selection)?;
-            changed.push(sorted.is_some());
-            prepared.push(sorted.unwrap_or_else(|| selection.clone()));
-        }
-        let tensors = self.inner.read_many(&prepared)?;
-        if tensors.len() != selections.len() {
-            return Err(Error::invalid_data(format!("{} of {} selections were read", tensors.len(), selections.len())));
-        }
-        tensors
-            .into_iter()
-            .zip(selections)
-            .zip(prepared.iter().zip(changed))
-            .map(|((tensor, selection), (sorted, changed))| restore(tensor, selection, changed.then_some(sorted)))
-            .collect()
-    }
-
-    fn readable_spec(&self) -> Result<ArraySpec> {
+    fn readable_spec(&self) -> Result<Arc<ArraySpec>> {
         let spec = self.spec();
         if let DType::Unknown(what) = &spec.dtype {
             return Err(Error::unsupported(format!("values of type '{what}' cannot be read")));
@@ -259,10 +231,15 @@ impl Array {
     /// Checks the size that the array declares against the bytes that it stores, before it is streamed.
     pub(super) fn check_declared(&self) -> Result<()> {
         let spec = self.spec();
-        self.check_size(&spec, &Axis::all(&spec.shape)).map_err(|error| self.locate(error))
+        self.check_bytes(&spec, &Axis::all(&spec.shape), true).map_err(|error| self.locate(error))
     }
 
     fn check_size(&self, spec: &ArraySpec, selection: &[Axis]) -> Result<()> {
+        self.check_bytes(spec, selection, false)
+    }
+
+    /// Checks what a selection takes in memory, as a whole or streamed, against what the store has.
+    fn check_bytes(&self, spec: &ArraySpec, selection: &[Axis], streamed: bool) -> Result<()> {
         if selection.iter().any(Axis::is_empty) {
             return Ok(());
         }
@@ -279,7 +256,18 @@ impl Array {
         if needed.max(cost) <= limits.max_unbacked {
             return Ok(());
         }
-        let Some(stored) = self.inner.stored_bytes()? else { return Ok(()) };
+        let Some(stored) = self.inner.stored_bytes()? else {
+            // Each block of a stream is held against the limits when it is read, so that here only their number counts.
+            let unbacked = if streamed { chunk } else { needed }.max(cost);
+            if unbacked <= limits.max_unbacked {
+                return Ok(());
+            }
+            return Err(Error::limit_exceeded(format!(
+                "{unbacked} bytes are declared, and the store cannot tell how many are stored; the limits allow {} \
+                 without any (max_unbacked): raise them for a store that you trust, or read it in parts",
+                limits.max_unbacked
+            )));
+        };
         limits.check(needed, stored)?;
         limits.check(cost, stored).map_err(|error| {
             let message = format!("{touched} chunks are declared but only {stored} bytes are stored");

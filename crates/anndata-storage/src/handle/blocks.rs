@@ -54,7 +54,7 @@ impl Blocks {
         let spec = array.spec();
         let block = block_shape(&spec, size);
         let next = (!spec.is_empty()).then(|| vec![0; spec.ndim()]);
-        Self { array, shape: spec.shape, block, next }
+        Self { array, shape: spec.shape.clone(), block, next }
     }
 
     /// The shape of a block; those at the end of an axis are smaller.

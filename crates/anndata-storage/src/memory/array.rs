@@ -9,7 +9,8 @@ use arrow_buffer::{Buffer, OffsetBuffer, ScalarBuffer};
 
 use super::lock;
 use crate::{
-    AlignedBytes, ArraySpec, ArrayStorage, Axis, ChunkedStorage, DType, Error, OrBug, Result, Tensor, chunked,
+    AlignedBytes, ArraySpec, ArrayStorage, Axis, ChunkInfo, ChunkedStorage, DType, Error, OrBug, Result, Tensor,
+    chunked,
 };
 
 /// The bytes of a chunk of an array that was declared without chunks.
@@ -24,7 +25,7 @@ pub(super) struct MemoryArray {
 
 #[derive(Debug)]
 struct State {
-    spec: ArraySpec,
+    spec: Arc<ArraySpec>,
     values: Values,
 }
 
@@ -44,14 +45,14 @@ impl MemoryArray {
             _ => Values::Whole(None),
         };
         let chunks = spec.chunks.clone().unwrap_or_else(|| default_chunks(&spec));
-        Ok(Self { state: Mutex::new(State { spec, values }), chunks })
+        Ok(Self { state: Mutex::new(State { spec: Arc::new(spec), values }), chunks })
     }
 
     /// The declaration with the chunks as they are kept; `None` where values are not kept in chunks.
     fn chunked_spec(&self) -> Option<ArraySpec> {
         let state = lock(&self.state);
         match state.values {
-            Values::Chunks(_) => Some(state.spec.clone().with_chunks(self.chunks.clone())),
+            Values::Chunks(_) => Some(ArraySpec::clone(&state.spec).with_chunks(self.chunks.clone())),
             Values::Whole(_) => None,
         }
     }
@@ -107,8 +108,8 @@ fn to_usize(len: u64) -> Result<usize> {
 }
 
 impl ArrayStorage for MemoryArray {
-    fn spec(&self) -> ArraySpec {
-        lock(&self.state).spec.clone()
+    fn spec(&self) -> Arc<ArraySpec> {
+        Arc::clone(&lock(&self.state).spec)
     }
 
     fn read(&self, selection: &[Axis]) -> Result<Tensor> {
@@ -171,7 +172,7 @@ impl ArrayStorage for MemoryArray {
             }
             Values::Whole(None) | Values::Chunks(_) => {}
         }
-        shape.clone_into(&mut spec.shape);
+        *spec = Arc::new(ArraySpec { shape: shape.to_vec(), ..ArraySpec::clone(spec) });
         Ok(())
     }
 
@@ -225,7 +226,7 @@ fn overwrite(whole: &Tensor, offset: &[u64], values: &Tensor) -> Result<Tensor> 
 }
 
 impl ChunkedStorage for MemoryArray {
-    fn read_raw(&self, chunk: &[u64], raw: &mut Vec<u8>) -> Result<Option<u32>> {
+    fn read_raw(&self, chunk: &[u64], raw: &mut Vec<u8>) -> Result<Option<ChunkInfo>> {
         let stored = match &lock(&self.state).values {
             Values::Chunks(chunks) => chunks.get(chunk).cloned(),
             Values::Whole(_) => return Err(Error::bug("an array that is not in chunks has none")),
@@ -233,11 +234,11 @@ impl ChunkedStorage for MemoryArray {
         Ok(stored.map(|bytes| {
             raw.clear();
             raw.extend_from_slice(&bytes);
-            0
+            ChunkInfo::default()
         }))
     }
 
-    fn decode(&self, raw: &[u8], _skipped: u32, chunk: &mut [u8], _scratch: &mut Vec<u8>) -> Result<()> {
+    fn decode(&self, raw: &[u8], _info: ChunkInfo, chunk: &mut [u8], _scratch: &mut Vec<u8>) -> Result<()> {
         if raw.len() != chunk.len() {
             return Err(Error::invalid_data(format!("{} bytes where a chunk takes {}", raw.len(), chunk.len())));
         }

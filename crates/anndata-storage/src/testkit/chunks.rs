@@ -70,11 +70,11 @@ fn decoded(array: &Array, chunked: &dyn ChunkedStorage, position: &[u64]) -> Res
     let spec = array.spec();
     let len: u64 = spec.chunks.iter().flatten().product::<u64>() * spec.dtype.size().unwrap_or(0) as u64;
     let (mut raw, mut scratch) = (vec![0xa5; 3], vec![0x5a; 5]);
-    let Some(skipped) = chunked.read_raw(position, &mut raw)? else {
+    let Some(info) = chunked.read_raw(position, &mut raw)? else {
         return Err(Error::invalid_data(format!("chunk {position:?} was written but is not there")));
     };
     let mut chunk = vec![0xff; sample::lens(&[len]).iter().sum()];
-    chunked.decode(&raw, skipped, &mut chunk, &mut scratch)?;
+    chunked.decode(&raw, info, &mut chunk, &mut scratch)?;
     if chunked.is_raw() {
         assert_eq!(raw, chunk, "raw chunks are what they decode to");
     }

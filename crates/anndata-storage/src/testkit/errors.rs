@@ -47,7 +47,6 @@ pub(super) fn check_huge(store: &Arc<dyn Storage>) -> Result<()> {
         }
         let array = group.array(key)?;
         refused(array.read(), ErrorKind::LimitExceeded, &path, key);
-        refused(array.read_many(&[Axis::all(&array.shape())]), ErrorKind::LimitExceeded, &path, key);
         let corner: Vec<Axis> = array.shape().iter().map(|&len| Axis::from(vec![0, len - 1])).collect();
         let read = array.read_selection(&corner)?;
         let unwritten = if text { read.to_strings()?.iter().all(String::is_empty) } else { is_zero(&read) };
@@ -113,7 +112,6 @@ pub(super) fn check_reads(store: &Arc<dyn Storage>) -> Result<()> {
     ];
     for selection in bad {
         refused(array.read_selection(&selection), ErrorKind::InvalidInput, path, &format!("{selection:?}"));
-        refused(array.read_many(&[selection]), ErrorKind::InvalidInput, path, "one of many");
     }
     refused(root.array("group/none"), ErrorKind::NotFound, "group/none", "no such array");
     refused(root.array("none/none"), ErrorKind::NotFound, "none/none", "no such group");

@@ -136,6 +136,33 @@ pub(super) fn check_rename(store: &Arc<dyn Storage>) -> Result<()> {
     Ok(())
 }
 
+pub(super) fn replace(store: &Arc<dyn Storage>) -> Result<()> {
+    let root = root(store);
+    small(&root, "group/array", 1)?.set_attributes(&[("old".to_owned(), Attribute::from(true))].into())?;
+    small(&root, "group/beside", 2)?;
+    small(&root, "staged/new/inner", 3)?;
+    root.group("staged/new")?.set_attribute("kept", 7_i64)?;
+    small(&root, "staged/other", 4)?;
+
+    store.replace("staged/new", "group/array")?;
+    store.replace("staged/other", "group/free")?;
+    assert_eq!(root.kind("staged/new")?, None, "what was moved is gone");
+    assert!(store.replace("staged/new", "group/beside").is_err(), "nothing takes the place of something");
+    Ok(())
+}
+
+pub(super) fn check_replace(store: &Arc<dyn Storage>) -> Result<()> {
+    let root = root(store);
+    let group = root.group("group")?;
+    assert_eq!(sorted(group.children()?), ["array", "beside", "free"]);
+    let attributes = group.group("array")?.attributes()?;
+    assert_eq!((attributes.len(), attributes.get("kept").and_then(Attribute::as_i64)), (1, Some(7)));
+    assert_eq!(group.array("array/inner")?.read()?, number(3));
+    assert_eq!(group.array("free")?.read()?, number(4));
+    assert!(root.group("staged")?.children()?.is_empty());
+    Ok(())
+}
+
 pub(super) fn remove(store: &Arc<dyn Storage>) -> Result<()> {
     let root = root(store);
     small(&root, "tree/with/array", 1)?;

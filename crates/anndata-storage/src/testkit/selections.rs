@@ -92,19 +92,6 @@ pub(super) fn check_runs(store: &Arc<dyn Storage>) -> Result<()> {
     })
 }
 
-pub(super) fn check_many(store: &Arc<dyn Storage>) -> Result<()> {
-    each(store, |key, array, tensor| {
-        assert!(array.read_many(&[])?.is_empty(), "{key}: no selection");
-        let selections = selections(tensor, 20);
-        let read = array.read_many(&selections)?;
-        assert_eq!(read.len(), selections.len(), "{key}: a tensor a selection");
-        for (read, selection) in read.iter().zip(&selections) {
-            assert!(*read == tensor.select(selection)?, "{key}: {selection:?} among many");
-        }
-        Ok(())
-    })
-}
-
 pub(super) fn check_blocks(store: &Arc<dyn Storage>) -> Result<()> {
     each(store, |key, array, tensor| {
         let spec = array.spec();

@@ -4,10 +4,10 @@
 
 mod parts;
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
-use anndata_storage::{Axis, ChunkedStorage, Error, OrBug, Result, Tensor};
+use anndata_storage::{Axis, ChunkInfo, ChunkedStorage, Error, OrBug, Result, Tensor};
 use bytes::Bytes;
 use futures_util::{StreamExt, TryStreamExt, stream};
 
@@ -58,45 +58,34 @@ pub(super) async fn read_async(array: &Arc<Inner>, remote: &Remote, selection: &
     parts.finish()
 }
 
-/// Reads selections; the requests of all of them overlap.
-pub(super) fn read_many(array: &Arc<Inner>, remote: &Remote, selections: &[Vec<Axis>]) -> Result<Vec<Tensor>> {
-    array.pipeline()?;
-    let chunks = touched(array, selections)?;
-    let fetched = remote.wait(Fetched::fetch(Arc::clone(array), remote.clone(), chunks))?;
-    selections.iter().map(|selection| array.read(&fetched, selection)).collect()
-}
-
 fn stopped() -> Error {
     Error::new(anndata_storage::ErrorKind::Io, "the runtime of the store stopped")
 }
 
-/// The chunks that selections touch, each once.
-fn touched(array: &Inner, selections: &[Vec<Axis>]) -> Result<Vec<Vec<u64>>> {
-    let mut all = BTreeSet::new();
-    for selection in selections {
-        let axes: Vec<Vec<u64>> =
-            selection.iter().zip(&array.meta.chunks).map(|(axis, &chunk)| touched_along(axis, chunk)).collect();
-        let grid: Vec<u64> = axes.iter().map(|axis| axis.len() as u64).collect();
-        let count = grid.iter().try_fold(1_u64, |product, &n| product.checked_mul(n));
-        if count.is_none_or(|count| count.saturating_add(all.len() as u64) > MAX_CHUNKS) {
-            return Err(Error::limit_exceeded(format!("one read touches more than {MAX_CHUNKS} chunks")));
-        }
-        if count == Some(0) {
-            continue;
-        }
-        let mut at = vec![0; grid.len()];
-        loop {
-            let along = |(&i, axis): (&u64, &Vec<u64>)| {
-                let position = usize::try_from(i).ok().and_then(|i| axis.get(i));
-                position.copied().or_bug("a chunk beyond the selection")
-            };
-            all.insert(at.iter().zip(&axes).map(along).collect::<Result<_>>()?);
-            if !advance(&mut at, &grid) {
-                break;
-            }
+/// The chunks that a selection touches, each once.
+fn touched(array: &Inner, selection: &[Axis]) -> Result<Vec<Vec<u64>>> {
+    let axes: Vec<Vec<u64>> =
+        selection.iter().zip(&array.meta.chunks).map(|(axis, &chunk)| touched_along(axis, chunk)).collect();
+    let grid: Vec<u64> = axes.iter().map(|axis| axis.len() as u64).collect();
+    let count = grid.iter().try_fold(1_u64, |product, &n| product.checked_mul(n));
+    if count.is_none_or(|count| count > MAX_CHUNKS) {
+        return Err(Error::limit_exceeded(format!("one read touches more than {MAX_CHUNKS} chunks")));
+    }
+    let mut all = Vec::new();
+    if count == Some(0) {
+        return Ok(all);
+    }
+    let mut at = vec![0; grid.len()];
+    loop {
+        let along = |(&i, axis): (&u64, &Vec<u64>)| {
+            let position = usize::try_from(i).ok().and_then(|i| axis.get(i));
+            position.copied().or_bug("a chunk beyond the selection")
+        };
+        all.push(at.iter().zip(&axes).map(along).collect::<Result<_>>()?);
+        if !advance(&mut at, &grid) {
+            return Ok(all);
         }
     }
-    Ok(all.into_iter().collect())
 }
 
 fn touched_along(axis: &Axis, chunk: u64) -> Vec<u64> {
@@ -237,18 +226,18 @@ fn join_ranges(index: &ShardIndex, chunks: Vec<(usize, Vec<u64>)>, max: u64) -> 
 }
 
 impl ChunkedStorage for Fetched {
-    fn read_raw(&self, chunk: &[u64], raw: &mut Vec<u8>) -> Result<Option<u32>> {
+    fn read_raw(&self, chunk: &[u64], raw: &mut Vec<u8>) -> Result<Option<ChunkInfo>> {
         let bytes = self.chunks.get(chunk);
         self.array.check_chunk(bytes.map_or(0, Bytes::len))?;
         Ok(bytes.map(|bytes| {
             raw.clear();
             raw.extend_from_slice(bytes);
-            0
+            ChunkInfo::default()
         }))
     }
 
-    fn decode(&self, raw: &[u8], skipped: u32, chunk: &mut [u8], scratch: &mut Vec<u8>) -> Result<()> {
-        self.array.decode(raw, skipped, chunk, scratch)
+    fn decode(&self, raw: &[u8], info: ChunkInfo, chunk: &mut [u8], scratch: &mut Vec<u8>) -> Result<()> {
+        self.array.decode(raw, info, chunk, scratch)
     }
 
     fn encode(&self, chunk: &[u8], raw: &mut Vec<u8>, scratch: &mut Vec<u8>) -> Result<()> {

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::ops::Range;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use anndata_storage::{AlignedBytes, ArraySpec, ChunkedStorage, Error, OrBug, Result, Tensor, chunked};
+use anndata_storage::{AlignedBytes, ArraySpec, ChunkInfo, ChunkedStorage, Error, OrBug, Result, Tensor, chunked};
 
 use bytes::Bytes;
 use tokio::task::JoinHandle;
@@ -218,12 +218,12 @@ impl Shards<'_> {
 }
 
 impl ChunkedStorage for Shards<'_> {
-    fn read_raw(&self, chunk: &[u64], raw: &mut Vec<u8>) -> Result<Option<u32>> {
+    fn read_raw(&self, chunk: &[u64], raw: &mut Vec<u8>) -> Result<Option<ChunkInfo>> {
         self.array.read_raw(chunk, raw)
     }
 
-    fn decode(&self, raw: &[u8], skipped: u32, chunk: &mut [u8], scratch: &mut Vec<u8>) -> Result<()> {
-        self.array.decode(raw, skipped, chunk, scratch)
+    fn decode(&self, raw: &[u8], info: ChunkInfo, chunk: &mut [u8], scratch: &mut Vec<u8>) -> Result<()> {
+        self.array.decode(raw, info, chunk, scratch)
     }
 
     fn encode(&self, chunk: &[u8], raw: &mut Vec<u8>, scratch: &mut Vec<u8>) -> Result<()> {
@@ -274,12 +274,12 @@ impl Puts<'_> {
 }
 
 impl ChunkedStorage for Puts<'_> {
-    fn read_raw(&self, chunk: &[u64], raw: &mut Vec<u8>) -> Result<Option<u32>> {
+    fn read_raw(&self, chunk: &[u64], raw: &mut Vec<u8>) -> Result<Option<ChunkInfo>> {
         self.array.read_raw(chunk, raw)
     }
 
-    fn decode(&self, raw: &[u8], skipped: u32, chunk: &mut [u8], scratch: &mut Vec<u8>) -> Result<()> {
-        self.array.decode(raw, skipped, chunk, scratch)
+    fn decode(&self, raw: &[u8], info: ChunkInfo, chunk: &mut [u8], scratch: &mut Vec<u8>) -> Result<()> {
+        self.array.decode(raw, info, chunk, scratch)
     }
 
     fn encode(&self, chunk: &[u8], raw: &mut Vec<u8>, scratch: &mut Vec<u8>) -> Result<()> {

@@ -33,12 +33,6 @@ impl Parts {
         // A text takes its offset at least, and a size beyond all numbers is over every limit.
         let size = array.meta.dtype.size().unwrap_or(size_of::<i64>());
         let bytes = shape.iter().try_fold(size, |product, &len| product.checked_mul(len)).unwrap_or(usize::MAX);
-        if bytes as u64 > array.shared.options.limits.max_unbacked && array.stored_bytes().is_none() {
-            return Err(Error::limit_exceeded(format!(
-                "{bytes} bytes are declared and the store cannot tell how many are stored; the limits allow {}",
-                array.shared.options.limits.max_unbacked
-            )));
-        }
         let left = split(array, selection);
         let out = if left.len() > 1 { Some(AlignedBytes::try_zeroed(bytes)?) } else { None };
         Ok(Self { dtype: array.meta.dtype.clone(), shape, left: left.into(), out, filled: 0, only: None })
@@ -47,7 +41,7 @@ impl Parts {
     /// Starts to fetch the next part.
     pub(super) fn fetch_next(&mut self, array: &Arc<Inner>, remote: &Remote) -> Result<Option<(Vec<Axis>, Fetching)>> {
         let Some(part) = self.left.pop_front() else { return Ok(None) };
-        let chunks = touched(array, std::slice::from_ref(&part))?;
+        let chunks = touched(array, &part)?;
         let fetch = remote.spawn(Fetched::fetch(Arc::clone(array), remote.clone(), chunks)).ok_or_else(stopped)?;
         Ok(Some((part, fetch)))
     }
