@@ -7,6 +7,7 @@
 mod attributes;
 mod checked;
 mod describe;
+mod open;
 mod part;
 mod read;
 mod unreadable;

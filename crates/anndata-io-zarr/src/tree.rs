@@ -1,6 +1,7 @@
 //! The tree of groups and arrays: what is known of its nodes, and keeping that true.
 
 mod array;
+mod below;
 mod documents;
 mod load;
 mod storage;

@@ -9,7 +9,11 @@ use crate::{DType, Error, OrBug, Result, Scalar, Tensor, dispatch};
 pub type Attributes = IndexMap<String, Attribute>;
 
 /// The value of an attribute.
+///
+/// With the feature `serde` it is kept to the last bit, dtype and shape included; [`to_json`](Self::to_json) gives the plain
+/// value.
 #[derive(Debug, Clone, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(rename_all = "snake_case"))]
 #[non_exhaustive]
 pub enum Attribute {
     /// No value (HDF5's null dataspace, JSON's `null`).

@@ -1,12 +1,14 @@
 //! Element types of stored arrays.
 
 mod opaque;
+mod parse;
 
 use std::fmt;
 use std::sync::Arc;
 
 use crate::{TimeStep, TimeUnit};
 pub use opaque::OpaqueType;
+use parse::{IN_NAME, IN_TEXT, Quoted};
 
 /// The type of one element of an array.
 ///
@@ -158,7 +160,8 @@ impl DType {
     }
 }
 
-/// numpy's names: `float32`, `bool`, `S16`, `U9`, `datetime64[ns]`; `string` for text of any length.
+/// numpy's names: `float32`, `bool`, `S16`, `U9`, `datetime64[ns]`; `string` for text of any length. A [type of one
+/// format](OpaqueType) is described in words by `{}`, and printed so that it can be parsed again by `{:#}`.
 impl fmt::Display for DType {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
@@ -186,21 +189,44 @@ impl fmt::Display for DType {
                 f.write_str("record(")?;
                 for (i, field) in fields.iter().enumerate() {
                     let separator = if i == 0 { "" } else { ", " };
-                    write!(f, "{separator}{}: {}", field.name, field.dtype)?;
+                    write!(f, "{separator}{}: ", Quoted(&field.name, IN_NAME))?;
+                    fmt::Display::fmt(&field.dtype, f)?;
                     if !field.shape.is_empty() {
                         write!(f, "{:?}", field.shape)?;
                     }
                 }
                 return f.write_str(")");
             }
+            Self::Opaque(opaque) if f.alternate() => return parse::whole(opaque, f),
             Self::Opaque(opaque) => return opaque.fmt(f),
-            Self::Unknown(what) => return write!(f, "unknown({what})"),
+            Self::Unknown(what) => return write!(f, "unknown({})", Quoted(what, IN_TEXT)),
         })
     }
 }
 
 fn time(f: &mut fmt::Formatter<'_>, name: &str, step: TimeStep) -> fmt::Result {
     if step.unit() == TimeUnit::Generic { f.write_str(name) } else { write!(f, "{name}[{step}]") }
+}
+
+#[cfg(feature = "serde")]
+mod serde {
+    use serde::de::Error as _;
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+    use super::DType;
+
+    /// The text that `{:#}` prints.
+    impl Serialize for DType {
+        fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+            serializer.collect_str(&format_args!("{self:#}"))
+        }
+    }
+
+    impl<'de> Deserialize<'de> for DType {
+        fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+            String::deserialize(deserializer)?.parse().map_err(D::Error::custom)
+        }
+    }
 }
 
 #[cfg(test)]

@@ -5,6 +5,8 @@
 //! asked, put the path into every error, and offer the conveniences. A backend whose arrays are stored in chunks
 //! also implements [`ChunkedStorage`], and gets reading and writing on all cores from [`chunked`].
 //!
+//! The [`guide`] builds a backend from the first line to the last.
+//!
 //! Values travel as [`Tensor`]s: a [`DType`], a shape and one Arrow buffer.
 //!
 //! ```
@@ -29,6 +31,9 @@ mod dtype;
 mod edit;
 mod error;
 mod escape;
+#[doc = include_str!("guide.md")]
+#[allow(rustdoc::invalid_rust_codeblocks, reason = "a part of an implementation is explained at a time")]
+pub mod guide {}
 mod handle;
 mod limits;
 mod memory;

@@ -6,20 +6,26 @@ use crate::{DType, Error, Result, Tensor};
 
 /// The declaration of a stored array.
 #[derive(Debug, Clone, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct ArraySpec {
     /// The type of an element.
     pub dtype: DType,
     /// The length of each axis; empty for a scalar.
     pub shape: Vec<u64>,
     /// The shape of a chunk, one length an axis; `None` for one contiguous piece.
+    #[cfg_attr(feature = "serde", serde(default, skip_serializing_if = "Option::is_none"))]
     pub chunks: Option<Vec<u64>>,
     /// The shape of a shard (a file of many chunks), where the format has shards.
+    #[cfg_attr(feature = "serde", serde(default, skip_serializing_if = "Option::is_none"))]
     pub shards: Option<Vec<u64>>,
     /// The codecs, in the order in which they are applied when writing.
+    #[cfg_attr(feature = "serde", serde(default, skip_serializing_if = "Vec::is_empty"))]
     pub codecs: Vec<Codec>,
     /// Whether the first axis may grow.
+    #[cfg_attr(feature = "serde", serde(default, skip_serializing_if = "std::ops::Not::not"))]
     pub resizable: bool,
     /// A typed array without any value (HDF5's null dataspace). Its shape is empty.
+    #[cfg_attr(feature = "serde", serde(default, skip_serializing_if = "std::ops::Not::not"))]
     pub null: bool,
 }
 
@@ -137,6 +143,7 @@ pub(crate) fn product(lengths: &[u64]) -> Option<u64> {
 
 /// One step of the pipeline between values and stored bytes.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(rename_all = "snake_case"))]
 #[non_exhaustive]
 pub enum Codec {
     /// zlib stream (HDF5's `gzip` filter, zarr's `zlib`), level 0 to 9.

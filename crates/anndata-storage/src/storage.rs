@@ -26,10 +26,8 @@ pub enum NodeKind {
 /// A store that is read implements [`capabilities`](Self::capabilities), [`kind`](Self::kind),
 /// [`children`](Self::children), [`attributes`](Self::attributes) and [`open_array`](Self::open_array), and for its arrays
 /// [`spec`](ArrayStorage::spec), [`read`](ArrayStorage::read) and [`stored_bytes`](ArrayStorage::stored_bytes). Everything
-/// else has a default: what writes is refused with an error of the kind [`ReadOnly`](crate::ErrorKind::ReadOnly). The guide
-#[cfg_attr(feature = "testkit", doc = "[`testkit::guide`](crate::testkit::guide)")]
-#[cfg_attr(not(feature = "testkit"), doc = "`testkit::guide` (feature `testkit`)")]
-/// builds a complete backend, line by line.
+/// else has a default: what writes is refused with an error of the kind [`ReadOnly`](crate::ErrorKind::ReadOnly). The
+/// [guide](crate::guide) builds a complete backend, line by line.
 ///
 /// # Contract
 ///
@@ -75,7 +73,7 @@ pub enum NodeKind {
 /// - [`commit`](Self::commit) is called once, at the end of each action of a user (an object or an element is written, a
 ///   backed object is changed or written back, rows are appended), after it succeeded. Formats with versions make one, and
 ///   collected metadata are made here. An action that fails does not commit.
-/// - Dropping the store loses nothing that was flushed.
+/// - Dropping the store loses nothing that was committed.
 pub trait Storage: Debug + Display + Send + Sync + 'static {
     /// What this store can do.
     fn capabilities(&self) -> Capabilities;

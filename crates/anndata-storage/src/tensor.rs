@@ -1,6 +1,7 @@
 //! [`Tensor`]: the one dense array type from disk to user.
 
 mod arrow;
+mod block;
 mod bytes;
 mod cells;
 mod gather;
@@ -8,6 +9,8 @@ mod lists;
 mod record;
 mod reduce;
 mod scatter;
+#[cfg(feature = "serde")]
+mod serde;
 mod text;
 mod time;
 

@@ -9,7 +9,8 @@ use anndata_storage::{
 };
 use rayon::prelude::*;
 
-use super::read::{MAX_DEPTH, fetch_all};
+use super::open::MAX_DEPTH;
+use super::read::fetch_all;
 use super::{ArrayNode, GroupNode, Node, Source};
 
 /// How a tree is written.

@@ -174,10 +174,24 @@ impl Remote {
     }
 
     /// Several values, whole, their requests overlapping.
-    async fn get_all(self, keys: Vec<String>, max: u64) -> Result<Vec<Option<Bytes>>> {
+    pub(crate) async fn get_all(self, keys: Vec<String>, max: u64) -> Result<Vec<Option<Bytes>>> {
         let remote = &self;
         stream::iter(keys)
             .map(|key| async move { remote.get(&key, ByteRange::All, max).await })
+            .buffered(self.concurrency)
+            .try_collect()
+            .await
+    }
+
+    /// The names below each of some prefixes, sorted, their requests overlapping.
+    pub(crate) async fn children_of(&self, prefixes: &[String]) -> Result<Vec<Vec<String>>> {
+        stream::iter(prefixes.to_vec())
+            .map(|prefix| async move {
+                let _permit = self.permits.acquire().await.map_err(|_| stopped())?;
+                let mut names = self.store.children(&prefix).await?;
+                names.sort();
+                Ok::<_, Error>(names)
+            })
             .buffered(self.concurrency)
             .try_collect()
             .await
@@ -189,7 +203,7 @@ impl Remote {
     }
 }
 
-fn stopped() -> Error {
+pub(crate) fn stopped() -> Error {
     Error::new(anndata_storage::ErrorKind::Io, "the thread of a request stopped")
 }
 

@@ -79,11 +79,7 @@ impl Shared {
 
     /// Reads the metadata of several nodes at once. One that is malformed or refused is no error of the others.
     fn load_many(&self, paths: &[String]) -> Result<Vec<Result<Option<Node>>>> {
-        let names: &[&str] = match self.format {
-            ZarrFormat::V2 => &[ARRAY, GROUP, ATTRIBUTES],
-            ZarrFormat::V3 => &[V3],
-        };
-        let keys: Vec<String> = paths.iter().flat_map(|path| names.iter().map(|name| join(path, name))).collect();
+        let keys = self.metadata_keys(paths);
         let values = match self.store.read_many(&keys, MAX_METADATA) {
             Ok(values) => values,
             // Which of them is refused is found out one by one.
@@ -94,21 +90,51 @@ impl Shared {
             Err(error) => return Err(error),
         };
         self.store.check_same()?;
-        let mut nodes = Vec::with_capacity(paths.len());
-        for (path, documents) in paths.iter().zip(values.chunks(names.len())) {
-            let node = self.node(documents).map_err(|error| error.at(path));
-            // One that was read or written meanwhile stays, with what arrays that were opened from it share.
-            nodes.push(
-                node.map(|node| node.map(|node| self.tree_mut().nodes.entry(path.clone()).or_insert(node).clone())),
-            );
+        Ok(self.note(paths, &values))
+    }
+
+    /// The names of the values that hold the metadata of a node.
+    fn metadata_names(&self) -> &'static [&'static str] {
+        match self.format {
+            ZarrFormat::V2 => &[ARRAY, GROUP, ATTRIBUTES],
+            ZarrFormat::V3 => &[V3],
         }
-        Ok(nodes)
+    }
+
+    /// The keys of the metadata of nodes.
+    pub(super) fn metadata_keys(&self, paths: &[String]) -> Vec<String> {
+        paths.iter().flat_map(|path| self.metadata_names().iter().map(|name| join(path, name))).collect()
+    }
+
+    /// Takes nodes from the values of their metadata. One that was read or written meanwhile stays, with what arrays that were
+    /// opened from it share.
+    pub(super) fn note<V: AsRef<[u8]>>(&self, paths: &[String], values: &[Option<V>]) -> Vec<Result<Option<Node>>> {
+        let nodes = paths.iter().zip(values.chunks(self.metadata_names().len()));
+        let nodes = nodes.map(|(path, documents)| {
+            let node = self.node(documents).map_err(|error| error.at(path))?;
+            Ok::<_, Error>(node.map(|node| self.tree_mut().nodes.entry(path.clone()).or_insert(node).clone()))
+        });
+        nodes.collect()
+    }
+
+    /// Those of some paths of which the tree knows nothing.
+    pub(super) fn unknown(&self, paths: &[String]) -> Vec<String> {
+        let tree = self.tree();
+        paths.iter().filter(|path| !tree.nodes.contains_key(*path)).cloned().collect()
+    }
+
+    /// The paths of the children of a group that have these names, as far as they can be nodes.
+    pub(super) fn paths_of(group: &str, names: Vec<String>) -> Vec<String> {
+        let paths = names.into_iter().map(|name| join(group, &name));
+        paths.filter(|path| is_safe(path) && !RESERVED.contains(&file_name(path))).collect()
     }
 
     /// A node from the values of its metadata.
-    fn node(&self, values: &[Option<Vec<u8>>]) -> Result<Option<Node>> {
-        let documents =
-            values.iter().map(|value| value.as_deref().map(parse).transpose()).collect::<Result<Vec<_>>>()?;
+    fn node<V: AsRef<[u8]>>(&self, values: &[Option<V>]) -> Result<Option<Node>> {
+        let documents = values
+            .iter()
+            .map(|value| value.as_ref().map(|value| parse(value.as_ref())).transpose())
+            .collect::<Result<Vec<_>>>()?;
         match (self.format, documents.as_slice()) {
             (ZarrFormat::V3, [Some(document)]) => node_v3(document.clone()).map(Some),
             (ZarrFormat::V2, [array, group, attributes]) => {
@@ -271,15 +297,8 @@ impl Shared {
         }
         let names = self.store.children(path)?;
         self.store.check_same()?;
-        let paths: Vec<String> = names
-            .into_iter()
-            .map(|name| join(path, &name))
-            .filter(|path| is_safe(path) && !RESERVED.contains(&file_name(path)))
-            .collect();
-        let unknown: Vec<String> = {
-            let tree = self.tree();
-            paths.iter().filter(|path| !tree.nodes.contains_key(*path)).cloned().collect()
-        };
+        let paths = Self::paths_of(path, names);
+        let unknown = self.unknown(&paths);
         let loaded = self.load_many(&unknown)?;
         // What cannot be opened is listed, so that who asks for it learns why.
         let absent: HashSet<&String> =

@@ -4,8 +4,8 @@ use std::path::Path;
 use std::sync::Arc;
 
 use anndata_storage::{
-    ArraySpec, ArrayStorage, Attribute, Attributes, Capabilities, Compression, DType, Error, Limits, NodeKind, Result,
-    Storage, file_name, parent_path,
+    ArraySpec, ArrayStorage, AsyncStorage, Attribute, Attributes, BoxFuture, Capabilities, Compression, DType, Error,
+    Limits, NodeKind, Result, Storage, TreeVisitor, file_name, parent_path, walk,
 };
 use serde_json::Value;
 
@@ -15,6 +15,7 @@ use super::load::RESERVED;
 use super::{Collected, Node, Shared, ZarrStore};
 use crate::layout;
 use crate::metadata::{ArrayMeta, Document};
+use crate::store::remote::stopped;
 use crate::store::{is_safe, join};
 
 impl Shared {
@@ -120,6 +121,21 @@ impl Storage for ZarrStore {
         Ok(attributes)
     }
 
+    /// A remote store without collected metadata is asked level by level. What goes wrong on the way is found out, and told
+    /// of, element by element.
+    fn tree(&self, path: &str, visitor: &mut dyn TreeVisitor) -> Result<()> {
+        let Some(remote) = self.0.to_ask() else { return walk(self, path, visitor) };
+        let load = Arc::clone(&self.0).load_below(remote.clone(), path.to_owned());
+        match remote.wait(load) {
+            Ok(below) => self.tell(&below, path, visitor),
+            Err(_) => walk(self, path, visitor),
+        }
+    }
+
+    fn as_async(&self) -> Option<&dyn AsyncStorage> {
+        self.0.store.as_remote().is_some().then_some(self)
+    }
+
     fn set_attributes(&self, path: &str, attributes: &Attributes) -> Result<()> {
         let to_json = |(name, value): (&String, &Attribute)| Ok((name.clone(), value.to_json()?));
         let attributes = attributes.iter().map(to_json).collect::<Result<Document>>()?;
@@ -214,5 +230,23 @@ impl Storage for ZarrStore {
     fn verify(&self) -> Result<Vec<Error>> {
         let damaged = self.0.store.damaged();
         Ok(damaged.into_iter().map(|(key, error)| error.at(self.0.element_of(&key))).collect())
+    }
+}
+
+impl AsyncStorage for ZarrStore {
+    fn tree_async<'a>(&'a self, path: &'a str, visitor: &'a mut (dyn TreeVisitor + Send)) -> BoxFuture<'a, Result<()>> {
+        Box::pin(async move {
+            let Some(remote) = self.0.to_ask() else { return walk(self, path, visitor) };
+            // The requests run on the runtime of the store, whatever runtime the caller has, or none.
+            let load = remote.spawn(Arc::clone(&self.0).load_below(remote.clone(), path.to_owned()));
+            let below = match load {
+                Some(load) => load.await.unwrap_or_else(|_| Err(stopped())),
+                None => Err(stopped()),
+            };
+            match below {
+                Ok(below) => self.tell(&below, path, visitor),
+                Err(_) => walk(self, path, visitor),
+            }
+        })
     }
 }

@@ -62,6 +62,16 @@ impl OpaqueType {
         &self.0.format
     }
 
+    /// What it is, in words.
+    pub fn description(&self) -> &str {
+        &self.0.description
+    }
+
+    /// What it is equal by.
+    pub fn key(&self) -> &[u8] {
+        &self.0.key
+    }
+
     /// The type as its format encodes it.
     pub fn encoded(&self) -> &[u8] {
         &self.0.encoded

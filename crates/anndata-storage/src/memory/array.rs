@@ -4,14 +4,8 @@ use std::collections::HashMap;
 use std::ops::Range;
 use std::sync::{Arc, Mutex};
 
-use arrow_array::LargeStringArray;
-use arrow_buffer::{Buffer, OffsetBuffer, ScalarBuffer};
-
 use super::lock;
-use crate::{
-    AlignedBytes, ArraySpec, ArrayStorage, Axis, ChunkInfo, ChunkedStorage, DType, Error, OrBug, Result, Tensor,
-    chunked,
-};
+use crate::{ArraySpec, ArrayStorage, Axis, ChunkInfo, ChunkedStorage, Error, OrBug, Result, Tensor, chunked};
 
 /// The bytes of a chunk of an array that was declared without chunks.
 const CHUNK_BYTES: u64 = 256 << 10;
@@ -39,7 +33,7 @@ enum Values {
 
 impl MemoryArray {
     pub(super) fn new(spec: ArraySpec) -> Result<Self> {
-        zeros(&spec.dtype, &[0])?;
+        Tensor::zeros(&spec.dtype, [0])?;
         let values = match spec.dtype.size() {
             Some(_) if !spec.null => Values::Chunks(HashMap::new()),
             _ => Values::Whole(None),
@@ -72,33 +66,6 @@ fn default_chunks(spec: &ArraySpec) -> Vec<u64> {
     chunks
 }
 
-/// What an array reads as before it is written.
-fn zeros(dtype: &DType, shape: &[usize]) -> Result<Tensor> {
-    let too_large = || Error::limit_exceeded(format!("shape {shape:?} does not fit into memory"));
-    let count = shape.iter().try_fold(1_usize, |product, &n| product.checked_mul(n)).ok_or_else(too_large)?;
-    match dtype {
-        DType::String => {
-            let bytes = count.checked_add(1).and_then(|count| count.checked_mul(size_of::<i64>()));
-            let offsets = AlignedBytes::try_zeroed(bytes.ok_or_else(too_large)?)?;
-            let offsets = OffsetBuffer::new(ScalarBuffer::from(Buffer::from(offsets)));
-            Tensor::from_string_array(shape, LargeStringArray::new(offsets, Buffer::default(), None))
-        }
-        DType::Compound(fields) if dtype.size().is_none() => {
-            let columns = fields
-                .iter()
-                .map(|field| Ok((field.name.clone(), zeros(&field.dtype, &[shape, &field.shape].concat())?)))
-                .collect::<Result<Vec<_>>>()?;
-            Tensor::from_fields(shape, columns)
-        }
-        dtype => {
-            let unsupported = || Error::unsupported(format!("values of type {dtype} cannot be stored"));
-            let size = dtype.size().ok_or_else(unsupported)?;
-            let bytes = count.checked_mul(size).ok_or_else(too_large)?;
-            Tensor::new(dtype.clone(), shape, AlignedBytes::try_zeroed(bytes)?.into())
-        }
-    }
-}
-
 fn to_shape(shape: impl IntoIterator<Item = u64>) -> Result<Vec<usize>> {
     shape.into_iter().map(to_usize).collect()
 }
@@ -119,7 +86,7 @@ impl ArrayStorage for MemoryArray {
         let state = lock(&self.state);
         match &state.values {
             Values::Whole(Some(tensor)) => tensor.select(selection),
-            _ => zeros(&state.spec.dtype, &to_shape(selection.iter().map(Axis::len))?),
+            _ => Tensor::zeros(&state.spec.dtype, to_shape(selection.iter().map(Axis::len))?),
         }
     }
 
@@ -131,7 +98,7 @@ impl ArrayStorage for MemoryArray {
         let state = lock(&self.state);
         match &state.values {
             Values::Whole(Some(tensor)) => tensor.take(0, &positions),
-            _ => zeros(&state.spec.dtype, &[positions.len()]),
+            _ => Tensor::zeros(&state.spec.dtype, [positions.len()]),
         }
     }
 
@@ -144,12 +111,8 @@ impl ArrayStorage for MemoryArray {
             return Err(Error::bug("an array in chunks is written as a whole"));
         };
         let shape = to_shape(spec.shape.iter().copied())?;
-        *whole = Some(if shape == values.shape() {
-            values.clone()
-        } else {
-            let before = whole.take().map_or_else(|| zeros(&spec.dtype, &shape), Ok)?;
-            overwrite(&before, offset, values)?
-        });
+        let before = whole.take().map_or_else(|| Tensor::zeros(&spec.dtype, shape), Ok)?;
+        *whole = Some(before.with_block(offset, values)?);
         Ok(())
     }
 
@@ -161,11 +124,7 @@ impl ArrayStorage for MemoryArray {
         };
         match values {
             Values::Whole(Some(whole)) => {
-                let kept = whole.slice_rows(0..to_usize(old.min(new))?)?;
-                let mut added = to_shape(shape.iter().copied())?;
-                let rows = added.first_mut().or_bug("an array without axes")?;
-                *rows = rows.checked_sub(to_usize(old.min(new))?).or_bug("more rows are kept than there are")?;
-                *whole = Tensor::concat_rows(&[kept, zeros(&spec.dtype, &added)?])?;
+                *whole = whole.with_rows(to_usize(new)?)?;
             }
             Values::Chunks(chunks) if new < old => {
                 shrink(chunks, *self.chunks.first().or_bug("an array without axes")?, new);
@@ -200,29 +159,6 @@ fn shrink(chunks: &mut HashMap<Vec<u64>, Arc<[u8]>>, chunk_rows: u64, rows: u64)
             *chunk = (0_u64..).zip(chunk.iter()).map(|(i, &byte)| if i < kept { byte } else { 0 }).collect();
         }
     }
-}
-
-/// `whole` with a block of it replaced.
-fn overwrite(whole: &Tensor, offset: &[u64], values: &Tensor) -> Result<Tensor> {
-    // Elements of the result come from `whole`, or from `values` placed after it.
-    let len = whole.len() as u64;
-    let both = Tensor::concat_rows(&[whole.clone().reshape([whole.len()])?, values.clone().reshape([values.len()])?])?;
-    let mut source: Vec<u64> = (0..len).collect();
-    let offset = to_shape(offset.iter().copied())?;
-    let mut index = vec![0_usize; values.ndim()];
-    for from in 0..values.len() {
-        let place = index.iter().zip(&offset).zip(whole.shape());
-        let at = place.fold(0, |at, ((i, start), n)| at * n + i + start);
-        *source.get_mut(at).or_bug("a block beyond the array")? = len + from as u64;
-        for (i, &n) in index.iter_mut().zip(values.shape()).rev() {
-            *i += 1;
-            if *i < n {
-                break;
-            }
-            *i = 0;
-        }
-    }
-    both.take(0, &source)?.reshape(whole.shape())
 }
 
 impl ChunkedStorage for MemoryArray {
