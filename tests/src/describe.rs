@@ -10,6 +10,7 @@
 mod compare;
 mod values;
 
+use anndata::StoredTree as _;
 use anndata::encoding::Registry;
 use anndata::node::Node;
 use anndata::{AnnData, Column, ColumnKind, DataFrame, Element, Mapping, NaValue, Raw, Result, Series, Tensor};
@@ -120,7 +121,10 @@ impl Describer {
     fn others(&mut self, others: &Mapping, path: &str, node: Option<&Node>) -> Result<()> {
         for (key, element) in others {
             let element = match element {
-                Element::Opaque(opaque) => Registry::default().build(opaque.node().fetch()?)?,
+                Element::Opaque(opaque) => match opaque.node() {
+                    Some(stored) => Registry::default().build(stored.fetch()?)?,
+                    None => element.clone(),
+                },
                 element => element.clone(),
             };
             self.element(&element, &format!("{path}/{key}"), node.and_then(|node| node.descendant(key)))?;

@@ -73,7 +73,7 @@ pub fn unreadable(adata: &AnnData) -> Vec<(String, String)> {
             match element {
                 Element::Mapping(inner) => search(inner, &path, found),
                 Element::Opaque(opaque) => {
-                    found.extend(opaque.unreadable().map(|reason| (path, reason.error().to_string())));
+                    found.extend(opaque.unreadable().map(|reason| (path, reason.to_string())));
                 }
                 _ => {}
             }

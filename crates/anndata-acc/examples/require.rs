@@ -13,8 +13,8 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use anndata_acc::{A, Access, Target};
-use anndata_core::io::{ReadOptions, read_anndata};
-use anndata_core::{AnnData, Group};
+use anndata_format::io::{ReadOptions, read_anndata};
+use anndata_format::{AnnData, Group};
 use anndata_io_hdf5::{Hdf5Options, Hdf5Store};
 
 fn main() -> ExitCode {
@@ -60,7 +60,7 @@ fn references(list: &str) -> anndata_acc::Result<Vec<Target>> {
 }
 
 /// An object, not read.
-fn open(file: &Path) -> anndata_core::Result<AnnData> {
+fn open(file: &Path) -> anndata_format::Result<AnnData> {
     let root = if file.extension().is_some_and(|extension| extension == "h5ad") {
         Group::root(std::sync::Arc::new(Hdf5Store::open(file, &Hdf5Options::default())?))
     } else {
@@ -82,7 +82,7 @@ fn why_missing(adata: &AnnData, reference: &Target) -> anndata_acc::Result<Optio
 
 #[cfg(test)]
 mod tests {
-    use anndata_core::{DataFrame, Tensor};
+    use anndata_format::{DataFrame, Tensor};
 
     use super::*;
 
@@ -99,10 +99,10 @@ mod tests {
             (folder.path().join("a.h5ad"), folder.path().join("a.zarr"), folder.path().join("required.txt"));
         anndata_io_hdf5::write_atomic(&h5ad, false, false, |store| {
             let store = std::sync::Arc::clone(store);
-            anndata_core::io::write_anndata(&Group::root(store), &adata, &anndata_core::io::WriteOptions::default())
+            anndata_format::io::write_anndata(&Group::root(store), &adata, &anndata_format::io::WriteOptions::default())
         })?;
         anndata_io_zarr::write_atomic(&zarr, &anndata_io_zarr::ZarrOptions::default(), false, |root| {
-            anndata_core::io::write_anndata(root, &adata, &anndata_core::io::WriteOptions::default())
+            anndata_format::io::write_anndata(root, &adata, &anndata_format::io::WriteOptions::default())
         })?;
         std::fs::write(&list, "# For the figure.\nobs.louvain\nX[:,CD8]\n\nA.obsm['X_pca'][:, 2]\nobsm.pca\n")?;
         for file in [&h5ad, &zarr] {
@@ -124,7 +124,7 @@ mod tests {
         std::fs::write(&list, "obs.louvain\n")?;
         let absent = run(&folder.path().join("absent.h5ad"), &list, &mut Vec::new()).unwrap_err();
         assert!(
-            absent.downcast_ref::<anndata_core::Error>().is_some_and(anndata_core::Error::is_not_found),
+            absent.downcast_ref::<anndata_format::Error>().is_some_and(anndata_format::Error::is_not_found),
             "{absent}"
         );
         Ok(())

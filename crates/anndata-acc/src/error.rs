@@ -3,8 +3,8 @@
 use std::error::Error as StdError;
 use std::fmt;
 
-use anndata_core::storage::escaped;
 use anndata_core::{Error, ErrorKind};
+use anndata_storage::escaped;
 
 use crate::Dim;
 

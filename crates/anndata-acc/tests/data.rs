@@ -3,7 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a test may fail anywhere")]
 
 use anndata_acc::{A, AccError, Access, AdRef, Contained, RefAcc, acc};
-use anndata_core::{
+use anndata_format::{
     AnnData, Column, ColumnKind, DType, DataFrame, Element, NaValue, Raw, SparseFormat, SparseMatrix, Tensor,
 };
 use ndarray::{Array2, ArrayD};
@@ -256,7 +256,7 @@ fn what_is_missing_is_told_with_what_is_near() {
     let error = AnnData::builder().build().unwrap().get(&A.x()).unwrap_err();
     assert_eq!(error.to_string(), "A.X: there is no 'X' in the data");
     assert!(error.is_missing());
-    let error: anndata_core::Error = adata.get(&acc!(obs["Type"])).unwrap_err().into();
+    let error: anndata_format::Error = adata.get(&acc!(obs["Type"])).unwrap_err().into();
     assert!(error.is_not_found());
 }
 

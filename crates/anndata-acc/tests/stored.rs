@@ -7,8 +7,8 @@ use std::fmt;
 use std::sync::{Arc, Mutex};
 
 use anndata_acc::{Access, AdRef, acc};
-use anndata_core::storage::{ArrayStorage, Capabilities};
-use anndata_core::{
+use anndata_format::storage::{ArrayStorage, Capabilities};
+use anndata_format::{
     AnnData, ArraySpec, Attributes, Axis, Column, DataFrame, Element, Group, MemoryStore, NodeKind, Result,
     SparseFormat, SparseMatrix, Storage, Tensor, io,
 };

@@ -14,7 +14,6 @@ mod size;
 mod transpose;
 mod vectors;
 mod view;
-mod writeable;
 
 use anndata_storage::Result;
 use indexmap::IndexMap;
@@ -25,11 +24,9 @@ use crate::{DataFrame, Element, Mapping, Raw};
 pub use build::AnnDataBuilder;
 pub use chunks::Chunks;
 pub use equality::{Difference, Tolerance};
-pub(crate) use names::labels;
 pub use names::make_unique;
 pub use size::MemorySize;
 pub use view::SelectOptions;
-pub use writeable::Unwriteable;
 
 /// Matrices of the shape of `X` by name; `X` itself is under `None`.
 pub type Layers = IndexMap<Option<String>, Element>;
@@ -204,10 +201,10 @@ impl AnnData {
     }
 
     /// The object with everything in memory but `X`, layers and `raw.X`, which a function takes care of.
-    pub(crate) fn load_all_but(&self, matrices: impl Fn(&Element) -> Element) -> Result<Self> {
+    pub fn load_annotations(&self, matrices: impl Fn(&Element) -> Element) -> Result<Self> {
         let layers = self.layers.iter().map(|(key, layer)| (key.clone(), matrices(layer))).collect();
         let rest = Self { layers: Layers::new(), raw: None, ..self.clone() }.load()?;
-        let raw = self.raw.as_ref().map(|raw| raw.load_all_but_x(matrices)).transpose()?;
+        let raw = self.raw.as_ref().map(|raw| raw.load_annotations(matrices)).transpose()?;
         Ok(Self { layers, raw, ..rest })
     }
 

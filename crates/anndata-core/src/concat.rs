@@ -80,20 +80,17 @@ mod labels;
 mod merge;
 mod outline;
 mod plan;
-mod promote;
-#[cfg(test)]
-mod tests;
 
 use anndata_storage::{Error, Result, Scalar};
 
-use crate::column::code_dtype;
 use crate::{AnnData, Column, ColumnKind, DataFrame, Mapping, Tensor};
+pub use anndata_array::Reindex;
+use anndata_array::code_dtype;
+pub use anndata_array::promote::FillValue;
 pub use columns::ColumnPlan;
-pub use labels::{Labels, Reindex};
+pub use labels::Labels;
 pub use merge::{Merge, MergeFunction};
 pub use plan::{ConcatPlan, ElementKind, ElementPlan, FramePlan};
-pub use promote::FillValue;
-pub(crate) use promote::result_type;
 
 /// Concatenates objects; views and objects with lazy elements included.
 ///

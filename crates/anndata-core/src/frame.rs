@@ -9,7 +9,7 @@ use std::sync::{Arc, OnceLock};
 use anndata_storage::{Error, Result};
 use indexmap::IndexMap;
 
-use crate::{Column, Element, Lazy, Mapping, NameIndex, Opaque};
+use crate::{Column, Element, Lazy, Mapping, NameIndex, Opaque, Schema};
 
 /// A table: an index of row labels and named columns in order. A column, or the index, may be lazy.
 ///
@@ -52,7 +52,7 @@ pub enum Series {
     Opaque(Opaque),
 }
 
-/// Equal values. A lazy column is read to be compared, and differs where it cannot be read.
+/// Equal values in memory. A column that was not read yet is equal to itself alone.
 impl PartialEq for Series {
     fn eq(&self, other: &Self) -> bool {
         match (self, other) {
@@ -60,7 +60,10 @@ impl PartialEq for Series {
             (Self::Opaque(a), Self::Opaque(b)) => a == b,
             (Self::Lazy(a), Self::Lazy(b)) => a == b,
             (Self::Opaque(_), _) | (_, Self::Opaque(_)) => false,
-            (a, b) => matches!((a.load(), b.load()), (Ok(a), Ok(b)) if a == b),
+            (Self::Lazy(lazy), Self::Loaded(column)) | (Self::Loaded(column), Self::Lazy(lazy)) => {
+                let own = lazy.in_memory().map(Element::into_column);
+                matches!(own, Some(Ok(own)) if own == *column)
+            }
         }
     }
 }
@@ -82,7 +85,7 @@ impl Series {
     ///
     /// # Errors
     /// Where it cannot be read, or is no column.
-    pub(crate) fn load_once(&self) -> Result<Column> {
+    pub fn load_once(&self) -> Result<Column> {
         match self {
             Self::Lazy(lazy) => lazy.load_once()?.into_column().map_err(|error| lazy.locate(error)),
             other => other.load(),
@@ -98,7 +101,7 @@ impl Series {
             Self::Loaded(column) => Ok(Some(column.len())),
             Self::Lazy(lazy) => match lazy.shape()?.as_deref() {
                 Some([len]) => Ok(Some(*len)),
-                None if matches!(lazy.whole(), Some(Element::Opaque(_))) => Ok(None),
+                None if matches!(lazy.schema()?, Schema::Opaque) => Ok(None),
                 Some([]) => {
                     Err(lazy.locate(Error::invalid_data("a column is an array of one dimension, not a single value")))
                 }
@@ -273,7 +276,7 @@ impl DataFrame {
     }
 
     /// A column, not loaded where it is lazy.
-    pub(crate) fn series(&self, name: &str) -> Option<&Series> {
+    pub fn series(&self, name: &str) -> Option<&Series> {
         self.columns.get(name)
     }
 
@@ -295,7 +298,7 @@ impl DataFrame {
 
     /// The same with elements beside the columns.
     #[must_use]
-    pub(crate) fn with_other(mut self, other: Mapping) -> Self {
+    pub fn with_other(mut self, other: Mapping) -> Self {
         self.other = other;
         self
     }
@@ -317,7 +320,7 @@ impl DataFrame {
     }
 
     /// The frame with a function applied to the index and to every column.
-    pub(crate) fn map(&self, change: impl Fn(&Series) -> Result<Series>) -> Result<Self> {
+    pub fn map(&self, change: impl Fn(&Series) -> Result<Series>) -> Result<Self> {
         let columns = self.columns.iter().map(|(name, series)| Ok((name.clone(), change(series)?)));
         Ok(Self {
             index_name: self.index_name.clone(),

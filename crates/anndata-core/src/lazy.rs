@@ -1,33 +1,142 @@
 //! [`Lazy`]: an element that is read, or made from another, when it is asked for.
 
-use std::collections::HashSet;
-use std::fmt;
+use std::any::Any;
+use std::fmt::{self, Debug};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 
-use anndata_storage::{Axis, Error, Result, Tensor};
+use anndata_storage::{Axis, Error, Result};
 
-use crate::adata::labels;
-use crate::encoding::{EncodeContext, Registry};
-use crate::node::Node;
-use crate::{Column, ColumnKind, Element, Series};
+use crate::schema::{Schema, len_of};
+use crate::{ColumnKind, Element};
+
+/// Where a lazy element comes from: a store, a collection of other objects, a computation.
+///
+/// What an element is ([`schema`](Self::schema)) is known from metadata; its values are read when they are asked for, and
+/// no more of them than is selected.
+pub trait LazySource: Any + Debug + Send + Sync {
+    /// The path of the element in its store; empty if it has none.
+    fn path(&self) -> &str;
+
+    /// What the element is, from metadata alone.
+    ///
+    /// # Errors
+    /// If the metadata are malformed.
+    fn schema(&self) -> Result<Schema>;
+
+    /// The length of each axis, from metadata alone; `None` for what has no axes. Less may be looked at for it than for
+    /// the [schema](Self::schema).
+    ///
+    /// # Errors
+    /// If the metadata are malformed.
+    fn shape(&self) -> Result<Option<Vec<usize>>> {
+        Ok(self.schema()?.shape())
+    }
+
+    /// The element in memory.
+    ///
+    /// # Errors
+    /// If it cannot be read.
+    fn load(&self) -> Result<Element>;
+
+    /// The selected positions along the axes of the element, one selection per axis; no more is read than has to be.
+    ///
+    /// # Errors
+    /// If it cannot be read, or has no such axes.
+    fn select(&self, axes: &[Axis]) -> Result<Element> {
+        self.load()?.select(axes)
+    }
+
+    /// The bytes that the values take in memory: those that are there already and, `with_stored`, those that are still to
+    /// be read.
+    fn nbytes(&self, with_stored: bool) -> usize;
+
+    /// Names the element, and the file it is in, in an error about it.
+    fn locate(&self, error: Error) -> Error {
+        if self.path().is_empty() { error } else { error.at(self.path()) }
+    }
+}
 
 /// An element whose metadata are known and whose values are read, or made, when they are asked for:
 ///
-/// - a **stored** element is read on first use and then kept; a clone shares the values once they are read;
-/// - a **part** of an element, as a view has it, is made anew each time, from what it is a part of. Of a stored element
-///   only what is selected is read.
+/// - the element of a [source](LazySource) is read on first use and then kept; a clone shares the values once they are
+///   read;
+/// - a **selection** of an element, as a view has it, is made anew each time, from what it was selected from. Of an
+///   element that was not read yet only what is selected is read.
 #[derive(Clone)]
 pub struct Lazy(Arc<Inner>);
 
-#[expect(clippy::large_enum_variant, reason = "always behind an `Arc`")]
 enum Inner {
-    Stored { node: Node, registry: Registry, value: Kept },
-    Part { of: Element, axes: Vec<Axis>, categories: Categories },
-    Colors { colors: Element, all: Series, kept: Series },
+    Source { source: Box<dyn LazySource>, value: Kept },
+    Selection(Selection),
 }
 
-/// What becomes of the values of a stored element once they are read.
+/// Selected positions along the axes of an element.
+#[derive(Debug)]
+pub struct Selection {
+    of: Element,
+    axes: Vec<Axis>,
+    categories: Categories,
+}
+
+impl Selection {
+    /// The whole element.
+    pub fn of(&self) -> &Element {
+        &self.of
+    }
+
+    /// The selected positions, one selection per axis.
+    pub fn axes(&self) -> &[Axis] {
+        &self.axes
+    }
+
+    /// Whether categories that no selected row has are dropped.
+    pub fn drops_unused_categories(&self) -> bool {
+        self.categories == Categories::DropUnused
+    }
+
+    fn load(&self) -> Result<Element> {
+        match (self.select()?, self.categories) {
+            (Element::Column(column), Categories::DropUnused) => {
+                Ok(Element::Column(column.without_unused_categories()?))
+            }
+            (element, _) => Ok(element),
+        }
+    }
+
+    /// Of an element that was not loaded, no more is read than has to be.
+    fn select(&self) -> Result<Element> {
+        match &self.of {
+            Element::Lazy(whole) => match &*whole.0 {
+                Inner::Source { source, value } if value.get().is_none() => {
+                    value.check(&**source)?;
+                    source.select(&self.axes).map_err(|error| source.locate(error))
+                }
+                _ => whole.load()?.select(&self.axes),
+            },
+            of => of.select(&self.axes),
+        }
+    }
+
+    fn shape(&self) -> Result<Option<Vec<usize>>> {
+        let Some(mut shape) = self.of.shape()? else { return Ok(None) };
+        for (len, axis) in shape.iter_mut().zip(&self.axes) {
+            *len = len_of(axis)?;
+        }
+        Ok(Some(shape))
+    }
+
+    fn schema(&self) -> Result<Schema> {
+        let mut schema = self.of.schema()?.select(&self.axes)?;
+        // Which categories are left is known once the rows are.
+        if let (Categories::DropUnused, Schema::Column(column)) = (self.categories, &mut schema) {
+            column.n_categories = None;
+        }
+        Ok(schema)
+    }
+}
+
+/// What becomes of the values of a source once they are read.
 #[expect(clippy::large_enum_variant, reason = "always behind an `Arc`")]
 enum Kept {
     /// They are kept.
@@ -45,32 +154,18 @@ impl Kept {
     }
 
     /// Refuses what is not there any more.
-    fn check(&self, node: &Node) -> Result<()> {
+    fn check(&self, source: &dyn LazySource) -> Result<()> {
         match self {
             Self::Never { replaced } if replaced.load(Ordering::Acquire) => {
                 let message = "the stored element was replaced after this part of it was taken";
-                Err(node.locate(Error::unsupported(message).at(node.path())))
+                Err(source.locate(Error::unsupported(message)))
             }
             _ => Ok(()),
         }
     }
 }
 
-/// How many categories a column has.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum NumberOfCategories {
-    Known(usize),
-    /// Known once the column is loaded.
-    Unknown,
-}
-
-impl From<Option<usize>> for NumberOfCategories {
-    fn from(number: Option<usize>) -> Self {
-        number.map_or(Self::Unknown, Self::Known)
-    }
-}
-
-/// What becomes of categories that no value of a part has.
+/// What becomes of categories that no value of a selection has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Categories {
     /// They are kept.
@@ -80,259 +175,192 @@ pub(crate) enum Categories {
 }
 
 impl Lazy {
-    /// A lazy element over the metadata of a stored one.
-    pub fn new(node: Node, registry: Registry) -> Self {
-        Self(Arc::new(Inner::Stored { node, registry, value: Kept::Once(OnceLock::new()) }))
+    /// The element of a source, read on first use and then kept.
+    pub fn new(source: impl LazySource) -> Self {
+        Self(Arc::new(Inner::Source { source: Box::new(source), value: Kept::Once(OnceLock::new()) }))
     }
 
-    /// The same stored element, read anew each time: for what stays in its store because it is too large, or may change
-    /// there. Other elements are what they are.
-    pub(crate) fn never_kept(&self) -> Self {
-        match &*self.0 {
-            Inner::Stored { node, registry, value: Kept::Once(_) } => Self(Arc::new(Inner::Stored {
-                node: node.clone(),
-                registry: registry.clone(),
-                value: Kept::Never { replaced: AtomicBool::new(false) },
-            })),
-            Inner::Stored { .. } | Inner::Part { .. } | Inner::Colors { .. } => self.clone(),
+    /// The element of a source, read anew each time: for what stays in its store because it is too large, or may change
+    /// there.
+    pub fn uncached(source: impl LazySource) -> Self {
+        let value = Kept::Never { replaced: AtomicBool::new(false) };
+        Self(Arc::new(Inner::Source { source: Box::new(source), value }))
+    }
+
+    /// Selected positions along the axes of an element, one selection per axis; a selection of a selection is one of the
+    /// whole. Nothing is read.
+    pub(crate) fn selection(of: &Element, axes: &[Axis], categories: Categories) -> Self {
+        if let Element::Lazy(Self(inner)) = of
+            && let Inner::Selection(outer) = &**inner
+        {
+            let axes = outer.axes.iter().zip(axes).map(|(outer, inner)| outer.select(inner)).collect();
+            let categories = if outer.drops_unused_categories() { outer.categories } else { categories };
+            return Self(Arc::new(Inner::Selection(Selection { of: outer.of.clone(), axes, categories })));
         }
+        Self(Arc::new(Inner::Selection(Selection { of: of.clone(), axes: axes.to_vec(), categories })))
     }
 
     /// Whether both are the same element, not only equal ones.
-    pub(crate) fn is(&self, other: &Self) -> bool {
+    pub fn is(&self, other: &Self) -> bool {
         Arc::ptr_eq(&self.0, &other.0)
     }
 
-    /// Says that the stored element was replaced by another, so that neither this nor a part of it can be read again.
-    pub(crate) fn set_replaced(&self) {
-        if let Inner::Stored { value: Kept::Never { replaced }, .. } = &*self.0 {
+    /// Declares that what is stored was replaced by another element, so that neither this [uncached](Self::uncached)
+    /// element nor a selection of it can be read again.
+    pub fn set_replaced(&self) {
+        if let Inner::Source { value: Kept::Never { replaced }, .. } = &*self.0 {
             replaced.store(true, Ordering::Release);
         }
     }
 
-    /// The colours of the categories that a part of a column keeps, out of those of all its categories.
-    pub(crate) fn colors(colors: &Element, all: &Series, kept: &Series) -> Self {
-        Self(Arc::new(Inner::Colors { colors: colors.clone(), all: all.clone(), kept: kept.clone() }))
-    }
-
-    /// The part of an element that selections along its axes pick, one an axis; a part of a part is a part of the
-    /// whole. Nothing is read.
-    pub(crate) fn part(of: &Element, axes: &[Axis], categories: Categories) -> Self {
-        if let Element::Lazy(Self(inner)) = of
-            && let Inner::Part { of, axes: outer, categories: before } = &**inner
-        {
-            let axes = outer.iter().zip(axes).map(|(outer, inner)| outer.select(inner)).collect();
-            let categories = if *before == Categories::DropUnused { *before } else { categories };
-            return Self(Arc::new(Inner::Part { of: of.clone(), axes, categories }));
-        }
-        Self(Arc::new(Inner::Part { of: of.clone(), axes: axes.to_vec(), categories }))
-    }
-
-    /// How many categories a column of categories has, where metadata tell; `None` for any other element.
-    pub(crate) fn n_categories(&self) -> Option<NumberOfCategories> {
-        match &*self.0 {
-            Inner::Stored { node, .. } => {
-                let encoding = node.text_attribute("encoding-type").ok().flatten();
-                if encoding.as_deref() != Some("categorical") {
-                    return None;
-                }
-                let categories = node.descendant("categories").and_then(|node| node.as_array().ok()?.shape().ok());
-                Some(categories.and_then(|shape| shape.first().copied()).into())
-            }
-            Inner::Part { of: Element::Lazy(lazy), categories, .. } => match categories {
-                Categories::Keep => lazy.n_categories(),
-                Categories::DropUnused => lazy.n_categories().map(|_| NumberOfCategories::Unknown),
-            },
-            Inner::Part { of: Element::Column(column), .. } => {
-                matches!(column.kind(), ColumnKind::Categorical { .. }).then_some(NumberOfCategories::Unknown)
-            }
-            _ => None,
-        }
-    }
-
-    /// The path of the element in its store, or of what it is made from; empty in memory.
+    /// The path of the element in its store, or of what it was selected from; empty if it is in none.
     pub fn path(&self) -> &str {
         match &*self.0 {
-            Inner::Stored { node, .. } => node.path(),
-            Inner::Part { of: Element::Lazy(lazy), .. } => lazy.path(),
-            Inner::Part { .. } | Inner::Colors { .. } => "",
+            Inner::Source { source, .. } => source.path(),
+            Inner::Selection(Selection { of: Element::Lazy(lazy), .. }) => lazy.path(),
+            Inner::Selection(_) => "",
         }
     }
 
-    /// The stored metadata, where this is a whole stored element.
-    pub fn node(&self) -> Option<&Node> {
+    /// The source, if it is one of this type, and this the whole of it.
+    pub fn source<S: LazySource>(&self) -> Option<&S> {
         match &*self.0 {
-            Inner::Stored { node, .. } => Some(node),
-            Inner::Part { .. } | Inner::Colors { .. } => None,
+            Inner::Source { source, .. } => (&**source as &dyn Any).downcast_ref(),
+            Inner::Selection(_) => None,
         }
     }
 
-    /// What this is a part of, where it is one: of the same kind and dtype, but of another length.
-    pub(crate) fn whole(&self) -> Option<&Element> {
+    /// What this was selected from and how, if it is a selection.
+    pub fn selected(&self) -> Option<&Selection> {
         match &*self.0 {
-            Inner::Part { of, .. } => Some(of),
-            Inner::Stored { .. } | Inner::Colors { .. } => None,
+            Inner::Selection(selection) => Some(selection),
+            Inner::Source { .. } => None,
+        }
+    }
+
+    /// Refuses a stored element that was [replaced](Self::set_replaced).
+    ///
+    /// # Errors
+    /// [`Unsupported`](crate::ErrorKind::Unsupported) if it was.
+    pub fn check_current(&self) -> Result<()> {
+        match &*self.0 {
+            Inner::Source { source, value } => value.check(&**source),
+            Inner::Selection(_) => Ok(()),
         }
     }
 
     /// Whether the values have been read, or are made from values in memory.
     pub fn is_loaded(&self) -> bool {
         match &*self.0 {
-            Inner::Stored { value, .. } => value.get().is_some(),
-            Inner::Part { of: Element::Lazy(lazy), .. } => lazy.is_loaded(),
-            Inner::Part { .. } => true,
-            Inner::Colors { .. } => false,
+            Inner::Source { value, .. } => value.get().is_some(),
+            Inner::Selection(Selection { of: Element::Lazy(lazy), .. }) => lazy.is_loaded(),
+            Inner::Selection(_) => true,
+        }
+    }
+
+    /// What the element is, from metadata alone.
+    ///
+    /// # Errors
+    /// If the metadata are malformed.
+    pub fn schema(&self) -> Result<Schema> {
+        match &*self.0 {
+            Inner::Source { source, .. } => source.schema().map_err(|error| source.locate(error)),
+            Inner::Selection(selection) => selection.schema(),
         }
     }
 
     /// The length of each axis, from metadata alone; `None` for what has no axes.
     ///
     /// # Errors
-    /// Where the metadata are malformed.
+    /// If the metadata are malformed.
     pub fn shape(&self) -> Result<Option<Vec<usize>>> {
         match &*self.0 {
-            Inner::Stored { node, registry, .. } => registry.shape(node).map_err(|error| node.locate(error)),
-            Inner::Part { of, axes, .. } => {
-                let Some(mut shape) = of.shape()? else { return Ok(None) };
-                for (len, axis) in shape.iter_mut().zip(axes) {
-                    *len = usize::try_from(axis.len())
-                        .map_err(|_| Error::limit_exceeded(format!("{} positions are selected", axis.len())))?;
-                }
-                Ok(Some(shape))
-            }
-            Inner::Colors { .. } => self.make()?.shape(),
+            Inner::Source { source, .. } => source.shape().map_err(|error| source.locate(error)),
+            Inner::Selection(selection) => selection.shape(),
         }
     }
 
-    /// The element. A whole stored one is read on first use and kept.
+    /// The element. That of a source is read on first use and kept, unless it is [uncached](Self::uncached).
     ///
     /// # Errors
-    /// Where it cannot be read.
+    /// If it cannot be read.
     pub fn load(&self) -> Result<Element> {
+        let element = self.load_once()?;
         match &*self.0 {
-            Inner::Stored { value, .. } => {
-                if let Some(element) = value.get() {
-                    return Ok(element.clone());
-                }
-                let element = self.make()?;
-                match value {
-                    Kept::Once(value) => Ok(value.get_or_init(|| element).clone()),
-                    Kept::Never { .. } => Ok(element),
-                }
-            }
-            Inner::Part { .. } | Inner::Colors { .. } => self.make(),
+            Inner::Source { value: Kept::Once(value), .. } => Ok(value.get_or_init(|| element).clone()),
+            _ => Ok(element),
         }
     }
 
     /// The element, read and not kept: for passing over data larger than memory.
     ///
     /// # Errors
-    /// Where it cannot be read.
+    /// If it cannot be read.
     pub fn load_once(&self) -> Result<Element> {
         match &*self.0 {
-            Inner::Stored { value, .. } => value.get().map_or_else(|| self.make(), |element| Ok(element.clone())),
-            Inner::Part { .. } | Inner::Colors { .. } => self.make(),
-        }
-    }
-
-    fn make(&self) -> Result<Element> {
-        match &*self.0 {
-            Inner::Stored { node, registry, value } => {
-                value.check(node)?;
-                registry.build(node.fetch()?).map_err(|error| node.locate(error))
-            }
-            Inner::Part { of, axes, categories } => match (part_of(of, axes)?, categories) {
-                (Element::Column(column), Categories::DropUnused) => {
-                    Ok(Element::Column(column.without_unused_categories()?))
+            Inner::Source { source, value } => match value.get() {
+                Some(element) => Ok(element.clone()),
+                None => {
+                    value.check(&**source)?;
+                    source.load().map_err(|error| source.locate(error))
                 }
-                (part, _) => Ok(part),
             },
-            Inner::Colors { colors, all, kept } => {
-                let colors = colors.to_tensor()?;
-                if colors.ndim() == 0 {
-                    return Ok(Element::Tensor(colors.reshape([1])?));
-                }
-                kept_colors(&colors, &all.load()?, &kept.load()?).map(Element::Tensor)
-            }
+            Inner::Selection(selection) => selection.load(),
         }
     }
 
-    /// The stored tree that can be written in place of the element without building it, where there is one.
-    pub(crate) fn encode(&self, context: &EncodeContext<'_>) -> Result<Option<Node>> {
-        self.copied(context).map_err(|error| self.locate(error))
-    }
-
-    /// Names the element, and the file where it is in one, in an error about it.
-    pub(crate) fn locate(&self, error: Error) -> Error {
-        let error = if self.path().is_empty() { error } else { error.at(self.path()) };
+    /// The bytes that the values take in memory: those that are there and, `with_stored`, those that would be read.
+    pub(crate) fn nbytes(&self, with_stored: bool) -> Option<usize> {
         match &*self.0 {
-            Inner::Stored { node, .. } => node.locate(error),
-            Inner::Part { of: Element::Lazy(lazy), .. } => lazy.locate(error),
-            Inner::Part { .. } | Inner::Colors { .. } => error,
+            Inner::Source { source, value } if value.get().is_none() => Some(source.nbytes(with_stored)),
+            _ => None,
         }
     }
 
-    fn copied(&self, context: &EncodeContext<'_>) -> Result<Option<Node>> {
+    /// Names the element, and the file it is in, in an error about it.
+    pub fn locate(&self, error: Error) -> Error {
         match &*self.0 {
-            Inner::Stored { node, registry, value } if registry.is_current(node, context)? => {
-                value.check(node)?;
-                registry.copy(&context.laid_out(node)).map(Some)
-            }
-            Inner::Part { of: Element::Lazy(whole), axes, categories } => match &*whole.0 {
-                Inner::Stored { node, registry, value }
-                    if value.get().is_none()
-                        && (*categories == Categories::Keep || whole.n_categories().is_none())
-                        && registry.is_current(node, context)? =>
-                {
-                    value.check(node)?;
-                    registry.select(&context.laid_out(node), axes)
-                }
-                _ => Ok(None),
-            },
-            _ => Ok(None),
+            Inner::Source { source, .. } => source.locate(error),
+            Inner::Selection(Selection { of: Element::Lazy(lazy), .. }) => lazy.locate(error),
+            Inner::Selection(_) => error,
         }
     }
-}
 
-/// A part of an element: of a stored one that was not loaded, no more is read than has to be.
-fn part_of(of: &Element, axes: &[Axis]) -> Result<Element> {
-    match of {
-        Element::Lazy(whole) => match &*whole.0 {
-            Inner::Stored { node, registry, value } if value.get().is_none() => {
-                value.check(node)?;
-                registry.build_part(node, axes).map_err(|error| node.locate(error))
-            }
-            _ => whole.load()?.select(axes),
-        },
-        of => of.select(axes),
+    /// Whether this is a column of categories.
+    pub(crate) fn is_categorical(&self) -> bool {
+        let schema = self.schema();
+        matches!(schema, Ok(Schema::Column(column)) if matches!(column.kind, ColumnKind::Categorical { .. }))
     }
 }
 
-/// The colours of the categories that are kept. Where there is not one for each category, all stay.
-fn kept_colors(colors: &Tensor, all: &Column, kept: &Column) -> Result<Tensor> {
-    let categories = |column: &Column| labels(&column.codes_and_categories()?.1);
-    let (all, kept) = (categories(all)?, HashSet::<String>::from_iter(categories(kept)?));
-    if colors.shape().first() != Some(&all.len()) {
-        return Ok(colors.clone());
-    }
-    let places: Vec<u64> =
-        (0_u64..).zip(&all).filter(|(_, category)| kept.contains(*category)).map(|(place, _)| place).collect();
-    colors.take(0, &places)
-}
-
-/// Equal values; both are read where they are not the same element.
+/// The same element, or equal values in memory. Nothing is read from a store: what was not read is equal to itself alone.
 impl PartialEq for Lazy {
     fn eq(&self, other: &Self) -> bool {
-        Arc::ptr_eq(&self.0, &other.0) || matches!((self.load(), other.load()), (Ok(a), Ok(b)) if a == b)
+        self.is(other)
+            || match (self.in_memory(), other.in_memory()) {
+                (Some(a), Some(b)) => a == b,
+                _ => match (&*self.0, &*other.0) {
+                    (Inner::Selection(a), Inner::Selection(b)) => {
+                        a.axes == b.axes && a.categories == b.categories && a.of == b.of
+                    }
+                    _ => false,
+                },
+            }
     }
 }
 
-impl fmt::Debug for Lazy {
+impl Lazy {
+    /// The values, if they are in memory or are made of what is.
+    pub(crate) fn in_memory(&self) -> Option<Element> {
+        if self.is_loaded() { self.load_once().ok() } else { None }
+    }
+}
+
+impl Debug for Lazy {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let state = match &*self.0 {
-            Inner::Part { .. } => "part",
-            Inner::Colors { .. } => "colors",
-            Inner::Stored { value, .. } => value.get().map_or("stored", |_| "loaded"),
+            Inner::Selection(_) => "selection",
+            Inner::Source { value, .. } => value.get().map_or("stored", |_| "loaded"),
         };
         write!(f, "Lazy('{}', {state})", self.path())
     }

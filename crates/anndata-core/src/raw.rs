@@ -45,15 +45,22 @@ impl Raw {
 
     /// The same with elements beside the known ones.
     #[must_use]
-    pub(crate) fn with_other(mut self, other: Mapping) -> Self {
+    pub fn with_other(mut self, other: Mapping) -> Self {
         self.other = other;
         self
     }
 
     /// The same with the matrix changed by a function.
-    pub(crate) fn map_x(mut self, change: impl Fn(Option<&Element>) -> Result<Element>) -> Result<Self> {
+    pub fn map_x(mut self, change: impl Fn(Option<&Element>) -> Result<Element>) -> Result<Self> {
         self.x = Some(change(self.x.as_ref())?);
         Ok(self)
+    }
+
+    /// Everything in memory but the matrix, which a function takes care of.
+    pub(crate) fn load_annotations(&self, x: impl Fn(&Element) -> Element) -> Result<Self> {
+        let Some(matrix) = self.x() else { return self.load() };
+        let matrix = x(matrix);
+        self.clone().map_x(|_| Ok(Element::Null))?.load()?.map_x(|_| Ok(matrix.clone()))
     }
 
     /// The matrix.

@@ -5,7 +5,7 @@ use std::ops::Range;
 use anndata_storage::{Axis, Error, OrBug, Result};
 
 use crate::lazy::Categories;
-use crate::{Column, DataFrame, Element, Lazy, Series};
+use crate::{DataFrame, Element, Lazy, Series};
 
 impl Element {
     /// The element with only the selected positions along its axes: a selection an axis, from the first; further axes
@@ -45,7 +45,7 @@ impl Element {
                 [obs, var] => Self::AnnData(Box::new(adata.select(obs.clone(), var.clone())?)),
                 _ => return Err(self.has_no_axis(axes.len())),
             },
-            Self::Lazy(_) => Self::Lazy(Lazy::part(self, &axes, Categories::Keep)),
+            Self::Lazy(_) => Self::Lazy(Lazy::selection(self, &axes, Categories::Keep)),
             Self::Opaque(opaque) => return Err(opaque.error("no part of it can be selected")),
             Self::Null | Self::Mapping(_) | Self::Raw(_) | Self::Extension(_) => {
                 return Err(Error::unsupported(format!("no part of {} can be selected", self.kind_name())));
@@ -61,9 +61,9 @@ impl Element {
                 Ok(Self::Frame(frame.view(axes.first().unwrap_or(&Axis::Range(0..frame.len()? as u64)), categories)?))
             }
             // Told when the part is asked for: one unknown element does not stand in the way of a view.
-            Self::Opaque(_) | Self::Extension(_) => Ok(Self::Lazy(Lazy::part(self, axes, Categories::Keep))),
+            Self::Opaque(_) | Self::Extension(_) => Ok(Self::Lazy(Lazy::selection(self, axes, Categories::Keep))),
             Self::AnnData(_) => self.select(axes),
-            _ => Ok(Self::Lazy(Lazy::part(self, &self.full_axes(axes)?, Categories::Keep))),
+            _ => Ok(Self::Lazy(Lazy::selection(self, &self.full_axes(axes)?, Categories::Keep))),
         }
     }
 
@@ -129,20 +129,7 @@ impl DataFrame {
 impl Series {
     /// Some of the rows, made when they are asked for.
     fn part(&self, rows: &Axis, categories: Categories) -> Self {
-        Self::Lazy(Lazy::part(&self.to_element(), std::slice::from_ref(rows), categories))
-    }
-}
-
-impl Column {
-    /// The selected rows, in the order given; repeats are allowed. A range shares the values.
-    ///
-    /// # Errors
-    /// Where a row is out of bounds.
-    pub fn select(&self, rows: &Axis) -> Result<Self> {
-        match rows {
-            Axis::Range(range) => self.slice(to_usize(range)?),
-            Axis::Indices(positions) => self.take(positions),
-        }
+        Self::Lazy(Lazy::selection(&self.to_element(), std::slice::from_ref(rows), categories))
     }
 }
 

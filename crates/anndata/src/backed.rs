@@ -3,8 +3,8 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use anndata_core::io::{ReadOptions, WriteOptions};
-use anndata_core::{AnnData, Backed, Group, Result, Storage};
+use anndata_format::io::{ReadOptions, WriteOptions};
+use anndata_format::{AnnData, Backed, Group, Result, Storage};
 
 use crate::Format;
 use crate::format::Place;

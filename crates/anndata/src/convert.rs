@@ -4,8 +4,8 @@ mod notes;
 
 use std::path::Path;
 
-use anndata_core::io::{self, ReadOptions, WriteOptions};
-use anndata_core::{AnnData, Error, Result};
+use anndata_format::io::{self, ReadOptions, WriteOptions};
+use anndata_format::{AnnData, Error, Result};
 
 use crate::Format;
 pub use notes::Note;
@@ -108,7 +108,7 @@ impl ConvertOptions {
 /// Rewrites the object at `input`, a path or URL, to the path `output`, whose name says the format.
 ///
 /// Chunks, shards and compression are chosen anew, as the options say, whatever they are in the input;
-/// [`NodeWriteOptions::with_keep_layout`](anndata_core::node::NodeWriteOptions::with_keep_layout) keeps those that the output
+/// [`NodeWriteOptions::with_keep_layout`](anndata_format::node::NodeWriteOptions::with_keep_layout) keeps those that the output
 /// can have.
 ///
 /// Elements of current encodings are copied block by block within [`ConvertOptions::with_memory_limit`], so that an object

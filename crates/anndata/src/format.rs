@@ -4,7 +4,7 @@ use std::fs::File;
 use std::io::{Read as _, Seek as _, SeekFrom};
 use std::path::{Path, PathBuf};
 
-use anndata_core::{Error, Group, Result};
+use anndata_format::{Error, Group, Result};
 
 /// A file format that holds an `AnnData`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -84,7 +84,7 @@ impl Format {
 /// The error of a file that cannot be opened; of one that a killed write left aside, with where it is.
 fn cannot_open(path: &Path, error: std::io::Error) -> Error {
     let kind = Error::from(std::io::Error::from(error.kind())).kind();
-    if let Some(old) = anndata_core::storage::atomic::interrupted(path) {
+    if let Some(old) = anndata_format::storage::atomic::interrupted(path) {
         return Error::new(
             kind,
             format!("a write of it was interrupted: move '{}' here, or write it again", old.display()),

@@ -3,8 +3,8 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use anndata_core::io::{self, ReadOptions, WriteOptions};
-use anndata_core::{AnnData, Compression, Error, Group, Result};
+use anndata_format::io::{self, ReadOptions, WriteOptions};
+use anndata_format::{AnnData, Compression, Error, Group, Result};
 use anndata_io_hdf5::{Hdf5Options, Hdf5Store, write_atomic};
 
 use crate::Format;

@@ -1,7 +1,8 @@
 //! Annotated data matrices in memory and on disk: anndata for Rust.
 //!
 //! [`AnnData`] is the data structure of single-cell biology: a matrix of observations x variables and annotations that
-//! stay aligned with it. This crate brings its parts together: the model (`anndata-core`) and the file formats.
+//! stay aligned with it. This crate brings its parts together: the model (`anndata-core`), the on-disk
+//! format (`anndata-format`) and the backends of HDF5 and Zarr.
 //!
 //! ```
 //! use anndata::{AnnData, DataFrame, Tensor};
@@ -50,7 +51,7 @@ mod zarr;
 pub use anndata_acc as acc;
 #[doc(no_inline)]
 pub use anndata_acc::acc;
-pub use anndata_core::*;
+pub use anndata_format::*;
 pub use backed::{Mode, copy_backed, open_backed};
 pub use convert::{ConvertOptions, Converted, Note, convert};
 pub use format::Format;

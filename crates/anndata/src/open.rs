@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use anndata_core::{Group, Report, Result, ValidateOptions};
+use anndata_format::{Group, Report, Result, ValidateOptions};
 
 use crate::Format;
 use crate::format::Place;
@@ -63,5 +63,5 @@ pub fn open(location: impl AsRef<Path>) -> Result<Group> {
 /// Where nothing is there, it is in no known format, or it cannot be opened. Whatever is wrong within it is a finding.
 pub fn validate_path(location: impl AsRef<Path>, options: &ValidateOptions) -> Result<Report> {
     let root = open(location)?;
-    anndata_core::validate(&root, options).map_err(|error| error.in_store(&**root.storage()))
+    anndata_format::validate(&root, options).map_err(|error| error.in_store(&**root.storage()))
 }

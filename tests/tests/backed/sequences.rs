@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use anndata::StoredTree as _;
 use anndata::io::WriteOptions;
 use anndata::{
     AnnData, Backed, Element, Error, Format, H5adWriteOptions, Mode, Result, Tensor, ZarrOptions, ZarrWriteOptions,

@@ -137,7 +137,7 @@ proptest! {
             adata.set_uns("deep", Mapping::from([("a/b".to_owned(), 1.into())]));
         }
         let root = stores::memory();
-        let found = adata.unwriteable(root.storage().capabilities(), &WriteOptions::default());
+        let found = anndata::unwriteable(&adata, root.storage().capabilities(), &WriteOptions::default());
         let written = io::write_anndata(&root, &adata, &WriteOptions::default());
         prop_assert_eq!(found.is_empty(), written.is_ok(), "{:?} {:?}", found, written);
         prop_assert_eq!(found.iter().map(anndata::Unwriteable::path).collect::<Vec<_>>(), if bad { vec!["uns/deep/a/b"] } else { vec![] });

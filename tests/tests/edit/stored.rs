@@ -88,7 +88,7 @@ fn unused_categories_and_colours_of_a_stored_object_go() -> Result<()> {
 fn what_a_lazy_object_holds_is_compared_and_counted() -> Result<()> {
     stores::on_each(|root| {
         let (lazy, loaded) = (lazily(root)?, adata()?);
-        assert!(lazy.unwriteable(root.storage().capabilities(), &WriteOptions::default()).is_empty());
+        assert!(anndata::unwriteable(&lazy, root.storage().capabilities(), &WriteOptions::default()).is_empty());
         assert_eq!((lazy.size_in_memory(false)?.slot("layers"), lazy.size_in_memory(true)?.slot("layers")), (0, 96));
         assert!(lazy.approx_eq(&loaded, Tolerance::EXACT).is_ok());
         let mut other = loaded.clone();

@@ -8,7 +8,7 @@ use anndata::io::{self, ReadOptions, WriteOptions};
 use anndata::node::{ArrayNode, GroupNode, Node};
 use anndata::{
     AnnData, ArraySpec, Attribute, Column, Complex, ConcatOptions, DType, DataFrame, Element, Error, Extension, Group,
-    Join, Mapping, Result, Tensor, concat,
+    Join, Mapping, Result, Schema, Tensor, concat,
 };
 use anndata_tests::stores;
 
@@ -195,8 +195,9 @@ impl Encoding for IntervalEncoding {
         Ok(Node::Group(group))
     }
 
-    fn shape(&self, node: &Node) -> Result<Option<Vec<usize>>> {
-        Ok(Some(node.as_group()?.child("bounds")?.as_array()?.shape()?.into_iter().take(1).collect()))
+    fn schema(&self, node: &Node, _registry: &Registry) -> Result<Schema> {
+        let shape = node.as_group()?.child("bounds")?.as_array()?.shape()?.into_iter().take(1).collect();
+        Ok(Schema::Extension { encoding: self.name().to_owned(), shape: Some(shape) })
     }
 }
 

@@ -11,7 +11,7 @@ use anndata::node::{ArrayNode, BlockIter, BlockSource, GroupNode, Node, Source};
 use anndata::storage::BlockSize;
 use anndata::{
     AnnData, ArraySpec, Compression, ConvertOptions, DType, Element, Error, Extension, Group, H5adReadOptions,
-    H5adWriteOptions, Result, SparseFormat, SparseMatrix, Tensor,
+    H5adWriteOptions, Result, Schema, SparseFormat, SparseMatrix, Tensor,
 };
 use anndata_tests::{fixtures, stores};
 
@@ -65,8 +65,8 @@ impl Encoding for BreaksEncoding {
         Ok(Node::Group(group))
     }
 
-    fn shape(&self, _node: &Node) -> Result<Option<Vec<usize>>> {
-        Ok(None)
+    fn schema(&self, _node: &Node, _registry: &Registry) -> Result<Schema> {
+        Ok(Schema::Extension { encoding: self.name().to_owned(), shape: None })
     }
 }
 

@@ -8,10 +8,10 @@ use std::collections::BTreeSet;
 use super::File;
 use crate::sh::Result;
 
-const FOLDER: &str = "crates/anndata-core/src/encoding/";
-const PAGE: &str = "crates/anndata-core/src/encoding.rs";
-const REGISTRY: &str = "crates/anndata-core/src/encoding/registry.rs";
-const README: &str = "crates/anndata-core/README.md";
+const FOLDER: &str = "crates/anndata-format/src/encoding/";
+const PAGE: &str = "crates/anndata-format/src/encoding.rs";
+const REGISTRY: &str = "crates/anndata-format/src/encoding/registry.rs";
+const README: &str = "crates/anndata-format/README.md";
 
 /// Compare the files, the registry and the tables.
 #[expect(clippy::unnecessary_wraps, reason = "all checks have one type")]

@@ -1,7 +1,7 @@
 //! [`FromElement`]: elements as vectors, arrays and texts.
 
-use anndata_core::storage::{Complex, Scalar, f16};
 use anndata_core::{Column, DataFrame, Element, Error, Result, SparseMatrix, Tensor};
+use anndata_core::{Complex, Scalar, f16};
 use ndarray::{Array1, Array2, ArrayD, Ix1, Ix2};
 
 use crate::AccError;

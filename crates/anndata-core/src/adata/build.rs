@@ -100,7 +100,7 @@ impl AnnDataBuilder {
     }
 
     /// Takes elements as a store may hold them: matrices of any dtype, arrays of one dimension in `obsm`.
-    pub(crate) fn stored(mut self) -> Self {
+    pub fn stored(mut self) -> Self {
         self.stored = true;
         self
     }

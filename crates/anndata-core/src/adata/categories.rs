@@ -5,7 +5,6 @@ use std::collections::HashSet;
 use anndata_storage::{DType, Error, Result, Tensor};
 
 use super::AnnData;
-use super::names::labels;
 use super::view::follow_categories;
 use crate::{Column, ColumnKind, DataFrame, Element, Mapping, Series};
 
@@ -55,7 +54,7 @@ impl AnnData {
         }
         let column = frame.column(key).map_err(at(slot))?;
         let (old, renamed) = renamed(&column, &categories).map_err(|error| error.at(&format!("{slot}/{key}")))?;
-        let uns = fields_renamed(&self.uns, key, &old, &labels(&categories)?)?;
+        let uns = fields_renamed(&self.uns, key, &old, &categories.to_labels()?)?;
         let frame = if slot == "obs" { &mut self.obs } else { &mut self.var };
         frame.insert(key, renamed)?;
         self.uns = uns;
@@ -97,10 +96,10 @@ fn renamed(column: &Column, categories: &Column) -> Result<(Vec<String>, Column)
         return Err(Error::invalid_input("a category cannot be missing"));
     }
     let mut seen = HashSet::new();
-    if let Some(again) = labels(categories)?.into_iter().find(|label| !seen.insert(label.clone())) {
+    if let Some(again) = categories.to_labels()?.into_iter().find(|label| !seen.insert(label.clone())) {
         return Err(Error::invalid_input(format!("the category '{again}' was given twice")));
     }
-    Ok((labels(&old)?, Column::categorical(&codes, categories, ordered)?))
+    Ok((old.to_labels()?, Column::categorical(&codes, categories, ordered)?))
 }
 
 /// The frame with only used categories; other columns as they are.
@@ -109,7 +108,7 @@ fn used_alone(frame: &DataFrame) -> Result<DataFrame> {
     for (name, series) in frame.columns() {
         let is_categorical = match series {
             Series::Loaded(column) => matches!(column.kind(), ColumnKind::Categorical { .. }),
-            Series::Lazy(lazy) => lazy.n_categories().is_some(),
+            Series::Lazy(lazy) => lazy.is_categorical(),
             Series::Opaque(_) => false,
         };
         if is_categorical {

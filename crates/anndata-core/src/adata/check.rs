@@ -197,7 +197,7 @@ impl AnnData {
     }
 
     /// Checks the labels of the frames in `obsm` and `varm`, which are read for it where they are lazy.
-    pub(crate) fn check_frame_labels(&self) -> Result<()> {
+    pub fn check_frame_labels(&self) -> Result<()> {
         for (slot, elements, axis) in [("obsm", &self.obsm, &self.obs), ("varm", &self.varm, &self.var)] {
             for (key, element) in elements {
                 if let Element::Frame(frame) = element {
@@ -221,7 +221,7 @@ fn check_labels(place: &str, own: &Column, axis: &Column) -> Result<()> {
 
 /// Labels as text, whatever they are stored as.
 fn texts(labels: &Column) -> Result<Vec<Option<String>>> {
-    labels.to_strings().or_else(|_| Ok(super::labels(labels)?.into_iter().map(Some).collect()))
+    labels.to_strings().or_else(|_| Ok(labels.to_labels()?.into_iter().map(Some).collect()))
 }
 
 pub(super) fn check_rows(slot: &str, frame: &DataFrame, expected: usize) -> Result<()> {

@@ -2,14 +2,13 @@
 
 use anndata_storage::{DType, Error, Result, Tensor};
 
-use super::labels;
-use crate::concat::result_type;
 use crate::{Column, DataFrame};
+use anndata_array::promote::result_type;
 
 /// The columns of a frame as the columns of a matrix, of the dtype that holds them all. Rows and columns have to be
 /// labelled as the axes are (each with its slot), or 0, 1, ....
 pub(super) fn of_frame(frame: &DataFrame, rows: (&str, &DataFrame), columns: (&str, &DataFrame)) -> Result<Tensor> {
-    check_labels("index of the data frame is", &labels(&frame.index().load()?)?, rows)?;
+    check_labels("index of the data frame is", &frame.index().load()?.to_labels()?, rows)?;
     check_labels(
         "columns of the data frame are",
         &frame.column_names().map(str::to_owned).collect::<Vec<_>>(),
@@ -48,7 +47,7 @@ fn numbers(column: &Column) -> Result<Tensor> {
 
 fn check_labels(what: &str, own: &[String], (slot, axis): (&str, &DataFrame)) -> Result<()> {
     let unnamed = || own.iter().enumerate().all(|(at, label)| *label == at.to_string());
-    if own == labels(&axis.index().load()?)? || unnamed() {
+    if own == axis.index().load()?.to_labels()? || unnamed() {
         return Ok(());
     }
     let message = format!("the {what} not the names of {slot}: reorder it, or give an array");

@@ -2,7 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 
-use anndata_storage::{Error, Result, Tensor};
+use anndata_storage::{Result, Tensor};
 
 use super::AnnData;
 use crate::{Column, ColumnKind, DataFrame, Element, Mapping, Series};
@@ -140,18 +140,10 @@ pub(super) fn with_text_labels(mut frame: DataFrame) -> Result<DataFrame> {
     if let Series::Loaded(index) = frame.index()
         && index.to_strings().is_err()
     {
-        let labels = Column::strings(labels(index)?);
+        let labels = Column::strings(index.to_labels()?);
         frame.set_index(labels)?;
     }
     Ok(frame)
-}
-
-/// The values of a column as labels, as Python's `str` shows them.
-pub(crate) fn labels(column: &Column) -> Result<Vec<String>> {
-    let options = arrow_cast::display::FormatOptions::default().with_null("nan");
-    let formatter = arrow_cast::display::ArrayFormatter::try_new(column.array().as_ref(), &options)
-        .map_err(|error| Error::invalid_data("an index has no text form").with_source(error))?;
-    Ok((0..column.len()).map(|row| formatter.value(row).to_string()).collect())
 }
 
 /// Warns of names that stand twice, where someone listens. A lazy index is not read for it.

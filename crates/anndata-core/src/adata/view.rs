@@ -1,11 +1,14 @@
 //! Views: parts of an object, made when they are asked for.
 
-use anndata_storage::{Axis, Error, Result};
+use std::collections::HashSet;
+
+use anndata_storage::{Axis, Result, Tensor};
 
 use super::AnnData;
-use crate::lazy::{Categories, NumberOfCategories};
+use crate::lazy::{Categories, LazySource};
 use crate::namespace::Namespaces;
-use crate::{ColumnKind, DataFrame, Element, Index, Lazy, Mapping, Raw, Series};
+use crate::schema::{ColumnSchema, len_of};
+use crate::{Column, DataFrame, Element, Index, Lazy, Mapping, Raw, Schema, Series};
 
 /// How a part of an object is taken.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -101,10 +104,6 @@ impl AnnData {
 
     fn view(&self, obs: &Axis, var: &Axis, options: &SelectOptions) -> Result<Self> {
         let categories = if options.keep_unused_categories { Categories::Keep } else { Categories::DropUnused };
-        let len = |axis: &Axis| {
-            usize::try_from(axis.len())
-                .map_err(|_| Error::limit_exceeded(format!("{} positions are selected", axis.len())))
-        };
         let both = [obs.clone(), var.clone()];
         let parts = |slot: &str, elements: &Mapping, axes: &[Axis]| -> Result<Mapping> {
             let part = |(key, element): (&String, &Element)| {
@@ -125,8 +124,8 @@ impl AnnData {
             None => ViewOf { obs: obs.clone(), var: var.clone() },
         };
         Ok(Self {
-            n_obs: len(obs)?,
-            n_vars: len(var)?,
+            n_obs: len_of(obs)?,
+            n_vars: len_of(var)?,
             obs: frames.0,
             var: frames.1,
             layers: layers.collect::<Result<_>>()?,
@@ -157,30 +156,65 @@ impl Raw {
 pub(super) fn follow_categories(uns: &mut Mapping, all: &DataFrame, kept: &DataFrame) {
     for ((name, series), (_, part)) in all.columns().zip(kept.columns()) {
         let key = format!("{name}_colors");
-        let (Some(number), Some(colors)) = (n_categories(series), uns.get(&key)) else { continue };
+        // What cannot be told of a column, because it cannot be opened, is told where it is read.
+        let Some(column) = series.schema().ok().flatten().filter(ColumnSchema::is_categorical) else { continue };
+        let Some(colors) = uns.get(&key) else { continue };
         let shape = colors.shape().ok().flatten();
-        match (number, shape.as_deref()) {
-            (NumberOfCategories::Known(categories), Some(&[len])) if len != categories => {
+        match (column.n_categories, shape.as_deref()) {
+            (Some(categories), Some(&[len])) if len != categories => {
                 uns.shift_remove(&key);
             }
             (_, Some([] | [_])) => {
-                let colors = Element::Lazy(Lazy::colors(colors, series, part));
-                uns.insert(key, colors);
+                let colors = Colors { colors: colors.clone(), all: series.clone(), kept: part.clone() };
+                uns.insert(key, Element::Lazy(Lazy::new(colors)));
             }
             _ => {}
         }
     }
 }
 
-fn n_categories(series: &Series) -> Option<NumberOfCategories> {
-    match series {
-        Series::Loaded(column) => match column.kind() {
-            ColumnKind::Categorical { .. } => {
-                Some(column.codes_and_categories().ok().map(|(_, categories)| categories.len()).into())
-            }
-            _ => None,
-        },
-        Series::Lazy(lazy) => lazy.n_categories(),
-        Series::Opaque(_) => None,
+/// The colours of the categories that a part of a column keeps, out of those of all its categories.
+#[derive(Debug)]
+struct Colors {
+    colors: Element,
+    all: Series,
+    kept: Series,
+}
+
+impl LazySource for Colors {
+    fn path(&self) -> &'static str {
+        ""
     }
+
+    fn schema(&self) -> Result<Schema> {
+        // How many categories are left is known once the rows are.
+        self.load()?.schema()
+    }
+
+    fn load(&self) -> Result<Element> {
+        let colors = self.colors.to_tensor()?;
+        if colors.ndim() == 0 {
+            return Ok(Element::Tensor(colors.reshape([1])?));
+        }
+        kept_colors(&colors, &self.all.load()?, &self.kept.load()?).map(Element::Tensor)
+    }
+
+    fn nbytes(&self, _with_stored: bool) -> usize {
+        match &self.colors {
+            Element::Tensor(colors) => colors.nbytes(),
+            _ => 0,
+        }
+    }
+}
+
+/// The colours of the categories that are kept. If there is not one for each category, all stay.
+fn kept_colors(colors: &Tensor, all: &Column, kept: &Column) -> Result<Tensor> {
+    let categories = |column: &Column| column.codes_and_categories()?.1.to_labels();
+    let (all, kept) = (categories(all)?, HashSet::<String>::from_iter(categories(kept)?));
+    if colors.shape().first() != Some(&all.len()) {
+        return Ok(colors.clone());
+    }
+    let positions: Vec<u64> =
+        (0_u64..).zip(&all).filter(|(_, category)| kept.contains(*category)).map(|(position, _)| position).collect();
+    colors.take(0, &positions)
 }

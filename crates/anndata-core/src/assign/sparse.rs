@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use anndata_storage::{Axis, DType, Error, OrBug, Result, Scalar, Tensor, dispatch};
 use ndarray::{ArrayView2, Ix2};
 
-use crate::sparse::Offsets;
 use crate::{Element, SparseFormat, SparseMatrix};
+use anndata_array::sparse::Offsets;
 
 /// The matrix with values at the selected rows and columns. Zeros are not stored.
 pub(super) fn put(matrix: &SparseMatrix, rows: &Axis, columns: &Axis, values: &Element) -> Result<SparseMatrix> {

@@ -6,10 +6,10 @@ use std::collections::HashMap;
 use anndata_storage::{DType, Error, OrBug, Result, Scalar, Tensor, TimeUnit, dispatch};
 
 use super::outline::{self, ColumnOutline};
-use super::promote::result_type;
 use crate::Column;
-pub(super) use crate::column::code_dtype;
-use crate::column::natural_order;
+pub(super) use anndata_array::code_dtype;
+use anndata_array::natural_order;
+use anndata_array::promote::result_type;
 
 /// All categories of categorical columns and whether they are ordered; `None` where the orders contradict each other,
 /// so that the values are no categories any more.

@@ -8,8 +8,8 @@ use arrow_buffer::NullBuffer;
 
 use super::categories;
 use super::outline::{self, ColumnOutline};
-use super::promote::{FillValue, result_type};
 use crate::{Column, ColumnKind, NaValue};
+use anndata_array::promote::{FillValue, result_type};
 
 /// Where inputs do not have a column that others have.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

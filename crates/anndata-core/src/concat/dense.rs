@@ -3,9 +3,9 @@
 use anndata_storage::{AlignedBytes, DType, Error, OrBug, Result, Tensor, ensure};
 use rayon::prelude::*;
 
-use super::labels::Reindex;
 use super::plan::ElementPlan;
-use super::promote::FillValue;
+use crate::Reindex;
+use anndata_array::promote::FillValue;
 
 /// About how many bytes of the result a task fills.
 const TASK_BYTES: usize = 1 << 20;

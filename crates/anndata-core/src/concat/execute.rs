@@ -6,14 +6,14 @@ use anndata_storage::{Error, OrBug, Result, child_path};
 
 use super::columns;
 use super::dense;
-use super::labels::Reindex;
 use super::outline::Outline;
 use super::plan::{ConcatPlan, ElementKind, ElementPlan, FramePlan, filled_dtype, frame_elements, raw_object};
-use super::promote::FillValue;
 use super::{ConcatAxis, ConcatOptions, Merge, label_column};
+use crate::Reindex;
 use crate::awkward::Awkward;
-use crate::sparse::stack::{Piece, Target, stack};
 use crate::{AnnData, Column, DataFrame, Element, Mapping, Raw, SparseFormat, SparseMatrix, Tensor};
+use anndata_array::promote::FillValue;
+use anndata_array::sparse::stack::{Piece, Target, stack};
 
 /// The result of a plan.
 pub(super) fn execute(plan: &ConcatPlan, inputs: &[&AnnData], options: &ConcatOptions) -> Result<AnnData> {

@@ -4,12 +4,12 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use ahash::RandomState;
-use anndata_storage::{Error, OrBug, Result};
+use anndata_storage::{Error, Result};
 use arrow_array::{Array, ArrayRef, LargeStringArray};
 use arrow_schema::Field;
 use rayon::prelude::*;
 
-use crate::{Column, ColumnKind, DataFrame, NaValue};
+use crate::{Column, ColumnKind, DataFrame, NaValue, Reindex};
 
 /// The labels of an axis as text; a missing label is null.
 #[derive(Debug, Clone)]
@@ -120,119 +120,23 @@ impl Labels {
         Self { texts: LargeStringArray::new_null(0), na_value: None }
     }
 
+    /// Where each of these labels is among other ones, which are unique.
+    ///
+    /// # Errors
+    /// Where the other labels are not unique.
+    pub(crate) fn reindex(&self, new: &Self) -> Result<Reindex> {
+        if self == new {
+            return Ok(Reindex::identity(self.len()));
+        }
+        let positions: HashMap<Option<&str>, usize, RandomState> =
+            new.iter().enumerate().map(|(position, label)| (label, position)).collect();
+        Reindex::from_map(self.iter().map(|label| positions.get(&label).copied()).collect(), new.len())
+    }
+
     /// The first label that occurs twice.
     pub(crate) fn duplicate(&self) -> Option<&str> {
         let mut seen = HashSet::with_capacity_and_hasher(self.len(), RandomState::default());
         self.iter().find(|label| !seen.insert(*label)).map(|label| label.unwrap_or("missing"))
-    }
-}
-
-/// How the positions of an old axis go to those of a new one.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Reindex {
-    old_len: usize,
-    new_len: usize,
-    /// `None` where nothing changes.
-    maps: Option<Maps>,
-}
-
-#[derive(Debug, Clone, PartialEq)]
-struct Maps {
-    to_new: Vec<Option<usize>>,
-    to_old: Vec<Option<usize>>,
-}
-
-impl Reindex {
-    /// From the labels of the old axis to those of the new one. The new ones are unique.
-    pub(crate) fn new(old: &Labels, new: &Labels) -> Self {
-        let (old_len, new_len) = (old.len(), new.len());
-        if old == new {
-            return Self { old_len, new_len, maps: None };
-        }
-        let places: HashMap<Option<&str>, usize, RandomState> =
-            new.iter().enumerate().map(|(place, label)| (label, place)).collect();
-        let to_new: Vec<Option<usize>> = old.iter().map(|label| places.get(&label).copied()).collect();
-        Self::from_map(to_new, new_len)
-    }
-
-    /// From an axis of one length to one of another: the first positions stay where they are.
-    pub(crate) fn resize(old_len: usize, new_len: usize) -> Self {
-        if old_len == new_len {
-            return Self { old_len, new_len, maps: None };
-        }
-        Self::from_map((0..old_len).map(|i| (i < new_len).then_some(i)).collect(), new_len)
-    }
-
-    /// From an axis to a longer one in which it begins at `start`.
-    pub(crate) fn shift(old_len: usize, start: usize, new_len: usize) -> Result<Self> {
-        let end = start.checked_add(old_len).filter(|&end| end <= new_len);
-        let end = end.or_bug("an axis goes beyond the one that it is a part of")?;
-        if old_len == new_len {
-            return Ok(Self { old_len, new_len, maps: None });
-        }
-        Ok(Self::from_map((start..end).map(Some).collect(), new_len))
-    }
-
-    /// From the new positions of all old ones, which are below `new_len`.
-    fn from_map(to_new: Vec<Option<usize>>, new_len: usize) -> Self {
-        let mut to_old = vec![None; new_len];
-        for (old, new) in to_new.iter().enumerate() {
-            if let Some(new) = *new {
-                to_old[new] = Some(old);
-            }
-        }
-        Self { old_len: to_new.len(), new_len, maps: Some(Maps { to_new, to_old }) }
-    }
-
-    /// The length of the old axis.
-    pub fn old_len(&self) -> usize {
-        self.old_len
-    }
-
-    /// The length of the new axis.
-    pub fn new_len(&self) -> usize {
-        self.new_len
-    }
-
-    /// Whether nothing changes.
-    pub fn is_identity(&self) -> bool {
-        self.maps.is_none()
-    }
-
-    /// Where an old position goes; `None` where it is dropped, or does not exist.
-    pub fn to_new(&self, old: usize) -> Option<usize> {
-        match &self.maps {
-            None => (old < self.old_len).then_some(old),
-            Some(maps) => maps.to_new.get(old).copied().flatten(),
-        }
-    }
-
-    /// What stands at a new position; `None` where the old axis does not have it.
-    pub fn to_old(&self, new: usize) -> Option<usize> {
-        match &self.maps {
-            None => (new < self.new_len).then_some(new),
-            Some(maps) => maps.to_old.get(new).copied().flatten(),
-        }
-    }
-
-    /// Whether an old position goes nowhere.
-    pub fn drops(&self) -> bool {
-        self.maps.as_ref().is_some_and(|maps| maps.to_new.contains(&None))
-    }
-
-    /// Whether a new position is filled by nothing.
-    pub fn misses(&self) -> bool {
-        self.maps.as_ref().is_some_and(|maps| maps.to_old.contains(&None))
-    }
-
-    /// The new positions that the old axis does not have, in order.
-    pub fn missing(&self) -> impl Iterator<Item = usize> {
-        (0..self.new_len).filter(|&new| self.to_old(new).is_none())
-    }
-
-    /// What stands at each new position.
-    pub fn sources(&self) -> Vec<Option<usize>> {
-        (0..self.new_len).map(|new| self.to_old(new)).collect()
     }
 }
 
@@ -269,16 +173,14 @@ mod tests {
     }
 
     #[test]
-    fn maps_go_both_ways() {
-        let reindex = Reindex::new(&labels("cab"), &labels("bxc"));
+    fn maps_go_both_ways() -> Result<()> {
+        let reindex = labels("cab").reindex(&labels("bxc"))?;
         assert_eq!([0, 1, 2, 3].map(|old| reindex.to_new(old)), [Some(2), None, Some(0), None]);
         assert_eq!([0, 1, 2, 3].map(|new| reindex.to_old(new)), [Some(2), None, Some(0), None]);
         assert!(reindex.drops() && reindex.misses() && !reindex.is_identity());
         assert_eq!(reindex.missing().collect::<Vec<_>>(), [1]);
-        assert!(Reindex::new(&labels("ab"), &labels("ab")).is_identity());
-        let longer = Reindex::resize(2, 3);
-        assert!(longer.misses() && !longer.drops());
-        assert_eq!(longer.sources(), [Some(0), Some(1), None]);
+        assert!(labels("ab").reindex(&labels("ab"))?.is_identity());
+        Ok(())
     }
 
     #[test]

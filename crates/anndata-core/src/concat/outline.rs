@@ -3,8 +3,8 @@
 use anndata_storage::{DType, Error, Result};
 
 use crate::awkward::Awkward;
-use crate::node::Node;
-use crate::{Column, ColumnKind, DataFrame, Element, Lazy, Opaque, Series};
+use crate::schema::ColumnSchema;
+use crate::{Column, ColumnKind, DataFrame, Element, Lazy, Opaque, Schema, Series};
 
 /// What an aligned element is, from metadata.
 #[derive(Debug, Clone)]
@@ -46,34 +46,15 @@ impl Outline {
         })
     }
 
-    /// From the stored metadata of arrays and sparse matrices, or from what it is a part of; what else is lazy is read
-    /// for it, and not kept.
+    /// From its schema, if that tells enough; otherwise the element is read for it, and not kept.
     fn of_lazy(lazy: &Lazy) -> Result<Self> {
-        let shape = lazy.shape()?;
-        if let (Some(whole), Some(shape)) = (lazy.whole(), shape.as_deref()) {
-            return Ok(Self::of(whole)?.with_shape(shape));
-        }
-        let dtype_of = |node: Option<&Node>| match node {
-            Some(Node::Array(array)) if array.spec.dtype.is_numeric() || array.spec.dtype.is_time() => {
-                Some(array.spec.dtype.clone())
+        Ok(match lazy.schema()? {
+            Schema::Array { dtype, shape } if dtype.is_numeric() || dtype.is_time() => {
+                Self::Dense { dtype, shape: matrix(&shape) }
             }
-            _ => None,
-        };
-        let stored = encoding(lazy)?;
-        let stored = stored.as_ref().map(|(node, encoding)| (*node, encoding.as_str()));
-        let known = match (stored, shape.as_deref()) {
-            (Some((node, "array")), Some(shape)) => {
-                dtype_of(Some(node)).map(|dtype| Self::Dense { dtype, shape: matrix(shape) })
-            }
-            (Some((node, "csr_matrix" | "csc_matrix")), Some(&[rows, columns])) => {
-                dtype_of(node.descendant("data")).map(|dtype| Self::Sparse { dtype, shape: (rows, columns) })
-            }
-            _ => None,
-        };
-        match known {
-            Some(outline) => Ok(outline),
-            None => Self::of(&lazy.load_once()?),
-        }
+            Schema::Sparse { dtype, shape, .. } if dtype.is_numeric() => Self::Sparse { dtype, shape },
+            _ => Self::of(&lazy.load_once()?)?,
+        })
     }
 
     /// The dtype of a dense or sparse array.
@@ -81,17 +62,6 @@ impl Outline {
         match self {
             Self::Dense { dtype, .. } | Self::Sparse { dtype, .. } => Some(dtype),
             Self::Frame { .. } | Self::Awkward { .. } => None,
-        }
-    }
-
-    /// The outline of a part of this shape.
-    fn with_shape(self, shape: &[usize]) -> Self {
-        let len = |axis: usize| shape.get(axis).copied().unwrap_or(1);
-        match self {
-            Self::Dense { dtype, .. } => Self::Dense { dtype, shape: matrix(shape) },
-            Self::Sparse { dtype, .. } => Self::Sparse { dtype, shape: (len(0), len(1)) },
-            Self::Frame { columns, .. } => Self::Frame { rows: len(0), columns },
-            Self::Awkward { fields, .. } => Self::Awkward { rows: len(0), fields },
         }
     }
 
@@ -141,25 +111,28 @@ impl ColumnOutline {
         })
     }
 
-    /// Without reading: numbers from their stored metadata, and parts of what has no categories.
+    /// From the schema, unless categories, which the plan needs, have to be read.
     fn of_lazy(lazy: &Lazy) -> Result<Option<Self>> {
-        let whole = match lazy.whole() {
-            Some(Element::Lazy(whole)) => Self::of_lazy(whole)?,
-            Some(Element::Column(column)) => Some(Self::of(&Series::Loaded(column.clone()))?),
-            Some(Element::Opaque(opaque)) => Some(Self::Unknown(opaque.clone())),
-            _ => None,
+        let schema = match lazy.schema()? {
+            Schema::Opaque => return Ok(lazy.selected().and_then(|selection| Self::of_opaque(selection.of()))),
+            schema => schema.as_column(),
         };
-        let stored = encoding(lazy)?;
-        Ok(match (whole, stored.as_ref().map(|(node, encoding)| (*node, encoding.as_str()))) {
-            (Some(Self::Categorical { .. }), _) => None,
-            (Some(outline), _) => Some(outline),
-            (None, Some((Node::Array(array), "array")))
-                if array.spec.dtype.is_numeric() || array.spec.dtype.is_time() =>
-            {
-                Some(Self::Plain(array.spec.dtype.clone()))
+        Ok(match schema {
+            Some(ColumnSchema { kind: ColumnKind::Plain | ColumnKind::Time(_), dtype, .. }) if !dtype.is_text() => {
+                Some(Self::Plain(dtype))
+            }
+            Some(ColumnSchema { kind: ColumnKind::Nullable(na_value), dtype, .. }) => {
+                Some(Self::Nullable(dtype, na_value))
             }
             _ => None,
         })
+    }
+
+    fn of_opaque(element: &Element) -> Option<Self> {
+        match element {
+            Element::Opaque(opaque) => Some(Self::Unknown(opaque.clone())),
+            _ => None,
+        }
     }
 
     /// The dtype of the values, or of the categories.
@@ -183,12 +156,6 @@ impl ColumnOutline {
             Self::Categorical { column, .. } => Ok(column.load()?.array().null_count() > 0),
         }
     }
-}
-
-/// The stored tree of a lazy element that was not read, and its encoding.
-fn encoding(lazy: &Lazy) -> Result<Option<(&Node, String)>> {
-    let Some(node) = lazy.node().filter(|_| !lazy.is_loaded()) else { return Ok(None) };
-    Ok(node.text_attribute("encoding-type")?.map(|encoding| (node, encoding)))
 }
 
 /// The dtype of the values of a column that is not categorical.

@@ -8,11 +8,12 @@ use anndata_storage::{DType, Error, Result};
 use rayon::prelude::*;
 
 use super::columns::ColumnPlan;
-use super::labels::{Labels, Reindex};
+use super::labels::Labels;
 use super::outline::{self, ColumnOutline};
-use super::promote::FillValue;
 use super::{ConcatAxis, ConcatOptions, Join};
+use crate::Reindex;
 use crate::{AnnData, Column, DataFrame, Element, Layers, Mapping, Raw, Series};
+use anndata_array::promote::FillValue;
 use elements::Context;
 pub(super) use elements::filled_dtype;
 
@@ -145,7 +146,8 @@ impl ConcatPlan {
             Join::Inner => Labels::intersection(&other_own),
             Join::Outer => Labels::union(&other_own),
         };
-        let reindex: Vec<Reindex> = other_own.par_iter().map(|own| Reindex::new(own, &other_labels)).collect();
+        let reindex: Vec<Reindex> =
+            other_own.par_iter().map(|own| own.reindex(&other_labels)).collect::<Result<_>>()?;
         let reindex: Arc<[Reindex]> = reindex.into();
 
         let context = Context { options, lengths: &lengths };

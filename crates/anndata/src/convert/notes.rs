@@ -1,6 +1,6 @@
 //! What is told of elements of an object that is rewritten: those that other readers refuse, and those at fault.
 
-use anndata_core::{AnnData, DataFrame, Element, Error, ErrorKind, Mapping, Opaque, Series};
+use anndata_format::{AnnData, DataFrame, Element, Error, ErrorKind, Mapping, Opaque, Series};
 
 /// Something in a rewritten object that a reader should know of.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -11,7 +11,7 @@ pub struct Note {
     /// What about it.
     pub message: String,
     /// Whether it is a member of an object that is no slot, which
-    /// [`ReadOptions::drop_unknown`](anndata_core::io::ReadOptions::drop_unknown) leaves out.
+    /// [`ReadOptions::drop_unknown`](anndata_format::io::ReadOptions::drop_unknown) leaves out.
     pub unknown_member: bool,
 }
 
@@ -140,7 +140,7 @@ fn element_at(path: &str, adata: Option<&AnnData>) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use anndata_core::Result;
+    use anndata_format::Result;
 
     #[test]
     fn the_element_at_fault_is_the_one_to_leave_out() -> Result<()> {

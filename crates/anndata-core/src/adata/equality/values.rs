@@ -113,7 +113,7 @@ fn same_step(a: &Tensor, b: &Tensor) -> Option<(Tensor, Tensor)> {
     if std::mem::discriminant(a.dtype()) != std::mem::discriminant(b.dtype()) {
         return None;
     }
-    let common = crate::concat::result_type([a.dtype(), b.dtype()])?;
+    let common = anndata_array::promote::result_type([a.dtype(), b.dtype()])?;
     Some((a.cast(&common).ok()?, b.cast(&common).ok()?))
 }
 

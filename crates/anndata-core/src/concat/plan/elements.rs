@@ -6,11 +6,11 @@ use anndata_storage::{DType, Error, Result, TimeUnit, child_path};
 
 use super::{ElementKind, ElementPlan, FramePlan};
 use crate::Element;
+use crate::Reindex;
 use crate::concat::columns::{self, Absent, ColumnPlan};
-use crate::concat::labels::Reindex;
 use crate::concat::outline::{ColumnOutline, Outline};
-use crate::concat::promote::{FillValue, promote, result_type};
 use crate::concat::{ConcatOptions, Join};
+use anndata_array::promote::{FillValue, promote, result_type};
 
 /// What the plans of all elements share.
 pub(super) struct Context<'a> {

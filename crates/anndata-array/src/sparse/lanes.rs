@@ -1,0 +1,102 @@
+//! New indices and values, filled lane by lane on all cores.
+//!
+//! A lane is a row of a CSR matrix or a column of a CSC matrix.
+
+use std::ops::Range;
+
+use anndata_storage::{AlignedBytes, OrBug, Result, ensure};
+use rayon::prelude::*;
+
+use super::buffers::{Index, plain_mut, zeroed};
+use super::offsets::Offsets;
+
+/// About how many values a task works on: enough to be worth a task, few enough to share the work evenly.
+const TASK: usize = 1 << 16;
+
+/// Consecutive lanes with about [`TASK`] values a block; `ends` are the ends of all lanes, which never decrease.
+pub(super) fn blocks(ends: impl ExactSizeIterator<Item = usize>) -> Vec<Range<usize>> {
+    let mut blocks = Vec::new();
+    let (mut first, mut base) = (0, 0);
+    let lanes = ends.len();
+    for (lane, end) in ends.enumerate() {
+        // A lane without values is work as well. The sum is compared with a small number only.
+        let work = (end - base).saturating_add(lane - first);
+        if work >= TASK || lane + 1 == lanes {
+            blocks.push(first..lane + 1);
+            (first, base) = (lane + 1, end);
+        }
+    }
+    blocks
+}
+
+/// The part of two buffers that belongs to consecutive lanes: their indices, and the bytes of their values.
+pub(super) struct Part<'a, I> {
+    pub(super) lanes: Range<usize>,
+    pub(super) indices: &'a mut [I],
+    pub(super) data: &'a mut [u8],
+}
+
+impl<'a, I> Part<'a, I> {
+    /// The next `len` values of `size` bytes, to be filled.
+    pub(super) fn next(&mut self, len: usize, size: usize) -> Result<(&'a mut [I], &'a mut [u8])> {
+        let indices = self.indices.split_off_mut(..len).or_bug("more values than were counted")?;
+        Ok((indices, self.data.split_off_mut(..len * size).or_bug("more values than were counted")?))
+    }
+}
+
+/// New indices and values for lanes at `offsets`, filled block by block on all cores.
+///
+/// `work` is handed what a thread reuses from block to block, and its part of the result, of which it has to take all.
+pub(super) fn fill<I: Index, S: Default>(
+    offsets: &Offsets,
+    blocks: Vec<Range<usize>>,
+    size: usize,
+    work: impl Fn(&mut S, &mut Part<'_, I>) -> Result<()> + Send + Sync,
+) -> Result<(AlignedBytes, AlignedBytes)> {
+    let nnz = offsets.total()?;
+    let (mut indices, mut data) = (zeroed(nnz, size_of::<I>())?, zeroed(nnz, size)?);
+    let mut rest =
+        Part { lanes: 0..offsets.lanes(), indices: plain_mut::<I>(&mut indices)?, data: data.as_mut_slice() };
+    let mut parts = Vec::with_capacity(blocks.len());
+    for lanes in blocks {
+        let (indices, data) = rest.next(offsets.run(lanes.clone())?.len(), size)?;
+        parts.push(Part { lanes, indices, data });
+    }
+    ensure!(rest.indices.is_empty(), "the blocks leave {} values out", rest.indices.len());
+    parts.into_par_iter().try_for_each_init(S::default, |scratch, mut part| {
+        work(scratch, &mut part)?;
+        let (lanes, left) = (part.lanes, part.indices.len());
+        ensure!(left == 0 && part.data.is_empty(), "{left} values of lanes {lanes:?} were not filled");
+        Ok(())
+    })?;
+    Ok((indices, data))
+}
+
+/// How many lanes ahead memory is asked for.
+const AHEAD: usize = 2;
+
+/// The most cache lines that are asked for at a time.
+const LINES: usize = 64;
+
+/// The same lanes; while one is worked on, the values of those that follow are brought into the cache. Lanes that are
+/// not neighbours would be waited for otherwise.
+pub(super) fn prefetched<'a, T>(
+    values: &'a [T],
+    lanes: impl Iterator<Item = Range<usize>> + Clone + 'a,
+) -> impl Iterator<Item = Range<usize>> + 'a {
+    let mut ahead = lanes.clone().skip(AHEAD);
+    // A hint to the processor: where there is nothing ahead, none is given.
+    lanes.inspect(move |_| prefetch(ahead.next().and_then(|lane| values.get(lane)).unwrap_or_default()))
+}
+
+/// Asks the processor to bring values into its cache. On processors other than x86-64 nothing is done.
+fn prefetch<T>(values: &[T]) {
+    #[cfg(target_arch = "x86_64")]
+    for line in values.chunks(64 / size_of::<T>().clamp(1, 64)).take(LINES) {
+        use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
+        // SAFETY: the address is that of values in a slice; a prefetch reads nothing that a program could see.
+        unsafe { _mm_prefetch::<_MM_HINT_T0>(line.as_ptr().cast()) }
+    }
+    #[cfg(not(target_arch = "x86_64"))]
+    let _ = (values, LINES);
+}

@@ -1,0 +1,190 @@
+//! Sums and counts of rows and columns, and single values.
+
+use anndata_storage::{DType, Error, OrBug, Result, Scalar, Tensor, dispatch};
+use rayon::prelude::*;
+
+use super::buffers::{Index, by_width, filled, plain};
+use super::offsets::to_offsets;
+use super::{SparseFormat, SparseMatrix};
+
+/// At most this many partial sums of an axis; a constant, so that a sum does not depend on the number of cores.
+const PARTS: usize = 64;
+
+impl SparseMatrix {
+    /// The sum of each row, one dimension.
+    ///
+    /// As in scipy and numpy, integers give `I64` or `U64` and wrap around, booleans are counted in `I64`, and floating
+    /// point and complex numbers give their own dtype. Unlike there, floating point sums are made in 64 bits and rounded
+    /// once. The result does not depend on the number of cores.
+    ///
+    /// # Errors
+    /// [`LimitExceeded`](crate::ErrorKind::LimitExceeded) where the result does not fit into memory.
+    pub fn row_sums(&self) -> Result<Tensor> {
+        self.sums(self.format == SparseFormat::Csr)
+    }
+
+    /// The sum of each column, one dimension; see [`row_sums`](Self::row_sums).
+    ///
+    /// # Errors
+    /// As [`row_sums`](Self::row_sums).
+    pub fn column_sums(&self) -> Result<Tensor> {
+        self.sums(self.format == SparseFormat::Csc)
+    }
+
+    /// How many values of each row are stored, zeros among them.
+    ///
+    /// # Errors
+    /// As [`row_sums`](Self::row_sums).
+    pub fn nnz_per_row(&self) -> Result<Vec<usize>> {
+        self.counts(self.format == SparseFormat::Csr)
+    }
+
+    /// How many values of each column are stored, zeros among them.
+    ///
+    /// # Errors
+    /// As [`row_sums`](Self::row_sums).
+    pub fn nnz_per_column(&self) -> Result<Vec<usize>> {
+        self.counts(self.format == SparseFormat::Csc)
+    }
+
+    /// One value; 0 where none is stored, the sum where several are.
+    ///
+    /// ```
+    /// use anndata_array::{SparseFormat, SparseMatrix, Tensor};
+    ///
+    /// let dense = Tensor::from_vec([2, 2], vec![1.0_f32, 2.0, 0.0, 3.0])?;
+    /// let matrix = SparseMatrix::from_dense(&dense, SparseFormat::Csc)?;
+    /// assert_eq!(matrix.get::<f32>(0, 1)?, 2.0);
+    /// assert_eq!(matrix.get::<f32>(1, 0)?, 0.0);
+    /// # Ok::<(), anndata_array::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`DType`](crate::ErrorKind::DType) where `T` is not the type of the values;
+    /// [`InvalidInput`](crate::ErrorKind::InvalidInput) where the place is out of bounds.
+    pub fn get<T: Scalar>(&self, row: usize, column: usize) -> Result<T> {
+        let (rows, columns) = self.shape;
+        if row >= rows || column >= columns {
+            return Err(Error::invalid_input(format!("({row}, {column}) is out of bounds of {:?}", self.shape)));
+        }
+        let (lane, minor) = match self.format {
+            SparseFormat::Csr => (row, column),
+            SparseFormat::Csc => (column, row),
+        };
+        let data = self.data.as_slice::<T>()?;
+        let ends = to_offsets(&self.indptr.slice_rows(lane..lane + 2)?)?;
+        let [start, end] = *ends.as_slice() else {
+            return Err(Error::bug(format!("a lane has the offsets {ends:?}")));
+        };
+        by_width!(self.indices.dtype(), I => {
+            let indices = plain::<I>(&self.indices)?.get(start..end).or_bug("a lane beyond the indices")?;
+            let values = data.get(start..end).or_bug("a lane beyond the values")?;
+            let found = indices.iter().zip(values).filter(|(index, _)| index.to_usize() == minor);
+            Ok(found.fold(T::default(), |sum, (_, &value)| sum.plus(value)))
+        })
+    }
+
+    /// One value of any type, as a tensor without dimensions; see [`get`](Self::get).
+    ///
+    /// # Errors
+    /// [`InvalidInput`](crate::ErrorKind::InvalidInput) where the place is out of bounds.
+    pub fn get_scalar(&self, row: usize, column: usize) -> Result<Tensor> {
+        dispatch!(self.dtype(), T => Ok(Tensor::scalar(self.get::<T>(row, column)?)),
+            else => Err(Error::dtype("values are not numbers")))
+    }
+
+    /// Sums of the lanes, or across them.
+    fn sums(&self, of_lanes: bool) -> Result<Tensor> {
+        dispatch!(self.dtype(), T => {
+            type Wide = <T as Scalar>::Sum;
+            let data = self.data.as_slice::<T>()?;
+            let sums: Vec<Wide> = if of_lanes {
+                let offsets = self.lane_offsets()?;
+                let mut sums = filled(offsets.lanes(), Wide::default())?;
+                let lanes = sums.par_iter_mut().zip(offsets.par_ranges()).with_min_len(64);
+                lanes.try_for_each(|(sum, lane)| {
+                    *sum = T::sum(data.get(lane).or_bug("a lane beyond the values")?);
+                    Ok::<(), Error>(())
+                })?;
+                sums
+            } else {
+                self.across(|sums: &mut [Wide], index, at| {
+                    let sum = sums.get_mut(index).or_bug("an index beyond the axis")?;
+                    *sum = sum.plus(data.get(at).or_bug("an index without a value")?.widen());
+                    Ok(())
+                }, Scalar::plus)?
+            };
+            let sums = Tensor::from_vec([sums.len()], sums)?;
+            if self.dtype().is_float() || self.dtype().is_complex() { sums.cast(self.dtype()) } else { Ok(sums) }
+        }, else => Err(Error::dtype("values are not numbers")))
+    }
+
+    /// Numbers of values of the lanes, or across them.
+    fn counts(&self, of_lanes: bool) -> Result<Vec<usize>> {
+        if of_lanes {
+            return Ok(self.lane_offsets()?.lengths().collect());
+        }
+        let count = |counts: &mut [usize], index: usize, _| {
+            *counts.get_mut(index).or_bug("an index beyond the axis")? += 1;
+            Ok(())
+        };
+        self.across(count, |a, b| a + b)
+    }
+
+    /// Folds all values into one cell for each position of the axis that is not compressed.
+    fn across<A: Copy + Default + Send>(
+        &self,
+        add: impl Fn(&mut [A], usize, usize) -> Result<()> + Sync,
+        join: impl Fn(A, A) -> A,
+    ) -> Result<Vec<A>> {
+        let minor = self.axes().1;
+        // The cells of all parts together are fewer than the values.
+        let parts = (self.nnz() / minor.max(1)).clamp(1, PARTS);
+        let step = self.nnz().div_ceil(parts).max(1);
+        by_width!(self.indices.dtype(), I => {
+            let indices = plain::<I>(&self.indices)?;
+            let parts = indices.par_chunks(step).enumerate().map(|(number, part)| {
+                let mut cells = filled(minor, A::default())?;
+                for (at, index) in (number * step..).zip(part) {
+                    add(&mut cells, index.to_usize(), at)?;
+                }
+                Ok(cells)
+            });
+            let mut parts = parts.collect::<Result<Vec<_>>>()?.into_iter();
+            let Some(mut total) = parts.next() else { return filled(minor, A::default()) };
+            for part in parts {
+                total.iter_mut().zip(part).for_each(|(cell, other)| *cell = join(*cell, other));
+            }
+            Ok(total)
+        })
+    }
+
+    /// The same matrix with values of another numeric dtype, converted as [`Tensor::cast`] does.
+    ///
+    /// # Errors
+    /// [`DType`](crate::ErrorKind::DType) where the dtype is not numeric, or would lose imaginary parts.
+    pub fn cast(&self, dtype: &DType) -> Result<Self> {
+        if !dtype.is_numeric() {
+            return Err(Error::dtype(format!("a sparse matrix cannot hold values of type {dtype}")));
+        }
+        Ok(Self { data: self.data.cast(dtype)?, ..self.clone() })
+    }
+
+    /// The same matrix with indices and offsets of another integer dtype, so that [`view`](Self::view) can be asked for
+    /// one known type.
+    ///
+    /// # Errors
+    /// [`DType`](crate::ErrorKind::DType) where it is no integer dtype;
+    /// [`LimitExceeded`](crate::ErrorKind::LimitExceeded) where it does not hold them.
+    pub fn cast_indices(&self, dtype: &DType) -> Result<Self> {
+        if !dtype.is_integer() {
+            return Err(Error::dtype(format!("indices cannot be of type {dtype}")));
+        }
+        // An axis without positions has no index.
+        let largest = self.nnz().max(self.axes().1.saturating_sub(1));
+        if largest > super::buffers::largest(dtype)? {
+            return Err(Error::limit_exceeded(format!("indices up to {largest} do not fit into {dtype}")));
+        }
+        Ok(Self { indices: self.indices.cast(dtype)?, indptr: self.indptr.cast(dtype)?, ..self.clone() })
+    }
+}

@@ -1,0 +1,365 @@
+//! Where positions of the axis that is not compressed go: a map that is looked up for each stored value.
+
+use std::ops::Range;
+
+use anndata_storage::{Axis, Error, OrBug, Result, ensure};
+use rayon::prelude::*;
+
+use super::super::buffers::{Index, filled, gather};
+use super::super::lanes::prefetched;
+use super::super::offsets::Offsets;
+use super::{Lanes, to_usize, values_of};
+
+/// The bits of a word.
+const BITS: usize = u64::BITS as usize;
+
+/// An axis is mapped densely up to this length, whatever is stored.
+const DENSE_AXIS: usize = 1 << 20;
+
+/// Values of a lane that are looked up, and places that are collected, before what is at these is picked.
+const BATCH: usize = 1 << 12;
+
+/// What is stored of all lanes.
+pub(super) struct Stored<'a, I> {
+    pub(super) indices: &'a [I],
+    pub(super) values: &'a [u8],
+    pub(super) size: usize,
+}
+
+/// What is kept of the lanes of a block: new indices, bytes of the values, and the length of each lane. The memory is
+/// used again for the next block.
+pub(super) struct Picked<I> {
+    pub(super) indices: Vec<I>,
+    pub(super) values: Vec<u8>,
+    pub(super) lengths: Vec<usize>,
+    scratch: Scratch,
+}
+
+/// Where the positions of the axis that is not compressed go.
+pub(super) struct Places {
+    /// The length of the new axis.
+    pub(super) len: usize,
+    kind: Kind,
+}
+
+enum Kind {
+    /// Consecutive positions from here on.
+    Window(usize),
+    /// Positions without repeats: which old ones are kept, what each of those becomes, and whether their order stays.
+    Once { kept: Vec<bool>, new: Vec<u32>, in_order: bool },
+    /// Positions with repeats: the new positions of old position `i` are those of its lane.
+    Any { kept: Vec<bool>, lanes: Offsets, new: Vec<usize> },
+    /// Any others on an axis far longer than what is stored: pairs of old and new position, sorted.
+    Far(Vec<(usize, usize)>),
+}
+
+/// What is used again from lane to lane.
+#[derive(Default)]
+struct Scratch {
+    /// Where values that are kept are stored.
+    places: Vec<usize>,
+    /// New position, and where the value is stored.
+    pairs: Vec<(usize, usize)>,
+    /// Which new positions a lane has, as bits; all unset between lanes.
+    seen: Vec<u64>,
+    /// The place of each of those.
+    slots: Vec<usize>,
+}
+
+impl Places {
+    /// The map of a checked selection on an axis of length `minor`, for a matrix of `nnz` values.
+    pub(super) fn new(selection: &Axis, minor: usize, nnz: usize) -> Result<Self> {
+        let indices = match selection {
+            Axis::Range(range) => {
+                return Ok(Self { len: to_usize(selection.len())?, kind: Kind::Window(to_usize(range.start)?) });
+            }
+            Axis::Indices(indices) => indices,
+        };
+        let len = indices.len();
+        // The selection was checked against the axis, so that a position is one of a machine.
+        let positions = || indices.iter().map(|&position| to_usize(position));
+        // A shape is only declared: an axis may be far longer than what is stored, and than memory.
+        if minor > DENSE_AXIS.max(nnz.saturating_add(len).saturating_mul(8)) {
+            let mut pairs =
+                positions().zip(0..).map(|(position, to)| Ok((position?, to))).collect::<Result<Vec<_>>>()?;
+            pairs.sort_unstable();
+            return Ok(Self { len, kind: Kind::Far(pairs) });
+        }
+        let (mut kept, mut new) = (filled(minor, false)?, filled(minor, 0_u32)?);
+        let mut once = u32::try_from(len).is_ok();
+        for (position, to) in positions().zip(0..) {
+            let position = position?;
+            let kept = kept.get_mut(position).or_bug("a position beyond the axis")?;
+            once &= !*kept;
+            *kept = true;
+            *new.get_mut(position).or_bug("a position beyond the axis")? = to;
+        }
+        if once {
+            return Ok(Self { len, kind: Kind::Once { kept, new, in_order: indices.is_sorted() } });
+        }
+        let mut counts = filled(minor, 0_usize)?;
+        for position in positions() {
+            *counts.get_mut(position?).or_bug("a position beyond the axis")? += 1;
+        }
+        let lanes = Offsets::of_lengths(counts)?;
+        let (mut ends, mut new) = (lanes.starts().to_vec(), filled(len, 0)?);
+        for (position, to) in positions().zip(0..) {
+            let end = ends.get_mut(position?).or_bug("a position beyond the axis")?;
+            *new.get_mut(*end).or_bug("more positions than were counted")? = to;
+            *end += 1;
+        }
+        Ok(Self { len, kind: Kind::Any { kept, lanes, new } })
+    }
+
+    /// The largest index that can come out larger than it was; increasing ones never do.
+    pub(super) fn largest(&self) -> usize {
+        match self.kind {
+            Kind::Window(_) | Kind::Once { in_order: true, .. } => 0,
+            _ => self.len.saturating_sub(1),
+        }
+    }
+
+    /// At least as many values as blocks of lanes have in the result; stored there are `total`.
+    pub(super) fn most<I: Index>(
+        &self,
+        stored: &Stored<'_, I>,
+        total: usize,
+        lanes: &Lanes,
+        blocks: &[Range<usize>],
+    ) -> Result<usize> {
+        let plus =
+            |a: usize, b: usize| a.checked_add(b).ok_or_else(|| Error::limit_exceeded("more values than memory holds"));
+        let sum = |times: &(dyn Fn(usize) -> Result<usize> + Sync)| {
+            let count = |block: &Range<usize>| {
+                let mut sum = 0;
+                for lane in lanes.of(block)? {
+                    for index in values_of(stored.indices, lane.clone())? {
+                        sum = plus(sum, times(index.to_usize())?)?;
+                    }
+                }
+                Ok(sum)
+            };
+            blocks.par_iter().map(count).try_reduce(|| 0, plus)
+        };
+        match &self.kind {
+            Kind::Window(_) | Kind::Once { .. } => Ok(total),
+            Kind::Any { lanes, .. } => sum(&|index| Ok(lanes.lane(index)?.len())),
+            Kind::Far(pairs) => sum(&|index| Ok(pairs_of(pairs, index).len())),
+        }
+    }
+
+    /// Picks what is kept of some lanes, given where they are stored.
+    pub(super) fn pick<I: Index>(
+        &self,
+        stored: &Stored<'_, I>,
+        lanes: impl Iterator<Item = Range<usize>> + Clone,
+        picked: &mut Picked<I>,
+    ) -> Result<()> {
+        picked.clear();
+        let lanes = prefetched(stored.indices, lanes);
+        let is_kept = |kept: &[bool], index: usize| kept.get(index).copied().or_bug("an index beyond the axis");
+        match &self.kind {
+            Kind::Window(start) => {
+                let place = |index: usize| index.wrapping_sub(*start);
+                picked.in_order(stored, lanes, |index| Ok(place(index) < self.len), |index| Ok(place(index)))
+            }
+            Kind::Once { kept, new, in_order } => {
+                let place = |index: usize| match new.get(index) {
+                    Some(&new) => Ok(new as usize),
+                    None => Err(Error::bug(format!("index {index} of an axis of {}", new.len()))),
+                };
+                if *in_order {
+                    return picked.in_order(stored, lanes, |index| is_kept(kept, index), place);
+                }
+                let push = |index, at, pairs: &mut Vec<_>| {
+                    pairs.push((place(index)?, at));
+                    Ok(())
+                };
+                picked.sorted(stored, lanes, self.len, |index| is_kept(kept, index), push)
+            }
+            Kind::Any { kept, lanes: new_lanes, new } => {
+                let push = |index, at, pairs: &mut Vec<_>| {
+                    let new = values_of(new, new_lanes.lane(index)?)?;
+                    pairs.extend(new.iter().map(|&new| (new, at)));
+                    Ok(())
+                };
+                picked.sorted(stored, lanes, self.len, |index| is_kept(kept, index), push)
+            }
+            Kind::Far(pairs) => {
+                let push = |index, at, to: &mut Vec<_>| {
+                    to.extend(pairs_of(pairs, index).iter().map(|&(_, new)| (new, at)));
+                    Ok(())
+                };
+                picked.sorted(stored, lanes, self.len, |index| Ok(!pairs_of(pairs, index).is_empty()), push)
+            }
+        }
+    }
+}
+
+impl<I> Default for Picked<I> {
+    fn default() -> Self {
+        Self { indices: Vec::new(), values: Vec::new(), lengths: Vec::new(), scratch: Scratch::default() }
+    }
+}
+
+impl<I: Index> Picked<I> {
+    fn clear(&mut self) {
+        self.indices.clear();
+        self.values.clear();
+        self.lengths.clear();
+    }
+
+    /// The kept values of lanes in their order.
+    fn in_order(
+        &mut self,
+        stored: &Stored<'_, I>,
+        lanes: impl Iterator<Item = Range<usize>>,
+        keep: impl Fn(usize) -> Result<bool>,
+        place: impl Fn(usize) -> Result<usize>,
+    ) -> Result<()> {
+        let index = |at: usize| place(stored.index(at)?);
+        let mut places = std::mem::take(&mut self.scratch.places);
+        let mut found = 0;
+        for lane in lanes {
+            let mut len = 0;
+            for start in lane.clone().step_by(BATCH) {
+                let new = find(stored, start..lane.end.min(start + BATCH), &keep, &mut places, found)?;
+                len += new;
+                found += new;
+                // Lanes may be short: places are collected over some of them.
+                if found >= BATCH {
+                    self.append(stored, values_of(&places, 0..found)?, |at| at, index)?;
+                    found = 0;
+                }
+            }
+            self.lengths.push(len);
+        }
+        self.append(stored, values_of(&places, 0..found)?, |at| at, index)?;
+        self.scratch.places = places;
+        Ok(())
+    }
+
+    /// The kept values of lanes at the pairs that `push` makes of old index and place; those of a lane are sorted where
+    /// the old indices were. New positions are below `width`.
+    fn sorted(
+        &mut self,
+        stored: &Stored<'_, I>,
+        lanes: impl Iterator<Item = Range<usize>>,
+        width: usize,
+        keep: impl Fn(usize) -> Result<bool>,
+        push: impl Fn(usize, usize, &mut Vec<(usize, usize)>) -> Result<()>,
+    ) -> Result<()> {
+        let mut scratch = std::mem::take(&mut self.scratch);
+        for lane in lanes {
+            let found = find(stored, lane, &keep, &mut scratch.places, 0)?;
+            let (mut in_order, mut last) = (true, 0);
+            scratch.pairs.clear();
+            for &at in values_of(&scratch.places, 0..found)? {
+                let index = stored.index(at)?;
+                push(index, at, &mut scratch.pairs)?;
+                in_order &= last <= index;
+                last = index;
+            }
+            if in_order {
+                scratch.sort(width)?;
+            }
+            self.append(stored, &scratch.pairs, |(_, at)| at, |(new, _)| Ok(new))?;
+            self.lengths.push(scratch.pairs.len());
+        }
+        self.scratch = scratch;
+        Ok(())
+    }
+
+    /// Appends what is stored at some places, under new indices.
+    fn append<P: Copy>(
+        &mut self,
+        stored: &Stored<'_, I>,
+        places: &[P],
+        place: impl Fn(P) -> usize,
+        index: impl Fn(P) -> Result<usize>,
+    ) -> Result<()> {
+        self.indices.reserve(places.len());
+        for &at in places {
+            self.indices.push(I::from_usize(index(at)?));
+        }
+        let before = self.values.len();
+        self.values.resize(before + places.len() * stored.size, 0);
+        let free = self.values.get_mut(before..).or_bug("values that are not there")?;
+        gather(stored.values, places, place, free, stored.size)
+    }
+}
+
+impl<I: Index> Stored<'_, I> {
+    /// The index of a stored value.
+    fn index(&self, at: usize) -> Result<usize> {
+        Ok(self.indices.get(at).or_bug("a place beyond the stored indices")?.to_usize())
+    }
+}
+
+/// Finds the values to keep among some stored ones, without a branch that depends on them. Their places go behind the
+/// first `found` of `places`; gives how many there are.
+fn find<I: Index>(
+    stored: &Stored<'_, I>,
+    values: Range<usize>,
+    keep: impl Fn(usize) -> Result<bool>,
+    places: &mut Vec<usize>,
+    found: usize,
+) -> Result<usize> {
+    let end = found + values.len();
+    if places.len() < end {
+        places.resize(end, 0);
+    }
+    let free = places.get_mut(found..end).or_bug("places that are not there")?;
+    let mut found = 0;
+    for (index, at) in values_of(stored.indices, values.clone())?.iter().zip(values) {
+        *free.get_mut(found).or_bug("more values than a lane has")? = at;
+        found += usize::from(keep(index.to_usize())?);
+    }
+    Ok(found)
+}
+
+impl Scratch {
+    /// Sorts the pairs, whose new positions are below `width`.
+    fn sort(&mut self, width: usize) -> Result<()> {
+        let words = width.div_ceil(BITS);
+        // Looking at a bit of every position is far cheaper than comparing, unless few of them are set.
+        if words > self.pairs.len().saturating_mul(8) {
+            self.pairs.sort_unstable();
+            return Ok(());
+        }
+        self.seen.resize(words, 0);
+        self.slots.resize(width, 0);
+        let mut repeated = false;
+        for &(new, at) in &self.pairs {
+            let word = self.seen.get_mut(new / BITS).or_bug("a new position beyond the axis")?;
+            let bit = 1 << (new % BITS);
+            repeated |= *word & bit != 0;
+            *word |= bit;
+            *self.slots.get_mut(new).or_bug("a new position beyond the axis")? = at;
+        }
+        if repeated {
+            // An index was stored twice.
+            self.pairs.sort_unstable();
+            self.seen.fill(0);
+            return Ok(());
+        }
+        let mut pairs = self.pairs.iter_mut();
+        for (number, word) in self.seen.iter_mut().enumerate() {
+            let mut rest = std::mem::take(word);
+            while rest != 0 {
+                let new = number * BITS + rest.trailing_zeros() as usize;
+                rest &= rest - 1;
+                let at = *self.slots.get(new).or_bug("a new position beyond the axis")?;
+                *pairs.next().or_bug("more positions than a lane has")? = (new, at);
+            }
+        }
+        ensure!(pairs.next().is_none(), "fewer positions than a lane has");
+        Ok(())
+    }
+}
+
+/// The pairs of an old position.
+fn pairs_of(pairs: &[(usize, usize)], position: usize) -> &[(usize, usize)] {
+    let (_, rest) = pairs.split_at(pairs.partition_point(|&(old, _)| old < position));
+    rest.split_at(rest.partition_point(|&(old, _)| old == position)).0
+}

@@ -1,0 +1,337 @@
+//! Sparse matrices one after the other along either axis, the other axis brought into a common order on the way.
+//!
+//! Both ways count first: the lengths of the new lanes give the exact size of the result, summed in 64 bits, from which
+//! the width of its indices follows. Then blocks of lanes are filled on all cores. Indices are looked up in a table from
+//! old to new positions; their order within a lane is kept, as in scipy, so a lane may be unsorted afterwards.
+
+use std::ops::Range;
+
+use anndata_storage::{DType, Error, OrBug, Result, Tensor, ensure};
+use rayon::prelude::*;
+
+use super::buffers::{Index, by_size, by_width, bytes_of, plain, size_of_value, values, values_mut};
+use super::lanes::{Part, blocks, fill};
+use super::offsets::Offsets;
+use super::{SparseFormat, SparseMatrix};
+use crate::Reindex;
+
+/// One of the matrices that follow each other.
+#[derive(Debug)]
+pub struct Piece<'a> {
+    /// The matrix; `None` where there is none, so that its place is empty, or filled.
+    pub matrix: Option<SparseMatrix>,
+    /// Its length along the axis of concatenation.
+    pub len: usize,
+    /// How its other axis goes to that of the result.
+    pub reindex: &'a Reindex,
+}
+
+/// What the result is to be.
+#[derive(Debug)]
+pub struct Target {
+    /// The format, which all matrices have.
+    pub format: SparseFormat,
+    /// The axis along which the matrices follow each other: 0 or 1.
+    pub axis: usize,
+    /// The length of the other axis.
+    pub other_len: usize,
+    /// The dtype of the values.
+    pub dtype: DType,
+    /// What is stored where no matrix has a value; a scalar of this dtype, or `None` for zero, which is not stored.
+    pub fill: Option<Tensor>,
+}
+
+/// Matrices of one format one after the other.
+///
+/// # Errors
+/// Where a matrix does not fit, or the result does not fit into memory.
+pub fn stack(pieces: &[Piece<'_>], target: &Target) -> Result<SparseMatrix> {
+    let along_lanes = (target.axis == 0) == (target.format == SparseFormat::Csr);
+    let total = pieces.iter().map(|piece| piece.len).try_fold(0_usize, usize::checked_add);
+    let total = total.ok_or_else(|| Error::limit_exceeded("the axis is longer than memory can hold"))?;
+    let (lanes, minor) = if along_lanes { (total, target.other_len) } else { (target.other_len, total) };
+    let sources = pieces.iter().map(|piece| Source::new(piece, target, along_lanes)).collect::<Result<Vec<_>>>()?;
+    let plan = Stack { starts: Offsets::of_lengths(pieces.iter().map(|piece| piece.len))?, sources, along_lanes };
+
+    let work = Offsets::of_lengths((0..lanes).map(|lane| plan.work(lane)).collect::<Result<Vec<_>>>()?)?;
+    let tasks = blocks(work.ends().iter().copied());
+    let offsets = if plan.sources.iter().any(|source| source.drops) {
+        let count = |task: &Range<usize>| task.clone().map(|lane| plan.count(lane)).collect::<Result<Vec<_>>>();
+        Offsets::of_lengths(tasks.par_iter().map(count).collect::<Result<Vec<_>>>()?.concat())?
+    } else {
+        work
+    };
+    let nnz = offsets.total()?;
+    let index_dtype = if i32::try_from(nnz.max(lanes).max(minor)).is_ok() { DType::I32 } else { DType::I64 };
+    let size = size_of_value(&target.dtype)?;
+    let (indices, data) = by_width!(&index_dtype, O => {
+        let tables: Vec<Option<Vec<O>>> =
+            plan.sources.iter().map(|source| source.table(along_lanes)).collect::<Result<_>>()?;
+        fill::<O, ()>(&offsets, tasks, size, |(), part| plan.fill(part, &offsets, &tables, size))?
+    });
+    // Not checked again: indices come from matrices that were, through tables of this axis.
+    let data = Tensor::new(target.dtype.clone(), [nnz], data.into())?;
+    let indices = Tensor::new(index_dtype.clone(), [nnz], indices.into())?;
+    SparseMatrix::assembled(target.format, minor, data, indices, &offsets, &index_dtype)
+}
+
+/// All matrices.
+struct Stack<'a> {
+    sources: Vec<Source<'a>>,
+    /// Where each begins along the axis, and the end of the last.
+    starts: Offsets,
+    along_lanes: bool,
+}
+
+/// A matrix as the kernels read it.
+struct Source<'a> {
+    /// Where the values of its lanes are; `None` where there is no matrix.
+    offsets: Option<Offsets>,
+    indices: Tensor,
+    data: Tensor,
+    dtype: DType,
+    /// What is stored where there is no value.
+    fill: Option<&'a [u8]>,
+    reindex: &'a Reindex,
+    /// The new positions that the other axis does not have, where they are filled.
+    missing: Vec<usize>,
+    len: usize,
+    /// Whether stored values are dropped.
+    drops: bool,
+}
+
+impl<'a> Source<'a> {
+    fn new(piece: &Piece<'a>, target: &'a Target, along_lanes: bool) -> Result<Self> {
+        let fill = target.fill.as_ref().map(bytes_of).transpose()?;
+        ensure!(fill.is_none_or(|fill| Some(fill.len()) == target.dtype.size()), "a fill value of another dtype");
+        let (offsets, indices, data) = match &piece.matrix {
+            Some(matrix) => {
+                let (major, minor) = matrix.axes();
+                let expected = (piece.len, piece.reindex.old_len());
+                if (if along_lanes { (major, minor) } else { (minor, major) }) != expected
+                    || matrix.format != target.format
+                {
+                    return Err(Error::invalid_data(format!("a matrix of shape {:?} does not fit", matrix.shape)));
+                }
+                (Some(matrix.lane_offsets()?), matrix.indices.clone(), matrix.data.clone())
+            }
+            None => (None, Tensor::from_vec([0], Vec::<i32>::new())?, Tensor::from_vec([0], Vec::<f64>::new())?),
+        };
+        let missing = match (&piece.matrix, fill) {
+            (_, None) => Vec::new(),
+            (Some(_), _) => piece.reindex.missing().collect(),
+            (None, _) => (0..piece.reindex.new_len()).collect(),
+        };
+        let drops = along_lanes && piece.matrix.is_some() && piece.reindex.drops();
+        let (dtype, reindex, len) = (target.dtype.clone(), piece.reindex, piece.len);
+        Ok(Self { offsets, indices, data, dtype, fill, reindex, missing, len, drops })
+    }
+
+    /// Where the values of consecutive lanes are.
+    fn range(&self, first: usize, count: usize) -> Result<Range<usize>> {
+        // Nothing is stored of a matrix that is not there.
+        self.offsets.as_ref().map_or(Ok(0..0), |offsets| offsets.run(first..first + count))
+    }
+
+    /// The new positions of old indices, and the largest number for what goes nowhere; `None` where they do not change.
+    fn table<O: Index>(&self, along_lanes: bool) -> Result<Option<Vec<O>>> {
+        if !along_lanes || self.reindex.is_identity() {
+            return Ok(None);
+        }
+        let places = (0..self.reindex.old_len()).map(|old| match self.reindex.to_new(old) {
+            Some(new) => Ok(O::from_usize(new)),
+            // The width was chosen so that no position is the largest number of it.
+            None if self.drops || self.offsets.is_none() => Ok(O::from_usize(usize::MAX)),
+            None => Err(Error::bug(format!("index {old} goes nowhere"))),
+        });
+        places.collect::<Result<_>>().map(Some)
+    }
+
+    /// The values of a range, in the dtype of the result.
+    fn values(&self, range: Range<usize>, size: usize) -> Result<Values<'_>> {
+        if *self.data.dtype() == self.dtype {
+            let values = bytes_of(&self.data)?.get(range.start * size..range.end * size);
+            return Ok(Values::Shared(values.or_bug("a lane beyond the values")?));
+        }
+        Ok(Values::Cast(self.data.slice_rows(range)?.cast(&self.dtype)?))
+    }
+}
+
+enum Values<'a> {
+    Shared(&'a [u8]),
+    Cast(Tensor),
+}
+
+impl Values<'_> {
+    fn bytes(&self) -> Result<&[u8]> {
+        match self {
+            Self::Shared(bytes) => Ok(bytes),
+            Self::Cast(tensor) => bytes_of(tensor),
+        }
+    }
+}
+
+impl Stack<'_> {
+    /// The matrix that a lane of the result is from, and which lane of it, where they follow each other in lanes.
+    fn source(&self, lane: usize) -> Result<(usize, &Source<'_>, usize)> {
+        let place = self.starts.ends().partition_point(|&end| end <= lane);
+        let source = self.sources.get(place).or_bug("a lane of no matrix")?;
+        Ok((place, source, lane - self.starts.lane(place)?.start))
+    }
+
+    /// The most values that a lane of the result can have.
+    fn work(&self, lane: usize) -> Result<usize> {
+        if self.along_lanes {
+            let (_, source, own) = self.source(lane)?;
+            return Ok(source.range(own, 1)?.len() + source.missing.len());
+        }
+        let mut sum = 0_usize;
+        for source in &self.sources {
+            let len = match (source.old_lane(lane), source.fill) {
+                (Some(own), _) => source.range(own, 1)?.len(),
+                (None, Some(_)) => source.len,
+                (None, None) => 0,
+            };
+            sum = sum.checked_add(len).ok_or_else(|| Error::limit_exceeded("a lane has more values than memory"))?;
+        }
+        Ok(sum)
+    }
+
+    /// The values that a lane of the result has.
+    fn count(&self, lane: usize) -> Result<usize> {
+        let (_, source, own) = self.source(lane)?;
+        if !source.drops {
+            return self.work(lane);
+        }
+        let kept = by_width!(source.indices.dtype(), I => {
+            let indices = plain::<I>(&source.indices)?;
+            let own = indices.get(source.range(own, 1)?).or_bug("a lane beyond the indices")?;
+            own.iter().filter(|index| source.reindex.to_new(index.to_usize()).is_some()).count()
+        });
+        Ok(kept + source.missing.len())
+    }
+
+    /// Fills the lanes of a part.
+    fn fill<O: Index>(
+        &self,
+        part: &mut Part<'_, O>,
+        offsets: &Offsets,
+        tables: &[Option<Vec<O>>],
+        size: usize,
+    ) -> Result<()> {
+        let mut lane = part.lanes.start;
+        while lane < part.lanes.end {
+            if self.along_lanes {
+                let (place, source, own) = self.source(lane)?;
+                // Without a value between them, lanes that follow each other are one run.
+                let count = if source.missing.is_empty() { (source.len - own).min(part.lanes.end - lane) } else { 1 };
+                let len = offsets.run(lane..lane + count)?.len();
+                let kept = len.checked_sub(source.missing.len()).or_bug("fewer values than are filled in")?;
+                let (indices, data) = part.next(kept, size)?;
+                let table = tables.get(place).or_bug("a matrix without a table")?.as_deref();
+                source.copy(source.range(own, count)?, table, 0, indices, data, size)?;
+                let (indices, data) = part.next(len - kept, size)?;
+                source.put_fill(source.missing.iter().copied(), indices, data, size)?;
+                lane += count;
+                continue;
+            }
+            for (source, &shift) in self.sources.iter().zip(self.starts.starts()) {
+                match source.old_lane(lane) {
+                    Some(own) => {
+                        let range = source.range(own, 1)?;
+                        let (indices, data) = part.next(range.len(), size)?;
+                        source.copy(range, None, shift, indices, data, size)?;
+                    }
+                    None if source.fill.is_some() => {
+                        let (indices, data) = part.next(source.len, size)?;
+                        source.put_fill(shift..shift + source.len, indices, data, size)?;
+                    }
+                    None => {}
+                }
+            }
+            lane += 1;
+        }
+        Ok(())
+    }
+}
+
+impl Source<'_> {
+    /// The lane of this matrix that goes to a lane of the result.
+    fn old_lane(&self, lane: usize) -> Option<usize> {
+        self.offsets.as_ref().and_then(|_| self.reindex.to_old(lane))
+    }
+
+    /// Copies a range of values with their indices looked up and shifted; those that go nowhere are left out.
+    fn copy<O: Index>(
+        &self,
+        range: Range<usize>,
+        table: Option<&[O]>,
+        shift: usize,
+        indices: &mut [O],
+        data: &mut [u8],
+        size: usize,
+    ) -> Result<()> {
+        let stored = self.values(range.clone(), size)?;
+        let stored = stored.bytes()?;
+        by_width!(self.indices.dtype(), I => {
+            let own = plain::<I>(&self.indices)?.get(range).or_bug("a lane beyond the indices")?;
+            if let Some(table) = table.filter(|_| self.drops) {
+                return by_size!(size, V => keep(own, values::<V>(stored)?, table, indices, values_mut::<V>(data)?));
+            }
+            let (len, free) = (own.len(), indices.len());
+            ensure!(len == free && stored.len() == data.len(), "{len} values for {free} places");
+            match table {
+                None => own.iter().zip(indices).for_each(|(from, to)| *to = O::from_usize(from.to_usize() + shift)),
+                Some(table) => {
+                    for (from, to) in own.iter().zip(indices) {
+                        *to = *table.get(from.to_usize()).or_bug("an index beyond the axis")?;
+                    }
+                }
+            }
+        });
+        data.copy_from_slice(stored);
+        Ok(())
+    }
+
+    /// Stores what is filled in at these positions.
+    fn put_fill<O: Index>(
+        &self,
+        positions: impl ExactSizeIterator<Item = usize>,
+        indices: &mut [O],
+        data: &mut [u8],
+        size: usize,
+    ) -> Result<()> {
+        let (wanted, free) = (positions.len(), indices.len());
+        ensure!(wanted == free && data.len() == free * size, "{wanted} values to fill in for {free} places");
+        // Without a fill value nothing is missing.
+        let Some(fill) = self.fill else { return Ok(()) };
+        for ((position, index), value) in positions.zip(indices).zip(data.chunks_exact_mut(size)) {
+            *index = O::from_usize(position);
+            value.copy_from_slice(fill);
+        }
+        Ok(())
+    }
+}
+
+/// Copies the values that go somewhere. The target has exactly that many places; a value that goes nowhere is
+/// overwritten by the next, so that the loop has no branch that cannot be foreseen.
+fn keep<I: Index, O: Index, V: Copy>(
+    from: &[I],
+    values: &[V],
+    table: &[O],
+    indices: &mut [O],
+    data: &mut [V],
+) -> Result<()> {
+    let nowhere = O::from_usize(usize::MAX);
+    let (mut next, places) = (0, indices.len());
+    for (index, value) in from.iter().zip(values) {
+        let place = *table.get(index.to_usize()).or_bug("an index beyond the axis")?;
+        // What is behind the last place goes nowhere, or else there is one too many at the end.
+        if let (Some(to), Some(slot)) = (indices.get_mut(next), data.get_mut(next)) {
+            (*to, *slot) = (place, *value);
+        }
+        next += usize::from(place != nowhere);
+    }
+    ensure!(from.len() == values.len() && next == places && data.len() == places, "{next} values for {places} places");
+    Ok(())
+}

@@ -1,0 +1,230 @@
+//! `anndata` 0.1.0: the object itself.
+//!
+//! ```text
+//! /                       group
+//!   encoding-type         "anndata"
+//!   encoding-version      "0.1.0"
+//!   X                     a matrix; may be missing
+//!   layers                a mapping of matrices
+//!   obs, var              data frames
+//!   obsm, varm            mappings of arrays
+//!   obsp, varp            mappings of square matrices
+//!   uns                   a mapping
+//!   raw                   a raw; may be missing
+//! ```
+//!
+//! What else stands in the group is kept and written back. Files of all versions since 0.5 are read: see
+//! [`legacy`]. Specification: [AnnData specification](https://anndata.readthedocs.io/en/stable/fileformat-prose.html#anndata-specification).
+//!
+//! ```
+//! # use std::sync::Arc;
+//! # use anndata_format::{AnnData, Element, Group, MemoryStore, io};
+//! # let root = Group::root(Arc::new(MemoryStore::new()));
+//! let adata = AnnData::builder().shape(2, 3).uns("method", "umap").build()?;
+//! io::write_anndata(&root, &adata, &io::WriteOptions::default())?;
+//! assert_eq!(root.attributes()?["encoding-type"].as_str().as_deref(), Some("anndata"));
+//! assert_eq!(io::read_elem(&root, "", &io::ReadOptions::default())?, Element::from(adata));
+//! # Ok::<(), anndata_format::Error>(())
+//! ```
+
+use anndata_storage::{Error, Result, child_path};
+
+use super::{BuildContext, EncodeContext, Encoding, Registry, dict, legacy, raw, wrong_element};
+use crate::node::{GroupNode, Node};
+use crate::validate::{self, Checker};
+use crate::{AnnData, DataFrame, Element, Mapping, Raw, Schema, stored};
+
+/// See the [module](self).
+#[derive(Debug)]
+pub struct AnnDataEncoding;
+
+impl Encoding for AnnDataEncoding {
+    fn name(&self) -> &'static str {
+        "anndata"
+    }
+
+    fn versions(&self) -> &[&str] {
+        &["0.1.0"]
+    }
+
+    fn build(&self, node: Node, context: &BuildContext<'_>) -> Result<Element> {
+        Ok(Element::AnnData(Box::new(build(node.into_group()?, context)?)))
+    }
+
+    fn encode(&self, element: &Element, path: &str, context: &EncodeContext<'_>) -> Result<Node> {
+        let Element::AnnData(adata) = element else { return Err(wrong_element("anndata", element)) };
+        let mut node = encode(adata, path, context)?;
+        if let (None, Node::Group(group)) = (adata.raw(), &mut node) {
+            // Python says of an object within another that it has no raw.
+            let raw = context.encode(&Element::Null, &child_path(path, "raw"))?;
+            group.children.entry("raw".to_owned()).or_insert(raw);
+        }
+        Ok(node)
+    }
+
+    fn validate(&self, node: &Node, checker: &mut Checker<'_>) {
+        validate::check_object(node, checker);
+    }
+
+    fn schema(&self, node: &Node, _registry: &Registry) -> Result<Schema> {
+        let group = node.as_group()?;
+        let rows = |key: &str| match group.child(key)? {
+            // Records, in the layout of before 0.7.
+            Node::Array(array) => match array.shape()?.as_slice() {
+                [] => Err(Error::invalid_data("expected records, found a single value").at(&array.path)),
+                [rows, ..] => Ok(*rows),
+            },
+            frame => super::dataframe::n_rows(frame).map_err(|error| error.at(frame.path())),
+        };
+        Ok(Schema::AnnData { n_obs: rows("obs")?, n_vars: rows("var")? })
+    }
+
+    fn shape(&self, node: &Node, registry: &Registry) -> Result<Option<Vec<usize>>> {
+        // An object without names of observations or variables has the shape of its matrices, once they are read.
+        let has = |key: &str| node.descendant(key).is_some();
+        if has("obs") && has("var") { Ok(self.schema(node, registry)?.shape()) } else { Ok(None) }
+    }
+
+    fn is_container(&self) -> bool {
+        true
+    }
+}
+
+/// The object of a group. Encoding attributes may be missing, as in old files.
+pub(crate) fn build(mut group: GroupNode, context: &BuildContext<'_>) -> Result<AnnData> {
+    let old = matches!(group.children.get("obs"), Some(Node::Array(_)));
+    let old_raw = legacy::raw(&mut group, context)?;
+    let mut take = |key: &str| group.children.shift_remove(key);
+
+    let mut obs = take("obs").map(|node| legacy::frame(node, context)).transpose()?;
+    let mut var = take("var").map(|node| legacy::frame(node, context)).transpose()?;
+    let mut uns = legacy::mapping(take("uns"), context)?;
+    let mut obsp = legacy::arrays(take("obsp"), context)?;
+    if let (true, Some(obs), Some(var)) = (old, obs.as_mut(), var.as_mut()) {
+        legacy::categories_from_uns(&mut uns, [obs, var])?;
+    }
+    legacy::move_neighbors(&mut uns, &mut obsp, obs.as_ref().map(DataFrame::len).transpose()?)?;
+
+    let mut builder = AnnData::builder()
+        .stored()
+        .all_obsm(legacy::arrays(take("obsm"), context)?)
+        .all_varm(legacy::arrays(take("varm"), context)?)
+        .all_obsp(obsp)
+        .all_varp(legacy::arrays(take("varp"), context)?)
+        .all_uns(uns);
+    // Python lists X after the layers.
+    for (key, layer) in legacy::arrays(take("layers"), context)? {
+        builder = builder.layer(key, layer);
+    }
+    match take("X").map(|node| context.build(node)).transpose()? {
+        None | Some(Element::Null) => {}
+        Some(x) => builder = builder.x(x),
+    }
+    let new_raw = take("raw").map(|node| build_raw(node, context)).transpose()?.flatten();
+    builder = builder.raw(old_raw.or(new_raw));
+    if let Some(obs) = obs {
+        builder = builder.obs(obs);
+    }
+    if let Some(var) = var {
+        builder = builder.var(var);
+    }
+    let other = std::mem::take(&mut group.children).into_iter().map(|(key, node)| (key, stored::opaque(node).into()));
+    builder.all_other(other.collect()).build().map_err(|error| error.at(&group.path))
+}
+
+/// The slots of an object, and of its raw.
+const SLOTS: [&str; 10] = ["X", "layers", "obs", "var", "obsm", "varm", "obsp", "varp", "uns", "raw"];
+const RAW_SLOTS: [&str; 3] = ["X", "var", "varm"];
+
+/// Takes members that are not slots out of an object and the objects within it. The tree of an object of before 0.8 does
+/// not say that it is one.
+pub(crate) fn drop_unknown(node: &mut Node, is_object: bool) {
+    let encoding = node.text_attribute("encoding-type").ok().flatten().unwrap_or_default();
+    let Node::Group(group) = node else { return };
+    if is_object || encoding == "anndata" {
+        retain(group, |key| SLOTS.contains(&key) || key.starts_with("raw."));
+        if let Some(Node::Group(raw)) = group.children.get_mut("raw") {
+            retain(raw, |key| RAW_SLOTS.contains(&key));
+        }
+    }
+    if encoding == "raw" {
+        retain(group, |key| RAW_SLOTS.contains(&key));
+    }
+    group.children.values_mut().for_each(|child| drop_unknown(child, false));
+}
+
+fn retain(group: &mut GroupNode, is_slot: impl Fn(&str) -> bool) {
+    group.children.retain(|key, child| {
+        let keep = is_slot(key);
+        if !keep {
+            tracing::warn!(path = child.path(), "left out: no slot");
+        }
+        keep
+    });
+}
+
+/// The raw of a group, with or without encoding attributes; `null` is none.
+fn build_raw(node: Node, context: &BuildContext<'_>) -> Result<Option<Raw>> {
+    if let Node::Group(group) = node {
+        let path = group.path.clone();
+        return raw::build(group, context).map(Some).map_err(|error| error.at(&path));
+    }
+    match context.build(node)? {
+        Element::Null => Ok(None),
+        Element::Lazy(lazy) if matches!(lazy.load()?, Element::Null) => Ok(None),
+        other => Err(Error::invalid_data(format!("raw is {}, not an object", other.kind_name()))),
+    }
+}
+
+/// The tree of an object.
+pub(crate) fn encode(adata: &AnnData, path: &str, context: &EncodeContext<'_>) -> Result<Node> {
+    adata.check_frame_labels()?;
+    let at = |key: &str| child_path(path, key);
+    let mut group = GroupNode::encoded(path, "anndata", "0.1.0");
+    let mut put = |key: &str, node: Node| group.children.insert(key.to_owned(), node);
+    if let Some(x) = adata.x() {
+        check_matrix(x, &at("X"))?;
+        put("X", context.encode(x, &at("X"))?);
+    }
+    for (key, frame) in [("obs", adata.obs()), ("var", adata.var())] {
+        let frame = frame_to_write(frame, context).map_err(|error| error.at(&at(key)))?;
+        put(key, context.encode(&Element::Frame(frame), &at(key))?);
+    }
+    for (key, mapping) in
+        [("obsm", adata.obsm()), ("varm", adata.varm()), ("obsp", adata.obsp()), ("varp", adata.varp())]
+    {
+        put(key, dict::encode(mapping, &at(key), context)?);
+    }
+    let mut layers = Mapping::new();
+    for (key, layer) in adata.layers() {
+        if let Some(key) = key {
+            check_matrix(layer, &at(&format!("layers/{key}")))?;
+            layers.insert(key.clone(), layer.clone());
+        }
+    }
+    put("layers", dict::encode(&layers, &at("layers"), context)?);
+    put("uns", dict::encode(adata.uns(), &at("uns"), context)?);
+    if let Some(raw) = adata.raw() {
+        put("raw", raw::encode(raw, &at("raw"), context)?);
+    }
+    for (key, element) in adata.other() {
+        group.insert(key, context.encode(element, &at(key))?)?;
+    }
+    Ok(Node::Group(group))
+}
+
+/// `X` and layers have two dimensions on disk.
+pub(crate) fn check_matrix(element: &Element, path: &str) -> Result<()> {
+    match element.shape()? {
+        Some(shape) if shape.len() != 2 => Err(Error::invalid_input(format!(
+            "the format stores only matrices of two dimensions here, not of shape {shape:?}"
+        ))
+        .at(path)),
+        _ => Ok(()),
+    }
+}
+
+/// `obs` or `var` as the options ask to write it.
+pub(crate) fn frame_to_write(frame: &DataFrame, context: &EncodeContext<'_>) -> Result<DataFrame> {
+    if context.options().strings_to_categoricals { frame.strings_to_categoricals() } else { Ok(frame.clone()) }
+}

@@ -1,0 +1,381 @@
+//! Parts of a stored sparse matrix: lanes (rows of CSR, columns of CSC) as runs of the stored values, and within them
+//! positions of the other axis, block by block.
+
+use std::ops::Range;
+use std::sync::Arc;
+
+use anndata_storage::{Axis, BlockSize, DType, Error, OrBug, Result, Tensor};
+
+use super::{BLOCK_BYTES, declared_shape, one_dimension, shape_value};
+use crate::node::{ArrayNode, BlockIter, BlockSource, GroupNode, Node, Source};
+use crate::{SparseFormat, SparseMatrix};
+use anndata_array::sparse::Offsets;
+
+/// The stored tree of the selected rows and columns. Offsets are read; where positions within lanes are selected the
+/// indices are read too, once, to count what is kept.
+pub(in crate::encoding) fn select(
+    node: &Node,
+    format: SparseFormat,
+    shape_attribute: &str,
+    axes: &[Axis],
+) -> Result<Node> {
+    let part = Arc::new(StoredPart::open(node, format, shape_attribute, axes)?);
+    let (data, indices, lengths) = if part.is_whole_lanes() {
+        let runs = part.runs(&part.lanes)?;
+        let lengths = part.lengths(&part.lanes)?;
+        (part.data.select_runs(runs.clone())?, part.indices.select_runs(runs)?, lengths)
+    } else {
+        let lengths = part.count()?;
+        let total = lengths.total()? as u64;
+        let source = |what| Source::Blocks(Arc::new(Kept { part: Arc::clone(&part), what }));
+        (
+            part.data.with_source(vec![total], source(What::Data))?,
+            part.indices.with_source(vec![total], source(What::Indices))?,
+            lengths,
+        )
+    };
+    let mut group = GroupNode { children: indexmap::IndexMap::new(), ..node.as_group()?.clone() };
+    group.attributes.insert(shape_attribute.to_owned(), shape_value(part.shape()?)?);
+    let indptr = lengths.to_tensor(&part.indptr.spec.dtype)?;
+    let mut offsets = ArrayNode::plain(&part.indptr.path, indptr);
+    offsets.spec.resizable = part.indptr.spec.resizable;
+    for (key, array) in [("data", data), ("indices", indices), ("indptr", offsets)] {
+        group.children.insert(key.to_owned(), Node::Array(array));
+    }
+    Ok(Node::Group(group))
+}
+
+/// Of an axis of at least so many times their number, selected positions are few.
+const FEW: u64 = 8;
+
+/// The selected rows and columns in memory. Only the runs of the selected lanes are read; where positions within them
+/// are selected, about `max_bytes` at a time.
+pub(crate) fn build_part(
+    node: &Node,
+    format: SparseFormat,
+    shape_attribute: &str,
+    axes: &[Axis],
+    max_bytes: u64,
+) -> Result<SparseMatrix> {
+    let part = StoredPart::open(node, format, shape_attribute, axes)?;
+    if part.is_whole_lanes() {
+        return part.read(&part.lanes);
+    }
+    let blocks: Vec<SparseMatrix> = part.blocks(max_bytes).map(|lanes| part.kept(&lanes?)).collect::<Result<_>>()?;
+    let mut lengths = Vec::new();
+    for block in &blocks {
+        lengths.extend(block.lane_offsets()?.lengths());
+    }
+    let indptr = Offsets::of_lengths(lengths)?.to_tensor(&part.indptr.spec.dtype)?;
+    let join = |get: fn(&SparseMatrix) -> &Tensor| {
+        let parts: Vec<Tensor> = blocks.iter().map(|block| get(block).clone()).collect();
+        Tensor::concat_rows(&parts)
+    };
+    let (data, indices) = if blocks.is_empty() {
+        let empty = part.read(&Axis::Range(0..0))?;
+        (empty.data().clone(), empty.indices().clone())
+    } else {
+        (join(SparseMatrix::data)?, join(SparseMatrix::indices)?)
+    };
+    SparseMatrix::new(format, part.shape()?, data, indices, indptr)
+}
+
+/// A stored matrix and what is selected of it.
+#[derive(Debug)]
+pub(super) struct StoredPart {
+    format: SparseFormat,
+    /// The selected lanes: rows of CSR, columns of CSC.
+    lanes: Axis,
+    /// The selected positions within each lane.
+    minor: Axis,
+    minor_len: usize,
+    data: ArrayNode,
+    indices: ArrayNode,
+    indptr: ArrayNode,
+    offsets: Offsets,
+}
+
+impl StoredPart {
+    /// All of a stored matrix.
+    pub(super) fn whole(node: &Node, format: SparseFormat, shape_attribute: &str) -> Result<Self> {
+        let (rows, columns) = declared_shape(node, shape_attribute)?;
+        Self::open(node, format, shape_attribute, &[Axis::Range(0..rows as u64), Axis::Range(0..columns as u64)])
+    }
+
+    fn open(node: &Node, format: SparseFormat, shape_attribute: &str, axes: &[Axis]) -> Result<Self> {
+        let (rows, columns) = declared_shape(node, shape_attribute)?;
+        let [row_axis, column_axis] = axes else {
+            return Err(Error::invalid_input(format!("{} selections for a matrix", axes.len())));
+        };
+        let (lanes, minor, major_len, minor_len) = match format {
+            SparseFormat::Csr => (row_axis, column_axis, rows, columns),
+            SparseFormat::Csc => (column_axis, row_axis, columns, rows),
+        };
+        if lanes.end() > major_len as u64 || minor.end() > minor_len as u64 {
+            return Err(Error::invalid_input(format!("the selection is out of bounds of {rows} x {columns}")));
+        }
+        let group = node.as_group()?;
+        let array = |key: &str| group.child(key)?.as_array().cloned();
+        let (data, indices, indptr) = (array("data")?, array("indices")?, array("indptr")?);
+        if data.spec.shape != indices.spec.shape || data.spec.ndim() != 1 {
+            return Err(Error::invalid_data(format!(
+                "data has shape {:?} and indices {:?}",
+                data.spec.shape, indices.spec.shape
+            )));
+        }
+        let stored = indptr.source.read()?;
+        let offsets = Offsets::given(&stored, major_len, one_dimension(&indices)?).map_err(Error::of_stored);
+        let offsets = offsets.map_err(|error| error.at(&indptr.path))?;
+        Ok(Self { format, lanes: lanes.clone(), minor: minor.clone(), minor_len, data, indices, indptr, offsets })
+    }
+
+    /// The dtype of the values.
+    pub(super) fn dtype(&self) -> &DType {
+        &self.data.spec.dtype
+    }
+
+    /// The path of the values.
+    pub(super) fn path(&self) -> &str {
+        &self.data.path
+    }
+
+    /// The selected number of rows and of columns.
+    pub(super) fn shape(&self) -> Result<(usize, usize)> {
+        let (lanes, minor) = (selected(&self.lanes)?, selected(&self.minor)?);
+        Ok(match self.format {
+            SparseFormat::Csr => (lanes, minor),
+            SparseFormat::Csc => (minor, lanes),
+        })
+    }
+
+    fn is_whole_lanes(&self) -> bool {
+        self.minor.is_whole(self.minor_len as u64)
+    }
+
+    /// Where the values of a lane are.
+    fn lane(&self, lane: u64) -> Result<Range<usize>> {
+        self.offsets.lane(usize::try_from(lane).or_bug("a lane that was not checked")?)
+    }
+
+    /// The offsets of selected lanes alone.
+    fn lengths(&self, lanes: &Axis) -> Result<Offsets> {
+        let lengths = lanes.positions().map(|lane| Ok(self.lane(lane)?.len()));
+        Offsets::of_lengths(lengths.collect::<Result<Vec<_>>>()?)
+    }
+
+    /// The runs of values of lanes; lanes that follow each other are one.
+    fn runs(&self, lanes: &Axis) -> Result<Vec<Range<u64>>> {
+        let mut runs: Vec<Range<u64>> = Vec::new();
+        for (start, len) in lanes.runs() {
+            let end = start.checked_add(len).or_bug("a run of lanes without an end")?;
+            let lanes = usize::try_from(start).or_bug("a lane that was not checked")?
+                ..usize::try_from(end).or_bug("a lane that was not checked")?;
+            let values = self.offsets.run(lanes)?;
+            let run = values.start as u64..values.end as u64;
+            match runs.last_mut() {
+                Some(before) if before.end == run.start => before.end = run.end,
+                _ if run.is_empty() => {}
+                _ => runs.push(run),
+            }
+        }
+        Ok(runs)
+    }
+
+    /// Whole lanes in memory.
+    pub(super) fn read(&self, lanes: &Axis) -> Result<SparseMatrix> {
+        let runs = self.runs(lanes)?;
+        let (data, indices) = rayon::join(
+            || self.data.select_runs(runs.clone())?.source.read(),
+            || self.indices.select_runs(runs.clone())?.source.read(),
+        );
+        self.matrix(lanes, data?, indices?)
+    }
+
+    fn matrix(&self, lanes: &Axis, data: Tensor, indices: Tensor) -> Result<SparseMatrix> {
+        let indptr = self.lengths(lanes)?.to_tensor(&self.indptr.spec.dtype)?;
+        let major = selected(lanes)?;
+        let shape = match self.format {
+            SparseFormat::Csr => (major, self.minor_len),
+            SparseFormat::Csc => (self.minor_len, major),
+        };
+        SparseMatrix::new(self.format, shape, data, indices, indptr)
+    }
+
+    /// The selected positions of some lanes, in memory. Where they are few, the indices are read first, and then the
+    /// values that are kept alone.
+    fn kept(&self, lanes: &Axis) -> Result<SparseMatrix> {
+        if self.minor.len().saturating_mul(FEW) > self.minor_len as u64 {
+            return self.keep(&self.read(lanes)?);
+        }
+        let runs = self.runs(lanes)?;
+        let indices = self.indices.select_runs(runs.clone())?.source.read()?;
+        // Where each value is stored, in place of the value.
+        let places: Vec<u64> = runs.into_iter().flatten().collect();
+        let places = Tensor::from_vec([places.len()], places)?;
+        let kept = self.keep(&self.matrix(lanes, places, indices)?)?;
+        let runs = Axis::from(kept.data().as_slice::<u64>()?).runs();
+        // Places of stored values, which are fewer than a machine can count.
+        let runs = runs.into_iter().map(|(start, len)| start..start + len).collect();
+        let values = self.data.select_runs(runs)?.source.read()?;
+        SparseMatrix::new(self.format, kept.shape(), values, kept.indices().clone(), kept.indptr().clone())
+    }
+
+    fn keep(&self, lanes: &SparseMatrix) -> Result<SparseMatrix> {
+        let (rows, columns) = lanes.shape();
+        match self.format {
+            SparseFormat::Csr => lanes.select(&Axis::Range(0..rows as u64), &self.minor),
+            SparseFormat::Csc => lanes.select(&self.minor, &Axis::Range(0..columns as u64)),
+        }
+    }
+
+    /// The offsets of what is kept of each lane. Only indices are read.
+    fn count(&self) -> Result<Offsets> {
+        let mut counts = Vec::new();
+        for lanes in self.blocks(BLOCK_BYTES) {
+            let lanes = lanes?;
+            let indices = self.indices.select_runs(self.runs(&lanes)?)?.source.read()?;
+            // The values do not matter for the count.
+            let data = Tensor::from_vec([indices.len()], vec![0_u8; indices.len()])?;
+            let kept = self.keep(&self.matrix(&lanes, data, indices)?)?;
+            counts.extend(kept.lane_offsets()?.lengths());
+        }
+        Offsets::of_lengths(counts)
+    }
+
+    /// The selected lanes, as many at a time as have about `max_bytes` of values and indices.
+    fn blocks(&self, max_bytes: u64) -> impl Iterator<Item = Result<Axis>> + '_ {
+        // How large a block is decides about memory, and about no value: values without a size count as eight bytes, and
+        // a sum beyond all numbers is over every limit.
+        let size = |array: &ArrayNode| array.spec.dtype.size().unwrap_or(8) as u64;
+        let value = size(&self.data) + size(&self.indices);
+        let mut next = 0;
+        std::iter::from_fn(move || {
+            let start = next;
+            let mut bytes = 0_u64;
+            let rest = self.lanes.select(&Axis::Range(start..self.lanes.len()));
+            for lane in rest.positions() {
+                let lane = match self.lane(lane) {
+                    Ok(lane) => lane,
+                    Err(error) => {
+                        next = self.lanes.len();
+                        return Some(Err(error));
+                    }
+                };
+                bytes = bytes.saturating_add((lane.len() as u64).saturating_mul(value));
+                if bytes > max_bytes && next > start {
+                    break;
+                }
+                next += 1;
+            }
+            (next > start).then(|| Ok(self.lanes.select(&Axis::Range(start..next))))
+        })
+    }
+}
+
+/// How many positions are selected.
+fn selected(axis: &Axis) -> Result<usize> {
+    usize::try_from(axis.len()).map_err(|_| Error::limit_exceeded(format!("a selection of {} positions", axis.len())))
+}
+
+/// The values or indices that are kept, block by block.
+#[derive(Debug)]
+struct Kept {
+    part: Arc<StoredPart>,
+    what: What,
+}
+
+#[derive(Debug, Clone, Copy)]
+enum What {
+    Data,
+    Indices,
+}
+
+impl BlockSource for Kept {
+    fn blocks<'a>(&'a self, size: BlockSize<'a>) -> BlockIter<'a> {
+        let mut at = 0_u64;
+        Box::new(self.part.blocks(size.max_bytes).map(move |lanes| {
+            let kept = self.part.kept(&lanes?)?;
+            let values = match self.what {
+                What::Data => kept.data().clone(),
+                What::Indices => kept.indices().clone(),
+            };
+            let offset = at;
+            at += values.len() as u64;
+            Ok((vec![offset], values))
+        }))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Element, Group, MemoryStore, io};
+
+    #[test]
+    fn parts_are_read_in_blocks_of_any_size() -> Result<()> {
+        let values: Vec<i32> = (0..35).map(|i| if i % 3 == 0 { i } else { 0 }).collect();
+        let dense = Tensor::from_vec([7, 5], values)?;
+        let axes = [Axis::from(vec![6, 0, 3, 3]), Axis::from(vec![4, 0, 4])];
+        for format in [SparseFormat::Csr, SparseFormat::Csc] {
+            let root = Group::root(Arc::new(MemoryStore::new()));
+            let matrix = Element::from(SparseMatrix::from_dense(&dense, format)?);
+            io::write_elem(&root, "X", &matrix, &io::WriteOptions::default())?;
+            let node = Node::open(&root, "X")?;
+            let expected = dense.select(&axes)?;
+            for bytes in [1, 20, 50, 1000] {
+                let part = build_part(&node, format, "shape", &axes, bytes)?;
+                assert_eq!(part.to_dense()?, expected);
+            }
+            // Few positions within long lanes.
+            let wide = Tensor::from_vec([9, 9], (0..81).map(|i| i * (i % 2)).collect::<Vec<i32>>())?;
+            io::write_elem(
+                &root,
+                "wide",
+                &SparseMatrix::from_dense(&wide, format)?.into(),
+                &io::WriteOptions::default(),
+            )?;
+            let node_of_wide = Node::open(&root, "wide")?;
+            for axes in
+                [[Axis::from(vec![5, 2, 2, 8, 0]), Axis::Range(3..4)], [Axis::from(vec![4]), Axis::from(vec![7, 1, 0])]]
+            {
+                for bytes in [1, 40, 1000] {
+                    let part = build_part(&node_of_wide, format, "shape", &axes, bytes)?;
+                    assert_eq!(part.to_dense()?, wide.select(&axes)?);
+                }
+            }
+            let empty = build_part(&node, format, "shape", &[Axis::Range(0..0), Axis::Range(1..2)], 1)?;
+            assert_eq!((empty.shape(), empty.dtype()), ((0, 1), dense.dtype()));
+            let beyond = build_part(&node, format, "shape", &[Axis::Range(0..8), Axis::Range(0..5)], 1).unwrap_err();
+            assert!(beyond.is_invalid_input() && beyond.message().contains("out of bounds of 7 x 5"), "{beyond}");
+        }
+        Ok(())
+    }
+
+    #[test]
+    fn stored_offsets_that_are_none_are_refused_by_every_way_to_read() -> Result<()> {
+        let dense = Tensor::from_vec([3, 2], vec![1, 0, 0, 2, 3, 0])?;
+        for (offsets, message) in [
+            (vec![0_i32, 2, 1, 3], "indptr decreases from 2 to 1 at 1"),
+            (vec![1, 1, 2, 3], "indptr begins with 1, not 0"),
+            (vec![0, 1, 2, 4], "indptr ends at 4 but there are 3 values"),
+            (vec![0, -1, 2, 3], "indptr has the impossible offset -1"),
+        ] {
+            let root = Group::root(Arc::new(MemoryStore::new()));
+            let matrix = Element::from(SparseMatrix::from_dense(&dense, SparseFormat::Csr)?);
+            io::write_elem(&root, "X", &matrix, &io::WriteOptions::default())?;
+            root.array("X/indptr")?.write(&[0], &Tensor::from_vec([4], offsets)?)?;
+            let node = Node::open(&root, "X")?;
+            let axes = [Axis::Range(0..1), Axis::Range(0..2)];
+            let errors = [
+                build_part(&node, SparseFormat::Csr, "shape", &axes, 1).unwrap_err(),
+                select(&node, SparseFormat::Csr, "shape", &axes).unwrap_err(),
+                io::read_elem(&root, "X", &io::ReadOptions::default()).unwrap_err(),
+            ];
+            for error in errors {
+                assert!(error.is_invalid_data() && error.message() == message, "{error:?} should say {message}");
+                assert!(error.path().is_some_and(|path| path.starts_with('X')), "{error}");
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,363 @@
+//! Reading and writing elements and objects on any group of a store.
+//!
+//! ```
+//! # use std::sync::Arc;
+//! use anndata_format::{Element, Group, MemoryStore, Tensor, io};
+//!
+//! let root = Group::root(Arc::new(MemoryStore::new()));
+//! let pca = Element::from(Tensor::from_vec([2, 1], vec![0.5_f32, 1.5])?);
+//! io::write_elem(&root, "obsm/X_pca", &pca, &io::WriteOptions::default())?;
+//! assert_eq!(io::read_elem(&root, "obsm/X_pca", &io::ReadOptions::default())?, pca);
+//! # Ok::<(), anndata_format::Error>(())
+//! ```
+
+use anndata_storage::{Compression, Error, Group, Result};
+
+use crate::encoding::adata::drop_unknown;
+use crate::encoding::sparse::to_sparse;
+use crate::encoding::{EncodeContext, EncodeOptions, Registry, check_is_anndata, matrix_path};
+use crate::node::{Node, NodeWriteOptions};
+use crate::{AnnData, Element, SparseFormat};
+
+/// How elements are read.
+#[derive(Debug, Clone, Default)]
+#[non_exhaustive]
+pub struct ReadOptions {
+    /// Whether only metadata are read now, and values when they are asked for. Default: no.
+    pub lazy: bool,
+    /// The paths of dense matrices (`X`, `raw/X`, `layers/counts`) that are read as sparse ones.
+    pub as_sparse: Vec<String>,
+    /// The format of these. Default: CSR.
+    pub as_sparse_format: Option<SparseFormat>,
+    /// The paths of elements that are left out, such as `uns/x` or `obs/column`: they are not looked at. An error where
+    /// there is none.
+    pub skip: Vec<String>,
+    /// Whether members of an object, or of its raw, that are not slots are left out. They are kept otherwise; Python
+    /// refuses an object that has any, and ignores those of a raw. Default: no.
+    pub drop_unknown: bool,
+    /// Whether what is plainly meant is repaired where the format is broken: see [`Registry::with_repair`]. Default: no,
+    /// and an error says where it would help.
+    pub repair: bool,
+    /// The encodings that are known.
+    pub registry: Registry,
+}
+
+impl ReadOptions {
+    /// The same, reading values when they are asked for, or at once.
+    #[must_use]
+    pub fn with_lazy(mut self, lazy: bool) -> Self {
+        self.lazy = lazy;
+        self
+    }
+
+    /// The same, reading the dense matrices at these paths as sparse ones.
+    #[must_use]
+    pub fn with_as_sparse<S: Into<String>>(mut self, paths: impl IntoIterator<Item = S>, format: SparseFormat) -> Self {
+        self.as_sparse = paths.into_iter().map(Into::into).collect();
+        self.as_sparse_format = Some(format);
+        self
+    }
+
+    /// The same, leaving out the elements at these paths.
+    #[must_use]
+    pub fn with_skip<S: Into<String>>(mut self, paths: impl IntoIterator<Item = S>) -> Self {
+        self.skip = paths.into_iter().map(Into::into).collect();
+        self
+    }
+
+    /// The same, leaving out members of objects that are not slots, or keeping them.
+    #[must_use]
+    pub fn with_drop_unknown(mut self, drop: bool) -> Self {
+        self.drop_unknown = drop;
+        self
+    }
+
+    /// The same, repairing what is plainly meant, or refusing it.
+    #[must_use]
+    pub fn with_repair(mut self, repair: bool) -> Self {
+        self.repair = repair;
+        self
+    }
+
+    /// The same with other encodings.
+    #[must_use]
+    pub fn with_registry(mut self, registry: Registry) -> Self {
+        self.registry = registry;
+        self
+    }
+
+    /// The tree of the element at `key` of a group, without what is left out.
+    fn open(&self, group: &Group, key: &str, is_object: bool) -> Result<Node> {
+        Ok(self.prune(Node::open_without(group, key, &self.skip)?, is_object))
+    }
+
+    /// The same without blocking the thread where the store has latency.
+    async fn open_async(&self, group: &Group, key: &str, is_object: bool) -> Result<Node> {
+        Ok(self.prune(Node::open_async(group, key, &self.skip).await?, is_object))
+    }
+
+    /// The tree without what is of no use.
+    fn prune(&self, mut node: Node, is_object: bool) -> Node {
+        if self.drop_unknown {
+            drop_unknown(&mut node, is_object);
+        }
+        node
+    }
+
+    /// The encodings, which repair what they read where that is asked for.
+    fn registry(&self) -> Registry {
+        let registry = self.registry.clone();
+        if self.repair { registry.with_repair(true) } else { registry }
+    }
+}
+
+/// How elements are written.
+#[derive(Debug, Clone, Default)]
+#[non_exhaustive]
+pub struct WriteOptions {
+    /// How elements become groups and arrays.
+    pub encode: EncodeOptions,
+    /// How these are stored.
+    pub store: NodeWriteOptions,
+    /// The encodings that are known.
+    pub registry: Registry,
+}
+
+impl WriteOptions {
+    /// The same with other choices of how elements become groups and arrays.
+    #[must_use]
+    pub fn with_encode(mut self, encode: EncodeOptions) -> Self {
+        self.encode = encode;
+        self
+    }
+
+    /// The same with other choices of how groups and arrays are stored.
+    #[must_use]
+    pub fn with_store(mut self, store: NodeWriteOptions) -> Self {
+        self.store = store;
+        self
+    }
+
+    /// The same with another compression.
+    #[must_use]
+    pub fn with_compression(mut self, compression: Compression) -> Self {
+        self.store.compression = compression;
+        self
+    }
+
+    /// The same with other encodings.
+    #[must_use]
+    pub fn with_registry(mut self, registry: Registry) -> Self {
+        self.registry = registry;
+        self
+    }
+
+    /// The tree of an element, to stand at `path` of a store of these capabilities.
+    fn encode(&self, element: &Element, group: &Group, path: &str) -> Result<Node> {
+        let encode = self.encode.below("", self.store.keep_layout);
+        EncodeContext::new(&self.registry, &encode, group.storage().capabilities()).encode(element, path)
+    }
+}
+
+/// Reads the element at `key` of a group; the empty key is the group itself.
+///
+/// # Errors
+/// [`NotFound`](crate::ErrorKind::NotFound) where there is none, or where it cannot be read; the error names the file and
+/// the path within it.
+pub fn read_elem(group: &Group, key: &str, options: &ReadOptions) -> Result<Element> {
+    let registry = options.registry();
+    let read = || {
+        let node = options.open(group, key, false)?;
+        if options.lazy { registry.build_lazy(node) } else { registry.build(node.fetch()?) }
+    };
+    read().map_err(|error| error.in_store(&**group.storage()))
+}
+
+/// The same as [`read_elem`] without blocking: the metadata of the element, then all its arrays, are under way at once,
+/// where the store has latency.
+///
+/// # Errors
+/// As [`read_elem`].
+pub async fn read_elem_async(group: &Group, key: &str, options: &ReadOptions) -> Result<Element> {
+    let registry = options.registry();
+    let read = async {
+        let node = options.open_async(group, key, false).await?;
+        if options.lazy { registry.build_lazy(node) } else { registry.build(node.fetch_async().await?) }
+    };
+    read.await.map_err(|error: Error| error.in_store(&**group.storage()))
+}
+
+/// Writes an element at `key` of a group. What stands there is replaced: the new element is written beside it first,
+/// so that a failure leaves the old one.
+///
+/// # Errors
+/// Where the element has no stored form, or writing fails.
+pub fn write_elem(group: &Group, key: &str, element: &Element, options: &WriteOptions) -> Result<()> {
+    let path = group.path_of(key);
+    options.encode(element, group, &path)?.replace(group, key, &options.store)?;
+    group.storage().commit().map_err(|error| error.at(&path).in_store(&**group.storage()))
+}
+
+/// Reads the `AnnData` that a group is, of any version since 0.5.
+///
+/// # Errors
+/// Where the group is no `AnnData`, or something in it cannot be read; the error names the file and the path within it.
+pub fn read_anndata(group: &Group, options: &ReadOptions) -> Result<AnnData> {
+    read(group, options).map_err(|error| error.in_store(&**group.storage()))
+}
+
+fn read(group: &Group, options: &ReadOptions) -> Result<AnnData> {
+    let node = prepare(options.open(group, "", true)?)?;
+    check_is_anndata(&node)?;
+    // Matrices that are to be made sparse are read block by block, so they are not fetched with the rest.
+    let lazy = options.lazy || !options.as_sparse.is_empty();
+    let node = if lazy { node } else { node.fetch()? };
+    let adata = options.registry().build_anndata(node, lazy)?;
+    if options.as_sparse.is_empty() {
+        return Ok(adata);
+    }
+    let adata = make_sparse(adata, options)?;
+    if options.lazy { Ok(adata) } else { adata.load() }
+}
+
+/// The same as [`read_anndata`] without blocking: the metadata of the object, then all its arrays, are under way at once,
+/// where the store has latency.
+///
+/// # Errors
+/// As [`read_anndata`]; matrices cannot be made sparse on the way
+/// ([`as_sparse`](ReadOptions::as_sparse)), as that reads them block by block.
+pub async fn read_anndata_async(group: &Group, options: &ReadOptions) -> Result<AnnData> {
+    if !options.as_sparse.is_empty() {
+        return Err(Error::unsupported("dense matrices are not made sparse by asynchronous reading"));
+    }
+    let read = async {
+        let node = prepare(options.open_async(group, "", true).await?)?;
+        check_is_anndata(&node)?;
+        let node = if options.lazy { node } else { node.fetch_async().await? };
+        options.registry().build_anndata(node, options.lazy)
+    };
+    read.await.map_err(|error: Error| error.in_store(&**group.storage()))
+}
+
+/// Writes an `AnnData` as the content of an empty group.
+///
+/// # Errors
+/// Where the group is not empty, something has no stored form, or writing fails.
+pub fn write_anndata(group: &Group, adata: &AnnData, options: &WriteOptions) -> Result<()> {
+    if let Some(child) = group.children()?.first() {
+        let error = Error::already_exists(format!("the group is not empty: it has '{child}'"));
+        return Err(error.at(group.path()).in_store(&**group.storage()));
+    }
+    check_paths(adata, &options.encode)?;
+    let encode = options.encode.below(group.path(), options.store.keep_layout);
+    let context = EncodeContext::new(&options.registry, &encode, group.storage().capabilities());
+    crate::encoding::adata::encode(adata, group.path(), &context)?.write(group, "", &options.store)?;
+    group.storage().commit()
+}
+
+/// In files before 0.7, frames are arrays of records and need their values to be understood.
+fn prepare(node: Node) -> Result<Node> {
+    let Node::Group(mut group) = node else { return Ok(node) };
+    if !group.children.iter().any(|(key, child)| is_frame(key) && matches!(child, Node::Array(_))) {
+        return Ok(Node::Group(group));
+    }
+    for (key, child) in &mut group.children {
+        if is_frame(key) || matches!(key.as_str(), "uns" | "obsm" | "varm" | "raw.varm") {
+            *child = child.fetch()?;
+        }
+    }
+    Ok(Node::Group(group))
+}
+
+fn is_frame(key: &str) -> bool {
+    matches!(key, "obs" | "var" | "raw.var")
+}
+
+/// The object with the asked-for dense matrices as sparse ones.
+fn make_sparse(mut adata: AnnData, options: &ReadOptions) -> Result<AnnData> {
+    let format = options.as_sparse_format.unwrap_or(SparseFormat::Csr);
+    for asked in &options.as_sparse {
+        let path = matrix_path(asked);
+        let sparse = |element: Option<&Element>| match element {
+            Some(element) => to_sparse(element, format).map(Element::Sparse).map_err(|error| error.at(&path)),
+            None => Err(names_nothing(asked)),
+        };
+        match path.split_once('/') {
+            None if path == "X" => adata.set_x(Some(sparse(adata.x())?))?,
+            Some(("layers", key)) => adata.set_layer(Some(key), sparse(adata.layer(Some(key)))?)?,
+            Some(("raw", "X")) => {
+                let raw = adata.raw().ok_or_else(|| names_nothing(asked))?.clone();
+                adata.set_raw(Some(raw.map_x(sparse)?))?;
+            }
+            _ => return Err(Error::invalid_input(format!("'{asked}' is not a matrix that can be read as sparse"))),
+        }
+    }
+    Ok(adata)
+}
+
+fn names_nothing(asked: &str) -> Error {
+    Error::not_found(format!("'{asked}' does not name a matrix of the object"))
+}
+
+/// Refuses paths that name nothing in the object, which would otherwise be ignored.
+fn check_paths(adata: &AnnData, options: &EncodeOptions) -> Result<()> {
+    for asked in options.as_dense.iter().chain(&options.as_sparse) {
+        let path = matrix_path(asked);
+        let found = match path.split_once('/') {
+            None => path == "X" && adata.x().is_some(),
+            Some(("layers", key)) => adata.layer(Some(key)).is_some(),
+            Some(("raw", "X")) => adata.raw().is_some_and(|raw| raw.x().is_some()),
+            Some(("obsm", key)) => adata.obsm().contains_key(key),
+            Some(("varm", key)) => adata.varm().contains_key(key),
+            Some(("obsp", key)) => adata.obsp().contains_key(key),
+            Some(("varp", key)) => adata.varp().contains_key(key),
+            _ => false,
+        };
+        if !found {
+            return Err(names_nothing(asked));
+        }
+        let is = |other: &String| matrix_path(other) == path;
+        if options.as_dense.iter().any(is) && options.as_sparse.iter().any(is) {
+            return Err(Error::invalid_input(format!("'{asked}' cannot be written both dense and sparse")));
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::{DataFrame, MemoryStore, SparseMatrix, Tensor};
+
+    #[test]
+    fn what_is_nested_too_deep_to_be_read_is_not_written() -> Result<()> {
+        let root = Group::root(Arc::new(MemoryStore::new()));
+        let nested =
+            |depth: usize| (0..depth).fold(Element::Null, |inner, _| Element::Mapping([("d".into(), inner)].into()));
+        write_elem(&root, "deep", &nested(100), &WriteOptions::default())?;
+        assert_eq!(read_elem(&root, "deep", &ReadOptions::default())?, nested(100));
+        let refused = write_elem(&root, "deeper", &nested(101), &WriteOptions::default());
+        assert!(refused.is_err_and(|error| error.is_invalid_input()));
+        assert!(!root.contains("deeper")?);
+        Ok(())
+    }
+
+    #[test]
+    fn reading_without_blocking_gives_the_same() -> Result<()> {
+        let root = Group::root(Arc::new(MemoryStore::new()));
+        let adata = AnnData::builder()
+            .x(SparseMatrix::from_dense(&Tensor::from_vec([2, 2], vec![1.0, 0.0, 0.0, 2.0])?, SparseFormat::Csr)?)
+            .obs(DataFrame::new(["a", "b"]).with_column("n", vec![1_i64, 2])?)
+            .uns("method", "umap")
+            .build()?;
+        write_anndata(&root, &adata, &WriteOptions::default())?;
+        let options = ReadOptions::default();
+        assert_eq!(pollster::block_on(read_anndata_async(&root, &options))?, adata);
+        assert_eq!(pollster::block_on(read_elem_async(&root, "uns/method", &options))?.to_text()?, "umap");
+        let sparse = options.with_as_sparse(["X"], SparseFormat::Csr);
+        assert!(pollster::block_on(read_anndata_async(&root, &sparse)).is_err_and(|error| error.is_unsupported()));
+        Ok(())
+    }
+}

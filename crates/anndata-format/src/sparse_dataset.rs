@@ -1,0 +1,283 @@
+//! [`SparseDataset`]: a sparse matrix in a store, read in parts and appended to.
+
+use std::ops::Range;
+
+use anndata_storage::{Array, ArraySpec, Axis, Compression, DType, Error, Group, Result, Tensor};
+
+use crate::encoding::sparse::{build_part, declared_shape, shape_value};
+use crate::node::{Node, NodeWriteOptions};
+use crate::{SparseFormat, SparseMatrix};
+use anndata_array::sparse::largest;
+
+/// A CSR or CSC matrix in a store. Reading takes what is selected and no more: lanes (rows of CSR, columns of CSC) as
+/// runs of the stored values, positions within them block by block.
+///
+/// ```
+/// # use std::sync::Arc;
+/// use anndata_format::{Axis, Group, MemoryStore, SparseDataset, SparseFormat, SparseMatrix, Tensor, io};
+///
+/// let dense = Tensor::from_vec([3, 2], vec![1.0_f32, 0.0, 2.0, 0.0, 0.0, 3.0])?;
+/// let matrix = SparseMatrix::from_dense(&dense, SparseFormat::Csr)?;
+/// let root = Group::root(Arc::new(MemoryStore::new()));
+/// io::write_elem(&root, "X", &matrix.clone().into(), &io::WriteOptions::default())?;
+///
+/// let mut stored = SparseDataset::open(&root, "X")?;
+/// stored.append(&matrix)?;
+/// assert_eq!(stored.shape(), (6, 2));
+/// let part = stored.select(&Axis::from(vec![5, 0]), &Axis::Range(0..2))?;
+/// assert_eq!(part.to_dense()?.as_slice::<f32>()?, [0.0, 3.0, 1.0, 0.0]);
+/// for chunk in stored.chunks(4) {
+///     let (rows, chunk) = chunk?;
+///     assert_eq!(chunk.shape(), (rows.len(), 2));
+/// }
+/// # Ok::<(), anndata_format::Error>(())
+/// ```
+#[derive(Debug, Clone)]
+pub struct SparseDataset {
+    group: Group,
+    node: Node,
+    format: SparseFormat,
+    shape: (usize, usize),
+}
+
+/// The attribute with the shape, and the one of files before 0.7.
+const SHAPES: [&str; 2] = ["shape", "h5sparse_shape"];
+
+impl SparseDataset {
+    /// The matrix at a key of a group.
+    ///
+    /// # Errors
+    /// [`NotFound`](crate::ErrorKind::NotFound) where nothing is there, [`DType`](crate::ErrorKind::DType) where it is
+    /// no sparse matrix, or where its metadata are malformed.
+    pub fn open(parent: &Group, key: &str) -> Result<Self> {
+        Self::of(parent.group(key)?)
+    }
+
+    fn of(group: Group) -> Result<Self> {
+        let (format, shape, node) = Self::described(&group).map_err(|error| located(&group, error))?;
+        Ok(Self { group, node, format, shape })
+    }
+
+    /// What the metadata of a group say.
+    fn described(group: &Group) -> Result<(SparseFormat, (usize, usize), Node)> {
+        let node = Node::open(group, "")?;
+        let text = |name: &str| node.text_attribute(name).map(Option::unwrap_or_default);
+        let format = match (text("encoding-type")?.as_str(), text("h5sparse_format")?.as_str()) {
+            ("csr_matrix", _) | ("", "csr") => SparseFormat::Csr,
+            ("csc_matrix", _) | ("", "csc") => SparseFormat::Csc,
+            ("", "") => return Err(Error::dtype("the group is not a sparse matrix: it has no encoding")),
+            ("", other) => {
+                return Err(Error::dtype(format!("attribute 'h5sparse_format' is '{other}', not csr or csc")));
+            }
+            (other, _) => {
+                return Err(Error::dtype(format!("the group is not a sparse matrix but encoded as '{other}'")));
+            }
+        };
+        let shape = declared_shape(&node, shape_attribute(&node))?;
+        Ok((format, shape, node))
+    }
+
+    /// Rows or columns.
+    pub fn format(&self) -> SparseFormat {
+        self.format
+    }
+
+    /// The number of rows and of columns.
+    pub fn shape(&self) -> (usize, usize) {
+        self.shape
+    }
+
+    /// The dtype of the values.
+    ///
+    /// # Errors
+    /// Where there are none.
+    pub fn dtype(&self) -> Result<DType> {
+        Ok(self.array("data")?.dtype())
+    }
+
+    /// The number of stored values.
+    ///
+    /// # Errors
+    /// Where there are none.
+    pub fn nnz(&self) -> Result<u64> {
+        let data = self.array("data")?;
+        match *data.shape().as_slice() {
+            [len] => Ok(len),
+            ref shape => {
+                let message = format!("the values have shape {shape:?}, not one dimension");
+                Err(located(&self.group, Error::invalid_data(message).at(data.path())))
+            }
+        }
+    }
+
+    /// The group in its store.
+    pub fn group(&self) -> &Group {
+        &self.group
+    }
+
+    /// The selected rows and columns: positions in any order, with repeats.
+    ///
+    /// # Errors
+    /// Where the selection is out of bounds, or the matrix cannot be read.
+    pub fn select(&self, rows: &Axis, columns: &Axis) -> Result<SparseMatrix> {
+        let axes = [rows.clone(), columns.clone()];
+        build_part(&self.node, self.format, shape_attribute(&self.node), &axes, crate::encoding::sparse::BLOCK_BYTES)
+            .map_err(|error| located(&self.group, error))
+    }
+
+    /// The whole matrix.
+    ///
+    /// # Errors
+    /// Where it cannot be read.
+    pub fn to_memory(&self) -> Result<SparseMatrix> {
+        self.select(&Axis::Range(0..self.shape.0 as u64), &Axis::Range(0..self.shape.1 as u64))
+    }
+
+    /// The matrix in blocks of this many lanes (rows of CSR, columns of CSC; the last has fewer): the range of lanes,
+    /// and the block.
+    pub fn chunks(&self, lanes: usize) -> impl Iterator<Item = Result<(Range<usize>, SparseMatrix)>> + '_ {
+        let (major, minor) = self.axes();
+        (0..major).step_by(lanes.max(1)).map(move |start| {
+            // A sum beyond all numbers is cut to the length of the axis.
+            let range = start..major.min(start.saturating_add(lanes.max(1)));
+            let (lanes, whole) = (Axis::Range(range.start as u64..range.end as u64), Axis::Range(0..minor as u64));
+            let block = match self.format {
+                SparseFormat::Csr => self.select(&lanes, &whole)?,
+                SparseFormat::Csc => self.select(&whole, &lanes)?,
+            };
+            Ok((range, block))
+        })
+    }
+
+    /// Appends lanes: rows to CSR, columns to CSC. Values are cast to the stored dtype.
+    ///
+    /// A matrix that was small when it was written has small chunks. Arrays that outgrow them are made anew before, in chunks
+    /// that suit them then; that happens when an array has become many times as long as it was, so that adding a few lanes
+    /// at a time takes time in proportion to what is added.
+    ///
+    /// Values and indices are written before the offsets, and the shape last. An error leaves the matrix as it was; a
+    /// crash of the machine in the midst of it can leave one whose parts do not fit each other, which is told when it is
+    /// read.
+    ///
+    /// # Errors
+    /// Where format or the other axis differ; where the stored arrays cannot grow, or their integers are too narrow for
+    /// the new offsets or indices ([`Unsupported`](crate::ErrorKind::Unsupported)); where the store cannot be written.
+    pub fn append(&mut self, lanes: &SparseMatrix) -> Result<()> {
+        self.append_checked(lanes).map_err(|error| located(&self.group, error))
+    }
+
+    fn append_checked(&mut self, lanes: &SparseMatrix) -> Result<()> {
+        let ((major, minor), (added, other)) = (self.axes(), lanes.axes());
+        if lanes.format() != self.format || minor != other {
+            return Err(Error::invalid_input(format!(
+                "a {} of shape {:?} cannot be appended to a {} of shape {:?}",
+                lanes.format().encoding(),
+                lanes.shape(),
+                self.format.encoding(),
+                self.shape
+            )));
+        }
+        let [data, indices, indptr] = [self.array("data")?, self.array("indices")?, self.array("indptr")?];
+        // Where the last lane ends, not where the values do: scipy ignores what is beyond.
+        let end = Axis::Range(major as u64..major as u64 + 1);
+        let end = anndata_array::sparse::to_offsets(&indptr.read_selection(&[end])?).map_err(Error::of_stored)?;
+        let &[end] = end.as_slice() else { return Err(Error::bug(format!("one offset was read as {end:?}"))) };
+        let total = end.checked_add(lanes.nnz());
+        let total = total.ok_or_else(|| Error::limit_exceeded("more values than memory can hold"))?;
+        // An axis without positions has no index.
+        for (array, most, what) in [(&indptr, total, "offsets"), (&indices, minor.saturating_sub(1), "indices")] {
+            if most > largest(&array.dtype())? {
+                let message = format!("{what} of type {} cannot hold {most}: rewrite the matrix", array.dtype());
+                return Err(Error::unsupported(message));
+            }
+        }
+        let offsets: Vec<u64> = lanes.lane_offsets()?.ends().iter().map(|at| (end + at) as u64).collect();
+        let offsets = Tensor::from_vec([offsets.len()], offsets)?.cast(&indptr.dtype())?;
+        let values = lanes.data().cast(&data.dtype())?;
+        let positions = lanes.indices().cast(&indices.dtype())?;
+        let data = self.make_room(data, (end + values.len()) as u64)?;
+        let indices = self.make_room(indices, (end + positions.len()) as u64)?;
+        let indptr = self.make_room(indptr, (major + 1 + offsets.len()) as u64)?;
+
+        let before: Vec<(Array, Vec<u64>)> =
+            [&data, &indices, &indptr].map(|array| (array.clone(), array.shape())).to_vec();
+        let write = |array: &Array, at: usize, values: &Tensor| -> Result<()> {
+            array.resize(&[(at + values.len()) as u64])?;
+            array.write(&[at as u64], values)
+        };
+        let new_shape = match self.format {
+            SparseFormat::Csr => (major + added, minor),
+            SparseFormat::Csc => (minor, major + added),
+        };
+        let written = write(&data, end, &values)
+            .and_then(|()| write(&indices, end, &positions))
+            .and_then(|()| write(&indptr, major + 1, &offsets))
+            .and_then(|()| self.set_shape(new_shape))
+            .and_then(|()| self.group.storage().commit());
+        if let Err(error) = written {
+            for (array, shape) in before {
+                // The first error is the one to report.
+                drop(array.resize(&shape));
+            }
+            return Err(error);
+        }
+        *self = Self::of(self.group.clone())?;
+        Ok(())
+    }
+
+    /// An array that is to have this length: the same, or made anew where it would have many times as many chunks (shards,
+    /// where there are such) as an array that is made with that length.
+    fn make_room(&self, array: Array, len: u64) -> Result<Array> {
+        let grown = ArraySpec { shape: vec![len], ..ArraySpec::clone(&array.spec()) };
+        let open = ArraySpec { chunks: None, shards: None, ..grown.clone() };
+        let chosen = self.group.storage().layout(&open, Compression::None)?;
+        if pieces(&grown) < OUTGROWN.saturating_mul(pieces(&chosen)) {
+            return Ok(array);
+        }
+        let key = array.name();
+        let mut node = Node::open(&self.group, key)?;
+        if let Node::Array(node) = &mut node {
+            node.spec = ArraySpec { shape: node.spec.shape.clone(), ..chosen };
+        }
+        node.replace(&self.group, key, &NodeWriteOptions::default().with_keep_layout(true))?;
+        self.array(key)
+    }
+
+    fn set_shape(&self, shape: (usize, usize)) -> Result<()> {
+        let mut attributes = self.group.attributes()?;
+        attributes.insert(shape_attribute(&self.node).to_owned(), shape_value(shape)?);
+        self.group.set_attributes(&attributes)
+    }
+
+    /// The lengths of the compressed and of the other axis.
+    fn axes(&self) -> (usize, usize) {
+        match self.format {
+            SparseFormat::Csr => self.shape,
+            SparseFormat::Csc => (self.shape.1, self.shape.0),
+        }
+    }
+
+    fn array(&self, key: &str) -> Result<Array> {
+        self.group.array(key)
+    }
+}
+
+/// Names the store and, where the error names none, the matrix.
+fn located(group: &Group, error: Error) -> Error {
+    error.at(group.path()).in_store(&**group.storage())
+}
+
+/// How many times as many pieces as it should have an array has that is made anew.
+const OUTGROWN: u64 = 16;
+
+/// The number of shards, else chunks, of an array.
+fn pieces(spec: &ArraySpec) -> u64 {
+    let Some(piece) = spec.shards.as_ref().or(spec.chunks.as_ref()) else { return 1 };
+    let along = spec.shape.iter().zip(piece).map(|(&len, &piece)| len.div_ceil(piece.max(1)));
+    along.fold(1, u64::saturating_mul).max(1)
+}
+
+fn shape_attribute(node: &Node) -> &'static str {
+    let [new, old] = SHAPES;
+    if node.attributes().contains_key(old) && !node.attributes().contains_key(new) { old } else { new }
+}

@@ -1,0 +1,241 @@
+//! Elements that are still in their store, as trees of nodes: the sources of lazy and of opaque elements.
+
+use anndata_core::{Element, Lazy, LazySource, Opaque, OpaqueSource, Schema};
+use anndata_storage::{Attribute, Axis, Error, Result};
+
+use crate::encoding::{EncodeContext, Registry};
+use crate::node::{ArrayNode, Node, Source};
+
+/// What is read from a store knows its stored tree.
+pub trait StoredTree {
+    /// The stored tree, if this is a whole element of a store.
+    fn node(&self) -> Option<&Node>;
+}
+
+impl StoredTree for Lazy {
+    fn node(&self) -> Option<&Node> {
+        self.source::<StoredElement>().map(|stored| &stored.node)
+    }
+}
+
+impl StoredTree for Opaque {
+    fn node(&self) -> Option<&Node> {
+        self.source::<KeptTree>().map(|kept| &kept.0)
+    }
+}
+
+/// The source of a lazy element: its stored tree, and the encodings that it is read with.
+#[derive(Debug, Clone)]
+pub(crate) struct StoredElement {
+    node: Node,
+    registry: Registry,
+}
+
+impl StoredElement {
+    pub(crate) fn new(node: Node, registry: Registry) -> Self {
+        Self { node, registry }
+    }
+
+    /// The tree that can be written in place of the element without building it, if there is one.
+    fn copy(&self, context: &EncodeContext<'_>) -> Result<Option<Node>> {
+        if !self.registry.is_current(&self.node, context)? {
+            return Ok(None);
+        }
+        self.registry.copy(&context.laid_out(&self.node)).map(Some)
+    }
+
+    /// The same for selected positions along its axes.
+    fn copy_selected(&self, axes: &[Axis], context: &EncodeContext<'_>) -> Result<Option<Node>> {
+        if !self.registry.is_current(&self.node, context)? {
+            return Ok(None);
+        }
+        self.registry.select(&context.laid_out(&self.node), axes)
+    }
+}
+
+impl LazySource for StoredElement {
+    fn path(&self) -> &str {
+        self.node.path()
+    }
+
+    fn schema(&self) -> Result<Schema> {
+        self.registry.schema(&self.node)
+    }
+
+    fn load(&self) -> Result<Element> {
+        self.registry.build(self.node.fetch()?)
+    }
+
+    fn select(&self, axes: &[Axis]) -> Result<Element> {
+        self.registry.build_part(&self.node, axes)
+    }
+
+    fn nbytes(&self, with_stored: bool) -> usize {
+        nbytes(&self.node, with_stored)
+    }
+
+    fn locate(&self, error: Error) -> Error {
+        self.node.locate(error.at(self.node.path()))
+    }
+}
+
+/// A lazy element over a stored tree.
+pub(crate) fn lazy(node: Node, registry: &Registry) -> Lazy {
+    Lazy::new(StoredElement::new(node, registry.clone()))
+}
+
+/// The same stored element, read anew each time: for what stays in its store because it is too large, or may change
+/// there. Other elements are what they are.
+pub(crate) fn uncached(lazy: &Lazy) -> Lazy {
+    match lazy.source::<StoredElement>() {
+        Some(stored) => Lazy::uncached(stored.clone()),
+        None => lazy.clone(),
+    }
+}
+
+/// The stored tree that can be written in place of a lazy element without building it, if there is one.
+pub(crate) fn encode(lazy: &Lazy, context: &EncodeContext<'_>) -> Result<Option<Node>> {
+    let copied = || match (lazy.source::<StoredElement>(), lazy.selected()) {
+        (Some(stored), _) => {
+            lazy.check_current()?;
+            stored.copy(context)
+        }
+        (None, Some(selection)) => {
+            let Element::Lazy(whole) = selection.of() else { return Ok(None) };
+            let Some(stored) = whole.source::<StoredElement>().filter(|_| !whole.is_loaded()) else { return Ok(None) };
+            // Which categories are dropped is known once the codes are.
+            let is_categorical = || matches!(stored.schema(), Ok(Schema::Column(column)) if column.is_categorical());
+            if selection.drops_unused_categories() && is_categorical() {
+                return Ok(None);
+            }
+            whole.check_current()?;
+            stored.copy_selected(selection.axes(), context)
+        }
+        (None, None) => Ok(None),
+    };
+    copied().map_err(|error| lazy.locate(error))
+}
+
+/// The source of an opaque element: its stored tree.
+#[derive(Debug)]
+struct KeptTree(Node);
+
+/// An opaque element over its stored tree.
+pub(crate) fn opaque(node: Node) -> Opaque {
+    Opaque::new(KeptTree(node))
+}
+
+impl OpaqueSource for KeptTree {
+    fn path(&self) -> &str {
+        self.0.path()
+    }
+
+    fn encoding_type(&self) -> Option<String> {
+        self.0.attributes().get("encoding-type").and_then(Attribute::as_str)
+    }
+
+    fn encoding_version(&self) -> Option<String> {
+        self.0.attributes().get("encoding-version").and_then(Attribute::as_str)
+    }
+
+    fn unreadable(&self) -> Option<Error> {
+        self.0.unreadable().map(|reason| reason.error())
+    }
+
+    fn load(&self) -> Result<Opaque> {
+        Ok(opaque(self.0.fetch()?))
+    }
+
+    fn nbytes(&self, with_stored: bool) -> usize {
+        nbytes(&self.0, with_stored)
+    }
+
+    fn equals(&self, other: &dyn OpaqueSource) -> bool {
+        let other = (other as &dyn std::any::Any).downcast_ref::<Self>();
+        other.is_some_and(|other| Same { a: self.path(), b: other.path() }.nodes(&self.0, &other.0))
+    }
+
+    fn locate(&self, error: Error) -> Error {
+        self.0.locate(error)
+    }
+}
+
+/// The comparison of two trees, each relative to its root.
+struct Same<'a> {
+    a: &'a str,
+    b: &'a str,
+}
+
+impl Same<'_> {
+    fn nodes(&self, a: &Node, b: &Node) -> bool {
+        self.attributes(a, b)
+            && match (a, b) {
+                (Node::Group(a), Node::Group(b)) => {
+                    a.children.len() == b.children.len()
+                        && a.children
+                            .iter()
+                            .all(|(key, child)| b.children.get(key).is_some_and(|other| self.nodes(child, other)))
+                }
+                (Node::Array(a), Node::Array(b)) => arrays(a, b),
+                _ => false,
+            }
+    }
+
+    fn attributes(&self, a: &Node, b: &Node) -> bool {
+        let (a, b) = (a.attributes(), b.attributes());
+        a.len() == b.len()
+            && a.iter().all(|(name, value)| match (value, b.get(name)) {
+                (Attribute::Reference(a), Some(Attribute::Reference(b))) => {
+                    let (within_a, within_b) = (a.strip_prefix(self.a), b.strip_prefix(self.b));
+                    if within_a.is_some() && within_b.is_some() { within_a == within_b } else { a == b }
+                }
+                (value, other) => Some(value) == other,
+            })
+    }
+}
+
+fn arrays(a: &ArrayNode, b: &ArrayNode) -> bool {
+    a.spec.dtype == b.spec.dtype && a.spec.shape == b.spec.shape && a.spec.null == b.spec.null && a.source == b.source
+}
+
+/// The bytes that the values of a tree take in memory. Text that was not read counts with its offsets alone.
+fn nbytes(node: &Node, with_stored: bool) -> usize {
+    match node {
+        Node::Group(group) => group.children.values().map(|child| nbytes(child, with_stored)).sum(),
+        Node::Array(array) => match &array.source {
+            Source::Tensor(tensor) => tensor.nbytes(),
+            Source::Empty => 0,
+            _ if with_stored => {
+                let len = array.spec.shape.iter().fold(1_u64, |len, &axis| len.saturating_mul(axis));
+                let size = array.spec.dtype.size().unwrap_or(size_of::<i64>());
+                usize::try_from(len).unwrap_or(usize::MAX).saturating_mul(size)
+            }
+            _ => 0,
+        },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::node::GroupNode;
+    use crate::{Element, Tensor};
+
+    fn opaque(path: &str, values: Vec<i64>, chunk: Option<u64>, refers_to: &str) -> Result<Element> {
+        let mut group = GroupNode::encoded(path, "unknown", "1");
+        let mut array = ArrayNode::plain(&format!("{path}/a"), Tensor::from_vec([values.len()], values)?);
+        array.spec.chunks = chunk.map(|len| vec![len]);
+        array.attributes.insert("to".to_owned(), Attribute::Reference(refers_to.to_owned()));
+        group.insert("a", Node::Array(array))?;
+        Ok(super::opaque(Node::Group(group)).into())
+    }
+
+    #[test]
+    fn equality_is_that_of_what_is_stored_not_of_where_and_how() -> Result<()> {
+        let one = opaque("uns/x", vec![1, 2], None, "uns/x/a")?;
+        assert_eq!(one, opaque("other/y", vec![1, 2], Some(1), "other/y/a")?);
+        assert_ne!(one, opaque("uns/x", vec![1, 3], None, "uns/x/a")?);
+        assert_ne!(one, opaque("other/y", vec![1, 2], None, "other/y/b")?);
+        Ok(())
+    }
+}

@@ -1,0 +1,193 @@
+//! Columns of frames.
+
+use super::*;
+use anndata_format::{DType, NaValue};
+
+/// What columns of one name become; `None` is an object without it.
+fn joined(columns: &[Option<Column>]) -> Result<Column> {
+    let object = |column: &Option<Column>| {
+        let frame = DataFrame::unnamed(column.as_ref().map_or(2, Column::len));
+        let frame = match column {
+            Some(column) => frame.with_column("c", column.clone())?,
+            None => frame,
+        };
+        AnnData::builder().obs(frame).build()
+    };
+    let objects = columns.iter().map(object).collect::<Result<Vec<_>>>()?;
+    concat(&objects.iter().collect::<Vec<_>>(), &outer())?.obs().column("c")
+}
+
+fn text(values: &[Option<&str>], na_value: NaValue) -> Result<Column> {
+    let missing: Vec<bool> = values.iter().map(Option::is_none).collect();
+    let values = Tensor::from_strings([values.len()], values.iter().map(|value| value.unwrap_or_default()))?;
+    Column::nullable(&values, &missing, na_value)
+}
+
+fn category(categories: &[&str], codes: Vec<i8>, ordered: bool) -> Result<Column> {
+    Column::categorical(&Tensor::from_vec([codes.len()], codes)?, &Column::strings(categories), ordered)
+}
+
+#[test]
+fn numbers_become_one_type() -> Result<()> {
+    let small = || Some(Column::from(vec![1_i8, 2]));
+    for (columns, dtype) in [
+        (vec![small(), Some(Column::from(vec![1_i32, 2]))], DType::I32),
+        (vec![small(), Some(Column::from(vec![1_u8, 2]))], DType::I16),
+        (vec![small(), Some(Column::from(vec![1_u64, 2]))], DType::F64),
+        (vec![small(), Some(Column::from(vec![1.0_f32, 2.0]))], DType::F32),
+        (vec![small(), None], DType::F64),
+        (vec![Some(Column::from(vec![1.0_f32, 2.0])), None], DType::F32),
+        (vec![Some(Column::from(vec![true, false])), small()], DType::I8),
+        (vec![Some(Column::from(vec![true, false])), Some(Column::from(vec![true]))], DType::Bool),
+    ] {
+        let column = joined(&columns)?;
+        assert_eq!(column.kind(), ColumnKind::Plain);
+        assert_eq!(column.to_tensor()?.dtype(), &dtype, "{columns:?}");
+    }
+    let column = joined(&[None, small()])?.to_tensor()?;
+    let values = column.as_slice::<f64>()?;
+    assert!(values[0].is_nan() && values[1].is_nan() && values[2..] == [1.0, 2.0]);
+    Ok(())
+}
+
+#[test]
+fn values_that_can_be_missing_stay_so() -> Result<()> {
+    let truth = Column::from(vec![true, false]);
+    let column = joined(&[Some(truth.clone()), None])?;
+    assert_eq!(column.kind(), ColumnKind::Nullable(NaValue::Na));
+    assert_eq!(column.missing(), [false, false, true, true]);
+    assert_eq!(&column.to_tensor()?.as_slice::<bool>()?[..2], [true, false]);
+    let nullable = Column::nullable(&Tensor::from_vec([2], vec![5_i16, 0])?, &[false, true], NaValue::Na)?;
+    let column = joined(&[Some(nullable.clone()), None, Some(Column::from(vec![7_i32]))])?;
+    assert_eq!(column.kind(), ColumnKind::Nullable(NaValue::Na));
+    assert_eq!(column.missing(), [false, true, true, true, false]);
+    assert_eq!(column.to_tensor()?.as_slice::<i32>()?[4], 7);
+    // There are no floats that can be missing: they are NaN.
+    let column = joined(&[Some(nullable), Some(Column::from(vec![0.5]))])?.to_tensor()?;
+    let values = column.as_slice::<f64>()?;
+    assert!(values[0] == 5.0 && values[1].is_nan() && values[2] == 0.5);
+    // It is a column that can be written.
+    let frame = DataFrame::unnamed(4).with_column("c", joined(&[Some(truth), None])?)?;
+    let store = anndata_format::Group::root(std::sync::Arc::new(anndata_format::MemoryStore::new()));
+    io::write_elem(&store, "df", &frame.into(), &io::WriteOptions::default())
+}
+
+#[test]
+fn text_says_what_a_missing_one_is() -> Result<()> {
+    let plain = || Some(Column::strings(["x", "y"]));
+    assert_eq!(joined(&[plain(), plain()])?, Column::strings(["x", "y", "x", "y"]));
+    let nan = joined(&[plain(), None])?;
+    assert_eq!(nan, text(&[Some("x"), Some("y"), None, None], NaValue::Nan)?);
+    let na = text(&[Some("z"), None], NaValue::Na)?;
+    assert_eq!(joined(&[Some(nan), Some(na)])?.kind(), ColumnKind::Nullable(NaValue::Na));
+    // With categories it is text.
+    let column = joined(&[plain(), Some(category(&["q"], vec![0, -1], false)?)])?;
+    assert_eq!(column, text(&[Some("x"), Some("y"), Some("q"), None], NaValue::Nan)?);
+    Ok(())
+}
+
+#[test]
+fn categories_are_joined_in_natural_order() -> Result<()> {
+    let (a, b) = (category(&["k10", "k2"], vec![0, 1, -1], false)?, category(&["k2", "b"], vec![1, 0], false)?);
+    let column = joined(&[Some(a.clone()), None, Some(b)])?;
+    assert_eq!(column.kind(), ColumnKind::Categorical { ordered: false });
+    let (codes, categories) = column.codes_and_categories()?;
+    assert_eq!(categories, Column::strings(["b", "k2", "k10"]));
+    assert_eq!(codes.as_slice::<i8>()?, [2, 1, -1, -1, -1, 0, 1]);
+    // Where the first has all of them, they stay in its order.
+    let part = category(&["k2"], vec![0], false)?;
+    assert_eq!(joined(&[Some(a), Some(part)])?.codes_and_categories()?.1, Column::strings(["k10", "k2"]));
+    let numbers = |values: Vec<i32>, codes: Vec<i8>| {
+        Column::categorical(&Tensor::from_vec([codes.len()], codes)?, &values.into(), false)
+    };
+    let column = joined(&[Some(numbers(vec![3, -1], vec![0])?), Some(numbers(vec![7], vec![0])?)])?;
+    assert_eq!(column.codes_and_categories()?.1, Column::from(vec![-1_i64, 3, 7]));
+    // Categories of numbers are numbers among numbers.
+    let column = joined(&[Some(numbers(vec![3], vec![0, -1])?), Some(Column::from(vec![1_i64]))])?.to_tensor()?;
+    assert!(column.as_slice::<f64>()?[1].is_nan() && column.as_slice::<f64>()?[2] == 1.0);
+    Ok(())
+}
+
+#[test]
+fn order_is_kept_only_where_all_agree() -> Result<()> {
+    let abc = || category(&["c", "b", "a"], vec![0, 2], true);
+    let column = joined(&[Some(abc()?), None, Some(abc()?)])?;
+    assert_eq!(column.kind(), ColumnKind::Categorical { ordered: true });
+    assert_eq!(column.codes_and_categories()?.1, Column::strings(["c", "b", "a"]));
+    for other in [
+        category(&["a", "b", "c"], vec![0], true)?,
+        category(&["c", "b", "a"], vec![0], false)?,
+        category(&["c"], vec![0], true)?,
+    ] {
+        let column = joined(&[Some(abc()?), Some(other)])?;
+        assert!(matches!(column.kind(), ColumnKind::Nullable(NaValue::Nan)), "{column:?}");
+        assert_eq!(column.to_strings()?[0], Some("c".to_owned()));
+    }
+    Ok(())
+}
+
+#[test]
+fn what_has_no_common_type_is_refused_by_name() {
+    let truth = || Some(Column::from(vec![true]));
+    for columns in [
+        vec![Some(Column::from(vec![1_i64])), Some(Column::strings(["a"]))],
+        vec![truth(), Some(Column::from(vec![0.5]))],
+        vec![truth(), Some(Column::from(vec![1_i64])), None],
+        vec![truth(), Some(Column::strings(["a"]))],
+    ] {
+        says(joined(&columns), "obs/c: columns of type");
+    }
+}
+
+#[test]
+fn columns_that_not_all_have() -> Result<()> {
+    let frame = |names: &[&str]| {
+        let mut frame = DataFrame::new(["r"]);
+        for name in names {
+            frame.insert(*name, vec![1_i64])?;
+        }
+        Ok::<_, Error>(frame)
+    };
+    let of = |names: &[&str]| AnnData::builder().obs(frame(names)?).obsm("df", frame(names)?).build();
+    let (a, b) = (of(&["z", "y", "x"])?, of(&["y", "w", "z"])?);
+    let names = |options: &ConcatOptions| {
+        let joined = concat(&[&a, &b], options)?;
+        let inner = joined.obsm()["df"].as_frame()?.clone();
+        assert_eq!(inner.names()?, joined.obs_names()?);
+        assert_eq!(inner.column_names().collect::<Vec<_>>(), joined.obs().column_names().collect::<Vec<_>>());
+        Ok::<_, Error>(inner.column_names().collect::<Vec<_>>().join(" "))
+    };
+    assert_eq!(names(&ConcatOptions::default())?, "z y");
+    assert_eq!(names(&outer())?, "z y x w");
+    assert_eq!(names(&outer().with_index_unique("-"))?, "z y x w");
+    // A label takes the place of a column of its name.
+    let joined = concat(&[&a, &b], &ConcatOptions::default().with_label("y"))?;
+    assert_eq!(joined.obs().column("y")?.to_strings()?, [Some("0".into()), Some("1".into())]);
+    // An object without the frame has no values in it.
+    let none = AnnData::builder().obs(DataFrame::new(["s", "t"])).build()?;
+    let joined = concat(&[&a, &none], &outer())?;
+    assert_eq!(joined.obsm()["df"].as_frame()?.column("x")?.to_tensor()?.dtype(), &DType::F64);
+    says(concat(&[&a, &AnnData::builder().shape(1, 0).obsm("df", dense(&[[1]])?).build()?], &outer()), "obsm/df");
+    Ok(())
+}
+
+/// The labels of a lazy frame are looked at when it is used.
+#[test]
+fn frames_of_other_labels_than_their_axis_are_refused_when_they_are_read() -> Result<()> {
+    let root = anndata_format::Group::root(std::sync::Arc::new(anndata_format::MemoryStore::new()));
+    let frame = DataFrame::new(["c", "d"]).with_column("q", vec![1, 2])?;
+    let adata = AnnData::builder().obs(DataFrame::new(["c", "d"])).obsm("df", frame).build()?;
+    io::write_anndata(&root, &adata, &io::WriteOptions::default())?;
+    root.array("obsm/df/_index")?.write(&[0], &Tensor::from_strings([2], ["c", "z"])?)?;
+
+    let words = "obsm/df: its index is not that of its axis";
+    says(io::read_anndata(&root, &io::ReadOptions::default()), words);
+    let lazy = io::read_anndata(&root, &io::ReadOptions::default().with_lazy(true))?;
+    says(lazy.load(), words);
+    says(lazy.select(1.., ..)?.load(), words);
+    says(concat(&[&adata, &lazy], &ConcatOptions::default()), words);
+    let copy = anndata_format::Group::root(std::sync::Arc::new(anndata_format::MemoryStore::new()));
+    says(io::write_anndata(&copy, &lazy, &io::WriteOptions::default()), words);
+    assert!(lazy.select(..1, ..)?.load().is_ok());
+    Ok(())
+}
