@@ -173,7 +173,7 @@ fn describe_leaf(element: &Element, node: Option<&Node>) -> Result<Value> {
                 let values = values::list(tensor)?;
                 Ok(json!({ "dtype": dtype_name(tensor.dtype()), "length": tensor.len(), "values": values }))
             };
-            let format = matrix.format().encoding().trim_end_matches("_matrix");
+            let format = matrix.format().to_string().to_lowercase();
             let (rows, columns) = matrix.shape();
             json!({
                 "kind": "sparse", "format": format, "shape": [rows, columns],

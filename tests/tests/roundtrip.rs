@@ -46,7 +46,7 @@ fn random_objects_hold_everything() {
             seen.insert(element.kind_name().to_owned());
             match element {
                 Element::Sparse(matrix) => {
-                    seen.insert(format!("{} {}", matrix.format().encoding(), matrix.indices().dtype()));
+                    seen.insert(format!("{} {}", matrix.format(), matrix.indices().dtype()));
                     if matrix.sorted().is_ok_and(|sorted| sorted != *matrix) {
                         seen.insert("unsorted".to_owned());
                     }

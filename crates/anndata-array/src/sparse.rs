@@ -29,13 +29,12 @@ pub enum SparseFormat {
     Csc,
 }
 
-impl SparseFormat {
-    /// The `encoding-type` of the on-disk format.
-    pub fn encoding(self) -> &'static str {
-        match self {
-            Self::Csr => "csr_matrix",
-            Self::Csc => "csc_matrix",
-        }
+impl fmt::Display for SparseFormat {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Csr => "CSR",
+            Self::Csc => "CSC",
+        })
     }
 }
 

@@ -47,7 +47,8 @@ impl Element {
             },
             Self::Lazy(_) => Self::Lazy(Lazy::selection(self, &axes, Categories::Keep)),
             Self::Opaque(opaque) => return Err(opaque.error("no part of it can be selected")),
-            Self::Null | Self::Mapping(_) | Self::Raw(_) | Self::Extension(_) => {
+            Self::Extension(extension) => Self::Extension(extension.select(&axes)?),
+            Self::Null | Self::Mapping(_) | Self::Raw(_) => {
                 return Err(Error::unsupported(format!("no part of {} can be selected", self.kind_name())));
             }
         })

@@ -5,8 +5,9 @@ mod changes;
 use std::fmt;
 use std::ops::{Deref, DerefMut};
 
-use anndata_storage::{Attribute, Axis, Error, Group, Result, Tensor};
+use anndata_storage::{Axis, Error, Group, Result, Tensor};
 
+use crate::encoding::adata::is_current;
 use crate::io::{self, ReadOptions, WriteOptions};
 use crate::node::{ArrayNode, Node, Source};
 use crate::stored::{StoredTree as _, uncached};
@@ -230,8 +231,7 @@ impl Backed {
 
     /// Parts of files of before 0.7 are not replaced: they have another layout.
     fn check_current(&self) -> Result<()> {
-        let attributes = self.root.attributes()?;
-        if attributes.get("encoding-type").and_then(Attribute::as_str).as_deref() == Some("anndata") {
+        if is_current(&self.root.attributes()?) {
             return Ok(());
         }
         Err(Error::unsupported("the store is of an old version: convert it before it is changed").at(self.root.path()))

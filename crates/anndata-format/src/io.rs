@@ -13,9 +13,10 @@
 
 use anndata_storage::{Compression, Error, Group, Result};
 
-use crate::encoding::adata::drop_unknown;
+use crate::encoding::adata::{check_is_anndata, drop_unknown};
+use crate::encoding::options::matrix_path;
 use crate::encoding::sparse::to_sparse;
-use crate::encoding::{EncodeContext, EncodeOptions, Registry, check_is_anndata, matrix_path};
+use crate::encoding::{BuildContext, EncodeContext, EncodeOptions, Registry, adata, sparse};
 use crate::node::{Node, NodeWriteOptions};
 use crate::{AnnData, Element, SparseFormat};
 
@@ -155,7 +156,8 @@ impl WriteOptions {
     /// The tree of an element, to stand at `path` of a store of these capabilities.
     fn encode(&self, element: &Element, group: &Group, path: &str) -> Result<Node> {
         let encode = self.encode.below("", self.store.keep_layout);
-        EncodeContext::new(&self.registry, &encode, group.storage().capabilities()).encode(element, path)
+        let context = EncodeContext::new(&self.registry, &encode, group.storage().capabilities());
+        sparse::encode(element, path, &context)
     }
 }
 
@@ -212,7 +214,7 @@ fn read(group: &Group, options: &ReadOptions) -> Result<AnnData> {
     // Matrices that are to be made sparse are read block by block, so they are not fetched with the rest.
     let lazy = options.lazy || !options.as_sparse.is_empty();
     let node = if lazy { node } else { node.fetch()? };
-    let adata = options.registry().build_anndata(node, lazy)?;
+    let adata = build_anndata(node, &options.registry(), lazy)?;
     if options.as_sparse.is_empty() {
         return Ok(adata);
     }
@@ -234,7 +236,7 @@ pub async fn read_anndata_async(group: &Group, options: &ReadOptions) -> Result<
         let node = prepare(options.open_async(group, "", true).await?)?;
         check_is_anndata(&node)?;
         let node = if options.lazy { node } else { node.fetch_async().await? };
-        options.registry().build_anndata(node, options.lazy)
+        build_anndata(node, &options.registry(), options.lazy)
     };
     read.await.map_err(|error: Error| error.in_store(&**group.storage()))
 }
@@ -253,6 +255,11 @@ pub fn write_anndata(group: &Group, adata: &AnnData, options: &WriteOptions) -> 
     let context = EncodeContext::new(&options.registry, &encode, group.storage().capabilities());
     crate::encoding::adata::encode(adata, group.path(), &context)?.write(group, "", &options.store)?;
     group.storage().commit()
+}
+
+/// The object of a root group, which in files before 0.7 does not say what it is.
+fn build_anndata(node: Node, registry: &Registry, lazy: bool) -> Result<AnnData> {
+    adata::build(node.into_group()?, &BuildContext::new(registry, lazy)).map_err(Error::of_stored)
 }
 
 /// In files before 0.7, frames are arrays of records and need their values to be understood.

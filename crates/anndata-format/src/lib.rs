@@ -28,7 +28,9 @@
 //! ```
 
 mod backed;
+mod description;
 pub mod encoding;
+mod findings;
 pub mod io;
 pub mod node;
 mod sparse_dataset;
@@ -42,6 +44,7 @@ pub use anndata_storage::{
     Storage,
 };
 pub use backed::Backed;
+pub use description::Description;
 pub use sparse_dataset::SparseDataset;
 pub use stored::StoredTree;
 pub use unwriteable::{Unwriteable, unwriteable};

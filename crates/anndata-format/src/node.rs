@@ -6,7 +6,6 @@
 
 mod attributes;
 mod checked;
-mod describe;
 mod open;
 mod part;
 mod read;
@@ -22,7 +21,6 @@ use indexmap::IndexMap;
 
 pub use attributes::encoding_attributes;
 pub(crate) use checked::{Seen, first_not_in};
-pub use describe::Description;
 pub use part::Part;
 pub use unreadable::Unreadable;
 pub use write::{NodeWriteOptions, Progress};
@@ -307,6 +305,22 @@ impl GroupNode {
 }
 
 impl ArrayNode {
+    /// Consecutive rows.
+    pub(crate) fn read_rows(&self, start: u64, len: usize) -> Result<Tensor> {
+        match &self.source {
+            Source::Stored(stored) => stored.read_selection(&[Axis::Range(start..start + len as u64)]),
+            Source::Tensor(tensor) => {
+                let start = usize::try_from(start)
+                    .map_err(|_| Error::invalid_input(format!("row {start} is beyond what memory can hold")))?;
+                tensor.slice_rows(start..start.saturating_add(len))
+            }
+            Source::Unreadable(reason) => Err(reason.error()),
+            Source::Empty | Source::Part(_) | Source::Blocks(_) => {
+                Err(Error::unsupported("these values are read in order only"))
+            }
+        }
+    }
+
     /// An array over values in memory, with the attributes of an encoding.
     pub fn encoded(path: &str, encoding: &str, version: &str, values: Tensor) -> Self {
         Self { attributes: encoding_attributes(encoding, version), ..Self::plain(path, values) }

@@ -4,7 +4,8 @@ use std::ops::Range;
 
 use anndata_storage::{Array, ArraySpec, Axis, Compression, DType, Error, Group, Result, Tensor};
 
-use crate::encoding::sparse::{build_part, declared_shape, shape_value};
+use crate::encoding::legacy;
+use crate::encoding::sparse::{BLOCK_BYTES, build_part, declared_shape, shape_value};
 use crate::node::{Node, NodeWriteOptions};
 use crate::{SparseFormat, SparseMatrix};
 use anndata_array::sparse::largest;
@@ -38,10 +39,9 @@ pub struct SparseDataset {
     node: Node,
     format: SparseFormat,
     shape: (usize, usize),
+    /// The attribute with the shape, which has another name in files before 0.7.
+    shape_attribute: &'static str,
 }
-
-/// The attribute with the shape, and the one of files before 0.7.
-const SHAPES: [&str; 2] = ["shape", "h5sparse_shape"];
 
 impl SparseDataset {
     /// The matrix at a key of a group.
@@ -54,27 +54,13 @@ impl SparseDataset {
     }
 
     fn of(group: Group) -> Result<Self> {
-        let (format, shape, node) = Self::described(&group).map_err(|error| located(&group, error))?;
-        Ok(Self { group, node, format, shape })
-    }
-
-    /// What the metadata of a group say.
-    fn described(group: &Group) -> Result<(SparseFormat, (usize, usize), Node)> {
-        let node = Node::open(group, "")?;
-        let text = |name: &str| node.text_attribute(name).map(Option::unwrap_or_default);
-        let format = match (text("encoding-type")?.as_str(), text("h5sparse_format")?.as_str()) {
-            ("csr_matrix", _) | ("", "csr") => SparseFormat::Csr,
-            ("csc_matrix", _) | ("", "csc") => SparseFormat::Csc,
-            ("", "") => return Err(Error::dtype("the group is not a sparse matrix: it has no encoding")),
-            ("", other) => {
-                return Err(Error::dtype(format!("attribute 'h5sparse_format' is '{other}', not csr or csc")));
-            }
-            (other, _) => {
-                return Err(Error::dtype(format!("the group is not a sparse matrix but encoded as '{other}'")));
-            }
+        let opened = || {
+            let node = Node::open(&group, "")?;
+            let (format, shape_attribute) = legacy::stored_matrix(&node)?;
+            let shape = declared_shape(&node, shape_attribute)?;
+            Ok(Self { group: group.clone(), node, format, shape, shape_attribute })
         };
-        let shape = declared_shape(&node, shape_attribute(&node))?;
-        Ok((format, shape, node))
+        opened().map_err(|error| located(&group, error))
     }
 
     /// Rows or columns.
@@ -121,7 +107,7 @@ impl SparseDataset {
     /// Where the selection is out of bounds, or the matrix cannot be read.
     pub fn select(&self, rows: &Axis, columns: &Axis) -> Result<SparseMatrix> {
         let axes = [rows.clone(), columns.clone()];
-        build_part(&self.node, self.format, shape_attribute(&self.node), &axes, crate::encoding::sparse::BLOCK_BYTES)
+        build_part(&self.node, self.format, self.shape_attribute, &axes, BLOCK_BYTES)
             .map_err(|error| located(&self.group, error))
     }
 
@@ -170,10 +156,10 @@ impl SparseDataset {
         let ((major, minor), (added, other)) = (self.axes(), lanes.axes());
         if lanes.format() != self.format || minor != other {
             return Err(Error::invalid_input(format!(
-                "a {} of shape {:?} cannot be appended to a {} of shape {:?}",
-                lanes.format().encoding(),
+                "a {} matrix of shape {:?} cannot be appended to a {} matrix of shape {:?}",
+                lanes.format(),
                 lanes.shape(),
-                self.format.encoding(),
+                self.format,
                 self.shape
             )));
         }
@@ -245,7 +231,7 @@ impl SparseDataset {
 
     fn set_shape(&self, shape: (usize, usize)) -> Result<()> {
         let mut attributes = self.group.attributes()?;
-        attributes.insert(shape_attribute(&self.node).to_owned(), shape_value(shape)?);
+        attributes.insert(self.shape_attribute.to_owned(), shape_value(shape)?);
         self.group.set_attributes(&attributes)
     }
 
@@ -275,9 +261,4 @@ fn pieces(spec: &ArraySpec) -> u64 {
     let Some(piece) = spec.shards.as_ref().or(spec.chunks.as_ref()) else { return 1 };
     let along = spec.shape.iter().zip(piece).map(|(&len, &piece)| len.div_ceil(piece.max(1)));
     along.fold(1, u64::saturating_mul).max(1)
-}
-
-fn shape_attribute(node: &Node) -> &'static str {
-    let [new, old] = SHAPES;
-    if node.attributes().contains_key(old) && !node.attributes().contains_key(new) { old } else { new }
 }

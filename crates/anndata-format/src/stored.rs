@@ -1,9 +1,12 @@
 //! Elements that are still in their store, as trees of nodes: the sources of lazy and of opaque elements.
 
+use std::any::Any;
+use std::fmt::Debug;
+use std::sync::Arc;
+
 use anndata_core::{Element, Lazy, LazySource, Opaque, OpaqueSource, Schema};
 use anndata_storage::{Attribute, Axis, Error, Result};
 
-use crate::encoding::{EncodeContext, Registry};
 use crate::node::{ArrayNode, Node, Source};
 
 /// What is read from a store knows its stored tree.
@@ -24,32 +27,41 @@ impl StoredTree for Opaque {
     }
 }
 
-/// The source of a lazy element: its stored tree, and the encodings that it is read with.
+/// What reads the elements of stored trees, which the registry of encodings does.
+pub(crate) trait TreeReader: Any + Debug + Send + Sync {
+    /// What the element of a tree is, from metadata alone.
+    fn schema(&self, node: &Node) -> Result<Schema>;
+
+    /// The length of each axis of the element of a tree, from metadata alone.
+    fn shape(&self, node: &Node) -> Result<Option<Vec<usize>>>;
+
+    /// The element of a tree whose arrays were fetched.
+    fn build(&self, node: Node) -> Result<Element>;
+
+    /// Selected positions along the axes of the element of a stored tree; no more is read than has to be.
+    fn build_part(&self, node: &Node, axes: &[Axis]) -> Result<Element>;
+}
+
+/// The source of a lazy element: its stored tree, and what reads it.
 #[derive(Debug, Clone)]
 pub(crate) struct StoredElement {
     node: Node,
-    registry: Registry,
+    reader: Arc<dyn TreeReader>,
 }
 
 impl StoredElement {
-    pub(crate) fn new(node: Node, registry: Registry) -> Self {
-        Self { node, registry }
+    pub(crate) fn new(node: Node, reader: impl TreeReader) -> Self {
+        Self { node, reader: Arc::new(reader) }
     }
 
-    /// The tree that can be written in place of the element without building it, if there is one.
-    fn copy(&self, context: &EncodeContext<'_>) -> Result<Option<Node>> {
-        if !self.registry.is_current(&self.node, context)? {
-            return Ok(None);
-        }
-        self.registry.copy(&context.laid_out(&self.node)).map(Some)
+    /// The stored tree.
+    pub(crate) fn node(&self) -> &Node {
+        &self.node
     }
 
-    /// The same for selected positions along its axes.
-    fn copy_selected(&self, axes: &[Axis], context: &EncodeContext<'_>) -> Result<Option<Node>> {
-        if !self.registry.is_current(&self.node, context)? {
-            return Ok(None);
-        }
-        self.registry.select(&context.laid_out(&self.node), axes)
+    /// What reads it, if that is of this type.
+    pub(crate) fn reader<R: TreeReader>(&self) -> Option<&R> {
+        (&*self.reader as &dyn Any).downcast_ref()
     }
 }
 
@@ -59,15 +71,19 @@ impl LazySource for StoredElement {
     }
 
     fn schema(&self) -> Result<Schema> {
-        self.registry.schema(&self.node)
+        self.reader.schema(&self.node)
+    }
+
+    fn shape(&self) -> Result<Option<Vec<usize>>> {
+        self.reader.shape(&self.node)
     }
 
     fn load(&self) -> Result<Element> {
-        self.registry.build(self.node.fetch()?)
+        self.reader.build(self.node.fetch()?)
     }
 
     fn select(&self, axes: &[Axis]) -> Result<Element> {
-        self.registry.build_part(&self.node, axes)
+        self.reader.build_part(&self.node, axes)
     }
 
     fn nbytes(&self, with_stored: bool) -> usize {
@@ -79,11 +95,6 @@ impl LazySource for StoredElement {
     }
 }
 
-/// A lazy element over a stored tree.
-pub(crate) fn lazy(node: Node, registry: &Registry) -> Lazy {
-    Lazy::new(StoredElement::new(node, registry.clone()))
-}
-
 /// The same stored element, read anew each time: for what stays in its store because it is too large, or may change
 /// there. Other elements are what they are.
 pub(crate) fn uncached(lazy: &Lazy) -> Lazy {
@@ -91,29 +102,6 @@ pub(crate) fn uncached(lazy: &Lazy) -> Lazy {
         Some(stored) => Lazy::uncached(stored.clone()),
         None => lazy.clone(),
     }
-}
-
-/// The stored tree that can be written in place of a lazy element without building it, if there is one.
-pub(crate) fn encode(lazy: &Lazy, context: &EncodeContext<'_>) -> Result<Option<Node>> {
-    let copied = || match (lazy.source::<StoredElement>(), lazy.selected()) {
-        (Some(stored), _) => {
-            lazy.check_current()?;
-            stored.copy(context)
-        }
-        (None, Some(selection)) => {
-            let Element::Lazy(whole) = selection.of() else { return Ok(None) };
-            let Some(stored) = whole.source::<StoredElement>().filter(|_| !whole.is_loaded()) else { return Ok(None) };
-            // Which categories are dropped is known once the codes are.
-            let is_categorical = || matches!(stored.schema(), Ok(Schema::Column(column)) if column.is_categorical());
-            if selection.drops_unused_categories() && is_categorical() {
-                return Ok(None);
-            }
-            whole.check_current()?;
-            stored.copy_selected(selection.axes(), context)
-        }
-        (None, None) => Ok(None),
-    };
-    copied().map_err(|error| lazy.locate(error))
 }
 
 /// The source of an opaque element: its stored tree.
@@ -151,7 +139,7 @@ impl OpaqueSource for KeptTree {
     }
 
     fn equals(&self, other: &dyn OpaqueSource) -> bool {
-        let other = (other as &dyn std::any::Any).downcast_ref::<Self>();
+        let other = (other as &dyn Any).downcast_ref::<Self>();
         other.is_some_and(|other| Same { a: self.path(), b: other.path() }.nodes(&self.0, &other.0))
     }
 

@@ -4,7 +4,7 @@ use std::fmt;
 
 use anndata_storage::{Capabilities, Error, child_path, escaped};
 
-use crate::encoding::EncodeContext;
+use crate::encoding::{EncodeContext, sparse};
 use crate::io::WriteOptions;
 use crate::{AnnData, DataFrame, Element, Mapping, Raw};
 
@@ -156,7 +156,7 @@ impl Search<'_> {
 
     /// Tells of an element that has no stored form at `path`, as the fault of what stands at `place`.
     fn encode_alone(&mut self, element: Result<Element, Error>, path: &str, place: &str) {
-        if let Err(reason) = element.and_then(|element| self.context.encode(&element, path)) {
+        if let Err(reason) = element.and_then(|element| sparse::encode(&element, path, &self.context)) {
             self.found.push(Unwriteable { path: place.to_owned(), reason });
         }
     }

@@ -40,7 +40,7 @@ fn they_are_to_the_same_paths() {
     }
     let eager = anndata::read_h5ad(&source).unwrap();
     let lazy = read(&source, ReadOptions::default().with_lazy(true)).unwrap();
-    assert_eq!(eager, lazy);
+    assert_eq!(eager, lazy.load().unwrap());
     let some = eager.uns()["some"].to_tensor().unwrap();
     assert_eq!(some.dtype().to_string(), "object reference (HDF5)");
     assert_eq!(texts(&some), ["/X", "/obs/n", "/uns", "/", "/uns/more/ü", ""]);

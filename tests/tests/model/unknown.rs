@@ -6,9 +6,10 @@ use std::sync::Arc;
 use anndata::encoding::{BuildContext, EncodeContext, Encoding, Registry};
 use anndata::io::{self, ReadOptions, WriteOptions};
 use anndata::node::{ArrayNode, GroupNode, Node};
+use anndata::validate::{Checker, Rule, Severity};
 use anndata::{
-    AnnData, ArraySpec, Attribute, Column, Complex, ConcatOptions, DType, DataFrame, Element, Error, Extension, Group,
-    Join, Mapping, Result, Schema, Tensor, concat,
+    AnnData, ArraySpec, Attribute, Axis, Column, Complex, ConcatAxis, ConcatOptions, DType, DataFrame, Description,
+    Element, Error, Extension, Group, Join, Mapping, Result, Schema, Tensor, ValidateOptions, concat, validate,
 };
 use anndata_tests::stores;
 
@@ -161,13 +162,40 @@ impl Extension for Intervals {
         Some(vec![self.0.len() / 2])
     }
 
+    fn select(&self, axes: &[Axis]) -> Result<Arc<dyn Extension>> {
+        let bounds = Tensor::from_vec([self.0.len() / 2, 2], self.0.clone())?;
+        let rows = axes.first().cloned().unwrap_or(Axis::Range(0..0));
+        let selected = bounds.select(&[rows, Axis::Range(0..2)])?;
+        Ok(Arc::new(Self(selected.as_slice::<i64>()?.to_vec())))
+    }
+
+    fn concat(&self, parts: &[(Option<Arc<dyn Extension>>, usize)]) -> Result<Arc<dyn Extension>> {
+        let mut all = Vec::new();
+        for (part, rows) in parts {
+            match part {
+                Some(part) => all.extend_from_slice(&part.as_any().downcast_ref::<Self>().unwrap().0),
+                // Intervals that are not there are empty.
+                None => all.extend(std::iter::repeat_n(0, rows * 2)),
+            }
+        }
+        Ok(Arc::new(Self(all)))
+    }
+
+    fn equals(&self, other: &dyn Extension) -> bool {
+        other.as_any().downcast_ref::<Self>() == Some(self)
+    }
+
     fn as_any(&self) -> &dyn Any {
         self
     }
 }
 
+/// The whole of an encoding that anndata does not have.
 #[derive(Debug)]
 struct IntervalEncoding;
+
+static ENDS_FIRST: Rule =
+    Rule::new("interval-ends-first", Severity::Error, "An interval ends before it starts.", "Swap its bounds.");
 
 impl Encoding for IntervalEncoding {
     fn name(&self) -> &'static str {
@@ -195,6 +223,14 @@ impl Encoding for IntervalEncoding {
         Ok(Node::Group(group))
     }
 
+    fn validate(&self, node: &Node, registry: &Registry, checker: &mut Checker<'_>) {
+        let Some(bounds) = checker.group(node).and_then(|group| checker.array_child(group, "bounds")) else { return };
+        checker.stream(bounds, &mut |_, _| Ok(()));
+        if let Err(error) = node.fetch().and_then(|node| registry.build(node)) {
+            checker.add(&ENDS_FIRST, node.path(), error.message());
+        }
+    }
+
     fn schema(&self, node: &Node, _registry: &Registry) -> Result<Schema> {
         let shape = node.as_group()?.child("bounds")?.as_array()?.shape()?.into_iter().take(1).collect();
         Ok(Schema::Extension { encoding: self.name().to_owned(), shape: Some(shape) })
@@ -216,6 +252,42 @@ fn genes() -> Result<AnnData> {
         .varm("exons", extension(&[1, 5, 7, 9]))
         .uns("nested", Mapping::from([("one".to_owned(), extension(&[0, 1]))]))
         .build()
+}
+
+/// Reads, writes, selects, concatenates, validates and is described, by what stands above and one line of the registry.
+#[test]
+fn an_encoding_of_ones_own_is_one_of_all() -> Result<()> {
+    let registry = Registry::default().with(IntervalEncoding);
+    let genes = |names: [&str; 2], bounds: &[i64]| {
+        AnnData::builder().shape(1, 2).var(DataFrame::new(names)).varm("exons", extension(bounds)).build()
+    };
+    let (a, b) = (genes(["a", "b"], &[1, 5, 7, 9])?, genes(["c", "d"], &[2, 3, 4, 6])?);
+    let options = ReadOptions::default().with_registry(registry.clone()).with_lazy(true);
+    stores::on_each(|root| {
+        io::write_anndata(root, &a, &WriteOptions::default().with_registry(registry.clone()))?;
+        let stored = io::read_anndata(root, &options)?;
+        // Selection and concatenation, of what is stored and in memory.
+        let view = stored.select(.., ["b"])?;
+        assert_eq!(intervals(&view.varm()["exons"].load()?), Some(&[7, 9][..]));
+        assert_eq!(a.select(.., [1, 0])?.load()?, a.select(.., ["b", "a"])?.load()?);
+        let along = ConcatOptions::default().with_axis(ConcatAxis::Var);
+        let joined = concat(&[&stored, &b], &along)?;
+        assert_eq!(intervals(&joined.varm()["exons"]), Some(&[1, 5, 7, 9, 2, 3, 4, 6][..]));
+        let mut without = b.clone();
+        without.remove_varm("exons");
+        let outer = concat(&[&stored, &without], &along.with_join(Join::Outer))?;
+        assert_eq!(intervals(&outer.varm()["exons"]), Some(&[1, 5, 7, 9, 0, 0, 0, 0][..]));
+        // It is listed with its shape, and clean.
+        let tree = Description::of(&Node::open(root, "")?, &registry)?;
+        let text = tree.to_string();
+        assert!(text.lines().any(|line| line.contains("exons") && line.contains("intervals 1.0  (2,)")), "{text}");
+        let validate_options = ValidateOptions::default().with_registry(registry.clone());
+        assert!(validate(root, &validate_options)?.is_clean());
+        root.array("varm/exons/bounds")?.write(&[0, 0], &Tensor::from_vec([1, 1], vec![6_i64])?)?;
+        let found = validate(root, &validate_options)?.findings;
+        assert_eq!((found.len(), found[0].rule, found[0].path.as_str()), (1, "interval-ends-first", "varm/exons"));
+        Ok(())
+    })
 }
 
 #[test]

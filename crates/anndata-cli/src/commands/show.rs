@@ -3,9 +3,10 @@
 use std::io::Write;
 use std::path::PathBuf;
 
+use anndata::encoding::Registry;
 use anndata::io::ReadOptions;
 use anndata::node::Node;
-use anndata::{AnnData, Mapping, io};
+use anndata::{AnnData, Description, Mapping, io};
 use clap::Args;
 use serde_json::{Value, json};
 
@@ -31,7 +32,8 @@ impl Show {
         let failed = Failure::of(&self.path);
         let root = anndata::open(&self.path).map_err(&failed)?;
         if self.tree && !self.json {
-            let tree = Node::open(&root, "").and_then(|node| node.describe()).map_err(&failed)?;
+            let tree =
+                Node::open(&root, "").and_then(|node| Description::of(&node, &Registry::default())).map_err(&failed)?;
             writeln!(out, "{tree}")?;
             return Ok(());
         }
@@ -40,7 +42,8 @@ impl Show {
             writeln!(out, "{adata}")?;
             return Ok(());
         }
-        let tree = Node::open(&root, "").and_then(|node| node.describe()).map_err(&failed)?;
+        let tree =
+            Node::open(&root, "").and_then(|node| Description::of(&node, &Registry::default())).map_err(&failed)?;
         let mut object = summary(&adata);
         object["tree"] = tree.to_json();
         writeln!(Printable::new(out, Escapes::Json), "{object:#}")?;

@@ -11,7 +11,7 @@ use super::plan::{ConcatPlan, ElementKind, ElementPlan, FramePlan, filled_dtype,
 use super::{ConcatAxis, ConcatOptions, Merge, label_column};
 use crate::Reindex;
 use crate::awkward::Awkward;
-use crate::{AnnData, Column, DataFrame, Element, Mapping, Raw, SparseFormat, SparseMatrix, Tensor};
+use crate::{AnnData, Column, DataFrame, Element, Extension, Mapping, Raw, SparseFormat, SparseMatrix, Tensor};
 use anndata_array::promote::FillValue;
 use anndata_array::sparse::stack::{Piece, Target, stack};
 
@@ -170,6 +170,18 @@ fn run(plan: &ElementPlan, elements: &[Option<&Element>], index: &Index, place: 
                 Some(other) => Err(Error::invalid_data(format!("{} is not an awkward array", other.kind_name()))),
             });
             Awkward::concat(&parts.collect::<Result<Vec<_>>>()?)?.into()
+        }
+        ElementKind::Extension { .. } => {
+            let parts = loaded()?.into_iter().zip(plan.lengths.iter()).map(|(element, &rows)| match element {
+                None => Ok((None, rows)),
+                Some(Element::Extension(extension)) => Ok((Some(extension), rows)),
+                Some(other) => {
+                    Err(Error::invalid_data(format!("{} is not of the planned encoding", other.kind_name())))
+                }
+            });
+            let parts = parts.collect::<Result<Vec<(Option<Arc<dyn Extension>>, usize)>>>()?;
+            let any = parts.iter().find_map(|(part, _)| part.clone()).or_bug("a key that no object has")?;
+            Element::Extension(any.concat(&parts)?)
         }
     })
 }

@@ -17,6 +17,8 @@ pub(crate) enum Outline {
     Frame { rows: usize, columns: Vec<(String, ColumnOutline)> },
     /// An awkward array, and the fields of the records in it, where there are any.
     Awkward { rows: usize, fields: Vec<String> },
+    /// An element of an encoding that was added.
+    Extension { encoding: String, rows: usize },
 }
 
 /// What a column is.
@@ -40,6 +42,7 @@ impl Outline {
             Element::Sparse(matrix) => Self::Sparse { dtype: matrix.dtype().clone(), shape: matrix.shape() },
             Element::Frame(frame) => Self::Frame { rows: frame.len()?, columns: columns(frame)? },
             Element::Awkward(awkward) => Self::Awkward { rows: awkward.len(), fields: fields(awkward) },
+            Element::Extension(extension) => Self::of_extension(extension.encoding_type(), extension.shape())?,
             Element::Lazy(lazy) => Self::of_lazy(lazy)?,
             Element::Opaque(opaque) => return Err(opaque.error("it cannot be concatenated")),
             other => return Err(Error::unsupported(format!("{} cannot be concatenated", other.kind_name()))),
@@ -52,16 +55,24 @@ impl Outline {
             Schema::Array { dtype, shape } if dtype.is_numeric() || dtype.is_time() => {
                 Self::Dense { dtype, shape: matrix(&shape) }
             }
+            Schema::Extension { encoding, shape } => Self::of_extension(&encoding, shape)?,
             Schema::Sparse { dtype, shape, .. } if dtype.is_numeric() => Self::Sparse { dtype, shape },
             _ => Self::of(&lazy.load_once()?)?,
         })
+    }
+
+    fn of_extension(encoding: &str, shape: Option<Vec<usize>>) -> Result<Self> {
+        match shape.as_deref() {
+            Some(&[rows, ..]) => Ok(Self::Extension { encoding: encoding.to_owned(), rows }),
+            _ => Err(Error::unsupported(format!("an element encoded as '{encoding}' has no rows to concatenate"))),
+        }
     }
 
     /// The dtype of a dense or sparse array.
     pub(crate) fn dtype(&self) -> Option<&DType> {
         match self {
             Self::Dense { dtype, .. } | Self::Sparse { dtype, .. } => Some(dtype),
-            Self::Frame { .. } | Self::Awkward { .. } => None,
+            Self::Frame { .. } | Self::Awkward { .. } | Self::Extension { .. } => None,
         }
     }
 
@@ -70,9 +81,10 @@ impl Outline {
         match self {
             Self::Dense { shape, .. } => shape.get(axis).copied().unwrap_or(1),
             Self::Sparse { shape: (rows, columns), .. } => [*rows, *columns].get(axis).copied().unwrap_or(1),
-            Self::Frame { rows, .. } | Self::Awkward { rows, .. } if axis == 0 => *rows,
+            Self::Frame { rows, .. } | Self::Awkward { rows, .. } | Self::Extension { rows, .. } if axis == 0 => *rows,
             Self::Frame { columns, .. } => columns.len(),
             Self::Awkward { fields, .. } => fields.len(),
+            Self::Extension { .. } => 1,
         }
     }
 }

@@ -118,6 +118,11 @@ pub enum ElementKind {
         /// The fields that all have.
         fields: Option<Vec<String>>,
     },
+    /// An element of an encoding that was added, which [concatenates](crate::Extension::concat) its own values.
+    Extension {
+        /// Its `encoding-type`.
+        encoding: String,
+    },
 }
 
 impl ConcatPlan {

@@ -3,7 +3,9 @@
 use anndata_storage::{Edit, Error, NodeKind, Result};
 
 use super::{Backed, path_of};
-use crate::encoding::{EncodeContext, check_key, check_matrix, frame_to_write};
+use crate::encoding::adata::{check_matrix, frame_to_write};
+use crate::encoding::dict::check_key;
+use crate::encoding::{EncodeContext, sparse};
 use crate::io::WriteOptions;
 use crate::node::Node;
 use crate::{AnnData, DataFrame, Element, Lazy, Mapping, Raw};
@@ -75,7 +77,7 @@ impl Backed {
 
     /// What an element of the object becomes in the store.
     fn change(&self, key: &str, element: &Element, context: &EncodeContext<'_>) -> Result<Change> {
-        Ok(Change { key: key.to_owned(), node: Some(context.encode(element, &self.root.path_of(key))?) })
+        Ok(Change { key: key.to_owned(), node: Some(sparse::encode(element, &self.root.path_of(key), context)?) })
     }
 
     /// What `X` or a layer becomes in the store.

@@ -27,12 +27,20 @@
 //! # Ok::<(), anndata_format::Error>(())
 //! ```
 
+mod slots;
+mod validate;
+
 use anndata_storage::{Error, Result, child_path};
 
-use super::{BuildContext, EncodeContext, Encoding, Registry, dict, legacy, raw, wrong_element};
+use super::registry::{BuildContext, EncodeContext, Encoding, Registry};
+use super::values::wrong_element;
+use super::{dataframe, dict, legacy, raw, sparse};
+use crate::findings::Checker;
 use crate::node::{GroupNode, Node};
-use crate::validate::{self, Checker};
 use crate::{AnnData, DataFrame, Element, Mapping, Raw, Schema, stored};
+pub(crate) use slots::{check_is_anndata, drop_unknown, is_current};
+pub(super) use validate::check_raw;
+pub(crate) use validate::validate_root;
 
 /// See the [module](self).
 #[derive(Debug)]
@@ -41,6 +49,10 @@ pub struct AnnDataEncoding;
 impl Encoding for AnnDataEncoding {
     fn name(&self) -> &'static str {
         "anndata"
+    }
+
+    fn encodes(&self, element: &Element) -> bool {
+        matches!(element, Element::AnnData(_))
     }
 
     fn versions(&self) -> &[&str] {
@@ -62,8 +74,8 @@ impl Encoding for AnnDataEncoding {
         Ok(node)
     }
 
-    fn validate(&self, node: &Node, checker: &mut Checker<'_>) {
-        validate::check_object(node, checker);
+    fn validate(&self, node: &Node, registry: &Registry, checker: &mut Checker<'_>) {
+        validate::check_object(node, registry, checker);
     }
 
     fn schema(&self, node: &Node, _registry: &Registry) -> Result<Schema> {
@@ -74,7 +86,7 @@ impl Encoding for AnnDataEncoding {
                 [] => Err(Error::invalid_data("expected records, found a single value").at(&array.path)),
                 [rows, ..] => Ok(*rows),
             },
-            frame => super::dataframe::n_rows(frame).map_err(|error| error.at(frame.path())),
+            frame => dataframe::n_rows(frame).map_err(|error| error.at(frame.path())),
         };
         Ok(Schema::AnnData { n_obs: rows("obs")?, n_vars: rows("var")? })
     }
@@ -85,7 +97,7 @@ impl Encoding for AnnDataEncoding {
         if has("obs") && has("var") { Ok(self.schema(node, registry)?.shape()) } else { Ok(None) }
     }
 
-    fn is_container(&self) -> bool {
+    fn is_container(&self, _node: &Node) -> bool {
         true
     }
 }
@@ -93,7 +105,7 @@ impl Encoding for AnnDataEncoding {
 /// The object of a group. Encoding attributes may be missing, as in old files.
 pub(crate) fn build(mut group: GroupNode, context: &BuildContext<'_>) -> Result<AnnData> {
     let old = matches!(group.children.get("obs"), Some(Node::Array(_)));
-    let old_raw = legacy::raw(&mut group, context)?;
+    let old_raw = raw::of_root(&mut group, context)?;
     let mut take = |key: &str| group.children.shift_remove(key);
 
     let mut obs = take("obs").map(|node| legacy::frame(node, context)).transpose()?;
@@ -132,37 +144,6 @@ pub(crate) fn build(mut group: GroupNode, context: &BuildContext<'_>) -> Result<
     builder.all_other(other.collect()).build().map_err(|error| error.at(&group.path))
 }
 
-/// The slots of an object, and of its raw.
-const SLOTS: [&str; 10] = ["X", "layers", "obs", "var", "obsm", "varm", "obsp", "varp", "uns", "raw"];
-const RAW_SLOTS: [&str; 3] = ["X", "var", "varm"];
-
-/// Takes members that are not slots out of an object and the objects within it. The tree of an object of before 0.8 does
-/// not say that it is one.
-pub(crate) fn drop_unknown(node: &mut Node, is_object: bool) {
-    let encoding = node.text_attribute("encoding-type").ok().flatten().unwrap_or_default();
-    let Node::Group(group) = node else { return };
-    if is_object || encoding == "anndata" {
-        retain(group, |key| SLOTS.contains(&key) || key.starts_with("raw."));
-        if let Some(Node::Group(raw)) = group.children.get_mut("raw") {
-            retain(raw, |key| RAW_SLOTS.contains(&key));
-        }
-    }
-    if encoding == "raw" {
-        retain(group, |key| RAW_SLOTS.contains(&key));
-    }
-    group.children.values_mut().for_each(|child| drop_unknown(child, false));
-}
-
-fn retain(group: &mut GroupNode, is_slot: impl Fn(&str) -> bool) {
-    group.children.retain(|key, child| {
-        let keep = is_slot(key);
-        if !keep {
-            tracing::warn!(path = child.path(), "left out: no slot");
-        }
-        keep
-    });
-}
-
 /// The raw of a group, with or without encoding attributes; `null` is none.
 fn build_raw(node: Node, context: &BuildContext<'_>) -> Result<Option<Raw>> {
     if let Node::Group(group) = node {
@@ -184,7 +165,7 @@ pub(crate) fn encode(adata: &AnnData, path: &str, context: &EncodeContext<'_>) -
     let mut put = |key: &str, node: Node| group.children.insert(key.to_owned(), node);
     if let Some(x) = adata.x() {
         check_matrix(x, &at("X"))?;
-        put("X", context.encode(x, &at("X"))?);
+        put("X", sparse::encode(x, &at("X"), context)?);
     }
     for (key, frame) in [("obs", adata.obs()), ("var", adata.var())] {
         let frame = frame_to_write(frame, context).map_err(|error| error.at(&at(key)))?;

@@ -22,9 +22,10 @@
 
 use anndata_storage::{Axis, Result};
 
-use super::{BuildContext, EncodeContext, Encoding, Registry, wrong_element};
+use super::registry::{BuildContext, EncodeContext, Encoding, Registry};
+use super::values::wrong_element;
+use crate::findings::Checker;
 use crate::node::{ArrayNode, Node};
-use crate::validate::{self, Checker, Holds};
 use crate::{Element, Schema};
 
 /// See the [module](self).
@@ -34,6 +35,10 @@ pub struct ArrayEncoding;
 impl Encoding for ArrayEncoding {
     fn name(&self) -> &'static str {
         "array"
+    }
+
+    fn encodes(&self, element: &Element) -> bool {
+        super::values::is_plain(element, self.name())
     }
 
     fn versions(&self) -> &[&str] {
@@ -57,17 +62,17 @@ impl Encoding for ArrayEncoding {
         node.as_array()?.select(axes).map(|part| Some(Node::Array(part)))
     }
 
-    fn validate(&self, node: &Node, checker: &mut Checker<'_>) {
-        validate::check_array(node, Holds::Numbers, checker);
+    fn validate(&self, node: &Node, _registry: &Registry, checker: &mut Checker<'_>) {
+        super::values::check_array(node, super::values::Holds::Numbers, checker);
     }
 
     fn schema(&self, node: &Node, _registry: &Registry) -> Result<Schema> {
-        super::array_schema(node.as_array()?)
+        super::values::array_schema(node.as_array()?)
     }
 
     fn is_current(&self, node: &Node, _context: &EncodeContext<'_>) -> bool {
         let Node::Array(array) = node else { return false };
         let spec = &array.spec;
-        !spec.null && super::encoding_of_values(&spec.dtype, spec.ndim()).is_ok_and(|name| name == "array")
+        !spec.null && super::values::encoding_of_values(&spec.dtype, spec.ndim()).is_ok_and(|name| name == "array")
     }
 }

@@ -29,9 +29,10 @@
 
 use anndata_storage::{Attribute, Error, Result, child_path};
 
-use super::{BuildContext, EncodeContext, Encoding, Registry, wrong_element};
+use super::registry::{BuildContext, EncodeContext, Encoding, Registry};
+use super::values::wrong_element;
+use crate::findings::Checker;
 use crate::node::{GroupNode, Node};
-use crate::validate::Checker;
 use crate::{Element, Schema};
 use anndata_core::awkward::Awkward;
 
@@ -47,6 +48,14 @@ fn length(node: &Node) -> Result<u64> {
 impl Encoding for AwkwardEncoding {
     fn name(&self) -> &'static str {
         "awkward-array"
+    }
+
+    fn encodes(&self, element: &Element) -> bool {
+        matches!(element, Element::Awkward(_))
+    }
+
+    fn attributes(&self) -> &[&str] {
+        &["form", "length"]
     }
 
     fn versions(&self) -> &[&str] {
@@ -79,11 +88,11 @@ impl Encoding for AwkwardEncoding {
         false
     }
 
-    fn validate(&self, node: &Node, checker: &mut Checker<'_>) {
+    fn validate(&self, node: &Node, registry: &Registry, checker: &mut Checker<'_>) {
         let form = checker.attribute(node, "form", Node::text_attribute);
         let length = checker.attribute(node, "length", Node::lengths_attribute);
         for buffer in node.as_group().iter().flat_map(|group| group.children.values()) {
-            checker.part_attributes(buffer, &["array"]);
+            registry.check_part_attributes(buffer, &["array"], checker);
         }
         if form.is_some() && length.is_some() {
             checker.whole(node);

@@ -27,11 +27,14 @@
 //! # Ok::<(), anndata_format::Error>(())
 //! ```
 
+mod validate;
+
 use anndata_storage::{Attribute, Axis, Error, Result, Scalar as _, Tensor, child_path, dispatch};
 
-use super::{BuildContext, EncodeContext, Encoding, Registry, wrong_element};
+use super::registry::{BuildContext, EncodeContext, Encoding, Registry};
+use super::values::wrong_element;
+use crate::findings::Checker;
 use crate::node::{GroupNode, Node, Seen};
-use crate::validate::{self, Checker};
 use crate::{Column, ColumnKind, ColumnSchema, Element, Schema};
 use anndata_array::code_dtype;
 
@@ -44,6 +47,14 @@ impl Encoding for CategoricalEncoding {
         "categorical"
     }
 
+    fn encodes(&self, element: &Element) -> bool {
+        matches!(element, Element::Column(column) if matches!(column.kind(), ColumnKind::Categorical { .. }))
+    }
+
+    fn attributes(&self) -> &[&str] {
+        &["ordered"]
+    }
+
     fn versions(&self) -> &[&str] {
         &["0.2.0"]
     }
@@ -54,12 +65,12 @@ impl Encoding for CategoricalEncoding {
         let codes = group.take("codes")?.into_tensor()?;
         let categories = group.take("categories")?;
         let path = categories.path().to_owned();
-        let categories = match context.registry.build(categories)? {
+        let categories = match context.registry().build(categories)? {
             Element::Tensor(single) if single.ndim() == 0 => Element::Tensor(single.reshape([1])?),
             categories => categories,
         };
         let categories = categories.into_column().map_err(|error| error.at(&path))?;
-        let repair = context.registry.repairs();
+        let repair = context.registry().repairs();
         let column = match Column::categorical(&codes, &categories, ordered) {
             Err(error) => match from_zero(&codes, categories.len())? {
                 Some(codes) if repair => {
@@ -76,8 +87,8 @@ impl Encoding for CategoricalEncoding {
 
     fn is_current(&self, node: &Node, context: &EncodeContext<'_>) -> bool {
         // Codes are looked at as a whole where they may have to be repaired.
-        !context.registry.repairs()
-            && super::vector(node, "codes").is_some_and(|codes| codes.spec.dtype.is_integer())
+        !context.registry().repairs()
+            && super::values::vector(node, "codes").is_some_and(|codes| codes.spec.dtype.is_integer())
             && context.plain_vector(node, "categories").is_some()
             && ordered(node).is_ok()
     }
@@ -87,9 +98,9 @@ impl Encoding for CategoricalEncoding {
         let mut group = node.as_group()?.clone();
         let categories = group.child("categories")?.as_array()?;
         let count = categories.spec.len()?;
-        let categories = super::member(&categories.distinct("category", REPEATED))?;
+        let categories = super::values::member(&categories.distinct("category", REPEATED))?;
         let codes = group.child("codes")?.as_array()?;
-        let codes = super::member(&codes.checked("code", -1..i128::from(count), Some(COUNT_FROM_ONE)))?;
+        let codes = super::values::member(&codes.checked("code", -1..i128::from(count), Some(COUNT_FROM_ONE)))?;
         group.attributes.insert("ordered".to_owned(), Attribute::from(ordered));
         group.children.insert("codes".to_owned(), codes);
         group.children.insert("categories".to_owned(), categories);
@@ -121,18 +132,18 @@ impl Encoding for CategoricalEncoding {
         Ok(Some(Node::Group(group)))
     }
 
-    fn validate(&self, node: &Node, checker: &mut Checker<'_>) {
-        validate::check_categorical(node, checker);
+    fn validate(&self, node: &Node, registry: &Registry, checker: &mut Checker<'_>) {
+        validate::check_categorical(node, registry, checker);
     }
 
     fn schema(&self, node: &Node, registry: &Registry) -> Result<Schema> {
         let group = node.as_group()?;
-        let codes = super::column_schema(&super::array_schema(group.child("codes")?.as_array()?)?)?;
+        let codes = super::values::column_schema(&super::values::array_schema(group.child("codes")?.as_array()?)?)?;
         let categories = match registry.schema(group.child("categories")?)? {
             Schema::Array { dtype, shape } if shape.is_empty() => Schema::Array { dtype, shape: vec![1] },
             categories => categories,
         };
-        let categories = super::column_schema(&categories)?;
+        let categories = super::values::column_schema(&categories)?;
         let kind = ColumnKind::Categorical { ordered: ordered(node)? };
         let column = ColumnSchema::new(kind, categories.dtype, codes.len).with_n_categories(categories.len);
         Ok(Schema::Column(column))

@@ -28,28 +28,38 @@
 //! # Ok::<(), anndata_format::Error>(())
 //! ```
 
-use std::collections::HashSet;
+pub(super) mod distinct;
+mod labels;
+mod layout;
+mod validate;
 
-use anndata_storage::{Attribute, Attributes, Error, Result, Tensor, child_path};
+use anndata_storage::{Attribute, Error, Result, Tensor, child_path};
 
-use super::{BuildContext, EncodeContext, Encoding, Registry, wrong_element};
-use crate::node::{GroupNode, Node, encoding_attributes};
-use crate::validate::{self, Checker};
+use self::layout::{NO_NAME, index_key, named, unlisted, upgrade};
+use super::registry::{BuildContext, EncodeContext, Encoding, Registry};
+use super::values::wrong_element;
+use crate::findings::Checker;
+use crate::node::{GroupNode, Node};
 use crate::{DataFrame, Element, Schema, stored};
+pub(super) use labels::check_labels;
+pub(super) use layout::n_rows;
+pub(super) use validate::{check_half, check_names};
 
 /// See the [module](self).
 #[derive(Debug)]
 pub struct DataFrameEncoding;
 
-/// The key of an index without a name.
-pub(crate) const NO_NAME: &str = "_index";
-
-/// The group of categories of version 0.1.0.
-const OLD_CATEGORIES: &str = "__categories";
-
 impl Encoding for DataFrameEncoding {
     fn name(&self) -> &'static str {
         "dataframe"
+    }
+
+    fn encodes(&self, element: &Element) -> bool {
+        matches!(element, Element::Frame(_))
+    }
+
+    fn attributes(&self) -> &[&str] {
+        &["_index", "column-order"]
     }
 
     fn versions(&self) -> &[&str] {
@@ -105,8 +115,8 @@ impl Encoding for DataFrameEncoding {
         Ok(Node::Group(group))
     }
 
-    fn validate(&self, node: &Node, checker: &mut Checker<'_>) {
-        validate::check_frame(node, checker);
+    fn validate(&self, node: &Node, registry: &Registry, checker: &mut Checker<'_>) {
+        validate::check_frame(node, registry, checker);
     }
 
     fn schema(&self, node: &Node, registry: &Registry) -> Result<Schema> {
@@ -127,44 +137,9 @@ impl Encoding for DataFrameEncoding {
         Ok(Some(vec![n_rows(node)?, columns]))
     }
 
-    fn is_container(&self) -> bool {
+    fn is_container(&self, _node: &Node) -> bool {
         true
     }
-}
-
-fn index_key(node: &Node) -> Result<String> {
-    node.text_attribute("_index")?.ok_or_else(|| Error::invalid_data("attribute '_index' is missing").at(node.path()))
-}
-
-/// The number of rows of a frame, from its index.
-pub(super) fn n_rows(node: &Node) -> Result<usize> {
-    let rows = match named(node, &index_key(node)?)? {
-        Node::Array(array) => array.shape()?,
-        Node::Group(group) => group.child("values").or_else(|_| group.child("codes"))?.as_array()?.shape()?,
-    };
-    let &[rows] = rows.as_slice() else {
-        return Err(Error::invalid_data(format!("the index has shape {rows:?}, not one dimension")));
-    };
-    Ok(rows)
-}
-
-/// The column or index that an attribute of a frame names. An empty name would be the frame itself.
-pub(crate) fn named<'a>(frame: &'a Node, key: &str) -> Result<&'a Node> {
-    let column = if key.split('/').any(str::is_empty) { None } else { frame.descendant(key) };
-    column.ok_or_else(|| {
-        Error::invalid_data(format!("'{key}' is named in its attributes but is not there")).at(frame.path())
-    })
-}
-
-/// The children that no attribute names.
-pub(crate) fn unlisted<'n, 'k>(
-    group: &'n GroupNode,
-    columns: impl Iterator<Item = &'k str>,
-    index_key: &'k str,
-) -> impl Iterator<Item = (&'n String, &'n Node)> {
-    let mut listed: HashSet<&str> = columns.map(|key| key.split('/').next().unwrap_or_default()).collect();
-    listed.extend([index_key.split('/').next().unwrap_or_default(), OLD_CATEGORIES]);
-    group.children.iter().filter(move |(key, _)| !listed.contains(key.as_str()))
 }
 
 /// An index and a column of the same name are the same array. Labels of text may stand for values of text of another kind.
@@ -175,32 +150,4 @@ fn check_same(frame: &DataFrame, name: &str) -> Result<()> {
     }
     let message = format!("the index is named '{name}', as a column with other values is: rename one of them");
     Err(Error::invalid_input(message))
-}
-
-/// A categorical column of version 0.1.0 in the form of 0.2.0; any other column as it is.
-pub(crate) fn upgrade(frame: &Node, column: &Node) -> Result<Node> {
-    let Some(reference) = column.attributes().get("categories") else { return Ok(column.clone()) };
-    let within = match reference {
-        Attribute::Reference(path) => {
-            let path = path.trim_matches('/');
-            path.strip_prefix(frame.path()).map(|rest| rest.trim_matches('/').to_owned())
-        }
-        other => other.as_str(),
-    };
-    let categories = within.as_deref().and_then(|path| frame.descendant(path)).ok_or_else(|| {
-        Error::invalid_data("attribute 'categories' refers to nothing in the frame").at(column.path())
-    })?;
-    let ordered = categories.bool_attribute("ordered")?.unwrap_or(false);
-    let mut group = GroupNode::encoded(column.path(), "categorical", "0.2.0");
-    group.attributes.insert("ordered".to_owned(), Attribute::from(ordered));
-    group.children.insert("codes".to_owned(), plain(column, encoding_attributes("array", "0.2.0")));
-    let encoding = if categories.as_array()?.spec.dtype.is_text() { "string-array" } else { "array" };
-    group.children.insert("categories".to_owned(), plain(categories, encoding_attributes(encoding, "0.2.0")));
-    Ok(Node::Group(group))
-}
-
-fn plain(node: &Node, attributes: Attributes) -> Node {
-    let mut node = node.clone();
-    *node.attributes_mut() = attributes;
-    node
 }

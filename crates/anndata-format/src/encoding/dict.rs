@@ -26,9 +26,10 @@
 
 use anndata_storage::{Error, Result, child_path};
 
-use super::{BuildContext, EncodeContext, Encoding, Registry};
+use super::registry::{BuildContext, EncodeContext, Encoding, Registry};
+use super::sparse;
+use crate::findings::Checker;
 use crate::node::{GroupNode, Node};
-use crate::validate::Checker;
 use crate::{Element, Mapping, Schema};
 
 /// See the [module](self).
@@ -38,6 +39,10 @@ pub struct DictEncoding;
 impl Encoding for DictEncoding {
     fn name(&self) -> &'static str {
         "dict"
+    }
+
+    fn encodes(&self, element: &Element) -> bool {
+        matches!(element, Element::Mapping(_))
     }
 
     fn versions(&self) -> &[&str] {
@@ -54,7 +59,7 @@ impl Encoding for DictEncoding {
         encode(element.as_mapping()?, path, context)
     }
 
-    fn validate(&self, node: &Node, checker: &mut Checker<'_>) {
+    fn validate(&self, node: &Node, _registry: &Registry, checker: &mut Checker<'_>) {
         if let Some(group) = checker.group(node) {
             checker.children(group);
         }
@@ -64,7 +69,7 @@ impl Encoding for DictEncoding {
         Ok(Schema::Mapping)
     }
 
-    fn is_container(&self) -> bool {
+    fn is_container(&self, _node: &Node) -> bool {
         true
     }
 }
@@ -78,7 +83,7 @@ pub(super) fn encode<'a>(
     let mut group = GroupNode::encoded(path, "dict", "0.1.0");
     for (key, element) in mapping {
         check_key(key).map_err(|error| error.at(path))?;
-        group.children.insert(key.clone(), context.encode(element, &child_path(path, key))?);
+        group.children.insert(key.clone(), sparse::encode(element, &child_path(path, key), context)?);
     }
     Ok(Node::Group(group))
 }

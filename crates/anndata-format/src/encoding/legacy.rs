@@ -18,61 +18,92 @@ use std::collections::HashSet;
 use anndata_storage::{Axis, DType, Error, Result, Tensor};
 use indexmap::IndexMap;
 
-use super::{BuildContext, record, sparse};
+use super::registry::{BuildContext, EncodeContext, Encoding, Registry};
+use super::sparse;
+use super::values::{array_schema, read, with_text, wrong_element};
+use crate::findings::{Checker, rules};
 use crate::node::{GroupNode, Node};
-use crate::{Column, DataFrame, Element, Mapping, Raw, Schema, Series, SparseFormat};
+use crate::{Column, DataFrame, Element, Mapping, Schema, Series, SparseFormat};
 
 const FORMAT: &str = "h5sparse_format";
 pub(crate) const SHAPE: &str = "h5sparse_shape";
 
-/// The element of a tree without encoding attributes.
-pub(super) fn build(node: Node, context: &BuildContext<'_>) -> Result<Element> {
-    if let Some(format) = sparse_format(&node)? {
-        return sparse::build(node, format, SHAPE);
-    }
-    match node {
-        Node::Group(group) => {
-            let children = group.children.into_iter().map(|(key, child)| Ok((key, context.build(child)?)));
-            children.collect::<Result<Mapping>>().map(Element::Mapping)
-        }
-        Node::Array(array) if array.spec.null => Ok(Element::Null),
-        node @ Node::Array(_) => array(&node.into_tensor()?).map(Element::Tensor),
-    }
-}
+/// The encoding of elements that say none. See the [module](self).
+#[derive(Debug)]
+pub struct LegacyEncoding;
 
-/// A part of the element of a stored tree without encoding attributes, in memory.
-pub(super) fn build_part(node: &Node, axes: &[Axis], context: &BuildContext<'_>) -> Result<Element> {
-    if let Some(format) = sparse_format(node)? {
-        return sparse::build_part(node, format, SHAPE, axes, sparse::BLOCK_BYTES).map(Element::Sparse);
+impl Encoding for LegacyEncoding {
+    fn name(&self) -> &'static str {
+        ""
     }
-    match node {
-        Node::Array(stored) if !stored.spec.null && stored.spec.ndim() == axes.len() => {
-            array(&stored.select(axes)?.source.read()?).map(Element::Tensor)
-        }
-        _ => build(node.fetch()?, context)?.select(axes),
-    }
-}
 
-/// What the element of a tree without encoding attributes is.
-pub(super) fn schema(node: &Node) -> Result<Schema> {
-    if let Some(format) = sparse_format(node)? {
-        return sparse::schema(node, format, SHAPE);
+    fn versions(&self) -> &[&str] {
+        &[""]
     }
-    Ok(match node {
-        Node::Group(_) => Schema::Mapping,
-        Node::Array(array) if array.spec.null => Schema::Null,
-        Node::Array(array) => match super::array_schema(array)? {
-            Schema::Array { dtype: DType::FixedBytes(_), shape } if shape == [1] => {
-                Schema::Array { dtype: DType::String, shape: Vec::new() }
+
+    fn build(&self, node: Node, context: &BuildContext<'_>) -> Result<Element> {
+        if let Some(format) = sparse_format(&node)? {
+            return sparse::build(node, format, SHAPE);
+        }
+        match node {
+            Node::Group(group) => {
+                let children = group.children.into_iter().map(|(key, child)| Ok((key, context.build(child)?)));
+                children.collect::<Result<Mapping>>().map(Element::Mapping)
             }
-            Schema::Array { dtype: DType::FixedBytes(_), shape } => Schema::Array { dtype: DType::String, shape },
-            schema => schema,
-        },
-    })
-}
+            Node::Array(array) if array.spec.null => Ok(Element::Null),
+            node @ Node::Array(_) => array(&node.into_tensor()?).map(Element::Tensor),
+        }
+    }
 
-pub(super) fn is_container(node: &Node) -> bool {
-    matches!(node, Node::Group(group) if !group.attributes.contains_key(FORMAT))
+    fn encode(&self, element: &Element, _path: &str, _context: &EncodeContext<'_>) -> Result<Node> {
+        Err(wrong_element(self.name(), element))
+    }
+
+    fn encodes(&self, _element: &Element) -> bool {
+        false
+    }
+
+    fn build_part(&self, node: &Node, axes: &[Axis], context: &BuildContext<'_>) -> Result<Element> {
+        if let Some(format) = sparse_format(node)? {
+            return sparse::build_part(node, format, SHAPE, axes, sparse::BLOCK_BYTES).map(Element::Sparse);
+        }
+        match node {
+            Node::Array(stored) if !stored.spec.null && stored.spec.ndim() == axes.len() => {
+                array(&stored.select(axes)?.source.read()?).map(Element::Tensor)
+            }
+            _ => self.build(node.fetch()?, context)?.select(axes),
+        }
+    }
+
+    fn schema(&self, node: &Node, _registry: &Registry) -> Result<Schema> {
+        if let Some(format) = sparse_format(node)? {
+            return sparse::schema(node, format, SHAPE);
+        }
+        Ok(match node {
+            Node::Group(_) => Schema::Mapping,
+            Node::Array(array) if array.spec.null => Schema::Null,
+            Node::Array(array) => match array_schema(array)? {
+                Schema::Array { dtype: DType::FixedBytes(_), shape } if shape == [1] => {
+                    Schema::Array { dtype: DType::String, shape: Vec::new() }
+                }
+                Schema::Array { dtype, shape } if dtype.is_text() => Schema::Array { dtype: DType::String, shape },
+                schema => schema,
+            },
+        })
+    }
+
+    fn is_container(&self, node: &Node) -> bool {
+        matches!(node, Node::Group(group) if !group.attributes.contains_key(FORMAT))
+    }
+
+    fn validate(&self, node: &Node, _registry: &Registry, checker: &mut Checker<'_>) {
+        let format = sparse_format(node);
+        match checker.add_failed(&rules::ATTRIBUTE_TYPE, node.path(), format) {
+            Some(Some(format)) => sparse::check_sparse(node, format, SHAPE, checker),
+            Some(None) if let Node::Array(array) = node => read(array, checker),
+            _ => checker.beneath(node),
+        }
+    }
 }
 
 pub(crate) fn sparse_format(node: &Node) -> Result<Option<SparseFormat>> {
@@ -84,12 +115,35 @@ pub(crate) fn sparse_format(node: &Node) -> Result<Option<SparseFormat>> {
     }
 }
 
+/// The format of a stored sparse matrix of any version, and the attribute with its shape.
+///
+/// # Errors
+/// [`DType`](crate::ErrorKind::DType) if the element is something else.
+pub(crate) fn stored_matrix(node: &Node) -> Result<(SparseFormat, &'static str)> {
+    let encoding = node.text_attribute("encoding-type")?.unwrap_or_default();
+    if !encoding.is_empty() {
+        let formats = [SparseFormat::Csr, SparseFormat::Csc];
+        let format = formats.into_iter().find(|&format| sparse::SparseEncoding(format).name() == encoding);
+        let not_sparse = || Error::dtype(format!("expected a sparse matrix, found an element encoded as '{encoding}'"));
+        let attribute = if node.attributes().contains_key(SHAPE) && !node.attributes().contains_key("shape") {
+            SHAPE
+        } else {
+            "shape"
+        };
+        return format.map(|format| (format, attribute)).ok_or_else(not_sparse);
+    }
+    match sparse_format(node).map_err(|error| Error::dtype(error.message().to_owned()))? {
+        Some(format) => Ok((format, SHAPE)),
+        None => Err(Error::dtype("expected a sparse matrix, found a group without an encoding")),
+    }
+}
+
 /// Values as they were before they were written: text of fixed width was text, a single one a scalar.
 fn array(values: &Tensor) -> Result<Tensor> {
     match values.dtype() {
         DType::FixedBytes(_) if values.shape() == [1] => values.to_text()?.reshape([]),
         dtype if dtype.is_text() => values.to_text(),
-        DType::Compound(_) => record::with_text(values),
+        DType::Compound(_) => with_text(values),
         _ => Ok(values.clone()),
     }
 }
@@ -105,7 +159,7 @@ pub(super) fn frame(node: Node, context: &BuildContext<'_>) -> Result<DataFrame>
             }
         };
     }
-    records_to_frame(&record::with_text(&node.into_tensor()?)?).map_err(|error| error.at(&path))
+    records_to_frame(&with_text(&node.into_tensor()?)?).map_err(|error| error.at(&path))
 }
 
 fn records_to_frame(records: &Tensor) -> Result<DataFrame> {
@@ -140,7 +194,7 @@ pub(super) fn mapping(node: Option<Node>, context: &BuildContext<'_>) -> Result<
 /// The arrays of a slot, of any version. Groups within that say nothing are parts of the keys of what they hold.
 pub(super) fn arrays(node: Option<Node>, context: &BuildContext<'_>) -> Result<Mapping> {
     let node = node.map(|node| match node {
-        Node::Group(group) => Node::Group(with_whole_keys(group, context.registry.repairs())),
+        Node::Group(group) => Node::Group(with_whole_keys(group, context.registry().repairs())),
         array @ Node::Array(_) => array,
     });
     mapping(node, context)
@@ -190,24 +244,6 @@ impl WholeKeys {
         }
         key
     }
-}
-
-/// The raw whose parts stand at the root.
-pub(super) fn raw(root: &mut GroupNode, context: &BuildContext<'_>) -> Result<Option<Raw>> {
-    if !root.children.keys().any(|key| key.starts_with("raw.")) {
-        return Ok(None);
-    }
-    if root.children.get("raw").is_some_and(|raw| matches!(raw, Node::Group(_))) {
-        return Err(Error::invalid_data("both 'raw' and 'raw.*' are there: the file has raw in two forms"));
-    }
-    let mut group = GroupNode { path: root.path.clone(), ..GroupNode::default() };
-    for (key, node) in std::mem::take(&mut root.children) {
-        match key.strip_prefix("raw.") {
-            Some(part) => group.children.insert(part.to_owned(), node),
-            None => root.children.insert(key, node),
-        };
-    }
-    super::raw::build(group, context).map(Some)
 }
 
 /// Turns integer columns whose categories are in `uns` into categorical ones, and removes the categories from `uns`.

@@ -20,9 +20,9 @@
 
 use anndata_storage::{ArraySpec, DType, Result};
 
-use super::{BuildContext, EncodeContext, Encoding, Registry};
+use super::registry::{BuildContext, EncodeContext, Encoding, Registry};
+use crate::findings::Checker;
 use crate::node::{ArrayNode, Node, Source, encoding_attributes};
-use crate::validate::{self, Checker};
 use crate::{Element, Schema};
 
 /// See the [module](self).
@@ -32,6 +32,10 @@ pub struct NullEncoding;
 impl Encoding for NullEncoding {
     fn name(&self) -> &'static str {
         "null"
+    }
+
+    fn encodes(&self, element: &Element) -> bool {
+        matches!(element, Element::Null)
     }
 
     fn versions(&self) -> &[&str] {
@@ -51,8 +55,10 @@ impl Encoding for NullEncoding {
         Ok(nothing(node.path()))
     }
 
-    fn validate(&self, node: &Node, checker: &mut Checker<'_>) {
-        validate::check_null(node, checker);
+    fn validate(&self, node: &Node, _registry: &Registry, checker: &mut Checker<'_>) {
+        if checker.array(node).is_some() {
+            checker.decode(node);
+        }
     }
 
     fn schema(&self, _node: &Node, _registry: &Registry) -> Result<Schema> {

@@ -26,11 +26,14 @@
 //! # Ok::<(), anndata_format::Error>(())
 //! ```
 
+mod validate;
+
 use anndata_storage::{Attribute, Axis, DType, Error, Result, Tensor, child_path, dispatch};
 
-use super::{BuildContext, EncodeContext, Encoding, Registry, wrong_element};
+use super::registry::{BuildContext, EncodeContext, Encoding, Registry};
+use super::values::wrong_element;
+use crate::findings::Checker;
 use crate::node::{GroupNode, Node, first_not_in};
-use crate::validate::{self, Checker};
 use crate::{Column, ColumnKind, ColumnSchema, Element, NaValue, Schema};
 
 /// The three encodings: see the [module](self).
@@ -63,6 +66,16 @@ impl Encoding for NullableEncoding {
         }
     }
 
+    fn encodes(&self, element: &Element) -> bool {
+        let Element::Column(column) = element else { return false };
+        matches!(column.kind(), ColumnKind::Nullable(_))
+            && ColumnSchema::of(column).is_ok_and(|column| self.holds(&column.dtype))
+    }
+
+    fn attributes(&self) -> &[&str] {
+        &[NA_VALUE]
+    }
+
     fn versions(&self) -> &[&str] {
         &["0.1.0"]
     }
@@ -71,7 +84,7 @@ impl Encoding for NullableEncoding {
         let na_value = na_value(&node)?;
         let mut group = node.into_group()?;
         let mask = group.take("mask")?.into_tensor()?;
-        let Element::Tensor(values) = context.registry.build(group.take("values")?)? else {
+        let Element::Tensor(values) = context.registry().build(group.take("values")?)? else {
             return Err(Error::invalid_data("'values' is not an array"));
         };
         if !self.holds(values.dtype()) {
@@ -82,12 +95,12 @@ impl Encoding for NullableEncoding {
             return Err(Error::invalid_data(message));
         }
         let mask =
-            mask_of(mask, context.registry.repairs()).map_err(|error| error.at(&child_path(&group.path, "mask")))?;
+            mask_of(mask, context.registry().repairs()).map_err(|error| error.at(&child_path(&group.path, "mask")))?;
         Ok(Element::Column(Column::nullable(&values, mask.as_slice::<bool>()?, na_value)?))
     }
 
     fn is_current(&self, node: &Node, context: &EncodeContext<'_>) -> bool {
-        let (values, mask) = (context.plain_vector(node, "values"), super::vector(node, "mask"));
+        let (values, mask) = (context.plain_vector(node, "values"), super::values::vector(node, "mask"));
         !(*self == Self::String && context.options().plain_strings)
             && is_na_value_current(node)
             && values.zip(mask).is_some_and(|(values, mask)| {
@@ -99,7 +112,7 @@ impl Encoding for NullableEncoding {
         let na_value = na_value(node)?;
         let mut group = node.as_group()?.clone();
         for key in ["values", "mask"] {
-            let array = super::member(group.child(key)?.as_array()?)?;
+            let array = super::values::member(group.child(key)?.as_array()?)?;
             group.children.insert(key.to_owned(), array);
         }
         if *self == Self::String {
@@ -140,15 +153,15 @@ impl Encoding for NullableEncoding {
         Ok(Some(Node::Group(group)))
     }
 
-    fn validate(&self, node: &Node, checker: &mut Checker<'_>) {
+    fn validate(&self, node: &Node, registry: &Registry, checker: &mut Checker<'_>) {
         let values = if *self == Self::String { "string-array" } else { "array" };
-        validate::check_nullable(node, |dtype| self.holds(dtype), values, checker);
+        validate::check_nullable(node, |dtype| self.holds(dtype), values, registry, checker);
     }
 
     fn schema(&self, node: &Node, _registry: &Registry) -> Result<Schema> {
-        let values = super::array_schema(node.as_group()?.child("values")?.as_array()?)?;
+        let values = super::values::array_schema(node.as_group()?.child("values")?.as_array()?)?;
         let kind = ColumnKind::Nullable(na_value(node)?);
-        let column = super::column_schema(&values)?;
+        let column = super::values::column_schema(&values)?;
         Ok(Schema::Column(ColumnSchema::new(kind, column.dtype, column.len)))
     }
 }

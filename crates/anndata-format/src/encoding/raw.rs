@@ -25,11 +25,13 @@
 //! # Ok::<(), anndata_format::Error>(())
 //! ```
 
-use anndata_storage::{Result, child_path};
+use anndata_storage::{Error, Result, child_path};
 
-use super::{BuildContext, EncodeContext, Encoding, Registry, dict, legacy, wrong_element};
+use super::registry::{BuildContext, EncodeContext, Encoding, Registry};
+use super::values::wrong_element;
+use super::{dict, legacy, sparse};
+use crate::findings::Checker;
 use crate::node::{GroupNode, Node};
-use crate::validate::{self, Checker};
 use crate::{DataFrame, Element, Raw, Schema, stored};
 
 /// See the [module](self).
@@ -39,6 +41,10 @@ pub struct RawEncoding;
 impl Encoding for RawEncoding {
     fn name(&self) -> &'static str {
         "raw"
+    }
+
+    fn encodes(&self, element: &Element) -> bool {
+        matches!(element, Element::Raw(_))
     }
 
     fn versions(&self) -> &[&str] {
@@ -54,15 +60,15 @@ impl Encoding for RawEncoding {
         encode(raw, path, context)
     }
 
-    fn validate(&self, node: &Node, checker: &mut Checker<'_>) {
-        validate::check_raw(node, checker);
+    fn validate(&self, node: &Node, registry: &Registry, checker: &mut Checker<'_>) {
+        super::adata::check_raw(node, registry, checker);
     }
 
     fn schema(&self, _node: &Node, _registry: &Registry) -> Result<Schema> {
         Ok(Schema::Raw)
     }
 
-    fn is_container(&self) -> bool {
+    fn is_container(&self, _node: &Node) -> bool {
         true
     }
 }
@@ -85,7 +91,7 @@ pub(super) fn build(mut group: GroupNode, context: &BuildContext<'_>) -> Result<
 pub(super) fn encode(raw: &Raw, path: &str, context: &EncodeContext<'_>) -> Result<Node> {
     let mut group = GroupNode::encoded(path, "raw", "0.1.0");
     if let Some(x) = raw.x() {
-        group.children.insert("X".to_owned(), context.encode(x, &child_path(path, "X"))?);
+        group.children.insert("X".to_owned(), sparse::encode(x, &child_path(path, "X"), context)?);
     }
     let var = super::adata::frame_to_write(raw.var(), context)?;
     group.children.insert("var".to_owned(), context.encode(&Element::Frame(var), &child_path(path, "var"))?);
@@ -95,4 +101,22 @@ pub(super) fn encode(raw: &Raw, path: &str, context: &EncodeContext<'_>) -> Resu
         group.insert(key, context.encode(element, &child_path(path, key))?)?;
     }
     Ok(Node::Group(group))
+}
+
+/// The raw whose parts stand at the root.
+pub(super) fn of_root(root: &mut GroupNode, context: &BuildContext<'_>) -> Result<Option<Raw>> {
+    if !root.children.keys().any(|key| key.starts_with("raw.")) {
+        return Ok(None);
+    }
+    if root.children.get("raw").is_some_and(|raw| matches!(raw, Node::Group(_))) {
+        return Err(Error::invalid_data("both 'raw' and 'raw.*' are there: the file has raw in two forms"));
+    }
+    let mut group = GroupNode { path: root.path.clone(), ..GroupNode::default() };
+    for (key, node) in std::mem::take(&mut root.children) {
+        match key.strip_prefix("raw.") {
+            Some(part) => group.children.insert(part.to_owned(), node),
+            None => root.children.insert(key, node),
+        };
+    }
+    build(group, context).map(Some)
 }

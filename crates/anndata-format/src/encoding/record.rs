@@ -25,11 +25,12 @@
 //! # Ok::<(), anndata_format::Error>(())
 //! ```
 
-use anndata_storage::{Axis, DType, Error, Result, Tensor};
+use anndata_storage::{Axis, DType, Result};
 
-use super::{BuildContext, EncodeContext, Encoding, Registry, wrong_element};
+use super::registry::{BuildContext, EncodeContext, Encoding, Registry};
+use super::values::wrong_element;
+use crate::findings::Checker;
 use crate::node::{ArrayNode, Node};
-use crate::validate::{self, Checker, Holds};
 use crate::{Element, Schema};
 
 /// See the [module](self).
@@ -41,18 +42,23 @@ impl Encoding for RecordEncoding {
         "rec-array"
     }
 
+    fn encodes(&self, element: &Element) -> bool {
+        super::values::is_plain(element, self.name())
+    }
+
     fn versions(&self) -> &[&str] {
         &["0.2.0"]
     }
 
     fn build(&self, node: Node, _context: &BuildContext<'_>) -> Result<Element> {
-        with_text(&node.into_tensor()?).map(Element::Tensor)
+        super::values::with_text(&node.into_tensor()?).map(Element::Tensor)
     }
 
     fn encode(&self, element: &Element, path: &str, context: &EncodeContext<'_>) -> Result<Node> {
         let Element::Tensor(records) = element else { return Err(wrong_element("rec-array", element)) };
-        let records = with_text(records)?;
-        let records = if context.capabilities().text_in_records { records } else { with_fixed_text(&records)? };
+        let records = super::values::with_text(records)?;
+        let records =
+            if context.capabilities().text_in_records { records } else { super::values::with_fixed_text(&records)? };
         Ok(Node::Array(ArrayNode::encoded(path, "rec-array", "0.2.0", records)))
     }
 
@@ -60,12 +66,12 @@ impl Encoding for RecordEncoding {
         node.as_array()?.select(axes).map(|part| Some(Node::Array(part)))
     }
 
-    fn validate(&self, node: &Node, checker: &mut Checker<'_>) {
-        validate::check_array(node, Holds::Records, checker);
+    fn validate(&self, node: &Node, _registry: &Registry, checker: &mut Checker<'_>) {
+        super::values::check_array(node, super::values::Holds::Records, checker);
     }
 
     fn schema(&self, node: &Node, _registry: &Registry) -> Result<Schema> {
-        super::array_schema(node.as_array()?)
+        super::values::array_schema(node.as_array()?)
     }
 
     fn is_current(&self, node: &Node, context: &EncodeContext<'_>) -> bool {
@@ -79,34 +85,4 @@ impl Encoding for RecordEncoding {
                 dtype => !dtype.is_text(),
             })
     }
-}
-
-/// The records with text in any length where it has a fixed width.
-pub(crate) fn with_text(records: &Tensor) -> Result<Tensor> {
-    map_text(records, &|field| field.to_text())
-}
-
-/// The records with text in a fixed width, in code points: as many as the longest has bytes, as Python counts it.
-fn with_fixed_text(records: &Tensor) -> Result<Tensor> {
-    map_text(records, &|field| {
-        let texts = field.to_strings()?;
-        let width = texts.iter().map(String::len).max().unwrap_or(0).max(1);
-        let bytes = texts.iter().flat_map(|text| {
-            let points = text.chars().map(u32::from).chain(std::iter::repeat(0));
-            points.take(width).flat_map(u32::to_ne_bytes)
-        });
-        Tensor::from_bytes(DType::FixedUtf32(width), field.shape(), bytes.collect::<Vec<u8>>())
-    })
-}
-
-fn map_text(records: &Tensor, change: &dyn Fn(&Tensor) -> Result<Tensor>) -> Result<Tensor> {
-    let fields = records.fields()?.map(|(name, field)| {
-        let field = match field.dtype() {
-            DType::Compound(_) => map_text(field, change),
-            dtype if dtype.is_text() => change(field),
-            _ => Ok(field.clone()),
-        };
-        Ok((name, field.map_err(|error| Error::invalid_data(format!("field '{name}'")).with_source(error))?))
-    });
-    Tensor::from_fields(records.shape(), fields.collect::<Result<Vec<_>>>()?)
 }

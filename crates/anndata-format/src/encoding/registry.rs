@@ -1,16 +1,127 @@
-//! The table of encodings, by name.
+//! The contract of encodings, what they are handed, and the [`Registry`] of them.
+//!
+//! A trait, the contexts that it takes and the table that these hold know each other, so they stand in one file.
 
+// Long file: see above.
+
+mod validate;
+
+use std::borrow::Cow;
+use std::fmt::Debug;
 use std::sync::Arc;
 
-use anndata_storage::{Axis, DType, Error, Result};
+use anndata_storage::{ArraySpec, Attribute, Axis, Capabilities, DType, Error, Result};
 use indexmap::IndexMap;
 
-use super::{
-    BuildContext, EncodeContext, Encoding, adata, array, awkward, categorical, dataframe, dict, legacy, null, nullable,
-    raw, record, scalar, sparse, string,
-};
-use crate::node::Node;
-use crate::{AnnData, Element, Schema, SparseFormat, stored};
+use super::options::EncodeOptions;
+use super::values::{encoding_of_values, vector, without_encoding};
+use crate::findings::Checker;
+use crate::node::{ArrayNode, GroupNode, Node};
+use crate::stored::{self, StoredElement, StoredTree as _, TreeReader};
+use crate::{Element, Lazy, LazySource as _, Schema, Series};
+
+/// How one kind of element is stored: a pair of functions between elements and trees of nodes.
+pub trait Encoding: Debug + Send + Sync {
+    /// The `encoding-type`.
+    fn name(&self) -> &str;
+
+    /// The `encoding-version`s that [`build`](Self::build) understands; the last is the one written.
+    fn versions(&self) -> &[&str];
+
+    /// Makes the element. Arrays are in memory, except in containers that are built lazily.
+    ///
+    /// # Errors
+    /// Where the tree is not a valid encoding; the error names the path.
+    fn build(&self, node: Node, context: &BuildContext<'_>) -> Result<Element>;
+
+    /// Makes the tree of an element, to stand at `path`.
+    ///
+    /// # Errors
+    /// Where the element has no such form.
+    fn encode(&self, element: &Element, path: &str, context: &EncodeContext<'_>) -> Result<Node>;
+
+    /// What the element is, from metadata alone; the registry knows the elements that it is made of.
+    ///
+    /// # Errors
+    /// If the metadata are malformed.
+    fn schema(&self, node: &Node, registry: &Registry) -> Result<Schema>;
+
+    /// The length of each axis, from metadata alone; `None` for what has no axes.
+    ///
+    /// # Errors
+    /// If the metadata are malformed.
+    fn shape(&self, node: &Node, registry: &Registry) -> Result<Option<Vec<usize>>> {
+        Ok(self.schema(node, registry)?.shape())
+    }
+
+    /// The stored tree of a part of an element: only the selected positions along its axes, one selection an axis.
+    /// Values are not read, except where others depend on them (the offsets of a sparse matrix). `None`: a part is
+    /// known only once the element is built.
+    ///
+    /// # Errors
+    /// Where the tree is malformed.
+    fn select(&self, _node: &Node, _axes: &[Axis]) -> Result<Option<Node>> {
+        Ok(None)
+    }
+
+    /// A part of a stored element, in memory: what [`select`](Self::select) gives, built.
+    ///
+    /// # Errors
+    /// Where it cannot be read, or the tree is malformed.
+    fn build_part(&self, node: &Node, axes: &[Axis], context: &BuildContext<'_>) -> Result<Element> {
+        match self.select(node, axes)? {
+            Some(part) => self.build(part.fetch()?, context),
+            None => self.build(node.fetch()?, context)?.select(axes),
+        }
+    }
+
+    /// Whether the element of a tree holds elements of other encodings that can be lazy, each for itself.
+    fn is_container(&self, _node: &Node) -> bool {
+        false
+    }
+
+    /// Whether an element is written in this encoding. By default an [`Extension`](Element::Extension) that names it.
+    fn encodes(&self, element: &Element) -> bool {
+        matches!(element, Element::Extension(extension) if extension.encoding_type() == self.name())
+    }
+
+    /// The attributes that the element has beside `encoding-type` and `encoding-version`. Others are not kept.
+    fn attributes(&self) -> &[&str] {
+        &[]
+    }
+
+    /// Whether arrays of the element may become longer once it is stored.
+    fn can_grow(&self) -> bool {
+        false
+    }
+
+    /// Whether a stored tree of the current version has the form that [`encode`](Self::encode) would give it, attributes
+    /// aside, so that it can be copied without building the element. What has another form that [`build`](Self::build)
+    /// understands is built and encoded anew.
+    ///
+    /// By default, where the elements within it that say an encoding are current.
+    fn is_current(&self, node: &Node, context: &EncodeContext<'_>) -> bool {
+        context.has_current_children(node)
+    }
+
+    /// A current stored tree as it is to be copied: with the attributes that [`encode`](Self::encode) gives it (those that
+    /// name its own encoding are seen to), whatever form they were stored in. What [`build`](Self::build) would refuse is
+    /// refused, here or, where the values have to be looked at, while they are copied.
+    ///
+    /// # Errors
+    /// Where the tree is malformed.
+    fn copy(&self, node: &Node) -> Result<Node> {
+        Ok(node.clone())
+    }
+
+    /// Tells of everything in a stored tree that is malformed or dangerous, and goes on to the next: see
+    /// [`validate`](crate::validate()).
+    ///
+    /// By default every array is read, block by block; then the element is built, where it is small enough.
+    fn validate(&self, node: &Node, _registry: &Registry, checker: &mut Checker<'_>) {
+        checker.whole(node);
+    }
+}
 
 /// The encodings that are known. The default has all of anndata's; more can be added. Cheap to clone.
 ///
@@ -23,46 +134,27 @@ use crate::{AnnData, Element, Schema, SparseFormat, stored};
 #[derive(Debug, Clone)]
 pub struct Registry {
     encodings: Arc<IndexMap<String, Arc<dyn Encoding>>>,
+    /// The encoding of what says none.
+    legacy: Arc<dyn Encoding>,
     repair: bool,
 }
 
-impl Default for Registry {
-    fn default() -> Self {
-        let encodings: [Arc<dyn Encoding>; 18] = [
-            Arc::new(adata::AnnDataEncoding),
-            Arc::new(raw::RawEncoding),
-            Arc::new(dict::DictEncoding),
-            Arc::new(array::ArrayEncoding),
-            Arc::new(sparse::SparseEncoding(SparseFormat::Csr)),
-            Arc::new(sparse::SparseEncoding(SparseFormat::Csc)),
-            Arc::new(dataframe::DataFrameEncoding),
-            Arc::new(categorical::CategoricalEncoding),
-            Arc::new(nullable::NullableEncoding::Integer),
-            Arc::new(nullable::NullableEncoding::Boolean),
-            Arc::new(nullable::NullableEncoding::String),
-            Arc::new(string::StringArrayEncoding),
-            Arc::new(string::StringEncoding),
-            Arc::new(scalar::ScalarEncoding::Number),
-            Arc::new(scalar::ScalarEncoding::Bytes),
-            Arc::new(null::NullEncoding),
-            Arc::new(record::RecordEncoding),
-            Arc::new(awkward::AwkwardEncoding),
-        ];
-        Self { encodings: Arc::new(encodings.into_iter().map(|e| (e.name().to_owned(), e)).collect()), repair: false }
-    }
-}
-
 /// What the attributes of a node say of its encoding.
-pub(crate) enum Found<'a> {
+pub(super) enum Found<'a> {
     /// An encoding, in a version that it reads.
     Known(&'a dyn Encoding),
     /// No encoding attributes: what anndata before 0.7 wrote.
-    Legacy,
+    Legacy(&'a dyn Encoding),
     /// An encoding, version or dtype that is not known, or an element of which something could not be opened.
     Unknown,
 }
 
 impl Registry {
+    /// A registry without encodings, but that of elements which say none.
+    pub(super) fn new(legacy: impl Encoding + 'static) -> Self {
+        Self { encodings: Arc::default(), legacy: Arc::new(legacy), repair: false }
+    }
+
     /// The same with one more encoding; one of the same name is replaced.
     #[must_use]
     pub fn with(self, encoding: impl Encoding + 'static) -> Self {
@@ -100,7 +192,7 @@ impl Registry {
     /// # Errors
     /// Where the tree is malformed; the error names the path.
     pub fn build(&self, node: Node) -> Result<Element> {
-        self.build_with(node, &BuildContext { registry: self, lazy: false })
+        self.build_with(node, &BuildContext::new(self, false))
     }
 
     /// The element of a tree, with everything that is no container lazy.
@@ -108,7 +200,7 @@ impl Registry {
     /// # Errors
     /// As [`build`](Self::build).
     pub fn build_lazy(&self, node: Node) -> Result<Element> {
-        BuildContext { registry: self, lazy: true }.build(node)
+        BuildContext::new(self, true).build(node)
     }
 
     /// What the element of a tree is, from metadata alone.
@@ -117,8 +209,7 @@ impl Registry {
     /// If the metadata are malformed.
     pub fn schema(&self, node: &Node) -> Result<Schema> {
         match self.find(node)? {
-            Found::Known(encoding) => encoding.schema(node, self),
-            Found::Legacy => legacy::schema(node),
+            Found::Known(encoding) | Found::Legacy(encoding) => encoding.schema(node, self),
             Found::Unknown => Ok(Schema::Opaque),
         }
         .map_err(|error| error.of_stored().at(node.path()))
@@ -130,8 +221,7 @@ impl Registry {
     /// If the metadata are malformed.
     pub fn shape(&self, node: &Node) -> Result<Option<Vec<usize>>> {
         match self.find(node)? {
-            Found::Known(encoding) => encoding.shape(node, self),
-            Found::Legacy => legacy::schema(node).map(|schema| schema.shape()),
+            Found::Known(encoding) | Found::Legacy(encoding) => encoding.shape(node, self),
             Found::Unknown => Ok(None),
         }
         .map_err(|error| error.of_stored().at(node.path()))
@@ -141,10 +231,10 @@ impl Registry {
         let path = node.path().to_owned();
         match self.find(&node)? {
             Found::Known(encoding) => {
-                warn_of_attributes(&node);
+                self.warn_of_attributes(&node);
                 encoding.build(node, context)
             }
-            Found::Legacy => legacy::build(node, context),
+            Found::Legacy(legacy) => legacy.build(node, context),
             Found::Unknown => Ok(unknown(node)),
         }
         .map_err(|error| error.of_stored().at(&path))
@@ -156,44 +246,42 @@ impl Registry {
 
     pub(super) fn is_container(&self, node: &Node) -> Result<bool> {
         Ok(match self.find(node)? {
-            Found::Known(encoding) => encoding.is_container(),
-            Found::Legacy => legacy::is_container(node),
+            Found::Known(encoding) | Found::Legacy(encoding) => encoding.is_container(node),
             Found::Unknown => false,
         })
     }
 
     /// A current stored tree as it is to be copied, checked.
-    pub(crate) fn copy(&self, node: &Node) -> Result<Node> {
+    fn copy(&self, node: &Node) -> Result<Node> {
         match self.find(node)? {
             Found::Known(encoding) => copy(encoding, node).map_err(|error| error.of_stored().at(node.path())),
-            Found::Legacy | Found::Unknown => Ok(node.clone()),
+            Found::Legacy(_) | Found::Unknown => Ok(node.clone()),
         }
     }
 
     /// The stored tree of a part of an element, checked as a copy is.
-    pub(crate) fn select(&self, node: &Node, axes: &[Axis]) -> Result<Option<Node>> {
+    fn select(&self, node: &Node, axes: &[Axis]) -> Result<Option<Node>> {
         match self.find(node)? {
             Found::Known(encoding) => {
                 encoding.select(node, axes).and_then(|part| part.map(|part| copy(encoding, &part)).transpose())
             }
-            Found::Legacy | Found::Unknown => Ok(None),
+            Found::Legacy(_) | Found::Unknown => Ok(None),
         }
         .map_err(|error| error.of_stored().at(node.path()))
     }
 
     /// A part of the element of a stored tree, in memory: no more is read than its encoding needs.
-    pub(crate) fn build_part(&self, node: &Node, axes: &[Axis]) -> Result<Element> {
-        let context = BuildContext { registry: self, lazy: false };
+    pub(super) fn build_part(&self, node: &Node, axes: &[Axis]) -> Result<Element> {
+        let context = BuildContext::new(self, false);
         match self.find(node)? {
-            Found::Known(encoding) => encoding.build_part(node, axes, &context),
-            Found::Legacy => legacy::build_part(node, axes, &context),
+            Found::Known(encoding) | Found::Legacy(encoding) => encoding.build_part(node, axes, &context),
             Found::Unknown => Err(Error::unsupported("an element of an unknown encoding has no known parts")),
         }
         .map_err(|error| error.of_stored().at(node.path()))
     }
 
     /// Whether a stored tree can be copied as it is: it is of the current version, and has the form that is written.
-    pub(crate) fn is_current(&self, node: &Node, context: &EncodeContext<'_>) -> Result<bool> {
+    fn is_current(&self, node: &Node, context: &EncodeContext<'_>) -> Result<bool> {
         let Found::Known(encoding) = self.find(node)? else { return Ok(false) };
         let version = node.text_attribute("encoding-version")?;
         // What was read by these encodings is looked at by these.
@@ -201,7 +289,7 @@ impl Registry {
         Ok(version.as_deref() == encoding.versions().last().copied() && encoding.is_current(node, &context))
     }
 
-    pub(crate) fn find(&self, node: &Node) -> Result<Found<'_>> {
+    pub(super) fn find(&self, node: &Node) -> Result<Found<'_>> {
         if let Node::Array(array) = node
             && matches!(array.spec.dtype, DType::Unknown(_))
             && !array.spec.null
@@ -211,22 +299,56 @@ impl Registry {
         // Of values of a type of one format nothing is known; an array is one of anything.
         let opaque = matches!(node, Node::Array(array) if matches!(array.spec.dtype, DType::Opaque(_)));
         let Some(name) = node.text_attribute("encoding-type")?.filter(|name| !name.is_empty()) else {
-            let is_whole = !opaque && (legacy::is_container(node) || node.unreadable().is_none());
-            return Ok(if is_whole { Found::Legacy } else { Found::Unknown });
+            let is_whole = !opaque && (self.legacy.is_container(node) || node.unreadable().is_none());
+            return Ok(if is_whole { Found::Legacy(&*self.legacy) } else { Found::Unknown });
         };
         let version = node.text_attribute("encoding-version")?.unwrap_or_default();
         Ok(match self.get(&name) {
             Some(encoding) if !encoding.versions().contains(&version.as_str()) => Found::Unknown,
             Some(encoding) if opaque && encoding.name() != "array" => Found::Unknown,
-            Some(encoding) if !encoding.is_container() && node.unreadable().is_some() => Found::Unknown,
+            Some(encoding) if !encoding.is_container(node) && node.unreadable().is_some() => Found::Unknown,
             Some(encoding) => Found::Known(encoding),
             None => Found::Unknown,
         })
     }
 
-    /// The object of a root group, which in files before 0.7 does not say what it is.
-    pub(crate) fn build_anndata(&self, node: Node, lazy: bool) -> Result<AnnData> {
-        adata::build(node.into_group()?, &BuildContext { registry: self, lazy }).map_err(Error::of_stored)
+    /// The encoding that an element is written in.
+    fn encoding_of(&self, element: &Element) -> Result<&dyn Encoding> {
+        self.encodings().find(|encoding| encoding.encodes(element)).ok_or_else(|| without_encoding(element))
+    }
+
+    /// The attributes of a node that no encoding has.
+    pub(super) fn unplaced_attributes<'n>(&self, node: &'n Node) -> impl Iterator<Item = &'n str> {
+        let is_placed = |name: &str| {
+            matches!(name, "encoding-type" | "encoding-version")
+                || self.encodings().any(|encoding| encoding.attributes().contains(&name))
+        };
+        node.attributes().keys().map(String::as_str).filter(move |name| !is_placed(name))
+    }
+
+    /// Warns of attributes that an element has no place for, and that are not written back.
+    fn warn_of_attributes(&self, node: &Node) {
+        for name in self.unplaced_attributes(node) {
+            tracing::warn!(path = node.path(), attribute = name, "attribute of no encoding, not kept");
+        }
+    }
+}
+
+impl TreeReader for Registry {
+    fn schema(&self, node: &Node) -> Result<Schema> {
+        Self::schema(self, node)
+    }
+
+    fn shape(&self, node: &Node) -> Result<Option<Vec<usize>>> {
+        Self::shape(self, node)
+    }
+
+    fn build(&self, node: Node) -> Result<Element> {
+        Self::build(self, node)
+    }
+
+    fn build_part(&self, node: &Node, axes: &[Axis]) -> Result<Element> {
+        Self::build_part(self, node, axes)
     }
 }
 
@@ -237,10 +359,10 @@ fn copy(encoding: &dyn Encoding, node: &Node) -> Result<Node> {
 }
 
 /// The element of an encoding, version or dtype that is not known, or that cannot be opened, told of once.
-pub(super) fn unknown(node: Node) -> Element {
+fn unknown(node: Node) -> Element {
     let opaque = stored::opaque(node);
     if let Some(reason) = opaque.unreadable() {
-        tracing::warn!(path = opaque.path(), reason = reason.message(), "cannot be opened");
+        tracing::warn!(path = opaque.path(), reason = reason.text(), "cannot be opened");
         return Element::Opaque(opaque);
     }
     tracing::warn!(
@@ -252,36 +374,194 @@ pub(super) fn unknown(node: Node) -> Element {
     Element::Opaque(opaque)
 }
 
-/// The attributes that encodings have.
-const ATTRIBUTES: [&str; 9] =
-    ["encoding-type", "encoding-version", "shape", "ordered", "na-value", "column-order", "_index", "form", "length"];
-
-/// The attributes that an element has no place for.
-pub(crate) fn unplaced_attributes(node: &Node) -> impl Iterator<Item = &str> {
-    node.attributes().keys().map(String::as_str).filter(|name| !ATTRIBUTES.contains(name))
+/// What an encoding needs to build the elements within its own.
+#[derive(Debug, Clone, Copy)]
+pub struct BuildContext<'a> {
+    registry: &'a Registry,
+    lazy: bool,
 }
 
-/// Tells of attributes that an element has no place for, and that are not written back.
-fn warn_of_attributes(node: &Node) {
-    for name in unplaced_attributes(node) {
-        tracing::warn!(path = node.path(), attribute = name, "attribute of no encoding, not kept");
+impl<'a> BuildContext<'a> {
+    /// A context in which every element is built, or in which those that are no containers are lazy.
+    pub fn new(registry: &'a Registry, lazy: bool) -> Self {
+        Self { registry, lazy }
+    }
+
+    /// The encodings.
+    pub fn registry(&self) -> &'a Registry {
+        self.registry
+    }
+
+    /// The element of a child; a lazy one where elements are built lazily and it is no container.
+    ///
+    /// # Errors
+    /// Where it cannot be built.
+    pub fn build(&self, node: Node) -> Result<Element> {
+        if !self.lazy || node.is_fetched() || self.registry.is_container(&node)? {
+            return self.registry.build_with(node, self);
+        }
+        Ok(if self.registry.is_known(&node)? {
+            Element::Lazy(Lazy::new(StoredElement::new(node, self.registry.clone())))
+        } else {
+            unknown(node)
+        })
+    }
+
+    /// The column of a frame; one of a type of one format is kept as it is stored.
+    ///
+    /// # Errors
+    /// Where it cannot be built, or is no column.
+    pub fn series(&self, node: Node) -> Result<Series> {
+        if matches!(&node, Node::Array(array) if matches!(array.spec.dtype, DType::Opaque(_))) {
+            return Ok(Series::Opaque(stored::opaque(node)));
+        }
+        let path = node.path().to_owned();
+        match self.build(node)? {
+            Element::Lazy(lazy) => Ok(Series::Lazy(lazy)),
+            Element::Opaque(opaque) => Ok(Series::Opaque(opaque)),
+            // Times that Arrow has no value for are kept as they are stored.
+            Element::Tensor(times) if times.dtype().is_time() && times.to_arrow().is_err() => {
+                Ok(Series::Opaque(stored::opaque(Node::Array(ArrayNode::encoded(&path, "array", "0.2.0", times)))))
+            }
+            element => element.into_column().map(Series::Loaded).map_err(|error| error.at(&path)),
+        }
     }
 }
 
-/// Refuses a root element that is something else than an `AnnData`; files before 0.7 do not say.
-pub(crate) fn check_is_anndata(node: &Node) -> Result<()> {
-    match node.text_attribute("encoding-type")?.as_deref() {
-        Some("anndata" | "raw") => Ok(()),
-        None | Some("") => {
-            let has = |key: &&str| node.descendant(key).is_some();
-            if ["X", "obs", "var"].iter().any(has) {
-                return Ok(());
+/// What an encoding needs to encode the elements within its own.
+#[derive(Debug, Clone, Copy)]
+pub struct EncodeContext<'a> {
+    registry: &'a Registry,
+    options: &'a EncodeOptions,
+    capabilities: Capabilities,
+}
+
+impl<'a> EncodeContext<'a> {
+    /// A context for a store of these capabilities.
+    pub fn new(registry: &'a Registry, options: &'a EncodeOptions, capabilities: Capabilities) -> Self {
+        Self { registry, options, capabilities }
+    }
+
+    /// The options.
+    pub fn options(&self) -> &'a EncodeOptions {
+        self.options
+    }
+
+    /// What the target store can do.
+    pub fn capabilities(&self) -> Capabilities {
+        self.capabilities
+    }
+
+    /// The encodings.
+    pub fn registry(&self) -> &'a Registry {
+        self.registry
+    }
+
+    /// A tree of a store as it is to be copied: laid out as it is there if the options ask for it, otherwise as an element
+    /// that is encoded.
+    pub(crate) fn laid_out<'n>(&self, node: &'n Node) -> Cow<'n, Node> {
+        if self.options.keep_layout { Cow::Borrowed(node) } else { Cow::Owned(self.without_layout(node, false)) }
+    }
+
+    /// The same tree without chunks, shards and codecs.
+    fn without_layout(&self, node: &Node, resizable: bool) -> Node {
+        match node {
+            Node::Group(group) => {
+                let encoding = group.attributes.get("encoding-type").and_then(Attribute::as_str);
+                let encoding = encoding.and_then(|name| self.registry.get(&name));
+                let resizable = encoding.is_some_and(Encoding::can_grow);
+                let children = group.children.iter();
+                let children = children.map(|(key, child)| (key.clone(), self.without_layout(child, resizable)));
+                Node::Group(GroupNode {
+                    path: group.path.clone(),
+                    attributes: group.attributes.clone(),
+                    children: children.collect(),
+                })
             }
-            Err(Error::invalid_data("not an AnnData object: it has no encoding and none of X, obs and var")
-                .at(node.path()))
+            Node::Array(array) => {
+                let mut spec = ArraySpec::new(array.spec.dtype.clone(), array.spec.shape.clone());
+                (spec.resizable, spec.null) = (resizable, array.spec.null);
+                Node::Array(ArrayNode { spec, ..array.clone() })
+            }
         }
-        Some(other) => {
-            Err(Error::invalid_data(format!("the element is encoded as '{other}', not 'anndata'")).at(node.path()))
+    }
+
+    /// The tree of an element, to stand at `path`.
+    ///
+    /// A lazy element whose stored tree is current is not read: its tree is passed on. Which matrices become dense or
+    /// sparse is not seen to here: see [`sparse::encode`](super::sparse::encode).
+    ///
+    /// # Errors
+    /// If the element cannot be stored.
+    pub fn encode(&self, element: &Element, path: &str) -> Result<Node> {
+        match element {
+            Element::Opaque(opaque) => match opaque.unreadable() {
+                Some(reason) => Err(reason),
+                None => match opaque.node() {
+                    Some(node) => Ok(self.laid_out(node).into_owned()),
+                    None => Err(Error::unsupported("an opaque element of another format cannot be written")),
+                },
+            },
+            Element::Lazy(lazy) => match self.copy(lazy).map_err(|error| lazy.locate(error))? {
+                Some(stored) => Ok(stored),
+                None => self.encode(&lazy.load_once()?, path),
+            },
+            element => {
+                let encoding = self.registry.encoding_of(element).map_err(|error| error.at(path))?;
+                encoding.encode(element, path, self).map_err(|error| error.at(path))
+            }
+        }
+    }
+
+    /// The stored tree that can be written in place of a lazy element without building it, if there is one.
+    fn copy(&self, lazy: &Lazy) -> Result<Option<Node>> {
+        if let Some(stored) = lazy.source::<StoredElement>() {
+            lazy.check_current()?;
+            let Some(registry) = self.reader_of_current(stored)? else { return Ok(None) };
+            return registry.copy(&self.laid_out(stored.node())).map(Some);
+        }
+        let Some(selection) = lazy.selected() else { return Ok(None) };
+        let Element::Lazy(whole) = selection.of() else { return Ok(None) };
+        let Some(stored) = whole.source::<StoredElement>().filter(|_| !whole.is_loaded()) else { return Ok(None) };
+        // Which categories are dropped is known once the codes are.
+        let is_categorical = || matches!(stored.schema(), Ok(Schema::Column(column)) if column.is_categorical());
+        if selection.drops_unused_categories() && is_categorical() {
+            return Ok(None);
+        }
+        whole.check_current()?;
+        let Some(registry) = self.reader_of_current(stored)? else { return Ok(None) };
+        registry.select(&self.laid_out(stored.node()), selection.axes())
+    }
+
+    /// The encodings that a stored element was read with, if its tree can be copied as it is.
+    fn reader_of_current<'s>(&self, stored: &'s StoredElement) -> Result<Option<&'s Registry>> {
+        let Some(registry) = stored.reader::<Registry>() else { return Ok(None) };
+        Ok(registry.is_current(stored.node(), self)?.then_some(registry))
+    }
+
+    /// Whether all elements in a group that say an encoding can be copied as they are.
+    pub(super) fn has_current_children(&self, node: &Node) -> bool {
+        let Node::Group(group) = node else { return true };
+        let mut children = group.children.values();
+        children.all(|child| {
+            !child.attributes().contains_key("encoding-type") || self.registry.is_current(child, self).unwrap_or(false)
+        })
+    }
+
+    /// The child of a group where it is stored as numbers or text in one dimension are written, so that it can be copied
+    /// as it is. It need not say its encoding.
+    pub(super) fn plain_vector<'n>(&self, node: &'n Node, key: &str) -> Option<&'n ArrayNode> {
+        let child = node.descendant(key)?;
+        let array = vector(node, key)?;
+        let encoding = match self.registry.find(child).ok()? {
+            Found::Known(encoding) => encoding.name(),
+            Found::Legacy(_) => encoding_of_values(&array.spec.dtype, 1).ok()?,
+            Found::Unknown => return None,
+        };
+        match encoding {
+            "array" if array.spec.dtype.is_numeric() => Some(array),
+            "string-array" if array.spec.dtype == DType::String => Some(array),
+            _ => None,
         }
     }
 }

@@ -21,9 +21,10 @@
 
 use anndata_storage::{DType, Result};
 
-use super::{BuildContext, EncodeContext, Encoding, Registry, wrong_element};
+use super::registry::{BuildContext, EncodeContext, Encoding, Registry};
+use super::values::wrong_element;
+use crate::findings::Checker;
 use crate::node::{ArrayNode, Node};
-use crate::validate::{self, Checker, Holds};
 use crate::{Element, Schema};
 
 /// The two encodings: see the [module](self).
@@ -43,6 +44,10 @@ impl Encoding for ScalarEncoding {
         }
     }
 
+    fn encodes(&self, element: &Element) -> bool {
+        super::values::is_plain(element, self.name())
+    }
+
     fn versions(&self) -> &[&str] {
         &["0.2.0"]
     }
@@ -56,9 +61,9 @@ impl Encoding for ScalarEncoding {
         Ok(Node::Array(ArrayNode::encoded(path, self.name(), "0.2.0", tensor.clone())))
     }
 
-    fn validate(&self, node: &Node, checker: &mut Checker<'_>) {
-        let holds = if *self == Self::Number { Holds::Numbers } else { Holds::Bytes };
-        validate::check_scalar(node, holds, checker);
+    fn validate(&self, node: &Node, _registry: &Registry, checker: &mut Checker<'_>) {
+        let holds = if *self == Self::Number { super::values::Holds::Numbers } else { super::values::Holds::Bytes };
+        super::values::check_scalar(node, holds, checker);
     }
 
     fn schema(&self, node: &Node, _registry: &Registry) -> Result<Schema> {

@@ -27,24 +27,27 @@
 //! # Ok::<(), anndata_format::Error>(())
 //! ```
 
+mod layout;
 mod select;
+mod validate;
 
 use std::sync::Arc;
 
-use anndata_storage::{Array, ArraySpec, Attribute, Axis, BlockSize, DType, Error, OrBug, Result, Tensor, child_path};
+use anndata_storage::{Array, ArraySpec, Axis, BlockSize, DType, Error, OrBug, Result, child_path};
 
+use self::layout::one_dimension;
 use self::select::StoredPart;
-use super::{BuildContext, EncodeContext, Encoding, Registry, wrong_element};
+use super::registry::{BuildContext, EncodeContext, Encoding, Registry};
+use super::values::wrong_element;
+use crate::findings::Checker;
 use crate::node::{ArrayNode, BlockIter, BlockSource, GroupNode, Node, Source, encoding_attributes};
 use crate::stored::StoredTree as _;
-use crate::validate::{self, Checker};
 use crate::{Element, Schema, SparseFormat, SparseMatrix};
 use anndata_array::sparse::Offsets;
+pub(crate) use layout::{BLOCK_BYTES, declared_shape, shape_value};
 pub(crate) use select::build_part;
 use select::select;
-
-/// About the most bytes of a dense matrix that are in memory while it is made sparse.
-pub(crate) const BLOCK_BYTES: u64 = 64 << 20;
+pub(super) use validate::check_sparse;
 
 /// See the [module](self).
 #[derive(Debug)]
@@ -52,7 +55,22 @@ pub struct SparseEncoding(pub SparseFormat);
 
 impl Encoding for SparseEncoding {
     fn name(&self) -> &'static str {
-        self.0.encoding()
+        match self.0 {
+            SparseFormat::Csr => "csr_matrix",
+            SparseFormat::Csc => "csc_matrix",
+        }
+    }
+
+    fn encodes(&self, element: &Element) -> bool {
+        matches!(element, Element::Sparse(matrix) if matrix.format() == self.0)
+    }
+
+    fn attributes(&self) -> &[&str] {
+        &["shape"]
+    }
+
+    fn can_grow(&self) -> bool {
+        true
     }
 
     fn versions(&self) -> &[&str] {
@@ -64,7 +82,9 @@ impl Encoding for SparseEncoding {
     }
 
     fn is_current(&self, node: &Node, _context: &EncodeContext<'_>) -> bool {
-        let is = |key: &str, holds: fn(&DType) -> bool| super::vector(node, key).is_some_and(|a| holds(&a.spec.dtype));
+        let is = |key: &str, holds: fn(&DType) -> bool| {
+            super::values::vector(node, key).is_some_and(|a| holds(&a.spec.dtype))
+        };
         declared_shape(node, "shape").is_ok()
             && is("data", DType::is_numeric)
             && is("indices", DType::is_integer)
@@ -102,7 +122,7 @@ impl Encoding for SparseEncoding {
 
     fn encode(&self, element: &Element, path: &str, _context: &EncodeContext<'_>) -> Result<Node> {
         let Element::Sparse(matrix) = element else { return Err(wrong_element(self.name(), element)) };
-        let mut group = GroupNode::encoded(path, matrix.format().encoding(), "0.1.0");
+        let mut group = GroupNode::encoded(path, self.name(), "0.1.0");
         group.attributes.insert("shape".to_owned(), shape_value(matrix.shape())?);
         for (key, tensor) in [("data", matrix.data()), ("indices", matrix.indices()), ("indptr", matrix.indptr())] {
             let mut array = ArrayNode::plain(&child_path(path, key), tensor.clone());
@@ -121,8 +141,8 @@ impl Encoding for SparseEncoding {
         build_part(node, self.0, "shape", axes, BLOCK_BYTES).map(Element::Sparse)
     }
 
-    fn validate(&self, node: &Node, checker: &mut Checker<'_>) {
-        validate::check_sparse(node, self.0, "shape", checker);
+    fn validate(&self, node: &Node, _registry: &Registry, checker: &mut Checker<'_>) {
+        check_sparse(node, self.0, "shape", checker);
     }
 
     fn schema(&self, node: &Node, _registry: &Registry) -> Result<Schema> {
@@ -151,59 +171,24 @@ pub(super) fn build(node: Node, format: SparseFormat, shape_attribute: &str) -> 
     SparseMatrix::new(format, shape, data, indices, indptr).map(Element::Sparse)
 }
 
-/// The same tree without chunks, shards and codecs, and of arrays that cannot grow unless they are parts of a sparse matrix:
-/// what is written of it is laid out as an element that is encoded.
-pub(super) fn without_layout(node: &Node) -> Node {
-    relaid(node, false)
-}
-
-fn relaid(node: &Node, resizable: bool) -> Node {
-    match node {
-        Node::Group(group) => {
-            let encoding = group.attributes.get("encoding-type").and_then(Attribute::as_str);
-            let sparse = matches!(encoding.as_deref(), Some("csr_matrix" | "csc_matrix"));
-            let children = group.children.iter().map(|(key, child)| (key.clone(), relaid(child, sparse)));
-            Node::Group(GroupNode {
-                path: group.path.clone(),
-                attributes: group.attributes.clone(),
-                children: children.collect(),
-            })
-        }
-        Node::Array(array) => {
-            let mut spec = ArraySpec::new(array.spec.dtype.clone(), array.spec.shape.clone());
-            (spec.resizable, spec.null) = (resizable, array.spec.null);
-            Node::Array(ArrayNode { spec, ..array.clone() })
-        }
+/// The tree of an element, to stand at `path`. A matrix becomes dense or sparse if the options ask for it.
+///
+/// # Errors
+/// If the element cannot be stored.
+pub(crate) fn encode(element: &Element, path: &str, context: &EncodeContext<'_>) -> Result<Node> {
+    let asked = |paths: &[String]| paths.iter().any(|asked| asked == path);
+    if asked(&context.options().as_dense) {
+        return encode_dense(element, path).map_err(|error| error.at(path));
     }
-}
-
-/// The value of the attribute that declares a shape.
-pub(crate) fn shape_value((rows, columns): (usize, usize)) -> Result<Attribute> {
-    let len = |len: usize| {
-        i64::try_from(len).map_err(|_| Error::unsupported(format!("an axis of {len} is longer than a file can store")))
-    };
-    Ok(Attribute::Tensor(Tensor::from_vec([2], vec![len(rows)?, len(columns)?])?))
-}
-
-/// The length of an array that has one dimension.
-fn one_dimension(array: &ArrayNode) -> Result<usize> {
-    match *array.shape()?.as_slice() {
-        [len] => Ok(len),
-        ref shape => Err(Error::bug(format!("an array of shape {shape:?} that was checked for one dimension"))),
+    if asked(&context.options().as_sparse) {
+        let matrix = to_sparse(element, SparseFormat::Csr).map_err(|error| error.at(path))?;
+        return context.encode(&Element::Sparse(matrix), path);
     }
-}
-
-/// The shape that an attribute declares.
-pub(crate) fn declared_shape(node: &Node, attribute: &str) -> Result<(usize, usize)> {
-    match node.lengths_attribute(attribute)?.as_deref() {
-        Some(&[rows, columns]) => Ok((rows, columns)),
-        Some(other) => Err(Error::invalid_data(format!("attribute '{attribute}' is {other:?}, not two lengths"))),
-        None => Err(Error::invalid_data(format!("attribute '{attribute}' is missing"))),
-    }
+    context.encode(element, path)
 }
 
 /// The tree of a sparse matrix as a dense `array`, made block by block; a dense one as it is.
-pub(super) fn encode_dense(element: &Element, path: &str) -> Result<Node> {
+fn encode_dense(element: &Element, path: &str) -> Result<Node> {
     let (dtype, source): (DType, Arc<dyn BlockSource>) = match stored_csr(element)? {
         Some(rows) => (rows.0.dtype().clone(), Arc::new(rows)),
         None => match once(element)? {

@@ -26,9 +26,10 @@
 
 use anndata_storage::{ArraySpec, Axis, DType, Result};
 
-use super::{BuildContext, EncodeContext, Encoding, Registry, wrong_element};
+use super::registry::{BuildContext, EncodeContext, Encoding, Registry};
+use super::values::wrong_element;
+use crate::findings::Checker;
 use crate::node::{ArrayNode, Node};
-use crate::validate::{self, Checker, Holds};
 use crate::{Element, Schema};
 
 /// `string-array`: see the [module](self).
@@ -42,6 +43,10 @@ pub struct StringEncoding;
 impl Encoding for StringArrayEncoding {
     fn name(&self) -> &'static str {
         "string-array"
+    }
+
+    fn encodes(&self, element: &Element) -> bool {
+        super::values::is_plain(element, self.name())
     }
 
     fn versions(&self) -> &[&str] {
@@ -65,12 +70,12 @@ impl Encoding for StringArrayEncoding {
         node.as_array()?.select(axes).map(|part| Some(Node::Array(part)))
     }
 
-    fn validate(&self, node: &Node, checker: &mut Checker<'_>) {
-        validate::check_array(node, Holds::Text, checker);
+    fn validate(&self, node: &Node, _registry: &Registry, checker: &mut Checker<'_>) {
+        super::values::check_array(node, super::values::Holds::Text, checker);
     }
 
     fn schema(&self, node: &Node, _registry: &Registry) -> Result<Schema> {
-        super::array_schema(node.as_array()?)
+        super::values::array_schema(node.as_array()?)
     }
 
     fn is_current(&self, node: &Node, _context: &EncodeContext<'_>) -> bool {
@@ -81,6 +86,10 @@ impl Encoding for StringArrayEncoding {
 impl Encoding for StringEncoding {
     fn name(&self) -> &'static str {
         "string"
+    }
+
+    fn encodes(&self, element: &Element) -> bool {
+        super::values::is_plain(element, self.name())
     }
 
     fn versions(&self) -> &[&str] {
@@ -96,8 +105,8 @@ impl Encoding for StringEncoding {
         Ok(Node::Array(ArrayNode::encoded(path, "string", "0.2.0", tensor.to_text()?)))
     }
 
-    fn validate(&self, node: &Node, checker: &mut Checker<'_>) {
-        validate::check_scalar(node, Holds::Text, checker);
+    fn validate(&self, node: &Node, _registry: &Registry, checker: &mut Checker<'_>) {
+        super::values::check_scalar(node, super::values::Holds::Text, checker);
     }
 
     fn schema(&self, _node: &Node, _registry: &Registry) -> Result<Schema> {

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use anndata_storage::{DType, Error, Result, TimeUnit, child_path};
+use anndata_storage::{DType, Error, OrBug, Result, TimeUnit, child_path};
 
 use super::{ElementKind, ElementPlan, FramePlan};
 use crate::Element;
@@ -83,6 +83,9 @@ impl Context<'_> {
         if only(|outline| matches!(outline, Outline::Awkward { .. }), "an awkward array")? {
             return Ok(self.plan(0, self.unchanged(), ElementKind::Awkward { fields: self.fields(&known) }));
         }
+        if only(|outline| matches!(outline, Outline::Extension { .. }), "an element of an added encoding")? {
+            return Ok(self.plan(0, self.unchanged(), ElementKind::Extension { encoding: one_encoding(&known)? }));
+        }
         let reindex = match reindex {
             Some(reindex) => Arc::clone(reindex),
             None => self.count_columns(&outlines),
@@ -157,6 +160,21 @@ impl Context<'_> {
 
     fn plan(&self, axis: usize, reindex: Arc<[Reindex]>, kind: ElementKind) -> ElementPlan {
         ElementPlan { axis, lengths: Arc::clone(self.lengths), reindex, kind }
+    }
+}
+
+/// The encoding that all elements of added encodings have.
+fn one_encoding(known: &[&Outline]) -> Result<String> {
+    let mut encodings = known.iter().filter_map(|outline| match outline {
+        Outline::Extension { encoding, .. } => Some(encoding),
+        _ => None,
+    });
+    let first = encodings.next().or_bug("no element of an added encoding")?;
+    match encodings.find(|other| *other != first) {
+        None => Ok(first.clone()),
+        Some(other) => Err(Error::unsupported(format!(
+            "elements encoded as '{first}' and '{other}' cannot be concatenated with each other"
+        ))),
     }
 }
 

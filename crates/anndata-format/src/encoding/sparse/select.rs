@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use anndata_storage::{Axis, BlockSize, DType, Error, OrBug, Result, Tensor};
 
-use super::{BLOCK_BYTES, declared_shape, one_dimension, shape_value};
+use super::layout::{BLOCK_BYTES, declared_shape, one_dimension, shape_value};
 use crate::node::{ArrayNode, BlockIter, BlockSource, GroupNode, Node, Source};
 use crate::{SparseFormat, SparseMatrix};
 use anndata_array::sparse::Offsets;

@@ -2,12 +2,13 @@
 
 use std::fmt;
 
-use anndata_storage::{Attribute, Result, escaped, file_name};
+use anndata_storage::{Result, escaped, file_name};
 use serde_json::{Map, Value, json};
 
-use super::{ArrayNode, Node, Source};
+use crate::encoding::Registry;
+use crate::node::{ArrayNode, Node, Source};
 
-/// What an element of a tree is, from metadata alone. Made by [`Node::describe`].
+/// What an element of a tree is, from metadata alone. Made by [`Description::of`].
 ///
 /// It prints as a tree, an element a line.
 #[derive(Debug, Clone, PartialEq)]
@@ -21,7 +22,7 @@ pub struct Description {
     pub encoding_version: Option<String>,
     /// The dtype of an array, as numpy names it; `None` for a group.
     pub dtype: Option<String>,
-    /// The length of each axis: of an array, or of a sparse matrix.
+    /// The length of each axis of an array, or of an element that is stored as a group and has axes.
     pub shape: Option<Vec<u64>>,
     /// The shape of a chunk, where values are in chunks.
     pub chunks: Option<Vec<u64>>,
@@ -39,16 +40,16 @@ pub struct Description {
     pub children: Vec<Description>,
 }
 
-impl Node {
-    /// What the element and all below it are.
+impl Description {
+    /// What the element of a tree and all below it are.
     ///
     /// # Errors
-    /// Where metadata are malformed.
-    pub fn describe(&self) -> Result<Description> {
-        let mut description = Description {
-            path: self.path().to_owned(),
-            encoding_type: self.text_attribute("encoding-type")?,
-            encoding_version: self.text_attribute("encoding-version")?,
+    /// If metadata are malformed.
+    pub fn of(node: &Node, registry: &Registry) -> Result<Self> {
+        let mut description = Self {
+            path: node.path().to_owned(),
+            encoding_type: node.text_attribute("encoding-type")?,
+            encoding_version: node.text_attribute("encoding-version")?,
             dtype: None,
             shape: None,
             chunks: None,
@@ -59,18 +60,20 @@ impl Node {
             unreadable: None,
             children: Vec::new(),
         };
-        match self {
-            Self::Array(ArrayNode { source: Source::Unreadable(reason), .. }) => {
+        match node {
+            Node::Array(ArrayNode { source: Source::Unreadable(reason), .. }) => {
                 description.unreadable = Some(reason.message().to_owned());
             }
-            Self::Group(group) => {
-                let shape = self.attributes().get("shape").or_else(|| self.attributes().get("h5sparse_shape"));
-                description.shape = shape.and_then(Attribute::as_lengths);
-                description.children = group.children.values().map(Self::describe).collect::<Result<_>>()?;
+            Node::Group(group) => {
+                // What is malformed about it is told where it is read or validated.
+                let shape = registry.shape(node).ok().flatten();
+                description.shape = shape.map(|shape| shape.into_iter().map(|len| len as u64).collect());
+                let children = group.children.values().map(|child| Self::of(child, registry));
+                description.children = children.collect::<Result<_>>()?;
                 description.stored_bytes = description.children.iter().map(|child| child.stored_bytes).sum();
                 description.bytes = description.children.iter().map(|child| child.bytes).sum();
             }
-            Self::Array(array) => {
+            Node::Array(array) => {
                 description.dtype = Some(array.spec.dtype.to_string());
                 description.shape = (!array.spec.null).then(|| array.spec.shape.clone());
                 description.chunks.clone_from(&array.spec.chunks);
@@ -87,9 +90,7 @@ impl Node {
         }
         Ok(description)
     }
-}
 
-impl Description {
     /// The same for machines: an object an element, children under their names.
     pub fn to_json(&self) -> Value {
         let mut object = Map::new();
@@ -208,7 +209,7 @@ mod tests {
         let scalar = ArrayNode::encoded("a", "numeric-scalar", "0.2.0", Tensor::scalar(1_u8));
         root.insert("a", Node::Array(scalar))?;
         root.children.insert("uns".into(), Node::Group(GroupNode { path: "uns".into(), ..GroupNode::default() }));
-        let description = Node::Group(root).describe()?;
+        let description = Description::of(&Node::Group(root), &Registry::default())?;
         insta::assert_snapshot!(description, @"
         /             anndata 0.1.0  2.3 KiB
         ├── X         2.3 KiB

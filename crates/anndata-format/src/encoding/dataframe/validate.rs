@@ -4,8 +4,9 @@ use std::collections::HashSet;
 
 use anndata_storage::{Attribute, DType, child_path};
 
-use super::{Checker, check_half, distinct, rules};
-use crate::encoding::{Found, dataframe};
+use super::{distinct, layout};
+use crate::encoding::registry::{Found, Registry};
+use crate::findings::{Checker, rules};
 use crate::node::Node;
 
 /// The encodings that a column may have.
@@ -21,7 +22,7 @@ const COLUMNS: [&str; 7] = [
 ];
 
 /// A data frame of any version.
-pub(crate) fn check_frame(node: &Node, checker: &mut Checker<'_>) {
+pub(super) fn check_frame(node: &Node, registry: &Registry, checker: &mut Checker<'_>) {
     let Some(group) = checker.group(node) else { return };
     let path = node.path();
     let index_key = checker.attribute(node, "_index", Node::text_attribute);
@@ -35,7 +36,7 @@ pub(crate) fn check_frame(node: &Node, checker: &mut Checker<'_>) {
         checker.add(&rules::ATTRIBUTE_TYPE, path, message);
     }
 
-    let rows = index_key.as_deref().and_then(|key| column(node, key, checker));
+    let rows = index_key.as_deref().and_then(|key| column(node, key, registry, checker));
     if let Some(index) = index_of(node) {
         check_half(&index, checker);
     }
@@ -45,11 +46,11 @@ pub(crate) fn check_frame(node: &Node, checker: &mut Checker<'_>) {
             checker.add(&rules::COLUMN_REPEATED, path, format!("'{key}' is named twice"));
             continue;
         }
-        if key == dataframe::NO_NAME {
+        if key == layout::NO_NAME {
             checker.add(&rules::COLUMN_RESERVED, path, format!("a column is called '{key}'"));
         }
         // An index that is a column as well was checked.
-        let len = if Some(key) == index_key.as_ref() { None } else { column(node, key, checker) };
+        let len = if Some(key) == index_key.as_ref() { None } else { column(node, key, registry, checker) };
         if let (Some(len), Some(rows)) = (len, rows)
             && len != rows
         {
@@ -58,7 +59,7 @@ pub(crate) fn check_frame(node: &Node, checker: &mut Checker<'_>) {
         }
     }
     let listed = order.iter().flatten().map(String::as_str);
-    for (key, child) in dataframe::unlisted(group, listed, index_key.as_deref().unwrap_or_default()) {
+    for (key, child) in layout::unlisted(group, listed, index_key.as_deref().unwrap_or_default()) {
         if order.is_some() && index_key.is_some() {
             checker.add(&rules::COLUMN_UNLISTED, child.path(), format!("'column-order' does not name '{key}'"));
         }
@@ -67,7 +68,7 @@ pub(crate) fn check_frame(node: &Node, checker: &mut Checker<'_>) {
 }
 
 /// Checks a column or the index, and gives its length, where it has one.
-fn column(frame: &Node, key: &str, checker: &mut Checker<'_>) -> Option<usize> {
+fn column(frame: &Node, key: &str, registry: &Registry, checker: &mut Checker<'_>) -> Option<usize> {
     let path = child_path(frame.path(), key);
     if checker.is_unreadable(&path) {
         return None;
@@ -75,18 +76,18 @@ fn column(frame: &Node, key: &str, checker: &mut Checker<'_>) -> Option<usize> {
     if key.contains('/') {
         checker.add(&rules::KEY_SLASH, frame.path(), format!("'{key}' has a '/'"));
     }
-    let named = dataframe::named(frame, key);
+    let named = layout::named(frame, key);
     let node = checker.add_failed(&rules::COLUMN_ABSENT, frame.path(), named)?;
-    let upgraded = dataframe::upgrade(frame, node);
+    let upgraded = layout::upgrade(frame, node);
     let node = checker.add_failed(&rules::CODES, &path, upgraded)?;
     checker.element(&node);
-    let is_column = match checker.registry().find(&node) {
+    let is_column = match registry.find(&node) {
         Ok(Found::Known(encoding)) => COLUMNS.contains(&encoding.name()),
-        Ok(Found::Legacy) => matches!(node, Node::Array(_)),
+        Ok(Found::Legacy(_)) => matches!(node, Node::Array(_)),
         Ok(Found::Unknown) | Err(_) => return None,
     };
     let is_column = is_column && !matches!(&node, Node::Array(array) if matches!(array.spec.dtype, DType::Compound(_)));
-    let message = match checker.registry().shape(&node) {
+    let message = match registry.shape(&node) {
         Ok(Some(shape)) => match shape.as_slice() {
             [len] if is_column => return Some(*len),
             [] => "a single value, not a column".to_owned(),
@@ -106,11 +107,18 @@ pub(super) fn index_of(frame: &Node) -> Option<Node> {
         return Some(frame.clone());
     }
     let key = frame.text_attribute("_index").ok().flatten()?;
-    dataframe::named(frame, &key).and_then(|index| dataframe::upgrade(frame, index)).ok()
+    layout::named(frame, &key).and_then(|index| layout::upgrade(frame, index)).ok()
+}
+
+/// Looks for values of which pandas makes no index.
+pub(in crate::encoding) fn check_half(index: &Node, checker: &mut Checker<'_>) {
+    if matches!(index, Node::Array(array) if array.spec.dtype == DType::F16) {
+        checker.add(&rules::INDEX_HALF, index.path(), "values are of type float16");
+    }
 }
 
 /// The names of observations or variables, in the frame of them, of any version.
-pub(super) fn check_names(frame: &Node, checker: &mut Checker<'_>) {
+pub(in crate::encoding) fn check_names(frame: &Node, checker: &mut Checker<'_>) {
     let Some(index) = &index_of(frame) else { return };
     let Some(names) = distinct::look(index, checker) else { return };
     let path = index.path();

@@ -5,17 +5,32 @@ use std::collections::HashSet;
 use anndata_storage::{DType, Error, ErrorKind, Limits, Result, Tensor, child_path};
 
 use super::rules;
-use super::{Finding, Report, Rule, ValidateOptions};
-use crate::encoding::{Encoding, Found, Registry, check_is_anndata};
-use crate::node::{ArrayNode, GroupNode, Node, Source};
+use super::{Finding, Report, Rule};
+use crate::node::{ArrayNode, GroupNode, Node, Progress, Source};
+use crate::stored::TreeReader;
 
 /// Bytes of an array of which hardly any are stored that are worth a warning.
 const UNBACKED: u64 = 64 << 20;
 
+/// The checks of all encodings.
+pub(crate) trait Checks: TreeReader {
+    /// Checks an element by its encoding, with everything in it.
+    fn check(&self, node: &Node, checker: &mut Checker<'_>);
+}
+
+/// What checks may use, and when they end.
+#[derive(Debug)]
+pub(crate) struct CheckOptions {
+    pub(crate) memory: u64,
+    pub(crate) max_findings: usize,
+    pub(crate) progress: Option<Progress>,
+}
+
 /// Collects findings, and reads values for the checks of encodings.
 #[derive(Debug)]
 pub struct Checker<'a> {
-    options: &'a ValidateOptions,
+    options: &'a CheckOptions,
+    encodings: &'a dyn Checks,
     report: Report,
     /// The paths of what could not be opened, or whose attributes could not be read.
     unreadable: HashSet<String>,
@@ -24,11 +39,11 @@ pub struct Checker<'a> {
 }
 
 impl<'a> Checker<'a> {
-    pub(super) fn new(options: &'a ValidateOptions) -> Self {
-        Self { options, report: Report::default(), unreadable: HashSet::new(), legacy: false }
+    pub(crate) fn new(options: &'a CheckOptions, encodings: &'a dyn Checks) -> Self {
+        Self { options, encodings, report: Report::default(), unreadable: HashSet::new(), legacy: false }
     }
 
-    pub(super) fn finish(self) -> Report {
+    pub(crate) fn finish(self) -> Report {
         self.report
     }
 
@@ -65,12 +80,17 @@ impl<'a> Checker<'a> {
     }
 
     /// Whether the layout here is that of an older version.
-    pub(super) fn is_legacy(&self) -> bool {
+    pub(crate) fn is_legacy(&self) -> bool {
         self.legacy
     }
 
+    /// Says whether the layout from here on is that of an older version; returns what was said before.
+    pub(crate) fn set_legacy(&mut self, legacy: bool) -> bool {
+        std::mem::replace(&mut self.legacy, legacy)
+    }
+
     /// Notes that an element, or its attributes, could not be opened.
-    pub(super) fn cannot_open(&mut self, path: String, error: &Error) {
+    pub(crate) fn cannot_open(&mut self, path: String, error: &Error) {
         self.add_error(&path, error);
         self.unreadable.insert(path);
     }
@@ -80,41 +100,16 @@ impl<'a> Checker<'a> {
         self.report.truncated
     }
 
-    /// The encodings that are known.
-    pub fn registry(&self) -> &'a Registry {
-        &self.options.registry
-    }
-
     /// About the most bytes that a check may hold beside the block that it is given.
     pub fn budget(&self) -> usize {
         usize::try_from(self.options.memory / 4).unwrap_or(usize::MAX).max(1 << 10)
     }
 
     /// About the most bytes in a block of an array.
-    pub(super) fn block_bytes(&self, dtype: &DType) -> u64 {
+    pub(crate) fn block_bytes(&self, dtype: &DType) -> u64 {
         let block = self.options.memory / 16;
         // A block counts 32 bytes for a text, which may be longer.
         if dtype.size().is_some() { block.max(8) } else { (block / 8).max(32) }
-    }
-
-    /// The tree of a store.
-    pub(super) fn root(&mut self, node: &Node) {
-        if self.unreadable.contains(node.path()) {
-            return self.beneath(node);
-        }
-        if let Err(error) = check_is_anndata(node) {
-            self.add(&rules::NOT_ANNDATA, node.path(), error.message());
-            return self.beneath(node);
-        }
-        if let Ok(None) = node.text_attribute("encoding-type") {
-            self.legacy = true;
-            self.encoding_of(node);
-            self.legacy = false;
-            self.add(&rules::LEGACY_LAYOUT, node.path(), "the object is in the layout of anndata before 0.8");
-            self.legacy = true;
-            return super::check_object(node, self);
-        }
-        self.element(node);
     }
 
     /// Checks an element by its encoding, with everything in it.
@@ -125,33 +120,11 @@ impl<'a> Checker<'a> {
         if self.unreadable.contains(node.path()) {
             return self.beneath(node);
         }
-        match self.encoding_of(node) {
-            None => self.beneath(node),
-            Some(Found::Known(encoding)) => {
-                let before = self.legacy;
-                self.legacy |= self.is_older(node, encoding);
-                encoding.validate(node, self);
-                self.legacy = before;
-            }
-            Some(Found::Legacy) => super::check_legacy(node, self),
-            Some(Found::Unknown) => drop(self.decode(node)),
-        }
-    }
-
-    /// Whether an element is of an older version of its encoding, which is told of once for an object.
-    fn is_older(&mut self, node: &Node, encoding: &dyn Encoding) -> bool {
-        let version = node.text_attribute("encoding-version").ok().flatten();
-        let older = version.as_deref() != encoding.versions().last().copied();
-        if older {
-            let version =
-                version.map_or_else(|| "without a version".to_owned(), |version| format!("of version {version}"));
-            self.add_legacy(node.path(), &format!("{} {version}", encoding.name()));
-        }
-        older
+        self.encodings.check(node, self);
     }
 
     /// Tells of an old layout, unless that of the whole is known to be old.
-    pub(super) fn add_legacy(&mut self, path: &str, message: &str) {
+    pub(crate) fn add_legacy(&mut self, path: &str, message: &str) {
         if !self.legacy {
             self.add(&rules::LEGACY_LAYOUT, path, message);
         }
@@ -159,7 +132,7 @@ impl<'a> Checker<'a> {
 
     /// Checks what is below an element that itself cannot be checked, or does not say what it is: children by their
     /// encodings, where they have one, values by reading.
-    pub(super) fn beneath(&mut self, node: &Node) {
+    pub(crate) fn beneath(&mut self, node: &Node) {
         let before = std::mem::replace(&mut self.legacy, true);
         match node {
             Node::Group(group) => self.children(group),
@@ -192,7 +165,7 @@ impl<'a> Checker<'a> {
         if bytes(node) > self.budget() as u64 {
             return self.add(&rules::UNCHECKED, node.path(), "larger than a quarter of the memory to use");
         }
-        let built = node.fetch().and_then(|node| self.registry().build(node));
+        let built = node.fetch().and_then(|node| self.encodings.build(node));
         self.add_failed(&rules::MALFORMED, node.path(), built);
     }
 
@@ -242,13 +215,13 @@ impl<'a> Checker<'a> {
     }
 
     /// Whether something at a path could not be opened, which was found already.
-    pub(super) fn is_unreadable(&self, path: &str) -> bool {
+    pub(crate) fn is_unreadable(&self, path: &str) -> bool {
         self.unreadable.contains(path)
     }
 
     /// The length of each axis of an element that was checked; `None` where it has no axes or they are malformed.
     pub fn shape(&self, node: &Node) -> Option<Vec<usize>> {
-        self.registry().shape(node).ok().flatten()
+        self.encodings.shape(node).ok().flatten()
     }
 
     /// Reads the values of an array block by block, each once. `visit` is told the position of a block's first row and

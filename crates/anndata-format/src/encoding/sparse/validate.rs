@@ -6,15 +6,19 @@ use std::ops::Range;
 
 use anndata_storage::{DType, Error, OrBug as _, Result, Scalar, Tensor, dispatch};
 
-use super::distinct::read_rows;
-use super::{Checker, rules};
+use super::layout::declared_shape;
 use crate::SparseFormat;
-use crate::encoding::sparse::declared_shape;
+use crate::findings::{Checker, rules};
 use crate::node::{ArrayNode, Node};
 use anndata_array::sparse::{OffsetCheck, first_outside, to_offsets};
 
 /// A sparse matrix whose shape is in an attribute.
-pub(crate) fn check_sparse(node: &Node, format: SparseFormat, shape_attribute: &str, checker: &mut Checker<'_>) {
+pub(in crate::encoding) fn check_sparse(
+    node: &Node,
+    format: SparseFormat,
+    shape_attribute: &str,
+    checker: &mut Checker<'_>,
+) {
     let Some(group) = checker.group(node) else { return };
     let path = node.path();
     let shape = if node.attributes().contains_key(shape_attribute) {
@@ -252,7 +256,7 @@ impl<'n> Rows<'n> {
             let mut at = row.start;
             while at < start {
                 let until = start.min(at.saturating_add(self.step));
-                let before = read_rows(self.indices, at, usize::try_from(until - at).unwrap_or(usize::MAX))?;
+                let before = self.indices.read_rows(at, usize::try_from(until - at).unwrap_or(usize::MAX))?;
                 due.extend(before.as_slice::<I>()?.iter().filter(|index| is_due(index)));
                 at = until;
             }

@@ -1,22 +1,22 @@
-//! Checks of categorical and nullable columns.
+//! Checks of categorical columns.
 
-use anndata_storage::DType;
-
-use super::{Checker, distinct, rules};
-use crate::node::{ArrayNode, GroupNode, Node, first_not_in};
+use crate::encoding::dataframe::{check_half, distinct};
+use crate::encoding::registry::Registry;
+use crate::findings::{Checker, rules};
+use crate::node::{GroupNode, Node, first_not_in};
 
 /// The encodings that categories may have.
 const CATEGORIES: [&str; 5] =
     ["array", "string-array", "nullable-integer", "nullable-boolean", "nullable-string-array"];
 
 /// A categorical column of 0.2.0.
-pub(crate) fn check_categorical(node: &Node, checker: &mut Checker<'_>) {
+pub(super) fn check_categorical(node: &Node, registry: &Registry, checker: &mut Checker<'_>) {
     let Some(group) = checker.group(node) else { return };
     checker.attribute(node, "ordered", Node::bool_attribute);
     let codes = checker.array_child(group, "codes");
-    let categories = check_categories(group, checker);
+    let categories = check_categories(group, registry, checker);
     let Some(codes) = codes else { return };
-    checker.part_attributes(&Node::Array(codes.clone()), &["array"]);
+    registry.check_part_attributes(&Node::Array(codes.clone()), &["array"], checker);
     let (path, spec) = (codes.path.as_str(), &codes.spec);
     if spec.null || spec.ndim() != 1 || !spec.dtype.is_integer() {
         let message = format!("codes are {} of shape {:?}", spec.dtype, spec.shape);
@@ -41,12 +41,12 @@ pub(crate) fn check_categorical(node: &Node, checker: &mut Checker<'_>) {
 }
 
 /// The categories themselves. Gives their number, where it is known.
-fn check_categories(group: &GroupNode, checker: &mut Checker<'_>) -> Option<u64> {
+fn check_categories(group: &GroupNode, registry: &Registry, checker: &mut Checker<'_>) -> Option<u64> {
     let categories = checker.child(group, "categories")?;
     let path = categories.path();
-    checker.part(categories, &CATEGORIES);
+    registry.check_part(categories, &CATEGORIES, checker);
     check_half(categories, checker);
-    let message = match checker.registry().shape(categories) {
+    let message = match registry.shape(categories) {
         Ok(Some(shape)) => match shape.as_slice() {
             [len] => return Some(check_distinct(categories, *len as u64, checker)),
             // A single category was written as a scalar once.
@@ -61,13 +61,6 @@ fn check_categories(group: &GroupNode, checker: &mut Checker<'_>) -> Option<u64>
     None
 }
 
-/// Looks for values of which pandas makes no index.
-pub(super) fn check_half(index: &Node, checker: &mut Checker<'_>) {
-    if matches!(index, Node::Array(array) if array.spec.dtype == DType::F16) {
-        checker.add(&rules::INDEX_HALF, index.path(), "values are of type float16");
-    }
-}
-
 /// Looks for categories that repeat or are missing; gives their number.
 fn check_distinct(categories: &Node, len: u64, checker: &mut Checker<'_>) -> u64 {
     let path = categories.path();
@@ -80,42 +73,4 @@ fn check_distinct(categories: &Node, len: u64, checker: &mut Checker<'_>) -> u64
         }
     }
     len
-}
-
-/// A nullable column of a dtype for which `holds` is true, whose values have this encoding.
-pub(crate) fn check_nullable(
-    node: &Node,
-    holds: impl Fn(&DType) -> bool,
-    values_encoding: &str,
-    checker: &mut Checker<'_>,
-) {
-    let Some(group) = checker.group(node) else { return };
-    match node.text_attribute("na-value") {
-        Ok(None) => {}
-        Ok(Some(value)) if matches!(value.as_str(), "NA" | "NaN") => {}
-        Ok(Some(value)) => checker.add(&rules::NA_VALUE, node.path(), format!("attribute 'na-value' is '{value}'")),
-        Err(error) => checker.add(&rules::ATTRIBUTE_TYPE, node.path(), error.message()),
-    }
-    let (values, mask) = (checker.array_child(group, "values"), checker.array_child(group, "mask"));
-    if let Some(values) = values {
-        let spec = &values.spec;
-        if spec.null || spec.ndim() != 1 || !holds(&spec.dtype) {
-            let message = format!("values are {} of shape {:?}", spec.dtype, spec.shape);
-            checker.add(&rules::NULLABLE_VALUES, &values.path, message);
-        }
-    }
-    if let Some(mask) = mask
-        && (mask.spec.null
-            || mask.spec.dtype != DType::Bool
-            || values.is_some_and(|values| values.spec.shape != mask.spec.shape))
-    {
-        let of = |array: &ArrayNode| format!("{} of shape {:?}", array.spec.dtype, array.spec.shape);
-        let values = values.map_or_else(String::new, |values| format!(", the values are {}", of(values)));
-        checker.add(&rules::NULLABLE_MASK, &mask.path, format!("the mask is {}{values}", of(mask)));
-    }
-    for (key, encoding) in [("values", values_encoding), ("mask", "array")] {
-        if let Some(array @ Node::Array(_)) = group.children.get(key) {
-            checker.part(array, &[encoding]);
-        }
-    }
 }

@@ -7,24 +7,24 @@ use std::collections::hash_map::RandomState;
 use std::fmt;
 use std::hash::BuildHasher;
 
-use anndata_storage::{Axis, DType, Error, Result, Scalar, Tensor, dispatch};
+use anndata_storage::{DType, Error, Result, Scalar, Tensor, dispatch};
 
-use super::Checker;
-use crate::node::{ArrayNode, Node, Source};
+use crate::findings::Checker;
+use crate::node::{ArrayNode, Node};
 
 /// What names are like.
 #[derive(Debug, Default)]
-pub(super) struct Names {
-    pub(super) len: u64,
-    pub(super) missing: u64,
+pub(in crate::encoding) struct Names {
+    pub(in crate::encoding) len: u64,
+    pub(in crate::encoding) missing: u64,
     /// The place of the first empty one.
-    pub(super) empty: Option<u64>,
-    pub(super) repeated: Option<Repeated>,
+    pub(in crate::encoding) empty: Option<u64>,
+    pub(in crate::encoding) repeated: Option<Repeated>,
 }
 
 /// Names that are there more than once.
 #[derive(Debug)]
-pub(super) struct Repeated {
+pub(in crate::encoding) struct Repeated {
     /// The place of the first one.
     first: u64,
     /// The first one, where it is text.
@@ -48,7 +48,7 @@ impl fmt::Display for Repeated {
 
 /// Looks at the names in an array, a nullable or a categorical one, or the first field of records. `None` where they
 /// cannot be read, which was found before.
-pub(super) fn look(node: &Node, checker: &mut Checker<'_>) -> Option<Names> {
+pub(in crate::encoding) fn look(node: &Node, checker: &mut Checker<'_>) -> Option<Names> {
     let seeds = (RandomState::new(), RandomState::new());
     let hash = |key: &[u8]| u128::from(seeds.0.hash_one(key)) << 64 | u128::from(seeds.1.hash_one(key));
     let source = KeySource::of(node)?;
@@ -90,24 +90,24 @@ pub(super) fn look(node: &Node, checker: &mut Checker<'_>) -> Option<Names> {
 
 /// Where names come from.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct KeySource<'n> {
+pub(in crate::encoding) struct KeySource<'n> {
     /// The names, or the codes of categories.
-    pub(super) keys: &'n ArrayNode,
-    pub(super) mask: Option<&'n ArrayNode>,
+    pub(in crate::encoding) keys: &'n ArrayNode,
+    pub(in crate::encoding) mask: Option<&'n ArrayNode>,
     codes: bool,
 }
 
 impl<'n> KeySource<'n> {
     /// The number of names, where it can be counted.
-    pub(super) fn len(&self) -> Option<u64> {
+    pub(in crate::encoding) fn len(&self) -> Option<u64> {
         self.keys.spec.len().ok()
     }
 
-    pub(super) fn has_codes(&self) -> bool {
+    pub(in crate::encoding) fn has_codes(&self) -> bool {
         self.codes
     }
 
-    pub(super) fn of(node: &'n Node) -> Option<Self> {
+    pub(in crate::encoding) fn of(node: &'n Node) -> Option<Self> {
         let (keys, mask, codes) = match node {
             Node::Array(array) => (array, None, false),
             Node::Group(group) => {
@@ -131,7 +131,7 @@ impl<'n> KeySource<'n> {
     fn text_at(&self, place: u64) -> Result<Option<String>> {
         let mut text = None;
         if self.is_text() {
-            let value = read_rows(self.keys, place, 1)?;
+            let value = self.keys.read_rows(place, 1)?;
             each(&value, false, &mut |_, key| text = key.map(|key| String::from_utf8_lossy(key).into_owned()))?;
         }
         Ok(text)
@@ -142,7 +142,7 @@ impl<'n> KeySource<'n> {
         for block in self.keys.source.blocks(checker.block_bytes(&self.keys.spec.dtype)) {
             let (offset, values) = block?;
             let start = offset.first().copied().unwrap_or(0);
-            let missing = self.mask.map(|mask| read_rows(mask, start, values.len())).transpose()?;
+            let missing = self.mask.map(|mask| mask.read_rows(start, values.len())).transpose()?;
             let missing = missing.as_ref().map(|mask| mask.as_slice::<bool>()).transpose()?;
             let is_missing = |row: usize| missing.is_some_and(|missing| missing.get(row) == Some(&true));
             each(&values, self.codes, &mut |row, key| tell(start + row as u64, key.filter(|_| !is_missing(row))))?;
@@ -175,19 +175,4 @@ fn each(values: &Tensor, codes: bool, tell: &mut dyn FnMut(usize, Option<&[u8]>)
 /// The value; 0 and -0 are the same.
 fn one_zero<T: Scalar>(value: T) -> T {
     if value == T::default() { T::default() } else { value }
-}
-
-/// Consecutive rows of an array.
-pub(super) fn read_rows(array: &ArrayNode, start: u64, len: usize) -> Result<Tensor> {
-    match &array.source {
-        Source::Stored(stored) => stored.read_selection(&[Axis::Range(start..start + len as u64)]),
-        Source::Tensor(tensor) => {
-            let start = usize::try_from(start).map_err(|_| Error::limit_exceeded("too long"))?;
-            tensor.slice_rows(start..start.saturating_add(len))
-        }
-        Source::Unreadable(reason) => Err(reason.error()),
-        Source::Empty | Source::Part(_) | Source::Blocks(_) => {
-            Err(Error::unsupported("these values are read in order only"))
-        }
-    }
 }

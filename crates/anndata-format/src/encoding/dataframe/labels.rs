@@ -2,14 +2,16 @@
 
 use anndata_storage::{DType, Result, Tensor};
 
-use super::distinct::{KeySource, read_rows};
-use super::{Checker, index_of, is_text, rules};
+use super::distinct::KeySource;
+use super::validate::{index_of, is_text};
 use crate::Column;
+use crate::encoding::registry::Registry;
+use crate::findings::{Checker, rules};
 use crate::node::Node;
 
 /// Checks that a frame of `obsm` or `varm` has the names in the frame of its axis for an index. Lengths that differ were
 /// found.
-pub(super) fn check_labels(frame: &Node, axis: &Node, checker: &mut Checker<'_>) {
+pub(in crate::encoding) fn check_labels(frame: &Node, axis: &Node, registry: &Registry, checker: &mut Checker<'_>) {
     let (Some(index), Some(names)) = (index_of(frame), index_of(axis)) else { return };
     let (Some(own), Some(wanted)) = (KeySource::of(&index), KeySource::of(&names)) else { return };
     if own.len() != wanted.len() || own.len() == Some(0) {
@@ -19,8 +21,8 @@ pub(super) fn check_labels(frame: &Node, axis: &Node, checker: &mut Checker<'_>)
         let message = "the index is not text, as the names of the axis are";
         return checker.add(&rules::SLOT_INDEX, frame.path(), message);
     }
-    let difference = texts(&index, own, checker).and_then(|own| {
-        let mut pairs = own.zip(texts(&names, wanted, checker)?).enumerate();
+    let difference = texts(&index, own, registry, checker).and_then(|own| {
+        let mut pairs = own.zip(texts(&names, wanted, registry, checker)?).enumerate();
         pairs
             .find_map(|(place, (own, name))| match (own, name) {
                 (Ok(own), Ok(name)) if own == name => None,
@@ -41,11 +43,12 @@ pub(super) fn check_labels(frame: &Node, axis: &Node, checker: &mut Checker<'_>)
 fn texts<'n>(
     index: &Node,
     source: KeySource<'n>,
+    registry: &Registry,
     checker: &Checker<'_>,
 ) -> Result<impl Iterator<Item = Result<Option<String>>> + use<'n>> {
     let categories = if source.has_codes() {
         let categories = index.as_group()?.child("categories")?.fetch()?;
-        Some(checker.registry().build(categories)?.into_column()?.to_strings()?)
+        Some(registry.build(categories)?.into_column()?.to_strings()?)
     } else {
         None
     };
@@ -58,7 +61,7 @@ fn texts<'n>(
                 None => Column::plain(&first_field(values)?)?.to_strings()?,
             };
             if let Some(mask) = source.mask {
-                let missing = read_rows(mask, start, texts.len())?;
+                let missing = mask.read_rows(start, texts.len())?;
                 for (text, missing) in texts.iter_mut().zip(missing.as_slice::<bool>()?) {
                     text.take_if(|_| *missing);
                 }

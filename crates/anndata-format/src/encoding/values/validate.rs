@@ -1,14 +1,13 @@
-//! Checks of arrays, text, scalars and records, and of what has no encoding.
+//! Checks of plain values: arrays, text, scalars and records.
 
 use anndata_storage::DType;
 
-use super::{Checker, check_sparse, rules};
-use crate::encoding::{legacy, record};
+use crate::findings::{Checker, rules};
 use crate::node::{ArrayNode, Node};
 
 /// What the values of an array may be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Holds {
+pub(in crate::encoding) enum Holds {
     /// Numbers, booleans, times, fixed-width bytes.
     Numbers,
     /// Text of any length.
@@ -20,7 +19,7 @@ pub(crate) enum Holds {
 }
 
 /// An array of values; its shape does not matter.
-pub(crate) fn check_array(node: &Node, holds: Holds, checker: &mut Checker<'_>) {
+pub(in crate::encoding) fn check_array(node: &Node, holds: Holds, checker: &mut Checker<'_>) {
     let Some(array) = checker.array(node) else { return };
     if has_value(array, checker) {
         check_dtype(array, holds, checker);
@@ -29,17 +28,17 @@ pub(crate) fn check_array(node: &Node, holds: Holds, checker: &mut Checker<'_>) 
 }
 
 /// Reads all values, the texts among them as text.
-fn read(array: &ArrayNode, checker: &mut Checker<'_>) {
+pub(in crate::encoding) fn read(array: &ArrayNode, checker: &mut Checker<'_>) {
     let dtype = &array.spec.dtype;
     checker.stream(array, &mut |_, values| match dtype {
-        DType::Compound(_) => record::with_text(values).map(drop),
+        DType::Compound(_) => super::text::with_text(values).map(drop),
         dtype if dtype.is_text() => values.to_text().map(drop),
         _ => Ok(()),
     });
 }
 
 /// A single value.
-pub(crate) fn check_scalar(node: &Node, holds: Holds, checker: &mut Checker<'_>) {
+pub(in crate::encoding) fn check_scalar(node: &Node, holds: Holds, checker: &mut Checker<'_>) {
     let Some(array) = checker.array(node) else { return };
     if !has_value(array, checker) {
         return;
@@ -52,23 +51,6 @@ pub(crate) fn check_scalar(node: &Node, holds: Holds, checker: &mut Checker<'_>)
         _ => checker.add(&rules::SCALAR_SIZE, &array.path, format!("a scalar of shape {shape:?}")),
     }
     read(array, checker);
-}
-
-/// Nothing, however it is stored.
-pub(crate) fn check_null(node: &Node, checker: &mut Checker<'_>) {
-    if checker.array(node).is_some() {
-        checker.decode(node);
-    }
-}
-
-/// An element without encoding attributes.
-pub(crate) fn check_legacy(node: &Node, checker: &mut Checker<'_>) {
-    let format = legacy::sparse_format(node);
-    match checker.add_failed(&rules::ATTRIBUTE_TYPE, node.path(), format) {
-        Some(Some(format)) => check_sparse(node, format, legacy::SHAPE, checker),
-        Some(None) if let Node::Array(array) = node => read(array, checker),
-        _ => checker.beneath(node),
-    }
 }
 
 fn has_value(array: &ArrayNode, checker: &mut Checker<'_>) -> bool {

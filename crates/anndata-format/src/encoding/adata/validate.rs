@@ -2,8 +2,10 @@
 
 use anndata_storage::DType;
 
-use super::{Checker, check_labels, check_names, rules};
-use crate::encoding::Found;
+use super::slots::check_is_anndata;
+use crate::encoding::dataframe::{check_labels, check_names};
+use crate::encoding::registry::{Found, Registry};
+use crate::findings::{Checker, rules};
 use crate::node::{ArrayNode, GroupNode, Node, Source};
 
 /// Lengths that the first axes of an element have to have; `None` where any will do or it is not known.
@@ -46,29 +48,49 @@ impl Slot {
     }
 }
 
+/// The root of a store, which has to be an object.
+pub(crate) fn validate_root(node: &Node, registry: &Registry, checker: &mut Checker<'_>) {
+    if checker.is_unreadable(node.path()) {
+        return checker.beneath(node);
+    }
+    if let Err(error) = check_is_anndata(node) {
+        checker.add(&rules::NOT_ANNDATA, node.path(), error.message());
+        return checker.beneath(node);
+    }
+    if let Ok(None) = node.text_attribute("encoding-type") {
+        checker.set_legacy(true);
+        registry.identify(node, checker);
+        checker.set_legacy(false);
+        checker.add(&rules::LEGACY_LAYOUT, node.path(), "the object is in the layout of anndata before 0.8");
+        checker.set_legacy(true);
+        return check_object(node, registry, checker);
+    }
+    checker.element(node);
+}
+
 /// An `AnnData`, of any version.
-pub(crate) fn check_object(node: &Node, checker: &mut Checker<'_>) {
+pub(super) fn check_object(node: &Node, registry: &Registry, checker: &mut Checker<'_>) {
     let Some(group) = checker.group(node) else { return };
-    let n_obs = check_axis(group, "obs", checker);
-    let n_vars = check_axis(group, "var", checker);
+    let n_obs = check_axis(group, "obs", registry, checker);
+    let n_vars = check_axis(group, "var", registry, checker);
     let mut old_raw = GroupNode { path: group.path.clone(), ..GroupNode::default() };
     for (key, child) in &group.children {
         match key.as_str() {
             "obs" | "var" => {}
             "X" => {
                 checker.element(child);
-                check_slot(child, Slot::Matrix, [n_obs, n_vars], checker);
+                check_slot(child, Slot::Matrix, [n_obs, n_vars], registry, checker);
             }
-            "layers" => check_mapping(child, Slot::Matrix, [n_obs, n_vars], checker),
-            "obsm" => check_rows(child, (n_obs, group.children.get("obs")), checker),
-            "varm" => check_rows(child, (n_vars, group.children.get("var")), checker),
-            "obsp" => check_mapping(child, Slot::Pairs, [n_obs, n_obs], checker),
-            "varp" => check_mapping(child, Slot::Pairs, [n_vars, n_vars], checker),
+            "layers" => check_mapping(child, Slot::Matrix, [n_obs, n_vars], registry, checker),
+            "obsm" => check_rows(child, (n_obs, group.children.get("obs")), registry, checker),
+            "varm" => check_rows(child, (n_vars, group.children.get("var")), registry, checker),
+            "obsp" => check_mapping(child, Slot::Pairs, [n_obs, n_obs], registry, checker),
+            "varp" => check_mapping(child, Slot::Pairs, [n_vars, n_vars], registry, checker),
             "uns" => {
                 checker.element(child);
-                members(child, checker);
+                members(child, registry, checker);
             }
-            "raw" => check_new_raw(child, n_obs, checker),
+            "raw" => check_new_raw(child, n_obs, registry, checker),
             key => {
                 if let Some(part) = key.strip_prefix("raw.") {
                     old_raw.children.insert(part.to_owned(), child.clone());
@@ -86,25 +108,25 @@ pub(crate) fn check_object(node: &Node, checker: &mut Checker<'_>) {
         checker.add(&rules::RAW_TWICE, &group.path, "both 'raw' and 'raw.*' are there");
     }
     checker.add_legacy(&group.path, "'raw' is stored as 'raw.*', as before anndata 0.7");
-    check_raw_members(&old_raw, checker);
+    check_raw_members(&old_raw, registry, checker);
     if let Some(x) = old_raw.children.get("X") {
         check_shape(x, Slot::Matrix, [n_obs, None], checker);
     }
 }
 
 /// A raw of itself.
-pub(crate) fn check_raw(node: &Node, checker: &mut Checker<'_>) {
+pub(in crate::encoding) fn check_raw(node: &Node, registry: &Registry, checker: &mut Checker<'_>) {
     if let Some(group) = checker.group(node) {
-        check_raw_members(group, checker);
+        check_raw_members(group, registry, checker);
     }
 }
 
 /// The raw of an object, with or without encoding attributes.
-fn check_new_raw(node: &Node, n_obs: Option<usize>, checker: &mut Checker<'_>) {
-    match (node, checker.registry().find(node)) {
-        (Node::Group(group), Ok(Found::Legacy)) => {
-            checker.part_attributes(node, &["raw"]);
-            check_raw_members(group, checker);
+fn check_new_raw(node: &Node, n_obs: Option<usize>, registry: &Registry, checker: &mut Checker<'_>) {
+    match (node, registry.find(node)) {
+        (Node::Group(group), Ok(Found::Legacy(_))) => {
+            registry.check_part_attributes(node, &["raw"], checker);
+            check_raw_members(group, registry, checker);
         }
         (_, Ok(Found::Known(encoding))) if !matches!(encoding.name(), "raw" | "null") => {
             checker.element(node);
@@ -117,17 +139,17 @@ fn check_new_raw(node: &Node, n_obs: Option<usize>, checker: &mut Checker<'_>) {
     }
 }
 
-fn check_raw_members(group: &GroupNode, checker: &mut Checker<'_>) {
-    let n_vars = check_axis(group, "var", checker);
+fn check_raw_members(group: &GroupNode, registry: &Registry, checker: &mut Checker<'_>) {
+    let n_vars = check_axis(group, "var", registry, checker);
     for (key, child) in &group.children {
         match key.as_str() {
             "var" => {}
             "X" => {
                 checker.element(child);
                 // The rows of a raw are counted by its matrix.
-                check_member(child, Slot::Matrix, [None, n_vars], checker);
+                check_member(child, Slot::Matrix, [None, n_vars], registry, checker);
             }
-            "varm" => check_rows(child, (n_vars, group.children.get("var")), checker),
+            "varm" => check_rows(child, (n_vars, group.children.get("var")), registry, checker),
             // Before 0.7, the categories of `raw.var`.
             "cat" => checker.beneath(child),
             key => {
@@ -139,13 +161,13 @@ fn check_raw_members(group: &GroupNode, checker: &mut Checker<'_>) {
 }
 
 /// `obs` or `var`: checks the frame and its names, and gives its length.
-fn check_axis(group: &GroupNode, key: &str, checker: &mut Checker<'_>) -> Option<usize> {
+fn check_axis(group: &GroupNode, key: &str, registry: &Registry, checker: &mut Checker<'_>) -> Option<usize> {
     let frame = checker.child(group, key)?;
     checker.element(frame);
-    let is_frame = match checker.registry().find(frame) {
+    let is_frame = match registry.find(frame) {
         Ok(Found::Known(encoding)) => encoding.name() == "dataframe",
         // An array of records, as before 0.7.
-        Ok(Found::Legacy) => {
+        Ok(Found::Legacy(_)) => {
             matches!(frame, Node::Array(ArrayNode { spec, .. }) if matches!(spec.dtype, DType::Compound(_)))
         }
         Ok(Found::Unknown) | Err(_) => false,
@@ -159,12 +181,12 @@ fn check_axis(group: &GroupNode, key: &str, checker: &mut Checker<'_>) -> Option
 }
 
 /// The members of a mapping, which the node of a slot has to be. Arrays of records are mappings of before 0.7.
-fn members<'n>(node: &'n Node, checker: &mut Checker<'_>) -> Option<&'n GroupNode> {
-    match (checker.registry().find(node), node) {
+fn members<'n>(node: &'n Node, registry: &Registry, checker: &mut Checker<'_>) -> Option<&'n GroupNode> {
+    match (registry.find(node), node) {
         (Ok(Found::Known(encoding)), Node::Group(group)) if encoding.name() == "dict" => Some(group),
         (Ok(Found::Known(encoding)), _) if encoding.name() == "null" => None,
-        (Ok(Found::Legacy), Node::Group(group)) => Some(group),
-        (Ok(Found::Legacy), Node::Array(array)) if matches!(array.source, Source::Empty) => None,
+        (Ok(Found::Legacy(_)), Node::Group(group)) => Some(group),
+        (Ok(Found::Legacy(_)), Node::Array(array)) if matches!(array.source, Source::Empty) => None,
         (Err(_), _) => None,
         _ => {
             checker.add(&rules::SLOT_KIND, node.path(), "not a mapping");
@@ -173,55 +195,55 @@ fn members<'n>(node: &'n Node, checker: &mut Checker<'_>) -> Option<&'n GroupNod
     }
 }
 
-fn check_mapping(node: &Node, slot: Slot, axes: Axes, checker: &mut Checker<'_>) {
+fn check_mapping(node: &Node, slot: Slot, axes: Axes, registry: &Registry, checker: &mut Checker<'_>) {
     checker.element(node);
-    for child in members(node, checker).iter().flat_map(|group| group.children.values()) {
-        check_member(child, slot, axes, checker);
+    for child in members(node, registry, checker).iter().flat_map(|group| group.children.values()) {
+        check_member(child, slot, axes, registry, checker);
     }
 }
 
 /// `obsm` or `varm`, whose data frames have the names of the axis for an index.
-fn check_rows(node: &Node, (len, names): RowAxis<'_>, checker: &mut Checker<'_>) {
+fn check_rows(node: &Node, (len, names): RowAxis<'_>, registry: &Registry, checker: &mut Checker<'_>) {
     checker.element(node);
-    if let (Node::Array(array), Ok(Found::Legacy)) = (node, checker.registry().find(node))
+    if let (Node::Array(array), Ok(Found::Legacy(_))) = (node, registry.find(node))
         && matches!(array.spec.dtype, DType::Compound(_))
     {
         return check_shape(node, Slot::Rows, [len, None], checker);
     }
-    for child in members(node, checker).iter().flat_map(|group| group.children.values()) {
-        check_member(child, Slot::Rows, [len, None], checker);
-        if let (Ok(Found::Known(encoding)), Some(names)) = (checker.registry().find(child), names)
+    for child in members(node, registry, checker).iter().flat_map(|group| group.children.values()) {
+        check_member(child, Slot::Rows, [len, None], registry, checker);
+        if let (Ok(Found::Known(encoding)), Some(names)) = (registry.find(child), names)
             && encoding.name() == "dataframe"
         {
-            check_labels(child, names, checker);
+            check_labels(child, names, registry, checker);
         }
     }
 }
 
 /// What a mapping holds, which is never nothing.
-fn check_member(node: &Node, slot: Slot, axes: Axes, checker: &mut Checker<'_>) {
-    let is_null = match checker.registry().find(node) {
+fn check_member(node: &Node, slot: Slot, axes: Axes, registry: &Registry, checker: &mut Checker<'_>) {
+    let is_null = match registry.find(node) {
         Ok(Found::Known(encoding)) => encoding.name() == "null",
-        Ok(Found::Legacy) => matches!(node, Node::Array(array) if array.spec.null),
+        Ok(Found::Legacy(_)) => matches!(node, Node::Array(array) if array.spec.null),
         Ok(Found::Unknown) | Err(_) => false,
     };
     if is_null {
         return checker.add(&rules::SLOT_KIND, node.path(), format!("nothing (null), not {}", slot.words()));
     }
-    check_slot(node, slot, axes, checker);
+    check_slot(node, slot, axes, registry, checker);
 }
 
 /// Kind and shape of what a slot holds, from metadata; the element itself was checked.
-fn check_slot(node: &Node, slot: Slot, axes: Axes, checker: &mut Checker<'_>) {
+fn check_slot(node: &Node, slot: Slot, axes: Axes, registry: &Registry, checker: &mut Checker<'_>) {
     let path = node.path();
-    let listed = match checker.registry().find(node) {
+    let listed = match registry.find(node) {
         Ok(Found::Known(encoding)) if encoding.name() == "null" => return,
         Ok(Found::Known(encoding)) => slot.takes(encoding.name()),
-        Ok(Found::Legacy) if matches!(node, Node::Array(array) if array.spec.null) => return,
-        Ok(Found::Legacy) => true,
+        Ok(Found::Legacy(_)) if matches!(node, Node::Array(array) if array.spec.null) => return,
+        Ok(Found::Legacy(_)) => true,
         Ok(Found::Unknown) | Err(_) => return,
     };
-    match checker.registry().shape(node) {
+    match registry.shape(node) {
         Err(_) => return, // Malformed, which was found.
         Ok(Some(shape)) if !shape.is_empty() => {
             if !listed {
