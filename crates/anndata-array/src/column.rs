@@ -249,6 +249,9 @@ impl Column {
 
     /// For each row, whether it says this text: itself, its category, or the number or boolean that the text says. A
     /// missing value does not.
+    ///
+    /// # Errors
+    /// If the column holds numbers or booleans, and the text is none.
     pub fn equals_text(&self, text: &str) -> Result<Vec<bool>> {
         if let ColumnKind::Categorical { .. } = self.kind {
             let (codes, categories) = self.codes_and_categories()?;
@@ -333,6 +336,9 @@ impl Column {
     }
 
     /// The values at these positions, null where there is none. A categorical column keeps its categories.
+    ///
+    /// # Errors
+    /// If a position is out of bounds.
     pub fn gather(&self, rows: &PrimitiveArray<UInt64Type>) -> Result<ArrayRef> {
         if rows.is_empty() {
             // Arrow's `take` would give a dictionary without values.

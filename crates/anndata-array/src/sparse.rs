@@ -147,6 +147,9 @@ impl SparseMatrix {
     }
 
     /// The offsets, which were checked when the matrix was made.
+    ///
+    /// # Errors
+    /// [`Bug`](crate::ErrorKind::Bug) if the offsets are not those that were checked when the matrix was made.
     pub fn lane_offsets(&self) -> Result<Offsets> {
         Offsets::checked(&self.indptr, self.axes().0, self.nnz())
     }
@@ -218,6 +221,9 @@ fn check_indices(indices: &Tensor, minor: usize) -> Result<()> {
 }
 
 /// The first index that is not within the axis: its place and value. Looks for it on all cores.
+///
+/// # Errors
+/// [`InvalidInput`](crate::ErrorKind::InvalidInput) if they are not integers.
 pub fn first_outside(indices: &Tensor, minor: usize) -> Result<Option<(usize, i128)>> {
     dispatch!(integer indices.dtype(), I => {
         // Compared as unsigned 64-bit integers, a negative index is too large as well.

@@ -83,7 +83,7 @@ fn show_tree_prints_every_element() {
     let tree = printed(&["show", "demo.h5ad", "--tree"]);
     let first: Vec<&str> = tree.lines().take(24).collect();
     insta::assert_snapshot!(first.join("\n"), @r#"
-    /                                    anndata 0.1.0  147.4 KiB
+    /                                    anndata 0.1.0  (300, 400)  147.4 KiB
     ├── X                                csr_matrix 0.1.0  (300, 400)  24.3 KiB
     │   ├── data                         float32  (11944,)  chunks (2986,)  zlib(4)  7.0 KiB
     │   ├── indices                      int32  (11944,)  chunks (2986,)  zlib(4)  16.7 KiB
@@ -93,17 +93,17 @@ fn show_tree_prints_every_element() {
     │       ├── data                     float32  (11944,)  chunks (2986,)  zlib(4)  3.9 KiB
     │       ├── indices                  int32  (11944,)  chunks (2986,)  zlib(4)  16.7 KiB
     │       └── indptr                   int32  (301,)  chunks (301,)  zlib(4)  574 B
-    ├── obs                              dataframe 0.2.0  2.8 KiB
-    │   ├── _index                       nullable-string-array 0.1.0  705 B
+    ├── obs                              dataframe 0.2.0  (300, 8)  2.8 KiB
+    │   ├── _index                       nullable-string-array 0.1.0  (300,)  705 B
     │   │   ├── mask                     array 0.2.0  bool  (300,)  chunks (300,)  zlib(4)  13 B
     │   │   └── values                   string-array 0.2.0  string  (300,)  chunks (300,)  zlib(4)  692 B
-    │   ├── cell_type                    categorical 0.2.0  160 B
+    │   ├── cell_type                    categorical 0.2.0  (300,)  160 B
     │   │   ├── categories               string-array 0.2.0  string  (4,)  chunks (4,)  zlib(4)  35 B
     │   │   └── codes                    array 0.2.0  int8  (300,)  chunks (300,)  zlib(4)  125 B
-    │   ├── donor_age                    nullable-integer 0.1.0  455 B
+    │   ├── donor_age                    nullable-integer 0.1.0  (300,)  455 B
     │   │   ├── mask                     array 0.2.0  bool  (300,)  chunks (300,)  zlib(4)  16 B
     │   │   └── values                   array 0.2.0  int32  (300,)  chunks (300,)  zlib(4)  439 B
-    │   ├── is_doublet                   nullable-boolean 0.1.0  56 B
+    │   ├── is_doublet                   nullable-boolean 0.1.0  (300,)  56 B
     │   │   ├── mask                     array 0.2.0  bool  (300,)  chunks (300,)  zlib(4)  16 B
     │   │   └── values                   array 0.2.0  bool  (300,)  chunks (300,)  zlib(4)  40 B
     │   ├── n_counts                     array 0.2.0  float32  (300,)  chunks (300,)  zlib(4)  526 B

@@ -201,6 +201,9 @@ impl AnnData {
     }
 
     /// The object with everything in memory but `X`, layers and `raw.X`, which a function takes care of.
+    ///
+    /// # Errors
+    /// If something cannot be read.
     pub fn load_annotations(&self, matrices: impl Fn(&Element) -> Element) -> Result<Self> {
         let layers = self.layers.iter().map(|(key, layer)| (key.clone(), matrices(layer))).collect();
         let rest = Self { layers: Layers::new(), raw: None, ..self.clone() }.load()?;

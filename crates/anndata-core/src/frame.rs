@@ -9,6 +9,7 @@ use std::sync::{Arc, OnceLock};
 use anndata_storage::{Error, Result};
 use indexmap::IndexMap;
 
+use crate::element::load_mapping;
 use crate::{Column, Element, Lazy, Mapping, NameIndex, Opaque, Schema};
 
 /// A table: an index of row labels and named columns in order. A column, or the index, may be lazy.
@@ -308,7 +309,8 @@ impl DataFrame {
     /// # Errors
     /// Where one cannot be read.
     pub fn load(&self) -> Result<Self> {
-        self.map(Series::to_loaded)
+        let other = load_mapping(&self.other)?;
+        Ok(self.map(Series::to_loaded)?.with_other(other))
     }
 
     /// The rows at these positions, in the order given; lazy columns are loaded.
@@ -320,6 +322,9 @@ impl DataFrame {
     }
 
     /// The frame with a function applied to the index and to every column.
+    ///
+    /// # Errors
+    /// If the function fails.
     pub fn map(&self, change: impl Fn(&Series) -> Result<Series>) -> Result<Self> {
         let columns = self.columns.iter().map(|(name, series)| Ok((name.clone(), change(series)?)));
         Ok(Self {

@@ -298,13 +298,13 @@ impl Lazy {
     /// If it cannot be read.
     pub fn load_once(&self) -> Result<Element> {
         match &*self.0 {
-            Inner::Source { source, value } => match value.get() {
-                Some(element) => Ok(element.clone()),
-                None => {
-                    value.check(&**source)?;
-                    source.load().map_err(|error| source.locate(error))
+            Inner::Source { source, value } => {
+                if let Some(element) = value.get() {
+                    return Ok(element.clone());
                 }
-            },
+                value.check(&**source)?;
+                source.load().map_err(|error| source.locate(error))
+            }
             Inner::Selection(selection) => selection.load(),
         }
     }

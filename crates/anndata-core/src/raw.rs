@@ -51,6 +51,9 @@ impl Raw {
     }
 
     /// The same with the matrix changed by a function.
+    ///
+    /// # Errors
+    /// If the function fails.
     pub fn map_x(mut self, change: impl Fn(Option<&Element>) -> Result<Element>) -> Result<Self> {
         self.x = Some(change(self.x.as_ref())?);
         Ok(self)

@@ -265,13 +265,13 @@ impl Series {
             Self::Opaque(_) => Ok(None),
             Self::Lazy(lazy) => match lazy.schema()? {
                 Schema::Opaque => Ok(None),
-                schema => match schema.as_column() {
-                    Some(column) => Ok(Some(column)),
-                    None => {
-                        let found = schema.kind_name();
-                        Err(lazy.locate(Error::invalid_data(format!("expected a column, found {found}"))))
-                    }
-                },
+                schema => {
+                    let not_a_column = || {
+                        let message = format!("expected a column, found a value of kind '{}'", schema.kind_name());
+                        lazy.locate(Error::invalid_data(message))
+                    };
+                    schema.as_column().map(Some).ok_or_else(not_a_column)
+                }
             },
         }
     }

@@ -1,7 +1,7 @@
 //! The encodings of the on-disk format: one module for each kind of element, and the registry of all of them.
 //!
 //! Every stored element carries two attributes, `encoding-type` and `encoding-version`. An [`Encoding`] turns the tree
-//! of groups and arrays of such an element into an [`Element`] and back. It does no IO, so the same code serves reading
+//! of groups and arrays of such an element into an [`Element`](crate::Element) and back. It does no IO, so the same code serves reading
 //! at once, lazily, from files and from memory. The format is described in the [specification].
 //!
 //! | `encoding-type` | module | element |
@@ -12,11 +12,11 @@
 //! | `array` | [`array`](mod@array) | [`Tensor`](crate::Tensor) |
 //! | `csr_matrix`, `csc_matrix` | [`sparse`] | [`SparseMatrix`](crate::SparseMatrix) |
 //! | `dataframe` | [`dataframe`] | [`DataFrame`](crate::DataFrame) |
-//! | `categorical` | [`categorical`] | [`Column`] |
-//! | `nullable-integer`, `nullable-boolean`, `nullable-string-array` | [`nullable`] | [`Column`] |
+//! | `categorical` | [`categorical`] | [`Column`](crate::Column) |
+//! | `nullable-integer`, `nullable-boolean`, `nullable-string-array` | [`nullable`] | [`Column`](crate::Column) |
 //! | `string-array`, `string` | [`string`] | [`Tensor`](crate::Tensor) |
 //! | `numeric-scalar`, `bytes` | [`scalar`] | [`Tensor`](crate::Tensor) |
-//! | `null` | [`null`] | [`Element::Null`] |
+//! | `null` | [`null`] | [`Element::Null`](crate::Element::Null) |
 //! | `rec-array` | [`record`] | [`Tensor`](crate::Tensor) |
 //! | `awkward-array` | [`awkward`] | [`Awkward`](crate::awkward::Awkward) |
 //! | none | [`legacy`] | what anndata 0.5 to 0.7 wrote |

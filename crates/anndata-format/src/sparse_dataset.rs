@@ -50,17 +50,17 @@ impl SparseDataset {
     /// [`NotFound`](crate::ErrorKind::NotFound) where nothing is there, [`DType`](crate::ErrorKind::DType) where it is
     /// no sparse matrix, or where its metadata are malformed.
     pub fn open(parent: &Group, key: &str) -> Result<Self> {
-        Self::of(parent.group(key)?)
+        Self::of(&parent.group(key)?)
     }
 
-    fn of(group: Group) -> Result<Self> {
+    fn of(group: &Group) -> Result<Self> {
         let opened = || {
-            let node = Node::open(&group, "")?;
+            let node = Node::open(group, "")?;
             let (format, shape_attribute) = legacy::stored_matrix(&node)?;
             let shape = declared_shape(&node, shape_attribute)?;
             Ok(Self { group: group.clone(), node, format, shape, shape_attribute })
         };
-        opened().map_err(|error| located(&group, error))
+        opened().map_err(|error| located(group, error))
     }
 
     /// Rows or columns.
@@ -207,7 +207,7 @@ impl SparseDataset {
             }
             return Err(error);
         }
-        *self = Self::of(self.group.clone())?;
+        *self = Self::of(&self.group)?;
         Ok(())
     }
 

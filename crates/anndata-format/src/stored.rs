@@ -7,7 +7,7 @@ use std::sync::Arc;
 use anndata_core::{Element, Lazy, LazySource, Opaque, OpaqueSource, Schema};
 use anndata_storage::{Attribute, Axis, Error, Result};
 
-use crate::node::{ArrayNode, Node, Source};
+use crate::node::{ArrayNode, Node, Source, Unreadable};
 
 /// What is read from a store knows its stored tree.
 pub trait StoredTree {
@@ -127,7 +127,7 @@ impl OpaqueSource for KeptTree {
     }
 
     fn unreadable(&self) -> Option<Error> {
-        self.0.unreadable().map(|reason| reason.error())
+        self.0.unreadable().map(Unreadable::error)
     }
 
     fn load(&self) -> Result<Opaque> {

@@ -55,7 +55,7 @@ fn matrices_stay_in_the_file_and_the_rest_is_loaded() -> Result<()> {
         assert!(is_lazy(backed.x()));
         assert_eq!(backed.to_memory()?, object()?);
         let view = backed.select([3, 1], ["2", "0"])?;
-        assert_eq!(view, object()?.select([3, 1], ["2", "0"])?.load()?);
+        assert_eq!(view.load()?, object()?.select([3, 1], ["2", "0"])?.load()?);
         assert!(backed.to_string().lines().next().unwrap().contains("n_obs × n_vars = 5 × 4 backed at '"));
         assert_eq!(std::fs::metadata(path)?.modified()?, bytes);
         Ok(())
@@ -254,7 +254,7 @@ fn errors_of_a_stored_matrix_name_the_file_and_the_element() -> Result<()> {
         let dtype = anndata::ErrorKind::DType;
         let (kind, at, text) = said(SparseDataset::open(&root, "obs").unwrap_err());
         assert_eq!((kind, at.as_deref()), (dtype, Some("obs")));
-        assert_eq!(text, "the group is not a sparse matrix but encoded as 'dataframe'");
+        assert_eq!(text, "expected a sparse matrix, found an element encoded as 'dataframe'");
         let mut stored = SparseDataset::open(&root, "layers/counts")?;
         let (kind, at, text) = said(stored.select(&Axis::Range(0..99), &Axis::Range(0..1)).unwrap_err());
         assert_eq!((kind, at.as_deref()), (anndata::ErrorKind::InvalidInput, Some("layers/counts")), "{text}");

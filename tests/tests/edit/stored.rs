@@ -44,9 +44,9 @@ fn edits_of_a_lazy_object_are_those_of_a_loaded_one() -> Result<()> {
             adata.rename_layer(Some("dense"), Some("counts"))?;
         }
         assert!(!is_loaded(lazy.layer(Some("counts"))), "a layer is renamed without reading it");
-        assert_eq!(lazy, loaded);
+        assert_eq!(lazy.load()?, loaded);
         assert_eq!(lazy.obsm()["df"].as_frame()?.names()?, ["u", "v", "w", "x", "y", "z"]);
-        assert_eq!(lazy.transpose()?, loaded.transpose()?);
+        assert_eq!(lazy.transpose()?.load()?, loaded.transpose()?);
         Ok(())
     })
 }

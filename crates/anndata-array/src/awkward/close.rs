@@ -10,6 +10,9 @@ use super::rows::{Budget, Rows};
 impl Awkward {
     /// Whether the other array has the same type and values; floats may differ in the last digits, and NaN is nothing's
     /// equal, as in `ak.almost_equal`.
+    ///
+    /// # Errors
+    /// If a buffer cannot be read as numbers.
     pub fn almost_equal(&self, other: &Self) -> Result<bool> {
         close(&self.0.layout, &other.0.layout)
     }

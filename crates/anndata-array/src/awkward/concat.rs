@@ -45,6 +45,9 @@ impl Awkward {
     }
 
     /// So many missing values of an unknown type.
+    ///
+    /// # Errors
+    /// If there is not enough memory.
     pub fn missing(len: usize) -> Result<Self> {
         let index = Index::new(IndexType::I64, vec![-1; len])?;
         let content = Box::new(Layout::new(0, Kind::Empty));
@@ -57,6 +60,9 @@ impl Awkward {
     }
 
     /// The same with these fields of the records only, in this order.
+    ///
+    /// # Errors
+    /// If the array has no records, or they lack a field.
     pub fn project(&self, names: &[String]) -> Result<Self> {
         if self.fields() == names {
             return Ok(self.clone());
@@ -65,6 +71,9 @@ impl Awkward {
     }
 
     /// The values at these positions; missing where there is none.
+    ///
+    /// # Errors
+    /// If a row is out of bounds.
     pub fn take_optional(&self, rows: &[Option<usize>]) -> Result<Self> {
         let positions: Vec<u64> = rows.iter().map(|row| row.unwrap_or(self.len()) as u64).collect();
         if !rows.contains(&None) {

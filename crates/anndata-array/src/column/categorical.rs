@@ -102,6 +102,9 @@ impl Column {
     }
 
     /// The text column as a categorical one with the categories in natural order, where it repeats values.
+    ///
+    /// # Errors
+    /// If the text cannot be encoded.
     pub fn repeated_strings_to_categorical(&self) -> Result<Option<Self>> {
         let texts = self.to_strings()?;
         let values: Vec<Option<&str>> = texts.iter().map(Option::as_deref).collect();
@@ -166,6 +169,9 @@ impl Column {
     }
 
     /// The same with each category once, where the first of equal ones stands; a column whose categories differ is itself.
+    ///
+    /// # Errors
+    /// If the categories cannot be compared.
     pub fn with_distinct_categories(&self) -> Result<Self> {
         let ColumnKind::Categorical { ordered } = self.kind else { return Ok(self.clone()) };
         let (codes, categories) = self.codes_and_categories()?;

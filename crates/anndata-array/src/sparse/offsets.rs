@@ -15,6 +15,9 @@ pub struct Offsets(Vec<usize>);
 
 impl Offsets {
     /// Lanes of these lengths.
+    ///
+    /// # Errors
+    /// [`LimitExceeded`](crate::ErrorKind::LimitExceeded) if their sum is more than memory can hold.
     pub fn of_lengths(lengths: impl IntoIterator<Item = usize>) -> Result<Self> {
         let lengths = lengths.into_iter();
         let mut offsets = Vec::with_capacity(lengths.size_hint().0 + 1);
@@ -55,11 +58,17 @@ impl Offsets {
     }
 
     /// How many values all lanes have together.
+    ///
+    /// # Errors
+    /// [`Bug`](crate::ErrorKind::Bug) if there are no offsets.
     pub fn total(&self) -> Result<usize> {
         self.0.last().copied().or_bug("there are no offsets")
     }
 
     /// Where the values of a lane are.
+    ///
+    /// # Errors
+    /// [`Bug`](crate::ErrorKind::Bug) if there is no such lane.
     pub fn lane(&self, lane: usize) -> Result<Range<usize>> {
         match self.0.get(lane..) {
             Some([start, end, ..]) => Ok(*start..*end),
@@ -68,6 +77,9 @@ impl Offsets {
     }
 
     /// Where the values of consecutive lanes are.
+    ///
+    /// # Errors
+    /// [`Bug`](crate::ErrorKind::Bug) if the lanes are out of bounds.
     pub fn run(&self, lanes: Range<usize>) -> Result<Range<usize>> {
         match self.0.get(lanes.start..=lanes.end) {
             Some([start, .., end]) => Ok(*start..*end),
@@ -107,6 +119,9 @@ impl Offsets {
     }
 
     /// The lanes of a range, which begin at 0 again.
+    ///
+    /// # Errors
+    /// [`Bug`](crate::ErrorKind::Bug) if the lanes are out of bounds.
     pub fn slice(&self, lanes: Range<usize>) -> Result<Self> {
         let start = self.run(lanes.clone())?.start;
         let kept = self.0.get(lanes.start..=lanes.end).or_bug("lanes of a matrix are out of bounds")?;
@@ -114,6 +129,9 @@ impl Offsets {
     }
 
     /// As a tensor, in the dtype wanted where it holds them, in 64 bits otherwise.
+    ///
+    /// # Errors
+    /// [`LimitExceeded`](crate::ErrorKind::LimitExceeded) if even 64 bits do not hold them.
     pub fn to_tensor(&self, wanted: &DType) -> Result<Tensor> {
         let last = self.total()?;
         let dtype = if last <= largest(wanted)? { wanted } else { &DType::I64 };
@@ -134,6 +152,9 @@ impl Offsets {
 }
 
 /// Offsets as machine integers, not checked against each other.
+///
+/// # Errors
+/// [`InvalidInput`](crate::ErrorKind::InvalidInput) if they are not integers, or one is negative.
 pub fn to_offsets(indptr: &Tensor) -> Result<Vec<usize>> {
     dispatch!(integer indptr.dtype(), P => {
         indptr.as_slice::<P>()?.iter().map(|&offset| {
@@ -152,6 +173,9 @@ pub struct OffsetCheck {
 
 impl OffsetCheck {
     /// Takes the next part.
+    ///
+    /// # Errors
+    /// [`InvalidInput`](crate::ErrorKind::InvalidInput) if the first is not 0, or one is less than that before it.
     pub fn push(&mut self, offsets: &[usize]) -> Result<()> {
         for &offset in offsets {
             if self.seen == 0 && offset != 0 {
@@ -167,6 +191,9 @@ impl OffsetCheck {
     }
 
     /// Checks the whole against the length of the axis and the number of values. Gives the last offset.
+    ///
+    /// # Errors
+    /// [`InvalidInput`](crate::ErrorKind::InvalidInput) if there are too few or too many, or the last is beyond the values.
     pub fn finish(self, major: usize, values: usize) -> Result<usize> {
         let Self { seen, last } = self;
         if seen.checked_sub(1) != Some(major) {

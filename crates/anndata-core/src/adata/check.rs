@@ -197,6 +197,9 @@ impl AnnData {
     }
 
     /// Checks the labels of the frames in `obsm` and `varm`, which are read for it where they are lazy.
+    ///
+    /// # Errors
+    /// If a frame has other labels than its axis, or an index cannot be read.
     pub fn check_frame_labels(&self) -> Result<()> {
         for (slot, elements, axis) in [("obsm", &self.obsm, &self.obs), ("varm", &self.varm, &self.var)] {
             for (key, element) in elements {

@@ -165,7 +165,7 @@ pub(super) fn follow_categories(uns: &mut Mapping, all: &DataFrame, kept: &DataF
                 uns.shift_remove(&key);
             }
             (_, Some([] | [_])) => {
-                let colors = Colors { colors: colors.clone(), all: series.clone(), kept: part.clone() };
+                let colors = Colors { of_all: colors.clone(), all: series.clone(), kept: part.clone() };
                 uns.insert(key, Element::Lazy(Lazy::new(colors)));
             }
             _ => {}
@@ -176,7 +176,7 @@ pub(super) fn follow_categories(uns: &mut Mapping, all: &DataFrame, kept: &DataF
 /// The colours of the categories that a part of a column keeps, out of those of all its categories.
 #[derive(Debug)]
 struct Colors {
-    colors: Element,
+    of_all: Element,
     all: Series,
     kept: Series,
 }
@@ -192,7 +192,7 @@ impl LazySource for Colors {
     }
 
     fn load(&self) -> Result<Element> {
-        let colors = self.colors.to_tensor()?;
+        let colors = self.of_all.to_tensor()?;
         if colors.ndim() == 0 {
             return Ok(Element::Tensor(colors.reshape([1])?));
         }
@@ -200,7 +200,7 @@ impl LazySource for Colors {
     }
 
     fn nbytes(&self, _with_stored: bool) -> usize {
-        match &self.colors {
+        match &self.of_all {
             Element::Tensor(colors) => colors.nbytes(),
             _ => 0,
         }

@@ -42,7 +42,9 @@ impl Outline {
             Element::Sparse(matrix) => Self::Sparse { dtype: matrix.dtype().clone(), shape: matrix.shape() },
             Element::Frame(frame) => Self::Frame { rows: frame.len()?, columns: columns(frame)? },
             Element::Awkward(awkward) => Self::Awkward { rows: awkward.len(), fields: fields(awkward) },
-            Element::Extension(extension) => Self::of_extension(extension.encoding_type(), extension.shape())?,
+            Element::Extension(extension) => {
+                Self::of_extension(extension.encoding_type(), extension.shape().as_deref())?
+            }
             Element::Lazy(lazy) => Self::of_lazy(lazy)?,
             Element::Opaque(opaque) => return Err(opaque.error("it cannot be concatenated")),
             other => return Err(Error::unsupported(format!("{} cannot be concatenated", other.kind_name()))),
@@ -55,14 +57,14 @@ impl Outline {
             Schema::Array { dtype, shape } if dtype.is_numeric() || dtype.is_time() => {
                 Self::Dense { dtype, shape: matrix(&shape) }
             }
-            Schema::Extension { encoding, shape } => Self::of_extension(&encoding, shape)?,
+            Schema::Extension { encoding, shape } => Self::of_extension(&encoding, shape.as_deref())?,
             Schema::Sparse { dtype, shape, .. } if dtype.is_numeric() => Self::Sparse { dtype, shape },
             _ => Self::of(&lazy.load_once()?)?,
         })
     }
 
-    fn of_extension(encoding: &str, shape: Option<Vec<usize>>) -> Result<Self> {
-        match shape.as_deref() {
+    fn of_extension(encoding: &str, shape: Option<&[usize]>) -> Result<Self> {
+        match shape {
             Some(&[rows, ..]) => Ok(Self::Extension { encoding: encoding.to_owned(), rows }),
             _ => Err(Error::unsupported(format!("an element encoded as '{encoding}' has no rows to concatenate"))),
         }

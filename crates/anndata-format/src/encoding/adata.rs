@@ -86,7 +86,7 @@ impl Encoding for AnnDataEncoding {
                 [] => Err(Error::invalid_data("expected records, found a single value").at(&array.path)),
                 [rows, ..] => Ok(*rows),
             },
-            frame => dataframe::n_rows(frame).map_err(|error| error.at(frame.path())),
+            frame @ Node::Group(_) => dataframe::n_rows(frame).map_err(|error| error.at(frame.path())),
         };
         Ok(Schema::AnnData { n_obs: rows("obs")?, n_vars: rows("var")? })
     }

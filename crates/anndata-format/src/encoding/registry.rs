@@ -488,8 +488,8 @@ impl<'a> EncodeContext<'a> {
 
     /// The tree of an element, to stand at `path`.
     ///
-    /// A lazy element whose stored tree is current is not read: its tree is passed on. Which matrices become dense or
-    /// sparse is not seen to here: see [`sparse::encode`](super::sparse::encode).
+    /// A lazy element whose stored tree is current is not read: its tree is passed on. Matrices stay dense or sparse,
+    /// whatever the options ask for: that is seen to above.
     ///
     /// # Errors
     /// If the element cannot be stored.

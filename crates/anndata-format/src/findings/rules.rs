@@ -1,4 +1,4 @@
-//! The rules: everything that [`validate`](super::validate()) can find, in one table.
+//! The rules: everything that [`validate`](crate::validate()) can find, in one table.
 //!
 //! The page `docs/validate.md` is made from it.
 

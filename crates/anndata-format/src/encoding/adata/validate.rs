@@ -3,6 +3,7 @@
 use anndata_storage::DType;
 
 use super::slots::check_is_anndata;
+use crate::Schema;
 use crate::encoding::dataframe::{check_labels, check_names};
 use crate::encoding::registry::{Found, Registry};
 use crate::findings::{Checker, rules};
@@ -238,6 +239,8 @@ fn check_slot(node: &Node, slot: Slot, axes: Axes, registry: &Registry, checker:
     let path = node.path();
     let listed = match registry.find(node) {
         Ok(Found::Known(encoding)) if encoding.name() == "null" => return,
+        // What an added encoding is for is its own affair.
+        Ok(Found::Known(_)) if matches!(registry.schema(node), Ok(Schema::Extension { .. })) => true,
         Ok(Found::Known(encoding)) => slot.takes(encoding.name()),
         Ok(Found::Legacy(_)) if matches!(node, Node::Array(array) if array.spec.null) => return,
         Ok(Found::Legacy(_)) => true,
