@@ -7,7 +7,7 @@ use std::ops::{Deref, DerefMut};
 
 use anndata_storage::{Axis, Error, Group, Result, Tensor};
 
-use crate::encoding::adata::is_current;
+use crate::encoding::slots::is_current;
 use crate::io::{self, ReadOptions, WriteOptions};
 use crate::node::{ArrayNode, Node, Source};
 use crate::stored::{StoredTree as _, uncached};

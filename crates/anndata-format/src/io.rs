@@ -13,8 +13,8 @@
 
 use anndata_storage::{Compression, Error, Group, Result};
 
-use crate::encoding::adata::{check_is_anndata, drop_unknown};
 use crate::encoding::options::matrix_path;
+use crate::encoding::slots::{check_is_anndata, drop_unknown};
 use crate::encoding::sparse::to_sparse;
 use crate::encoding::{BuildContext, EncodeContext, EncodeOptions, Registry, adata, sparse};
 use crate::node::{Node, NodeWriteOptions};

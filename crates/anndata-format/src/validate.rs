@@ -7,7 +7,8 @@
 
 use anndata_storage::{Group, Result};
 
-use crate::encoding::{Registry, adata};
+use crate::encoding::Registry;
+use crate::encoding::slots::validate_root;
 use crate::findings::CheckOptions;
 pub use crate::findings::{Checker, Finding, Report, Rule, Severity, rules};
 use crate::node::{Node, Progress};
@@ -88,7 +89,7 @@ pub fn validate(group: &Group, options: &ValidateOptions) -> Result<Report> {
         CheckOptions { memory: options.memory, max_findings: options.max_findings, progress: options.progress.clone() };
     let mut checker = Checker::new(&limits, &options.registry);
     let node = Node::open_tolerant(group, "", &mut |path, error| checker.cannot_open(path, &error))?;
-    adata::validate_root(&node, &options.registry, &mut checker);
+    validate_root(&node, &options.registry, &mut checker);
     for error in group.storage().verify().map_err(|error| error.at(group.path()).in_store(&**group.storage()))? {
         checker.add_error(error.path().unwrap_or_default(), &error);
     }

@@ -10,8 +10,8 @@ use crate::sh::Result;
 
 const FOLDER: &str = "crates/anndata-format/src/encoding/";
 const PAGE: &str = "crates/anndata-format/src/encoding.rs";
-/// What stands beside the encodings: the registry, the options, and what encodings of plain values share.
-const TOOLS: [&str; 3] = ["registry", "options", "values"];
+/// What stands beside the encodings: the registry, the options, and what several encodings share.
+const TOOLS: [&str; 4] = ["registry", "options", "slots", "values"];
 const README: &str = "crates/anndata-format/README.md";
 
 /// Compare the files, the registry and the tables.

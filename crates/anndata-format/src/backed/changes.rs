@@ -3,8 +3,8 @@
 use anndata_storage::{Edit, Error, NodeKind, Result};
 
 use super::{Backed, path_of};
-use crate::encoding::adata::{check_matrix, frame_to_write};
 use crate::encoding::dict::check_key;
+use crate::encoding::slots::{check_matrix, frame_to_write};
 use crate::encoding::{EncodeContext, sparse};
 use crate::io::WriteOptions;
 use crate::node::Node;

@@ -27,20 +27,15 @@
 //! # Ok::<(), anndata_format::Error>(())
 //! ```
 
-mod slots;
-mod validate;
-
 use anndata_storage::{Error, Result, child_path};
 
 use super::registry::{BuildContext, EncodeContext, Encoding, Registry};
+use super::slots::{check_matrix, check_object, frame_to_write};
 use super::values::wrong_element;
 use super::{dataframe, dict, legacy, raw, sparse};
 use crate::findings::Checker;
 use crate::node::{GroupNode, Node};
 use crate::{AnnData, DataFrame, Element, Mapping, Raw, Schema, stored};
-pub(crate) use slots::{check_is_anndata, drop_unknown, is_current};
-pub(super) use validate::check_raw;
-pub(crate) use validate::validate_root;
 
 /// See the [module](self).
 #[derive(Debug)]
@@ -75,7 +70,7 @@ impl Encoding for AnnDataEncoding {
     }
 
     fn validate(&self, node: &Node, registry: &Registry, checker: &mut Checker<'_>) {
-        validate::check_object(node, registry, checker);
+        check_object(node, registry, checker);
     }
 
     fn schema(&self, node: &Node, _registry: &Registry) -> Result<Schema> {
@@ -192,20 +187,4 @@ pub(crate) fn encode(adata: &AnnData, path: &str, context: &EncodeContext<'_>) -
         group.insert(key, context.encode(element, &at(key))?)?;
     }
     Ok(Node::Group(group))
-}
-
-/// `X` and layers have two dimensions on disk.
-pub(crate) fn check_matrix(element: &Element, path: &str) -> Result<()> {
-    match element.shape()? {
-        Some(shape) if shape.len() != 2 => Err(Error::invalid_input(format!(
-            "the format stores only matrices of two dimensions here, not of shape {shape:?}"
-        ))
-        .at(path)),
-        _ => Ok(()),
-    }
-}
-
-/// `obs` or `var` as the options ask to write it.
-pub(crate) fn frame_to_write(frame: &DataFrame, context: &EncodeContext<'_>) -> Result<DataFrame> {
-    if context.options().strings_to_categoricals { frame.strings_to_categoricals() } else { Ok(frame.clone()) }
 }

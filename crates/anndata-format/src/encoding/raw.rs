@@ -61,7 +61,7 @@ impl Encoding for RawEncoding {
     }
 
     fn validate(&self, node: &Node, registry: &Registry, checker: &mut Checker<'_>) {
-        super::adata::check_raw(node, registry, checker);
+        super::slots::check_raw(node, registry, checker);
     }
 
     fn schema(&self, _node: &Node, _registry: &Registry) -> Result<Schema> {
@@ -93,7 +93,7 @@ pub(super) fn encode(raw: &Raw, path: &str, context: &EncodeContext<'_>) -> Resu
     if let Some(x) = raw.x() {
         group.children.insert("X".to_owned(), sparse::encode(x, &child_path(path, "X"), context)?);
     }
-    let var = super::adata::frame_to_write(raw.var(), context)?;
+    let var = super::slots::frame_to_write(raw.var(), context)?;
     group.children.insert("var".to_owned(), context.encode(&Element::Frame(var), &child_path(path, "var"))?);
     let varm = dict::encode(raw.varm(), &child_path(path, "varm"), context)?;
     group.children.insert("varm".to_owned(), varm);

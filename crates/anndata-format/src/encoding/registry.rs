@@ -1,8 +1,6 @@
 //! The contract of encodings, what they are handed, and the [`Registry`] of them.
-//!
-//! A trait, the contexts that it takes and the table that these hold know each other, so they stand in one file.
 
-// Long file: see above.
+// Long file: a trait, the contexts that it takes and the table that these hold know each other.
 
 mod validate;
 

@@ -1,8 +1,14 @@
-//! The members of a stored object.
+//! The members of stored objects and raws: what belongs there, and the checks of what is there.
+
+mod validate;
 
 use anndata_storage::{Attribute, Attributes, Error, Result};
 
+use super::registry::EncodeContext;
 use crate::node::{GroupNode, Node};
+use crate::{DataFrame, Element};
+pub(crate) use validate::validate_root;
+pub(super) use validate::{check_object, check_raw};
 
 /// The slots of an object, and of its raw.
 const SLOTS: [&str; 10] = ["X", "layers", "obs", "var", "obsm", "varm", "obsp", "varp", "uns", "raw"];
@@ -56,4 +62,20 @@ pub(crate) fn check_is_anndata(node: &Node) -> Result<()> {
             Err(Error::invalid_data(format!("the element is encoded as '{other}', not 'anndata'")).at(node.path()))
         }
     }
+}
+
+/// `X` and layers have two dimensions on disk.
+pub(crate) fn check_matrix(element: &Element, path: &str) -> Result<()> {
+    match element.shape()? {
+        Some(shape) if shape.len() != 2 => Err(Error::invalid_input(format!(
+            "the format stores only matrices of two dimensions here, not of shape {shape:?}"
+        ))
+        .at(path)),
+        _ => Ok(()),
+    }
+}
+
+/// `obs` or `var` as the options ask to write it.
+pub(crate) fn frame_to_write(frame: &DataFrame, context: &EncodeContext<'_>) -> Result<DataFrame> {
+    if context.options().strings_to_categoricals { frame.strings_to_categoricals() } else { Ok(frame.clone()) }
 }

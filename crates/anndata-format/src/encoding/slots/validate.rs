@@ -2,7 +2,7 @@
 
 use anndata_storage::DType;
 
-use super::slots::check_is_anndata;
+use super::check_is_anndata;
 use crate::Schema;
 use crate::encoding::dataframe::{check_labels, check_names};
 use crate::encoding::registry::{Found, Registry};
@@ -70,7 +70,7 @@ pub(crate) fn validate_root(node: &Node, registry: &Registry, checker: &mut Chec
 }
 
 /// An `AnnData`, of any version.
-pub(super) fn check_object(node: &Node, registry: &Registry, checker: &mut Checker<'_>) {
+pub(in crate::encoding) fn check_object(node: &Node, registry: &Registry, checker: &mut Checker<'_>) {
     let Some(group) = checker.group(node) else { return };
     let n_obs = check_axis(group, "obs", registry, checker);
     let n_vars = check_axis(group, "var", registry, checker);
