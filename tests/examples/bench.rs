@@ -5,7 +5,7 @@
 //! bench write FILE OUT [--compression none|gzip] [--durable]   read FILE, then time writing it to OUT
 //! bench convert FILE OUT [--memory-limit BYTES] [--durable]    rewrite FILE as OUT
 //! bench arrays STORE                                   read the three arrays of the matrix, all at once
-//! bench limit FILE                                     the same bytes, read at their places and inflated, nothing else
+//! bench limit FILE                                     the same bytes, read at their offsets and inflated, nothing else
 //! bench write-limit FILE OUT                           the same values, deflated where FILE is, and written, nothing else
 //! ```
 
@@ -117,7 +117,7 @@ fn arrays(store: &str) -> Result<(Duration, usize)> {
     Ok((start.elapsed(), tensors.iter().map(Tensor::nbytes).sum()))
 }
 
-/// Every chunk read at its place on all cores, inflated where it was deflated, into a buffer that is used again.
+/// Every chunk read at its offset on all cores, inflated where it was deflated, into a buffer that is used again.
 fn limit(file: &str) -> Result<(Duration, usize)> {
     let root = anndata::open(file)?;
     for_each_chunk(&root, |_, _, _| Ok(0))?; // The index of chunks is listed once, as any reader has to.

@@ -26,7 +26,7 @@ const SLOTS: [&str; 10] = ["X", "layers", "obs", "var", "obsm", "varm", "obsp", 
 /// description is at level `read`.
 ///
 /// # Errors
-/// Where something cannot be read.
+/// If something cannot be read.
 pub fn describe(adata: &AnnData, root: Option<&Node>) -> Result<Map<String, Value>> {
     let mut out = Describer { stored: root.is_some(), elements: Map::new() };
     out.adata(adata, "", root)?;
@@ -162,7 +162,7 @@ impl Describer {
     }
 }
 
-/// The description of what is no container; with its encoding where the file is at hand.
+/// The description of what is not a container; with its encoding where the file is at hand.
 fn describe_leaf(element: &Element, node: Option<&Node>) -> Result<Value> {
     let mut object = encoding_of(node);
     let fields = match element {
@@ -277,7 +277,7 @@ fn column_fields(column: &Column, node: Option<&Node>) -> Result<Value> {
     }
 }
 
-/// The two attributes of an element of a file, empty where they are missing.
+/// The two attributes of an element of a file, empty if they are missing.
 fn encoding_of(node: Option<&Node>) -> Map<String, Value> {
     let Some(node) = node else { return Map::new() };
     let text = |name: &str| json!(node.text_attribute(name).ok().flatten().unwrap_or_default());

@@ -10,7 +10,7 @@ use anndata::storage::{
 };
 use anndata::{Error, Result};
 
-/// What fails, once it is told to.
+/// What fails, once it should.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Failure {
     /// One step; those after it are done.
@@ -59,7 +59,7 @@ pub struct Failing {
 }
 
 impl Failing {
-    /// The store, and what tells it when to fail.
+    /// The store, and the switch that makes it fail.
     pub fn around(inner: Arc<dyn Storage>) -> (Arc<Self>, Arc<Steps>) {
         let steps = Arc::new(Steps::default());
         (Arc::new(Self { inner, steps: Arc::clone(&steps) }), steps)

@@ -14,7 +14,7 @@ pub fn folder() -> PathBuf {
 /// The description that belongs to a fixture.
 ///
 /// # Errors
-/// Where there is none, or it is no JSON.
+/// If there is none, or it is not JSON.
 pub fn expected(file: &Path) -> std::io::Result<Value> {
     let path = folder().join("expected").join(format!("{}.json", stem(file)));
     Ok(serde_json::from_slice(&fs::read(path)?)?)
@@ -28,7 +28,7 @@ pub fn stem(file: &Path) -> String {
 /// All fixtures that have a description: of every encoding, and of old releases.
 ///
 /// # Errors
-/// Where a folder cannot be listed.
+/// If a folder cannot be listed.
 pub fn described() -> std::io::Result<Vec<PathBuf>> {
     let mut files = vec![folder().join("demo.h5ad")];
     files.extend(h5ad_files(&folder().join("h5ad"))?);
@@ -39,7 +39,7 @@ pub fn described() -> std::io::Result<Vec<PathBuf>> {
 /// The fixtures that are an object: all that have a description but one, whose `raw` is there twice.
 ///
 /// # Errors
-/// Where a folder cannot be listed.
+/// If a folder cannot be listed.
 pub fn readable() -> std::io::Result<Vec<PathBuf>> {
     Ok(described()?.into_iter().filter(|file| stem(file) != "anndata-both-raw").collect())
 }
@@ -47,7 +47,7 @@ pub fn readable() -> std::io::Result<Vec<PathBuf>> {
 /// Files of real data, which lie beside the repository on some machines.
 ///
 /// # Errors
-/// Where the folder is there but cannot be listed.
+/// If the folder is there but cannot be listed.
 pub fn corpus() -> std::io::Result<Vec<PathBuf>> {
     let folder = folder().join("../../../shared/data/corpus");
     if folder.is_dir() { h5ad_files(&folder) } else { Ok(Vec::new()) }
@@ -56,7 +56,7 @@ pub fn corpus() -> std::io::Result<Vec<PathBuf>> {
 /// The `.h5ad` files of a folder, by name.
 ///
 /// # Errors
-/// Where the folder cannot be listed.
+/// If the folder cannot be listed.
 pub fn h5ad_files(folder: &Path) -> std::io::Result<Vec<PathBuf>> {
     let paths = fs::read_dir(folder)?.map(|entry| Ok(entry?.path())).collect::<std::io::Result<Vec<_>>>()?;
     let mut files: Vec<PathBuf> =

@@ -70,10 +70,10 @@ impl fmt::Display for Mutation {
 }
 
 impl Mutation {
-    /// The tree with the change; `None` where it would be no change.
+    /// The tree with the change; `None` if it would be no change.
     ///
     /// # Errors
-    /// Where the tree is not the one that the mutation was made for.
+    /// If the tree is not the one that the mutation was made for.
     pub fn apply(&self, tree: &Node) -> Result<Option<Node>> {
         let mut changed = tree.clone();
         let (parent, key) = self.path.rsplit_once('/').unwrap_or(("", &self.path));
@@ -194,7 +194,7 @@ fn reshaped(values: &Tensor, shape: Shape) -> Result<Option<Tensor>> {
 /// All mutations of a tree whose values are in memory, in the order of its elements.
 ///
 /// # Errors
-/// Where a value to put in cannot be made.
+/// If a value to put in cannot be made.
 pub fn mutations(tree: &Node) -> Result<Vec<Mutation>> {
     let mut found = Vec::new();
     collect(tree, "", &mut found)?;

@@ -16,7 +16,7 @@ pub fn memory() -> Group {
 /// The root of a new HDF5 file.
 ///
 /// # Errors
-/// Where the file cannot be made.
+/// If the file cannot be made.
 pub fn hdf5(path: &Path) -> Result<Group> {
     Ok(Group::root(Arc::new(Hdf5Store::create(path)?)))
 }
@@ -24,7 +24,7 @@ pub fn hdf5(path: &Path) -> Result<Group> {
 /// The root of an HDF5 file, to be edited in place.
 ///
 /// # Errors
-/// Where the file cannot be opened.
+/// If the file cannot be opened.
 pub fn edit(path: &Path) -> Result<Group> {
     Ok(Group::root(Arc::new(Hdf5Store::open_rw(path, &Hdf5Options::default())?)))
 }
@@ -32,7 +32,7 @@ pub fn edit(path: &Path) -> Result<Group> {
 /// Runs a check on an empty store of each kind.
 ///
 /// # Errors
-/// What the check returns, or where a file cannot be made.
+/// What the check returns, or if a file cannot be made.
 pub fn on_each(check: impl Fn(&Group) -> Result<()>) -> Result<()> {
     check(&memory())?;
     let directory = tempfile::tempdir()?;
@@ -42,7 +42,7 @@ pub fn on_each(check: impl Fn(&Group) -> Result<()>) -> Result<()> {
 /// The object as it is once it was written to a store and read again.
 ///
 /// # Errors
-/// Where that fails.
+/// If that fails.
 pub fn through(root: &Group, adata: &AnnData) -> Result<AnnData> {
     through_with(root, adata, &WriteOptions::default(), &Registry::default())
 }
@@ -50,7 +50,7 @@ pub fn through(root: &Group, adata: &AnnData) -> Result<AnnData> {
 /// [`through`] with other options and encodings.
 ///
 /// # Errors
-/// Where that fails.
+/// If that fails.
 pub fn through_with(root: &Group, adata: &AnnData, options: &WriteOptions, registry: &Registry) -> Result<AnnData> {
     io::write_anndata(root, adata, &options.clone().with_registry(registry.clone()))?;
     io::read_anndata(root, &ReadOptions::default().with_registry(registry.clone()))

@@ -22,7 +22,7 @@ use proptest::prelude::*;
 /// The object of a group as all three ways read it, and the group that it was copied to; the errors where all refuse it.
 ///
 /// # Panics
-/// Where the ways differ.
+/// If the ways differ.
 fn three_ways(root: &Group, options: &ReadOptions) -> std::result::Result<(AnnData, Group), [Error; 3]> {
     let lazily = || io::read_anndata(root, &options.clone().with_lazy(true));
     let copy = stores::memory();

@@ -239,7 +239,7 @@ fn unused_categories_and_their_colours_go() -> Result<()> {
     for adata in [numbered.clone(), lazily(&stores::memory(), &numbered)?] {
         assert_eq!(adata.select([2, 1], ..)?.load()?.uns()["n_colors"].to_tensor()?.to_strings()?, ["green", "blue"]);
     }
-    // Colours that are not one a category mean nothing for a part.
+    // Colours that are not one per category mean nothing for a part.
     let mut adata = adata;
     adata.uns_mut().insert("kind_colors".to_owned(), Tensor::from_strings([2], ["red", "green"])?.into());
     assert!(!adata.select([2, 0], ..)?.uns().contains_key("kind_colors"));

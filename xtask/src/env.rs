@@ -1,7 +1,7 @@
 //! What the build and the tests need from outside, found on this machine or brought into `target/venv`.
 //!
-//! - **CMake** 3.26 or later builds the HDF5 library. Where the one on `PATH` is missing or older, it is installed
-//!   with pip, and child processes are told of it through `CMAKE`.
+//! - **CMake** 3.26 or later builds the HDF5 library. If the one on `PATH` is missing or older, it is installed
+//!   with pip, and child processes find it through `CMAKE`.
 //! - **Python** 3.12 or later runs anndata, for the comparison with it.
 
 use std::ffi::OsString;
@@ -115,7 +115,7 @@ pub(crate) fn anndata_python_with(wanted: Option<&str>, requirements: &str) -> R
     Ok(Some(interpreter))
 }
 
-/// What to tell when [`anndata_python`] finds nothing.
+/// What to report when [`anndata_python`] finds nothing.
 pub(crate) fn no_python() -> String {
     let (major, minor) = PYTHON_AT_LEAST;
     format!("no Python {major}.{minor} or later found; set ANNDATA_PYTHON to one")

@@ -1,4 +1,4 @@
-//! Project automation: `cargo xtask COMMAND`. One file a command.
+//! Project automation: `cargo xtask COMMAND`. One file per command.
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a command line program talks to its user")]
 
 mod bench;

@@ -12,7 +12,7 @@ pub(crate) const FEATURES: [&str; 2] = ["--features", "anndata-tests/cloud,annda
 ///
 /// # Errors
 ///
-/// Names every part that failed. Where there is no Python for the comparison, it is left out with a line that says
+/// Names every part that failed. If there is no Python for the comparison, it is left out with a line that says
 /// so; with `CI=true` this is a failure.
 pub(crate) fn run(arguments: &[&str]) -> Result<()> {
     let wanted = option(arguments, "--python", &["--python"])?;

@@ -4,9 +4,9 @@
 //! cargo run -p anndata-acc --example require -- cells.h5ad required.txt
 //! ```
 //!
-//! The list has a reference a line, in either spelling: `obs.louvain`, `A.obsm['X_pca'][:, 29]`. What follows a `#` at
-//! the beginning of a line, and empty lines, do not count. Metadata and names are read, no other values. The exit status
-//! is 1 where something is missing and 2 where something cannot be read.
+//! The list has one reference per line, in either spelling: `obs.louvain`, `A.obsm['X_pca'][:, 29]`. What follows a `#`
+//! at the beginning of a line, and empty lines, do not count. Metadata and names are read, no other values. The exit
+//! status is 1 where something is missing and 2 where something cannot be read.
 
 use std::io::{self, Write};
 use std::path::Path;

@@ -15,7 +15,7 @@ pub trait Contained<C: ?Sized> {
     /// Whether the data have it.
     ///
     /// # Errors
-    /// Where the names of a dimension cannot be read.
+    /// If the names of a dimension cannot be read.
     fn is_in(&self, data: &C) -> Result<bool>;
 }
 
@@ -24,7 +24,7 @@ pub trait Fetch<C: ?Sized>: Contained<C> {
     /// The array.
     ///
     /// # Errors
-    /// Where the data have it not, or it cannot be read.
+    /// If the data do not have it, or it cannot be read.
     fn fetch(&self, data: &C) -> Result<Element>;
 }
 
@@ -76,7 +76,7 @@ pub trait Access: Container {
     /// Whether there is what a reference, an accessor or a map of arrays names; a map is where it has a key.
     ///
     /// # Errors
-    /// Where the names of a dimension cannot be read.
+    /// If the names of a dimension cannot be read.
     fn contains<T: Contained<Self> + ?Sized>(&self, what: &T) -> Result<bool> {
         what.is_in(self)
     }
@@ -84,7 +84,7 @@ pub trait Access: Container {
     /// The array that a reference or accessor names.
     ///
     /// # Errors
-    /// Where there is none ([`AccError::is_missing`](crate::AccError::is_missing)), or it cannot be read.
+    /// If there is none ([`AccError::is_missing`](crate::AccError::is_missing)), or it cannot be read.
     fn get<T: Fetch<Self> + ?Sized>(&self, what: &T) -> Result<Element> {
         what.fetch(self)
     }
@@ -93,7 +93,7 @@ pub trait Access: Container {
     /// (see [`FromElement`]). Numbers are not converted.
     ///
     /// # Errors
-    /// As [`get`](Self::get), and where it is of another type.
+    /// As [`get`](Self::get), and if it is of another type.
     fn get_as<V: FromElement>(&self, what: &(impl Fetch<Self> + ToString + ?Sized)) -> Result<V> {
         typed::convert(&what.fetch(self)?, what)
     }

@@ -127,7 +127,7 @@ impl<K, R> Acc<K, R> {
         Self { kind, made: PhantomData }
     }
 
-    /// The same accessor, making references of another type.
+    /// Returns the same accessor, which makes references of another type.
     pub fn making<S>(self) -> Acc<K, S> {
         Acc::new(self.kind)
     }
@@ -277,7 +277,7 @@ impl<R> RefAcc<R> {
         }
     }
 
-    /// The same accessor, making references of another type.
+    /// Returns the same accessor, which makes references of another type.
     pub fn making<S>(self) -> RefAcc<S> {
         match self {
             Self::Layer(acc) => RefAcc::Layer(acc.making()),

@@ -81,21 +81,21 @@ impl fmt::Display for Slot {
 /// # Ok::<(), anndata_core::Error>(())
 /// ```
 pub trait Container {
-    /// The keys in a slot, in order, those of the columns of a frame; `X` has none. `None` where the data have no such
+    /// The keys in a slot, in order, those of the columns of a frame; `X` has none. `None` if the data have no such
     /// slot.
     fn keys(&self, slot: &Slot) -> Option<Vec<String>>;
 
     /// The array of a key, not read where it is lazy: a layer (without a key `X`), a column of a frame (without a key
-    /// the frame), an annotation. `None` where there is none.
+    /// the frame), an annotation. `None` if there is none.
     ///
     /// # Errors
-    /// Where it cannot be told.
+    /// If it cannot be determined.
     fn element(&self, slot: &Slot, key: Option<&str>) -> Result<Option<Element>>;
 
-    /// The names along a dimension, and where each is. `None` where the data have no such dimension.
+    /// The names along a dimension, and where each is. `None` if the data have no such dimension.
     ///
     /// # Errors
-    /// Where they cannot be read.
+    /// If they cannot be read.
     fn names(&self, dim: &Dim) -> Result<Option<Arc<NameIndex>>> {
         match self.element(&Slot::Frame(dim.clone()), None)? {
             Some(frame) => frame.as_frame()?.name_index().map(Some),
@@ -104,10 +104,10 @@ pub trait Container {
     }
 
     /// Part of an array, in memory: what is selected of each axis. What is not selected is not read, where the layout of
-    /// the array allows it. `None` where there is no such array.
+    /// the array allows it. `None` if there is no such array.
     ///
     /// # Errors
-    /// Where it cannot be read.
+    /// If it cannot be read.
     fn part(&self, slot: &Slot, key: Option<&str>, axes: &[Axis]) -> Result<Option<Element>> {
         self.element(slot, key)?.map(|element| element.select(axes)?.load()).transpose()
     }

@@ -17,7 +17,7 @@ pub type Result<T, E = AccError> = std::result::Result<T, E>;
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum AccError {
-    /// A text or JSON is no reference.
+    /// A text or JSON is not a reference.
     Syntax {
         /// The text or JSON.
         text: String,

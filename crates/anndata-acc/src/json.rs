@@ -36,7 +36,7 @@ impl<R: From<AdRef>> AdAcc<R> {
     /// ```
     ///
     /// # Errors
-    /// Where it is no such array; the error says what was expected.
+    /// If it is not such an array; the error says what was expected.
     pub fn from_json(&self, value: &Value) -> Result<Target<R>> {
         from_value(value).map(Target::making)
     }
@@ -127,7 +127,7 @@ fn idx2d(items: &[Item]) -> Option<Idx2D> {
 }
 
 impl RefAcc {
-    /// The items of the accessor; none where it has no JSON form.
+    /// The items of the accessor; none if it has no JSON form.
     fn items(&self) -> Option<Vec<Item>> {
         let slot = |dim: &Dim, letter: &str| Item::Text(format!("{dim}{letter}"));
         Some(match self {

@@ -2,7 +2,7 @@
 
 /// A reference or accessor in Python's spelling.
 ///
-/// Names, keys and positions are any expressions; lists give a `Vec` of references. What is no reference does not
+/// Names, keys and positions are any expressions; lists give a `Vec` of references. What is not a reference does not
 /// compile. A leading `A.` may be written.
 ///
 /// ```

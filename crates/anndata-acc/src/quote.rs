@@ -46,7 +46,7 @@ fn is_printable(c: char) -> bool {
     }
 }
 
-/// Reads a Python literal of text at the beginning of `source`: the text, and what follows. `None` where there is none,
+/// Reads a Python literal of text at the beginning of `source`: the text, and what follows. `None` if there is none,
 /// or it is malformed.
 pub(crate) fn unquote(source: &str) -> Option<(String, &str)> {
     let quote = source.chars().next().filter(|c| matches!(c, '\'' | '"'))?;

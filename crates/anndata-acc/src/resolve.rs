@@ -13,12 +13,12 @@ impl<R: From<AdRef>> AdAcc<R> {
     /// | `obsm.c.0`, `varm.d.1` | `A.obsm['c'][:, 0]`, `A.varm['d'][:, 1]` | | `obsm.c`, `varm.d` | `A.obsm['c']`, `A.varm['d']` |
     /// | `obsp.g[c1,:]`, `varp.h[:,:]` | `A.obsp['g']['c1', :]`, `A.varp['h'][:, :]` | | `obsp.g`, `varp.h` | `A.obsp['g']`, `A.varp['h']` |
     ///
-    /// Names are not quoted. Where only one of the two will do, see [`resolve_ref`](Self::resolve_ref) and
+    /// Names are not quoted. If only one of the two will do, see [`resolve_ref`](Self::resolve_ref) and
     /// [`resolve_acc`](Self::resolve_acc) (in Python: `vec=True`, `vec=False`). What is `strict=False` in Python is
     /// `.ok()` here.
     ///
     /// # Errors
-    /// Where the text is none of these; the error says what was expected.
+    /// If the text is none of these; the error says what was expected.
     pub fn resolve(&self, spec: &str) -> Result<Target<R>> {
         resolve(spec, None).map(Target::making)
     }
@@ -34,7 +34,7 @@ impl<R: From<AdRef>> AdAcc<R> {
     /// ```
     ///
     /// # Errors
-    /// As [`resolve`](Self::resolve), and where it stands for a whole array.
+    /// As [`resolve`](Self::resolve), and if it stands for a whole array.
     pub fn resolve_ref(&self, spec: &str) -> Result<R> {
         let target = resolve(spec, Some(true))?;
         target.into_ref().map(R::from).ok_or_else(|| AccError::is_whole(spec))
@@ -51,7 +51,7 @@ impl<R: From<AdRef>> AdAcc<R> {
     /// ```
     ///
     /// # Errors
-    /// As [`resolve`](Self::resolve), and where it stands for a reference.
+    /// As [`resolve`](Self::resolve), and if it stands for a reference.
     pub fn resolve_acc(&self, spec: &str) -> Result<RefAcc<R>> {
         let target = resolve(spec, Some(false))?;
         target.into_acc().map(RefAcc::making).ok_or_else(|| AccError::is_reference(spec))
@@ -174,7 +174,7 @@ fn number_of(text: &str) -> Option<i64> {
 mod tests {
     use super::*;
 
-    /// What each text prints as, or what is told of it.
+    /// What each text prints as, or what is said of it.
     fn printed(spec: &str, vec: Option<bool>) -> String {
         resolve(spec, vec).map_or_else(|error| error.to_string(), |target| target.to_string())
     }

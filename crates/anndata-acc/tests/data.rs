@@ -113,7 +113,7 @@ fn what_is_not_there_is_not_found() {
     for (i, what) in absent.into_iter().enumerate() {
         assert!(!adata.contains(what).unwrap(), "{i}");
     }
-    // X is no layer.
+    // X is not a layer.
     let only_x = AnnData::builder().x(values(2, 2, 0)).build().unwrap();
     assert!(only_x.contains(&acc!(X)).unwrap() && !only_x.contains(&acc!(layers)).unwrap());
 }

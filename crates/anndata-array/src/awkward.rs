@@ -68,8 +68,8 @@ impl Awkward {
     /// such as `None-data`, as in Python.
     ///
     /// # Errors
-    /// Where the form is malformed, nested deeper than 64 nodes, or breaks awkward's rules of what may hold what;
-    /// where a buffer is missing, of another type, shorter than needed, or used twice; where offsets decrease, an index
+    /// If the form is malformed, nested deeper than 64 nodes, or breaks awkward's rules of what may hold what;
+    /// if a buffer is missing, of another type, shorter than needed, or used twice; if offsets decrease, an index
     /// is negative or a tag names no content. The message names the node and the buffer.
     pub fn new(form_json: &str, length: u64, buffers: IndexMap<String, Tensor>) -> Result<Self> {
         let form = json::parse(form_json)?;
@@ -118,7 +118,7 @@ impl Awkward {
     /// Values are shared where the layouts agree. Parameters other than those above are not represented.
     ///
     /// # Errors
-    /// Where Arrow has no such type (time units other than D, s, ms, us and ns), a string is not UTF-8, or overlapping
+    /// If Arrow has no such type (time units other than D, s, ms, us and ns), a string is not UTF-8, or overlapping
     /// lists unfold to far more than is stored.
     pub fn to_arrow(&self) -> Result<ArrayRef> {
         to_arrow::convert(&self.0.layout, None, &self.budget(self.len()))
@@ -133,7 +133,7 @@ impl Awkward {
     /// widens offsets). Buffers that no node names are left behind.
     ///
     /// # Errors
-    /// Where a position is out of bounds, or overlapping lists unfold to far more than is stored.
+    /// If a position is out of bounds, or overlapping lists unfold to far more than is stored.
     pub fn take(&self, rows: &[u64]) -> Result<Self> {
         let budget = self.budget(rows.len());
         let mut selection = Rows::none(&budget);
@@ -190,13 +190,13 @@ impl Awkward {
         &self.0.buffers
     }
 
-    /// The length of an axis; `None` where it varies.
+    /// The length of an axis; `None` if it varies.
     ///
     /// Missing values and categories add no axis; a record at the axis counts its fields; strings have no axis; the
     /// axis of a union varies where its types disagree.
     ///
     /// # Errors
-    /// Where the array has no such axis, or records lie above it.
+    /// If the array has no such axis, or records lie above it.
     pub fn axis_len(&self, axis: usize) -> Result<Option<usize>> {
         match axis {
             0 => Ok(Some(self.len())),
@@ -206,12 +206,12 @@ impl Awkward {
 
     /// The values as JSON, as Python's `ak.to_list` gives them.
     ///
-    /// Lists and tuples are arrays, records objects, missing values null. Times are their stored number, null where
+    /// Lists and tuples are arrays, records objects, missing values null. Times are their stored number, null if
     /// "not a time"; byte strings are arrays of numbers; complex numbers are objects of `real` and `imag`; infinities
     /// and NaN are the strings `inf`, `-inf` and `NaN`.
     ///
     /// # Errors
-    /// Where a string is not UTF-8, or overlapping lists unfold to far more than is stored.
+    /// If a string is not UTF-8, or overlapping lists unfold to far more than is stored.
     pub fn to_list(&self) -> Result<Value> {
         Ok(Value::Array(list::values(&self.0.layout, &self.budget(self.len()))?))
     }

@@ -34,7 +34,7 @@ pub enum ColumnKind {
     /// Values that cannot be missing: an Arrow array without nulls.
     Plain,
     /// Dates, or spans of time, counted in this step: an Arrow timestamp without a time zone, `Date32` or duration. A null
-    /// is `NaT`. Where Arrow lacks the step (hours, months, 25 s), the array counts in a finer one.
+    /// is `NaT`. If Arrow lacks the step (hours, months, 25 s), the array counts in a finer one.
     Time(TimeStep),
     /// Integers, booleans or text that can be missing.
     Nullable(NaValue),
@@ -59,7 +59,7 @@ impl Column {
     /// A column of values that cannot be missing, or of times, from a one-dimensional tensor.
     ///
     /// # Errors
-    /// Where the tensor is not one-dimensional, or holds records, or times for which Arrow has no value.
+    /// If the tensor is not one-dimensional, or holds records, or times for which Arrow has no value.
     pub fn plain(values: &Tensor) -> Result<Self> {
         Ok(Self { kind: kind_of(values.dtype()), array: values.to_arrow()? })
     }
@@ -69,10 +69,10 @@ impl Column {
         Self { kind: ColumnKind::Plain, array: Arc::new(LargeStringArray::from_iter_values(values)) }
     }
 
-    /// A column of integers, booleans or text that can be missing: `missing` has `true` where a value is.
+    /// A column of integers, booleans or text that can be missing: `missing` has `true` if a value is.
     ///
     /// # Errors
-    /// Where the lengths differ, or the dtype is none of these.
+    /// If the lengths differ, or the dtype is none of these.
     pub fn nullable(values: &Tensor, missing: &[bool], na_value: NaValue) -> Result<Self> {
         let dtype = values.dtype();
         if !(dtype.is_integer() || *dtype == DType::Bool || dtype.is_text()) {
@@ -93,8 +93,8 @@ impl Column {
     /// nullable, the rest plain.
     ///
     /// # Errors
-    /// Where the Arrow type has no place in anndata (times of a day, timestamps in a time zone), or a field that is not
-    /// nullable has nulls.
+    /// If the Arrow type has no counterpart in anndata (times of a day, timestamps in a time zone), or a field that is
+    /// not nullable has nulls.
     pub fn from_arrow(field: &Field, array: &ArrayRef) -> Result<Self> {
         if let DataType::Dictionary(_, _) = field.data_type() {
             let ordered = field.dict_is_ordered().unwrap_or(false)
@@ -193,7 +193,7 @@ impl Column {
     /// unspecified (see [`missing`](Self::missing)).
     ///
     /// # Errors
-    /// Where a value of a categorical column is missing, which no plain array can say.
+    /// If a value of a categorical column is missing, which no plain array can say.
     pub fn to_tensor(&self) -> Result<Tensor> {
         let values = |array: &dyn Array| Tensor::from_arrow(array);
         match self.kind {
@@ -220,10 +220,10 @@ impl Column {
         (0..self.len()).map(|row| self.array.is_null(row)).collect()
     }
 
-    /// The texts of the rows, `None` where missing; categories and fixed-width text included.
+    /// The texts of the rows, `None` if missing; categories and fixed-width text included.
     ///
     /// # Errors
-    /// Where the values are no text.
+    /// If the values are not text.
     pub fn to_strings(&self) -> Result<Vec<Option<String>>> {
         if matches!(self.kind, ColumnKind::Categorical { .. }) {
             let (codes, categories) = self.codes_and_categories()?;
@@ -239,7 +239,7 @@ impl Column {
     /// The texts of the rows as an Arrow array, shared where they are one already; categories included.
     ///
     /// # Errors
-    /// Where the values are no text.
+    /// If the values are not text.
     pub fn to_string_array(&self) -> Result<LargeStringArray> {
         match self.array.as_any().downcast_ref::<LargeStringArray>() {
             Some(texts) => Ok(texts.clone()),
@@ -291,7 +291,7 @@ impl Column {
     /// A range of rows, sharing the values.
     ///
     /// # Errors
-    /// Where the range is out of bounds.
+    /// If the range is out of bounds.
     pub fn slice(&self, rows: Range<usize>) -> Result<Self> {
         if rows.start > rows.end || rows.end > self.len() {
             return Err(Error::invalid_input(format!("rows {rows:?} are out of bounds of {}", self.len())));
@@ -302,7 +302,7 @@ impl Column {
     /// The rows at these positions, in the order given.
     ///
     /// # Errors
-    /// Where a position is out of bounds.
+    /// If a position is out of bounds.
     pub fn take(&self, rows: &[u64]) -> Result<Self> {
         if let Some(row) = rows.iter().find(|&&row| row >= self.len() as u64) {
             return Err(Error::invalid_input(format!("row {row} is out of bounds of {}", self.len())));
@@ -335,7 +335,7 @@ impl Column {
         Ok((0..self.len()).map(|row| formatter.value(row).to_string()).collect())
     }
 
-    /// The values at these positions, null where there is none. A categorical column keeps its categories.
+    /// The values at these positions, null if there is none. A categorical column keeps its categories.
     ///
     /// # Errors
     /// If a position is out of bounds.

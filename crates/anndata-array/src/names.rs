@@ -65,12 +65,12 @@ impl NameIndex {
         self.table.len() == self.names.len()
     }
 
-    /// Where a name is; the first place where it stands twice.
+    /// The position of a name; the first one if it is repeated.
     pub fn position(&self, name: &str) -> Option<usize> {
         self.table.find(self.hasher.hash_one(name), |&other| name_at(&self.names, other) == name).copied()
     }
 
-    /// All places of a name, in order.
+    /// All positions of a name, in order.
     pub fn all_positions(&self, name: &str) -> Vec<u64> {
         let Some(first) = self.position(name) else { return Vec::new() };
         if self.is_unique() {
@@ -82,8 +82,8 @@ impl NameIndex {
     /// Where each of these names is, in the order given, looked up on all cores where there are many.
     ///
     /// # Errors
-    /// [`NotFound`](crate::ErrorKind::NotFound) where there is no such name, with the first few of them;
-    /// [`InvalidInput`](crate::ErrorKind::InvalidInput) where the names of the axis are not unique, as it is not
+    /// [`NotFound`](crate::ErrorKind::NotFound) if there is no such name, with the first few of them;
+    /// [`InvalidInput`](crate::ErrorKind::InvalidInput) if the names of the axis are not unique, as it is not
     /// known then which one is meant.
     pub fn positions<S: AsRef<str> + Sync>(&self, names: &[S]) -> Result<Vec<u64>> {
         self.find(names.len(), |i| names[i].as_ref())

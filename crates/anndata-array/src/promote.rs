@@ -54,7 +54,7 @@ impl FillValue {
     /// The value as a scalar of a dtype.
     ///
     /// # Errors
-    /// Where the dtype is no number, or real while the value is complex. Of dates and spans of time, [`NAN`](Self::NAN)
+    /// If the dtype is not a number, or real while the value is complex. Of dates and spans of time, [`NAN`](Self::NAN)
     /// alone is one: `NaT`.
     pub fn to_tensor(self, dtype: &DType) -> Result<Tensor> {
         if dtype.is_time() {
@@ -126,7 +126,7 @@ impl std::fmt::Display for FillValue {
 
 /// The dtype that all of these dtypes of numbers or times become together, as numpy's `result_type` has it.
 ///
-/// `None` where there is none.
+/// `None` if there is none.
 pub fn result_type<'a>(dtypes: impl IntoIterator<Item = &'a DType>) -> Option<DType> {
     let dtypes: Vec<&DType> = dtypes.into_iter().collect();
     if dtypes.iter().any(|dtype| dtype.is_time()) {

@@ -7,7 +7,7 @@ use anndata_storage::{Error, Result};
 pub struct Reindex {
     old_len: usize,
     new_len: usize,
-    /// `None` where nothing changes.
+    /// `None` if nothing changes.
     maps: Option<Maps>,
 }
 
@@ -81,7 +81,7 @@ impl Reindex {
         self.maps.is_none()
     }
 
-    /// Where an old position goes; `None` where it is dropped, or does not exist.
+    /// Where an old position goes; `None` if it is dropped, or does not exist.
     pub fn to_new(&self, old: usize) -> Option<usize> {
         match &self.maps {
             None => (old < self.old_len).then_some(old),
@@ -89,7 +89,7 @@ impl Reindex {
         }
     }
 
-    /// What stands at a new position; `None` where the old axis does not have it.
+    /// What stands at a new position; `None` if the old axis does not have it.
     pub fn to_old(&self, new: usize) -> Option<usize> {
         match &self.maps {
             None => (new < self.new_len).then_some(new),

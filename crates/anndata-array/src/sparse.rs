@@ -72,8 +72,8 @@ impl SparseMatrix {
     /// Values beyond the last offset, which scipy ignores, are left out.
     ///
     /// # Errors
-    /// [`InvalidInput`](crate::ErrorKind::InvalidInput) where lengths disagree, offsets decrease or point beyond the
-    /// values, or an index is out of bounds; it names the first such place.
+    /// [`InvalidInput`](crate::ErrorKind::InvalidInput) if lengths disagree, offsets decrease or point beyond the
+    /// values, or an index is out of bounds; it names the first such position.
     pub fn new(
         format: SparseFormat,
         shape: (usize, usize),
@@ -154,7 +154,7 @@ impl SparseMatrix {
         Offsets::checked(&self.indptr, self.axes().0, self.nnz())
     }
 
-    /// A matrix of kernels: `minor` is the length of the axis that is not compressed, and `indptr` the dtype wanted.
+    /// A matrix of kernels: `minor` is the length of the minor axis, and `indptr` the dtype wanted.
     ///
     /// Indices are not looked at again: the kernels looked up each of them.
     fn assembled(
@@ -177,8 +177,8 @@ impl SparseMatrix {
     /// A typed `sprs` view, without a copy: `T` of the values, `I` of the indices, `P` of the offsets.
     ///
     /// # Errors
-    /// [`DType`](crate::ErrorKind::DType) where a type is not the stored one;
-    /// [`Unsupported`](crate::ErrorKind::Unsupported) where indices are unsorted or repeated, which `sprs` does not
+    /// [`DType`](crate::ErrorKind::DType) if a type is not the stored one;
+    /// [`Unsupported`](crate::ErrorKind::Unsupported) if indices are unsorted or repeated, which `sprs` does not
     /// allow: see [`sorted`](Self::sorted).
     pub fn view<T: Scalar, I: Scalar + SpIndex, P: Scalar + SpIndex>(&self) -> Result<CsMatViewI<'_, T, I, P>> {
         let (data, indices, indptr) =
@@ -220,7 +220,7 @@ fn check_indices(indices: &Tensor, minor: usize) -> Result<()> {
     }
 }
 
-/// The first index that is not within the axis: its place and value. Looks for it on all cores.
+/// The first index that is not within the axis: its position and value. Looks for it on all cores.
 ///
 /// # Errors
 /// [`InvalidInput`](crate::ErrorKind::InvalidInput) if they are not integers.

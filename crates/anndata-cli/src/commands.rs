@@ -30,7 +30,7 @@ impl Failure {
         move |error| Self::Library(error.in_file(file))
     }
 
-    /// Whether nobody reads the output any more, which is no failure.
+    /// Whether nobody reads the output any more, which is not a failure.
     pub(crate) fn is_closed_pipe(&self) -> bool {
         matches!(self, Self::Output(error) if error.kind() == io::ErrorKind::BrokenPipe)
     }

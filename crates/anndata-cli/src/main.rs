@@ -50,7 +50,7 @@ fn main() -> ExitCode {
         Ok(false) => ExitCode::from(1),
         Err(failure) if failure.is_closed_pipe() => ExitCode::SUCCESS,
         Err(failure) => {
-            // Where even this cannot be written, the status says it.
+            // If even this cannot be written, the status says it.
             let _ = writeln!(io::stderr(), "anndata: {failure}");
             ExitCode::from(2)
         }

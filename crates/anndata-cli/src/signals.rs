@@ -13,7 +13,7 @@ pub(crate) fn watch() {
 
     use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGXFSZ};
 
-    // Where this cannot be set up, the command works as well, and the next one removes what a signal leaves.
+    // If this cannot be set up, the command works as well, and the next one removes what a signal leaves.
     let _ = signal_hook::flag::register(SIGXFSZ, Arc::new(AtomicBool::new(false)));
     let ignored = ignored();
     let watched = [SIGINT, SIGTERM, SIGHUP].into_iter().filter(move |signal| (ignored >> (signal - 1)) & 1 == 0);
@@ -33,14 +33,14 @@ pub(crate) fn watch() {
 #[cfg(not(unix))]
 pub(crate) fn watch() {}
 
-/// Where a signal came, the errors that it caused are not told: waits for the end.
+/// If a signal came, the errors that it caused are not reported: waits for the end.
 pub(crate) fn wait_where_one_came() {
     while CAME.load(Ordering::Acquire) {
         std::thread::park();
     }
 }
 
-/// The signals that this process ignores, a bit each. Where the system does not tell, none.
+/// The signals that this process ignores, one bit each. None if the system does not say.
 #[cfg(unix)]
 fn ignored() -> u64 {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();

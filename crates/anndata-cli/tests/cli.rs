@@ -412,7 +412,7 @@ fn convert_replaces_a_file_only_when_told_and_only_by_a_whole_one() {
     assert_eq!(names(folder.path()), ["out.h5ad"]);
 }
 
-/// Objects become one, and what cannot be done is told in a line.
+/// Objects become one, and what cannot be done is reported in one line.
 #[test]
 fn concat_joins_objects() {
     let folder = tempfile::tempdir().unwrap();
@@ -436,7 +436,7 @@ fn concat_joins_objects() {
     assert!(line.contains("1 keys for 2 objects"), "{line}");
 }
 
-/// A reader of the output that stops early is no error.
+/// A reader of the output that stops early is not an error.
 #[cfg(unix)]
 #[test]
 fn a_closed_pipe_is_no_failure() {

@@ -19,7 +19,7 @@ const SIGINT: i32 = 2;
 const SIGKILL: i32 = 9;
 const SIGTERM: i32 = 15;
 
-/// One name an output format.
+/// One name per output format.
 const OUTPUTS: [&str; 3] = ["out.h5ad", "out.zarr", "out.zarr.zip"];
 
 fn demo() -> PathBuf {

@@ -169,7 +169,7 @@ impl ByteCodec {
     }
 }
 
-/// Decodes through a buffer what its library cannot decode into a place of a fixed length.
+/// Decodes through a buffer what its library cannot decode into a slice of fixed length.
 fn exactly(out: &mut [u8], decode: impl FnOnce(&mut Vec<u8>, usize) -> Result<()>) -> Result<()> {
     let mut buffer = Vec::new();
     decode(&mut buffer, out.len()).map_err(|error| match error {

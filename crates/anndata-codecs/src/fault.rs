@@ -10,7 +10,7 @@ pub(crate) fn damaged(codec: &str) -> Error {
     Error::invalid_data(format!("the {codec} data of a chunk is damaged"))
 }
 
-/// The same, as a library tells it.
+/// A fault as a library reports it.
 pub(crate) fn damaged_by<E: StdError + Send + Sync + 'static>(codec: &'static str) -> impl Fn(E) -> Error {
     move |error| damaged(codec).with_source(error)
 }

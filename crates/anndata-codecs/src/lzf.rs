@@ -15,7 +15,7 @@ const REACH: usize = 1 << 13;
 const LONGEST: usize = 7 + 255 + 2;
 /// The most literals after one control byte.
 const LITERALS: usize = 32;
-/// The number of places that the encoder remembers, as a power of two.
+/// The number of positions that the encoder remembers, as a power of two.
 const TABLE_BITS: u32 = 14;
 
 pub(crate) fn decode_into(mut stored: &[u8], chunk: &mut [u8]) -> Result<()> {

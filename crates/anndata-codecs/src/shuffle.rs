@@ -1,5 +1,5 @@
-//! Shuffle: the first bytes of all elements, then the second ones, and so on. Bytes that are no whole element stay at
-//! the end.
+//! Shuffle: the first bytes of all elements, then the second ones, and so on. Bytes that do not make a whole element
+//! stay at the end.
 
 use anndata_storage::{Error, Result};
 

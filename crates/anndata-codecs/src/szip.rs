@@ -33,7 +33,7 @@ pub struct Szip {
 }
 
 impl Szip {
-    /// From the numbers of a file, in this order; `None` where the code has no such.
+    /// From the numbers of a file, in this order; `None` if the code has no such.
     pub fn new(values: &[u32]) -> Option<Self> {
         let &[mask, block, bits, line] = values.first_chunk()?;
         let (block, line) = (usize::try_from(block).ok()?, usize::try_from(line).ok()?);

@@ -1,10 +1,10 @@
 //! Zstandard: contexts that are used again, and how much effort is worth it.
 //!
-//! Level 0 leaves the effort to the writer, here as in Python, which takes level 3 for it. Here it is level 2, which packs
-//! counts and indices in two thirds of that time into 2 % more bytes; level 1 would save a tenth of the time for 3 to 6 % more.
-//! Where a sample says that looking for repeated bytes gains little beside packing each byte by how often it occurs, as with
-//! indices that are spread evenly and with measured numbers, chunks are packed without looking for them. That takes a third of
-//! the time, and half to unpack.
+//! Level 0 leaves the effort to the writer, here as in Python, which takes level 3 for it. Here it is level 2, which
+//! packs counts and indices in two thirds of that time into 2 % more bytes; level 1 would save a tenth of the time for
+//! 3 to 6 % more. If a sample says that looking for repeated bytes gains little beside packing each byte by how often
+//! it occurs, as with indices that are spread evenly and with measured numbers, chunks are packed without looking for
+//! them. That takes a third of the time, and half to unpack.
 
 use std::cell::RefCell;
 use std::io::{self, ErrorKind};
@@ -25,7 +25,7 @@ const CHOSEN: i32 = 2;
 /// The bytes in the middle of a chunk that are packed in both ways to find out which is worth it.
 const SAMPLE: usize = 16 << 10;
 
-/// How far apart places are at which a repetition is looked for at least, where hardly any is.
+/// The least distance between positions at which a repetition is looked for, if hardly any is found.
 const SPARSELY: u32 = 1 << 10;
 
 thread_local! {

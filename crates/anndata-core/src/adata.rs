@@ -146,7 +146,7 @@ impl AnnData {
     /// The names of the observations.
     ///
     /// # Errors
-    /// Where a lazy index cannot be read.
+    /// If a lazy index cannot be read.
     pub fn obs_names(&self) -> Result<Vec<String>> {
         self.obs.names()
     }
@@ -154,7 +154,7 @@ impl AnnData {
     /// The names of the variables.
     ///
     /// # Errors
-    /// Where a lazy index cannot be read.
+    /// If a lazy index cannot be read.
     pub fn var_names(&self) -> Result<Vec<String>> {
         self.var.names()
     }
@@ -214,7 +214,7 @@ impl AnnData {
     /// The object with everything in memory.
     ///
     /// # Errors
-    /// Where something cannot be read, or a frame in `obsm` or `varm` turns out to be labelled otherwise than its axis.
+    /// If something cannot be read, or a frame in `obsm` or `varm` turns out to be labelled otherwise than its axis.
     pub fn load(&self) -> Result<Self> {
         let loaded = self.load_slots()?;
         loaded.check_frame_labels()?;
@@ -246,7 +246,7 @@ impl AnnData {
         &self.namespaces
     }
 
-    /// To be called by whatever changes the object: it is no view any more, and namespaces are made anew.
+    /// To be called by whatever changes the object: it is no longer a view, and namespaces are made anew.
     fn edited(&mut self) {
         self.view = None;
         self.namespaces = Namespaces::default();

@@ -7,12 +7,12 @@ use anndata_storage::{Axis, Error, Result};
 use crate::Element;
 
 impl Element {
-    /// The matrix or array with the selected positions along its axes set to other values; one selection an axis, from
+    /// The matrix or array with the selected positions along its axes set to other values; one selection per axis, from
     /// the first, and further axes stay whole.
     ///
     /// Values are a scalar or an array, which is spread over the selection as numpy does; for a sparse matrix they may
     /// be a sparse matrix of the shape of the selection. They become values of this element's dtype, and it keeps its
-    /// format. A sparse matrix stores no zero that was set. Where a position is selected twice, the last value stays. A
+    /// format. A sparse matrix stores no zero that was set. If a position is selected twice, the last value stays. A
     /// lazy element is loaded.
     ///
     /// ```
@@ -25,9 +25,9 @@ impl Element {
     /// ```
     ///
     /// # Errors
-    /// [`InvalidInput`](crate::ErrorKind::InvalidInput) where a selection is out of bounds or the values cannot be
-    /// spread over it; [`DType`](crate::ErrorKind::DType) where they do not fit the dtype;
-    /// [`Unsupported`](crate::ErrorKind::Unsupported) where the element is no array or matrix.
+    /// [`InvalidInput`](crate::ErrorKind::InvalidInput) if a selection is out of bounds or the values cannot be
+    /// spread over it; [`DType`](crate::ErrorKind::DType) if they do not fit the dtype;
+    /// [`Unsupported`](crate::ErrorKind::Unsupported) if the element is not an array or matrix.
     pub fn put(&self, axes: &[Axis], values: &Self) -> Result<Self> {
         match (self.load()?, values.load()?) {
             (Self::Tensor(tensor), values) => {

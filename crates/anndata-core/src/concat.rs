@@ -97,7 +97,7 @@ pub use plan::{ConcatPlan, ElementKind, ElementPlan, FramePlan};
 /// Elements that are lazy are read one key at a time and not kept. See the [module](self) for examples.
 ///
 /// # Errors
-/// Where there is no object, labels that are joined are repeated, keys are missing or repeated, or elements of one key
+/// If there is no object, labels that are joined are repeated, keys are missing or repeated, or elements of one key
 /// cannot become one; the message names the element.
 pub fn concat(inputs: &[&AnnData], options: &ConcatOptions) -> Result<AnnData> {
     inputs.iter().try_for_each(|input| input.check_frame_labels())?;
@@ -108,7 +108,7 @@ pub fn concat(inputs: &[&AnnData], options: &ConcatOptions) -> Result<AnnData> {
 /// Concatenates objects under names, which serve as keys.
 ///
 /// # Errors
-/// As [`concat`](concat()), and where the options have keys as well.
+/// As [`concat`](concat()), and if the options have keys as well.
 pub fn concat_named<'a, K: Into<String>>(
     inputs: impl IntoIterator<Item = (K, &'a AnnData)>,
     options: &ConcatOptions,
@@ -166,63 +166,63 @@ pub struct ConcatOptions {
 }
 
 impl ConcatOptions {
-    /// The same along this axis.
+    /// Sets the axis to concatenate along.
     #[must_use]
     pub fn with_axis(mut self, axis: ConcatAxis) -> Self {
         self.axis = axis;
         self
     }
 
-    /// The same with this join of the other axis.
+    /// Sets the join of the other axis.
     #[must_use]
     pub fn with_join(mut self, join: Join) -> Self {
         self.join = join;
         self
     }
 
-    /// The same, keeping these annotations of the other axis.
+    /// Sets which annotations of the other axis are kept.
     #[must_use]
     pub fn with_merge(mut self, merge: Merge) -> Self {
         self.merge = merge;
         self
     }
 
-    /// The same, keeping these elements of `uns`.
+    /// Sets which elements of `uns` are kept.
     #[must_use]
     pub fn with_uns_merge(mut self, merge: Merge) -> Self {
         self.uns_merge = merge;
         self
     }
 
-    /// The same with a column of this name that says which input a row is from.
+    /// Sets the name of a column that says which input a row is from.
     #[must_use]
     pub fn with_label(mut self, label: impl Into<String>) -> Self {
         self.label = Some(label.into());
         self
     }
 
-    /// The same with a name for each input: texts, or numbers.
+    /// Sets a name for each input: texts, or numbers.
     #[must_use]
     pub fn with_keys(mut self, keys: impl Into<Column>) -> Self {
         self.keys = Some(keys.into());
         self
     }
 
-    /// The same, with the key of the input behind each label, after this separator.
+    /// Appends the key of the input to each label, after this separator.
     #[must_use]
     pub fn with_index_unique(mut self, separator: impl Into<String>) -> Self {
         self.index_unique = Some(separator.into());
         self
     }
 
-    /// The same with this value in cells that an outer join introduces.
+    /// Sets the value of cells that an outer join introduces.
     #[must_use]
     pub fn with_fill_value(mut self, value: impl Into<FillValue>) -> Self {
         self.fill_value = Some(value.into());
         self
     }
 
-    /// The same, keeping square matrices over the axis, or not.
+    /// Sets whether square matrices over the axis are kept.
     #[must_use]
     pub fn with_pairwise(mut self, yes: bool) -> Self {
         self.pairwise = yes;

@@ -115,7 +115,7 @@ impl Element {
     /// The length of each axis, known without loading; `None` for what has no axes.
     ///
     /// # Errors
-    /// Where the metadata of a lazy element are malformed.
+    /// If the metadata of a lazy element are malformed.
     pub fn shape(&self) -> Result<Option<Vec<usize>>> {
         match self {
             // Neither the columns of a frame nor the categories of a column are looked at for it.
@@ -129,7 +129,7 @@ impl Element {
     /// The element in memory: lazy ones are read, and those within frames, mappings and objects too.
     ///
     /// # Errors
-    /// Where one cannot be read.
+    /// If one cannot be read.
     pub fn load(&self) -> Result<Self> {
         Ok(match self {
             Self::Lazy(lazy) => lazy.load()?,
@@ -165,7 +165,7 @@ impl Element {
     /// The tensor, loaded where it is lazy.
     ///
     /// # Errors
-    /// [`DType`](crate::ErrorKind::DType) where it is something else.
+    /// [`DType`](crate::ErrorKind::DType) if it is something else.
     pub fn to_tensor(&self) -> Result<Tensor> {
         match self.load()? {
             Self::Tensor(tensor) => Ok(tensor),
@@ -176,7 +176,7 @@ impl Element {
     /// The sparse matrix, loaded where it is lazy.
     ///
     /// # Errors
-    /// [`DType`](crate::ErrorKind::DType) where it is something else.
+    /// [`DType`](crate::ErrorKind::DType) if it is something else.
     pub fn to_sparse(&self) -> Result<SparseMatrix> {
         match self.load()? {
             Self::Sparse(matrix) => Ok(matrix),
@@ -187,7 +187,7 @@ impl Element {
     /// The data frame; its columns may be lazy.
     ///
     /// # Errors
-    /// [`DType`](crate::ErrorKind::DType) where it is something else.
+    /// [`DType`](crate::ErrorKind::DType) if it is something else.
     pub fn as_frame(&self) -> Result<&DataFrame> {
         match self {
             Self::Frame(frame) => Ok(frame),
@@ -198,7 +198,7 @@ impl Element {
     /// The mapping; its elements may be lazy.
     ///
     /// # Errors
-    /// [`DType`](crate::ErrorKind::DType) where it is something else.
+    /// [`DType`](crate::ErrorKind::DType) if it is something else.
     pub fn as_mapping(&self) -> Result<&Mapping> {
         match self {
             Self::Mapping(mapping) => Ok(mapping),
@@ -209,7 +209,7 @@ impl Element {
     /// The text of a scalar string, loaded where it is lazy.
     ///
     /// # Errors
-    /// [`DType`](crate::ErrorKind::DType) where it is something else.
+    /// [`DType`](crate::ErrorKind::DType) if it is something else.
     pub fn to_text(&self) -> Result<String> {
         let tensor = self.to_tensor()?;
         let text = if tensor.shape().is_empty() { tensor.to_strings()?.pop() } else { None };
@@ -219,7 +219,7 @@ impl Element {
     /// The value of a scalar number as a double, loaded where it is lazy.
     ///
     /// # Errors
-    /// [`DType`](crate::ErrorKind::DType) where it is something else.
+    /// [`DType`](crate::ErrorKind::DType) if it is something else.
     pub fn to_f64(&self) -> Result<f64> {
         let tensor = self.to_tensor()?;
         let value = if tensor.shape().is_empty() {
@@ -233,7 +233,7 @@ impl Element {
     /// The element as a column: a column, or a one-dimensional array.
     ///
     /// # Errors
-    /// Where it is neither.
+    /// If it is neither.
     pub fn into_column(self) -> Result<Column> {
         match self {
             Self::Column(column) => Ok(column),

@@ -26,7 +26,7 @@ pub struct DataFrame {
     names: NameCache,
 }
 
-/// The name index of a frame, built on first use. It is no part of the frame's value.
+/// The name index of a frame, built on first use. It is not part of the frame's value.
 #[derive(Clone, Default)]
 struct NameCache(Arc<OnceLock<Arc<NameIndex>>>);
 
@@ -73,7 +73,7 @@ impl Series {
     /// The column, loaded where it is lazy.
     ///
     /// # Errors
-    /// Where it cannot be read, or is no column.
+    /// If it cannot be read, or is not a column.
     pub fn load(&self) -> Result<Column> {
         match self {
             Self::Loaded(column) => Ok(column.clone()),
@@ -85,7 +85,7 @@ impl Series {
     /// The column, loaded where it is lazy, and then not kept.
     ///
     /// # Errors
-    /// Where it cannot be read, or is no column.
+    /// If it cannot be read, or is not a column.
     pub fn load_once(&self) -> Result<Column> {
         match self {
             Self::Lazy(lazy) => lazy.load_once()?.into_column().map_err(|error| lazy.locate(error)),
@@ -96,7 +96,7 @@ impl Series {
     /// The number of rows, known without loading; `None` for a column of an unknown encoding.
     ///
     /// # Errors
-    /// Where a lazy column's metadata are malformed.
+    /// If a lazy column's metadata are malformed.
     pub fn rows(&self) -> Result<Option<usize>> {
         match self {
             Self::Loaded(column) => Ok(Some(column.len())),
@@ -162,17 +162,17 @@ impl DataFrame {
         Self::new((0..len).map(|i| i.to_string()))
     }
 
-    /// The same with a name for the index.
+    /// Returns the frame with a name for the index.
     #[must_use]
     pub fn with_index_name(mut self, name: Option<String>) -> Self {
         self.index_name = name;
         self
     }
 
-    /// The same with one more column, at the end; a column of that name is replaced where it is.
+    /// Returns the frame with one more column, at the end; a column of that name is replaced in position.
     ///
     /// # Errors
-    /// Where the length is not that of the index.
+    /// If the length is not that of the index.
     pub fn with_column(mut self, name: impl Into<String>, column: impl Into<Series>) -> Result<Self> {
         self.insert(name, column)?;
         Ok(self)
@@ -181,7 +181,7 @@ impl DataFrame {
     /// Adds a column at the end, or replaces the one of that name.
     ///
     /// # Errors
-    /// Where the length is not that of the index.
+    /// If the length is not that of the index.
     pub fn insert(&mut self, name: impl Into<String>, column: impl Into<Series>) -> Result<()> {
         let (name, column) = (name.into(), column.into());
         let rows = self.len()?;
@@ -195,7 +195,7 @@ impl DataFrame {
     /// The number of rows.
     ///
     /// # Errors
-    /// Where the metadata of a lazy index are malformed.
+    /// If the metadata of a lazy index are malformed.
     pub fn len(&self) -> Result<usize> {
         match (self.index.rows()?, &self.index) {
             (Some(rows), _) => Ok(rows),
@@ -212,7 +212,7 @@ impl DataFrame {
         Ok(self.len()? == 0)
     }
 
-    /// The name of the index, where it has one.
+    /// The name of the index, if it has one.
     pub fn index_name(&self) -> Option<&str> {
         self.index_name.as_deref()
     }
@@ -225,7 +225,7 @@ impl DataFrame {
     /// Replaces the index.
     ///
     /// # Errors
-    /// Where the length differs.
+    /// If the length differs.
     pub fn set_index(&mut self, index: impl Into<Series>) -> Result<()> {
         let index = index.into();
         let rows = self.len()?;
@@ -244,7 +244,7 @@ impl DataFrame {
     /// The labels of the rows as text; a missing label is empty.
     ///
     /// # Errors
-    /// Where the index cannot be loaded or is no text.
+    /// If the index cannot be loaded or is not text.
     pub fn names(&self) -> Result<Vec<String>> {
         Ok(self.index.load()?.to_strings()?.into_iter().map(Option::unwrap_or_default).collect())
     }
@@ -284,7 +284,7 @@ impl DataFrame {
     /// A column, loaded where it is lazy.
     ///
     /// # Errors
-    /// [`NotFound`](crate::ErrorKind::NotFound) where there is none, or where it cannot be read.
+    /// [`NotFound`](crate::ErrorKind::NotFound) if there is none, or if it cannot be read.
     pub fn column(&self, name: &str) -> Result<Column> {
         match self.columns.get(name) {
             Some(column) => column.load(),
@@ -297,7 +297,7 @@ impl DataFrame {
         &self.other
     }
 
-    /// The same with elements beside the columns.
+    /// Returns the frame with elements beside the columns.
     #[must_use]
     pub fn with_other(mut self, other: Mapping) -> Self {
         self.other = other;
@@ -307,7 +307,7 @@ impl DataFrame {
     /// The frame with every column in memory.
     ///
     /// # Errors
-    /// Where one cannot be read.
+    /// If one cannot be read.
     pub fn load(&self) -> Result<Self> {
         let other = load_mapping(&self.other)?;
         Ok(self.map(Series::to_loaded)?.with_other(other))
@@ -316,7 +316,7 @@ impl DataFrame {
     /// The rows at these positions, in the order given; lazy columns are loaded.
     ///
     /// # Errors
-    /// Where a position is out of bounds or a column cannot be loaded.
+    /// If a position is out of bounds or a column cannot be loaded.
     pub fn take(&self, rows: &[u64]) -> Result<Self> {
         self.map(|series| Ok(Series::Loaded(series.load()?.take(rows)?)))
     }

@@ -104,9 +104,9 @@ impl Index {
     /// The positions that are selected of the axis that a frame annotates.
     ///
     /// # Errors
-    /// [`InvalidInput`](crate::ErrorKind::InvalidInput) where positions are out of bounds, a mask has another length,
+    /// [`InvalidInput`](crate::ErrorKind::InvalidInput) if positions are out of bounds, a mask has another length,
     /// or a list of names is looked up among names that are not unique; [`NotFound`](crate::ErrorKind::NotFound)
-    /// where there is no such name or column. The first few offenders are shown.
+    /// if there is no such name or column. The first few offenders are shown.
     pub fn resolve(&self, axis: &DataFrame) -> Result<Axis> {
         let len = axis.len()?;
         match &self.0 {

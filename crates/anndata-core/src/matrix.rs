@@ -28,7 +28,7 @@ impl Element {
     /// The sum of each row, one dimension: integers in 64 bits, floating point and complex numbers in their own dtype.
     ///
     /// # Errors
-    /// Where it is no matrix of numbers, or cannot be read.
+    /// If it is not a matrix of numbers, or cannot be read.
     pub fn row_sums(&self) -> Result<Tensor> {
         match self.matrix()? {
             Matrix::Dense(dense) => dense.row_sums(),
@@ -72,7 +72,7 @@ impl Element {
     /// One value.
     ///
     /// # Errors
-    /// Where it is no matrix of this type, or the place is out of bounds.
+    /// If it is not a matrix of this type, or the position is out of bounds.
     pub fn value<T: Scalar>(&self, row: usize, column: usize) -> Result<T> {
         match self.matrix()? {
             Matrix::Dense(dense) => dense.get(&[row, column]),
@@ -80,10 +80,10 @@ impl Element {
         }
     }
 
-    /// The same matrix with values of another numeric dtype, in the same format.
+    /// Returns the same matrix with values of another numeric dtype, in the same format.
     ///
     /// # Errors
-    /// Where it is no matrix of numbers, or the dtype would lose imaginary parts.
+    /// If it is not a matrix of numbers, or the dtype would lose imaginary parts.
     pub fn cast(&self, dtype: &DType) -> Result<Self> {
         Ok(match self.matrix()? {
             Matrix::Dense(dense) => dense.cast(dtype)?.into(),
@@ -94,7 +94,7 @@ impl Element {
     /// The matrix as a dense tensor of shape (rows, columns).
     ///
     /// # Errors
-    /// Where it is no matrix, or does not fit into memory.
+    /// If it is not a matrix, or does not fit into memory.
     pub fn to_dense(&self) -> Result<Tensor> {
         match self.matrix()? {
             Matrix::Dense(dense) => Ok(dense),
@@ -105,7 +105,7 @@ impl Element {
     /// The matrix as a sparse one of this format. Of a dense one, the values that are not zero.
     ///
     /// # Errors
-    /// Where it is no matrix of numbers.
+    /// If it is not a matrix of numbers.
     pub fn to_format(&self, format: SparseFormat) -> Result<SparseMatrix> {
         match self.matrix()? {
             Matrix::Dense(dense) => SparseMatrix::from_dense(&dense, format),
@@ -116,7 +116,7 @@ impl Element {
     /// The transposed matrix: a sparse one changes its format, and nothing is copied.
     ///
     /// # Errors
-    /// Where it is no matrix.
+    /// If it is not a matrix.
     pub fn transpose(&self) -> Result<Self> {
         Ok(match self.matrix()? {
             Matrix::Dense(dense) => dense.transpose()?.into(),

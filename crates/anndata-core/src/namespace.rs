@@ -78,7 +78,7 @@ impl AnnData {
     /// A name that `AnnData` has itself does not compile. See [`namespace`](crate::namespace).
     ///
     /// # Errors
-    /// [`AlreadyExists`](crate::ErrorKind::AlreadyExists) where another namespace of the same name is in use on this
+    /// [`AlreadyExists`](crate::ErrorKind::AlreadyExists) if another namespace of the same name is in use on this
     /// object.
     pub fn ns<T: Namespace>(&self) -> Result<Arc<T>> {
         const { assert!(!is_reserved(T::NAME), "the name of the namespace is that of a method of AnnData, or no name") };
@@ -153,7 +153,7 @@ macro_rules! register_anndata_namespace {
             #[doc = concat!("The namespace `", stringify!($name), "` of this object.")]
             ///
             /// # Errors
-            /// Where another namespace of the same name is in use on this object.
+            /// If another namespace of the same name is in use on this object.
             fn $name(&self) -> $crate::Result<::std::sync::Arc<$namespace>>;
         }
 

@@ -21,7 +21,7 @@ pub trait OpaqueSource: Any + Debug + Send + Sync {
     /// The error of opening it, or something in it; `None` if it is of an encoding or dtype that is not known.
     fn unreadable(&self) -> Option<Error>;
 
-    /// The same with all values that can be read in memory.
+    /// Returns a copy with all values that can be read in memory.
     ///
     /// # Errors
     /// If one cannot be read.
@@ -96,7 +96,7 @@ impl Opaque {
         }
     }
 
-    /// The same with all values that can be read in memory.
+    /// Returns a copy with all values that can be read in memory.
     ///
     /// # Errors
     /// If one cannot be read.

@@ -20,7 +20,7 @@ impl Raw {
     /// A raw matrix of shape (observations, rows of `var`), with its variables and their arrays.
     ///
     /// # Errors
-    /// Where the number of variables of `x` or of an array of `varm` is not that of `var`, or one of them has no axes.
+    /// If the number of variables of `x` or of an array of `varm` is not that of `var`, or one of them has no axes.
     pub fn new(x: Option<Element>, var: DataFrame, varm: Mapping) -> Result<Self> {
         let n_vars = var.len()?;
         x.as_ref().map_or(Ok(()), |x| check_axes("raw.X", x))?;
@@ -43,14 +43,14 @@ impl Raw {
         Ok(Self { x, var, varm, other: Mapping::new() })
     }
 
-    /// The same with elements beside the known ones.
+    /// Returns the raw with elements beside the known ones.
     #[must_use]
     pub fn with_other(mut self, other: Mapping) -> Self {
         self.other = other;
         self
     }
 
-    /// The same with the matrix changed by a function.
+    /// Returns the raw with its matrix changed by a function.
     ///
     /// # Errors
     /// If the function fails.
@@ -89,15 +89,15 @@ impl Raw {
     /// The number of variables.
     ///
     /// # Errors
-    /// Where the metadata of a lazy index are malformed.
+    /// If the metadata of a lazy index are malformed.
     pub fn n_vars(&self) -> Result<usize> {
         self.var.len()
     }
 
-    /// The same with everything in memory.
+    /// Returns a copy with everything in memory.
     ///
     /// # Errors
-    /// Where something cannot be read.
+    /// If something cannot be read.
     pub fn load(&self) -> Result<Self> {
         Ok(Self {
             x: self.x.as_ref().map(Element::load).transpose()?,

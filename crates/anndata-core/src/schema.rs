@@ -6,7 +6,7 @@ use crate::{Column, ColumnKind, DataFrame, Element, Series, SparseFormat};
 
 /// What an element is: its kind, and the dtype, shape and categories that its kind has.
 ///
-/// It is known from metadata alone, so that a store of any size tells it at once.
+/// It is known from metadata alone, so that a store of any size answers at once.
 ///
 /// ```
 /// use anndata_core::{DType, Element, Schema, Tensor};

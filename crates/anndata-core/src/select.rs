@@ -8,8 +8,8 @@ use crate::lazy::Categories;
 use crate::{DataFrame, Element, Lazy, Series};
 
 impl Element {
-    /// The element with only the selected positions along its axes: a selection an axis, from the first; further axes
-    /// stay whole. Positions may repeat and be in any order.
+    /// The element with only the selected positions along its axes: one selection per axis, from the first; further
+    /// axes stay whole. Positions may repeat and be in any order.
     ///
     /// What is in memory is gathered now. Of a lazy element a lazy part is made: nothing is read yet, and then no more
     /// than its encoding needs. Data frames and awkward arrays are selected from along their rows.
@@ -24,7 +24,7 @@ impl Element {
     /// ```
     ///
     /// # Errors
-    /// [`InvalidInput`](crate::ErrorKind::InvalidInput) where a selection is out of bounds, or the element has no such
+    /// [`InvalidInput`](crate::ErrorKind::InvalidInput) if a selection is out of bounds, or the element has no such
     /// axis; [`Unsupported`](crate::ErrorKind::Unsupported) for elements of unknown encodings.
     pub fn select(&self, axes: &[Axis]) -> Result<Self> {
         let axes = self.full_axes(axes)?;
@@ -103,7 +103,7 @@ impl DataFrame {
     /// The selected rows, in the order given; repeats are allowed. Lazy columns stay lazy.
     ///
     /// # Errors
-    /// Where a row is out of bounds.
+    /// If a row is out of bounds.
     pub fn select(&self, rows: &Axis) -> Result<Self> {
         self.check_rows(rows)?;
         self.map(|series| match series {

@@ -64,10 +64,10 @@ impl Backed {
     }
 
     /// Replaces some values of a stored dense `X`: `values` has the selected shape, and is cast to the stored dtype.
-    /// Where a position is selected twice the last value stays.
+    /// If a position is selected twice the last value stays.
     ///
     /// # Errors
-    /// Where the selection or the shape does not fit, `X` is sparse ([`Unsupported`](crate::ErrorKind::Unsupported): see
+    /// If the selection or the shape does not fit, `X` is sparse ([`Unsupported`](crate::ErrorKind::Unsupported): see
     /// [`replace_x`](Self::replace_x)) or was changed in memory, something else in memory reads from the stored `X`, or
     /// the store cannot be written.
     pub fn write_x(&mut self, obs: impl Into<Index>, var: impl Into<Index>, values: &Tensor) -> Result<()> {
@@ -125,11 +125,11 @@ impl Backed {
     }
 
     /// Replaces the stored `X`. The new one is written beside the old one and then put in its place. Views of the old
-    /// one cannot be read any more.
+    /// one can no longer be read.
     ///
     /// # Errors
-    /// Where the shape does not fit that of the stored object, something else in memory reads from the stored `X` (as
-    /// where it was made the raw and not [written back](Self::write_back) yet), or writing fails; then the old one stays.
+    /// If the shape does not fit that of the stored object, something else in memory reads from the stored `X` (as when
+    /// it was made the raw and not [written back](Self::write_back) yet), or writing fails; then the old one stays.
     pub fn replace_x(&mut self, x: impl Into<Element>, options: &WriteOptions) -> Result<()> {
         self.replace_layer(None, x, options)
     }
@@ -171,7 +171,7 @@ impl Backed {
     /// read any more.
     ///
     /// # Errors
-    /// Where the store is for reading only, something has no stored form or cannot be read any more, or writing fails;
+    /// If the store is for reading only, something has no stored form or can no longer be read, or writing fails;
     /// then nothing was changed.
     pub fn write_back(&mut self, options: &WriteOptions) -> Result<()> {
         self.put_changes(options).map_err(|error| self.locate(error))
@@ -216,7 +216,7 @@ impl Backed {
     /// The object with everything in memory.
     ///
     /// # Errors
-    /// Where something cannot be read.
+    /// If something cannot be read.
     pub fn to_memory(&self) -> Result<AnnData> {
         self.adata.load()
     }
@@ -224,7 +224,7 @@ impl Backed {
     /// Writes to the disk what the store still holds back, and lets go of it. Views keep it open.
     ///
     /// # Errors
-    /// Where writing fails.
+    /// If writing fails.
     pub fn close(self) -> Result<()> {
         self.root.storage().flush().map_err(|error| self.locate(error))
     }

@@ -10,15 +10,15 @@ use crate::node::{ArrayNode, Node, Source};
 
 /// What an element of a tree is, from metadata alone. Made by [`Description::of`].
 ///
-/// It prints as a tree, an element a line.
+/// It prints as a tree, one element per line.
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 pub struct Description {
     /// The path; the root is empty.
     pub path: String,
-    /// The `encoding-type`, where there is one.
+    /// The `encoding-type`, if there is one.
     pub encoding_type: Option<String>,
-    /// The `encoding-version`, where there is one.
+    /// The `encoding-version`, if there is one.
     pub encoding_version: Option<String>,
     /// The dtype of an array, as numpy names it; `None` for a group.
     pub dtype: Option<String>,
@@ -30,9 +30,9 @@ pub struct Description {
     pub shards: Option<Vec<u64>>,
     /// The codecs, in the order in which they are applied when writing.
     pub codecs: Vec<String>,
-    /// The bytes in the store, of an array or of all arrays below a group, where known.
+    /// The bytes in the store, of an array or of all arrays below a group, if known.
     pub stored_bytes: Option<u64>,
-    /// The bytes that the values take in memory, where known without reading them.
+    /// The bytes that the values take in memory, if known without reading them.
     pub bytes: Option<u64>,
     /// Why the element could not be opened, where it could not; nothing else is known of it then.
     pub unreadable: Option<String>,
@@ -65,7 +65,7 @@ impl Description {
                 description.unreadable = Some(reason.message().to_owned());
             }
             Node::Group(group) => {
-                // What is malformed about it is told where it is read or validated.
+                // What is malformed about it is reported when it is read or validated.
                 let shape = registry.shape(node).ok().flatten();
                 description.shape = shape.map(|shape| shape.into_iter().map(|len| len as u64).collect());
                 let children = group.children.values().map(|child| Self::of(child, registry));
@@ -91,7 +91,7 @@ impl Description {
         Ok(description)
     }
 
-    /// The same for machines: an object an element, children under their names.
+    /// Returns the description for machines: one object per element, children under their names.
     pub fn to_json(&self) -> Value {
         let mut object = Map::new();
         object.insert("path".into(), json!(self.path));

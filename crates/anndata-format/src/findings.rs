@@ -59,7 +59,7 @@ impl fmt::Display for Finding {
 
 /// What was found in a store, in the order of its elements.
 ///
-/// It prints as a line a finding, each rule's hint once, and a line with the numbers.
+/// It prints as one line per finding, each rule's hint once, and a line with the numbers.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub struct Report {

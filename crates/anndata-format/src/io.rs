@@ -44,14 +44,14 @@ pub struct ReadOptions {
 }
 
 impl ReadOptions {
-    /// The same, reading values when they are asked for, or at once.
+    /// Sets whether values are read when they are asked for, instead of at once.
     #[must_use]
     pub fn with_lazy(mut self, lazy: bool) -> Self {
         self.lazy = lazy;
         self
     }
 
-    /// The same, reading the dense matrices at these paths as sparse ones.
+    /// Sets the paths of dense matrices that are read as sparse ones.
     #[must_use]
     pub fn with_as_sparse<S: Into<String>>(mut self, paths: impl IntoIterator<Item = S>, format: SparseFormat) -> Self {
         self.as_sparse = paths.into_iter().map(Into::into).collect();
@@ -59,28 +59,28 @@ impl ReadOptions {
         self
     }
 
-    /// The same, leaving out the elements at these paths.
+    /// Sets the paths of elements that are left out.
     #[must_use]
     pub fn with_skip<S: Into<String>>(mut self, paths: impl IntoIterator<Item = S>) -> Self {
         self.skip = paths.into_iter().map(Into::into).collect();
         self
     }
 
-    /// The same, leaving out members of objects that are not slots, or keeping them.
+    /// Sets whether members of objects that are not slots are left out.
     #[must_use]
     pub fn with_drop_unknown(mut self, drop: bool) -> Self {
         self.drop_unknown = drop;
         self
     }
 
-    /// The same, repairing what is plainly meant, or refusing it.
+    /// Sets whether what is plainly meant is repaired instead of refused.
     #[must_use]
     pub fn with_repair(mut self, repair: bool) -> Self {
         self.repair = repair;
         self
     }
 
-    /// The same with other encodings.
+    /// Sets the encodings.
     #[must_use]
     pub fn with_registry(mut self, registry: Registry) -> Self {
         self.registry = registry;
@@ -92,7 +92,7 @@ impl ReadOptions {
         Ok(self.prune(Node::open_without(group, key, &self.skip)?, is_object))
     }
 
-    /// The same without blocking the thread where the store has latency.
+    /// The async twin: does not block the thread if the store has latency.
     async fn open_async(&self, group: &Group, key: &str, is_object: bool) -> Result<Node> {
         Ok(self.prune(Node::open_async(group, key, &self.skip).await?, is_object))
     }
@@ -125,28 +125,28 @@ pub struct WriteOptions {
 }
 
 impl WriteOptions {
-    /// The same with other choices of how elements become groups and arrays.
+    /// Sets how elements become groups and arrays.
     #[must_use]
     pub fn with_encode(mut self, encode: EncodeOptions) -> Self {
         self.encode = encode;
         self
     }
 
-    /// The same with other choices of how groups and arrays are stored.
+    /// Sets how groups and arrays are stored.
     #[must_use]
     pub fn with_store(mut self, store: NodeWriteOptions) -> Self {
         self.store = store;
         self
     }
 
-    /// The same with another compression.
+    /// Sets the compression.
     #[must_use]
     pub fn with_compression(mut self, compression: Compression) -> Self {
         self.store.compression = compression;
         self
     }
 
-    /// The same with other encodings.
+    /// Sets the encodings.
     #[must_use]
     pub fn with_registry(mut self, registry: Registry) -> Self {
         self.registry = registry;
@@ -164,7 +164,7 @@ impl WriteOptions {
 /// Reads the element at `key` of a group; the empty key is the group itself.
 ///
 /// # Errors
-/// [`NotFound`](crate::ErrorKind::NotFound) where there is none, or where it cannot be read; the error names the file and
+/// [`NotFound`](crate::ErrorKind::NotFound) if there is none, or if it cannot be read; the error names the file and
 /// the path within it.
 pub fn read_elem(group: &Group, key: &str, options: &ReadOptions) -> Result<Element> {
     let registry = options.registry();
@@ -193,7 +193,7 @@ pub async fn read_elem_async(group: &Group, key: &str, options: &ReadOptions) ->
 /// so that a failure leaves the old one.
 ///
 /// # Errors
-/// Where the element has no stored form, or writing fails.
+/// If the element has no stored form, or writing fails.
 pub fn write_elem(group: &Group, key: &str, element: &Element, options: &WriteOptions) -> Result<()> {
     let path = group.path_of(key);
     options.encode(element, group, &path)?.replace(group, key, &options.store)?;
@@ -203,7 +203,8 @@ pub fn write_elem(group: &Group, key: &str, element: &Element, options: &WriteOp
 /// Reads the `AnnData` that a group is, of any version since 0.5.
 ///
 /// # Errors
-/// Where the group is no `AnnData`, or something in it cannot be read; the error names the file and the path within it.
+/// If the group is not an `AnnData`, or something in it cannot be read; the error names the file and the path within
+/// it.
 pub fn read_anndata(group: &Group, options: &ReadOptions) -> Result<AnnData> {
     read(group, options).map_err(|error| error.in_store(&**group.storage()))
 }
@@ -244,7 +245,7 @@ pub async fn read_anndata_async(group: &Group, options: &ReadOptions) -> Result<
 /// Writes an `AnnData` as the content of an empty group.
 ///
 /// # Errors
-/// Where the group is not empty, something has no stored form, or writing fails.
+/// If the group is not empty, something has no stored form, or writing fails.
 pub fn write_anndata(group: &Group, adata: &AnnData, options: &WriteOptions) -> Result<()> {
     if let Some(child) = group.children()?.first() {
         let error = Error::already_exists(format!("the group is not empty: it has '{child}'"));

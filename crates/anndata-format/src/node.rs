@@ -87,10 +87,10 @@ pub trait BlockSource: Debug + Send + Sync {
 pub type BlockIter<'a> = Box<dyn Iterator<Item = Result<(Vec<u64>, Tensor)>> + Send + 'a>;
 
 impl Source {
-    /// The values, where there are any: those in memory as they are, others are read.
+    /// The values, if there are any: those in memory as they are, others are read.
     ///
     /// # Errors
-    /// Where they cannot be read, or are still to be made block by block.
+    /// If they cannot be read, or are still to be made block by block.
     pub fn read(&self) -> Result<Tensor> {
         match self {
             Self::Tensor(tensor) => Ok(tensor.clone()),
@@ -115,7 +115,7 @@ impl Source {
         }
     }
 
-    /// The array in a store that the values are read from, where there is one.
+    /// The array in a store that the values are read from, if there is one.
     fn stored_array(&self) -> Option<&Array> {
         match self {
             Self::Stored(array) => Some(array),
@@ -178,7 +178,7 @@ impl Node {
         }
     }
 
-    /// Names the file in an error about the tree, where any of its values are in one.
+    /// Names the file in an error about the tree, if any of its values are in one.
     pub(crate) fn locate(&self, error: Error) -> Error {
         match self.stored_array() {
             Some(array) => error.in_store(&**array.storage()),
@@ -201,10 +201,10 @@ impl Node {
         })
     }
 
-    /// The group, where it is one.
+    /// The group, if it is one.
     ///
     /// # Errors
-    /// [`InvalidData`](crate::ErrorKind::InvalidData) where it is an array.
+    /// [`InvalidData`](crate::ErrorKind::InvalidData) if it is an array.
     pub fn as_group(&self) -> Result<&GroupNode> {
         match self {
             Self::Group(group) => Ok(group),
@@ -212,10 +212,10 @@ impl Node {
         }
     }
 
-    /// The group, where it is one.
+    /// The group, if it is one.
     ///
     /// # Errors
-    /// [`InvalidData`](crate::ErrorKind::InvalidData) where it is an array.
+    /// [`InvalidData`](crate::ErrorKind::InvalidData) if it is an array.
     pub fn into_group(self) -> Result<GroupNode> {
         match self {
             Self::Group(group) => Ok(group),
@@ -223,10 +223,10 @@ impl Node {
         }
     }
 
-    /// The array, where it is one.
+    /// The array, if it is one.
     ///
     /// # Errors
-    /// [`InvalidData`](crate::ErrorKind::InvalidData) where it is a group.
+    /// [`InvalidData`](crate::ErrorKind::InvalidData) if it is a group.
     pub fn as_array(&self) -> Result<&ArrayNode> {
         match self {
             Self::Array(array) => Ok(array),
@@ -237,7 +237,7 @@ impl Node {
     /// The values of an array that was fetched.
     ///
     /// # Errors
-    /// Where it is a group, or was not fetched.
+    /// If it is a group, or was not fetched.
     pub fn into_tensor(self) -> Result<Tensor> {
         match self {
             Self::Array(ArrayNode { source: Source::Tensor(tensor), .. }) => Ok(tensor),
@@ -262,7 +262,7 @@ impl GroupNode {
     /// Takes a child out.
     ///
     /// # Errors
-    /// [`InvalidData`](crate::ErrorKind::InvalidData) where it is missing.
+    /// [`InvalidData`](crate::ErrorKind::InvalidData) if it is missing.
     pub fn take(&mut self, key: &str) -> Result<Node> {
         self.children
             .shift_remove(key)
@@ -272,7 +272,7 @@ impl GroupNode {
     /// A child.
     ///
     /// # Errors
-    /// [`InvalidData`](crate::ErrorKind::InvalidData) where it is missing.
+    /// [`InvalidData`](crate::ErrorKind::InvalidData) if it is missing.
     pub fn child(&self, key: &str) -> Result<&Node> {
         self.children.get(key).ok_or_else(|| Error::invalid_data(format!("'{key}' is missing in it")).at(&self.path))
     }
@@ -280,7 +280,7 @@ impl GroupNode {
     /// Adds a descendant at a relative path, making the groups between.
     ///
     /// # Errors
-    /// [`InvalidInput`](crate::ErrorKind::InvalidInput) where something stands there, or the path has an empty name.
+    /// [`InvalidInput`](crate::ErrorKind::InvalidInput) if something stands there, or the path has an empty name.
     pub fn insert(&mut self, path: &str, node: Node) -> Result<()> {
         let (first, rest) = path.split_once('/').map_or((path, None), |(first, rest)| (first, Some(rest)));
         if first.is_empty() {
@@ -336,11 +336,11 @@ impl ArrayNode {
         }
     }
 
-    /// The same array with only the selected positions: one selection an axis, from the first; further axes are whole.
-    /// Nothing is read.
+    /// Returns the same array with only the selected positions: one selection per axis, from the first; further axes
+    /// are whole. Nothing is read.
     ///
     /// # Errors
-    /// Where there are more selections than axes, or the values are made block by block.
+    /// If there are more selections than axes, or the values are made block by block.
     pub fn select(&self, axes: &[Axis]) -> Result<Self> {
         let mut axes = axes.to_vec();
         axes.extend(self.spec.shape.iter().skip(axes.len()).map(|&len| Axis::Range(0..len)));
@@ -355,7 +355,7 @@ impl ArrayNode {
         self.with_source(axes.iter().map(Axis::len).collect(), source)
     }
 
-    /// The same one-dimensional array as runs of its values, one after the other. Nothing is read.
+    /// Returns the same one-dimensional array as runs of its values, one after the other. Nothing is read.
     ///
     /// # Errors
     /// As [`select`](Self::select).
@@ -372,7 +372,7 @@ impl ArrayNode {
         self.with_source(vec![len], source)
     }
 
-    /// The same array over other values of its dtype.
+    /// Returns the same array over other values of its dtype.
     pub(crate) fn with_source(&self, shape: Vec<u64>, source: Source) -> Result<Self> {
         let mut spec = ArraySpec::new(self.spec.dtype.clone(), shape);
         spec.resizable = self.spec.resizable;
@@ -383,7 +383,7 @@ impl ArrayNode {
     /// The shape in machine integers.
     ///
     /// # Errors
-    /// Where a length does not fit into memory.
+    /// If a length does not fit into memory.
     pub fn shape(&self) -> Result<Vec<usize>> {
         let convert = |&len: &u64| usize::try_from(len).map_err(|_| Error::limit_exceeded("too long").at(&self.path));
         self.spec.shape.iter().map(convert).collect()

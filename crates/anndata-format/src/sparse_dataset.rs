@@ -47,8 +47,8 @@ impl SparseDataset {
     /// The matrix at a key of a group.
     ///
     /// # Errors
-    /// [`NotFound`](crate::ErrorKind::NotFound) where nothing is there, [`DType`](crate::ErrorKind::DType) where it is
-    /// no sparse matrix, or where its metadata are malformed.
+    /// [`NotFound`](crate::ErrorKind::NotFound) if nothing is there, [`DType`](crate::ErrorKind::DType) if it is
+    /// no sparse matrix, or if its metadata are malformed.
     pub fn open(parent: &Group, key: &str) -> Result<Self> {
         Self::of(&parent.group(key)?)
     }
@@ -76,7 +76,7 @@ impl SparseDataset {
     /// The dtype of the values.
     ///
     /// # Errors
-    /// Where there are none.
+    /// If there are none.
     pub fn dtype(&self) -> Result<DType> {
         Ok(self.array("data")?.dtype())
     }
@@ -84,7 +84,7 @@ impl SparseDataset {
     /// The number of stored values.
     ///
     /// # Errors
-    /// Where there are none.
+    /// If there are none.
     pub fn nnz(&self) -> Result<u64> {
         let data = self.array("data")?;
         match *data.shape().as_slice() {
@@ -104,7 +104,7 @@ impl SparseDataset {
     /// The selected rows and columns: positions in any order, with repeats.
     ///
     /// # Errors
-    /// Where the selection is out of bounds, or the matrix cannot be read.
+    /// If the selection is out of bounds, or the matrix cannot be read.
     pub fn select(&self, rows: &Axis, columns: &Axis) -> Result<SparseMatrix> {
         let axes = [rows.clone(), columns.clone()];
         build_part(&self.node, self.format, self.shape_attribute, &axes, BLOCK_BYTES)
@@ -114,7 +114,7 @@ impl SparseDataset {
     /// The whole matrix.
     ///
     /// # Errors
-    /// Where it cannot be read.
+    /// If it cannot be read.
     pub fn to_memory(&self) -> Result<SparseMatrix> {
         self.select(&Axis::Range(0..self.shape.0 as u64), &Axis::Range(0..self.shape.1 as u64))
     }
@@ -142,12 +142,12 @@ impl SparseDataset {
     /// at a time takes time in proportion to what is added.
     ///
     /// Values and indices are written before the offsets, and the shape last. An error leaves the matrix as it was; a
-    /// crash of the machine in the midst of it can leave one whose parts do not fit each other, which is told when it is
-    /// read.
+    /// crash of the machine in the midst of it can leave one whose parts do not fit each other, which is reported when
+    /// it is read.
     ///
     /// # Errors
-    /// Where format or the other axis differ; where the stored arrays cannot grow, or their integers are too narrow for
-    /// the new offsets or indices ([`Unsupported`](crate::ErrorKind::Unsupported)); where the store cannot be written.
+    /// If format or the other axis differ; if the stored arrays cannot grow, or their integers are too narrow for
+    /// the new offsets or indices ([`Unsupported`](crate::ErrorKind::Unsupported)); if the store cannot be written.
     pub fn append(&mut self, lanes: &SparseMatrix) -> Result<()> {
         self.append_checked(lanes).map_err(|error| located(&self.group, error))
     }

@@ -36,7 +36,7 @@ impl fmt::Display for Unwriteable {
     }
 }
 
-/// The elements that could not be written to a store of these capabilities, each with the reason; none where the
+/// The elements that could not be written to a store of these capabilities, each with the reason; none if the
 /// object can be written. Nothing is written.
 ///
 /// Elements are turned into what would be written, so that a reason is the error that writing gives. A lazy element
@@ -154,7 +154,7 @@ impl Search<'_> {
         }
     }
 
-    /// Tells of an element that has no stored form at `path`, as the fault of what stands at `place`.
+    /// Reports an element that has no stored form at `path`, as the fault of what stands at `place`.
     fn encode_alone(&mut self, element: Result<Element, Error>, path: &str, place: &str) {
         if let Err(reason) = element.and_then(|element| sparse::encode(&element, path, &self.context)) {
             self.found.push(Unwriteable { path: place.to_owned(), reason });

@@ -23,7 +23,7 @@ pub struct ValidateOptions {
     pub memory: u64,
     /// After how many findings validation ends. Default: 10,000.
     pub max_findings: usize,
-    /// What is told of the bytes that are read.
+    /// Receives the number of bytes that are read.
     pub progress: Option<Progress>,
     /// The encodings that are known.
     pub registry: Registry,
@@ -36,28 +36,28 @@ impl Default for ValidateOptions {
 }
 
 impl ValidateOptions {
-    /// The same with another bound of memory in bytes.
+    /// Sets the memory bound in bytes.
     #[must_use]
     pub fn with_memory(mut self, bytes: u64) -> Self {
         self.memory = bytes;
         self
     }
 
-    /// The same with another number of findings after which validation ends.
+    /// Sets the number of findings after which validation ends.
     #[must_use]
     pub fn with_max_findings(mut self, findings: usize) -> Self {
         self.max_findings = findings;
         self
     }
 
-    /// The same, telling the progress.
+    /// Sets the receiver of progress reports.
     #[must_use]
     pub fn with_progress(mut self, progress: Progress) -> Self {
         self.progress = Some(progress);
         self
     }
 
-    /// The same with other encodings.
+    /// Sets the encodings.
     #[must_use]
     pub fn with_registry(mut self, registry: Registry) -> Self {
         self.registry = registry;
@@ -83,7 +83,7 @@ impl ValidateOptions {
 /// ```
 ///
 /// # Errors
-/// Where the group itself cannot be opened. Whatever is wrong within it is a finding.
+/// If the group itself cannot be opened. Whatever is wrong within it is a finding.
 pub fn validate(group: &Group, options: &ValidateOptions) -> Result<Report> {
     let limits =
         CheckOptions { memory: options.memory, max_findings: options.max_findings, progress: options.progress.clone() };

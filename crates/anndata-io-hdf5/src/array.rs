@@ -48,7 +48,7 @@ pub(crate) struct Hdf5Array {
     own: bool,
     /// The bytes of an element that was never written; empty for zeros.
     fill: Vec<u8>,
-    /// Whether only the library can tell what an unwritten text is.
+    /// Whether only the library knows what an unwritten text is.
     fill_needs_library: bool,
     /// Whether only the library finds the chunks, or knows which of them were filtered.
     chunks_need_library: bool,
@@ -144,7 +144,7 @@ impl Hdf5Array {
         }
     }
 
-    /// The array as the ways to its values see it: values whose place in the bytes is not that in memory are bytes.
+    /// The array as the ways to its values see it: values whose position in the bytes is not that in memory are bytes.
     fn raw_spec(&self) -> Arc<ArraySpec> {
         let spec = self.spec();
         match self.stored.node {
@@ -165,7 +165,7 @@ impl Hdf5Array {
             || (self.stored.node.has_text() && self.heap().is_none())
     }
 
-    /// What the references of texts are into. `None` where that is another file, or several, or where references are not
+    /// What the references of texts are into. `None` if that is another file, or several, or where references are not
     /// of the usual width.
     fn heap(&self) -> Option<Heap<'_>> {
         if self.own && self.layout != Layout::Virtual { self.store.heap() } else { None }

@@ -41,7 +41,7 @@ impl AtomicFile {
     /// Puts the file at its path. With `durable` it, and its name, are on the disk when this returns.
     ///
     /// # Errors
-    /// Where writing fails; then the old file is still there, and the new one is removed.
+    /// If writing fails; then the old file is still there, and the new one is removed.
     pub fn commit(mut self, durable: bool) -> Result<()> {
         if let Some(store) = self.store.take() {
             store.commit().map_err(|error| error.in_store(&*store))?;
@@ -69,8 +69,8 @@ impl AtomicFile {
 /// ```
 ///
 /// # Errors
-/// [`AlreadyExists`](anndata_storage::ErrorKind::AlreadyExists) where something is at `path` and `overwrite` is false;
-/// what `fill` returns; where writing fails.
+/// [`AlreadyExists`](anndata_storage::ErrorKind::AlreadyExists) if something is at `path` and `overwrite` is false;
+/// what `fill` returns; if writing fails.
 pub fn write_atomic<T>(
     path: impl AsRef<Path>,
     overwrite: bool,

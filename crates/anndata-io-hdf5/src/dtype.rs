@@ -38,7 +38,7 @@ pub(crate) enum Node {
     List { item: usize },
     /// References to objects or regions of the file.
     Target(Target),
-    /// Named fields with places of their own.
+    /// Named fields with offsets of their own.
     Record { size: Place, fields: Vec<Part> },
     /// Of a type that is not known.
     Unknown,
@@ -340,7 +340,7 @@ fn parse_member(id: &Id) -> Result<(DType, Node, Vec<usize>), String> {
     }
 }
 
-/// The library tells where the fields are in memory, where a text takes a pointer. In the file it takes a reference,
+/// The library says where the fields are in memory, where a text takes a pointer. In the file it takes a reference,
 /// and moves what follows it.
 fn place_in_file(parts: &mut [Part], memory_size: usize) -> Result<Place, String> {
     let mut order: Vec<&mut Part> = parts.iter_mut().collect();

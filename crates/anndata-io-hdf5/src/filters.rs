@@ -161,7 +161,7 @@ impl Filter {
         let size = |position: usize| value(position).and_then(|size| usize::try_from(size).ok()).unwrap_or(0);
         Self::Known(match info.id {
             id::DEFLATE => ByteCodec::Zlib { level: byte(value(0)).unwrap_or(6).min(9) },
-            // 0, which is no size, where the file does not say it.
+            // 0, which is not a size, if the file does not say it.
             id::SHUFFLE => ByteCodec::Shuffle { size: size(0) },
             id::FLETCHER32 => ByteCodec::Checksum(Checksum::FLETCHER32),
             id::LZF => ByteCodec::Lzf,

@@ -190,7 +190,7 @@ impl Heap<'_> {
     fn collection(&self, address: u64) -> Result<Collection> {
         let wrong = |what| Error::invalid_data(format!("the heap at {address} {what}"));
         let start = self.base.checked_add(address).ok_or_else(|| wrong("lies outside the file"))?;
-        // Where the file ends before it, nothing is left, and no heap begins there.
+        // If the file ends before it, nothing is left, and no heap begins there.
         let available = self.file.len()?.saturating_sub(start);
         let mut bytes = vec![0; usize::try_from(available).unwrap_or(COLLECTION).min(COLLECTION)];
         self.file.read_at(start, &mut bytes)?;

@@ -14,7 +14,7 @@ const ROWS_CHUNK: u64 = 1 << 20;
 const WIDEST_ROW: u64 = 4 << 20;
 /// Bytes that a chunk of an array that can grow has at least, however short the array is now.
 const LEAST_CHUNK: u64 = 256;
-/// Of up to so many chunks none is left nearly empty. Where there are more, one that is takes little beside the others.
+/// Of up to so many chunks none is left nearly empty. If there are more, one that is takes little beside the others.
 const EVEN: u64 = 32;
 
 /// The declaration of an array of this dtype and shape, with chunks and codecs chosen.
@@ -67,7 +67,7 @@ pub(crate) fn fill_in(spec: &ArraySpec, compression: Compression) -> Result<Arra
     Ok(spec)
 }
 
-/// The codecs that the format has, of those that a declaration names: gzip is its zlib. None where a compression is among
+/// The codecs that the format has, of those that a declaration names: gzip is its zlib. None if a compression is among
 /// them that it lacks.
 fn kept(named: &[Codec]) -> Vec<Codec> {
     let kept: Vec<Codec> = named

@@ -2,7 +2,7 @@
 //!
 //! [`Hdf5Store`] opens, edits and makes files. The HDF5 library is compiled in; it is used for metadata, under its one
 //! lock. Values are read and written without it wherever that can be done: chunks are decoded and encoded on all cores,
-//! contiguous data is read at its place in the file, text is taken from the global heap into one buffer.
+//! contiguous data is read at its offset in the file, text is taken from the global heap into one buffer.
 //!
 //! - Types, both ways: booleans, integers, floats (half precision included), complex numbers, text of any and of fixed
 //!   length, records. Big-endian data is converted. What has no name here is

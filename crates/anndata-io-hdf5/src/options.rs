@@ -25,28 +25,28 @@ pub struct Hdf5Options {
 }
 
 impl Hdf5Options {
-    /// The same with other [`limits`](Self::limits).
+    /// Sets [`limits`](Self::limits).
     #[must_use]
     pub fn with_limits(mut self, limits: Limits) -> Self {
         self.limits = limits;
         self
     }
 
-    /// The same, following links to other files or not.
+    /// Sets whether links to other files are followed.
     #[must_use]
     pub fn with_allow_external_links(mut self, allow: bool) -> Self {
         self.allow_external_links = allow;
         self
     }
 
-    /// The same, reading arrays whose bytes are in other files or not.
+    /// Sets whether arrays whose bytes are in other files are read.
     #[must_use]
     pub fn with_allow_external_storage(mut self, allow: bool) -> Self {
         self.allow_external_storage = allow;
         self
     }
 
-    /// The same, reading virtual arrays or not.
+    /// Sets whether virtual arrays are read.
     #[must_use]
     pub fn with_allow_virtual(mut self, allow: bool) -> Self {
         self.allow_virtual = allow;

@@ -105,7 +105,7 @@ pub(crate) fn failure(kind: ErrorKind, message: &'static str) -> Error {
 }
 
 /// The library's reason without what says nothing to users and differs each time: addresses of memory, the time, numbers and
-/// sizes of its own, and the name of the file, which may be that of a temporary one and is told anyway.
+/// sizes of its own, and the name of the file, which may be that of a temporary one and is reported anyway.
 fn plain(reason: &str) -> String {
     const SAY_NOTHING: [&str; 13] = [
         "time",
@@ -145,7 +145,7 @@ macro_rules! h5 {
     ($kind:ident, $message:expr, $call:expr) => {
         $crate::raw::call(anndata_storage::ErrorKind::$kind, $message, || {
             // SAFETY: the functions of this module hand over identifiers that they hold alive, and pointers to values
-            // and buffers that live through the call and have the length that the call is told.
+            // and buffers that live through the call and have the length that the call is given.
             unsafe { $call }
         })
     };

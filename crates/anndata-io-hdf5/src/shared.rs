@@ -24,16 +24,16 @@ pub(crate) struct Shared {
     pub(crate) file: Id,
     pub(crate) raw: RawFile,
     pub(crate) options: Hdf5Options,
-    /// Where the addresses of the global heap count from, `None` where its references are not of the usual width.
+    /// Where the addresses of the global heap count from, `None` if its references are not of the usual width.
     pub(crate) heap_base: Option<u64>,
     pub(crate) path: PathBuf,
     /// The path as users know it.
     pub(crate) location: PathBuf,
     pub(crate) writable: bool,
     made_here: bool,
-    /// The root group, `None` where it is damaged.
+    /// The root group, `None` if it is damaged.
     root: Option<Identity>,
-    /// How often the library was told to change something.
+    /// How often the library was asked to change something.
     changes: AtomicU64,
     /// How many of the changes are in the file. The lock is held while what the library holds back is brought there: who
     /// asks meanwhile has to wait, as what is read is old until then, and what is written might be overwritten.
@@ -96,7 +96,7 @@ impl Shared {
         Ok(state)
     }
 
-    /// The heap that texts are in, `None` where its references are not of the usual width.
+    /// The heap that texts are in, `None` if its references are not of the usual width.
     pub(crate) fn heap(&self) -> Option<Heap<'_>> {
         self.heap_base.map(|base| Heap { file: &self.raw, base, limits: self.options.limits })
     }
@@ -111,7 +111,7 @@ impl Shared {
         Ok(self.heap())
     }
 
-    /// Notes that the library was told to change something.
+    /// Notes that the library was asked to change something.
     pub(crate) fn touch(&self) {
         self.changes.fetch_add(1, Ordering::AcqRel);
     }

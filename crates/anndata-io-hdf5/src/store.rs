@@ -50,12 +50,12 @@ pub struct Hdf5Store {
 impl Hdf5Store {
     /// Opens a file for reading. No byte of it is changed.
     ///
-    /// Where another file is put in its place meanwhile, what is read is that of the file that was opened. Where another
+    /// If another file is put in its place meanwhile, what is read is that of the file that was opened. If another
     /// program writes to it, reading is an error of the kind [`Stale`](anndata_storage::ErrorKind::Stale).
     ///
     /// # Errors
-    /// [`NotFound`](anndata_storage::ErrorKind::NotFound) where there is no such file;
-    /// [`InvalidData`](anndata_storage::ErrorKind::InvalidData) where it is not an HDF5 file.
+    /// [`NotFound`](anndata_storage::ErrorKind::NotFound) if there is no such file;
+    /// [`InvalidData`](anndata_storage::ErrorKind::InvalidData) if it is not an HDF5 file.
     pub fn open(path: impl AsRef<Path>, options: &Hdf5Options) -> Result<Self> {
         Self::with_mode(path.as_ref(), Mode::Read, options)
     }
@@ -66,7 +66,7 @@ impl Hdf5Store {
     /// [`Stale`](anndata_storage::ErrorKind::Stale).
     ///
     /// # Errors
-    /// As [`open`](Self::open), and where the file cannot be written or is in use.
+    /// As [`open`](Self::open), and if the file cannot be written or is in use.
     pub fn open_rw(path: impl AsRef<Path>, options: &Hdf5Options) -> Result<Self> {
         let store = Self::with_mode(path.as_ref(), Mode::Edit, options)?;
         Edit::recover(&store)?;
@@ -76,7 +76,7 @@ impl Hdf5Store {
     /// Makes a new file.
     ///
     /// # Errors
-    /// [`AlreadyExists`](anndata_storage::ErrorKind::AlreadyExists) where something is at the path, or where the file
+    /// [`AlreadyExists`](anndata_storage::ErrorKind::AlreadyExists) if something is at the path, or if the file
     /// cannot be made.
     pub fn create(path: impl AsRef<Path>) -> Result<Self> {
         Self::create_at(path.as_ref(), path.as_ref())
@@ -110,7 +110,7 @@ impl Hdf5Store {
     /// Hands everything to the operating system and waits until it is on the disk.
     ///
     /// # Errors
-    /// Where that fails.
+    /// If that fails.
     pub fn sync(&self) -> Result<()> {
         self.flush()?;
         if self.shared.writable { self.shared.raw.sync() } else { Ok(()) }
@@ -236,7 +236,7 @@ impl Storage for Hdf5Store {
 
     fn flush(&self) -> Result<()> {
         if self.shared.writable {
-            // Also what nobody told of: the library closes what was removed when its last handle is closed.
+            // Also what nobody reported: the library closes what was removed when its last handle is closed.
             self.shared.touch();
             self.shared.settle()?;
         }

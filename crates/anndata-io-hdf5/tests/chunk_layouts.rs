@@ -28,7 +28,7 @@ struct Made {
     chunks: Vec<u64>,
     shuffle: bool,
     deflate: bool,
-    /// Chunks get their places when the array is made.
+    /// Chunks are allocated when the array is made.
     early: bool,
     /// Chunks that reach over the edge are not filtered.
     plain_edges: bool,
@@ -214,7 +214,7 @@ fn chunks_whose_filters_were_skipped_are_replaced() -> Result<()> {
     let path = directory.path().join("a.h5");
     let file = OddFile::create(&path);
     let how = creation();
-    // SAFETY: identifiers are alive; pointers are to as many numbers as told.
+    // SAFETY: identifiers are alive; pointers are to as many numbers as declared.
     library(|| unsafe {
         H5Pset_chunk(how, 1, [4_u64].as_ptr());
         H5Pset_shuffle(how);

@@ -1,6 +1,6 @@
 //! Files as other writers make them: byte orders, paddings, filters, links.
 
-// Long file: a test a kind of odd file.
+// Long file: one test per kind of odd file.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
 
 mod support;
@@ -42,7 +42,7 @@ fn text_type(size: usize, padding: H5T_str_t, charset: H5T_cset_t) -> hid_t {
 
 fn chunked(shape: &[u64]) -> hid_t {
     let list = creation();
-    // SAFETY: the pointer is to as many lengths as are told.
+    // SAFETY: the pointer is to as many lengths as declared.
     library(|| unsafe { H5Pset_chunk(list, i32::try_from(shape.len()).unwrap(), shape.as_ptr()) });
     list
 }
@@ -130,14 +130,14 @@ fn chunks_that_were_not_written_or_not_filtered() -> Result<()> {
     let file = OddFile::create(&path);
     let (unwritten, little) = (-7_i32, library(|| *H5T_STD_I32LE));
     let list = chunked(&[4]);
-    // SAFETY: the list is alive, the value is of the type that is told.
+    // SAFETY: the list is alive, the value is of the type that is declared.
     library(|| unsafe {
         H5Pset_shuffle(list);
         H5Pset_deflate(list, 4);
         H5Pset_fill_value(list, little, (&raw const unwritten).cast());
     });
     file.dataset::<i32>("a", little, little, &[14], list, &[]);
-    // SAFETY: the dataset is alive; the buffers are as long as told.
+    // SAFETY: the dataset is alive; the buffers are as long as declared.
     library(|| unsafe {
         let id = H5Dopen2(file.0, c"a".as_ptr(), 0);
         let plain = [1_i32, 2, 3, 4];
@@ -292,7 +292,7 @@ fn references_null_and_unknown_attributes() -> Result<()> {
     let path = directory.path().join("a.h5");
     let file = OddFile::create(&path);
     let little = library(|| *H5T_STD_I32LE);
-    // SAFETY: identifiers are alive, buffers are of the types that are told.
+    // SAFETY: identifiers are alive, buffers are of the types that are declared.
     library(|| unsafe {
         let group = H5Gcreate2(file.0, c"group".as_ptr(), 0, 0, 0);
         file.dataset("group/values", little, little, &[2], 0, &[1, 2]);
@@ -429,7 +429,7 @@ fn files_with_a_user_block() -> Result<()> {
     file.dataset("chunks", little, little, &[1000], chunked(&[300]), &values);
     let variable = text_type(H5T_VARIABLE, H5T_str_t::H5T_STR_NULLTERM, H5T_cset_t::H5T_CSET_UTF8);
     file.dataset("texts", variable, variable, &[2], 0, &[c"one".as_ptr(), c"two".as_ptr()]);
-    // SAFETY: identifiers are alive, the buffer is of the type that is told.
+    // SAFETY: identifiers are alive, the buffer is of the type that is declared.
     library(|| unsafe {
         let id = H5Acreate2(file.0, c"text".as_ptr(), variable, simple(&[]), 0, 0);
         H5Awrite(id, variable, [c"three".as_ptr()].as_ptr().cast());

@@ -111,7 +111,7 @@ fn elements_of_a_size_that_blosc_cannot_take_are_single_bytes() -> Result<()> {
     for (number, size) in sizes.into_iter().enumerate() {
         let list = creation();
         let numbers = [2, 2, size, 64, 5, 1, 1];
-        // SAFETY: the list is alive; the pointers are to as many numbers as told.
+        // SAFETY: the list is alive; the pointers are to as many numbers as declared.
         library(|| unsafe {
             H5Pset_chunk(list, 1, [16_u64].as_ptr());
             assert!(H5Pset_filter(list, 32001, 1, numbers.len(), numbers.as_ptr()) >= 0);
@@ -134,7 +134,7 @@ fn an_attribute_with_a_text_longer_than_the_file_blocks_no_other() -> Result<()>
     let directory = tempfile::tempdir()?;
     let path = directory.path().join("a.h5");
     let file = earliest(&path);
-    // SAFETY: identifiers are alive, buffers are of the type that is told.
+    // SAFETY: identifiers are alive, buffers are of the type that is declared.
     library(|| unsafe {
         for (key, value) in [(c"long", c"a text of a length"), (c"sound", c"another")] {
             let id = H5Acreate2(file.0, key.as_ptr(), text(), simple(&[]), 0, 0);
@@ -164,7 +164,7 @@ fn one_text_at_many_places_is_counted_as_often() -> Result<()> {
     let texts: Vec<_> = std::iter::once(long.as_ptr()).chain(std::iter::repeat_n(c"y".as_ptr(), 999)).collect();
     file.dataset("many", text(), text(), &[1000], 0, &texts);
     let filled = creation();
-    // SAFETY: the list is alive, the value is of the type that is told.
+    // SAFETY: the list is alive, the value is of the type that is declared.
     library(|| unsafe { H5Pset_fill_value(filled, text(), (&raw const texts[0]).cast()) });
     file.dataset::<*const i8>("filled", text(), text(), &[1 << 17], filled, &[]);
     drop(file);
@@ -286,7 +286,7 @@ fn chunks_of_no_axes_or_no_length_are_errors() -> Result<()> {
     let file = latest(&path);
     let int = library(|| *H5T_STD_I32LE);
     let list = creation();
-    // SAFETY: the list is alive; the pointer is to as many lengths as told.
+    // SAFETY: the list is alive; the pointer is to as many lengths as declared.
     library(|| unsafe {
         H5Pset_chunk(list, 1, [3 as hsize_t].as_ptr());
         H5Pset_deflate(list, 4);
@@ -330,7 +330,7 @@ fn values_that_look_like_a_heap_are_values() -> Result<()> {
     let file = OddFile::create(&path);
     let list = creation();
     let byte = library(|| *hdf5_metno_sys::h5t::H5T_STD_U8LE);
-    // SAFETY: the list is alive; the pointer is to as many lengths as told.
+    // SAFETY: the list is alive; the pointer is to as many lengths as declared.
     library(|| unsafe {
         H5Pset_chunk(list, 1, [4096_u64].as_ptr());
         hdf5_metno_sys::h5p::H5Pset_chunk_opts(list, 2);

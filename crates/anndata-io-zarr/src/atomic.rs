@@ -14,11 +14,11 @@ use crate::{ZarrOptions, ZarrStore};
 /// Makes a store at `path` that appears complete or not at all: see [`anndata_storage::atomic`] for what is promised.
 ///
 /// `build` fills the root group of a store beside `path`, which is then moved there. A path that ends with `.zip` becomes a
-/// zip file. Where something fails, `path` is as it was.
+/// zip file. If something fails, `path` is as it was.
 ///
 /// # Errors
-/// Where something stands at `path` already and `overwrite` is not asked for, or what stands there is no zarr store; where
-/// `build` fails; where writing fails.
+/// If something stands at `path` already and `overwrite` is not asked for, or what stands there is not a zarr store; if
+/// `build` fails; if writing fails.
 pub fn write_atomic<T>(
     path: impl AsRef<Path>,
     options: &ZarrOptions,
@@ -46,7 +46,7 @@ pub fn write_atomic<T>(
     Ok(made)
 }
 
-/// Refuses to replace what is no zarr store.
+/// Refuses to replace what is not a zarr store.
 fn check_is_store(target: &Path) -> Result<()> {
     if target.symlink_metadata().is_ok() && !crate::is_zarr(target) {
         return Err(Error::refused("it is not a zarr store, and is not replaced by one"));

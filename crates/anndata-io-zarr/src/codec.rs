@@ -265,7 +265,7 @@ fn most(len: usize) -> u64 {
     (len as u64).saturating_mul(2).saturating_add(1 << 16)
 }
 
-/// Undoes codecs, the last first; `None` where there are none. No step may become more than `max` bytes.
+/// Undoes codecs, the last first; `None` if there are none. No step may become more than `max` bytes.
 fn undo(codecs: &[ByteCodec], raw: &[u8], max: usize) -> Result<Option<Vec<u8>>> {
     let mut bytes: Option<Vec<u8>> = None;
     for codec in codecs.iter().rev() {

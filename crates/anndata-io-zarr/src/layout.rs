@@ -22,7 +22,7 @@ const TEXT_BYTES: u64 = 16;
 /// The bytes that a chunk of an array that can grow has at least, however short the array is now.
 const LEAST_CHUNK: u64 = 256;
 
-/// Of up to so many pieces none is left nearly empty. Where there are more, one that is takes little beside the others.
+/// Of up to so many pieces none is left nearly empty. If there are more, one that is takes little beside the others.
 const EVEN: u64 = 32;
 
 /// The most chunks of a shard: its index, which is read before any of them, stays below 64 KiB.
@@ -31,7 +31,7 @@ const CHUNKS_IN_SHARD: u64 = 4000;
 /// Fills in codecs, chunks and shards that a spec leaves open, and those that the format lacks.
 ///
 /// # Errors
-/// Where the format has no such compression.
+/// If the format has no such compression.
 pub(crate) fn fill_in(
     format: ZarrFormat,
     sharding: Sharding,
@@ -68,7 +68,7 @@ pub(crate) fn fill_in(
     Ok(spec)
 }
 
-/// The codecs that the format has, of those that a declaration names: where it lacks zlib, gzip is the same. None where a
+/// The codecs that the format has, of those that a declaration names: where it lacks zlib, gzip is the same. None if a
 /// compression is among them that it lacks.
 fn kept(format: ZarrFormat, named: &[Codec]) -> Vec<Codec> {
     let kept: Vec<Codec> = named
@@ -117,7 +117,7 @@ fn chunk_shape(spec: &ArraySpec, size: u64, target: u64) -> Vec<u64> {
     chunk
 }
 
-/// As many chunks as fit, whole inner axes first, and no more than the array has. `None` where that is one chunk.
+/// As many chunks as fit, whole inner axes first, and no more than the array has. `None` if that is one chunk.
 fn shard_shape(spec: &ArraySpec, chunks: &[u64], size: u64, target: u64) -> Option<Vec<u64>> {
     let mut shard = chunks.to_vec();
     let mut bytes = chunks.iter().fold(size, |product, &len| product.saturating_mul(len)).max(1);

@@ -103,8 +103,8 @@ impl ArrayMeta {
     /// Reads the metadata of an array.
     ///
     /// # Errors
-    /// Where they are malformed, or say that values are where this build cannot find them. A dtype and a codec that are not
-    /// known are no error here: they become [`DType::Unknown`] and the name of the codec.
+    /// If they are malformed, or say that values are where this build cannot find them. A dtype and a codec that are
+    /// not known are not errors here: they become [`DType::Unknown`] and the name of the codec.
     pub(crate) fn parse(format: ZarrFormat, document: &Document) -> Result<Self> {
         let meta = match format {
             ZarrFormat::V2 => v2::parse_array(document)?,
@@ -117,7 +117,7 @@ impl ArrayMeta {
     /// The document of a new array and what it says.
     ///
     /// # Errors
-    /// Where the format lacks the dtype, a codec or shards.
+    /// If the format lacks the dtype, a codec or shards.
     pub(crate) fn create(format: ZarrFormat, spec: &ArraySpec) -> Result<(Document, Self)> {
         let document = match format {
             ZarrFormat::V2 => v2::array_document(spec)?,

@@ -43,7 +43,7 @@ impl ZarrStore {
     /// Opens the store at a path, or at a URL such as `s3://bucket/name.zarr` (feature `cloud`), for reading.
     ///
     /// # Errors
-    /// Where there is no zarr store, its metadata are malformed, or the URL is of an unknown kind.
+    /// If there is no zarr store, its metadata are malformed, or the URL is of an unknown kind.
     pub fn open(location: &str, options: &ZarrOptions) -> Result<Self> {
         match location.split_once("://") {
             None => Self::open_path(location, options),
@@ -54,11 +54,11 @@ impl ZarrStore {
 
     /// Opens the folder or zip file at a path for reading. Nothing is changed.
     ///
-    /// Where the folder, or an array in it, is replaced meanwhile, reading is an error of the kind
+    /// If the folder, or an array in it, is replaced meanwhile, reading is an error of the kind
     /// [`Stale`](anndata_storage::ErrorKind::Stale).
     ///
     /// # Errors
-    /// Where there is no zarr store, or its metadata are malformed.
+    /// If there is no zarr store, or its metadata are malformed.
     pub fn open_path(path: impl AsRef<Path>, options: &ZarrOptions) -> Result<Self> {
         let path = path.as_ref();
         let open = || {
@@ -98,7 +98,7 @@ impl ZarrStore {
     /// [`write_atomic`](crate::write_atomic) for a store that appears complete or not at all.
     ///
     /// # Errors
-    /// [`AlreadyExists`](anndata_storage::ErrorKind::AlreadyExists) where something stands there, or where it cannot be
+    /// [`AlreadyExists`](anndata_storage::ErrorKind::AlreadyExists) if something stands there, or if it cannot be
     /// written.
     pub fn create(path: impl AsRef<Path>, format: ZarrFormat, options: &ZarrOptions) -> Result<Self> {
         let path = path.as_ref();

@@ -15,7 +15,7 @@ pub enum ZarrFormat {
 /// Whether new arrays are stored in shards: files of many chunks. Version 3 only; version 2 has none.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Sharding {
-    /// A file a chunk, of larger chunks.
+    /// One file per chunk, of larger chunks.
     Off,
     /// Shards of about this many bytes of uncompressed values.
     Auto {
@@ -83,63 +83,63 @@ impl Default for ZarrOptions {
 }
 
 impl ZarrOptions {
-    /// The same with this version.
+    /// Sets the zarr version.
     #[must_use]
     pub fn with_format(mut self, format: ZarrFormat) -> Self {
         self.format = Some(format);
         self
     }
 
-    /// The same with or without collected metadata.
+    /// Sets whether collected metadata are used.
     #[must_use]
     pub fn with_consolidated(mut self, consolidated: bool) -> Self {
         self.consolidated = consolidated;
         self
     }
 
-    /// The same with other shards.
+    /// Sets the sharding.
     #[must_use]
     pub fn with_sharding(mut self, sharding: Sharding) -> Self {
         self.sharding = sharding;
         self
     }
 
-    /// The same with at most this many requests under way (at least 1).
+    /// Sets the maximum number of concurrent requests (at least 1).
     #[must_use]
     pub fn with_concurrency(mut self, requests: usize) -> Self {
         self.concurrency = requests.max(1);
         self
     }
 
-    /// The same with this many repeated attempts.
+    /// Sets how often a failed request is repeated.
     #[must_use]
     pub fn with_retries(mut self, retries: u32) -> Self {
         self.retries = retries;
         self
     }
 
-    /// The same with other limits.
+    /// Sets the limits.
     #[must_use]
     pub fn with_limits(mut self, limits: Limits) -> Self {
         self.limits = limits;
         self
     }
 
-    /// The same, following links within a folder wherever they lead, or not.
+    /// Sets whether links within a folder are followed wherever they lead.
     #[must_use]
     pub fn with_allow_links(mut self, allow: bool) -> Self {
         self.allow_links = allow;
         self
     }
 
-    /// The same, waiting for the disk or not.
+    /// Sets whether writing waits for the disk (fsync).
     #[must_use]
     pub fn with_durable(mut self, durable: bool) -> Self {
         self.durable = durable;
         self
     }
 
-    /// The same with one more setting of the provider of a URL.
+    /// Adds a setting of the provider of a URL.
     #[must_use]
     pub fn with_provider(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
         self.provider.push((name.into(), value.into()));

@@ -38,7 +38,7 @@ impl ShardIndex {
         Ok(Self(entries))
     }
 
-    /// Offset and length of a chunk, `None` where it was never written.
+    /// Offset and length of a chunk, `None` if it was never written.
     pub(crate) fn get(&self, slot: usize) -> Result<Option<(u64, u64)>> {
         let &entry = self.0.get(slot).or_bug("a chunk that its shard has no place for")?;
         Ok(Some(entry).filter(|&entry| entry != (MISSING, MISSING)))
@@ -115,7 +115,7 @@ impl ShardMeta {
             .ok_or_else(|| Error::limit_exceeded(format!("a shard of {:?} has too many chunks", self.shape)))
     }
 
-    /// The shard that holds a chunk, and the place of the chunk in its index.
+    /// The shard that holds a chunk, and the position of the chunk in its index.
     pub(crate) fn locate(&self, chunks: &[u64], chunk: &[u64]) -> (Vec<u64>, usize) {
         let mut slot = 0_u64;
         let mut shard = Vec::with_capacity(chunk.len());
@@ -123,7 +123,7 @@ impl ShardMeta {
             shard.push(position / count);
             slot = slot.saturating_mul(count).saturating_add(position % count);
         }
-        // A place beyond the numbers is in no index, which `get` and `set` tell.
+        // A position beyond the numbers is in no index, which `get` and `set` report.
         (shard, usize::try_from(slot).unwrap_or(usize::MAX))
     }
 }

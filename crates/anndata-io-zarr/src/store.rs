@@ -30,7 +30,7 @@ pub(crate) enum ByteRange {
 }
 
 impl ByteRange {
-    /// The range in a value of this size, `None` where it is out of bounds.
+    /// The range in a value of this size, `None` if it is out of bounds.
     pub(crate) fn within(self, size: u64) -> Option<std::ops::Range<u64>> {
         let range = match self {
             Self::All => 0..size,
@@ -49,7 +49,7 @@ impl ByteRange {
 
 /// Values under keys.
 pub(crate) trait Store: Debug + Display + Send + Sync + 'static {
-    /// The path or URL of the store, where it has one.
+    /// The path or URL of the store, if it has one.
     fn location(&self) -> Option<&Path> {
         None
     }
@@ -75,7 +75,7 @@ pub(crate) trait Store: Debug + Display + Send + Sync + 'static {
     /// The names directly below a prefix that are themselves prefixes, sorted.
     fn children(&self, prefix: &str) -> Result<Vec<String>>;
 
-    /// The bytes of all values below a prefix, where the store can tell.
+    /// The bytes of all values below a prefix, if the store knows.
     fn usage(&self, prefix: &str) -> Result<Option<u64>>;
 
     /// The keys of values whose checksum was not compared yet and is wrong, where the store has checksums of its own.
@@ -83,7 +83,7 @@ pub(crate) trait Store: Debug + Display + Send + Sync + 'static {
         Vec::new()
     }
 
-    /// What tells a value from one that was put in its place, `None` where there is none or the store cannot tell.
+    /// What tells a value from one that was put in its place, `None` if there is none or the store does not know.
     fn stamp(&self, _key: &str) -> Result<Option<FileStamp>> {
         Ok(None)
     }

@@ -82,7 +82,7 @@ struct Node {
 }
 
 /// What tells the metadata of an array in the store from others that were put in their place; `None` as long as the array
-/// was not opened, or where the store cannot tell. A node and the arrays opened from it share it.
+/// was not opened, or if the store does not know. A node and the arrays opened from it share it.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Stamp(Arc<Mutex<Option<FileStamp>>>);
 

@@ -211,7 +211,7 @@ fn what_must_be_understood_is() {
     }
 }
 
-/// Sixteen bits a value, the upper half of a float.
+/// Sixteen bits per value, the upper half of a float.
 #[test]
 fn bfloat16_is_read_as_float32() {
     let (folder, array) = changed(|document| {
@@ -306,7 +306,7 @@ mod with_the_registry {
         assert_eq!(fs::read(folder.path().join("a.zarr/a/c/1")).unwrap(), [0x54, 0x76]);
     }
 
-    /// Four bits a value, the lowest first.
+    /// Four bits per value, the lowest first.
     #[test]
     fn narrow_integers_are_packed() {
         let (folder, array) = changed(|document| {

@@ -139,7 +139,7 @@ mod links {
         let store = Arc::new(ZarrStore::edit(&path, &ZarrOptions::default()).unwrap());
         let array = Group::root(store).array("a").unwrap();
         assert!(array.write(&[0], &numbers(4)).is_err_and(|error| error.is_refused()));
-        // Where nothing is behind it, it is not as if the chunk had never been written.
+        // If nothing is behind it, it is not as if the chunk had never been written.
         fs::remove_file(folder.path().join("secret")).unwrap();
         assert!(open(&path, false).unwrap().array("a").unwrap().read().is_err_and(|error| error.is_refused()));
     }

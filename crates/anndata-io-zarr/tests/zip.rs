@@ -36,7 +36,7 @@ fn store(folder: &Path) -> PathBuf {
     path
 }
 
-/// Damages the stored bytes of the only place where these are.
+/// Damages the stored bytes, which occur once.
 fn flip(path: &Path, bytes: &[u8]) {
     let mut file = fs::read(path).unwrap();
     let at = file.windows(bytes.len()).position(|window| window == bytes).unwrap();

@@ -67,8 +67,8 @@ impl AtomicOutput {
     /// Begins an output that is to be at `path`. What writers that were killed left of it is removed.
     ///
     /// # Errors
-    /// [`AlreadyExists`](crate::ErrorKind::AlreadyExists) where something is there and `overwrite` is false;
-    /// [`Refused`](crate::ErrorKind::Refused) where it is something that an output of this kind never replaces; where the
+    /// [`AlreadyExists`](crate::ErrorKind::AlreadyExists) if something is there and `overwrite` is false;
+    /// [`Refused`](crate::ErrorKind::Refused) if it is something that an output of this kind never replaces; if the
     /// folder that is to hold it cannot be written.
     pub fn create(path: impl AsRef<Path>, kind: OutputKind, overwrite: bool) -> Result<Self> {
         let location = path.as_ref();
@@ -96,8 +96,8 @@ impl AtomicOutput {
     /// Puts the output at its target. With `durable` it, and its name, are on the disk when this returns.
     ///
     /// # Errors
-    /// [`AlreadyExists`](crate::ErrorKind::AlreadyExists) where something appeared at the target that is not to be replaced;
-    /// where the output cannot be brought to the disk or moved. What was at the target is there still.
+    /// [`AlreadyExists`](crate::ErrorKind::AlreadyExists) if something appeared at the target that is not to be
+    /// replaced; where the output cannot be brought to the disk or moved. What was at the target is there still.
     pub fn commit(self, durable: bool) -> Result<()> {
         let commit = || {
             if durable {

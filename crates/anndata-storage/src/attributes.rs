@@ -22,7 +22,7 @@ pub enum Attribute {
     Tensor(Tensor),
     /// A reference to another element: its path (HDF5 object references).
     Reference(String),
-    /// A JSON document that is no scalar and no array of equal scalars. Formats without JSON store it as text.
+    /// A JSON document that is neither a scalar nor an array of equal scalars. Formats without JSON store it as text.
     Json(Value),
 }
 

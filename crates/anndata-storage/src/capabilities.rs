@@ -26,7 +26,7 @@ pub struct Capabilities {
     /// Children and attributes are listed in the order in which they were made (otherwise: sorted by name).
     pub ordered: bool,
     /// [`Storage::rename`](crate::Storage::rename) is one step: other readers, and a process that ends meanwhile, find the
-    /// element at one of the two paths, whole. Where it is not, an [`Edit`](crate::Edit) that a crash interrupts may leave
+    /// element at one of the two paths, whole. If it is not, an [`Edit`](crate::Edit) that a crash interrupts may leave
     /// an element at both paths, one of them in part.
     pub atomic_rename: bool,
     /// [`Storage::replace`](crate::Storage::replace) is one step: other readers, and a process that ends meanwhile, find
@@ -49,7 +49,7 @@ impl Capabilities {
         atomic_replace: true,
     };
 
-    /// The same without the ability to write.
+    /// Returns the same capabilities without the ability to write.
     #[must_use]
     pub fn read_only(mut self) -> Self {
         self.write = false;

@@ -41,26 +41,26 @@ pub trait ChunkedStorage: Send + Sync {
     /// What comes with the bytes is handed back to [`decode`](Self::decode).
     ///
     /// # Errors
-    /// Where the bytes cannot be read, or are more than a chunk of this array can take.
+    /// If the bytes cannot be read, or are more than a chunk of this array can take.
     fn read_raw(&self, chunk: &[u64], raw: &mut Vec<u8>) -> Result<Option<ChunkInfo>>;
 
     /// Decodes stored bytes into exactly one chunk of native-endian values in C order.
     /// `scratch` is a buffer to reuse; its content means nothing.
     ///
     /// # Errors
-    /// Where the bytes are not a valid encoding of one chunk.
+    /// If the bytes are not a valid encoding of one chunk.
     fn decode(&self, raw: &[u8], info: ChunkInfo, chunk: &mut [u8], scratch: &mut Vec<u8>) -> Result<()>;
 
     /// Encodes one chunk into `raw`, replacing its content.
     ///
     /// # Errors
-    /// Where a codec cannot encode.
+    /// If a codec cannot encode.
     fn encode(&self, chunk: &[u8], raw: &mut Vec<u8>, scratch: &mut Vec<u8>) -> Result<()>;
 
     /// Stores the encoded bytes of a chunk.
     ///
     /// # Errors
-    /// Where the store is read-only or writing fails.
+    /// If the store is read-only or writing fails.
     fn write_raw(&self, chunk: &[u64], raw: &[u8]) -> Result<()>;
 
     /// The bytes of one element of a chunk that was never written. Empty: all zeros.

@@ -76,7 +76,7 @@ pub struct Field {
 }
 
 impl Field {
-    /// A field with one value a record.
+    /// A field with one value per record.
     pub fn new(name: impl Into<Arc<str>>, dtype: DType) -> Self {
         Self { name: name.into(), dtype, shape: Vec::new() }
     }

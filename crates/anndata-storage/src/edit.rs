@@ -11,7 +11,7 @@
 //! - what was committed and not finished is finished then. A store that is opened for reading only is not changed:
 //!   [`Group::root`](crate::Group::root) leads its readers to the new elements, wherever they are.
 //!
-//! Stages are no elements of a store: groups do not list them.
+//! Stages are not elements of a store: groups do not list them.
 
 mod unfinished;
 
@@ -79,7 +79,7 @@ impl Edit {
     /// An edit that changes nothing yet.
     ///
     /// # Errors
-    /// [`ReadOnly`](crate::ErrorKind::ReadOnly) where the store cannot be written.
+    /// [`ReadOnly`](crate::ErrorKind::ReadOnly) if the store cannot be written.
     pub fn begin(storage: &Arc<dyn Storage>) -> Result<Self> {
         static NEXT: AtomicU64 = AtomicU64::new(0);
         if !storage.capabilities().write {
@@ -98,7 +98,7 @@ impl Edit {
     /// The free path at which the new element of `path` is to be made. Whether there is an old one does not matter.
     ///
     /// # Errors
-    /// Where the edit changes an element at, above or below the path already, or no element can be there.
+    /// If the edit changes an element at, above or below the path already, or no element can be there.
     pub fn replace(&mut self, path: &str) -> Result<String> {
         let free = self.check_apart(path).and_then(|()| missing_parents(&*self.storage, path, 0).map(drop));
         free.map_err(|error| error.in_store(&*self.storage))?;
@@ -120,7 +120,7 @@ impl Edit {
     /// [commits the store](Storage::commit) after it, and after all else that belongs to the action.
     ///
     /// # Errors
-    /// Where the store fails; then all elements are as they were. Where it fails so that not even that can be brought
+    /// If the store fails; then all elements are as they were. If it fails so that not even that can be brought
     /// about, the edit is finished when the store is next opened for editing.
     pub fn commit(mut self) -> Result<()> {
         let storage = Arc::clone(&self.storage);
@@ -171,7 +171,7 @@ impl Edit {
     /// A backend calls it when a store is opened for editing.
     ///
     /// # Errors
-    /// Where the store fails, or something other than an edit stands in its place.
+    /// If the store fails, or something other than an edit stands in its place.
     pub fn recover(storage: &dyn Storage) -> Result<()> {
         if storage.kind("")? != Some(NodeKind::Group) {
             return Ok(());
@@ -225,7 +225,7 @@ impl Drop for Edit {
     }
 }
 
-/// Finishes the edit that was committed and not finished, where there is one.
+/// Finishes the edit that was committed and not finished, if there is one.
 fn finish_last(storage: &dyn Storage) -> Result<()> {
     let Some(moves) = Moves::committed(storage)? else { return Ok(()) };
     moves.finish(storage)?;
@@ -250,7 +250,7 @@ fn is_within(path: &str, other: &str) -> bool {
 
 /// What a committed edit does.
 ///
-/// Every step can be told from the store: a new element that is still in the stage was not put in its place.
+/// Every step is visible in the store: a new element that is still in the stage was not put in its place.
 #[derive(Debug, Default)]
 struct Moves {
     replaced: Vec<String>,
@@ -258,7 +258,7 @@ struct Moves {
 }
 
 impl Moves {
-    /// Those of the edit that was committed and not finished, `None` where there is none.
+    /// Those of the edit that was committed and not finished, `None` if there is none.
     fn committed(storage: &dyn Storage) -> Result<Option<Self>> {
         match storage.kind(COMMITTED)? {
             None => return Ok(None),

@@ -50,7 +50,7 @@ pub enum ErrorKind {
 ///
 /// It prints in one line as `file: path: message: cause; advice`, where the file is that of the store, also where it is a folder or
 /// a URL, and the path names the element in it; control characters of names are [escaped](crate::escaped). As the cause is
-/// printed, [`source`](StdError::source) has nothing more to tell; [`cause`](Self::cause) has it.
+/// printed, [`source`](StdError::source) has nothing more to add; [`cause`](Self::cause) has it.
 ///
 /// ```
 /// use anndata_storage::Error;
@@ -120,7 +120,7 @@ impl Error {
 
     /// A broken invariant of this library: something that no file and no caller should be able to bring about.
     ///
-    /// The message names the place in the source and asks for a report. A backtrace is captured where
+    /// The message names the position in the source and asks for a report. A backtrace is captured where
     /// `RUST_BACKTRACE` asks for one; `{:?}` prints it. See also [`ensure!`](crate::ensure) and [`OrBug`].
     #[cold]
     #[track_caller]
@@ -143,7 +143,7 @@ impl Error {
         self.0.backtrace.as_ref()
     }
 
-    /// Names the element that the error is about, where none is named yet.
+    /// Names the element that the error is about, if none is named yet.
     ///
     /// The innermost layer that knows the path names it; outer layers call this without harm.
     #[must_use]
@@ -167,7 +167,7 @@ impl Error {
         self
     }
 
-    /// Names the file (or folder, or URL) that the error is about, where none is named yet.
+    /// Names the file (or folder, or URL) that the error is about, if none is named yet.
     ///
     /// The innermost layer that knows it names it; outer layers call this without harm.
     #[must_use]
@@ -178,7 +178,7 @@ impl Error {
         self
     }
 
-    /// Names the file of a store, where none is named yet and the store has one.
+    /// Names the file of a store, if none is named yet and the store has one.
     #[must_use]
     pub fn in_store(self, store: &dyn Storage) -> Self {
         match store.location() {
@@ -187,7 +187,7 @@ impl Error {
         }
     }
 
-    /// The same about what a store holds: what is wrong input from a caller is malformed data there.
+    /// Returns the error as one about what a store holds: what is wrong input from a caller is malformed data there.
     #[must_use]
     pub fn of_stored(mut self) -> Self {
         if self.0.kind == ErrorKind::InvalidInput {
@@ -228,12 +228,12 @@ impl Error {
         self.0.kind
     }
 
-    /// The file, folder or URL, as the caller named it, where known.
+    /// The file, folder or URL, as the caller named it, if known.
     pub fn file(&self) -> Option<&Path> {
         self.0.file.as_deref()
     }
 
-    /// The path of the element in its store (`obs/louvain`; the root is empty), where known.
+    /// The path of the element in its store (`obs/louvain`; the root is empty), if known.
     pub fn path(&self) -> Option<&str> {
         self.0.path.as_deref()
     }
@@ -250,7 +250,7 @@ impl Error {
         }
     }
 
-    /// The message alone, without file, path and cause; empty where the cause says all.
+    /// The message alone, without file, path and cause; empty if the cause says all.
     pub fn message(&self) -> &str {
         &self.0.message
     }

@@ -23,7 +23,7 @@ pub struct Group {
 impl Group {
     /// The root group of a store.
     ///
-    /// Where the store is for reading only and an [`Edit`](crate::Edit) of it was committed and not finished, its
+    /// If the store is for reading only and an [`Edit`](crate::Edit) of it was committed and not finished, its
     /// elements are those that the edit made.
     pub fn root(storage: Arc<dyn Storage>) -> Self {
         Self { storage: settled(storage), path: String::new() }
@@ -49,11 +49,11 @@ impl Group {
         child_path(&self.path, key)
     }
 
-    /// What stands at `key`, `None` where nothing does. Nothing is ever named `.`, `..` or by an empty text, so no key
+    /// What stands at `key`, `None` if nothing does. Nothing is ever named `.`, `..` or by an empty text, so no key
     /// leads out of the store.
     ///
     /// # Errors
-    /// Where the store cannot be read, or what stands there is refused.
+    /// If the store cannot be read, or what stands there is refused.
     pub fn kind(&self, key: &str) -> Result<Option<NodeKind>> {
         let path = self.path_of(key);
         if !path.is_empty() && !path.split('/').all(is_name) {
@@ -73,7 +73,7 @@ impl Group {
     /// The names of the children. What an [`Edit`](crate::Edit) wrote and did not put in its place is none of them.
     ///
     /// # Errors
-    /// Where the group is gone or the store cannot be read.
+    /// If the group is gone or the store cannot be read.
     pub fn children(&self) -> Result<Vec<String>> {
         let names = self.storage.children(&self.path);
         let mut names = names.map_err(|error| self.locate(&self.path, error))?;
@@ -86,22 +86,22 @@ impl Group {
     /// The attributes.
     ///
     /// # Errors
-    /// Where one cannot be read.
+    /// If one cannot be read.
     pub fn attributes(&self) -> Result<Attributes> {
         self.storage.attributes(&self.path).map_err(|error| self.locate(&self.path, error))
     }
 
-    /// Tells a visitor of the element at `key` and of all below it, each before its children and these in order; the empty
-    /// key is the group itself. The metadata of all are read as the store reads them best ([`Storage::tree`]). What an
-    /// [`Edit`](crate::Edit) wrote and did not put in its place is left out.
+    /// Reports to a visitor the element at `key` and all below it, each before its children and these in order; the
+    /// empty key is the group itself. The metadata of all are read as the store reads them best ([`Storage::tree`]).
+    /// What an [`Edit`](crate::Edit) wrote and did not put in its place is left out.
     ///
     /// # Errors
-    /// The error of the visitor, which ends the visit. What cannot be opened, the visitor is told of.
+    /// The error of the visitor, which ends the visit. What cannot be opened is reported to the visitor.
     pub fn tree(&self, key: &str, visitor: &mut dyn TreeVisitor) -> Result<()> {
         self.storage.tree(&self.path_of(key), &mut Located { storage: &*self.storage, visitor })
     }
 
-    /// The same as [`tree`](Self::tree) without blocking the thread where the store has latency. Other stores are visited
+    /// The same as [`tree`](Self::tree) without blocking the thread if the store has latency. Other stores are visited
     /// when the future is first polled.
     ///
     /// # Errors
@@ -114,7 +114,7 @@ impl Group {
     /// Replaces all attributes.
     ///
     /// # Errors
-    /// Where one cannot be stored.
+    /// If one cannot be stored.
     pub fn set_attributes(&self, attributes: &Attributes) -> Result<()> {
         check_writable(&*self.storage)
             .and_then(|()| self.storage.set_attributes(&self.path, attributes))
@@ -124,7 +124,7 @@ impl Group {
     /// Sets one attribute and keeps the others.
     ///
     /// # Errors
-    /// Where it cannot be stored.
+    /// If it cannot be stored.
     pub fn set_attribute(&self, name: &str, value: impl Into<Attribute>) -> Result<()> {
         let mut attributes = self.attributes()?;
         attributes.insert(name.to_owned(), value.into());
@@ -134,7 +134,7 @@ impl Group {
     /// The group at `key`.
     ///
     /// # Errors
-    /// [`NotFound`](crate::ErrorKind::NotFound) where there is none.
+    /// [`NotFound`](crate::ErrorKind::NotFound) if there is none.
     pub fn group(&self, key: &str) -> Result<Self> {
         let path = self.path_of(key);
         match self.kind(key)? {
@@ -147,7 +147,7 @@ impl Group {
     /// The array at `key`. Reads metadata only.
     ///
     /// # Errors
-    /// [`NotFound`](crate::ErrorKind::NotFound) where there is none.
+    /// [`NotFound`](crate::ErrorKind::NotFound) if there is none.
     pub fn array(&self, key: &str) -> Result<Array> {
         let path = self.path_of(key);
         match self.kind(key)? {
@@ -163,7 +163,7 @@ impl Group {
     /// Makes a group at `key`, and those above it that are missing.
     ///
     /// # Errors
-    /// Where something stands there, or the store cannot be written.
+    /// If something stands there, or the store cannot be written.
     pub fn create_group(&self, key: &str) -> Result<Self> {
         let path = self.path_of(key);
         self.make_way(key, &path)?;
@@ -174,7 +174,7 @@ impl Group {
     /// The group at `key`, made where it is missing.
     ///
     /// # Errors
-    /// Where an array stands there, or the store cannot be written.
+    /// If an array stands there, or the store cannot be written.
     pub fn require_group(&self, key: &str) -> Result<Self> {
         match self.kind(key)? {
             Some(_) => self.group(key),
@@ -185,7 +185,7 @@ impl Group {
     /// Makes an array at `key`, and the groups above it that are missing. Until it is written it reads as zeros (or empty text).
     ///
     /// # Errors
-    /// Where something stands there, the spec contradicts itself, or the format lacks the dtype or a codec.
+    /// If something stands there, the spec contradicts itself, or the format lacks the dtype or a codec.
     pub fn create_array(&self, key: &str, spec: &ArraySpec) -> Result<Array> {
         let path = self.path_of(key);
         spec.validate().map_err(|error| self.locate(&path, error))?;
@@ -197,7 +197,7 @@ impl Group {
     /// Moves what stands at `from` to the free key `to`; groups above it that are missing are made.
     ///
     /// # Errors
-    /// Where nothing stands at `from` or something at `to`.
+    /// If nothing stands at `from` or something at `to`.
     pub fn rename(&self, from: &str, to: &str) -> Result<()> {
         let (from_path, to_path) = (self.path_of(from), self.path_of(to));
         check_writable(&*self.storage).map_err(|error| self.locate(&from_path, error))?;
@@ -214,7 +214,7 @@ impl Group {
     /// Removes what stands at `key`, and all below it.
     ///
     /// # Errors
-    /// Where nothing stands there.
+    /// If nothing stands there.
     pub fn remove(&self, key: &str) -> Result<()> {
         let path = self.path_of(key);
         check_writable(&*self.storage).map_err(|error| self.locate(&path, error))?;
@@ -279,7 +279,7 @@ pub(crate) fn is_name(name: &str) -> bool {
     !matches!(name, "" | "." | "..") && !name.contains('\0')
 }
 
-/// A visitor who is told of elements alone, with the store in every error.
+/// A visitor of elements alone, with the store in every error.
 struct Located<'a, V: ?Sized> {
     storage: &'a dyn Storage,
     visitor: &'a mut V,

@@ -26,14 +26,14 @@ impl Limits {
     /// No limit: for files of one's own.
     pub const NONE: Self = Self { max_expansion: u64::MAX, max_unbacked: u64::MAX };
 
-    /// The same with another [`max_expansion`](Self::max_expansion).
+    /// Sets [`max_expansion`](Self::max_expansion).
     #[must_use]
     pub fn with_max_expansion(mut self, bytes_per_byte: u64) -> Self {
         self.max_expansion = bytes_per_byte;
         self
     }
 
-    /// The same with another [`max_unbacked`](Self::max_unbacked).
+    /// Sets [`max_unbacked`](Self::max_unbacked).
     #[must_use]
     pub fn with_max_unbacked(mut self, bytes: u64) -> Self {
         self.max_unbacked = bytes;

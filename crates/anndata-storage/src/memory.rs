@@ -37,7 +37,7 @@ impl MemoryStore {
         Self { nodes: Mutex::new(HashMap::from([(String::new(), Node::default())])), limits: Limits::default() }
     }
 
-    /// The same with other limits on what is read.
+    /// Sets the limits on what is read.
     #[must_use]
     pub fn with_limits(mut self, limits: Limits) -> Self {
         self.limits = limits;

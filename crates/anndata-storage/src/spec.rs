@@ -12,7 +12,7 @@ pub struct ArraySpec {
     pub dtype: DType,
     /// The length of each axis; empty for a scalar.
     pub shape: Vec<u64>,
-    /// The shape of a chunk, one length an axis; `None` for one contiguous piece.
+    /// The shape of a chunk, one length per axis; `None` for one contiguous piece.
     #[cfg_attr(feature = "serde", serde(default, skip_serializing_if = "Option::is_none"))]
     pub chunks: Option<Vec<u64>>,
     /// The shape of a shard (a file of many chunks), where the format has shards.
@@ -53,21 +53,21 @@ impl ArraySpec {
         Self { null: true, ..Self::new(dtype, []) }
     }
 
-    /// The same with chunks of this shape.
+    /// Sets the shape of a chunk.
     #[must_use]
     pub fn with_chunks(mut self, chunks: impl Into<Vec<u64>>) -> Self {
         self.chunks = Some(chunks.into());
         self
     }
 
-    /// The same with these codecs.
+    /// Sets the codecs.
     #[must_use]
     pub fn with_codecs(mut self, codecs: impl Into<Vec<Codec>>) -> Self {
         self.codecs = codecs.into();
         self
     }
 
-    /// The same, able to grow along the first axis or not.
+    /// Sets whether the array can grow along the first axis.
     #[must_use]
     pub fn with_resizable(mut self, resizable: bool) -> Self {
         self.resizable = resizable;
@@ -77,7 +77,7 @@ impl ArraySpec {
     /// The number of elements.
     ///
     /// # Errors
-    /// Where the product of the axes is over 64 bit, which only a malformed file declares.
+    /// If the product of the axes exceeds 64 bits, which only a malformed file declares.
     pub fn len(&self) -> Result<u64> {
         if self.null {
             return Ok(0);
@@ -133,7 +133,7 @@ impl ArraySpec {
     }
 }
 
-/// The product of lengths, `None` where it overflows.
+/// The product of lengths, `None` if it overflows.
 pub(crate) fn product(lengths: &[u64]) -> Option<u64> {
     if lengths.contains(&0) {
         return Some(0);

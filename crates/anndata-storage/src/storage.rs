@@ -79,7 +79,7 @@ pub trait Storage: Debug + Display + Send + Sync + 'static {
     fn capabilities(&self) -> Capabilities;
 
     /// The file, folder or URL as users know it: what errors about this store name. A store that is made beside its final
-    /// place says that place. `None` where there is none, as in memory.
+    /// place says that place. `None` if there is none, as in memory.
     fn location(&self) -> Option<&Path> {
         None
     }
@@ -89,7 +89,7 @@ pub trait Storage: Debug + Display + Send + Sync + 'static {
         Limits::default()
     }
 
-    /// What stands at a path, `None` where nothing does.
+    /// What stands at a path, `None` if nothing does.
     ///
     /// # Errors
     /// If the store cannot be read, or what stands there is refused (an external link).
@@ -126,12 +126,12 @@ pub trait Storage: Debug + Display + Send + Sync + 'static {
     /// metadata are malformed.
     fn open_array(&self, path: &str) -> Result<Arc<dyn ArrayStorage>>;
 
-    /// Tells a visitor of the element at a path and of all below it, each before its children and these in order: the
+    /// Reports to a visitor the element at a path and all below it, each before its children and these in order: the
     /// metadata of a whole object in one call.
     ///
-    /// By default a [walk](crate::walk) asks for one element after the other. A store that answers for many at once (by a
-    /// query, a listing, requests that overlap) does so here. What fails for one element is told of it, and keeps no other
-    /// from being told of.
+    /// By default a [walk](crate::walk) asks for one element after the other. A store that answers for many at once (by
+    /// a query, a listing, requests that overlap) does so here. What fails for one element is reported for it, and
+    /// keeps no other from being reported.
     ///
     /// # Errors
     /// The error of the visitor, which ends the visit.
@@ -194,7 +194,7 @@ pub trait Storage: Debug + Display + Send + Sync + 'static {
     }
 
     /// Moves an element, with all below it, to a free path in a group: in one step, if
-    /// [`Capabilities::atomic_rename`] says so. Where attributes keep their dtype ([`Capabilities::typed_attributes`]),
+    /// [`Capabilities::atomic_rename`] says so. If attributes keep their dtype ([`Capabilities::typed_attributes`]),
     /// references to what is moved follow it.
     ///
     /// # Errors
@@ -248,7 +248,7 @@ pub trait Storage: Debug + Display + Send + Sync + 'static {
 
     /// Compares the checksums that the format has beside those of chunks, and that reading compares only where it reads all
     /// that they cover, as those of the entries of a zip file: an error with its path for each that is wrong and was not
-    /// told of yet. Reads what they cover. By default there are none.
+    /// reported yet. Reads what they cover. By default there are none.
     ///
     /// # Errors
     /// If the store cannot be read.
@@ -264,17 +264,17 @@ pub trait ArrayStorage: Debug + Send + Sync {
     /// This is asked often, so it is kept, not read.
     fn spec(&self) -> Arc<ArraySpec>;
 
-    /// The selected values. Selections are within bounds, one an axis, index lists strictly increasing.
+    /// The selected values. Selections are within bounds, one per axis, index lists strictly increasing.
     ///
     /// # Errors
     /// If the stored bytes cannot be read or decoded.
     fn read(&self, selection: &[Axis]) -> Result<Tensor>;
 
-    /// The bytes that the values take in the store, where known without reading them: what a declared size is held against
-    /// ([`Limits`]). Where it is not known (`None`, the default), nothing is taken to stand behind the declared size.
+    /// The bytes that the values take in the store, if known without reading them: what a declared size is held against
+    /// ([`Limits`]). If it is not known (`None`, the default), nothing is taken to stand behind the declared size.
     ///
     /// # Errors
-    /// If the store cannot tell because its metadata are malformed.
+    /// If the store does not know because its metadata are malformed.
     fn stored_bytes(&self) -> Result<Option<u64>> {
         Ok(None)
     }
@@ -352,7 +352,7 @@ pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 
 /// A store whose metadata can be read without blocking a thread. It may be polled by any executor.
 pub trait AsyncStorage: Send + Sync {
-    /// The same as [`Storage::tree`].
+    /// Like [`Storage::tree`].
     ///
     /// # Errors
     /// As [`Storage::tree`].

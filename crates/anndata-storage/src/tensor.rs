@@ -64,7 +64,7 @@ impl Tensor {
     /// Records are given packed, one after the other. The buffer is used as it is where it is aligned.
     ///
     /// # Errors
-    /// Where the buffer's length is not that of the shape, a boolean is neither 0 nor 1, or the dtype has no size.
+    /// If the buffer's length is not that of the shape, a boolean is neither 0 nor 1, or the dtype has no size.
     pub fn new(dtype: DType, shape: impl Into<Vec<usize>>, buffer: Buffer) -> Result<Self> {
         let shape = shape.into();
         let size = dtype
@@ -100,7 +100,7 @@ impl Tensor {
     /// A tensor over a vector in C order, which is not copied.
     ///
     /// # Errors
-    /// Where the length is not that of the shape.
+    /// If the length is not that of the shape.
     pub fn from_vec<T: Scalar>(shape: impl Into<Vec<usize>>, values: Vec<T>) -> Result<Self> {
         Self::new(T::DTYPE, shape, bytes::buffer_of(values))
     }
@@ -161,7 +161,7 @@ impl Tensor {
     /// The values as a typed n-dimensional view, without a copy.
     ///
     /// # Errors
-    /// [`ErrorKind::DType`](crate::ErrorKind::DType) where `T` is not the dtype's type.
+    /// [`ErrorKind::DType`](crate::ErrorKind::DType) if `T` is not the dtype's type.
     pub fn view<T: Scalar>(&self) -> Result<ArrayViewD<'_, T>> {
         ArrayViewD::from_shape(IxDyn(&self.shape), self.as_slice::<T>()?)
             .map_err(|error| Error::bug("shape and length disagree").with_source(error))
@@ -170,7 +170,7 @@ impl Tensor {
     /// The values in C order, without a copy.
     ///
     /// # Errors
-    /// [`ErrorKind::DType`](crate::ErrorKind::DType) where `T` is not the dtype's type.
+    /// [`ErrorKind::DType`](crate::ErrorKind::DType) if `T` is not the dtype's type.
     pub fn as_slice<T: Scalar>(&self) -> Result<&[T]> {
         match &self.data {
             Data::Buffer(buffer) if self.dtype == T::DTYPE => bytemuck::checked::try_cast_slice(buffer.as_slice())
@@ -203,10 +203,10 @@ impl Tensor {
         }
     }
 
-    /// The same values in another shape.
+    /// Returns the same values in another shape.
     ///
     /// # Errors
-    /// Where the number of elements differs.
+    /// If the number of elements differs.
     pub fn reshape(self, shape: impl Into<Vec<usize>>) -> Result<Self> {
         let shape = shape.into();
         if count(&shape)? != self.len() {
@@ -228,7 +228,7 @@ impl Tensor {
         Ok(Self { dtype: self.dtype, shape, data })
     }
 
-    /// The same values converted to another numeric dtype.
+    /// Returns the same values converted to another numeric dtype.
     ///
     /// As numpy's `astype`, floats lose their fraction on the way to integers, integers wrap around in narrower ones,
     /// and numbers other than 0 become `true`. Unlike there, where the result depends on the machine, a float beyond the
@@ -248,7 +248,7 @@ impl Tensor {
     /// of either.
     ///
     /// # Errors
-    /// Where the dtypes are others, a complex number would lose its imaginary part, or a date or span of time would be
+    /// If the dtypes are others, a complex number would lose its imaginary part, or a date or span of time would be
     /// rounded or is out of range.
     pub fn cast(&self, dtype: &DType) -> Result<Self> {
         if self.dtype == *dtype {
@@ -307,7 +307,7 @@ impl fmt::Debug for Tensor {
                 Ok(values) => write!(f, ", {values:?}")?,
                 Err(error) => write!(f, ", {error:?}")?,
             }, else => {
-                // Records, and bytes that are no text, are not shown.
+                // Records, and bytes that are not text, are not shown.
                 if let Ok(texts) = self.to_strings().or_else(|_| self.to_time_strings()) {
                     write!(f, ", {texts:?}")?;
                 }

@@ -52,7 +52,7 @@ pub struct Case {
     pub check: Step,
 }
 
-/// Every case, in an order in which the first failure is the most telling.
+/// Every case, in an order in which the first failure says the most.
 pub const CASES: &[Case] = &[
     case("an empty store", groups::empty, groups::check_empty),
     case("groups nest, and parents are made", groups::nest, groups::check_nest),
@@ -101,10 +101,10 @@ impl Case {
     /// Runs the case on a new store.
     ///
     /// # Errors
-    /// Where the store fails.
+    /// If the store fails.
     ///
     /// # Panics
-    /// Where the store gives other values than were written.
+    /// If the store gives other values than were written.
     pub fn run(&self, store: Arc<dyn Storage>, reopen: impl Fn(Arc<dyn Storage>) -> Arc<dyn Storage>) -> Result<()> {
         (self.write)(&store)?;
         (self.check)(&store)?;
@@ -117,7 +117,7 @@ impl Case {
 /// Runs every case, each on a new store that `make` makes: empty and writable.
 ///
 /// # Panics
-/// Where a case fails, after all have run; the message names every case that failed.
+/// If a case fails, after all have run; the message names every case that failed.
 pub fn run_all(make: impl Fn() -> Arc<dyn Storage>) {
     run_all_reopened(make, |store| store);
 }

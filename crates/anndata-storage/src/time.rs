@@ -201,7 +201,7 @@ impl TimeStep {
         }
     }
 
-    /// The coarsest step that counts what both count, as numpy has it; `None` where there is none, or it would be too
+    /// The coarsest step that counts what both count, as numpy has it; `None` if there is none, or it would be too
     /// fine. `dates`: whether dates are counted, of which months are so many days, or spans of time.
     pub fn common(self, other: Self, dates: bool) -> Option<Self> {
         let (coarse, fine) = if self.unit <= other.unit { (self, other) } else { (other, self) };

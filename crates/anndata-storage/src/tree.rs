@@ -1,4 +1,5 @@
-//! The metadata of a tree: [`TreeVisitor`], who is told of its elements, and [`walk`], which asks for them one by one.
+//! The metadata of a tree: [`TreeVisitor`], to whom its elements are reported, and [`walk`], which asks for them one by
+//! one.
 
 use std::sync::Arc;
 
@@ -10,11 +11,11 @@ use crate::{ArrayStorage, Attributes, Error, NodeKind, Result, Storage, child_pa
 pub struct NodeMeta {
     /// The attributes, or why they cannot be read.
     pub attributes: Result<Attributes>,
-    /// The open array, where it is one; else it is a group.
+    /// The open array, if it is one; else it is a group.
     pub array: Option<Arc<dyn ArrayStorage>>,
 }
 
-/// Who is told of the elements of a tree by [`Storage::tree`].
+/// Receives the elements of a tree from [`Storage::tree`].
 pub trait TreeVisitor {
     /// Whether the element at a path, and what is below it, is wanted; nothing of it was read so far.
     ///
@@ -33,7 +34,7 @@ pub trait TreeVisitor {
 /// where a store has nothing better.
 ///
 /// # Errors
-/// The error of the visitor. If there is no element, or it cannot be opened, the visitor is told so.
+/// The error of the visitor. If there is no element, or it cannot be opened, that is reported to the visitor.
 pub fn walk<S: Storage + ?Sized>(storage: &S, path: &str, visitor: &mut dyn TreeVisitor) -> Result<()> {
     if !visitor.enter(path)? {
         return Ok(());

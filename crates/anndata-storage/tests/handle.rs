@@ -9,7 +9,7 @@ use anndata_storage::{
     Result, Storage, Tensor,
 };
 
-/// A store that notes what it is asked to read, and fails where it is told to.
+/// A store that notes what it is asked to read, and fails where it should.
 #[derive(Debug, Default)]
 struct Recorder {
     inner: MemoryStore,

@@ -51,7 +51,7 @@ fn the_guide_explains_every_line() {
     let mut told = String::new();
     for block in guide.split("```rust,ignore\n").skip(1) {
         let (code, _) = block.split_once("```").unwrap();
-        // How the testkit is called is no part of the store.
+        // How the testkit is called is not part of the store.
         if !code.starts_with("testkit::") {
             told.push_str(code);
         }

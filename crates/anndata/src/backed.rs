@@ -37,7 +37,7 @@ pub enum Mode {
 /// ```
 ///
 /// # Errors
-/// As [`open`](crate::open), or where something but a matrix cannot be read.
+/// As [`open`](crate::open), or if something but a matrix cannot be read.
 pub fn open_backed(location: impl AsRef<Path>, mode: Mode) -> Result<Backed> {
     let place = Place::of(location.as_ref())?;
     let path = &place.store;

@@ -50,28 +50,28 @@ impl Default for ConvertOptions {
 }
 
 impl ConvertOptions {
-    /// The same, reading elements another way.
+    /// Sets how elements are read.
     #[must_use]
     pub fn with_read(mut self, read: ReadOptions) -> Self {
         self.read = read;
         self
     }
 
-    /// The same, writing elements another way.
+    /// Sets how elements are written.
     #[must_use]
     pub fn with_write(mut self, write: WriteOptions) -> Self {
         self.write = write;
         self
     }
 
-    /// The same, replacing what is at the output path or not.
+    /// Sets whether an existing output is replaced.
     #[must_use]
     pub fn with_overwrite(mut self, overwrite: bool) -> Self {
         self.overwrite = overwrite;
         self
     }
 
-    /// The same, making a zarr store another way.
+    /// Sets how a zarr store is created.
     #[cfg(feature = "zarr")]
     #[must_use]
     pub fn with_zarr(mut self, zarr: anndata_io_zarr::ZarrOptions) -> Self {
@@ -79,14 +79,14 @@ impl ConvertOptions {
         self
     }
 
-    /// The same, waiting for the disk or not.
+    /// Sets whether writing waits for the disk (fsync).
     #[must_use]
     pub fn with_durable(mut self, durable: bool) -> Self {
         self.durable = durable;
         self
     }
 
-    /// The same with another limit of memory, in bytes.
+    /// Sets the memory limit in bytes.
     ///
     /// It governs the size of the blocks that arrays are copied in. The program itself comes on top (some 30 MB), a chunk
     /// that is larger than an eighth of the limit, and elements whose values are needed as a whole: those of outdated
@@ -114,7 +114,7 @@ impl ConvertOptions {
 /// Elements of current encodings are copied block by block within [`ConvertOptions::with_memory_limit`], so that an object
 /// larger than memory can be rewritten; old ones are brought up to date, and what other tools write in another form is
 /// written in that of the format. Elements of unknown encodings, and members of the object that are not slots, are copied
-/// as they are; what is given back tells of them, as Python refuses an object that has any. The output appears whole or
+/// as they are; what is given back lists them, as Python refuses an object that has any. The output appears whole or
 /// not at all, as [`write_h5ad`](crate::write_h5ad) promises; it may be the input itself.
 ///
 /// ```
@@ -130,8 +130,8 @@ impl ConvertOptions {
 /// ```
 ///
 /// # Errors
-/// Where the input cannot be read, the output is there and is not to be replaced, one of them is within the other, or writing
-/// fails. The error names the file that it is about; where one element is at fault it says how to leave it out.
+/// If the input cannot be read, the output is there and is not to be replaced, one of them is within the other, or
+/// writing fails. The error names the file that it is about; if one element is at fault it says how to leave it out.
 pub fn convert(input: impl AsRef<Path>, output: impl AsRef<Path>, options: &ConvertOptions) -> Result<Converted> {
     let (input, output) = (input.as_ref(), output.as_ref());
     crate::format::check_output(output)?;

@@ -1,4 +1,4 @@
-//! Which format a path is in, told by looking at it.
+//! Which format a path is in, recognized by its content.
 
 use std::fs::File;
 use std::io::{Read as _, Seek as _, SeekFrom};
@@ -23,12 +23,12 @@ const HDF5_SIGNATURE: [u8; 8] = *b"\x89HDF\r\n\x1a\n";
 const ZIP_SIGNATURE: [u8; 4] = *b"PK\x03\x04";
 
 impl Format {
-    /// The format of what is at a path or URL, told by its content. A URL is always a zarr store. A path may lead into a
-    /// store, as for [`open`](crate::open).
+    /// The format of what is at a path or URL, recognized by its content. A URL is always a zarr store. A path may lead
+    /// into a store, as for [`open`](crate::open).
     ///
     /// # Errors
-    /// [`NotFound`](crate::ErrorKind::NotFound) where nothing is there;
-    /// [`Unsupported`](crate::ErrorKind::Unsupported) where it is none of the formats.
+    /// [`NotFound`](crate::ErrorKind::NotFound) if nothing is there;
+    /// [`Unsupported`](crate::ErrorKind::Unsupported) if it is none of the formats.
     pub fn of(location: impl AsRef<Path>) -> Result<Self> {
         Self::of_store(&Place::of(location.as_ref())?.store)
     }
@@ -63,7 +63,7 @@ impl Format {
     /// The format that a path to be written asks for by its name.
     ///
     /// # Errors
-    /// [`InvalidInput`](crate::ErrorKind::InvalidInput) where the name ends in none of the known ways.
+    /// [`InvalidInput`](crate::ErrorKind::InvalidInput) if the name ends in none of the known ways.
     pub fn for_name(path: impl AsRef<Path>) -> Result<Self> {
         Self::for_ending(path.as_ref()).ok_or_else(|| {
             Error::invalid_input("the name does not say the format: it should end in .h5ad, .zarr or .zarr.zip")
@@ -81,7 +81,7 @@ impl Format {
     }
 }
 
-/// The error of a file that cannot be opened; of one that a killed write left aside, with where it is.
+/// The error of a file that cannot be opened; if a killed write left it aside, the error says where it is.
 fn cannot_open(path: &Path, error: std::io::Error) -> Error {
     let kind = Error::from(std::io::Error::from(error.kind())).kind();
     if let Some(old) = anndata_format::storage::atomic::interrupted(path) {
@@ -103,7 +103,7 @@ pub(crate) struct Place {
 }
 
 impl Place {
-    /// What a location names. A path that is no store itself, but leads on from one, names a group in it.
+    /// What a location names. A path that is not a store itself, but leads on from one, names a group in it.
     pub(crate) fn of(location: &Path) -> Result<Self> {
         let whole = || Self { store: location.to_owned(), group: String::new() };
         if location.to_str().is_some_and(is_url) || location.is_file() {
@@ -121,7 +121,7 @@ impl Place {
     /// The group in the store.
     ///
     /// # Errors
-    /// [`NotFound`](crate::ErrorKind::NotFound) where it has none there.
+    /// [`NotFound`](crate::ErrorKind::NotFound) if it has none there.
     pub(crate) fn within(&self, root: Group) -> Result<Group> {
         if self.group.is_empty() { Ok(root) } else { root.group(&self.group) }
     }
@@ -152,7 +152,7 @@ fn is_hdf5(file: &mut File) -> Result<bool> {
     Ok(false)
 }
 
-/// Whether these bytes stand at a place of the file.
+/// Whether the file has these bytes at an offset.
 fn begins_with<const N: usize>(file: &mut File, at: u64, signature: &[u8; N]) -> Result<bool> {
     if at + N as u64 > file.metadata()?.len() {
         return Ok(false);

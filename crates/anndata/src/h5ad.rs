@@ -29,14 +29,14 @@ pub struct H5adReadOptions {
 }
 
 impl H5adReadOptions {
-    /// The same, reading elements another way.
+    /// Sets how elements are read.
     #[must_use]
     pub fn with_read(mut self, read: ReadOptions) -> Self {
         self.read = read;
         self
     }
 
-    /// The same, opening the file another way.
+    /// Sets how the file is opened.
     #[must_use]
     pub fn with_hdf5(mut self, hdf5: Hdf5Options) -> Self {
         self.hdf5 = hdf5;
@@ -63,14 +63,14 @@ impl Default for H5adWriteOptions {
 }
 
 impl H5adWriteOptions {
-    /// The same, writing elements another way.
+    /// Sets how elements are written.
     #[must_use]
     pub fn with_write(mut self, write: WriteOptions) -> Self {
         self.write = write;
         self
     }
 
-    /// The same with another compression. Default: none, as in Python. Every reader has gzip; for zstd and blosc, Python
+    /// Sets the compression. Default: none, as in Python. Every reader has gzip; for zstd and blosc, Python
     /// needs the package `hdf5plugin`.
     #[must_use]
     pub fn with_compression(mut self, compression: Compression) -> Self {
@@ -78,14 +78,14 @@ impl H5adWriteOptions {
         self
     }
 
-    /// The same, replacing a file that is there or not.
+    /// Sets whether an existing file is replaced.
     #[must_use]
     pub fn with_overwrite(mut self, overwrite: bool) -> Self {
         self.overwrite = overwrite;
         self
     }
 
-    /// The same, waiting for the disk or not.
+    /// Sets whether writing waits for the disk (fsync).
     #[must_use]
     pub fn with_durable(mut self, durable: bool) -> Self {
         self.durable = durable;
@@ -96,7 +96,7 @@ impl H5adWriteOptions {
 /// Reads an `.h5ad` file of any version since 0.5 into memory, on all cores.
 ///
 /// # Errors
-/// Where the file cannot be read, or something in it is malformed; the error names the path of the element.
+/// If the file cannot be read, or something in it is malformed; the error names the path of the element.
 pub fn read_h5ad(path: impl AsRef<Path>) -> Result<AnnData> {
     read_h5ad_with(path, &H5adReadOptions::default())
 }
@@ -124,7 +124,7 @@ pub fn read_h5ad_with(path: impl AsRef<Path>, options: &H5adReadOptions) -> Resu
 /// that was there still reads from that, and does not change the new one.
 ///
 /// # Errors
-/// Where something has no stored form, or writing fails; then the old file stays.
+/// If something has no stored form, or writing fails; then the old file stays.
 pub fn write_h5ad(path: impl AsRef<Path>, adata: &AnnData) -> Result<()> {
     write_h5ad_with(path, adata, &H5adWriteOptions::default())
 }
@@ -132,12 +132,12 @@ pub fn write_h5ad(path: impl AsRef<Path>, adata: &AnnData) -> Result<()> {
 /// Writes an `.h5ad` file as the options say.
 ///
 /// # Errors
-/// As [`write_h5ad`], and where a file is there that is not to be replaced.
+/// As [`write_h5ad`], and if a file is there that is not to be replaced.
 pub fn write_h5ad_with(path: impl AsRef<Path>, adata: &AnnData, options: &H5adWriteOptions) -> Result<()> {
     write(path.as_ref(), adata, options).map_err(|error| error.in_file(path))
 }
 
-/// The same, where errors about the object itself name no file.
+/// As above, but errors about the object itself name no file.
 pub(crate) fn write(path: &Path, adata: &AnnData, options: &H5adWriteOptions) -> Result<()> {
     crate::format::check_output(path)?;
     write_atomic(path, options.overwrite, options.durable, |store| {

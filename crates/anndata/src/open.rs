@@ -7,8 +7,8 @@ use anndata_format::{Group, Report, Result, ValidateOptions};
 use crate::Format;
 use crate::format::Place;
 
-/// The root group of what is at a path or URL, for reading; the format is told by looking at it. Opening reads metadata
-/// only.
+/// The root group of what is at a path or URL, for reading; the format is recognized by its content. Opening reads
+/// metadata only.
 ///
 /// A path may lead into a store: `cells.h5mu/mod/rna` is the group `mod/rna` of the file `cells.h5mu`, and so for zarr folders
 /// and zip files. Whatever reads an object by its path takes such paths.
@@ -25,7 +25,7 @@ use crate::format::Place;
 /// ```
 ///
 /// # Errors
-/// Where nothing is there, it is in no known format, or it cannot be opened.
+/// If nothing is there, it is in no known format, or it cannot be opened.
 pub fn open(location: impl AsRef<Path>) -> Result<Group> {
     let place = Place::of(location.as_ref())?;
     let path = &place.store;
@@ -60,7 +60,7 @@ pub fn open(location: impl AsRef<Path>) -> Result<Group> {
 /// ```
 ///
 /// # Errors
-/// Where nothing is there, it is in no known format, or it cannot be opened. Whatever is wrong within it is a finding.
+/// If nothing is there, it is in no known format, or it cannot be opened. Whatever is wrong within it is a finding.
 pub fn validate_path(location: impl AsRef<Path>, options: &ValidateOptions) -> Result<Report> {
     let root = open(location)?;
     anndata_format::validate(&root, options).map_err(|error| error.in_store(&**root.storage()))

@@ -21,14 +21,14 @@ pub struct ZarrReadOptions {
 }
 
 impl ZarrReadOptions {
-    /// The same, reading elements another way.
+    /// Sets how elements are read.
     #[must_use]
     pub fn with_read(mut self, read: ReadOptions) -> Self {
         self.read = read;
         self
     }
 
-    /// The same, opening the store another way.
+    /// Sets how the store is opened.
     #[must_use]
     pub fn with_zarr(mut self, zarr: ZarrOptions) -> Self {
         self.zarr = zarr;
@@ -55,28 +55,28 @@ impl Default for ZarrWriteOptions {
 }
 
 impl ZarrWriteOptions {
-    /// The same, writing elements another way.
+    /// Sets how elements are written.
     #[must_use]
     pub fn with_write(mut self, write: WriteOptions) -> Self {
         self.write = write;
         self
     }
 
-    /// The same, making the store another way.
+    /// Sets how the store is created.
     #[must_use]
     pub fn with_zarr(mut self, zarr: ZarrOptions) -> Self {
         self.zarr = zarr;
         self
     }
 
-    /// The same with another compression. Default: zstd, as in Python.
+    /// Sets the compression. Default: zstd, as in Python.
     #[must_use]
     pub fn with_compression(mut self, compression: Compression) -> Self {
         self.write = self.write.with_compression(compression);
         self
     }
 
-    /// The same, replacing a zarr store that is there or not.
+    /// Sets whether an existing zarr store is replaced.
     #[must_use]
     pub fn with_overwrite(mut self, overwrite: bool) -> Self {
         self.overwrite = overwrite;
@@ -87,7 +87,7 @@ impl ZarrWriteOptions {
 /// Reads the object in a `.zarr` folder, a `.zarr.zip` file or, with the feature `cloud`, at a URL.
 ///
 /// # Errors
-/// Where there is no zarr store, or something in it is malformed; the error names the path of the element.
+/// If there is no zarr store, or something in it is malformed; the error names the path of the element.
 pub fn read_zarr(location: impl AsRef<Path>) -> Result<AnnData> {
     read_zarr_with(location, &ZarrReadOptions::default())
 }
@@ -117,7 +117,7 @@ pub(crate) fn open(location: &Path, options: &ZarrOptions) -> Result<ZarrStore> 
 /// Writes a zarr store that Python's anndata reads: version 3, zstd, shards, collected metadata. A path that ends in
 /// `.zip` becomes a zip file. A zarr store that is there is replaced, whole and at once; nothing else is.
 /// [`storage::atomic`](crate::storage::atomic) says what else is promised: of permissions, links, and what a kill leaves. An
-/// object that is lazy or [backed](crate::Backed) by the folder that was there cannot be read any more, and does not
+/// object that is lazy or [backed](crate::Backed) by the folder that was there can no longer be read, and does not
 /// change the new one.
 ///
 /// ```
@@ -131,7 +131,7 @@ pub(crate) fn open(location: &Path, options: &ZarrOptions) -> Result<ZarrStore> 
 /// ```
 ///
 /// # Errors
-/// Where something has no stored form, what is there is no zarr store, or writing fails; then what was there stays.
+/// If something has no stored form, what is there is not a zarr store, or writing fails; then what was there stays.
 pub fn write_zarr(path: impl AsRef<Path>, adata: &AnnData) -> Result<()> {
     write_zarr_with(path, adata, &ZarrWriteOptions::default())
 }
@@ -139,12 +139,12 @@ pub fn write_zarr(path: impl AsRef<Path>, adata: &AnnData) -> Result<()> {
 /// Writes a zarr store as the options say.
 ///
 /// # Errors
-/// As [`write_zarr`], and where a store is there that is not to be replaced.
+/// As [`write_zarr`], and if a store is there that is not to be replaced.
 pub fn write_zarr_with(path: impl AsRef<Path>, adata: &AnnData, options: &ZarrWriteOptions) -> Result<()> {
     write(path.as_ref(), adata, options).map_err(|error| error.in_file(path))
 }
 
-/// The same, where errors about the object itself name no file.
+/// As above, but errors about the object itself name no file.
 pub(crate) fn write(path: &Path, adata: &AnnData, options: &ZarrWriteOptions) -> Result<()> {
     crate::format::check_output(path)?;
     write_atomic(path, &options.zarr, options.overwrite, |root| io::write_anndata(root, adata, &options.write))

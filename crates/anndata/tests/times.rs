@@ -16,7 +16,7 @@ use anndata::{
 };
 use anndata_io_zarr::{ZarrFormat, ZarrOptions};
 
-/// Runs `tests/python/times.py`; false where there is no Python.
+/// Runs `tests/python/times.py`; false if there is no Python.
 fn python(arguments: &[&Path]) -> bool {
     support::python("times.py", arguments)
 }

@@ -139,7 +139,7 @@ impl Case {
         self.text(key).ok_or_else(|| self.malformed(&format!("has no option '{key}'")))
     }
 
-    /// A list of texts; empty where there is none.
+    /// A list of texts; empty if there is none.
     pub(crate) fn list(&self, key: &str) -> Vec<String> {
         let texts = self.option(key);
         let texts = texts.as_ref().and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str);

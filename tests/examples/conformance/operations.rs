@@ -91,7 +91,7 @@ fn read_elem(case: &Case) -> Result<()> {
     write_alone(case, &io::read_elem(&case.group(0)?, &case.required("key")?, &options)?)
 }
 
-/// Writes the element `elem` of the first input to a place of the output, which is there already.
+/// Writes the element `elem` of the first input to a path of the output, which is there already.
 fn write_elem(case: &Case) -> Result<()> {
     let element = io::read_elem(&case.group(0)?, "elem", &io::ReadOptions::default())?;
     let root = edit(&case.output)?;

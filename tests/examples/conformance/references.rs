@@ -56,7 +56,7 @@ fn target_of(question: &Value) -> Result<Target, AccError> {
     target.map_err(|error| anndata::Error::invalid_input(error.to_string()).into())
 }
 
-/// The description of what is there, sparse matrices made dense; null where nothing is.
+/// The description of what is there, sparse matrices made dense; null if nothing is.
 fn value(target: &Target, adata: &AnnData) -> Result<Value> {
     let element = match adata.get(target) {
         Ok(element) => element.load()?,

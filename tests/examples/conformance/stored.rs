@@ -114,7 +114,7 @@ fn chosen(all: usize, count: Option<u64>, seed: u64) -> Vec<usize> {
     numbers
 }
 
-/// `None` where there is no such file, null where an error is found in it.
+/// `None` if there is no such file, null if an error is found in it.
 fn try_out(case: &Case, tree: &Node, mutation: &Mutation, folder: &Path, number: usize) -> Result<Option<Value>> {
     let Some(changed) = mutation.apply(tree)? else { return Ok(None) };
     let name = case.output.file_name().unwrap_or_default().to_string_lossy().into_owned();

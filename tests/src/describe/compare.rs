@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-/// Where the first difference is and what it is; `None` where there is none.
+/// Where the first difference is and what it is; `None` if there is none.
 ///
 /// A long array is described by a sample in the expected description and whole in the other. Numbers are equal where
 /// they are the same integer, or the same float to the last bit.

@@ -76,12 +76,12 @@ fn float(value: f64) -> Value {
     }
 }
 
-/// Codes as they are, -1 where missing.
+/// Codes as they are, -1 if missing.
 pub(super) fn codes(codes: &Tensor) -> Result<Vec<Value>> {
     list(&codes.cast(&DType::I64)?)
 }
 
-/// Texts, null where missing.
+/// Texts, null if missing.
 pub(super) fn texts(column: &Column) -> Result<Vec<Option<String>>> {
     column.to_strings()
 }

@@ -38,7 +38,7 @@ fn wanted(name: &str, otherwise: u64) -> u64 {
     }
 }
 
-/// How many cases are wanted. Where one takes long, it is a part of them.
+/// How many cases are wanted. If one takes long, it is a part of them.
 pub(crate) fn number() -> u64 {
     wanted("ANNDATA_EDIT_CASES", 1000)
 }
@@ -87,7 +87,7 @@ fn is_plain(element: &Element) -> bool {
 /// The kinds of edits in memory.
 pub(crate) const KINDS: usize = 26;
 
-/// Edits an object. Where nothing is there to be edited, or an edit is refused, it stays as it was.
+/// Edits an object. If nothing is there to be edited, or an edit is refused, it stays as it was.
 pub(crate) fn edit(adata: &mut AnnData, Edit { kind, a, b }: &Edit) -> Result<()> {
     let (a, b) = (*a, *b);
     let key = pick(&adata.layers().keys().cloned().collect::<Vec<_>>(), a);

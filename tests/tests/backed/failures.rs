@@ -1,4 +1,4 @@
-//! Where a step of an edit fails, or the process ends there, the file holds the old object or the new one.
+//! If a step of an edit fails, or the process ends there, the file holds the old object or the new one.
 
 use std::fs;
 use std::path::Path;
@@ -18,7 +18,7 @@ use proptest::prelude::prop_assume;
 use super::edits::{self, Edit, KINDS};
 use super::sequences::write;
 
-/// An object over a store that can be told to fail.
+/// An object over a store that can be made to fail.
 fn open_failing(path: &Path) -> Result<(Backed, Arc<Steps>)> {
     let store: Arc<dyn Storage> = if path.is_dir() {
         Arc::new(ZarrStore::edit(path, &ZarrOptions::default())?)

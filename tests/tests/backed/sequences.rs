@@ -76,8 +76,8 @@ fn check_refused(error: &Error) -> Result<(), TestCaseError> {
     Ok(())
 }
 
-/// Both are the same; where they are not, the part that differs is told. The order in which values of a row of a sparse
-/// matrix are stored is no part of it: a selection of a selection may leave another than both at once.
+/// Both are the same; if they are not, the part that differs is reported. The order in which values of a row of a
+/// sparse matrix are stored is not part of it: a selection of a selection may leave another than both at once.
 fn check_same(found: &AnnData, expected: &AnnData) -> Result<(), TestCaseError> {
     let (found, expected) = (found.load()?, expected.load()?);
     if found == expected {

@@ -20,7 +20,7 @@ use anndata_tests::{fixtures, stores};
 
 use object::{good, i32s, put};
 
-/// The rules of files that are wrong in one way; `None` where nothing can be opened.
+/// The rules of files that are wrong in one way; `None` if nothing can be opened.
 pub(crate) const MALFORMED: &[(&str, Option<&str>)] = &[
     ("bomb-chunk", Some("element-unreadable")),
     ("claims-8-tib", Some("size-claim")),
@@ -195,7 +195,7 @@ fn validation_ends_at_the_most_findings() {
     assert_eq!(few.to_json()["truncated"], true);
 }
 
-/// Everything that is read is told of, once.
+/// Everything that is read is reported, once.
 #[test]
 fn progress_is_told_of_all_values() {
     let bytes = Arc::new(AtomicU64::new(0));
@@ -225,7 +225,7 @@ fn the_page_of_the_rules_is_true() {
     }
 }
 
-/// Bytes of good files changed at random: what cannot be read any more has an error, or cannot be opened.
+/// Bytes of good files changed at random: what can no longer be read has an error, or cannot be opened.
 #[test]
 fn what_damage_makes_unreadable_is_found() {
     let mut state = 0x9876_5432_1fed_cba9_u64;

@@ -271,7 +271,7 @@ fn flat(reference: &AdRef, part: Option<Element>) -> Result<Element> {
     Ok(Element::Tensor(tensor.reshape([len])?))
 }
 
-/// The place of a name along a dimension, which has to be there once.
+/// The position of a name along a dimension, which has to be there once.
 fn position<C: Container + ?Sized>(reference: &AdRef, data: &C, dim: &Dim, name: &str) -> Result<u64> {
     let names = data.names(dim)?.ok_or_else(|| AccError::unsuitable(reference, format!("the data have no {dim}")))?;
     let (reference, dim, name) = (reference.to_string(), dim.clone(), name.to_owned());
@@ -285,7 +285,7 @@ fn position<C: Container + ?Sized>(reference: &AdRef, data: &C, dim: &Dim, name:
     }
 }
 
-/// The numbers of rows and columns; `None` for what is no table.
+/// The numbers of rows and columns; `None` for what is not a table.
 fn shape_of(element: &Element) -> Result<Option<(usize, usize)>> {
     Ok(match element.shape()?.as_deref() {
         Some([rows, columns]) => Some((*rows, *columns)),

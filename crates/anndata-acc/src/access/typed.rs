@@ -21,7 +21,7 @@ pub trait FromElement: Sized {
     /// The element as this type.
     ///
     /// # Errors
-    /// Where it is of another type.
+    /// If it is of another type.
     fn from_element(element: Element) -> Result<Self>;
 }
 

@@ -181,7 +181,7 @@ impl fmt::Display for AdRef {
     }
 }
 
-/// The same as it prints.
+/// The reference as it prints.
 impl fmt::Debug for AdRef {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Display::fmt(self, f)
@@ -189,7 +189,7 @@ impl fmt::Debug for AdRef {
 }
 
 impl<R> Target<R> {
-    /// The reference, where it is one.
+    /// The reference, if it is one.
     pub fn into_ref(self) -> Option<R> {
         match self {
             Self::Ref(reference) => Some(reference),
@@ -197,7 +197,7 @@ impl<R> Target<R> {
         }
     }
 
-    /// The accessor of a whole array, where it is one.
+    /// The accessor of a whole array, if it is one.
     pub fn into_acc(self) -> Option<RefAcc<R>> {
         match self {
             Self::Ref(_) => None,
@@ -207,7 +207,7 @@ impl<R> Target<R> {
 }
 
 impl Target {
-    /// The same with references of another type.
+    /// Returns the reference as one of another type.
     pub(crate) fn making<R: From<AdRef>>(self) -> Target<R> {
         match self {
             Self::Ref(reference) => Target::Ref(reference.into()),

@@ -35,7 +35,7 @@ impl Awkward {
     /// ```
     ///
     /// # Errors
-    /// Where the result does not fit into memory, or is a union of more than 127 types.
+    /// If the result does not fit into memory, or is a union of more than 127 types.
     pub fn concat(arrays: &[Self]) -> Result<Self> {
         let parts = arrays.iter().map(|array| {
             let budget = array.budget(array.len());
@@ -54,12 +54,12 @@ impl Awkward {
         Ok(Self::from_layout(Layout::new(len, Kind::IndexedOption { index, content })))
     }
 
-    /// The names of the fields of the records, within lists or not; none where there are no records.
+    /// The names of the fields of the records, within lists or not; none if there are no records.
     pub fn fields(&self) -> Vec<String> {
         fields(&self.0.layout)
     }
 
-    /// The same with these fields of the records only, in this order.
+    /// Keeps only these fields of the records, in this order.
     ///
     /// # Errors
     /// If the array has no records, or they lack a field.

@@ -77,14 +77,14 @@ pub enum FormKind {
         /// What is picked from.
         content: Box<Form>,
     },
-    /// Values that may be missing. Buffer `mask`, a byte a value.
+    /// Values that may be missing. Buffer `mask`, one byte per value.
     ByteMasked {
         /// Whether a non-zero byte means that the value is there.
         valid_when: bool,
         /// The values, `len` of them, arbitrary where missing.
         content: Box<Form>,
     },
-    /// Values that may be missing. Buffer `mask`, a bit a value.
+    /// Values that may be missing. Buffer `mask`, one bit per value.
     BitMasked {
         /// Whether a set bit means that the value is there.
         valid_when: bool,

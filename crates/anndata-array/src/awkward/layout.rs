@@ -101,7 +101,7 @@ impl Layout {
         Self { parameters: Map::new(), len, kind }
     }
 
-    /// The same node with the parameter `__array__`.
+    /// Returns the same node with the parameter `__array__`.
     pub(super) fn with_array_parameter(mut self, value: &str) -> Self {
         self.parameters.insert("__array__".into(), value.into());
         self
@@ -146,7 +146,7 @@ impl Layout {
     /// Joins the named buffers to a form of the given length, checking every one.
     ///
     /// # Errors
-    /// Where a buffer is missing, too short, of another type, or points out of bounds.
+    /// If a buffer is missing, too short, of another type, or points out of bounds.
     pub(super) fn resolve(form: &Form, len: usize, buffers: &IndexMap<String, Tensor>) -> Result<Self> {
         Resolver { buffers, used: HashSet::new() }.node(form, len)
     }
@@ -159,7 +159,7 @@ impl Layout {
     }
 }
 
-/// Walks a form from the root down; each node tells its children how long they have to be.
+/// Walks a form from the root down; each node passes down how long its children have to be.
 struct Resolver<'a> {
     buffers: &'a IndexMap<String, Tensor>,
     used: HashSet<String>,
@@ -246,7 +246,7 @@ impl Resolver<'_> {
         if !form.is_categorical() {
             return Ok(needed);
         }
-        // Of a buffer that is missing nothing is stored, which is told where it is asked for.
+        // Of a buffer that is missing nothing is stored, which is reported where it is asked for.
         let stored = |attribute| self.buffers.get(&content.buffer_name(attribute)).map_or(0, Tensor::len);
         let stored = match &content.kind {
             FormKind::Numpy { primitive, inner_shape }

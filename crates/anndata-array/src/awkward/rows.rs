@@ -133,7 +133,7 @@ impl<'b> Rows<'b> {
         Ok(rows)
     }
 
-    /// The selection as one range, where it is one.
+    /// The selection as one range, if it is one.
     pub(super) fn as_range(&self) -> Option<Range<usize>> {
         match self.runs.as_slice() {
             [] => Some(0..0),

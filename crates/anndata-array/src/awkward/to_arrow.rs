@@ -170,7 +170,7 @@ fn wide_offsets(offsets: &Index) -> Result<OffsetBuffer<i64>> {
     Ok(OffsetBuffer::new(wide))
 }
 
-/// The bytes of the characters of strings; none where there are no characters of any type.
+/// The bytes of the characters of strings; none if there are no characters of any type.
 fn bytes(content: &Layout) -> Result<Buffer> {
     match &content.kind {
         Kind::Numpy { data, .. } => buffer(data),

@@ -63,7 +63,7 @@ impl Column {
     /// plain ones.
     ///
     /// # Errors
-    /// [`InvalidInput`](crate::ErrorKind::InvalidInput) where a code has no category, or a category is a missing value.
+    /// [`InvalidInput`](crate::ErrorKind::InvalidInput) if a code has no category, or a category is a missing value.
     pub fn categorical(codes: &Tensor, categories: &Self, ordered: bool) -> Result<Self> {
         if codes.ndim() != 1 || !codes.dtype().is_integer() {
             return Err(Error::invalid_input(format!(
@@ -94,7 +94,7 @@ impl Column {
     /// A categorical column from texts; categories are the different ones, sorted, codes as narrow as can be.
     ///
     /// # Errors
-    /// Where there are more categories than codes can count.
+    /// If there are more categories than codes can count.
     pub fn categorical_from_strings<S: AsRef<str>>(values: impl IntoIterator<Item = S>) -> Result<Self> {
         let values: Vec<S> = values.into_iter().collect();
         let values: Vec<Option<&str>> = values.iter().map(|value| Some(value.as_ref())).collect();
@@ -128,8 +128,8 @@ impl Column {
         Self::categorical(&codes, &Self::strings(categories), false)
     }
 
-    /// The same without the categories that no row has; the order of the others stays. A column without categories, or
-    /// without unused ones, is itself. Codes become as narrow as can be where categories are dropped.
+    /// Returns the column without the categories that no row has; the order of the others stays. A column without
+    /// categories, or without unused ones, is itself. Codes become as narrow as can be where categories are dropped.
     ///
     /// ```
     /// # use anndata_array::Column;
@@ -141,7 +141,7 @@ impl Column {
     /// ```
     ///
     /// # Errors
-    /// Where a code has no category.
+    /// If a code has no category.
     pub fn without_unused_categories(&self) -> Result<Self> {
         let ColumnKind::Categorical { ordered } = self.kind else { return Ok(self.clone()) };
         let (codes, categories) = self.codes_and_categories()?;
@@ -168,7 +168,8 @@ impl Column {
         Self::categorical(&codes, &categories.take(&kept)?, ordered)
     }
 
-    /// The same with each category once, where the first of equal ones stands; a column whose categories differ is itself.
+    /// Returns the column with each category once, where the first of equal ones stands; a column whose categories
+    /// differ is itself.
     ///
     /// # Errors
     /// If the categories cannot be compared.
@@ -201,10 +202,10 @@ impl Column {
         Self::categorical(&codes, &categories.take(&kept)?, ordered)
     }
 
-    /// The codes (-1 where missing) and categories of a categorical column.
+    /// The codes (-1 if missing) and categories of a categorical column.
     ///
     /// # Errors
-    /// Where the column is not categorical, or a code has no category.
+    /// If the column is not categorical, or a code has no category.
     pub fn codes_and_categories(&self) -> Result<(Tensor, Self)> {
         let DataType::Dictionary(key_type, _) = self.array.data_type() else {
             return Err(Error::dtype("the column is not categorical"));
@@ -272,7 +273,7 @@ where
     Ok(Arc::new(array))
 }
 
-/// The codes of a dictionary, -1 where missing; unsigned codes with missing values become signed.
+/// The codes of a dictionary, -1 if missing; unsigned codes with missing values become signed.
 fn codes<K: ArrowDictionaryKeyType>(dictionary: &DictionaryArray<K>) -> Result<Tensor>
 where
     K::Native: Into<i128>,

@@ -40,7 +40,7 @@ macro_rules! from_complex {
     ($($part:ty, $array:ident, $data_type:ident;)*) => {
         $(impl From<Vec<Complex<$part>>> for Column {
             fn from(values: Vec<Complex<$part>>) -> Self {
-                // Two parts a number, so that there are as many pairs as numbers.
+                // Two parts per number, so that there are as many pairs as numbers.
                 let parts: Vec<$part> = values.into_iter().flat_map(|value| [value.re, value.im]).collect();
                 let item = Arc::new(Field::new("item", DataType::$data_type, false));
                 let pairs = FixedSizeListArray::new(item, 2, Arc::new($array::from(parts)), None);

@@ -104,7 +104,7 @@ fn decimal(c: char) -> Option<u8> {
     u8::try_from(u32::from(c) - u32::from(*zero)).ok().filter(|value| *value < 10)
 }
 
-/// The value of a digit that is no decimal one, such as a superscript.
+/// The value of a digit that is not a decimal one, such as a superscript.
 fn adorned(c: char) -> Option<u8> {
     if c.is_ascii() {
         return None;
@@ -185,7 +185,7 @@ const ZEROS: [char; 68] = [
     '\u{1fbf0}',
 ];
 
-/// Digits that are no decimal ones: the first and last of a run, and the value of the first.
+/// Digits that are not decimal ones: the first and last of a run, and the value of the first.
 const ADORNED: [(char, char, u8); 21] = [
     ('\u{b2}', '\u{b3}', 2),
     ('\u{b9}', '\u{b9}', 1),

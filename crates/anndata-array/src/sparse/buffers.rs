@@ -134,7 +134,7 @@ pub(super) fn too_many(len: usize) -> Error {
 /// The largest value of an integer dtype, as far as a machine integer goes.
 ///
 /// # Errors
-/// [`DType`](crate::ErrorKind::DType) where it is no integer dtype.
+/// [`DType`](crate::ErrorKind::DType) if it is not an integer dtype.
 pub fn largest(dtype: &DType) -> Result<usize> {
     let Some(size) = dtype.size().filter(|_| dtype.is_integer()) else {
         return Err(Error::dtype(format!("indices cannot be of type {dtype}")));
@@ -144,7 +144,7 @@ pub fn largest(dtype: &DType) -> Result<usize> {
     Ok(usize::try_from(u64::MAX >> (64 - bits)).unwrap_or(usize::MAX))
 }
 
-/// Values of `size` bytes at some places, one after the other.
+/// Values of `size` bytes at some positions, one after the other.
 pub(super) fn gather<P: Copy>(
     from: &[u8],
     places: &[P],

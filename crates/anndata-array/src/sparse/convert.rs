@@ -14,7 +14,7 @@ impl SparseMatrix {
     /// The matrix as a dense tensor of shape (rows, columns); repeated indices are summed, as scipy does.
     ///
     /// # Errors
-    /// Where the dense matrix does not fit into memory.
+    /// If the dense matrix does not fit into memory.
     pub fn to_dense(&self) -> Result<Tensor> {
         self.rows_to_dense(0..self.shape.0)
     }
@@ -25,7 +25,7 @@ impl SparseMatrix {
     /// [`to_format`](Self::to_format). Columns first is the dense form of [`transpose`](Self::transpose).
     ///
     /// # Errors
-    /// Where the range is out of bounds, or the rows do not fit into memory.
+    /// If the range is out of bounds, or the rows do not fit into memory.
     pub fn rows_to_dense(&self, range: Range<usize>) -> Result<Tensor> {
         let (rows, columns) = self.shape;
         if range.start > range.end || range.end > rows {
@@ -64,7 +64,7 @@ impl SparseMatrix {
     /// The non-zero values of a dense two-dimensional tensor, indices sorted, 32-bit where they fit.
     ///
     /// # Errors
-    /// Where the tensor is not two-dimensional, or holds no numbers.
+    /// If the tensor is not two-dimensional, or holds no numbers.
     pub fn from_dense(dense: &Tensor, format: SparseFormat) -> Result<Self> {
         let [rows, columns] = *dense.shape() else {
             return Err(Error::invalid_input(format!("shape {:?} is not a matrix", dense.shape())));
@@ -95,10 +95,10 @@ impl SparseMatrix {
         Self::assembled(SparseFormat::Csr, columns, data, indices, &offsets, &index)?.to_format(format)
     }
 
-    /// The same matrix with the indices of each row (CSR) or column (CSC) sorted; repeated ones are kept.
+    /// Returns the same matrix with the indices of each row (CSR) or column (CSC) sorted; repeated ones are kept.
     ///
     /// # Errors
-    /// Where the result does not fit into memory.
+    /// If the result does not fit into memory.
     pub fn sorted(&self) -> Result<Self> {
         let offsets = self.lane_offsets()?;
         let (bytes, size) = (bytes_of(&self.data)?, size_of_value(self.dtype())?);
@@ -133,7 +133,7 @@ impl SparseMatrix {
     /// A range along the compressed axis (rows of CSR, columns of CSC), sharing the values.
     ///
     /// # Errors
-    /// Where the range is out of bounds.
+    /// If the range is out of bounds.
     pub fn slice_major(&self, range: Range<usize>) -> Result<Self> {
         let (major, minor) = self.axes();
         if range.start > range.end || range.end > major {
@@ -148,7 +148,7 @@ impl SparseMatrix {
     /// Matrices one after the other along their compressed axis. Offsets are summed in 64 bits.
     ///
     /// # Errors
-    /// Where there is none, or format, dtype or the other axis differ.
+    /// If there is none, or format, dtype or the other axis differ.
     pub fn concat_major(parts: &[Self]) -> Result<Self> {
         let Some(first) = parts.first() else {
             return Err(Error::invalid_input("no matrix to concatenate"));

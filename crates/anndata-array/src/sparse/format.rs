@@ -2,8 +2,8 @@
 //!
 //! One pass counts how many values each new lane gets. Then the values are taken slab by slab, one for each thread. A
 //! slab is first sorted by bucket, a few neighbouring new lanes, and then every bucket takes what all slabs have for
-//! it, in their order. So at any time only few places are written to, which stay in the nearest cache; indices come out
-//! sorted, and no two threads touch the same memory.
+//! it, in their order. So at any time only few positions are written to, which stay in the nearest cache; indices come
+//! out sorted, and no two threads touch the same memory.
 
 use std::ops::Range;
 
@@ -25,7 +25,7 @@ const BUCKET: u32 = 7;
 const BUCKETS: usize = 1 << 8;
 
 impl SparseMatrix {
-    /// The same matrix compressed along `format`; itself where it is already.
+    /// Returns the same matrix compressed along `format`; itself where it is already.
     ///
     /// Indices come out sorted where the format changes, whatever they were, and repeated ones are kept. Dtypes stay,
     /// unless that of the indices does not hold the length of the other axis, or that of `indptr` the number of values.
@@ -41,7 +41,7 @@ impl SparseMatrix {
     /// ```
     ///
     /// # Errors
-    /// [`LimitExceeded`](crate::ErrorKind::LimitExceeded) where the result does not fit into memory.
+    /// [`LimitExceeded`](crate::ErrorKind::LimitExceeded) if the result does not fit into memory.
     pub fn to_format(&self, format: SparseFormat) -> Result<Self> {
         if format == self.format {
             return Ok(self.clone());
@@ -202,11 +202,11 @@ impl<I: Index, V: Pod + Send + Sync> Slab<I, V> {
     }
 }
 
-/// How many bits of a new lane are its place in its bucket.
+/// How many bits of a new lane are its position in its bucket.
 fn bucket_bits(minor: usize) -> u32 {
     // A few buckets for each thread.
     let fewest = rayon::current_num_threads() * 4;
-    // Any number is right; few lanes are one a bucket, very many are as many as there can be.
+    // Any number is right; few lanes are one per bucket, very many are as many as there can be.
     let small = (0..BUCKET).rev().find(|&bits| minor >> bits >= fewest).unwrap_or(0);
     if minor >> BUCKET < fewest {
         return small;
@@ -217,7 +217,7 @@ fn bucket_bits(minor: usize) -> u32 {
 /// Consecutive new lanes, and where their values go.
 struct Bucket<'a, I, V> {
     first: usize,
-    /// The next free place of each lane.
+    /// The next free position of each lane.
     places: Vec<usize>,
     indices: &'a mut [I],
     data: &'a mut [V],

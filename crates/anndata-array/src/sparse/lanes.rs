@@ -13,7 +13,7 @@ use super::offsets::Offsets;
 /// About how many values a task works on: enough to be worth a task, few enough to share the work evenly.
 const TASK: usize = 1 << 16;
 
-/// Consecutive lanes with about [`TASK`] values a block; `ends` are the ends of all lanes, which never decrease.
+/// Consecutive lanes with about [`TASK`] values per block; `ends` are the ends of all lanes, which never decrease.
 pub(super) fn blocks(ends: impl ExactSizeIterator<Item = usize>) -> Vec<Range<usize>> {
     let mut blocks = Vec::new();
     let (mut first, mut base) = (0, 0);

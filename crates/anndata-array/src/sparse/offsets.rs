@@ -33,7 +33,7 @@ impl Offsets {
     /// The offsets of `lanes` lanes within `values` values, as a caller or a store gives them.
     ///
     /// # Errors
-    /// [`InvalidInput`](crate::ErrorKind::InvalidInput) where they are not what offsets have to be; it says where.
+    /// [`InvalidInput`](crate::ErrorKind::InvalidInput) if they are not what offsets have to be; it says where.
     pub fn given(indptr: &Tensor, lanes: usize, values: usize) -> Result<Self> {
         let offsets = to_offsets(indptr)?;
         let mut check = OffsetCheck::default();

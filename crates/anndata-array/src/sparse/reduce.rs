@@ -18,7 +18,7 @@ impl SparseMatrix {
     /// once. The result does not depend on the number of cores.
     ///
     /// # Errors
-    /// [`LimitExceeded`](crate::ErrorKind::LimitExceeded) where the result does not fit into memory.
+    /// [`LimitExceeded`](crate::ErrorKind::LimitExceeded) if the result does not fit into memory.
     pub fn row_sums(&self) -> Result<Tensor> {
         self.sums(self.format == SparseFormat::Csr)
     }
@@ -60,8 +60,8 @@ impl SparseMatrix {
     /// ```
     ///
     /// # Errors
-    /// [`DType`](crate::ErrorKind::DType) where `T` is not the type of the values;
-    /// [`InvalidInput`](crate::ErrorKind::InvalidInput) where the place is out of bounds.
+    /// [`DType`](crate::ErrorKind::DType) if `T` is not the type of the values;
+    /// [`InvalidInput`](crate::ErrorKind::InvalidInput) if the position is out of bounds.
     pub fn get<T: Scalar>(&self, row: usize, column: usize) -> Result<T> {
         let (rows, columns) = self.shape;
         if row >= rows || column >= columns {
@@ -87,7 +87,7 @@ impl SparseMatrix {
     /// One value of any type, as a tensor without dimensions; see [`get`](Self::get).
     ///
     /// # Errors
-    /// [`InvalidInput`](crate::ErrorKind::InvalidInput) where the place is out of bounds.
+    /// [`InvalidInput`](crate::ErrorKind::InvalidInput) if the position is out of bounds.
     pub fn get_scalar(&self, row: usize, column: usize) -> Result<Tensor> {
         dispatch!(self.dtype(), T => Ok(Tensor::scalar(self.get::<T>(row, column)?)),
             else => Err(Error::dtype("values are not numbers")))
@@ -131,7 +131,7 @@ impl SparseMatrix {
         self.across(count, |a, b| a + b)
     }
 
-    /// Folds all values into one cell for each position of the axis that is not compressed.
+    /// Folds all values into one cell for each position of the minor axis.
     fn across<A: Copy + Default + Send>(
         &self,
         add: impl Fn(&mut [A], usize, usize) -> Result<()> + Sync,
@@ -159,10 +159,10 @@ impl SparseMatrix {
         })
     }
 
-    /// The same matrix with values of another numeric dtype, converted as [`Tensor::cast`] does.
+    /// Returns the same matrix with values of another numeric dtype, converted as [`Tensor::cast`] does.
     ///
     /// # Errors
-    /// [`DType`](crate::ErrorKind::DType) where the dtype is not numeric, or would lose imaginary parts.
+    /// [`DType`](crate::ErrorKind::DType) if the dtype is not numeric, or would lose imaginary parts.
     pub fn cast(&self, dtype: &DType) -> Result<Self> {
         if !dtype.is_numeric() {
             return Err(Error::dtype(format!("a sparse matrix cannot hold values of type {dtype}")));
@@ -170,12 +170,12 @@ impl SparseMatrix {
         Ok(Self { data: self.data.cast(dtype)?, ..self.clone() })
     }
 
-    /// The same matrix with indices and offsets of another integer dtype, so that [`view`](Self::view) can be asked for
-    /// one known type.
+    /// Returns the same matrix with indices and offsets of another integer dtype, so that [`view`](Self::view) can be
+    /// asked for one known type.
     ///
     /// # Errors
-    /// [`DType`](crate::ErrorKind::DType) where it is no integer dtype;
-    /// [`LimitExceeded`](crate::ErrorKind::LimitExceeded) where it does not hold them.
+    /// [`DType`](crate::ErrorKind::DType) if it is not an integer dtype;
+    /// [`LimitExceeded`](crate::ErrorKind::LimitExceeded) if it does not hold them.
     pub fn cast_indices(&self, dtype: &DType) -> Result<Self> {
         if !dtype.is_integer() {
             return Err(Error::dtype(format!("indices cannot be of type {dtype}")));

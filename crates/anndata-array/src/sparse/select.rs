@@ -41,8 +41,8 @@ impl SparseMatrix {
     /// ```
     ///
     /// # Errors
-    /// [`InvalidInput`](crate::ErrorKind::InvalidInput) where a position is out of bounds;
-    /// [`LimitExceeded`](crate::ErrorKind::LimitExceeded) where the result does not fit into memory.
+    /// [`InvalidInput`](crate::ErrorKind::InvalidInput) if a position is out of bounds;
+    /// [`LimitExceeded`](crate::ErrorKind::LimitExceeded) if the result does not fit into memory.
     pub fn select(&self, rows: &Axis, columns: &Axis) -> Result<Self> {
         let ((n, p), format) = (self.shape, self.format);
         check("row", rows, n)?;

@@ -18,7 +18,7 @@ use crate::Reindex;
 /// One of the matrices that follow each other.
 #[derive(Debug)]
 pub struct Piece<'a> {
-    /// The matrix; `None` where there is none, so that its place is empty, or filled.
+    /// The matrix; `None` if there is none, so that its range is empty, or filled.
     pub matrix: Option<SparseMatrix>,
     /// Its length along the axis of concatenation.
     pub len: usize,
@@ -44,7 +44,7 @@ pub struct Target {
 /// Matrices of one format one after the other.
 ///
 /// # Errors
-/// Where a matrix does not fit, or the result does not fit into memory.
+/// If a matrix does not fit, or the result does not fit into memory.
 pub fn stack(pieces: &[Piece<'_>], target: &Target) -> Result<SparseMatrix> {
     let along_lanes = (target.axis == 0) == (target.format == SparseFormat::Csr);
     let total = pieces.iter().map(|piece| piece.len).try_fold(0_usize, usize::checked_add);
@@ -85,7 +85,7 @@ struct Stack<'a> {
 
 /// A matrix as the kernels read it.
 struct Source<'a> {
-    /// Where the values of its lanes are; `None` where there is no matrix.
+    /// Where the values of its lanes are; `None` if there is no matrix.
     offsets: Option<Offsets>,
     indices: Tensor,
     data: Tensor,
@@ -133,7 +133,7 @@ impl<'a> Source<'a> {
         self.offsets.as_ref().map_or(Ok(0..0), |offsets| offsets.run(first..first + count))
     }
 
-    /// The new positions of old indices, and the largest number for what goes nowhere; `None` where they do not change.
+    /// The new positions of old indices, and the largest number for what goes nowhere; `None` if they do not change.
     fn table<O: Index>(&self, along_lanes: bool) -> Result<Option<Vec<O>>> {
         if !along_lanes || self.reindex.is_identity() {
             return Ok(None);
@@ -313,7 +313,7 @@ impl Source<'_> {
     }
 }
 
-/// Copies the values that go somewhere. The target has exactly that many places; a value that goes nowhere is
+/// Copies the values that go somewhere. The target has exactly that many positions; a value that goes nowhere is
 /// overwritten by the next, so that the loop has no branch that cannot be foreseen.
 fn keep<I: Index, O: Index, V: Copy>(
     from: &[I],
@@ -326,7 +326,7 @@ fn keep<I: Index, O: Index, V: Copy>(
     let (mut next, places) = (0, indices.len());
     for (index, value) in from.iter().zip(values) {
         let place = *table.get(index.to_usize()).or_bug("an index beyond the axis")?;
-        // What is behind the last place goes nowhere, or else there is one too many at the end.
+        // What is behind the last position goes nowhere, or else there is one too many at the end.
         if let (Some(to), Some(slot)) = (indices.get_mut(next), data.get_mut(next)) {
             (*to, *slot) = (place, *value);
         }

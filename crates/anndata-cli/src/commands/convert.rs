@@ -43,7 +43,7 @@ pub(crate) struct Convert {
     /// The version of a zarr output.
     #[arg(long, value_name = "VERSION", value_parser = ["2", "3"])]
     zarr_format: Option<String>,
-    /// No shards in a zarr output: a file a chunk.
+    /// No shards in a zarr output: one file per chunk.
     #[arg(long)]
     no_shard: bool,
     /// Keep chunks, shards and compression of each array as they are in the input, where the format of the output has them;
@@ -118,7 +118,7 @@ impl Convert {
             let option = if note.unknown_member { "--drop".to_owned() } else { format!("--skip {}", note.path) };
             let (file, Note { path, message, .. }) = (self.input.display(), &note);
             let line = format!("anndata: warning: {file}: {path}: {message}; {option} leaves it out");
-            // Where this cannot be written, the object still is.
+            // If this cannot be written, the object still is.
             let _ = writeln!(io::stderr(), "{}", escaped(line));
         }
         Ok(())

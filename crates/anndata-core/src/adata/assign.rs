@@ -26,7 +26,7 @@ impl AnnData {
     /// ```
     ///
     /// # Errors
-    /// [`NotFound`](crate::ErrorKind::NotFound) where there is no `X`; as [`Index::resolve`] and [`Element::put`].
+    /// [`NotFound`](crate::ErrorKind::NotFound) if there is no `X`; as [`Index::resolve`] and [`Element::put`].
     pub fn set_x_at(&mut self, obs: impl Into<Index>, var: impl Into<Index>, values: impl Into<Element>) -> Result<()> {
         self.set_layer_at(None, obs, var, values)
     }

@@ -47,7 +47,7 @@ macro_rules! slots {
 }
 
 impl AnnDataBuilder {
-    /// The number of observations and variables, where there is no `X` to tell it.
+    /// The number of observations and variables, if there is no `X` that has it.
     pub fn shape(mut self, n_obs: usize, n_vars: usize) -> Self {
         self.shape = Some((n_obs, n_vars));
         self
@@ -111,7 +111,7 @@ impl AnnDataBuilder {
     /// given as a `tracing` event.
     ///
     /// # Errors
-    /// Where a slot does not fit the shape, or a matrix holds no numbers; the error names the slot and key.
+    /// If a slot does not fit the shape, or a matrix holds no numbers; the error names the slot and key.
     pub fn build(mut self) -> Result<AnnData> {
         self.take_names_of_x();
         let (n_obs, n_vars) = self.infer_shape()?;
@@ -192,7 +192,7 @@ fn axis_of<'a>(elements: impl Iterator<Item = &'a Element>, axis: usize) -> Resu
     Ok(None)
 }
 
-/// The frame of an axis, made where it is missing; labels that are no text become text.
+/// The frame of an axis, made where it is missing; labels that are not text become text.
 fn named(frame: Option<DataFrame>, len: usize, slot: &str, said_by: &str) -> Result<DataFrame> {
     let Some(frame) = frame else { return Ok(DataFrame::unnamed(len)) };
     let rows = frame.len()?;

@@ -13,7 +13,7 @@ impl AnnData {
     /// [`DataFrame::strings_to_categoricals`].
     ///
     /// # Errors
-    /// Where a lazy column cannot be read; the object stays as it was then.
+    /// If a lazy column cannot be read; the object stays as it was then.
     pub fn strings_to_categoricals(&mut self) -> Result<()> {
         let frames = (
             self.obs.strings_to_categoricals().map_err(at("obs"))?,
@@ -42,9 +42,9 @@ impl AnnData {
     /// ```
     ///
     /// # Errors
-    /// [`NotFound`](crate::ErrorKind::NotFound) where neither frame has the annotation;
-    /// [`DType`](crate::ErrorKind::DType) where it is not categorical; [`InvalidInput`](crate::ErrorKind::InvalidInput)
-    /// where there is not one category for each, or one stands twice or is missing.
+    /// [`NotFound`](crate::ErrorKind::NotFound) if neither frame has the annotation;
+    /// [`DType`](crate::ErrorKind::DType) if it is not categorical; [`InvalidInput`](crate::ErrorKind::InvalidInput)
+    /// if there is not one category for each, or one stands twice or is missing.
     pub fn rename_categories(&mut self, key: &str, categories: impl Into<Column>) -> Result<()> {
         let categories = categories.into();
         let slot = if self.obs.contains(key) { "obs" } else { "var" };
@@ -66,7 +66,7 @@ impl AnnData {
     /// made, unless they were asked to keep them.
     ///
     /// # Errors
-    /// Where a lazy column cannot be read; the object stays as it was then.
+    /// If a lazy column cannot be read; the object stays as it was then.
     pub fn remove_unused_categories(&mut self) -> Result<()> {
         let obs = used_alone(&self.obs).map_err(at("obs"))?;
         let var = used_alone(&self.var).map_err(at("var"))?;

@@ -61,7 +61,7 @@ impl AnnData {
     /// ```
     ///
     /// # Errors
-    /// [`NotFound`](crate::ErrorKind::NotFound) where there is no `X`; [`InvalidInput`](crate::ErrorKind::InvalidInput)
+    /// [`NotFound`](crate::ErrorKind::NotFound) if there is no `X`; [`InvalidInput`](crate::ErrorKind::InvalidInput)
     /// for chunks without rows. Each chunk may be an error where it cannot be read.
     pub fn chunked_x(&self, chunk_rows: usize) -> Result<Chunks<'_>> {
         self.chunked_layer(None, chunk_rows)
@@ -81,7 +81,7 @@ impl AnnData {
     /// Some rows of `X` as a dense array, in the order given; rows may repeat.
     ///
     /// # Errors
-    /// [`NotFound`](crate::ErrorKind::NotFound) where there is no `X`; as [`Index::resolve`], or where it cannot be read.
+    /// [`NotFound`](crate::ErrorKind::NotFound) if there is no `X`; as [`Index::resolve`], or if it cannot be read.
     pub fn chunk_x(&self, rows_wanted: impl Into<Index>) -> Result<Tensor> {
         let axis = rows_wanted.into().resolve(&self.obs).map_err(|error| error.at("obs"))?;
         dense(&rows(self.matrix(None)?, &axis)?)
@@ -91,7 +91,7 @@ impl AnnData {
     /// The same seed draws the same rows.
     ///
     /// # Errors
-    /// [`NotFound`](crate::ErrorKind::NotFound) where there is no `X`, or where it cannot be read.
+    /// [`NotFound`](crate::ErrorKind::NotFound) if there is no `X`, or if it cannot be read.
     pub fn random_chunk_x(&self, n_rows: usize, replace: bool, seed: u64) -> Result<Tensor> {
         let axis = Axis::from(draw(self.n_obs, n_rows.min(self.n_obs), replace, seed));
         dense(&rows(self.matrix(None)?, &axis)?)

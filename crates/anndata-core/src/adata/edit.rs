@@ -18,7 +18,7 @@ macro_rules! aligned {
             #[doc = concat!("Sets an element of `", stringify!($slot), "`, ", $what, ".")]
             ///
             /// # Errors
-            /// Where its shape does not fit.
+            /// If its shape does not fit.
             pub fn $set(&mut self, key: impl Into<String>, element: impl Into<Element>) -> Result<()> {
                 let key = key.into();
                 let element = self.fitting(stringify!($slot), &key, element.into(), Axes::$axes)?;
@@ -30,7 +30,7 @@ macro_rules! aligned {
             #[doc = concat!("Replaces all of `", stringify!($slot), "`.")]
             ///
             /// # Errors
-            /// Where the shape of an element does not fit.
+            /// If the shape of an element does not fit.
             pub fn $set_all(&mut self, elements: Mapping) -> Result<()> {
                 let fitting = elements.into_iter().map(|(key, element)| {
                     let element = self.fitting(stringify!($slot), &key, element, Axes::$axes)?;
@@ -59,8 +59,8 @@ macro_rules! entries {
         #[doc = concat!("Renames an element of `", stringify!($slot), "`; it stays where it is among the others.")]
         ///
         /// # Errors
-        /// [`NotFound`](crate::ErrorKind::NotFound) where there is none, or
-        /// [`AlreadyExists`](crate::ErrorKind::AlreadyExists) where another one has the new name.
+        /// [`NotFound`](crate::ErrorKind::NotFound) if there is none, or
+        /// [`AlreadyExists`](crate::ErrorKind::AlreadyExists) if another one has the new name.
         pub fn $rename(&mut self, from: &str, to: impl Into<String>) -> Result<()> {
             let to = to.into();
             let place = self.$slot.get_index_of(from);
@@ -83,7 +83,7 @@ macro_rules! frames {
             #[doc = concat!("Labels that are not text become text. Frames in `", stringify!($aligned), "` get the labels.")]
             ///
             /// # Errors
-            /// Where it has not a row for each.
+            /// If it does not have one row for each.
             pub fn $set(&mut self, frame: DataFrame) -> Result<()> {
                 check_rows(stringify!($axis), &frame, self.$len)?;
                 let frame = with_text_labels(frame)?;
@@ -103,7 +103,7 @@ macro_rules! frames {
             #[doc = concat!("Adds an annotation of the ", $what, " at the end, or replaces the one of that name.")]
             ///
             /// # Errors
-            /// Where it has not a value for each.
+            /// If it does not have one value for each.
             pub fn $set_column(&mut self, name: impl Into<String>, column: impl Into<Series>) -> Result<()> {
                 self.$axis.insert(name, column).map_err(|error| error.at(stringify!($axis)))?;
                 self.edited();
@@ -146,7 +146,7 @@ impl AnnData {
     /// Sets or removes the data matrix. A data frame becomes an array.
     ///
     /// # Errors
-    /// Where its shape does not fit; of a data frame, where its labels are not those of the object, or a column holds no
+    /// If its shape does not fit; of a data frame, if its labels are not those of the object, or a column holds no
     /// numbers.
     pub fn set_x(&mut self, x: Option<Element>) -> Result<()> {
         if let Some(x) = x {
@@ -172,7 +172,7 @@ impl AnnData {
     /// Replaces all layers. `X` stays where they bring none; [`set_x`](Self::set_x) removes it.
     ///
     /// # Errors
-    /// Where the shape of one does not fit.
+    /// If the shape of one does not fit.
     pub fn set_all_layers(&mut self, layers: Layers) -> Result<()> {
         let fitting = layers.into_iter().map(|(key, layer)| {
             let slot = key.as_ref().map_or("X", |_| "layers");
@@ -198,8 +198,8 @@ impl AnnData {
     /// Renames a layer; it stays where it is among the others. With `None`, a layer becomes `X`, or `X` a layer.
     ///
     /// # Errors
-    /// [`NotFound`](crate::ErrorKind::NotFound) where there is none, or
-    /// [`AlreadyExists`](crate::ErrorKind::AlreadyExists) where another one has the new name.
+    /// [`NotFound`](crate::ErrorKind::NotFound) if there is none, or
+    /// [`AlreadyExists`](crate::ErrorKind::AlreadyExists) if another one has the new name.
     pub fn rename_layer(&mut self, from: Option<&str>, to: Option<&str>) -> Result<()> {
         let names = [from.unwrap_or("X"), to.unwrap_or("X")];
         let place = self.layers.get_index_of(&from.map(str::to_owned));
@@ -237,7 +237,7 @@ impl AnnData {
     /// ```
     ///
     /// # Errors
-    /// Where it has not a row for each observation.
+    /// If it does not have one row per observation.
     pub fn set_raw(&mut self, raw: Option<Raw>) -> Result<()> {
         if let Some(raw) = &raw {
             self.check_raw(raw)?;
@@ -251,7 +251,7 @@ impl AnnData {
     /// this one. Python's `raw.to_adata()`.
     ///
     /// # Errors
-    /// [`NotFound`](crate::ErrorKind::NotFound) where there is no raw.
+    /// [`NotFound`](crate::ErrorKind::NotFound) if there is no raw.
     pub fn raw_to_adata(&self) -> Result<Self> {
         let raw = self.raw.as_ref().ok_or_else(|| Error::not_found("the object has no raw"))?;
         let mut builder = Self::builder()
@@ -269,7 +269,7 @@ impl AnnData {
     }
 }
 
-/// Gives the entry at a place another key.
+/// Gives the entry at a position another key.
 fn rename<K: Hash + Eq, V>(map: &mut IndexMap<K, V>, place: Option<usize>, to: K, [old, new]: [&str; 2]) -> Result<()> {
     let place = place.ok_or_else(|| Error::not_found(format!("there is no '{old}'")))?;
     map.replace_index(place, to)

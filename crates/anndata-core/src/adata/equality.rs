@@ -32,21 +32,21 @@ impl Tolerance {
     /// Equal numbers only, in which 0.0 is -0.0.
     pub const EXACT: Self = Self { rtol: 0.0, atol: 0.0, any_dtype: false };
 
-    /// The same with another relative tolerance.
+    /// Sets the relative tolerance.
     #[must_use]
     pub fn with_rtol(mut self, rtol: f64) -> Self {
         self.rtol = rtol;
         self
     }
 
-    /// The same with another absolute tolerance.
+    /// Sets the absolute tolerance.
     #[must_use]
     pub fn with_atol(mut self, atol: f64) -> Self {
         self.atol = atol;
         self
     }
 
-    /// The same, comparing numbers of different dtypes as doubles, or not.
+    /// Sets whether numbers of different dtypes are compared as doubles.
     #[must_use]
     pub fn with_any_dtype(mut self, any_dtype: bool) -> Self {
         self.any_dtype = any_dtype;
@@ -54,7 +54,7 @@ impl Tolerance {
     }
 }
 
-/// The first place where two objects or elements differ.
+/// The first difference between two objects or elements.
 #[derive(Debug)]
 pub struct Difference {
     path: String,

@@ -31,11 +31,11 @@ macro_rules! names {
 
             #[doc = concat!("Makes the names of the ", $what, " unique, as [`make_unique`] does; unique ones stay.")]
             ///
-            /// A missing name stays missing. Where a new name was about to collide with one that is there, a warning is
+            /// A missing name stays missing. If a new name was about to collide with one that is there, a warning is
             /// given as a `tracing` event.
             ///
             /// # Errors
-            /// Where names cannot be read, or are no text.
+            /// If names cannot be read, or are not text.
             pub fn $make_unique(&mut self, join: &str) -> Result<()> {
                 if self.$axis.name_index()?.is_unique() {
                     return Ok(());

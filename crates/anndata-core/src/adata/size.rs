@@ -45,7 +45,7 @@ impl AnnData {
     /// ```
     ///
     /// # Errors
-    /// Where part of a view cannot be made, or metadata are malformed.
+    /// If part of a view cannot be made, or metadata are malformed.
     pub fn size_in_memory(&self, with_disk: bool) -> Result<MemorySize> {
         let sizes = Sizes { with_disk };
         let mut slots = IndexMap::new();

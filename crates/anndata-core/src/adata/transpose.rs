@@ -8,7 +8,7 @@ use crate::namespace::Namespaces;
 
 impl AnnData {
     /// The object with observations and variables interchanged: `X` and layers are transposed, and `obs` and `var`,
-    /// `obsm` and `varm`, `obsp` and `varp` change places. `uns` stays.
+    /// `obsm` and `varm`, `obsp` and `varp` are exchanged. `uns` stays.
     ///
     /// `raw` is left out, as its variables are others than the object's. A sparse matrix changes its format and shares
     /// its values (CSR becomes CSC); a dense one is copied. Lazy matrices are loaded. The transpose of a view is an
@@ -26,7 +26,7 @@ impl AnnData {
     /// ```
     ///
     /// # Errors
-    /// Where a matrix cannot be read, or a layer is no matrix; the error names it.
+    /// If a matrix cannot be read, or a layer is not a matrix; the error names it.
     pub fn transpose(&self) -> Result<Self> {
         let transpose = |(key, layer): (&Option<String>, &Element)| {
             let path = || key.as_ref().map_or_else(|| "X".to_owned(), |key| format!("layers/{key}"));

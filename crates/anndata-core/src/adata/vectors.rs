@@ -28,8 +28,8 @@ impl AnnData {
     /// ```
     ///
     /// # Errors
-    /// [`NotFound`](crate::ErrorKind::NotFound) where there is neither, or no such layer;
-    /// [`InvalidInput`](crate::ErrorKind::InvalidInput) where there are both, or two variables have the name.
+    /// [`NotFound`](crate::ErrorKind::NotFound) if there is neither, or no such layer;
+    /// [`InvalidInput`](crate::ErrorKind::InvalidInput) if there are both, or two variables have the name.
     pub fn obs_vector(&self, key: &str, layer: Option<&str>) -> Result<Column> {
         match find(key, ("obs", &self.obs), ("var_names", &self.var))? {
             None => self.obs.column(key),
@@ -55,7 +55,7 @@ impl AnnData {
     /// left out. Names of variables that stand twice are names of two fields.
     ///
     /// # Errors
-    /// [`NotFound`](crate::ErrorKind::NotFound) where there is no such matrix; where it, or the names, cannot be read.
+    /// [`NotFound`](crate::ErrorKind::NotFound) if there is no such matrix; if it, or the names, cannot be read.
     pub fn to_df(&self, layer: Option<&str>) -> Result<RecordBatch> {
         let index = self.obs.index().load()?;
         let mut fields = vec![index.to_field(self.obs.index_name().unwrap_or("_index"))];
@@ -84,8 +84,8 @@ impl Raw {
     /// The column of the matrix that belongs to the variable of this name.
     ///
     /// # Errors
-    /// [`NotFound`](crate::ErrorKind::NotFound) where there is no such variable or no matrix;
-    /// [`InvalidInput`](crate::ErrorKind::InvalidInput) where two variables have the name.
+    /// [`NotFound`](crate::ErrorKind::NotFound) if there is no such variable or no matrix;
+    /// [`InvalidInput`](crate::ErrorKind::InvalidInput) if two variables have the name.
     pub fn obs_vector(&self, key: &str) -> Result<Column> {
         let x = self.x().ok_or_else(|| Error::not_found("raw has no X"))?;
         match place(key, self.var(), "raw.var_names")? {
@@ -95,7 +95,7 @@ impl Raw {
     }
 }
 
-/// Where among the names of the other axis a key is; `None` where it is a column instead.
+/// Where among the names of the other axis a key is; `None` if it is a column instead.
 fn find(key: &str, (frame_name, frame): (&str, &DataFrame), (names, other): (&str, &DataFrame)) -> Result<Option<u64>> {
     match (frame.contains(key), place(key, other, names)?) {
         (true, Some(_)) => {

@@ -21,7 +21,7 @@ pub struct SelectOptions {
 }
 
 impl SelectOptions {
-    /// The same, keeping categories that no selected row has, or dropping them.
+    /// Sets whether categories that no selected row has are kept.
     #[must_use]
     pub fn with_keep_unused_categories(mut self, keep: bool) -> Self {
         self.keep_unused_categories = keep;
@@ -42,7 +42,7 @@ impl AnnData {
     /// It costs nothing until something of it is read, and then each time what is read: [`load`](Self::load) makes an
     /// object of its own, which Python calls `copy`. The view shares the values with the object that it was taken from
     /// and does not follow later changes of it; setting an element of the view makes that element its own. A view of a
-    /// view is a view of the whole, with one selection an axis. Views of stored objects read no more than is selected.
+    /// view is a view of the whole, with one selection per axis. Views of stored objects read no more than is selected.
     ///
     /// `raw` follows the observations and keeps its own variables. `uns` is shared as it is, except that colours of
     /// categories follow the categories (`louvain_colors` those of `louvain`). Categories of frames that no
@@ -72,7 +72,7 @@ impl AnnData {
         self.select_with(obs, var, &SelectOptions::default())
     }
 
-    /// The same as [`select`](Self::select) with options.
+    /// Like [`select`](Self::select), with options.
     ///
     /// # Errors
     /// As [`select`](Self::select).
@@ -86,7 +86,7 @@ impl AnnData {
     /// `_inplace_subset_obs` and `_inplace_subset_var`.
     ///
     /// # Errors
-    /// As [`select`](Self::select), or where something cannot be read; the object stays as it was then.
+    /// As [`select`](Self::select), or if something cannot be read; the object stays as it was then.
     pub fn subset(&mut self, obs: impl Into<Index>, var: impl Into<Index>) -> Result<()> {
         *self = self.select(obs, var)?.load()?;
         Ok(())
@@ -143,7 +143,7 @@ impl AnnData {
 }
 
 impl Raw {
-    /// The same with only some observations.
+    /// Returns the object with only some observations.
     fn view(&self, obs: &Axis, categories: Categories) -> Result<Self> {
         let Some(x) = self.x() else { return Ok(self.clone()) };
         let x = x.view(std::slice::from_ref(obs), categories)?;
@@ -152,11 +152,11 @@ impl Raw {
 }
 
 /// Colours of categories (`uns['louvain_colors']`) become those of the categories that are left. Colours that are not
-/// one a category mean nothing any more and are left out, as in Python.
+/// one per category mean nothing any more and are left out, as in Python.
 pub(super) fn follow_categories(uns: &mut Mapping, all: &DataFrame, kept: &DataFrame) {
     for ((name, series), (_, part)) in all.columns().zip(kept.columns()) {
         let key = format!("{name}_colors");
-        // What cannot be told of a column, because it cannot be opened, is told where it is read.
+        // What is unknown of a column, because it cannot be opened, is reported where it is read.
         let Some(column) = series.schema().ok().flatten().filter(ColumnSchema::is_categorical) else { continue };
         let Some(colors) = uns.get(&key) else { continue };
         let shape = colors.shape().ok().flatten();

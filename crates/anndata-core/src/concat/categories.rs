@@ -11,8 +11,8 @@ pub(super) use anndata_array::code_dtype;
 use anndata_array::natural_order;
 use anndata_array::promote::result_type;
 
-/// All categories of categorical columns and whether they are ordered; `None` where the orders contradict each other,
-/// so that the values are no categories any more.
+/// All categories of categorical columns and whether they are ordered; `None` if the orders contradict each other,
+/// so that the values are no longer categories.
 ///
 /// Unordered categories are sorted naturally (`a2` before `a10`), unless the first column has all of them. They stay ordered where every column that has any
 /// has the same ones in the same order.

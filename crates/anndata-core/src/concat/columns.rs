@@ -46,7 +46,7 @@ pub enum ColumnPlan {
 impl ColumnPlan {
     /// The plan for columns of one name; `absent` says where inputs have none.
     ///
-    /// The rules are those of pandas. Where pandas would give a column of mixed Python objects, or a type that the
+    /// The rules are those of pandas. If pandas would give a column of mixed Python objects, or a type that the
     /// on-disk format does not have, numbers become floats with NaN, and anything else is an error.
     pub(super) fn new(columns: &[&ColumnOutline], absent: Absent) -> Result<Self> {
         let mut missing = absent == Absent::Rows;

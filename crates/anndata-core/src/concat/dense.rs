@@ -50,7 +50,7 @@ pub(super) fn concat(
 struct Job<'a> {
     dtype: &'a DType,
     size: usize,
-    /// Values at each place of the first two axes.
+    /// Values at each position of the first two axes.
     cells: usize,
     /// The bytes of the value that fills gaps.
     fill: &'a [u8],
@@ -77,7 +77,7 @@ impl Job<'_> {
                 None => None,
                 Some(part) => Some(part.slice_rows(rows.clone())?.cast(self.dtype)?),
             };
-            // An input without the array has no bytes, and all of its places are filled.
+            // An input without the array has no bytes, and all of its positions are filled.
             let from = block.as_ref().map_or(Ok(&[][..]), |block| block.as_bytes().or_bug("a number without bytes"))?;
             match &*sources {
                 Sources::Same => target.copy_from_slice(from.get(..target.len()).ok_or_else(too_short)?),
@@ -132,9 +132,9 @@ impl Job<'_> {
 
 /// Where the values of a row are from.
 enum Sources {
-    /// From the same places.
+    /// From the same positions.
     Same,
-    /// From these places; `None` is filled.
+    /// From these positions; `None` is filled.
     Picked(Vec<Option<usize>>),
 }
 

@@ -94,7 +94,7 @@ fn is_nan<T: Scalar>(value: T) -> bool {
     value != value
 }
 
-/// Equal numbers at all places; places where nothing is stored are zero.
+/// Equal numbers at all positions; positions where nothing is stored are zero.
 fn matrices(a: &SparseMatrix, b: &SparseMatrix) -> Result<bool> {
     if a.shape() != b.shape() {
         return Ok(false);
@@ -103,7 +103,7 @@ fn matrices(a: &SparseMatrix, b: &SparseMatrix) -> Result<bool> {
     Ok(a.0 == b.0 && a.1.iter().zip(&b.1).all(|(&a, &b)| same(a, b)))
 }
 
-/// The places of all values that are not zero, in order, and the values.
+/// The positions of all values that are not zero, in order, and the values.
 struct Entries(Vec<(u64, u64)>, Vec<Complex<f64>>);
 
 impl Entries {

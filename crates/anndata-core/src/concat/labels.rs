@@ -30,7 +30,7 @@ impl Labels {
     /// The labels of the rows of a frame.
     ///
     /// # Errors
-    /// Where a lazy index cannot be read, or labels are no text.
+    /// If a lazy index cannot be read, or labels are not text.
     pub(crate) fn of(frame: &DataFrame) -> Result<Self> {
         Self::from_column(&frame.index().load()?)
     }
@@ -123,7 +123,7 @@ impl Labels {
     /// Where each of these labels is among other ones, which are unique.
     ///
     /// # Errors
-    /// Where the other labels are not unique.
+    /// If the other labels are not unique.
     pub(crate) fn reindex(&self, new: &Self) -> Result<Reindex> {
         if self == new {
             return Ok(Reindex::identity(self.len()));

@@ -42,7 +42,7 @@ impl Merge {
         Self::Function(Arc::new(merge))
     }
 
-    /// Merges mappings that stand at a place. `resolve` makes an element of an input ready to be compared and kept.
+    /// Merges mappings that stand at one path. `resolve` makes an element of an input ready to be compared and kept.
     pub(super) fn apply(
         &self,
         mappings: &[Mapping],

@@ -51,7 +51,7 @@ impl Outline {
         })
     }
 
-    /// From its schema, if that tells enough; otherwise the element is read for it, and not kept.
+    /// From its schema, if that says enough; otherwise the element is read for it, and not kept.
     fn of_lazy(lazy: &Lazy) -> Result<Self> {
         Ok(match lazy.schema()? {
             Schema::Array { dtype, shape } if dtype.is_numeric() || dtype.is_time() => {
@@ -91,7 +91,7 @@ impl Outline {
     }
 }
 
-/// The shape of an array of values a row as that of a matrix with one column.
+/// The shape of an array of values per row as that of a matrix with one column.
 fn matrix(shape: &[usize]) -> Vec<usize> {
     if shape.len() == 1 { [shape, &[1]].concat() } else { shape.to_vec() }
 }

@@ -129,7 +129,7 @@ impl ConcatPlan {
     /// The plan for these inputs.
     ///
     /// # Errors
-    /// Where there is no input, the other axis of one has repeated labels, keys are missing or repeated, or elements
+    /// If there is no input, the other axis of one has repeated labels, keys are missing or repeated, or elements
     /// of one key cannot be joined; the message names the element.
     pub fn new(inputs: &[&AnnData], options: &ConcatOptions) -> Result<Self> {
         if inputs.is_empty() {

@@ -13,7 +13,7 @@ impl DataFrame {
     /// The frame as an Arrow record batch, all columns in memory, the index first under `index_field`.
     ///
     /// # Errors
-    /// Where a column cannot be loaded, or one has the name of the index field.
+    /// If a column cannot be loaded, or one has the name of the index field.
     pub fn to_record_batch(&self, index_field: &str) -> Result<RecordBatch> {
         if self.columns.contains_key(index_field) {
             return Err(Error::invalid_input(format!("a column has the name '{index_field}' of the index field")));
@@ -34,7 +34,7 @@ impl DataFrame {
     /// A frame from an Arrow record batch: the column `index_field` becomes the index ("0", "1", ... without it).
     ///
     /// # Errors
-    /// Where there is no such column, or an Arrow type has no place in anndata.
+    /// If there is no such column, or an Arrow type has no counterpart in anndata.
     pub fn from_record_batch(batch: &RecordBatch, index_field: Option<&str>) -> Result<Self> {
         let schema = batch.schema();
         let columns = || schema.fields().iter().map(|field| &**field).zip(batch.columns());

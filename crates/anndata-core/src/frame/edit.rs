@@ -15,8 +15,8 @@ impl DataFrame {
     /// Renames a column; it stays where it is among the others.
     ///
     /// # Errors
-    /// [`NotFound`](crate::ErrorKind::NotFound) where there is none, or
-    /// [`AlreadyExists`](crate::ErrorKind::AlreadyExists) where another one has the new name.
+    /// [`NotFound`](crate::ErrorKind::NotFound) if there is none, or
+    /// [`AlreadyExists`](crate::ErrorKind::AlreadyExists) if another one has the new name.
     pub fn rename(&mut self, from: &str, to: impl Into<String>) -> Result<()> {
         let to = to.into();
         let place = self.columns.get_index_of(from).ok_or_else(|| Error::not_found(format!("no column '{from}'")))?;
@@ -30,7 +30,7 @@ impl DataFrame {
     /// (`a2` before `a10`). Other columns stay as they are.
     ///
     /// # Errors
-    /// Where a lazy column cannot be read.
+    /// If a lazy column cannot be read.
     pub fn strings_to_categoricals(&self) -> Result<Self> {
         let mut frame = self.clone();
         for (name, series) in &self.columns {

@@ -14,7 +14,7 @@ use crate::{AnnData, DataFrame, Element, Lazy, Mapping, Raw};
 pub(super) struct Change {
     /// Its path below the object.
     pub(super) key: String,
-    /// What it is now, `None` where it is gone.
+    /// What it is now, `None` if it is gone.
     node: Option<Node>,
 }
 
@@ -102,7 +102,7 @@ impl Backed {
         Ok(self.root.kind("layers")? == Some(NodeKind::Group))
     }
 
-    /// Brings changes into the store, all or none. Matrices that they replace cannot be read any more.
+    /// Brings changes into the store, all or none. Matrices that they replace can no longer be read.
     pub(super) fn apply(&self, changes: &[Change], options: &WriteOptions) -> Result<()> {
         let storage = self.root.storage();
         let path = |change: &Change| self.root.path_of(&change.key);

@@ -6,7 +6,7 @@
 //!   encoding-version      "0.1.0"
 //!   form                  text: the layout as JSON
 //!   length                integer: the number of rows
-//!   node0-offsets         array, one a buffer of the layout
+//!   node0-offsets         array, one per buffer of the layout
 //!   node1-data            ...
 //! ```
 //!

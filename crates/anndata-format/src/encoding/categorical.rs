@@ -5,7 +5,7 @@
 //!   encoding-type         "categorical"
 //!   encoding-version      "0.2.0"
 //!   ordered               boolean
-//!   codes                 integers, -1 where missing
+//!   codes                 integers, -1 if missing
 //!   categories            array of text, numbers or booleans
 //! ```
 //!

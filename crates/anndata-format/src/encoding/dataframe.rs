@@ -7,7 +7,7 @@
 //!   column-order          list of text: the columns, in order
 //!   _index                text: the key of the index; "_index" where the index has no name
 //!   _index                array or group of text (any other in frames beside obs and var)
-//!   louvain               array or group, one a column
+//!   louvain               array or group, one per column
 //! ```
 //!
 //! A column is an [`array`](mod@super::array), [`string-array`](super::string), [`categorical`](super::categorical) or
@@ -120,7 +120,7 @@ impl Encoding for DataFrameEncoding {
     }
 
     fn schema(&self, node: &Node, registry: &Registry) -> Result<Schema> {
-        // A column that cannot be told does not keep the others from being.
+        // A column that cannot be described does not keep the others from being.
         let column = |key: String| {
             let schema = named(node, &key).ok().and_then(|column| {
                 let column = upgrade(node, column).ok()?;

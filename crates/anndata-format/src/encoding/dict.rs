@@ -1,7 +1,7 @@
 //! `dict` 0.1.0: named elements.
 //!
 //! ```text
-//! uns                     group, a child an element
+//! uns                     group, one child per element
 //!   encoding-type         "dict"
 //!   encoding-version      "0.1.0"
 //! ```

@@ -263,7 +263,7 @@ pub(super) fn categories_from_uns(uns: &mut Mapping, frames: [&mut DataFrame; 2]
             else {
                 continue;
             };
-            // A column whose values are no codes of these categories is not theirs.
+            // A column whose values are not codes of these categories is not theirs.
             let Ok(codes) = column.to_tensor() else { continue };
             if let Ok(categorical) = Column::categorical(&codes, &categories, false) {
                 frame.insert(&name, categorical)?;

@@ -5,7 +5,7 @@
 //!   encoding-type         "nullable-integer"
 //!   encoding-version      "0.1.0"
 //!   values                array of integers, booleans or text
-//!   mask                  array of booleans, true where missing
+//!   mask                  array of booleans, true if missing
 //!   na-value              text only: "NA" or "NaN", which pandas shows for a missing text; "NA" where absent
 //! ```
 //!

@@ -20,35 +20,36 @@ pub struct EncodeOptions {
 }
 
 impl EncodeOptions {
-    /// The same, turning text columns that repeat values into categorical ones, or not.
+    /// Sets whether text columns that repeat values become categorical.
     #[must_use]
     pub fn with_strings_to_categoricals(mut self, yes: bool) -> Self {
         self.strings_to_categoricals = yes;
         self
     }
 
-    /// The same, writing nullable text as plain text, or not.
+    /// Sets whether nullable text is written as plain text.
     #[must_use]
     pub fn with_plain_strings(mut self, yes: bool) -> Self {
         self.plain_strings = yes;
         self
     }
 
-    /// The same, writing the sparse matrices at these paths dense.
+    /// Sets the paths of sparse matrices that are written dense.
     #[must_use]
     pub fn with_as_dense<S: Into<String>>(mut self, paths: impl IntoIterator<Item = S>) -> Self {
         self.as_dense = paths.into_iter().map(Into::into).collect();
         self
     }
 
-    /// The same, writing the dense matrices at these paths as CSR.
+    /// Sets the paths of dense matrices that are written as CSR.
     #[must_use]
     pub fn with_as_sparse<S: Into<String>>(mut self, paths: impl IntoIterator<Item = S>) -> Self {
         self.as_sparse = paths.into_iter().map(Into::into).collect();
         self
     }
 
-    /// The same for a layout that is kept, with the paths of matrices as they are in a store, for an object at `group`.
+    /// Returns the options for a layout that is kept, with the paths of matrices as they are in a store, for an object
+    /// at `group`.
     pub(crate) fn below(&self, group: &str, keep_layout: bool) -> Self {
         let below = |paths: &[String]| paths.iter().map(|asked| child_path(group, &matrix_path(asked))).collect();
         Self { as_dense: below(&self.as_dense), as_sparse: below(&self.as_sparse), keep_layout, ..self.clone() }

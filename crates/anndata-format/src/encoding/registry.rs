@@ -29,13 +29,13 @@ pub trait Encoding: Debug + Send + Sync {
     /// Makes the element. Arrays are in memory, except in containers that are built lazily.
     ///
     /// # Errors
-    /// Where the tree is not a valid encoding; the error names the path.
+    /// If the tree is not a valid encoding; the error names the path.
     fn build(&self, node: Node, context: &BuildContext<'_>) -> Result<Element>;
 
     /// Makes the tree of an element, to stand at `path`.
     ///
     /// # Errors
-    /// Where the element has no such form.
+    /// If the element has no such form.
     fn encode(&self, element: &Element, path: &str, context: &EncodeContext<'_>) -> Result<Node>;
 
     /// What the element is, from metadata alone; the registry knows the elements that it is made of.
@@ -52,12 +52,12 @@ pub trait Encoding: Debug + Send + Sync {
         Ok(self.schema(node, registry)?.shape())
     }
 
-    /// The stored tree of a part of an element: only the selected positions along its axes, one selection an axis.
+    /// The stored tree of a part of an element: only the selected positions along its axes, one selection per axis.
     /// Values are not read, except where others depend on them (the offsets of a sparse matrix). `None`: a part is
     /// known only once the element is built.
     ///
     /// # Errors
-    /// Where the tree is malformed.
+    /// If the tree is malformed.
     fn select(&self, _node: &Node, _axes: &[Axis]) -> Result<Option<Node>> {
         Ok(None)
     }
@@ -65,7 +65,7 @@ pub trait Encoding: Debug + Send + Sync {
     /// A part of a stored element, in memory: what [`select`](Self::select) gives, built.
     ///
     /// # Errors
-    /// Where it cannot be read, or the tree is malformed.
+    /// If it cannot be read, or the tree is malformed.
     fn build_part(&self, node: &Node, axes: &[Axis], context: &BuildContext<'_>) -> Result<Element> {
         match self.select(node, axes)? {
             Some(part) => self.build(part.fetch()?, context),
@@ -107,12 +107,12 @@ pub trait Encoding: Debug + Send + Sync {
     /// refused, here or, where the values have to be looked at, while they are copied.
     ///
     /// # Errors
-    /// Where the tree is malformed.
+    /// If the tree is malformed.
     fn copy(&self, node: &Node) -> Result<Node> {
         Ok(node.clone())
     }
 
-    /// Tells of everything in a stored tree that is malformed or dangerous, and goes on to the next: see
+    /// Reports everything in a stored tree that is malformed or dangerous, and goes on to the next: see
     /// [`validate`](crate::validate()).
     ///
     /// By default every array is read, block by block; then the element is built, where it is small enough.
@@ -153,7 +153,7 @@ impl Registry {
         Self { encodings: Arc::default(), legacy: Arc::new(legacy), repair: false }
     }
 
-    /// The same with one more encoding; one of the same name is replaced.
+    /// Adds an encoding; one of the same name is replaced.
     #[must_use]
     pub fn with(self, encoding: impl Encoding + 'static) -> Self {
         let mut encodings = Arc::unwrap_or_clone(self.encodings);
@@ -161,9 +161,9 @@ impl Registry {
         Self { encodings: Arc::new(encodings), ..self }
     }
 
-    /// The same, repairing what is plainly meant where the format is broken, instead of refusing it: codes of categories
-    /// that count from 1, categories that are there more than once (which are merged), masks of integers, and keys of
-    /// matrices and arrays with a `/` (which becomes a `_`). Default: no.
+    /// Sets whether what is plainly meant is repaired where the format is broken, instead of refused: codes of
+    /// categories that count from 1, categories that are there more than once (which are merged), masks of integers,
+    /// and keys of matrices and arrays with a `/` (which becomes a `_`). Default: no.
     #[must_use]
     pub fn with_repair(mut self, yes: bool) -> Self {
         self.repair = yes;
@@ -188,12 +188,12 @@ impl Registry {
     /// The element of a tree whose arrays were fetched.
     ///
     /// # Errors
-    /// Where the tree is malformed; the error names the path.
+    /// If the tree is malformed; the error names the path.
     pub fn build(&self, node: Node) -> Result<Element> {
         self.build_with(node, &BuildContext::new(self, false))
     }
 
-    /// The element of a tree, with everything that is no container lazy.
+    /// The element of a tree, with everything that is not a container lazy.
     ///
     /// # Errors
     /// As [`build`](Self::build).
@@ -324,7 +324,7 @@ impl Registry {
         node.attributes().keys().map(String::as_str).filter(move |name| !is_placed(name))
     }
 
-    /// Warns of attributes that an element has no place for, and that are not written back.
+    /// Warns of attributes that an element cannot hold, and that are not written back.
     fn warn_of_attributes(&self, node: &Node) {
         for name in self.unplaced_attributes(node) {
             tracing::warn!(path = node.path(), attribute = name, "attribute of no encoding, not kept");
@@ -356,7 +356,7 @@ fn copy(encoding: &dyn Encoding, node: &Node) -> Result<Node> {
     Ok(encoding.copy(node)?.encoded_as(encoding.name(), version))
 }
 
-/// The element of an encoding, version or dtype that is not known, or that cannot be opened, told of once.
+/// The element of an encoding, version or dtype that is not known, or that cannot be opened, reported once.
 fn unknown(node: Node) -> Element {
     let opaque = stored::opaque(node);
     if let Some(reason) = opaque.unreadable() {
@@ -380,7 +380,7 @@ pub struct BuildContext<'a> {
 }
 
 impl<'a> BuildContext<'a> {
-    /// A context in which every element is built, or in which those that are no containers are lazy.
+    /// A context in which every element is built, or in which those that are not containers are lazy.
     pub fn new(registry: &'a Registry, lazy: bool) -> Self {
         Self { registry, lazy }
     }
@@ -390,10 +390,10 @@ impl<'a> BuildContext<'a> {
         self.registry
     }
 
-    /// The element of a child; a lazy one where elements are built lazily and it is no container.
+    /// The element of a child; a lazy one where elements are built lazily and it is not a container.
     ///
     /// # Errors
-    /// Where it cannot be built.
+    /// If it cannot be built.
     pub fn build(&self, node: Node) -> Result<Element> {
         if !self.lazy || node.is_fetched() || self.registry.is_container(&node)? {
             return self.registry.build_with(node, self);
@@ -408,7 +408,7 @@ impl<'a> BuildContext<'a> {
     /// The column of a frame; one of a type of one format is kept as it is stored.
     ///
     /// # Errors
-    /// Where it cannot be built, or is no column.
+    /// If it cannot be built, or is not a column.
     pub fn series(&self, node: Node) -> Result<Series> {
         if matches!(&node, Node::Array(array) if matches!(array.spec.dtype, DType::Opaque(_))) {
             return Ok(Series::Opaque(stored::opaque(node)));
@@ -461,7 +461,7 @@ impl<'a> EncodeContext<'a> {
         if self.options.keep_layout { Cow::Borrowed(node) } else { Cow::Owned(self.without_layout(node, false)) }
     }
 
-    /// The same tree without chunks, shards and codecs.
+    /// Returns the same tree without chunks, shards and codecs.
     fn without_layout(&self, node: &Node, resizable: bool) -> Node {
         match node {
             Node::Group(group) => {

@@ -5,7 +5,7 @@
 //!   encoding-type         "csr_matrix" or "csc_matrix"
 //!   encoding-version      "0.1.0"
 //!   shape                 two integers: rows, columns
-//!   data                  array of numbers, one a stored value
+//!   data                  array of numbers, one per stored value
 //!   indices               array of integers: the column (CSR) or row (CSC) of each
 //!   indptr                array of integers: where each row (CSR) or column (CSC) begins, and the end
 //! ```
@@ -114,7 +114,7 @@ impl Encoding for SparseEncoding {
         group.children.insert("indices".to_owned(), Node::Array(indices));
         group.children.insert("indptr".to_owned(), indptr);
         for part in group.children.values_mut() {
-            // The parts are no elements of their own.
+            // The parts are not elements of their own.
             part.attributes_mut().retain(|name, _| !name.starts_with("encoding-"));
         }
         Ok(Node::Group(group))
@@ -307,7 +307,7 @@ impl BlockSource for StoredRows {
 /// How many dense rows are a block.
 fn rows_in(size: BlockSize<'_>, columns: usize, dtype: &DType) -> usize {
     // How many rows a block has decides about memory, and about no value: at most all of them. A dtype without a size
-    // has no dense rows either, which is told when the first is made.
+    // has no dense rows either, which is reported when the first is made.
     let row = columns.saturating_mul(dtype.size().unwrap_or(1));
     usize::try_from(size.rows(row as u64)).unwrap_or(usize::MAX)
 }

@@ -123,7 +123,7 @@ impl<'a> Checker<'a> {
         self.encodings.check(node, self);
     }
 
-    /// Tells of an old layout, unless that of the whole is known to be old.
+    /// Reports an old layout, unless that of the whole is known to be old.
     pub(crate) fn add_legacy(&mut self, path: &str, message: &str) {
         if !self.legacy {
             self.add(&rules::LEGACY_LAYOUT, path, message);
@@ -179,7 +179,7 @@ impl<'a> Checker<'a> {
         self.add_failed(&rules::NODE_KIND, node.path(), node.as_array())
     }
 
-    /// A child that has to be there. Where it could not be opened, that was found already.
+    /// A child that has to be there. If it could not be opened, that was found already.
     pub fn child<'n>(&mut self, group: &'n GroupNode, key: &str) -> Option<&'n Node> {
         let child = group.children.get(key);
         if child.is_none() && !self.unreadable.contains(&child_path(&group.path, key)) {
@@ -219,12 +219,12 @@ impl<'a> Checker<'a> {
         self.unreadable.contains(path)
     }
 
-    /// The length of each axis of an element that was checked; `None` where it has no axes or they are malformed.
+    /// The length of each axis of an element that was checked; `None` if it has no axes or they are malformed.
     pub fn shape(&self, node: &Node) -> Option<Vec<usize>> {
         self.encodings.shape(node).ok().flatten()
     }
 
-    /// Reads the values of an array block by block, each once. `visit` is told the position of a block's first row and
+    /// Reads the values of an array block by block, each once. `visit` is given the position of a block's first row and
     /// its values; blocks come in C order. Whether all could be read; what could not is found.
     pub fn stream(&mut self, array: &ArrayNode, visit: &mut dyn FnMut(u64, &Tensor) -> Result<()>) -> bool {
         let (path, spec) = (array.path.as_str(), &array.spec);
@@ -240,7 +240,7 @@ impl<'a> Checker<'a> {
             }
         }
         if spec.is_empty() && !spec.null {
-            // There is no block, and so nothing that would tell of a codec that is not known.
+            // There is no block, and so nothing that would report an unknown codec.
             if let Err(error) = array.source.read() {
                 self.add_error(path, &error);
                 return false;

@@ -160,7 +160,7 @@ rules! {
             "Write the matrix anew.";
         SPARSE_ARRAYS = Error "sparse-arrays": "`data`, `indices` and `indptr` are not arrays of one dimension, numbers and integers, or differ in length.",
             "Write the matrix anew.";
-        SPARSE_INDPTR = Error "sparse-indptr": "`indptr` does not have one entry a row and one more, begin with 0, never decrease, and end within the values.",
+        SPARSE_INDPTR = Error "sparse-indptr": "`indptr` does not have one entry per row and one more, begin with 0, never decrease, and end within the values.",
             "Do not index with it; write the matrix anew.";
         SPARSE_INDEX = Error "sparse-index-out-of-range": "An index is negative or beyond the length of its axis.",
             "Do not index with it; write the matrix anew.";

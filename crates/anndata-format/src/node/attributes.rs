@@ -5,8 +5,8 @@ use anndata_storage::{Attribute, Attributes, Error, Result};
 use super::Node;
 
 impl Node {
-    /// The same node under this encoding. Both attributes come first where they are new, and are single texts whatever
-    /// they were; the other attributes stay.
+    /// Returns the same node under this encoding. Both attributes come first where they are new, and are single texts
+    /// whatever they were; the other attributes stay.
     #[must_use]
     pub(crate) fn encoded_as(mut self, encoding: &str, version: &str) -> Self {
         let attributes = self.attributes_mut();
@@ -20,35 +20,35 @@ impl Node {
         self
     }
 
-    /// The value of a text attribute, `None` where there is no such attribute.
+    /// The value of a text attribute, `None` if there is no such attribute.
     ///
     /// # Errors
-    /// [`InvalidData`](crate::ErrorKind::InvalidData) where it is no text.
+    /// [`InvalidData`](crate::ErrorKind::InvalidData) if it is not text.
     pub fn text_attribute(&self, name: &str) -> Result<Option<String>> {
         self.attribute(name, "text", Attribute::as_str)
     }
 
-    /// The value of a boolean attribute, `None` where there is no such attribute.
+    /// The value of a boolean attribute, `None` if there is no such attribute.
     ///
     /// # Errors
-    /// [`InvalidData`](crate::ErrorKind::InvalidData) where it is no boolean.
+    /// [`InvalidData`](crate::ErrorKind::InvalidData) if it is not a boolean.
     pub fn bool_attribute(&self, name: &str) -> Result<Option<bool>> {
         self.attribute(name, "a boolean", Attribute::as_bool)
     }
 
-    /// The value of a list-of-text attribute, `None` where there is no such attribute.
+    /// The value of a list-of-text attribute, `None` if there is no such attribute.
     ///
     /// # Errors
-    /// [`InvalidData`](crate::ErrorKind::InvalidData) where it is no list of text.
+    /// [`InvalidData`](crate::ErrorKind::InvalidData) if it is not a list of text.
     pub fn texts_attribute(&self, name: &str) -> Result<Option<Vec<String>>> {
         self.attribute(name, "a list of text", Attribute::as_strings)
     }
 
-    /// The value of an attribute of lengths, `None` where there is no such attribute. Whole floats count, as tools in R
+    /// The value of an attribute of lengths, `None` if there is no such attribute. Whole floats count, as tools in R
     /// store them.
     ///
     /// # Errors
-    /// [`InvalidData`](crate::ErrorKind::InvalidData) where it is no such list.
+    /// [`InvalidData`](crate::ErrorKind::InvalidData) if it is not such a list.
     pub fn lengths_attribute(&self, name: &str) -> Result<Option<Vec<usize>>> {
         self.attribute(name, "a list of lengths", |value| {
             value.as_lengths()?.into_iter().map(|length| usize::try_from(length).ok()).collect()

@@ -9,8 +9,8 @@ use anndata_storage::{BlockSize, Error, Result, Scalar as _, Tensor, dispatch};
 use super::{ArrayNode, BlockIter, BlockSource, Source};
 
 impl ArrayNode {
-    /// The same array, whose integers are checked to be within a range when it is written from its store. The advice is
-    /// given with the error, where there is any.
+    /// Returns the same array, whose integers are checked to be within a range when it is written from its store. The
+    /// advice is given with the error, if there is any.
     #[must_use]
     pub(crate) fn checked(&self, what: &'static str, range: Range<i128>, advice: Option<&'static str>) -> Self {
         let mut node = self.clone();
@@ -41,7 +41,7 @@ impl ArrayNode {
 pub(crate) struct Seen(HashSet<Box<[u8]>>);
 
 impl Seen {
-    /// The place of the first of more values that was seen before.
+    /// The position of the first of more values that was seen before.
     pub(crate) fn first_repeated(&mut self, values: &Tensor) -> Result<Option<usize>> {
         if values.dtype().is_text() {
             let texts = values.to_text()?;
@@ -78,13 +78,13 @@ impl BlockSource for DistinctValues {
     }
 }
 
-/// The place of the first value that is not in the range; of anything but integers, the first.
+/// The position of the first value that is not in the range; of anything but integers, the first.
 pub(crate) fn first_not_in(values: &Tensor, range: &Range<i128>) -> Result<Option<usize>> {
     dispatch!(integer values.dtype(), T => {
         let values = values.as_slice::<T>()?;
         let outside = |value: &T| value.to_integer().is_none_or(|value| !range.contains(&value));
         let Some(&first) = values.first() else { return Ok(None) };
-        // Most often nothing is outside, which the extremes tell fast.
+        // Most often nothing is outside, which the extremes show fast.
         let (low, high) = values.iter().fold((first, first), |(low, high), &value| (low.min(value), high.max(value)));
         if !outside(&low) && !outside(&high) {
             return Ok(None);

@@ -31,7 +31,7 @@ impl Node {
     /// stands in the tree with the reason ([`Source::Unreadable`]).
     ///
     /// # Errors
-    /// [`NotFound`](crate::ErrorKind::NotFound) where there is none, or where the element itself cannot be opened, the
+    /// [`NotFound`](crate::ErrorKind::NotFound) if there is none, or if the element itself cannot be opened, the
     /// store fails, or its tree is larger than any use.
     pub fn open(group: &Group, key: &str) -> Result<Self> {
         Self::open_without(group, key, &[])
@@ -41,15 +41,15 @@ impl Node {
     /// A column that is left out is no longer named in the attributes of its frame.
     ///
     /// # Errors
-    /// As [`open`](Self::open); [`NotFound`](crate::ErrorKind::NotFound) where a path names no element, and
-    /// [`InvalidInput`](crate::ErrorKind::InvalidInput) where it names the index of a frame.
+    /// As [`open`](Self::open); [`NotFound`](crate::ErrorKind::NotFound) if a path names no element, and
+    /// [`InvalidInput`](crate::ErrorKind::InvalidInput) if it names the index of a frame.
     pub fn open_without(group: &Group, key: &str, skip: &[String]) -> Result<Self> {
         let mut opener = Opener::new(group, key).without(skip);
         group.tree(key, &mut opener)?;
         opener.finish()
     }
 
-    /// The same as [`open_without`](Self::open_without) without blocking the thread where the store has latency.
+    /// The same as [`open_without`](Self::open_without) without blocking the thread if the store has latency.
     ///
     /// # Errors
     /// As [`open_without`](Self::open_without).
@@ -59,11 +59,11 @@ impl Node {
         opener.finish()
     }
 
-    /// The same as [`open`](Self::open), leaving out what cannot be opened: `failed` is told the path of each such
+    /// The same as [`open`](Self::open), leaving out what cannot be opened: `failed` is given the path of each such
     /// element and why. A group whose attributes cannot be read is kept without any.
     ///
     /// # Errors
-    /// Where the element itself cannot be opened.
+    /// If the element itself cannot be opened.
     pub fn open_tolerant(group: &Group, key: &str, failed: &mut (dyn FnMut(String, Error) + Send)) -> Result<Self> {
         let mut opener = Opener { failed: Some(failed), ..Opener::new(group, key) };
         group.tree(key, &mut opener)?;
@@ -71,7 +71,7 @@ impl Node {
     }
 }
 
-/// Makes a tree of the elements that a store tells of.
+/// Makes a tree of the elements that a store reports.
 struct Opener<'a> {
     group: &'a Group,
     /// How many groups the element that is opened is within, as far as the depth of trees counts them.
@@ -87,7 +87,7 @@ struct Opener<'a> {
     exceeded: bool,
     /// Whether groups are nested deeper than a tree can be.
     too_deep: bool,
-    /// What is told of elements that cannot be opened and are left out; without it, they stand in the tree.
+    /// Receives the elements that cannot be opened and are left out; without it, they stand in the tree.
     failed: Option<&'a mut (dyn FnMut(String, Error) + Send)>,
     /// What is not opened.
     skip: Vec<Skip>,

@@ -49,7 +49,7 @@ impl Part {
     /// The values.
     ///
     /// # Errors
-    /// Where they cannot be read.
+    /// If they cannot be read.
     pub fn read(&self) -> Result<Tensor> {
         match &self.what {
             What::Axes(axes) => self.array.read_selection(axes),
@@ -97,7 +97,7 @@ impl Part {
 }
 
 impl PartialEq for Part {
-    /// The same values of the same stored array.
+    /// Returns the same values of the same stored array.
     fn eq(&self, other: &Self) -> bool {
         self.what == other.what && Arc::ptr_eq(self.array.inner(), other.array.inner())
     }

@@ -14,11 +14,11 @@ use rayon::prelude::*;
 use super::{Node, Source};
 
 impl Node {
-    /// The same tree with the values of its arrays in memory, read concurrently. Arrays of a dtype that has no name
-    /// stay as they are.
+    /// Returns the same tree with the values of its arrays in memory, read concurrently. Arrays of a dtype that has no
+    /// name stay as they are.
     ///
     /// # Errors
-    /// Where an array cannot be read.
+    /// If an array cannot be read.
     pub fn fetch(&self) -> Result<Self> {
         let mut tree = self.clone();
         let mut sources = Vec::new();
@@ -27,11 +27,11 @@ impl Node {
         Ok(tree)
     }
 
-    /// The same as [`fetch`](Self::fetch) without blocking: all arrays are under way at once where their store can read
+    /// Like [`fetch`](Self::fetch), without blocking: all arrays are under way at once where their store can read
     /// so. Arrays of other stores are read one after the other.
     ///
     /// # Errors
-    /// Where an array cannot be read.
+    /// If an array cannot be read.
     pub async fn fetch_async(&self) -> Result<Self> {
         let mut tree = self.clone();
         let mut sources = Vec::new();
@@ -65,7 +65,7 @@ impl Node {
 /// as there are cores.
 ///
 /// # Errors
-/// Where one cannot be read.
+/// If one cannot be read.
 pub(super) fn fetch_all(sources: Vec<&mut Source>) -> Result<()> {
     let (late, at_once): (Vec<_>, Vec<_>) = sources.into_iter().partition(|source| source.has_latency());
     if !late.is_empty() {

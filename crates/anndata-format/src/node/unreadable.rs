@@ -51,7 +51,7 @@ impl ArrayNode {
 }
 
 impl Node {
-    /// Why the element, or the first part of it that could not be opened, could not be; `None` where all could be.
+    /// Why the element, or the first part of it that could not be opened, could not be; `None` if all could be.
     pub fn unreadable(&self) -> Option<&Unreadable> {
         match self {
             Self::Group(group) => group.children.values().find_map(Self::unreadable),

@@ -28,12 +28,12 @@ pub struct NodeWriteOptions {
     /// in chunks and not compressed are not compressed in the target either. Default: no, all are chosen anew. Elements that
     /// are not copied but made anew, and parts of arrays, have none to keep.
     pub keep_layout: bool,
-    /// What is told of the progress.
+    /// Receives the progress.
     pub progress: Option<Progress>,
 }
 
-/// A function that is told, now and then, how many bytes of values have been written (or read, where nothing is written)
-/// since it was last told.
+/// A function that is given, now and then, how many bytes of values have been written (or read, where nothing is
+/// written) since it was last called.
 #[derive(Clone)]
 pub struct Progress(Arc<dyn Fn(u64) + Send + Sync>);
 
@@ -67,35 +67,35 @@ impl Default for NodeWriteOptions {
 }
 
 impl NodeWriteOptions {
-    /// The same with another compression.
+    /// Sets the compression.
     #[must_use]
     pub fn with_compression(mut self, compression: Compression) -> Self {
         self.compression = compression;
         self
     }
 
-    /// The same with another block size in bytes.
+    /// Sets the block size in bytes.
     #[must_use]
     pub fn with_block_bytes(mut self, bytes: u64) -> Self {
         self.block_bytes = bytes;
         self
     }
 
-    /// The same with another number of rows in the chunks of dense arrays.
+    /// Sets the number of rows per chunk of dense arrays.
     #[must_use]
     pub fn with_chunk_rows(mut self, rows: Option<u64>) -> Self {
         self.chunk_rows = rows;
         self
     }
 
-    /// The same, keeping the chunks, shards and codecs of stored arrays, or not.
+    /// Sets whether stored arrays keep their chunks, shards and codecs.
     #[must_use]
     pub fn with_keep_layout(mut self, yes: bool) -> Self {
         self.keep_layout = yes;
         self
     }
 
-    /// The same, telling the progress.
+    /// Sets the receiver of progress reports.
     #[must_use]
     pub fn with_progress(mut self, progress: Progress) -> Self {
         self.progress = Some(progress);
@@ -118,7 +118,7 @@ impl Node {
     /// [`keep_layout`](NodeWriteOptions::keep_layout) is set.
     ///
     /// # Errors
-    /// Where something is in the way, the format cannot store something, or writing fails. What was written until then
+    /// If something is in the way, the format cannot store something, or writing fails. What was written until then
     /// stays: see [`replace`](Self::replace) for a write that leaves nothing behind.
     pub fn write(&self, parent: &Group, key: &str, options: &NodeWriteOptions) -> Result<()> {
         let path = parent.path_of(key);

@@ -94,7 +94,7 @@ fn categories_are_joined_in_natural_order() -> Result<()> {
     let (codes, categories) = column.codes_and_categories()?;
     assert_eq!(categories, Column::strings(["b", "k2", "k10"]));
     assert_eq!(codes.as_slice::<i8>()?, [2, 1, -1, -1, -1, 0, 1]);
-    // Where the first has all of them, they stay in its order.
+    // If the first has all of them, they stay in its order.
     let part = category(&["k2"], vec![0], false)?;
     assert_eq!(joined(&[Some(a), Some(part)])?.codes_and_categories()?.1, Column::strings(["k10", "k2"]));
     let numbers = |values: Vec<i32>, codes: Vec<i8>| {

@@ -21,7 +21,7 @@ fn sparse<const N: usize>(rows: &[[i64; N]]) -> Result<SparseMatrix> {
     SparseMatrix::from_dense(&dense(rows)?, SparseFormat::Csr)
 }
 
-/// Labels, one a letter.
+/// Labels, one per letter.
 fn labels(letters: &str) -> Vec<String> {
     letters.chars().map(|letter| letter.to_string()).collect()
 }

@@ -123,7 +123,7 @@ fn arrays_of_different_widths() -> Result<()> {
     assert_eq!(values(joined.obsm().get("d"))?, [0.0, 1.0, -9.0, 2.0, 3.0, -9.0, 4.0, 5.0, 6.0, 7.0, 8.0, -9.0]);
     assert!(is_csr(joined.obsm().get("s")));
     assert_eq!(values(joined.obsm().get("s"))?, [0.0, 1.0, 0.0, 2.0, 3.0, 0.0, 0.0, 0.0, 0.0, 9.0, 8.0, 7.0]);
-    // One value a row, and three axes.
+    // One value per row, and three axes.
     let cube = |n: usize, m: usize| Tensor::from_vec([n, m, 2], (0..2 * n * m).map(|i| i as f64).collect::<Vec<f64>>());
     let (one, two) = (of(1).obsm("c", cube(1, 1)?).build()?, of(1).obsm("c", cube(1, 2)?).build()?);
     assert_eq!(values(concat(&[&one, &two], &outer())?.obsm().get("c"))?, [0.0, 1.0, -9.0, -9.0, 0.0, 1.0, 2.0, 3.0]);

@@ -12,7 +12,7 @@ use crate::raw::dataset::{self, Chunk, Layout};
 /// Bytes of a chunk in memory that need no stored byte behind them.
 const UNBACKED: u64 = 64 << 20;
 
-/// The number of a chunk in the grid of an array, `None` where it lies outside. The first axis may grow without
+/// The number of a chunk in the grid of an array, `None` if it lies outside. The first axis may grow without
 /// changing it.
 fn number(position: impl IntoIterator<Item = u64>, grid: &[u64]) -> Option<u64> {
     let mut number = 0_u64;
@@ -63,7 +63,7 @@ impl Hdf5Array {
         Ok(listed)
     }
 
-    /// Where a chunk is, `None` where it was never written.
+    /// Where a chunk is, `None` if it was never written.
     fn chunk(&self, position: &[u64]) -> Result<Option<Chunk>> {
         let offset = self.first_element(position)?;
         let (listed, shape) = {

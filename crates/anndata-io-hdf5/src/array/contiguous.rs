@@ -18,7 +18,7 @@ const SHORT_RUN: usize = 16 << 10;
 /// Bytes of rows that are read at a time for short runs.
 const ROWS: usize = 1 << 20;
 
-/// A piece of the file and its place in the destination.
+/// A piece of the file and its position in the destination.
 type Piece<'a> = (u64, &'a mut [u8]);
 
 impl Hdf5Array {

@@ -107,7 +107,7 @@ pub(crate) fn read_attribute(id: &Id, stored: &Stored, shape: &[u64], heap: Opti
     received.tensor(&shape, id)
 }
 
-/// The bytes of an element that was never written (empty for zeros), and whether only the library can tell them.
+/// The bytes of an element that was never written (empty for zeros), and whether only the library knows them.
 pub(super) fn fill_value(properties: &Id, stored: &Stored) -> Result<(Vec<u8>, bool)> {
     if stored.node == Node::Unknown {
         return Ok((Vec::new(), false));

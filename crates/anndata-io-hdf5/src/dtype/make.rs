@@ -95,7 +95,7 @@ impl Block {
     /// The elements of a tensor, for the file of `object`.
     ///
     /// # Errors
-    /// Where a text holds a NUL, at which the library would cut it, or a reference is to what is not in the file.
+    /// If a text holds a NUL, at which the library would cut it, or a reference is to what is not in the file.
     pub(crate) fn new(tensor: &Tensor, object: &Id) -> Result<Self> {
         let mut block = Self::default();
         block.bytes = block.lay_out(tensor, object)?;

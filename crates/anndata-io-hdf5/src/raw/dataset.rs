@@ -117,7 +117,7 @@ fn filter(properties: &Id, number: u32) -> Result<FilterInfo> {
                 &raw mut config,
             )
         })?;
-        // The library tells how many there are, also where it gave fewer.
+        // The library says how many there are, also where it gave fewer.
         if count > values.len() {
             values.resize(count, 0);
             continue;
@@ -135,7 +135,7 @@ pub(crate) fn has_filter(id: i32) -> bool {
     locked(|| unsafe { H5Zfilter_avail(id) }) > 0
 }
 
-/// The bytes of the fill value in the memory type, `None` where none was set.
+/// The bytes of the fill value in the memory type, `None` if none was set.
 pub(crate) fn fill_value(properties: &Id, memory: &Id, size: usize) -> Result<Option<Vec<u8>>> {
     let mut status = H5D_fill_value_t::H5D_FILL_VALUE_UNDEFINED;
     h5!(InvalidData, "the fill value cannot be read", H5Pfill_value_defined(properties.get(), &raw mut status))?;
@@ -152,7 +152,7 @@ pub(crate) fn fill_value(properties: &Id, memory: &Id, size: usize) -> Result<Op
     Ok(Some(value))
 }
 
-/// Where the one piece of a contiguous dataset begins, `None` where it has none yet.
+/// Where the one piece of a contiguous dataset begins, `None` if it has none yet.
 pub(crate) fn address(dataset: &Id) -> Option<u64> {
     // SAFETY: the identifier is held alive.
     let address = locked(|| unsafe { H5Dget_offset(dataset.get()) });
@@ -200,7 +200,7 @@ pub(crate) fn visit_chunks(dataset: &Id, mut visit: impl FnMut(&[u64], Chunk) ->
         size: hsize_t,
         data: *mut c_void,
     ) -> herr_t {
-        // SAFETY: the library hands over the pointer that was given with the function, and one number an axis.
+        // SAFETY: the library hands over the pointer that was given with the function, and one number per axis.
         let (data, offset) = unsafe {
             let data = &mut *data.cast::<Visit>();
             let offset = std::slice::from_raw_parts(offset, data.ndim);
@@ -215,7 +215,7 @@ pub(crate) fn visit_chunks(dataset: &Id, mut visit: impl FnMut(&[u64], Chunk) ->
     .map(drop)
 }
 
-/// The chunk whose first element is at `offset`, `None` where it was never written.
+/// The chunk whose first element is at `offset`, `None` if it was never written.
 pub(crate) fn chunk_at(dataset: &Id, offset: &[u64]) -> Result<Option<Chunk>> {
     space::check_rank(&space::of_dataset(dataset)?, offset)?;
     let mut chunk = Chunk { address: NOWHERE, size: 0, mask: 0 };

@@ -58,7 +58,7 @@ pub(crate) struct Identity {
 }
 
 impl Identity {
-    /// The same as a number: the file in the upper half, the place in it in the lower.
+    /// The same as a number: the file in the upper half, the position in it in the lower.
     pub(crate) fn number(&self) -> u128 {
         const { assert!(size_of::<H5O_token_t>() == size_of::<u128>()) };
         // SAFETY: a token is an array of bytes, which its crate keeps to itself.
@@ -75,7 +75,7 @@ impl Identity {
 /// Bytes that the target of a soft link may have: as many as groups of the newer form can hold.
 const MAX_TARGET: usize = 1 << 16;
 
-/// What `name` in a group is, `None` where there is no such name.
+/// What `name` in a group is, `None` if there is no such name.
 pub(crate) fn get(group: &Id, name: &str) -> Result<Option<Link>> {
     const HARD: c_int = 0;
     const SOFT: c_int = 1;
@@ -141,7 +141,7 @@ pub(crate) fn object(id: Id) -> Result<Object> {
     Ok(Object { id, kind, identity: Identity { file: info.fileno, token: info.token } })
 }
 
-/// Names as they come, each with its place in the order of creation where that is known.
+/// Names as they come, each with its position in the order of creation where that is known.
 pub(super) type Names = Vec<(Option<i64>, Vec<u8>)>;
 
 /// The names in the order of creation where it is tracked, else sorted.
@@ -157,8 +157,8 @@ pub(super) fn sorted(mut names: Names, ordered: bool) -> Result<Vec<String>> {
 
 /// The names in a group: in the order of creation where that is tracked, else sorted.
 ///
-/// The library lists them as they come, and they are sorted here. Where it is to list them in an order, it makes a table
-/// of as many places as the file says that there are names, and writes beyond it where there are more.
+/// The library lists them as they come, and they are sorted here. If it is to list them in an order, it makes a table
+/// of as many entries as the file says that there are names, and writes beyond it where there are more.
 pub(crate) fn names(group: &Id) -> Result<Vec<String>> {
     extern "C" fn collect(_: hid_t, name: *const c_char, info: *const H5L_info2_t, names: *mut c_void) -> herr_t {
         // SAFETY: the library hands over a C string, a structure, and the pointer that was given with the function.
@@ -220,7 +220,7 @@ pub(crate) fn reference(root: &Id, path: &str) -> Result<[u8; 8]> {
     Ok(reference)
 }
 
-/// The path of the element that an object reference is to, `None` where it is to nothing.
+/// The path of the element that an object reference is to, `None` if it is to nothing.
 pub(crate) fn referenced_path(object: &Id, reference: [u8; 8]) -> Result<Option<String>> {
     if reference == [0; 8] {
         return Ok(None);

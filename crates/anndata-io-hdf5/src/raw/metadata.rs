@@ -156,7 +156,7 @@ impl File<'_> {
         Ok(())
     }
 
-    /// Bytes of a header; `None` where the library will find that they cannot be read, or they are too many to look at.
+    /// Bytes of a header; `None` if the library will find that they cannot be read, or they are too many to look at.
     fn piece(&self, at: u64, len: u64, budget: &mut u64) -> Option<Vec<u8>> {
         *budget = budget.checked_sub(len.max(1))?;
         let mut piece = vec![0; usize::try_from(len).ok()?];

@@ -77,7 +77,7 @@ fn region_of(object: &Id, reference: &[u8]) -> Result<Id> {
 /// A reference in the file of an object, to what a text of [`read`] says.
 ///
 /// # Errors
-/// Where that is not in the file, or an array of another shape than the one that a region is of.
+/// If that is not in the file, or an array of another shape than the one that a region is of.
 pub(crate) fn make(object: &Id, kind: Target, text: &[u8]) -> Result<Vec<u8>> {
     let mut reference = vec![0_u8; kind.size()];
     if text.is_empty() {
@@ -129,8 +129,8 @@ fn shape(space: &Id) -> Result<Vec<u64>> {
 }
 
 /// The selection of a dataspace: what it is, the number of axes, the shape, and then numbers in order, all separated by
-/// spaces. `all` and `none` have no numbers; `points` have one an axis; `grid` is start, stride, count and block; `boxes`
-/// are the first and the last corner of each.
+/// spaces. `all` and `none` have no numbers; `points` have one per axis; `grid` is start, stride, count and block;
+/// `boxes` are the first and the last corner of each.
 fn region(space: &Id) -> Result<String> {
     const MESSAGE: &str = "the region of a reference cannot be read";
     let shape = shape(space)?;

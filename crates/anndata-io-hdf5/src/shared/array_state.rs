@@ -10,7 +10,7 @@ use crate::raw::dataset::Chunk;
 pub(crate) struct ArrayState {
     pub(crate) shape: Vec<u64>,
     pub(crate) index: ChunkIndex,
-    /// Whether filters of some chunks were skipped, `None` where that is not known.
+    /// Whether filters of some chunks were skipped, `None` if that is not known.
     pub(crate) masks: Option<bool>,
 }
 

@@ -10,10 +10,10 @@ use crate::raw::link::{self, Identity, Link, Object, ObjectKind};
 const MOST_LINKS: u32 = 64;
 
 impl Shared {
-    /// The object at a path, `None` where there is nothing.
+    /// The object at a path, `None` if there is nothing.
     ///
     /// # Errors
-    /// Where a link on the way is refused or leads nowhere, or a group on the way contains itself.
+    /// If a link on the way is refused or leads nowhere, or a group on the way contains itself.
     pub(crate) fn resolve(&self, path: &str) -> Result<Option<Object>> {
         let mut current = self.root()?;
         let mut trail = vec![current.identity];

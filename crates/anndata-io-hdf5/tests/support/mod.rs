@@ -60,7 +60,7 @@ impl Drop for OddFile {
 
 /// A dataspace; scalar for an empty shape.
 pub(crate) fn simple(shape: &[u64]) -> hid_t {
-    // SAFETY: the pointer is to as many lengths as are told.
+    // SAFETY: the pointer is to as many lengths as declared.
     library(|| unsafe {
         if shape.is_empty() {
             H5Screate(H5S_class_t::H5S_SCALAR)
@@ -145,7 +145,7 @@ pub(crate) fn with_filter(path: &Path, filter: i32, numbers: &[u32]) {
     // The library knows the filters of this crate once a store was open.
     drop(create(&path.with_extension("first")).unwrap());
     let path = name(path.to_str().unwrap());
-    // SAFETY: identifiers are alive; pointers are to as many numbers as told.
+    // SAFETY: identifiers are alive; pointers are to as many numbers as declared.
     library(|| unsafe {
         let access = H5Pcreate(*hdf5_metno_sys::h5p::H5P_CLS_FILE_ACCESS);
         hdf5_metno_sys::h5p::H5Pset_libver_bounds(

@@ -289,7 +289,7 @@ impl Chain {
         Ok(())
     }
 
-    /// A codec from values to bytes, `None` where it is none that is known here.
+    /// A codec from values to bytes, `None` if it is none that is known here.
     fn serializer(&self, codec: &MetadataV3, fill: &[u8]) -> Result<Option<Serializer>, Fault> {
         let (name, is_text) = (self.name(codec), self.values.dtype == DType::String);
         Ok(Some(match id(name) {

@@ -31,7 +31,7 @@ pub(super) fn parse(value: Option<&Value>, dtype: &DType) -> Result<Fill> {
     }
 }
 
-/// The bytes of one element, `None` where the value does not fit.
+/// The bytes of one element, `None` if the value does not fit.
 fn element(value: &Value, dtype: &DType) -> Option<Vec<u8>> {
     let size = dtype.size()?;
     if value.is_null() {

@@ -7,8 +7,8 @@ use super::{Document, malformed};
 
 /// The object in a metadata value.
 ///
-/// Bare `NaN`, `Infinity` and `-Infinity`, which are no JSON, become text, as zarr spells them elsewhere. A byte order mark,
-/// which editors put before text, is left out.
+/// Bare `NaN`, `Infinity` and `-Infinity`, which are not JSON, become text, as zarr spells them elsewhere. A byte order
+/// mark, which editors put before text, is left out.
 pub(crate) fn parse(bytes: &[u8]) -> Result<Document> {
     let bytes = bytes.strip_prefix("\u{feff}".as_bytes()).unwrap_or(bytes);
     let parsed = serde_json::from_slice::<Value>(bytes)

@@ -31,7 +31,7 @@ impl ZarrStore {
     /// ```
     ///
     /// # Errors
-    /// Where there is no zarr store, its metadata are malformed, or requests fail.
+    /// If there is no zarr store, its metadata are malformed, or requests fail.
     pub fn open_objects(objects: Arc<dyn ObjectStore>, prefix: &str, options: &ZarrOptions) -> Result<Self> {
         let name = format!("{objects}/{}", prefix.trim_matches('/'));
         Self::open_async(Arc::new(Objects::new(objects, prefix, name, options.limits)), options)
@@ -40,7 +40,7 @@ impl ZarrStore {
     /// Makes a store below `prefix` of an object store.
     ///
     /// # Errors
-    /// [`AlreadyExists`](anndata_storage::ErrorKind::AlreadyExists) where a zarr store is there, or where requests fail.
+    /// [`AlreadyExists`](anndata_storage::ErrorKind::AlreadyExists) if a zarr store is there, or if requests fail.
     pub fn create_objects(
         objects: Arc<dyn ObjectStore>,
         prefix: &str,
@@ -54,7 +54,7 @@ impl ZarrStore {
     /// Makes a store at a URL such as `s3://bucket/name.zarr` (feature `cloud`).
     ///
     /// # Errors
-    /// As [`create_objects`](Self::create_objects), or where the URL is of an unknown kind.
+    /// As [`create_objects`](Self::create_objects), or if the URL is of an unknown kind.
     pub fn create_url(url: &str, format: ZarrFormat, options: &ZarrOptions) -> Result<Self> {
         let create = || Self::create_async(Arc::new(by_url(url, options)?), format, options);
         create().map_err(|error| error.in_file(url))
@@ -63,7 +63,7 @@ impl ZarrStore {
     /// Opens a store of the `zarrs` ecosystem for reading.
     ///
     /// # Errors
-    /// Where it holds no zarr group, its metadata are malformed, or it fails.
+    /// If it holds no zarr group, its metadata are malformed, or it fails.
     #[cfg(feature = "zarrs-storage")]
     pub fn open_zarrs(
         store: Arc<dyn zarrs_storage::ReadableListableStorageTraits>,

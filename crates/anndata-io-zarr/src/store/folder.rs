@@ -50,7 +50,7 @@ impl Folder {
         Self { named: false, ..Self::new(root, true) }
     }
 
-    /// The same, following links another way.
+    /// Sets how links are followed.
     pub(crate) fn with_links(mut self, links: Links) -> Self {
         self.links = links;
         self
@@ -81,7 +81,7 @@ impl Folder {
         Ok(self.path(key))
     }
 
-    /// The path of a file or folder that is removed or renamed. Where it is itself a link, that is what goes.
+    /// The path of a file or folder that is removed or renamed. If it is itself a link, that is what goes.
     fn path_to_move(&self, key: &str) -> Result<PathBuf> {
         if !self.writable {
             return Err(read_only());
@@ -179,7 +179,7 @@ impl Store for Folder {
         let mut names = Vec::new();
         for entry in fs::read_dir(&path).map_err(io)? {
             let entry = entry.map_err(io)?;
-            // A link to a folder counts, so that it is told of; a name that is no UTF-8 cannot be a zarr name.
+            // A link to a folder counts, so that it is reported; a name that is not UTF-8 cannot be a zarr name.
             if let (true, Ok(name)) = (entry.path().is_dir(), entry.file_name().into_string()) {
                 names.push(name);
             }
@@ -207,7 +207,7 @@ impl Store for Folder {
         if self.opened.get().is_none()
             && let Some(stamp) = now
         {
-            // A folder that cannot be opened is told by its number alone.
+            // A folder that cannot be opened is identified by its number alone.
             let held = File::open(&self.root).ok();
             let _ = self.opened.set(Opened { stamp, _held: held });
         }

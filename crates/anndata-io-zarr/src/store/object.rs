@@ -96,7 +96,7 @@ fn failed(error: object_store::Error) -> Error {
     Error::new(kind, message).with_source(error)
 }
 
-/// An answer, `None` where the object is not there.
+/// An answer, `None` if the object is not there.
 fn found<T>(result: object_store::Result<T>) -> Result<Option<T>> {
     match result {
         Ok(value) => Ok(Some(value)),
@@ -117,7 +117,7 @@ impl Objects {
     async fn get(&self, key: &str, range: ByteRange, max: u64) -> Result<Option<Bytes>> {
         let wanted = match range {
             ByteRange::All => None,
-            // An empty range is no request.
+            // An empty range is not a request.
             ByteRange::Part { len: 0, .. } | ByteRange::Last(0) => return Ok(Some(Bytes::new())),
             _ if self.no_ranges.load(Ordering::Relaxed) => return self.cut(key, range, max).await,
             ByteRange::Part { start, len } => Some(GetRange::Bounded(start..start.saturating_add(len))),

@@ -22,7 +22,7 @@ pub(crate) type Sizes = Vec<(String, u64)>;
 
 /// Values under keys, asynchronously.
 pub(crate) trait AsyncStore: fmt::Debug + fmt::Display + Send + Sync + 'static {
-    /// Part of a value; `None` where it is not there. More than `max` bytes are an error before they are fetched, where
+    /// Part of a value; `None` if it is not there. More than `max` bytes are an error before they are fetched, where
     /// the store says how many there are.
     fn get<'a>(&'a self, key: &'a str, range: ByteRange, max: u64) -> BoxFuture<'a, Result<Option<Bytes>>>;
 
@@ -32,7 +32,7 @@ pub(crate) trait AsyncStore: fmt::Debug + fmt::Display + Send + Sync + 'static {
     /// The names directly below a prefix that are themselves prefixes.
     fn children<'a>(&'a self, prefix: &'a str) -> BoxFuture<'a, Result<Vec<String>>>;
 
-    /// All keys below a prefix, with their sizes where known; `None` where the store cannot list.
+    /// All keys below a prefix, with their sizes where known; `None` if the store cannot list.
     fn list<'a>(&'a self, prefix: &'a str) -> BoxFuture<'a, Result<Option<Sizes>>>;
 
     /// Whether values can be written.
@@ -73,7 +73,7 @@ impl Remote {
     /// Starts the runtime.
     ///
     /// # Errors
-    /// Where the operating system gives no thread.
+    /// If the operating system gives no thread.
     pub(crate) fn new(store: Arc<dyn AsyncStore>, concurrency: usize, retries: u32, writable: bool) -> Result<Self> {
         let runtime = Builder::new_multi_thread()
             .worker_threads(2)
@@ -155,7 +155,7 @@ impl Remote {
         }
     }
 
-    /// Starts to store a value; the handle tells when it is stored.
+    /// Starts to store a value; the handle reports when it is stored.
     pub(crate) fn start_put(&self, key: String, value: Bytes) -> Result<JoinHandle<Result<()>>> {
         if !self.writable {
             return Err(super::read_only());

@@ -53,7 +53,7 @@ impl Zip {
     /// Reads the list of entries.
     ///
     /// # Errors
-    /// Where the file is no zip file, or an entry leaves the store (`../x`).
+    /// If the file is not a zip file, or an entry leaves the store (`../x`).
     pub(crate) fn open(path: &Path, limits: Limits) -> Result<Self> {
         let file = File::open(path)?;
         let len = file.metadata()?.len();

@@ -1,6 +1,6 @@
 //! One array: where its chunks are, and reading and writing them.
 //!
-//! A chunk is the smallest piece that is decoded. Where chunks are put together in shards the shard is only a place: a
+//! A chunk is the smallest piece that is decoded. If chunks are put together in shards the shard is only a container: a
 //! chunk is a range of its file, found through the index of the shard.
 
 mod fetch;
@@ -98,7 +98,7 @@ impl Inner {
     /// The codecs.
     ///
     /// # Errors
-    /// Where this build lacks one of them.
+    /// If this build lacks one of them.
     fn pipeline(&self) -> Result<&Pipeline> {
         self.meta.pipeline.as_ref().map_err(Lacking::error)
     }
@@ -122,7 +122,7 @@ impl Inner {
         self.shared.options.limits.check(self.chunk_bytes() as u64, stored as u64)
     }
 
-    /// The bytes of all chunks, `None` where the store cannot list, as plain HTTP servers cannot.
+    /// The bytes of all chunks, `None` if the store cannot list, as plain HTTP servers cannot.
     fn stored_bytes(&self) -> Option<u64> {
         self.shared.store.usage(&self.path).ok().flatten()
     }
@@ -132,7 +132,7 @@ impl Inner {
         join(&self.path, &self.meta.keys.key(position))
     }
 
-    /// The index of the shard at `key`, `None` where there is no such shard.
+    /// The index of the shard at `key`, `None` if there is no such shard.
     fn index(&self, key: &str) -> Result<Option<Arc<ShardIndex>>> {
         let Some(shard) = &self.meta.shard else { return Ok(None) };
         if let Some(index) = self.shared.cached_index(key) {
@@ -215,7 +215,7 @@ impl ArrayStorage for ZarrArray {
         Ok(self.0.stored_bytes())
     }
 
-    /// Chunks in shards are no values of their own, and text has no fixed size.
+    /// Chunks in shards are not values of their own, and text has no fixed size.
     fn as_chunked(&self) -> Option<&dyn ChunkedStorage> {
         let plain = self.0.meta.shard.is_none() && !self.0.is_text() && self.0.meta.pipeline.is_ok();
         if plain && !self.0.meta.shape.is_empty() { Some(&*self.0) } else { None }

@@ -16,7 +16,7 @@ const MAX_AT_ONCE: usize = 100_000;
 pub(super) struct Below {
     /// The paths of the children of each group.
     children: HashMap<String, Vec<String>>,
-    /// Prefixes that are no nodes.
+    /// Prefixes that are not nodes.
     absent: HashSet<String>,
 }
 
@@ -34,7 +34,7 @@ impl Shared {
             let unknown = self.unknown(&level);
             let values = remote.clone().get_all(self.metadata_keys(&unknown), MAX_METADATA).await?;
             let nodes = self.note(&unknown, &values);
-            // One that is malformed is asked for again when it is told of.
+            // One that is malformed is asked for again when it is reported.
             let absent = unknown.iter().zip(nodes).filter(|(_, node)| matches!(node, Ok(None)));
             below.absent.extend(absent.map(|(path, _)| path.clone()));
             let groups: Vec<String> = level.into_iter().filter(|path| self.is_group(path)).collect();
@@ -58,7 +58,7 @@ impl Shared {
 }
 
 impl ZarrStore {
-    /// Tells a visitor of the element at a path and of what is below it.
+    /// Reports to a visitor the element at a path and what is below it.
     pub(super) fn tell(&self, below: &Below, path: &str, visitor: &mut dyn TreeVisitor) -> Result<()> {
         if !visitor.enter(path)? || !visitor.visit(path, self.meta(path))? {
             return Ok(());

@@ -75,7 +75,7 @@ pub(super) fn tree_v3(mut document: Document, options: &ZarrOptions) -> Result<T
     let Some(Value::Object(metadata)) = collected.get_mut("metadata").map(Value::take) else {
         return Err(malformed("'consolidated_metadata' has no 'metadata'"));
     };
-    // One node that is malformed is no error of the others.
+    // One node that is malformed is not an error of the others.
     for (path, document) in metadata {
         check_path(&path)?;
         let node = match &document {

@@ -62,7 +62,7 @@ impl Shared {
         Ok(())
     }
 
-    /// The node at a path, `None` where there is none.
+    /// The node at a path, `None` if there is none.
     pub(super) fn load(&self, path: &str) -> Result<Option<Node>> {
         if !path.is_empty() && !is_safe(path) {
             return Ok(None);
@@ -77,7 +77,7 @@ impl Shared {
         self.load_many(&[path.to_owned()])?.pop().unwrap_or(Ok(None))
     }
 
-    /// Reads the metadata of several nodes at once. One that is malformed or refused is no error of the others.
+    /// Reads the metadata of several nodes at once. One that is malformed or refused is not an error of the others.
     fn load_many(&self, paths: &[String]) -> Result<Vec<Result<Option<Node>>>> {
         let keys = self.metadata_keys(paths);
         let values = match self.store.read_many(&keys, MAX_METADATA) {

@@ -121,8 +121,8 @@ impl Storage for ZarrStore {
         Ok(attributes)
     }
 
-    /// A remote store without collected metadata is asked level by level. What goes wrong on the way is found out, and told
-    /// of, element by element.
+    /// A remote store without collected metadata is asked level by level. What goes wrong on the way is found out, and
+    /// reported of, element by element.
     fn tree(&self, path: &str, visitor: &mut dyn TreeVisitor) -> Result<()> {
         let Some(remote) = self.0.to_ask() else { return walk(self, path, visitor) };
         let load = Arc::clone(&self.0).load_below(remote.clone(), path.to_owned());

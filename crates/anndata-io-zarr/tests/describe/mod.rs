@@ -8,7 +8,7 @@ use std::process::Command;
 use anndata_storage::{Complex, DType, Group, NodeKind, Scalar as _, Tensor, dispatch};
 use serde_json::{Map, Value, json};
 
-/// Runs a script of `tests/python`; `None` where there is no Python.
+/// Runs a script of `tests/python`; `None` if there is no Python.
 pub(crate) fn python(script: &str, args: &[&str]) -> Option<String> {
     let Some(python) = std::env::var_os("ANNDATA_PYTHON") else {
         eprintln!("skipped: ANNDATA_PYTHON names no Python");

@@ -27,7 +27,7 @@ impl Drop for Server {
 }
 
 impl Server {
-    /// `None` where there is no Python.
+    /// `None` if there is no Python.
     pub(crate) fn start(script: &str, args: &[&str]) -> Option<Self> {
         let Some(python) = std::env::var_os("ANNDATA_PYTHON") else {
             eprintln!("skipped: ANNDATA_PYTHON names no Python");

@@ -1,4 +1,4 @@
-//! A store in one SQLite database: a row a group or array, the values of an array in one cell.
+//! A store in one SQLite database: one row per group or array, the values of an array in one cell.
 //!
 //! The guide of `anndata_storage` explains it line by line.
 

@@ -86,7 +86,7 @@ fn rename_with(from: &Path, to: &Path, flags: rustix::fs::RenameFlags) -> io::Re
 /// Opens a file to wait until it is on the disk: with the right to write, without which Windows refuses that.
 ///
 /// # Errors
-/// Where it cannot be opened.
+/// If it cannot be opened.
 pub fn open_to_sync(path: impl AsRef<Path>) -> io::Result<File> {
     File::options().read(true).write(cfg!(windows)).open(path)
 }

@@ -24,7 +24,7 @@ const NAME_BYTES: usize = 64;
 /// A folder without a lock is being made, or was left by a writer that was killed in that instant.
 const BIRTH: Duration = Duration::from_mins(1);
 
-/// After this time a lock that another computer cannot tell of is taken to be nobody's.
+/// After this time a lock that another computer knows nothing of is taken to be nobody's.
 const LONG_AGO: Duration = Duration::from_hours(24);
 
 /// The folders of this process that are in use.
@@ -62,7 +62,7 @@ impl TemporaryFolder {
     /// Makes a folder beside `target`, and removes those that writers that were killed left there.
     ///
     /// # Errors
-    /// Where the folder that holds `target` cannot be written, or [`abandon`] was called.
+    /// If the folder that holds `target` cannot be written, or [`abandon`] was called.
     pub fn beside(target: impl AsRef<Path>) -> Result<Self> {
         let target = target.as_ref();
         let name = file_name(target)?;
@@ -89,8 +89,8 @@ impl TemporaryFolder {
         self.path.join(OLD)
     }
 
-    /// The lock appears when it is locked already. Where the file system has no locks, nobody can take the folder for stale
-    /// before long.
+    /// The lock appears when it is locked already. If the file system has no locks, nobody can take the folder for
+    /// stale before long.
     fn make_lock(&self, name: &OsStr) -> io::Result<File> {
         let unnamed = self.path.join("lock.new");
         let mut lock = OpenOptions::new().read(true).write(true).create_new(true).open(&unnamed)?;
@@ -129,7 +129,7 @@ pub fn abandon() {
     }
 }
 
-/// Where a write that was killed in the instant between moving the old folder aside and the new one in place left the old
+/// If a write that was killed in the instant between moving the old folder aside and the new one in place left the old
 /// one: only where nothing is at `path`, and the system cannot exchange folders in one step.
 ///
 /// The next write to the path moves it back; so can its owner.
@@ -154,7 +154,7 @@ fn file_name(target: &Path) -> Result<&OsStr> {
     target.file_name().ok_or_else(|| Error::invalid_input("it is not the path of a file or folder"))
 }
 
-/// Removes the temporary folders of this target whose writers are dead. What cannot be told or removed stays.
+/// Removes the temporary folders of this target whose writers are dead. What cannot be identified or removed stays.
 fn sweep(target: &Path, name: &OsStr) {
     for folder in siblings(target, name) {
         // The lock is kept until the folder is gone, so that nobody else sweeps it too.
@@ -203,7 +203,7 @@ fn writer(folder: &Path, name: &OsStr) -> io::Result<Writer> {
     Ok(if is_dead { Writer::Dead { _lock: Some(lock) } } else { Writer::Living })
 }
 
-/// What a lock says: on which computer it can be told whether it is locked, and for which target.
+/// What a lock says: on which computer it can be found out whether it is locked, and for which target.
 fn owner(name: &OsStr) -> Vec<u8> {
     // Locks are those of one kernel: another computer that has the same disk may not see them.
     let mut owner = fs::read("/proc/sys/kernel/random/boot_id").unwrap_or_default();

@@ -118,7 +118,7 @@ fn leftovers_of_the_dead_are_swept_and_those_of_the_living_are_not() -> Result<(
     fs::remove_file(unborn.join("lock"))?;
     make(&path, OutputKind::File, true, "2")?;
     assert!(unborn.exists());
-    // Locks of another computer tell nothing, but that nothing happened for long.
+    // Locks of another computer say nothing, but that nothing happened for long.
     let foreign = leftover(&path);
     fs::write(foreign.join("lock"), "another computer")?;
     make(&path, OutputKind::File, true, "3")?;

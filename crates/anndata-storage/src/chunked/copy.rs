@@ -63,8 +63,8 @@ impl Target {
     }
 }
 
-/// Copies the box that `runs` (one list an axis) spans. Strides are in elements, one an axis; `size` is the bytes of an
-/// element. Elements that would fall outside either side are not copied, and `false` is returned.
+/// Copies the box that `runs` (one list per axis) spans. Strides are in elements, one per axis; `size` is the bytes of
+/// an element. Elements that would fall outside either side are not copied, and `false` is returned.
 ///
 /// # Safety
 /// As [`Target::put`] for the whole box.

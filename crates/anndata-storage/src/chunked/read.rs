@@ -10,11 +10,11 @@ use crate::{AlignedBytes, ArraySpec, Axis, ChunkedStorage, Error, OrBug, Result,
 
 /// The selected values of a chunked array, decoded on all cores. Each chunk is read and decoded once.
 ///
-/// Selections are within bounds, one an axis, index lists strictly increasing, as [`ArrayStorage::read`] promises.
-/// Where an index list is not increasing the values are still right, but chunks are decoded again.
+/// Selections are within bounds, one per axis, index lists strictly increasing, as [`ArrayStorage::read`] promises.
+/// If an index list is not increasing the values are still right, but chunks are decoded again.
 ///
 /// # Errors
-/// Where a chunk cannot be read or decoded; the error names the chunk. Where the selection does not fit into memory.
+/// If a chunk cannot be read or decoded; the error names the chunk. If the selection does not fit into memory.
 ///
 /// [`ArrayStorage::read`]: crate::ArrayStorage::read
 pub fn read(storage: &dyn ChunkedStorage, spec: &ArraySpec, selection: &[Axis]) -> Result<Tensor> {

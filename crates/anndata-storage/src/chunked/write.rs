@@ -25,7 +25,7 @@ const ENOUGH_CHUNKS: usize = 4;
 /// outside the array. So two calls at a time must not touch the same chunk.
 ///
 /// # Errors
-/// Where encoding or storing fails; the error names the chunk. Chunks before it may have been stored.
+/// If encoding or storing fails; the error names the chunk. Chunks before it may have been stored.
 pub fn write(storage: &dyn ChunkedStorage, spec: &ArraySpec, offset: &[u64], values: &Tensor) -> Result<()> {
     let plan = Plan::new(spec, offset, values)?;
     if values.is_empty() || plan.size == 0 {

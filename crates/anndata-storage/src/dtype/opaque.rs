@@ -26,7 +26,7 @@ struct Inner {
 
 impl OpaqueType {
     /// A type of a format (`HDF5`): what it is in words, what it is equal by, how the format encodes it, and the bytes of
-    /// a value, `None` where values are lists that differ in length.
+    /// a value, `None` if values are lists that differ in length.
     ///
     /// A format may encode one type in several ways, so that equal types have one `key`, not one encoding.
     pub fn new(
@@ -77,7 +77,7 @@ impl OpaqueType {
         &self.0.encoded
     }
 
-    /// Bytes of a value; `None` where values are lists that differ in length, or references.
+    /// Bytes of a value; `None` if values are lists that differ in length, or references.
     pub fn size(&self) -> Option<usize> {
         self.0.size
     }

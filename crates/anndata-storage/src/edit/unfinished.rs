@@ -12,7 +12,7 @@ use crate::{
 
 /// The store as its readers are to see it: itself, except where it is for reading only and an edit was not finished.
 pub(crate) fn settled(storage: Arc<dyn Storage>) -> Arc<dyn Storage> {
-    // A store that cannot tell what it holds says so when it is read.
+    // A store that does not know what it holds reports that when it is read.
     if storage.capabilities().write || !storage.kind(COMMITTED).is_ok_and(|kind| kind.is_some()) {
         return storage;
     }
@@ -25,7 +25,7 @@ pub(crate) fn settled(storage: Arc<dyn Storage>) -> Arc<dyn Storage> {
 #[derive(Debug)]
 struct Unfinished {
     inner: Arc<dyn Storage>,
-    /// Where elements are; what is wrong, where that cannot be told.
+    /// Where elements are; what is wrong, if that cannot be found out.
     led: Result<Led, (ErrorKind, String)>,
 }
 
@@ -49,7 +49,7 @@ impl Led {
         Ok(Self { replaced, removed: moves.removed })
     }
 
-    /// Where the element of a path is, `None` where there is none.
+    /// Where the element of a path is, `None` if there is none.
     fn locate(&self, path: &str) -> Option<String> {
         if is_within(path, COMMITTED) || self.removed.iter().any(|removed| is_within(path, removed)) {
             return None;

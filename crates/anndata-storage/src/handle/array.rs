@@ -57,10 +57,10 @@ impl Array {
         self.spec().shape.clone()
     }
 
-    /// The bytes that the values take in the store, where known.
+    /// The bytes that the values take in the store, if known.
     ///
     /// # Errors
-    /// Where the store's metadata is malformed.
+    /// If the store's metadata is malformed.
     pub fn stored_bytes(&self) -> Result<Option<u64>> {
         self.inner.stored_bytes().map_err(|error| self.locate(error))
     }
@@ -68,7 +68,7 @@ impl Array {
     /// The attributes.
     ///
     /// # Errors
-    /// Where one cannot be read.
+    /// If one cannot be read.
     pub fn attributes(&self) -> Result<Attributes> {
         self.storage.attributes(&self.path).map_err(|error| self.locate(error))
     }
@@ -76,7 +76,7 @@ impl Array {
     /// Replaces all attributes.
     ///
     /// # Errors
-    /// Where one cannot be stored.
+    /// If one cannot be stored.
     pub fn set_attributes(&self, attributes: &Attributes) -> Result<()> {
         check_writable(&*self.storage)
             .and_then(|()| self.storage.set_attributes(&self.path, attributes))
@@ -86,7 +86,7 @@ impl Array {
     /// All values.
     ///
     /// # Errors
-    /// Where the declared size is over the store's [`Limits`](crate::Limits), or the values cannot be read.
+    /// If the declared size is over the store's [`Limits`](crate::Limits), or the values cannot be read.
     pub fn read(&self) -> Result<Tensor> {
         self.read_selection(&Axis::all(&self.shape()))
     }
@@ -96,7 +96,7 @@ impl Array {
     /// Reads no chunk that holds nothing of the selection, and each other chunk once.
     ///
     /// # Errors
-    /// Where the selection is out of bounds, or as [`read`](Self::read).
+    /// If the selection is out of bounds, or as [`read`](Self::read).
     pub fn read_selection(&self, selection: &[Axis]) -> Result<Tensor> {
         self.read_checked(selection).map_err(|error| self.locate(error))
     }
@@ -105,12 +105,12 @@ impl Array {
     /// once.
     ///
     /// # Errors
-    /// Where a run is out of bounds, or as [`read`](Self::read).
+    /// If a run is out of bounds, or as [`read`](Self::read).
     pub fn read_runs(&self, runs: &[Range<u64>]) -> Result<Tensor> {
         self.check_runs(runs).and_then(|()| self.inner.read_runs(runs)).map_err(|error| self.locate(error))
     }
 
-    /// The selected values, without blocking the thread where the store has latency. Other stores read as
+    /// The selected values, without blocking the thread if the store has latency. Other stores read as
     /// [`read_selection`](Self::read_selection) does, when the future is first polled.
     ///
     /// # Errors
@@ -129,7 +129,7 @@ impl Array {
     /// Writes a block whose first element goes to `offset`.
     ///
     /// # Errors
-    /// Where dtype or bounds do not fit, the store is read-only, or writing fails.
+    /// If dtype or bounds do not fit, the store is read-only, or writing fails.
     pub fn write(&self, offset: &[u64], values: &Tensor) -> Result<()> {
         check_writable(&*self.storage)
             .and_then(|()| self.check_block(offset, values))
@@ -140,7 +140,7 @@ impl Array {
     /// Changes the length of the first axis of an array that was declared resizable.
     ///
     /// # Errors
-    /// Where the array is not resizable, or another axis would change.
+    /// If the array is not resizable, or another axis would change.
     pub fn resize(&self, shape: &[u64]) -> Result<()> {
         let spec = self.spec();
         let result = if let Err(error) = check_writable(&*self.storage) {
@@ -321,7 +321,7 @@ fn touched(axis: &Axis, chunk: u64) -> u64 {
     }
 }
 
-/// A strictly increasing version of an index list, `None` where it is that already.
+/// A strictly increasing version of an index list, `None` if it is that already.
 fn sort(axis: &Axis) -> Option<Axis> {
     let Axis::Indices(indices) = axis else { return None };
     if indices.is_sorted_by(|a, b| a < b) {

@@ -19,7 +19,7 @@ impl<'a> BlockSize<'a> {
         Self { max_bytes, chunks: None }
     }
 
-    /// The same, ending where chunks of this shape end.
+    /// Ends blocks where chunks of this shape end.
     #[must_use]
     pub fn with_chunks(mut self, chunks: Option<&'a [u64]>) -> Self {
         self.chunks = chunks;
@@ -106,7 +106,7 @@ fn block_shape(spec: &ArraySpec, size: BlockSize<'_>) -> Vec<u64> {
     let within = |unit: &[u64]| -> Vec<u64> {
         unit.iter().zip(&spec.shape).map(|(&unit, &len)| unit.clamp(1, len.max(1))).collect()
     };
-    // The chunks of a shard can be read without the rest, so that a shard that is too large is no unit.
+    // The chunks of a shard can be read without the rest, so that a shard that is too large is not a unit.
     let shard = spec.shards.as_deref().map(within).filter(|shard| bytes(shard) <= size.max_bytes);
     let read = shard.or_else(|| spec.chunks.as_deref().map(within)).unwrap_or_else(|| vec![1; spec.ndim()]);
     // Whole chunks of the other side, of which a chunk of this side takes one or more along each axis.

@@ -42,7 +42,7 @@ impl MemoryArray {
         Ok(Self { state: Mutex::new(State { spec: Arc::new(spec), values }), chunks })
     }
 
-    /// The declaration with the chunks as they are kept; `None` where values are not kept in chunks.
+    /// The declaration with the chunks as they are kept; `None` if values are not kept in chunks.
     fn chunked_spec(&self) -> Option<ArraySpec> {
         let state = lock(&self.state);
         match state.values {

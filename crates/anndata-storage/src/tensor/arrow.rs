@@ -82,7 +82,7 @@ impl Tensor {
     /// that Arrow lacks (hours, months, 25 s) becomes the coarsest one that it has for it, where every value has one.
     ///
     /// # Errors
-    /// Where the tensor is not one-dimensional, holds records, or times for which Arrow has no value.
+    /// If the tensor is not one-dimensional, holds records, or times for which Arrow has no value.
     pub fn to_arrow(&self) -> Result<ArrayRef> {
         let [len] = *self.shape.as_slice() else {
             return Err(Error::invalid_input(format!(
@@ -130,7 +130,7 @@ impl Tensor {
     /// The values below a null are what Arrow holds there; nulls are the caller's to keep. Those of times become `NaT`.
     ///
     /// # Errors
-    /// Where the Arrow type has no dtype, as times of a day and timestamps with a time zone have none, or a time is the
+    /// If the Arrow type has no dtype, as times of a day and timestamps with a time zone have none, or a time is the
     /// count that stands for `NaT`.
     pub fn from_arrow(array: &dyn Array) -> Result<Self> {
         let len = array.len();
@@ -198,7 +198,7 @@ fn primitive_dtype(data_type: &DataType) -> Option<DType> {
     })
 }
 
-/// The same strings, empty where null.
+/// The same strings, empty if null.
 fn without_nulls(strings: &LargeStringArray) -> LargeStringArray {
     if strings.null_count() == 0 {
         return LargeStringArray::new(strings.offsets().clone(), Buffer::clone(strings.values()), None);

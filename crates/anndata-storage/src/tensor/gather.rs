@@ -14,7 +14,7 @@ impl Tensor {
     /// Consecutive positions of the first axis, sharing the buffer.
     ///
     /// # Errors
-    /// Where the range is out of bounds or the tensor has no axis.
+    /// If the range is out of bounds or the tensor has no axis.
     pub fn slice_rows(&self, range: Range<usize>) -> Result<Self> {
         let Some((&rows, inner)) = self.shape.split_first() else {
             return Err(Error::invalid_input("a scalar has no rows"));
@@ -41,7 +41,7 @@ impl Tensor {
     /// The selected positions of each axis, in the order given (repeats allowed).
     ///
     /// # Errors
-    /// Where there is not one selection an axis, or one is out of bounds.
+    /// If there is not one selection per axis, or one is out of bounds.
     pub fn select(&self, selection: &[Axis]) -> Result<Self> {
         check_selection(&self.shape, selection)?;
         if let Some((Axis::Range(rows), rest)) = selection.split_first() {
@@ -83,7 +83,7 @@ impl Tensor {
     /// The given positions of one axis, in the order given (repeats allowed).
     ///
     /// # Errors
-    /// Where the axis does not exist or a position is out of bounds.
+    /// If the axis does not exist or a position is out of bounds.
     pub fn take(&self, axis: usize, positions: &[u64]) -> Result<Self> {
         let selection: Vec<Axis> = self
             .shape
@@ -100,7 +100,7 @@ impl Tensor {
     /// Tensors of one dtype and inner shape, one after the other along the first axis.
     ///
     /// # Errors
-    /// Where there is none, or dtypes or inner shapes differ.
+    /// If there is none, or dtypes or inner shapes differ.
     pub fn concat_rows(parts: &[Self]) -> Result<Self> {
         let Some(first) = parts.first() else {
             return Err(Error::invalid_input("no tensor to concatenate"));
@@ -267,8 +267,8 @@ fn map<S: Scalar, D: Scalar>(values: &[S], convert: impl Fn(S) -> D + Send + Syn
     converted
 }
 
-/// Fills blocks of values on all cores; the function is handed where a block begins. Compiled once a type, not once a
-/// pair of types.
+/// Fills blocks of values on all cores; the function is handed where a block begins. Compiled once per type, not once
+/// per pair of types.
 fn fill<D: Scalar>(values: &mut [D], block: &(dyn Fn(usize, &mut [D]) + Sync)) {
     const BLOCK: usize = 1 << 16;
     values.par_chunks_mut(BLOCK).enumerate().for_each(|(number, values)| block(number * BLOCK, values));

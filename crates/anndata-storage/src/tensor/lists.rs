@@ -10,7 +10,7 @@ impl Tensor {
     /// A tensor of lists of a type of one format, from the bytes of each, which are not copied.
     ///
     /// # Errors
-    /// Where the dtype is not [`DType::Opaque`] without a size, the length is not that of the shape, or a value is null.
+    /// If the dtype is not [`DType::Opaque`] without a size, the length is not that of the shape, or a value is null.
     pub fn from_lists(dtype: DType, shape: impl Into<Vec<usize>>, lists: LargeBinaryArray) -> Result<Self> {
         let shape = shape.into();
         if !matches!(&dtype, DType::Opaque(opaque) if opaque.size().is_none()) {
@@ -37,11 +37,11 @@ impl Tensor {
         }
     }
 
-    /// The same values with references to other paths: what `follow` makes of each, from the root (`/obs/n`). A reference
-    /// to nothing, or to what has no path, stays as it is, as do all other values.
+    /// Returns the same values with references to other paths: what `follow` makes of each, from the root (`/obs/n`). A
+    /// reference to nothing, or to what has no path, stays as it is, as do all other values.
     ///
     /// # Errors
-    /// Where `follow` gives one, or a path is not UTF-8.
+    /// If `follow` gives one, or a path is not UTF-8.
     pub fn follow_references(&self, follow: &dyn Fn(&str) -> Result<String>) -> Result<Self> {
         let data = match &self.data {
             _ if !self.dtype.has_references() => return Ok(self.clone()),

@@ -9,7 +9,7 @@ impl Tensor {
     /// A tensor of records from its fields: names and, for each, a tensor of shape `shape + inner shape`.
     ///
     /// # Errors
-    /// Where a field's shape does not begin with `shape`.
+    /// If a field's shape does not begin with `shape`.
     pub fn from_fields<N: Into<Arc<str>>>(
         shape: impl Into<Vec<usize>>,
         fields: impl IntoIterator<Item = (N, Self)>,
@@ -34,7 +34,7 @@ impl Tensor {
     /// The fields of a tensor of records, in order.
     ///
     /// # Errors
-    /// [`ErrorKind::DType`](crate::ErrorKind::DType) where the values are no records.
+    /// [`ErrorKind::DType`](crate::ErrorKind::DType) if the values are not records.
     pub fn fields(&self) -> Result<impl Iterator<Item = (&str, &Self)>> {
         match (&self.dtype, &self.data) {
             (DType::Compound(fields), Data::Fields(tensors)) => {
@@ -47,7 +47,7 @@ impl Tensor {
     /// One field of a tensor of records.
     ///
     /// # Errors
-    /// Where the values are no records or have no such field.
+    /// If the values are not records or have no such field.
     pub fn field(&self, name: &str) -> Result<&Self> {
         self.fields()?
             .find_map(|(field, tensor)| (field == name).then_some(tensor))
@@ -57,7 +57,7 @@ impl Tensor {
     /// The values as packed bytes: the buffer of a plain type, records one after the other.
     ///
     /// # Errors
-    /// Where the dtype, or that of a field, is text of any length.
+    /// If the dtype, or that of a field, is text of any length.
     pub fn to_packed(&self) -> Result<std::borrow::Cow<'_, [u8]>> {
         match &self.data {
             Data::Buffer(buffer) => Ok(buffer.as_slice().into()),

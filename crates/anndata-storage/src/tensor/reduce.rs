@@ -27,7 +27,7 @@ impl Tensor {
     /// ```
     ///
     /// # Errors
-    /// Where it has not two dimensions, or holds no numbers.
+    /// If it does not have two dimensions, or holds no numbers.
     pub fn row_sums(&self) -> Result<Self> {
         let (rows, columns) = self.matrix_shape()?;
         dispatch!(&self.dtype, T => {
@@ -84,7 +84,7 @@ impl Tensor {
         join: impl Fn(A, A) -> A,
     ) -> Result<Vec<A>> {
         let values = self.matrix_values::<T>(rows, columns)?;
-        // A row at least, and so many rows that the sums of all parts are few beside the values. Where that is beyond all
+        // A row at least, and so many rows that the sums of all parts are few beside the values. If that is beyond all
         // numbers there is one part.
         let part = columns.saturating_mul(64).max(values.len().div_ceil(64).next_multiple_of(columns.max(1))).max(1);
         let parts: Vec<Vec<A>> = values
@@ -107,8 +107,8 @@ impl Tensor {
     /// One value.
     ///
     /// # Errors
-    /// [`DType`](crate::ErrorKind::DType) where `T` is not the dtype's type;
-    /// [`InvalidInput`](crate::ErrorKind::InvalidInput) where there is not one position an axis, or it is out of bounds.
+    /// [`DType`](crate::ErrorKind::DType) if `T` is not the dtype's type;
+    /// [`InvalidInput`](crate::ErrorKind::InvalidInput) if there is not one position per axis, or it is out of bounds.
     pub fn get<T: Scalar>(&self, position: &[usize]) -> Result<T> {
         let values = self.as_slice::<T>()?;
         self.place(position)
@@ -119,7 +119,7 @@ impl Tensor {
     /// One value of any type, as a tensor without dimensions.
     ///
     /// # Errors
-    /// [`InvalidInput`](crate::ErrorKind::InvalidInput) where there is not one position an axis, or it is out of bounds.
+    /// [`InvalidInput`](crate::ErrorKind::InvalidInput) if there is not one position per axis, or it is out of bounds.
     pub fn get_scalar(&self, position: &[usize]) -> Result<Self> {
         if self.place(position).is_none() {
             return Err(Error::invalid_input(format!("{position:?} is out of bounds of shape {:?}", self.shape)));
@@ -145,7 +145,7 @@ impl Tensor {
     /// ```
     ///
     /// # Errors
-    /// Where it has not two dimensions.
+    /// If it does not have two dimensions.
     pub fn transpose(&self) -> Result<Self> {
         let (rows, columns) = self.matrix_shape()?;
         let shape = vec![columns, rows];
@@ -234,7 +234,7 @@ fn transpose(from: &[u8], rows: usize, columns: usize, size: usize, to: &mut [u8
     });
 }
 
-/// A part of one column of the source, from row `start` on, into consecutive places.
+/// A part of one column of the source, from row `start` on, into consecutive positions.
 fn turn<const SIZE: usize>(from: &[u8], start: usize, column: usize, columns: usize, to: &mut [u8]) {
     let (from, _) = from.as_chunks::<SIZE>();
     let (to, _) = to.as_chunks_mut::<SIZE>();

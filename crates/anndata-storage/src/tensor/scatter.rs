@@ -8,7 +8,7 @@ impl Tensor {
     /// The tensor with the selected positions of each axis set to other values.
     ///
     /// The values are spread over the selection by the rules of numpy: their axes are aligned to its last ones, and an
-    /// axis of length 1, or a missing one, is repeated. They become values of this tensor's dtype. Where a position is
+    /// axis of length 1, or a missing one, is repeated. They become values of this tensor's dtype. If a position is
     /// selected twice, the last value stays. The tensor is copied once.
     ///
     /// ```
@@ -21,8 +21,8 @@ impl Tensor {
     /// ```
     ///
     /// # Errors
-    /// [`InvalidInput`](crate::ErrorKind::InvalidInput) where there is not one selection an axis, one is out of bounds,
-    /// or the values cannot be spread; [`DType`](crate::ErrorKind::DType) where they do not fit the dtype: a fraction is
+    /// [`InvalidInput`](crate::ErrorKind::InvalidInput) if there is not one selection per axis, one is out of bounds,
+    /// or the values cannot be spread; [`DType`](crate::ErrorKind::DType) if they do not fit the dtype: a fraction is
     /// no integer, text no number.
     pub fn put(&self, selection: &[Axis], values: &Self) -> Result<Self> {
         check_selection(&self.shape, selection)?;

@@ -12,7 +12,7 @@ impl Tensor {
     /// A tensor of text over an Arrow array, which is not copied.
     ///
     /// # Errors
-    /// Where the length is not that of the shape, or a value is null.
+    /// If the length is not that of the shape, or a value is null.
     pub fn from_string_array(shape: impl Into<Vec<usize>>, strings: LargeStringArray) -> Result<Self> {
         let shape = shape.into();
         if count(&shape)? != strings.len() {
@@ -30,7 +30,7 @@ impl Tensor {
     /// A tensor of text.
     ///
     /// # Errors
-    /// Where the number of strings is not that of the shape.
+    /// If the number of strings is not that of the shape.
     pub fn from_strings<S: AsRef<str>>(
         shape: impl Into<Vec<usize>>,
         strings: impl IntoIterator<Item = S>,
@@ -55,10 +55,10 @@ impl Tensor {
         }
     }
 
-    /// The same values as [`DType::String`]; fixed widths lose their padding.
+    /// Returns the same values as [`DType::String`]; fixed widths lose their padding.
     ///
     /// # Errors
-    /// Where the values are no text, or bytes that are no UTF-8.
+    /// If the values are not text, or bytes that are not UTF-8.
     pub fn to_text(&self) -> Result<Self> {
         match &self.data {
             Data::Strings(_) => Ok(self.clone()),

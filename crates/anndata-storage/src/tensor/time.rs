@@ -20,7 +20,7 @@ impl Tensor {
     /// ```
     ///
     /// # Errors
-    /// Where the dtype is another one, or the length is not that of the shape.
+    /// If the dtype is another one, or the length is not that of the shape.
     pub fn from_ticks(dtype: DType, shape: impl Into<Vec<usize>>, ticks: Vec<i64>) -> Result<Self> {
         match dtype {
             DType::Datetime(_) | DType::Timedelta(_) => Self::new(dtype, shape, bytes::buffer_of(ticks)),
@@ -44,7 +44,7 @@ impl Tensor {
     /// of time with their unit (`5 seconds`), and `NaT`.
     ///
     /// # Errors
-    /// [`ErrorKind::DType`](crate::ErrorKind::DType) where the values are neither.
+    /// [`ErrorKind::DType`](crate::ErrorKind::DType) if the values are neither.
     pub fn to_time_strings(&self) -> Result<Vec<String>> {
         let ticks = self.ticks()?.iter();
         Ok(match self.dtype {
@@ -80,14 +80,14 @@ pub(super) fn cast(tensor: &Tensor, dtype: &DType) -> Result<Tensor> {
     Tensor::from_ticks(dtype.clone(), tensor.shape.clone(), ticks)
 }
 
-/// A count in other steps, `None` where that is no whole number or too large a one.
+/// A count in other steps, `None` if that is not a whole number or too large a one.
 type Convert = Box<dyn Fn(i128) -> Option<i64>>;
 
-/// How counts of one step become those of another; `None` where they never do.
+/// How counts of one step become those of another; `None` if they never do.
 fn conversion(from: TimeStep, to: TimeStep, dates: bool) -> Option<Convert> {
     Some(match (from.length(), to.length()) {
         (Length::Generic, Length::Generic) => Box::new(|ticks| i64::try_from(ticks).ok()),
-        // A date without a unit is no date, a span without one is of any.
+        // A date without a unit is not a date; a span without one fits any unit.
         (Length::Generic, _) if dates => Box::new(|_| None),
         (Length::Generic, _) => Box::new(|ticks| i64::try_from(ticks).ok()),
         (Length::Months(a), Length::Months(b)) | (Length::Attoseconds(a), Length::Attoseconds(b)) => {

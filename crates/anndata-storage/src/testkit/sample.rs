@@ -1,4 +1,4 @@
-//! Values to store: the same for the same question, so that a check needs not be told what was written.
+//! Values to store: the same for the same question, so that a check knows what was written.
 
 use std::num::NonZeroU32;
 
@@ -147,7 +147,7 @@ pub(super) fn lens(shape: &[u64]) -> Vec<usize> {
     shape.iter().map(|&len| usize::try_from(len).unwrap_or(usize::MAX)).collect()
 }
 
-/// Makes an array and writes it whole; `None` where the backend may lack it and says so.
+/// Makes an array and writes it whole; `None` if the backend may lack it and says so.
 pub(super) fn store(
     root: &Group,
     key: &str,

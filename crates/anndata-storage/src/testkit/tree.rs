@@ -19,7 +19,7 @@ pub(super) fn write(store: &Arc<dyn Storage>) -> Result<()> {
     Ok(())
 }
 
-/// Notes what it is told of.
+/// Notes what is reported to it.
 #[derive(Default)]
 struct Notes {
     entered: Vec<String>,

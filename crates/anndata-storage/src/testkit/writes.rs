@@ -75,7 +75,7 @@ pub(super) fn check_unwritten(store: &Arc<dyn Storage>) -> Result<()> {
     Ok(())
 }
 
-/// Random blocks, of any place and size, with what they hold; edge chunks and the whole come first.
+/// Random blocks, of any position and size, with what they hold; edge chunks and the whole come first.
 fn blocks(shape: &[u64]) -> Result<Vec<(Vec<u64>, Tensor)>> {
     let mut random = Random::new(shape.iter().sum());
     let mut places: Vec<(Vec<u64>, Vec<u64>)> = vec![

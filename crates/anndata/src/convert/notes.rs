@@ -1,4 +1,4 @@
-//! What is told of elements of an object that is rewritten: those that other readers refuse, and those at fault.
+//! Notes on elements of an object that is rewritten: those that other readers refuse, and those at fault.
 
 use anndata_format::{AnnData, DataFrame, Element, Error, ErrorKind, Mapping, Opaque, Series};
 
@@ -10,7 +10,7 @@ pub struct Note {
     pub path: String,
     /// What about it.
     pub message: String,
-    /// Whether it is a member of an object that is no slot, which
+    /// Whether it is a member of an object that is not a slot, which
     /// [`ReadOptions::drop_unknown`](anndata_format::io::ReadOptions::drop_unknown) leaves out.
     pub unknown_member: bool,
 }
@@ -94,7 +94,7 @@ fn slots(adata: &AnnData) -> [(&'static str, &Mapping); 5] {
     ]
 }
 
-/// The error with the advice to leave out the element that is at fault, where there is one that can be.
+/// The error with the advice to leave out the element that is at fault, if one can be.
 pub(super) fn advise(error: Error, adata: Option<&AnnData>) -> Error {
     if matches!(error.kind(), ErrorKind::Io | ErrorKind::AlreadyExists | ErrorKind::ReadOnly) {
         return error;

@@ -1,4 +1,4 @@
-//! Where positions of the axis that is not compressed go: a map that is looked up for each stored value.
+//! Where positions of the minor axis go: a map that is looked up for each stored value.
 
 use std::ops::Range;
 
@@ -16,7 +16,7 @@ const BITS: usize = u64::BITS as usize;
 /// An axis is mapped densely up to this length, whatever is stored.
 const DENSE_AXIS: usize = 1 << 20;
 
-/// Values of a lane that are looked up, and places that are collected, before what is at these is picked.
+/// Entries processed per batch: indices are mapped first, then values are gathered.
 const BATCH: usize = 1 << 12;
 
 /// What is stored of all lanes.
@@ -35,7 +35,7 @@ pub(super) struct Picked<I> {
     scratch: Scratch,
 }
 
-/// Where the positions of the axis that is not compressed go.
+/// Where the positions of the minor axis go.
 pub(super) struct Places {
     /// The length of the new axis.
     pub(super) len: usize,
@@ -62,7 +62,7 @@ struct Scratch {
     pairs: Vec<(usize, usize)>,
     /// Which new positions a lane has, as bits; all unset between lanes.
     seen: Vec<u64>,
-    /// The place of each of those.
+    /// The position of each of those.
     slots: Vec<usize>,
 }
 
@@ -226,7 +226,7 @@ impl<I: Index> Picked<I> {
                 let new = find(stored, start..lane.end.min(start + BATCH), &keep, &mut places, found)?;
                 len += new;
                 found += new;
-                // Lanes may be short: places are collected over some of them.
+                // Lanes may be short: positions are collected over some of them.
                 if found >= BATCH {
                     self.append(stored, values_of(&places, 0..found)?, |at| at, index)?;
                     found = 0;
@@ -239,8 +239,8 @@ impl<I: Index> Picked<I> {
         Ok(())
     }
 
-    /// The kept values of lanes at the pairs that `push` makes of old index and place; those of a lane are sorted where
-    /// the old indices were. New positions are below `width`.
+    /// The kept values of lanes at the pairs that `push` makes of old index and position; those of a lane are sorted
+    /// where the old indices were. New positions are below `width`.
     fn sorted(
         &mut self,
         stored: &Stored<'_, I>,
@@ -270,7 +270,7 @@ impl<I: Index> Picked<I> {
         Ok(())
     }
 
-    /// Appends what is stored at some places, under new indices.
+    /// Appends what is stored at some positions, under new indices.
     fn append<P: Copy>(
         &mut self,
         stored: &Stored<'_, I>,
@@ -296,8 +296,8 @@ impl<I: Index> Stored<'_, I> {
     }
 }
 
-/// Finds the values to keep among some stored ones, without a branch that depends on them. Their places go behind the
-/// first `found` of `places`; gives how many there are.
+/// Finds the values to keep among some stored ones, without a branch that depends on them. Their positions go behind
+/// the first `found` of `places`; gives how many there are.
 fn find<I: Index>(
     stored: &Stored<'_, I>,
     values: Range<usize>,

@@ -307,7 +307,7 @@ fn nest(values: Vec<Value>, shape: &[usize]) -> anndata::Result<Value> {
     (0..len).map(|_| nest(values.by_ref().take(size).collect(), inner)).collect::<Result<_, _>>().map(Value::Array)
 }
 
-/// The values of a column, null where missing.
+/// The values of a column, null if missing.
 fn column_values(column: &Column) -> anndata::Result<Vec<Value>> {
     if let ColumnKind::Categorical { .. } = column.kind() {
         let (codes, categories) = column.codes_and_categories()?;

@@ -98,11 +98,11 @@ fn summed<T: Scalar>(matrix: &SparseMatrix) -> Result<BTreeMap<[u64; 2], T>> {
     Ok(values)
 }
 
-/// The values at some places, 0 where none is stored.
+/// The values at some positions, 0 where none is stored.
 fn values_at(matrix: &SparseMatrix, places: &[[u64; 2]]) -> Result<Tensor> {
     dispatch!(matrix.dtype(), T => {
         let values = summed::<T>(matrix)?;
-        // Where nothing is stored there is a zero.
+        // If nothing is stored there is a zero.
         let at = |place: &[u64; 2]| values.get(place).copied().unwrap_or_default();
         Tensor::from_vec([places.len()], places.iter().map(at).collect::<Vec<T>>())
     }, else => Err(Error::dtype(format!("values of type {} are not numbers", matrix.dtype()))))
@@ -117,7 +117,7 @@ fn same_step(a: &Tensor, b: &Tensor) -> Option<(Tensor, Tensor)> {
     Some((a.cast(&common).ok()?, b.cast(&common).ok()?))
 }
 
-/// Both arrays in one dtype of numbers; `None` where one holds none.
+/// Both arrays in one dtype of numbers; `None` if one holds none.
 fn numbers(a: &Tensor, b: &Tensor) -> Result<Option<(Tensor, Tensor)>> {
     if !a.dtype().is_numeric() || !b.dtype().is_numeric() {
         return Ok(None);

@@ -98,7 +98,7 @@ impl Context<'_> {
             dtypes.push(filled_dtype(outline.as_ref(), axis, reindex, fill, sparse));
         }
         if dtypes.iter().any(DType::is_time) && fill.to_tensor(&DType::Timedelta(TimeUnit::Generic.into())).is_ok() {
-            // Where there is no array, or none of its columns, there is NaT.
+            // If there is no array, or none of its columns, there is NaT.
             dtypes = known.iter().filter_map(|outline| outline.dtype()).cloned().collect();
         }
         let inner = inner_shape(&known)?;

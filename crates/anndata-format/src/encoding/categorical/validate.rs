@@ -22,7 +22,7 @@ pub(super) fn check_categorical(node: &Node, registry: &Registry, checker: &mut 
         let message = format!("codes are {} of shape {:?}", spec.dtype, spec.shape);
         return checker.add(&rules::CODES, path, message);
     }
-    // Where it is not known how many categories there are, which was told of, codes have no upper bound.
+    // If the number of categories is not known, which was reported, codes have no upper bound.
     let range = -1..categories.map_or(i128::MAX, i128::from);
     let mut bad = None;
     checker.stream(codes, &mut |start, values| {

@@ -1,7 +1,7 @@
 //! Looks for names that are repeated, empty or missing, however many names there are.
 //!
-//! A hash of 128 bit a name is kept, for as many names at a time as the memory allows: where there are more, the names
-//! are read several times, and each time those whose hash falls into another class are compared.
+//! A hash of 128 bits per name is kept, for as many names at a time as the memory allows: where there are more, the
+//! names are read several times, and each time those whose hash falls into another class are compared.
 
 use std::collections::hash_map::RandomState;
 use std::fmt;
@@ -17,7 +17,7 @@ use crate::node::{ArrayNode, Node};
 pub(in crate::encoding) struct Names {
     pub(in crate::encoding) len: u64,
     pub(in crate::encoding) missing: u64,
-    /// The place of the first empty one.
+    /// The position of the first empty one.
     pub(in crate::encoding) empty: Option<u64>,
     pub(in crate::encoding) repeated: Option<Repeated>,
 }
@@ -25,7 +25,7 @@ pub(in crate::encoding) struct Names {
 /// Names that are there more than once.
 #[derive(Debug)]
 pub(in crate::encoding) struct Repeated {
-    /// The place of the first one.
+    /// The position of the first one.
     first: u64,
     /// The first one, where it is text.
     name: Option<String>,
@@ -46,7 +46,7 @@ impl fmt::Display for Repeated {
     }
 }
 
-/// Looks at the names in an array, a nullable or a categorical one, or the first field of records. `None` where they
+/// Looks at the names in an array, a nullable or a categorical one, or the first field of records. `None` if they
 /// cannot be read, which was found before.
 pub(in crate::encoding) fn look(node: &Node, checker: &mut Checker<'_>) -> Option<Names> {
     let seeds = (RandomState::new(), RandomState::new());
@@ -137,7 +137,7 @@ impl<'n> KeySource<'n> {
         Ok(text)
     }
 
-    /// Tells of every name: its place and bytes, `None` where it is missing.
+    /// Reports every name: its position and bytes, `None` if it is missing.
     fn visit(&self, checker: &Checker<'_>, tell: &mut dyn FnMut(u64, Option<&[u8]>)) -> Result<()> {
         for block in self.keys.source.blocks(checker.block_bytes(&self.keys.spec.dtype)) {
             let (offset, values) = block?;
@@ -151,7 +151,7 @@ impl<'n> KeySource<'n> {
     }
 }
 
-/// Tells of every value of a tensor as bytes; NaN, and the code -1, are missing.
+/// Reports every value of a tensor as bytes; NaN, and the code -1, are missing.
 fn each(values: &Tensor, codes: bool, tell: &mut dyn FnMut(usize, Option<&[u8]>)) -> Result<()> {
     if let DType::Compound(_) = values.dtype() {
         let first = values.fields()?.next().map(|(_, field)| field.clone());

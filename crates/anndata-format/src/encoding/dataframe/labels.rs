@@ -39,7 +39,7 @@ pub(in crate::encoding) fn check_labels(frame: &Node, axis: &Node, registry: &Re
     }
 }
 
-/// The labels of an index as text; `None` where one is missing.
+/// The labels of an index as text; `None` if one is missing.
 fn texts<'n>(
     index: &Node,
     source: KeySource<'n>,

@@ -67,7 +67,7 @@ pub(super) fn check_frame(node: &Node, registry: &Registry, checker: &mut Checke
     }
 }
 
-/// Checks a column or the index, and gives its length, where it has one.
+/// Checks a column or the index, and gives its length, if it has one.
 fn column(frame: &Node, key: &str, registry: &Registry, checker: &mut Checker<'_>) -> Option<usize> {
     let path = child_path(frame.path(), key);
     if checker.is_unreadable(&path) {

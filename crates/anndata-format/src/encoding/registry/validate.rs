@@ -85,7 +85,7 @@ impl Registry {
     }
 }
 
-/// Whether an element is of an older version of its encoding, which is told of once for an object.
+/// Whether an element is of an older version of its encoding, which is reported once per object.
 fn is_older(node: &Node, encoding: &dyn Encoding, checker: &mut Checker<'_>) -> bool {
     let version = node.text_attribute("encoding-version").ok().flatten();
     let older = version.as_deref() != encoding.versions().last().copied();

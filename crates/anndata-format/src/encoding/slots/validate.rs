@@ -9,7 +9,7 @@ use crate::encoding::registry::{Found, Registry};
 use crate::findings::{Checker, rules};
 use crate::node::{ArrayNode, GroupNode, Node, Source};
 
-/// Lengths that the first axes of an element have to have; `None` where any will do or it is not known.
+/// Lengths that the first axes of an element have to have; `None` if any will do or it is not known.
 type Axes = [Option<usize>; 2];
 
 /// The axis that the rows of an element are aligned with: its length, where it is known, and its frame.

@@ -201,7 +201,7 @@ impl StoredPart {
         SparseMatrix::new(self.format, shape, data, indices, indptr)
     }
 
-    /// The selected positions of some lanes, in memory. Where they are few, the indices are read first, and then the
+    /// The selected positions of some lanes, in memory. If they are few, the indices are read first, and then the
     /// values that are kept alone.
     fn kept(&self, lanes: &Axis) -> Result<SparseMatrix> {
         if self.minor.len().saturating_mul(FEW) > self.minor_len as u64 {

@@ -68,7 +68,7 @@ impl Given {
     }
 }
 
-/// What the registry has under the name of a codec; `None` where it has nothing. The error says why it is not used.
+/// What the registry has under the name of a codec; `None` if it has nothing. The error says why it is not used.
 pub(crate) fn find(codec: &MetadataV3, values: &Values, types: &TypeNames) -> Result<Option<Registered>, String> {
     let hides_codecs =
         |configuration: &zarrs_metadata::Configuration| configuration.keys().any(|key| key.ends_with("codecs"));

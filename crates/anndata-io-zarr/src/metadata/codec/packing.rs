@@ -8,7 +8,7 @@ use zarrs_metadata::Configuration;
 use super::{Lacking, id};
 use crate::codec::type_size;
 
-/// A codec from bytes to bytes, `None` where it is none that is known.
+/// A codec from bytes to bytes, `None` if it is none that is known.
 pub(super) fn byte_codec(
     name: &str,
     given: Option<&Configuration>,

@@ -12,7 +12,7 @@ use anndata_storage::atomic::open_to_sync;
 
 use super::{failed, is_missing};
 
-/// The bytes that may be on their way to the disk before it is told to take them.
+/// The bytes that may be on their way to the disk before it is asked to take them.
 const ENOUGH: u64 = 16 << 20;
 
 /// A thread that waits for the disk, so that little is left to wait for in the end.
@@ -22,7 +22,7 @@ pub(super) struct Early {
     thread: Mutex<Option<Syncing>>,
 }
 
-/// The thread, and where it is told of files.
+/// The thread, and the channel that announces files to it.
 #[derive(Debug)]
 struct Syncing {
     paths: Sender<(String, PathBuf)>,
@@ -44,15 +44,15 @@ impl Early {
         }
         self.written.store(0, Ordering::Relaxed);
         if let Some(Syncing { paths, .. }) = &*self.thread.lock().unwrap_or_else(PoisonError::into_inner) {
-            // A thread that has stopped tells why in the end.
+            // A thread that has stopped reports why in the end.
             let _ = paths.send((key.to_owned(), path.to_owned()));
         }
     }
 
-    /// Waits until the disk has all files that were told of, as they were then.
+    /// Waits until the disk has all files that were announced, as they were then.
     ///
     /// # Errors
-    /// Where it could not take one; nobody else is told of that again.
+    /// If it could not take one; this is reported once.
     pub(super) fn finish(&self) -> Result<()> {
         let Some(Syncing { paths, thread }) = self.thread.lock().unwrap_or_else(PoisonError::into_inner).take() else {
             return Ok(());
@@ -64,7 +64,7 @@ impl Early {
 
 impl Drop for Early {
     fn drop(&mut self) {
-        // Where nobody asked, what was written is thrown away.
+        // If nobody asked, what was written is thrown away.
         let _ = self.finish();
     }
 }

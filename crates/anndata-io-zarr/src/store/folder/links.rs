@@ -1,9 +1,9 @@
 //! Links within a folder: which of them are followed.
 //!
-//! A link to a file that is within the store is followed: its bytes are those of the store. A link to a folder is not, since
-//! folders within each other can have far more paths than folders; and no link out of the store is, as whoever made the store
-//! could have the reader tell what is in other files. An option follows them all, except one that leads back to a folder that
-//! it is in.
+//! A link to a file that is within the store is followed: its bytes are those of the store. A link to a folder is not,
+//! since folders within each other can have far more paths than folders; and no link out of the store is, as whoever
+//! made the store could have the reader reveal what is in other files. An option follows them all, except one that
+//! leads back to a folder that it is in.
 
 use std::fs;
 use std::path::Path;

@@ -53,7 +53,7 @@ impl Entry {
         self.seen.lock().unwrap_or_else(PoisonError::into_inner).done
     }
 
-    /// Notes that the checksum is right or that it was told that it is wrong.
+    /// Notes that the checksum is right or that it was reported to be wrong.
     fn set_checked(&self) {
         *self.seen.lock().unwrap_or_else(PoisonError::into_inner) = Seen { done: true, pieces: BTreeMap::new() };
     }

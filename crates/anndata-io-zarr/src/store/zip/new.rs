@@ -1,7 +1,7 @@
 //! Making zip files: values are gathered in a folder beside the file, which is packed, entries stored, when the store is
 //! flushed.
 //!
-//! The files of the folder are numbered, so that what names a file system takes is no limit of a zip file.
+//! The files of the folder are numbered, so that what names a file system takes is not a limit of a zip file.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -49,7 +49,7 @@ impl NewZip {
     /// A store whose values are gathered beside `path`, and that errors call `location`.
     ///
     /// # Errors
-    /// Where the folder of `path` cannot be written.
+    /// If the folder of `path` cannot be written.
     pub(crate) fn create(path: &Path, location: &Path, durable: bool) -> Result<Self> {
         let temporary = TemporaryFolder::beside(path).map_err(|error| error.in_file(location))?;
         let content = temporary.path().join(CONTENT);

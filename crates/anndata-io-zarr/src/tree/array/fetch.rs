@@ -128,7 +128,7 @@ async fn whole_values(array: &Inner, remote: &Remote, chunks: Vec<Vec<u64>>) -> 
         .await
 }
 
-/// The wanted chunks of a shard: their places in its index.
+/// The wanted chunks of a shard: their positions in its index.
 type Wanted = BTreeMap<Vec<u64>, Vec<(usize, Vec<u64>)>>;
 
 async fn from_shards(

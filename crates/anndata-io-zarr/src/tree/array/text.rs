@@ -134,7 +134,7 @@ pub(super) fn filled(shape: Vec<usize>, text: &str) -> Result<Tensor> {
     Tensor::from_string_array(shape, repeated_text(text, count)?)
 }
 
-/// One chunk, whole; `None` where it was never written.
+/// One chunk, whole; `None` if it was never written.
 fn read_chunk(array: &Inner, source: &dyn ChunkedStorage, position: &[u64], budget: &Budget) -> Result<Option<Tensor>> {
     let count: usize = array.chunk_shape.iter().product();
     let mut raw = Vec::new();

@@ -56,7 +56,7 @@ impl AsyncStore for Counting {
             self.request().await;
             let below = self.groups.iter().filter(|group| anndata_storage::parent_path(group) == Some(prefix));
             let names = below.map(|group| anndata_storage::file_name(group).to_owned());
-            // A prefix that is no node.
+            // A prefix that is not a node.
             Ok(names.chain((prefix == "g3").then(|| "chunks".to_owned())).collect())
         })
     }

@@ -11,7 +11,7 @@ use super::arrow;
 use crate::tensor::Tensor;
 use crate::{DType, Error, NAT, Result, TimeStep, TimeUnit};
 
-/// The counts of a tensor of one dimension, null where there is no time.
+/// The counts of a tensor of one dimension, null if there is no time.
 pub(super) fn to_arrow(tensor: &Tensor) -> Result<ArrayRef> {
     let lacks =
         || Error::unsupported(format!("values of type {} cannot be a column: Arrow has no such type", tensor.dtype()));
