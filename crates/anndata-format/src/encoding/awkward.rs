@@ -77,7 +77,9 @@ impl Encoding for AwkwardEncoding {
         group.attributes.insert("form".to_owned(), Attribute::from(awkward.form_json()));
         group.attributes.insert("length".to_owned(), Attribute::from(length));
         for (name, buffer) in awkward.buffers() {
-            let child = context.encode(&Element::Tensor(buffer.clone()), &child_path(path, name))?;
+            // A buffer is flat, whatever shape it was stored in.
+            let buffer = buffer.clone().reshape([buffer.len()])?;
+            let child = context.encode(&Element::Tensor(buffer), &child_path(path, name))?;
             group.children.insert(name.clone(), child);
         }
         Ok(Node::Group(group))
