@@ -10,24 +10,6 @@ use arrow_array::builder::{Int64Builder, ListBuilder, StringBuilder};
 use proptest::collection::vec;
 use proptest::prelude::*;
 
-/// The dtypes of numbers and booleans.
-const NUMERIC: [DType; 14] = [
-    DType::Bool,
-    DType::I8,
-    DType::I16,
-    DType::I32,
-    DType::I64,
-    DType::U8,
-    DType::U16,
-    DType::U32,
-    DType::U64,
-    DType::F16,
-    DType::F32,
-    DType::F64,
-    DType::Complex64,
-    DType::Complex128,
-];
-
 const INTEGERS: [DType; 8] =
     [DType::I8, DType::I16, DType::I32, DType::I64, DType::U8, DType::U16, DType::U32, DType::U64];
 
@@ -63,7 +45,7 @@ pub fn tensor(shape: Vec<usize>) -> BoxedStrategy<Tensor> {
     let len: usize = shape.iter().product();
     let text_shape = shape.clone();
     prop_oneof![
-        6 => prop::sample::select(&NUMERIC[..]).prop_flat_map(move |dtype| number_tensor(dtype, shape.clone())),
+        6 => prop::sample::select(&DType::NUMERIC[..]).prop_flat_map(move |dtype| number_tensor(dtype, shape.clone())),
         1 => vec(text(), len).prop_map(move |texts| {
             Tensor::from_strings(text_shape.clone(), texts).unwrap_or_else(|_| Tensor::string(""))
         }),
@@ -87,7 +69,7 @@ fn number_tensor(dtype: DType, shape: Vec<usize>) -> BoxedStrategy<Tensor> {
 pub fn sparse(rows: usize, columns: usize) -> BoxedStrategy<SparseMatrix> {
     let format = prop_oneof![Just(SparseFormat::Csr), Just(SparseFormat::Csc)];
     let index = prop::sample::select(&INTEGERS[..]);
-    (format, prop::sample::select(&NUMERIC[..]), index.clone(), index)
+    (format, prop::sample::select(&DType::NUMERIC[..]), index.clone(), index)
         .prop_flat_map(move |(format, dtype, index, pointer)| {
             let (major, minor) = if format == SparseFormat::Csr { (rows, columns) } else { (columns, rows) };
             let row = (0..=minor.min(4)).prop_flat_map(move |n| {
@@ -117,7 +99,7 @@ pub fn column(len: usize) -> BoxedStrategy<Column> {
     let missing = vec(any::<bool>(), len);
     let na_value = prop_oneof![Just(NaValue::Na), Just(NaValue::Nan)];
     let nullable_number =
-        prop::sample::select(&NUMERIC[..9]).prop_flat_map(move |dtype| number_tensor(dtype, vec![len]));
+        prop::sample::select(&DType::NUMERIC[..9]).prop_flat_map(move |dtype| number_tensor(dtype, vec![len]));
     prop_oneof![
         tensor(vec![len]).prop_filter_map("no column", |values| Column::plain(&values).ok()),
         (nullable_number, missing.clone()).prop_filter_map("no column", |(values, missing)| Column::nullable(
@@ -233,7 +215,7 @@ fn mapping(element: BoxedStrategy<Element>) -> impl Strategy<Value = Mapping> {
 
 fn matrix(rows: usize, columns: usize) -> BoxedStrategy<Element> {
     let dense =
-        prop::sample::select(&NUMERIC[..]).prop_flat_map(move |dtype| number_tensor(dtype, vec![rows, columns]));
+        prop::sample::select(&DType::NUMERIC[..]).prop_flat_map(move |dtype| number_tensor(dtype, vec![rows, columns]));
     prop_oneof![dense.prop_map(Element::from), sparse(rows, columns).prop_map(Element::from)].boxed()
 }
 

@@ -34,7 +34,7 @@ fn open(path: &std::path::Path) -> Result<Group> {
 fn an_object_is_written_to_a_database_and_read_back() -> Result<()> {
     let folder = tempfile::tempdir()?;
     let path = folder.path().join("object.sqlite");
-    let root = Group::root(Arc::new(SqliteStore::edit(&path)?));
+    let root = Group::root(Arc::new(SqliteStore::open_rw(&path)?));
     io::write_anndata(&root, &object()?, &WriteOptions::default())?;
     let read = io::read_anndata(&open(&path)?, &ReadOptions::default())?;
     assert_eq!(read, object()?);

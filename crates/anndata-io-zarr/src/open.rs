@@ -78,7 +78,7 @@ impl ZarrStore {
     ///
     /// # Errors
     /// As [`open_path`](Self::open_path); a zip file cannot be changed.
-    pub fn edit(path: impl AsRef<Path>, options: &ZarrOptions) -> Result<Self> {
+    pub fn open_rw(path: impl AsRef<Path>, options: &ZarrOptions) -> Result<Self> {
         let path = path.as_ref();
         let open = || {
             if !fs::metadata(path).map_err(cannot_open)?.is_dir() {

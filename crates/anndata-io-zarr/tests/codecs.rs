@@ -81,7 +81,7 @@ fn what_is_written_is_read_back_and_by_python() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("a.zarr");
         zip::ZipArchive::new(File::open(made_by_python(name).0).unwrap()).unwrap().extract(&path).unwrap();
-        let store = Arc::new(ZarrStore::edit(&path, &ZarrOptions::default()).unwrap());
+        let store = Arc::new(ZarrStore::open_rw(&path, &ZarrOptions::default()).unwrap());
         let root = Group::root(store.clone());
         for path in arrays(name) {
             let array = root.array(&path).unwrap();
@@ -138,7 +138,7 @@ fn changed(change: impl Fn(&mut Value)) -> (tempfile::TempDir, Result<anndata_st
     let mut document: Value = serde_json::from_slice(&fs::read(&file).unwrap()).unwrap();
     change(&mut document);
     fs::write(&file, document.to_string()).unwrap();
-    let store = ZarrStore::edit(&path, &options).unwrap();
+    let store = ZarrStore::open_rw(&path, &options).unwrap();
     let array = Group::root(Arc::new(store)).array("a");
     (folder, array)
 }

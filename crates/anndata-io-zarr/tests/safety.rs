@@ -195,7 +195,7 @@ fn names_do_not_leave_the_store() {
 
     let path = folder.path().join("b.zarr");
     write_atomic(&path, &ZarrOptions::default(), false, |_| Ok(())).unwrap();
-    let store = Arc::new(ZarrStore::edit(&path, &ZarrOptions::default()).unwrap());
+    let store = Arc::new(ZarrStore::open_rw(&path, &ZarrOptions::default()).unwrap());
     assert!(store.kind("../a.zarr").unwrap().is_none());
     for path in ["../c", "x/../../c"] {
         let error = store.create_group(path).unwrap_err();
@@ -274,7 +274,7 @@ fn collected_metadata_stay_true_through_edits() {
             put(root, "kept", &numbers(6))
         })
         .unwrap();
-        let store = Arc::new(ZarrStore::edit(&path, &ZarrOptions::default()).unwrap());
+        let store = Arc::new(ZarrStore::open_rw(&path, &ZarrOptions::default()).unwrap());
         let root = Group::root(store.clone());
         root.remove("old").unwrap();
         put(&root.create_group("new").unwrap(), "n", &numbers(3)).unwrap();

@@ -136,7 +136,7 @@ mod links {
         assert!(format!("{error:?}").contains("allow_links"), "{error:?}");
         assert_eq!(open(&path, true).unwrap().array("a").unwrap().read().unwrap(), numbers(10));
         // Nor is anything written through it.
-        let store = Arc::new(ZarrStore::edit(&path, &ZarrOptions::default()).unwrap());
+        let store = Arc::new(ZarrStore::open_rw(&path, &ZarrOptions::default()).unwrap());
         let array = Group::root(store).array("a").unwrap();
         assert!(array.write(&[0], &numbers(4)).is_err_and(|error| error.is_refused()));
         // If nothing is behind it, it is not as if the chunk had never been written.

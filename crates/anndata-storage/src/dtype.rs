@@ -93,6 +93,24 @@ impl Field {
 }
 
 impl DType {
+    /// The numeric dtypes: booleans, integers, floats and complex numbers.
+    pub const NUMERIC: [Self; 14] = [
+        Self::Bool,
+        Self::I8,
+        Self::I16,
+        Self::I32,
+        Self::I64,
+        Self::U8,
+        Self::U16,
+        Self::U32,
+        Self::U64,
+        Self::F16,
+        Self::F32,
+        Self::F64,
+        Self::Complex64,
+        Self::Complex128,
+    ];
+
     /// Bytes of one element; `None` for strings of any length, unknown types and records that hold such.
     pub fn size(&self) -> Option<usize> {
         Some(match self {

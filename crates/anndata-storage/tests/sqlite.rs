@@ -16,7 +16,7 @@ fn the_example_conforms() {
     let next = AtomicU64::new(0);
     let make = || {
         let path = folder.path().join(format!("{}.sqlite", next.fetch_add(1, Ordering::Relaxed)));
-        Arc::new(SqliteStore::edit(path).unwrap()) as Arc<dyn Storage>
+        Arc::new(SqliteStore::open_rw(path).unwrap()) as Arc<dyn Storage>
     };
     testkit::run_all_reopened(make, |store| Arc::new(SqliteStore::open(store.location().unwrap()).unwrap()));
 }
@@ -25,7 +25,7 @@ fn the_example_conforms() {
 fn nothing_is_there_for_others_before_it_is_committed() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("store.sqlite");
-    let root = Group::root(Arc::new(SqliteStore::edit(&path).unwrap()));
+    let root = Group::root(Arc::new(SqliteStore::open_rw(&path).unwrap()));
     let other = Group::root(Arc::new(SqliteStore::open(&path).unwrap()));
     let value = Tensor::scalar(1_i32);
     let mut edit = Edit::begin(root.storage()).unwrap();
@@ -40,7 +40,7 @@ fn nothing_is_there_for_others_before_it_is_committed() {
     // What was not committed is as if it had never been.
     root.remove("group").unwrap();
     drop(root);
-    let root = Group::root(Arc::new(SqliteStore::edit(&path).unwrap()));
+    let root = Group::root(Arc::new(SqliteStore::open_rw(&path).unwrap()));
     assert_eq!(root.array("group/value").unwrap().read().unwrap(), value);
 }
 

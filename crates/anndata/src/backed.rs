@@ -51,7 +51,7 @@ pub fn open_backed(location: impl AsRef<Path>, mode: Mode) -> Result<Backed> {
         #[cfg(feature = "zarr")]
         (Format::Zarr, Mode::ReadWrite) => {
             let options = anndata_io_zarr::ZarrOptions::default();
-            Arc::new(anndata_io_zarr::ZarrStore::edit(path, &options)?)
+            Arc::new(anndata_io_zarr::ZarrStore::open_rw(path, &options)?)
         }
         #[cfg(not(all(feature = "hdf5", feature = "zarr")))]
         (format, _) => return Err(crate::format::not_built(format).in_file(path)),

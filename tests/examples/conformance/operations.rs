@@ -195,7 +195,7 @@ fn write_alone(case: &Case, element: &Element) -> Result<()> {
 fn edit(path: &Path) -> Result<Group> {
     Ok(match Format::of(path)? {
         Format::H5ad => Group::root(Arc::new(Hdf5Store::open_rw(path, &Hdf5Options::default())?)),
-        _ => Group::root(Arc::new(anndata_io_zarr::ZarrStore::edit(path, &ZarrOptions::default())?)),
+        _ => Group::root(Arc::new(anndata_io_zarr::ZarrStore::open_rw(path, &ZarrOptions::default())?)),
     })
 }
 

@@ -21,7 +21,7 @@ use super::sequences::write;
 /// An object over a store that can be made to fail.
 fn open_failing(path: &Path) -> Result<(Backed, Arc<Steps>)> {
     let store: Arc<dyn Storage> = if path.is_dir() {
-        Arc::new(ZarrStore::edit(path, &ZarrOptions::default())?)
+        Arc::new(ZarrStore::open_rw(path, &ZarrOptions::default())?)
     } else {
         Arc::new(Hdf5Store::open_rw(path, &Hdf5Options::default())?)
     };

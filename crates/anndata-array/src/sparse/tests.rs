@@ -49,33 +49,16 @@ fn unsorted_rows_are_kept_and_viewed_once_sorted() -> Result<()> {
     Ok(())
 }
 
-const VALUES: [DType; 14] = [
-    DType::Bool,
-    DType::I8,
-    DType::I16,
-    DType::I32,
-    DType::I64,
-    DType::U8,
-    DType::U16,
-    DType::U32,
-    DType::U64,
-    DType::F16,
-    DType::F32,
-    DType::F64,
-    DType::Complex64,
-    DType::Complex128,
-];
-
 /// Any integer dtype.
 fn integer() -> impl Strategy<Value = DType> {
-    prop::sample::select(VALUES.get(1..9).unwrap_or_default().to_vec())
+    prop::sample::select(DType::NUMERIC.get(1..9).unwrap_or_default().to_vec())
 }
 
 /// A matrix of any dtypes, small values; sorted, shuffled, or with repeated indices.
 fn matrix() -> impl Strategy<Value = SparseMatrix> {
     let format = prop_oneof![Just(SparseFormat::Csr), Just(SparseFormat::Csc)];
-    (format, 0_usize..9, 0_usize..9, prop::sample::select(VALUES.to_vec()), integer(), integer(), 0..3).prop_flat_map(
-        |(format, rows, columns, dtype, index, pointer, order)| {
+    (format, 0_usize..9, 0_usize..9, prop::sample::select(DType::NUMERIC.to_vec()), integer(), integer(), 0..3)
+        .prop_flat_map(|(format, rows, columns, dtype, index, pointer, order)| {
             let (major, minor) = if format == SparseFormat::Csr { (rows, columns) } else { (columns, rows) };
             let lane = match (minor, order) {
                 (0, _) => Just(Vec::new()).boxed(),
@@ -99,8 +82,7 @@ fn matrix() -> impl Strategy<Value = SparseMatrix> {
                         .unwrap()
                 })
             })
-        },
-    )
+        })
 }
 
 /// The stored values of each lane in their order: index, and value in bytes.

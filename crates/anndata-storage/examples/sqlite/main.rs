@@ -16,7 +16,7 @@ fn main() -> Result<()> {
     let folder = tempfile::tempdir()?;
     let path = folder.path().join("example.sqlite");
 
-    let root = Group::root(Arc::new(SqliteStore::edit(&path)?));
+    let root = Group::root(Arc::new(SqliteStore::open_rw(&path)?));
     let counts = Tensor::from_vec([3, 2], vec![1_i32, 2, 3, 4, 5, 6])?;
     let array = root.create_array("layers/counts", &ArraySpec::of(&counts))?;
     array.write(&[0, 0], &counts)?;

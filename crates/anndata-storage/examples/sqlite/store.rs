@@ -64,7 +64,7 @@ impl SqliteStore {
     ///
     /// # Errors
     /// If it cannot be opened or made.
-    pub fn edit(path: impl AsRef<Path>) -> Result<Self> {
+    pub fn open_rw(path: impl AsRef<Path>) -> Result<Self> {
         let store = Self::connect(path.as_ref(), OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE)?;
         store.0.lock().execute_batch(SCHEMA).map_err(failed)?;
         Edit::recover(&store)?;

@@ -10,25 +10,6 @@ use crate::{Error, Result, TimeStep, TimeUnit};
 /// How deep records may be within each other: deeper than any use, shallower than a stack.
 const MAX_DEPTH: usize = 64;
 
-/// The dtypes that are no more than a name.
-const NAMED: [DType; 15] = [
-    DType::Bool,
-    DType::I8,
-    DType::I16,
-    DType::I32,
-    DType::I64,
-    DType::U8,
-    DType::U16,
-    DType::U32,
-    DType::U64,
-    DType::F16,
-    DType::F32,
-    DType::F64,
-    DType::Complex64,
-    DType::Complex128,
-    DType::String,
-];
-
 /// Reads what [`Display`](fmt::Display) prints: `float32`, `S16`, `datetime64[ns]`, `record(a: int8, b: float64[2, 3])`. Types
 /// of one format are read in the whole form that `{:#}` prints.
 ///
@@ -185,7 +166,7 @@ impl Rest<'_> {
         }
         let end = self.0.find(|c: char| !c.is_ascii_alphanumeric()).unwrap_or(self.0.len());
         let (name, rest) = self.0.split_at(end);
-        let dtype = NAMED.into_iter().find(|dtype| dtype.to_string() == name)?;
+        let dtype = DType::NUMERIC.into_iter().chain([DType::String]).find(|dtype| dtype.to_string() == name)?;
         self.0 = rest;
         Some(dtype)
     }

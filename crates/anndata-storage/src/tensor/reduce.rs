@@ -250,30 +250,13 @@ mod tests {
     use super::*;
     use crate::Complex;
 
-    const NUMBERS: [DType; 14] = [
-        DType::Bool,
-        DType::I8,
-        DType::I16,
-        DType::I32,
-        DType::I64,
-        DType::U8,
-        DType::U16,
-        DType::U32,
-        DType::U64,
-        DType::F16,
-        DType::F32,
-        DType::F64,
-        DType::Complex64,
-        DType::Complex128,
-    ];
-
     proptest! {
         #[test]
         fn rows_and_columns_of_every_dtype(
             (rows, columns, values) in (0_usize..40, 0_usize..40).prop_flat_map(|(r, c)| {
                 (Just(r), Just(c), proptest::collection::vec(0_u8..3, r * c))
             }),
-            dtype in proptest::sample::select(NUMBERS.to_vec()),
+            dtype in proptest::sample::select(DType::NUMERIC.to_vec()),
         ) {
             let matrix = Tensor::from_vec([rows, columns], values)?.cast(&dtype)?;
             let plain = ndarray::Array2::from_shape_fn((rows, columns), |(i, j)| {
