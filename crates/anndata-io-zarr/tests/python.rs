@@ -154,7 +154,7 @@ fn fill(store: &Arc<ZarrStore>) -> Result<()> {
     for rows in [0..13, 13..14, 14..47, 47..50] {
         array.write(&[rows.start as u64, 0], &grid.slice_rows(rows)?)?;
     }
-    store.flush()
+    store.commit()
 }
 
 #[test]

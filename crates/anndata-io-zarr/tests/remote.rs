@@ -29,7 +29,7 @@ fn fill(store: &Arc<ZarrStore>) {
     let texts = Tensor::from_strings([1000], (0..1000).map(|n| format!("text {n}"))).unwrap();
     root.create_group("obs").unwrap().create_array("names", &ArraySpec::of(&texts).with_chunks([100])).unwrap();
     root.array("obs/names").unwrap().write(&[0], &texts).unwrap();
-    store.flush().unwrap();
+    store.commit().unwrap();
 }
 
 fn make(folder: &Path, name: &str, format: ZarrFormat, options: &ZarrOptions) {
@@ -88,7 +88,9 @@ fn fewer_requests_are_under_way_where_that_is_asked_for() {
     let Some(server) = Server::http(folder.path(), &["--latency", "0.01"]) else { return };
     let root = open(&server.url("v3.zarr"), &options().with_concurrency(5)).unwrap();
     assert_eq!(root.array("chunks").unwrap().read().unwrap(), numbers());
-    assert_eq!(server.stats().most_at_once, 5);
+    // On a busy machine there may be fewer.
+    let most_at_once = server.stats().most_at_once;
+    assert!((2..=5).contains(&most_at_once), "{most_at_once} requests at once");
 }
 
 #[test]

@@ -157,7 +157,7 @@ mod zarrs {
             let made = Arc::new(made);
             let spec = ArraySpec::of(&numbers).with_chunks([10]);
             Group::root(made.clone()).create_array("group/numbers", &spec).unwrap().write(&[0], &numbers).unwrap();
-            made.flush().unwrap();
+            made.commit().unwrap();
             let below = object_store::prefix::PrefixStore::new(objects.clone(), prefix);
             let zarrs = Arc::new(zarrs_object_store::AsyncObjectStore::new(below));
             let root = Group::root(Arc::new(ZarrStore::open_zarrs_async(zarrs, &options).unwrap()));

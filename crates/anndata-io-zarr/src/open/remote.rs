@@ -23,7 +23,7 @@ impl ZarrStore {
     /// let store = Arc::new(ZarrStore::create_objects(objects.clone(), "a.zarr", ZarrFormat::V3, &options)?);
     /// let numbers = Tensor::from_vec([3], vec![1, 2, 3])?;
     /// Group::root(store.clone()).create_array("numbers", &ArraySpec::of(&numbers))?.write(&[0], &numbers)?;
-    /// store.flush()?;
+    /// store.commit()?;
     ///
     /// let root = Group::root(Arc::new(ZarrStore::open_objects(objects, "a.zarr", &options)?));
     /// assert_eq!(root.array("numbers")?.read()?, numbers);
