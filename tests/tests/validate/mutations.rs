@@ -114,6 +114,27 @@ fn what_is_found_to_be_sound_can_be_read_and_converted() {
     assert!(wrong.is_empty(), "{} of {tried}:\n{}", wrong.len(), wrong.join("\n"));
 }
 
+/// Members that are records, categories or buffers in a layout of which few mutations are drawn above.
+#[test]
+fn members_of_old_layouts_are_what_they_have_to_be_or_found() {
+    let parts = ["/obs:", "/var:", "/raw.var:", "/obsm:", "/varm:", "/raw.varm:", "/uns/cluster_categories:"];
+    let buffers = ["/uns/bit_masked/node0-mask:", "/uns/records_in_lists/node3-data:"];
+    let (mut tried, mut wrong) = (0, Vec::new());
+    for (name, tree) in trees() {
+        let is_part = |mutation: &Mutation| {
+            let mutation = mutation.to_string();
+            let starts = |paths: &[&str]| paths.iter().any(|path| mutation.starts_with(path));
+            (name == "anndata-0.5.10" && starts(&parts)) || (name == "awkward" && starts(&buffers))
+        };
+        let some: Vec<Mutation> = mutations(&tree).unwrap().into_iter().filter(is_part).collect();
+        let figures = try_all(&name, &tree, &some);
+        tried += figures.tried;
+        wrong.extend(figures.wrong);
+    }
+    assert!(tried > 150, "only {tried} mutations were tried");
+    assert!(wrong.is_empty(), "{} of {tried}:\n{}", wrong.len(), wrong.join("\n"));
+}
+
 /// All of them: some minutes. `MUTATED` names a fixture where one is to be tried alone.
 #[test]
 #[ignore = "takes minutes"]

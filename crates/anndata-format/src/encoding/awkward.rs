@@ -77,8 +77,8 @@ impl Encoding for AwkwardEncoding {
         group.attributes.insert("form".to_owned(), Attribute::from(awkward.form_json()));
         group.attributes.insert("length".to_owned(), Attribute::from(length));
         for (name, buffer) in awkward.buffers() {
-            // A buffer is flat, whatever shape it was stored in.
-            let buffer = buffer.clone().reshape([buffer.len()])?;
+            // Stored as a single value it would be a scalar, not an array.
+            let buffer = if buffer.ndim() == 0 { buffer.clone().reshape([1])? } else { buffer.clone() };
             let child = context.encode(&Element::Tensor(buffer), &child_path(path, name))?;
             group.children.insert(name.clone(), child);
         }

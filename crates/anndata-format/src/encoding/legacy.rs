@@ -22,7 +22,7 @@ use super::registry::{BuildContext, EncodeContext, Encoding, Registry};
 use super::sparse;
 use super::values::{array_schema, read, with_text, wrong_element};
 use crate::findings::{Checker, rules};
-use crate::node::{GroupNode, Node};
+use crate::node::{GroupNode, Node, Seen};
 use crate::{Column, DataFrame, Element, Mapping, Schema, Series, SparseFormat};
 
 const FORMAT: &str = "h5sparse_format";
@@ -253,8 +253,11 @@ pub(super) fn categories_from_uns(uns: &mut Mapping, frames: [&mut DataFrame; 2]
         let (Some(name), Element::Tensor(categories)) = (key.strip_suffix("_categories"), element) else { continue };
         // A single category was written as a scalar.
         let categories = categories.clone().reshape([categories.len()])?;
-        let categories = Column::plain(&categories)?;
-        used.push((key.clone(), name.to_owned(), categories));
+        // Records, and values that repeat, are categories of nothing.
+        let Ok(column) = Column::plain(&categories) else { continue };
+        if Seen::default().first_repeated(&categories)?.is_none() {
+            used.push((key.clone(), name.to_owned(), column));
+        }
     }
     let mut frames = frames;
     for (key, name, categories) in used {

@@ -168,9 +168,7 @@ fn check_axis(group: &GroupNode, key: &str, registry: &Registry, checker: &mut C
     let is_frame = match registry.find(frame) {
         Ok(Found::Known(encoding)) => encoding.name() == "dataframe",
         // An array of records, as before 0.7.
-        Ok(Found::Legacy(_)) => {
-            matches!(frame, Node::Array(ArrayNode { spec, .. }) if matches!(spec.dtype, DType::Compound(_)))
-        }
+        Ok(Found::Legacy(_)) => matches!(frame, Node::Array(array) if is_records(array) && array.spec.ndim() == 1),
         Ok(Found::Unknown) | Err(_) => false,
     };
     if !is_frame {
@@ -179,6 +177,16 @@ fn check_axis(group: &GroupNode, key: &str, registry: &Registry, checker: &mut C
     }
     check_names(frame, checker);
     checker.shape(frame)?.first().copied()
+}
+
+/// Whether an array holds records, as frames and mappings of arrays were before 0.7.
+fn is_records(array: &ArrayNode) -> bool {
+    matches!(array.spec.dtype, DType::Compound(_)) && !array.spec.null
+}
+
+/// Whether values of a dtype are no matrix of anything: text, or records.
+fn is_unusual(dtype: &DType) -> bool {
+    dtype.is_text() || matches!(dtype, DType::Compound(_))
 }
 
 /// The members of a mapping, which the node of a slot has to be. Arrays of records are mappings of before 0.7.
@@ -209,6 +217,15 @@ fn check_rows(node: &Node, (len, names): RowAxis<'_>, registry: &Registry, check
     if let (Node::Array(array), Ok(Found::Legacy(_))) = (node, registry.find(node))
         && matches!(array.spec.dtype, DType::Compound(_))
     {
+        if !is_records(array) {
+            return checker.add(&rules::SLOT_KIND, node.path(), "records without a value, not a mapping");
+        }
+        if let DType::Compound(fields) = &array.spec.dtype
+            && let Some(field) = fields.iter().find(|field| is_unusual(&field.dtype))
+        {
+            let message = format!("field '{}' is of type {}, not {}", field.name, field.dtype, Slot::Rows.words());
+            checker.add(&rules::SLOT_UNUSUAL, node.path(), message);
+        }
         return check_shape(node, Slot::Rows, [len, None], checker);
     }
     for child in members(node, registry, checker).iter().flat_map(|group| group.children.values()) {
@@ -243,7 +260,7 @@ fn check_slot(node: &Node, slot: Slot, axes: Axes, registry: &Registry, checker:
         Ok(Found::Known(_)) if matches!(registry.schema(node), Ok(Schema::Extension { .. })) => true,
         Ok(Found::Known(encoding)) => slot.takes(encoding.name()),
         Ok(Found::Legacy(_)) if matches!(node, Node::Array(array) if array.spec.null) => return,
-        Ok(Found::Legacy(_)) => true,
+        Ok(Found::Legacy(_)) => !matches!(node, Node::Array(array) if is_unusual(&array.spec.dtype)),
         Ok(Found::Unknown) | Err(_) => return,
     };
     match registry.shape(node) {
