@@ -1,5 +1,7 @@
 //! `cargo xtask ci`: everything that has to pass before a change goes in. Stops at the first failure.
 
+mod features;
+
 use std::time::Instant;
 
 use crate::env::Tools;
@@ -22,7 +24,9 @@ pub(crate) fn run() -> Result<()> {
     let mut doc = cargo();
     doc.args(["doc", "--workspace", "--no-deps"]).args(FEATURES).env("RUSTDOCFLAGS", "--deny warnings");
     step("documentation", tools.apply(&mut doc))?;
-    crate::demo::run()?;
+    features::run(&tools)?;
+    // With what the tests are built with, so that nothing is built twice.
+    crate::demo::run(&["--features", "cloud"])?;
     crate::test::run(&[])?;
     println!("\nall passed in {:.0} s", start.elapsed().as_secs_f64());
     Ok(())

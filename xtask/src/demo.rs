@@ -22,13 +22,13 @@ const COMMANDS: &[&[&str]] = &[
     &["show", BACK],
 ];
 
-/// Build the command and run the demonstration.
+/// Build the command with these features, of which it needs none, and run the demonstration.
 ///
 /// # Errors
 ///
 /// When the build or one of the commands fails.
-pub(crate) fn run() -> Result<()> {
-    let binary = build_binary(&Tools::bring()?)?;
+pub(crate) fn run(features: &[&str]) -> Result<()> {
+    let binary = build_binary(&Tools::bring()?, features)?;
     std::fs::create_dir_all(root().join("target/demo"))?;
     for arguments in COMMANDS {
         let line = format!("anndata {}", arguments.join(" "));
@@ -41,15 +41,10 @@ pub(crate) fn run() -> Result<()> {
 }
 
 /// Build the `anndata` command and say where it is.
-///
-/// # Errors
-///
-/// When the build fails.
-pub(crate) fn build_binary(tools: &Tools) -> Result<PathBuf> {
-    step(
-        "build the anndata command",
-        tools.apply(cargo().args(["build", "--package", "anndata-cli", "--features", "cloud"])),
-    )?;
+fn build_binary(tools: &Tools, features: &[&str]) -> Result<PathBuf> {
+    let mut build = cargo();
+    build.args(["build", "--package", "anndata-cli"]).args(features);
+    step("build the anndata command", tools.apply(&mut build))?;
     let binary = target().join("debug").join(format!("anndata{}", std::env::consts::EXE_SUFFIX));
     if binary.exists() { Ok(binary) } else { Err(Error::new(format!("no command at {}", binary.display()))) }
 }

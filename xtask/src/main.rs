@@ -16,7 +16,7 @@ use std::process::ExitCode;
 const USAGE: &str = "\
 usage: cargo xtask COMMAND
 
-  ci                     everything that has to pass: format, lints, tidy, tests, docs, demo
+  ci                     everything that has to pass: format, lints, tidy, docs, every set of features, demo, tests
   test [--python P]      Rust tests and documentation tests, and the comparison with Python anndata
   conformance [--quick | --full | --mutate | --mistake NAME] [--save] [--seed N] [--case ID] [--operation NAME]
               [--anndata 0.13|0.12] [--python P]
@@ -36,7 +36,7 @@ fn main() -> ExitCode {
         ["ci"] => ci::run(),
         ["test", rest @ ..] => test::run(rest),
         ["conformance", rest @ ..] => conformance::run(rest),
-        ["demo"] => demo::run(),
+        ["demo"] => demo::run(&[]),
         ["tidy"] => tidy::run(),
         ["fixtures", rest @ ..] => fixtures::run(rest),
         ["bench", rest @ ..] => bench::run(rest),
