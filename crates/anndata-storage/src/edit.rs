@@ -18,7 +18,8 @@ mod unfinished;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use crate::handle::{is_name, make_parents, missing_parents};
+use crate::path::is_name;
+use crate::storage::{make_parents, missing_parents};
 use crate::{Attribute, Attributes, Error, NodeKind, Result, Storage, Tensor, child_path};
 pub(crate) use unfinished::settled;
 

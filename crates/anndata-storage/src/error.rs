@@ -9,7 +9,6 @@ use std::fmt::{self, Write as _};
 use std::panic::Location;
 use std::path::{Path, PathBuf};
 
-use crate::Storage;
 use crate::escape::Escape;
 pub use bug::OrBug;
 
@@ -176,15 +175,6 @@ impl Error {
             self.0.file = Some(file.as_ref().to_owned());
         }
         self
-    }
-
-    /// Names the file of a store, if none is named yet and the store has one.
-    #[must_use]
-    pub fn in_store(self, store: &dyn Storage) -> Self {
-        match store.location() {
-            Some(file) if self.0.file.is_none() => self.in_file(file),
-            _ => self,
-        }
     }
 
     /// Returns the error as one about what a store holds: what is wrong input from a caller is malformed data there.

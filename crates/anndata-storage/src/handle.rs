@@ -1,17 +1,16 @@
 //! [`Group`] and [`Array`]: the handles that users hold. They check arguments and put the path into every error.
 
 mod array;
-mod blocks;
 
 use std::sync::Arc;
 
 use crate::edit::{is_stage, settled};
+use crate::path::is_name;
+use crate::storage::make_parents;
 use crate::{
     ArraySpec, Attribute, Attributes, Error, NodeKind, NodeMeta, Result, Storage, TreeVisitor, child_path, file_name,
-    parent_path,
 };
-pub use array::Array;
-pub use blocks::{BlockSize, Blocks};
+pub use array::{Array, BlockSize, Blocks};
 
 /// A group of a store. Cheap to clone.
 #[derive(Debug, Clone)]
@@ -243,40 +242,6 @@ impl Group {
         }
         make_parents(&*self.storage, path, self.path.len()).map_err(|error| self.locate(path, error))
     }
-}
-
-/// Makes the groups above a path that are missing, from there to a path of this length.
-pub(crate) fn make_parents(storage: &dyn Storage, path: &str, until: usize) -> Result<()> {
-    missing_parents(storage, path, until)?.into_iter().rev().try_for_each(|parent| {
-        match storage.create_group(parent) {
-            // Another thread made it meanwhile.
-            Err(error) if error.is_already_exists() && storage.kind(parent)? == Some(NodeKind::Group) => Ok(()),
-            made => made.map_err(|error| error.at(parent)),
-        }
-    })
-}
-
-/// The paths above another one, from there to a path of this length, at which no group stands: the lowest first. An array
-/// among them is an error.
-pub(crate) fn missing_parents<'a>(storage: &dyn Storage, path: &'a str, until: usize) -> Result<Vec<&'a str>> {
-    let mut missing = Vec::new();
-    let mut above = parent_path(path);
-    while let Some(parent) = above.filter(|parent| parent.len() > until) {
-        match storage.kind(parent).map_err(|error| error.at(parent))? {
-            Some(NodeKind::Array) => {
-                return Err(Error::invalid_input(format!("'{parent}' is an array, not a group")).at(path));
-            }
-            Some(NodeKind::Group) => break,
-            None => missing.push(parent),
-        }
-        above = parent_path(parent);
-    }
-    Ok(missing)
-}
-
-/// Whether an element can be called so.
-pub(crate) fn is_name(name: &str) -> bool {
-    !matches!(name, "" | "." | "..") && !name.contains('\0')
 }
 
 /// A visitor of elements alone, with the store in every error.

@@ -47,7 +47,6 @@ mod tensor;
 #[cfg(feature = "testkit")]
 pub mod testkit;
 mod time;
-mod tree;
 
 pub use attributes::{Attribute, Attributes};
 pub use capabilities::Capabilities;
@@ -66,10 +65,12 @@ pub use scalar::Scalar;
 pub use selection::Axis;
 pub use spec::{ArraySpec, Codec, Compression};
 pub use stamp::FileStamp;
-pub use storage::{ArrayStorage, AsyncArrayStorage, AsyncStorage, BoxFuture, NodeKind, Storage, read_positions};
+pub use storage::{
+    ArrayStorage, AsyncArrayStorage, AsyncStorage, BoxFuture, NodeKind, NodeMeta, Storage, TreeVisitor, read_positions,
+    walk,
+};
 pub use tensor::{AlignedBytes, Tensor};
 pub use time::{NAT, TimeStep, TimeUnit};
-pub use tree::{NodeMeta, TreeVisitor, walk};
 
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]

@@ -28,3 +28,8 @@ pub fn parent_path(path: &str) -> Option<&str> {
         None => Some(""),
     }
 }
+
+/// Whether an element can be called so.
+pub(crate) fn is_name(name: &str) -> bool {
+    !matches!(name, "" | "." | "..") && !name.contains('\0')
+}

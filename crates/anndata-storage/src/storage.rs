@@ -1,5 +1,8 @@
 //! The traits that a backend implements: [`Storage`] for the tree, [`ArrayStorage`] for one array.
 
+mod parents;
+mod tree;
+
 use std::fmt::{Debug, Display};
 use std::future::Future;
 use std::ops::Range;
@@ -9,8 +12,9 @@ use std::sync::Arc;
 
 use crate::{
     ArraySpec, Attributes, Axis, Capabilities, ChunkedStorage, Compression, Error, Limits, OrBug, Result, Tensor,
-    TreeVisitor, walk,
 };
+pub(crate) use parents::{make_parents, missing_parents};
+pub use tree::{NodeMeta, TreeVisitor, walk};
 
 /// What stands at a path.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -319,6 +323,17 @@ pub trait ArrayStorage: Debug + Send + Sync {
     /// Reading without blocking the caller's thread, where the store has latency.
     fn as_async(&self) -> Option<&dyn AsyncArrayStorage> {
         None
+    }
+}
+
+impl Error {
+    /// Names the file of a store, if none is named yet and the store has one.
+    #[must_use]
+    pub fn in_store(self, store: &dyn Storage) -> Self {
+        match store.location() {
+            Some(file) if self.file().is_none() => self.in_file(file),
+            _ => self,
+        }
     }
 }
 

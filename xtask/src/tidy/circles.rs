@@ -26,7 +26,7 @@ use super::File;
 use crate::sh::Result;
 
 /// Crates that are not in layers yet.
-const EXEMPT: &[&str] = &["crates/anndata-core", "crates/anndata-storage"];
+const EXEMPT: &[&str] = &["crates/anndata-core"];
 
 /// From each module to those beside it that it depends on, with a mention that shows it.
 type Arrows = BTreeMap<usize, BTreeMap<usize, Mention>>;

@@ -1,12 +1,15 @@
 //! [`Array`]: reading, writing and streaming of one array, checked.
 
+mod blocks;
+
 use std::ops::Range;
 use std::sync::Arc;
 
-use super::{BlockSize, Blocks, check_writable};
+use super::check_writable;
 use crate::{
     ArraySpec, ArrayStorage, Attributes, Axis, DType, Error, OrBug, Result, Storage, Tensor, ensure, file_name,
 };
+pub use blocks::{BlockSize, Blocks};
 
 /// An open array of a store. Cheap to clone.
 #[derive(Debug, Clone)]

@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use crate::handle::is_name;
+use crate::path::is_name;
 use crate::{ArrayStorage, Attributes, Error, NodeKind, Result, Storage, child_path};
 
 /// What a store knows of an element without reading a value.
