@@ -5,6 +5,7 @@
 mod circles;
 mod dependencies;
 mod encodings;
+mod links;
 mod sources;
 
 use std::path::PathBuf;
@@ -29,6 +30,7 @@ const CHECKS: &[Check] = &[
     ("crates have what a release needs", sources::crate_files),
     ("no files import each other in a circle", circles::check),
     ("encodings are registered and documented", encodings::check),
+    ("links of the docs lead to files, and names in them", links::check),
     ("dependencies build with the declared Rust", dependencies::check),
 ];
 

@@ -16,69 +16,16 @@ mod vectors;
 mod view;
 
 use anndata_storage::Result;
-use indexmap::IndexMap;
 
+use crate::caches::Namespaces;
 use crate::element::load_mapping;
-use crate::namespace::Namespaces;
-use crate::{DataFrame, Element, Mapping, Raw};
+use crate::{AnnData, DataFrame, Element, Layers, Mapping, Raw};
 pub use build::AnnDataBuilder;
 pub use chunks::Chunks;
 pub use equality::{Difference, Tolerance};
 pub use names::make_unique;
 pub use size::MemorySize;
 pub use view::SelectOptions;
-
-/// Matrices of the shape of `X` by name; `X` itself is under `None`.
-pub type Layers = IndexMap<Option<String>, Element>;
-
-/// An annotated data matrix.
-///
-/// | slot | holds | aligned to |
-/// | --- | --- | --- |
-/// | `X`, `layers` | matrices | observations x variables |
-/// | `obs` | a data frame | observations |
-/// | `var` | a data frame | variables |
-/// | `obsm`, `varm` | arrays, frames, sparse or awkward arrays | observations, variables |
-/// | `obsp`, `varp` | square matrices | observations x observations, variables x variables |
-/// | `uns` | anything | nothing |
-/// | `raw` | a matrix with variables of its own | observations |
-///
-/// Every way to make or change one checks the alignment. Elements may be lazy.
-///
-/// A clone costs next to nothing and is an object of its own: values are shared, and an edit replaces what it changes,
-/// so that it is not seen through the other object. That is Python's `copy`. [`load`](Self::load) brings everything into
-/// memory as well, which is Python's `to_memory`.
-///
-/// ```
-/// use anndata_core::{AnnData, DataFrame, Tensor};
-///
-/// let adata = AnnData::builder()
-///     .x(Tensor::from_vec([2, 3], vec![1_i32; 6])?)
-///     .var(DataFrame::new(["A", "B", "C"]))
-///     .build()?;
-/// assert_eq!(adata.to_string(), "AnnData object with n_obs × n_vars = 2 × 3\n    layers: None (.X)");
-///
-/// let error = AnnData::builder().shape(2, 3).obsm("X_pca", Tensor::from_vec([3], vec![1.0; 3])?).build().unwrap_err();
-/// assert_eq!(error.to_string(), "obsm/X_pca: its shape is [3], which does not begin with [2] (n_obs)");
-/// # Ok::<(), anndata_core::Error>(())
-/// ```
-#[derive(Clone)]
-pub struct AnnData {
-    n_obs: usize,
-    n_vars: usize,
-    obs: DataFrame,
-    var: DataFrame,
-    layers: Layers,
-    obsm: Mapping,
-    varm: Mapping,
-    obsp: Mapping,
-    varp: Mapping,
-    uns: Mapping,
-    raw: Option<Raw>,
-    other: Mapping,
-    view: Option<view::ViewOf>,
-    namespaces: Namespaces,
-}
 
 /// Equal values; whether one is a view does not matter.
 impl PartialEq for AnnData {

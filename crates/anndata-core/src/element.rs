@@ -1,48 +1,9 @@
 //! [`Element`]: anything that a slot of an `AnnData`, or a key of a store, can hold.
 
-use std::any::Any;
-use std::fmt::Debug;
-use std::sync::Arc;
-
-use anndata_storage::{Axis, Complex, Error, Result, Tensor, f16};
-use indexmap::IndexMap;
+use anndata_storage::{Complex, Error, Result, Tensor, f16};
 
 use crate::awkward::Awkward;
-use crate::{AnnData, Column, DataFrame, Lazy, Opaque, Raw, SparseMatrix};
-
-/// Named elements in order: `uns`, `obsm` and their like.
-pub type Mapping = IndexMap<String, Element>;
-
-/// A value of any kind that anndata can store. A clone shares the values.
-#[derive(Debug, Clone)]
-#[non_exhaustive]
-#[expect(clippy::large_enum_variant, reason = "an object holds few elements")]
-pub enum Element {
-    /// Nothing (Python's `None`).
-    Null,
-    /// Numbers, text or records, of any number of dimensions. Without dimensions it is a scalar.
-    Tensor(Tensor),
-    /// A compressed sparse matrix.
-    Sparse(SparseMatrix),
-    /// A categorical or nullable array, or the column of a frame.
-    Column(Column),
-    /// A data frame.
-    Frame(DataFrame),
-    /// Nested lists and records of varying length.
-    Awkward(Awkward),
-    /// Named elements.
-    Mapping(Mapping),
-    /// An `AnnData` within another.
-    AnnData(Box<AnnData>),
-    /// The `raw` of an `AnnData`.
-    Raw(Box<Raw>),
-    /// An element of an encoding that this version does not know, or that cannot be opened, kept as it is stored.
-    Opaque(Opaque),
-    /// An element of an encoding that was added to those of the format.
-    Extension(Arc<dyn Extension>),
-    /// An element that is read when it is asked for.
-    Lazy(Lazy),
-}
+use crate::{AnnData, Column, ColumnSchema, DataFrame, Element, Lazy, Mapping, Opaque, Raw, Schema, SparseMatrix};
 
 /// Equal values of the same kind, in memory: nothing is read from a store. An element that was not read yet is equal to
 /// itself alone; [`AnnData::approx_eq`] reads what has to be compared.
@@ -66,48 +27,6 @@ impl PartialEq for Element {
             (Self::Extension(a), Self::Extension(b)) => a == b,
             _ => false,
         }
-    }
-}
-
-/// A value of a kind that anndata does not have, for encodings that are added to those of the format.
-pub trait Extension: Any + Debug + Send + Sync {
-    /// The `encoding-type` that writes it.
-    fn encoding_type(&self) -> &str;
-
-    /// The length of each axis, where it has axes; used to check alignment.
-    fn shape(&self) -> Option<Vec<usize>> {
-        None
-    }
-
-    /// The selected positions along its axes, one selection per axis, all within bounds. By default refused.
-    ///
-    /// # Errors
-    /// If no part of it can be selected.
-    fn select(&self, _axes: &[Axis]) -> Result<Arc<dyn Extension>> {
-        Err(Error::unsupported(format!("no part of an element encoded as '{}' can be selected", self.encoding_type())))
-    }
-
-    /// Several values of this kind, one after the other along the first axis: each with its number of rows, `None` for an
-    /// object that has no such element. By default refused.
-    ///
-    /// # Errors
-    /// If they cannot be concatenated.
-    fn concat(&self, _parts: &[(Option<Arc<dyn Extension>>, usize)]) -> Result<Arc<dyn Extension>> {
-        Err(Error::unsupported(format!("elements encoded as '{}' cannot be concatenated", self.encoding_type())))
-    }
-
-    /// Whether another value is equal. By default, whether it is the same one in memory.
-    fn equals(&self, other: &dyn Extension) -> bool {
-        std::ptr::addr_eq(std::ptr::from_ref(self).cast::<()>(), std::ptr::from_ref(other).cast::<()>())
-    }
-
-    /// Itself, for downcasting.
-    fn as_any(&self) -> &dyn Any;
-}
-
-impl PartialEq for dyn Extension {
-    fn eq(&self, other: &Self) -> bool {
-        self.equals(other)
     }
 }
 
@@ -255,6 +174,31 @@ impl Element {
             Some('a' | 'e' | 'i' | 'o' | 'u' | 'A') => format!("an {name}"),
             _ => format!("a {name}"),
         }
+    }
+
+    /// What the element is, known without loading.
+    ///
+    /// # Errors
+    /// If the metadata of a lazy element are malformed.
+    pub fn schema(&self) -> Result<Schema> {
+        Ok(match self {
+            Self::Null => Schema::Null,
+            Self::Tensor(tensor) => Schema::Array { dtype: tensor.dtype().clone(), shape: tensor.shape().to_vec() },
+            Self::Sparse(matrix) => {
+                Schema::Sparse { format: matrix.format(), dtype: matrix.dtype().clone(), shape: matrix.shape() }
+            }
+            Self::Column(column) => Schema::Column(ColumnSchema::of(column)?),
+            Self::Frame(frame) => frame.schema()?,
+            Self::Awkward(awkward) => Schema::Awkward { len: awkward.len() },
+            Self::Mapping(_) => Schema::Mapping,
+            Self::AnnData(adata) => Schema::AnnData { n_obs: adata.n_obs(), n_vars: adata.n_vars() },
+            Self::Raw(_) => Schema::Raw,
+            Self::Opaque(_) => Schema::Opaque,
+            Self::Extension(extension) => {
+                Schema::Extension { encoding: extension.encoding_type().to_owned(), shape: extension.shape() }
+            }
+            Self::Lazy(lazy) => lazy.schema()?,
+        })
     }
 }
 

@@ -3,55 +3,14 @@
 mod arrow;
 mod edit;
 
-use std::fmt;
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 
 use anndata_storage::{Error, Result};
 use indexmap::IndexMap;
 
+use crate::caches::NameCache;
 use crate::element::load_mapping;
-use crate::{Column, Element, Lazy, Mapping, NameIndex, Opaque, Schema};
-
-/// A table: an index of row labels and named columns in order. A column, or the index, may be lazy.
-///
-/// The index of the frames `obs` and `var` is text. Other frames may have any index.
-#[derive(Debug, Clone, PartialEq)]
-pub struct DataFrame {
-    index_name: Option<String>,
-    index: Series,
-    columns: IndexMap<String, Series>,
-    /// What stands beside the columns in the store.
-    other: Mapping,
-    /// Where each label is; a clone shares it, a frame with another index has another.
-    names: NameCache,
-}
-
-/// The name index of a frame, built on first use. It is not part of the frame's value.
-#[derive(Clone, Default)]
-struct NameCache(Arc<OnceLock<Arc<NameIndex>>>);
-
-impl fmt::Debug for NameCache {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(if self.0.get().is_some() { "built" } else { "not built" })
-    }
-}
-
-impl PartialEq for NameCache {
-    fn eq(&self, _: &Self) -> bool {
-        true
-    }
-}
-
-/// A column that is in memory, or stored and loaded when it is asked for.
-#[derive(Debug, Clone)]
-pub enum Series {
-    /// In memory.
-    Loaded(Column),
-    /// In a store.
-    Lazy(Lazy),
-    /// Of an unknown encoding: kept and written back, but not readable.
-    Opaque(Opaque),
-}
+use crate::{Column, ColumnSchema, DataFrame, Element, Mapping, NameIndex, Schema, Series};
 
 /// Equal values in memory. A column that was not read yet is equal to itself alone.
 impl PartialEq for Series {
@@ -130,6 +89,27 @@ impl Series {
         match self {
             Self::Opaque(opaque) => Ok(Self::Opaque(opaque.load()?)),
             other => other.load().map(Self::Loaded),
+        }
+    }
+
+    /// What the column is, known without loading; `None` for one of an unknown encoding.
+    ///
+    /// # Errors
+    /// If the metadata of a lazy column are malformed, or those of something that is not a column.
+    pub fn schema(&self) -> Result<Option<ColumnSchema>> {
+        match self {
+            Self::Loaded(column) => ColumnSchema::of(column).map(Some),
+            Self::Opaque(_) => Ok(None),
+            Self::Lazy(lazy) => match lazy.schema()? {
+                Schema::Opaque => Ok(None),
+                schema => {
+                    let not_a_column = || {
+                        let message = format!("expected a column, found a value of kind '{}'", schema.kind_name());
+                        lazy.locate(Error::invalid_data(message))
+                    };
+                    schema.as_column().map(Some).ok_or_else(not_a_column)
+                }
+            },
         }
     }
 }
@@ -254,11 +234,7 @@ impl DataFrame {
     /// # Errors
     /// As [`names`](Self::names).
     pub fn name_index(&self) -> Result<Arc<NameIndex>> {
-        if let Some(names) = self.names.0.get() {
-            return Ok(Arc::clone(names));
-        }
-        let names = NameIndex::new(self.index.load()?.to_string_array()?);
-        Ok(Arc::clone(self.names.0.get_or_init(|| Arc::new(names))))
+        self.names.get_or_make(|| Ok(NameIndex::new(self.index.load()?.to_string_array()?)))
     }
 
     /// The names of the columns, in order.
@@ -334,6 +310,15 @@ impl DataFrame {
             other: self.other.clone(),
             names: NameCache::default(),
         })
+    }
+
+    /// What the frame is, known without loading.
+    ///
+    /// # Errors
+    /// If the metadata of a lazy index or column are malformed.
+    pub fn schema(&self) -> Result<Schema> {
+        let columns = self.columns().map(|(name, series)| Ok((name.to_owned(), series.schema()?)));
+        Ok(Schema::Frame { n_rows: self.len()?, columns: columns.collect::<Result<_>>()? })
     }
 }
 

@@ -7,77 +7,9 @@ use std::sync::{Arc, OnceLock};
 
 use anndata_storage::{Axis, Error, Result};
 
-use crate::schema::{Schema, len_of};
-use crate::{ColumnKind, Element};
-
-/// Where a lazy element comes from: a store, a collection of other objects, a computation.
-///
-/// What an element is ([`schema`](Self::schema)) is known from metadata; its values are read when they are asked for, and
-/// no more of them than is selected.
-pub trait LazySource: Any + Debug + Send + Sync {
-    /// The path of the element in its store; empty if it has none.
-    fn path(&self) -> &str;
-
-    /// What the element is, from metadata alone.
-    ///
-    /// # Errors
-    /// If the metadata are malformed.
-    fn schema(&self) -> Result<Schema>;
-
-    /// The length of each axis, from metadata alone; `None` for what has no axes. Less may be looked at for it than for
-    /// the [schema](Self::schema).
-    ///
-    /// # Errors
-    /// If the metadata are malformed.
-    fn shape(&self) -> Result<Option<Vec<usize>>> {
-        Ok(self.schema()?.shape())
-    }
-
-    /// The element in memory.
-    ///
-    /// # Errors
-    /// If it cannot be read.
-    fn load(&self) -> Result<Element>;
-
-    /// The selected positions along the axes of the element, one selection per axis; no more is read than has to be.
-    ///
-    /// # Errors
-    /// If it cannot be read, or has no such axes.
-    fn select(&self, axes: &[Axis]) -> Result<Element> {
-        self.load()?.select(axes)
-    }
-
-    /// The bytes that the values take in memory: those that are there already and, `with_stored`, those that are still to
-    /// be read.
-    fn nbytes(&self, with_stored: bool) -> usize;
-
-    /// Names the element, and the file it is in, in an error about it.
-    fn locate(&self, error: Error) -> Error {
-        if self.path().is_empty() { error } else { error.at(self.path()) }
-    }
-}
-
-/// An element whose metadata are known and whose values are read, or made, when they are asked for:
-///
-/// - the element of a [source](LazySource) is read on first use and then kept; a clone shares the values once they are
-///   read;
-/// - a **selection** of an element, as a view has it, is made anew each time, from what it was selected from. Of an
-///   element that was not read yet only what is selected is read.
-#[derive(Clone)]
-pub struct Lazy(Arc<Inner>);
-
-enum Inner {
-    Source { source: Box<dyn LazySource>, value: Kept },
-    Selection(Selection),
-}
-
-/// Selected positions along the axes of an element.
-#[derive(Debug)]
-pub struct Selection {
-    of: Element,
-    axes: Vec<Axis>,
-    categories: Categories,
-}
+use crate::model::{Categories, Kept, Origin};
+use crate::schema::len_of;
+use crate::{ColumnKind, Element, Lazy, LazySource, Schema, Selection};
 
 impl Selection {
     /// The whole element.
@@ -108,7 +40,7 @@ impl Selection {
     fn select(&self) -> Result<Element> {
         match &self.of {
             Element::Lazy(whole) => match &*whole.0 {
-                Inner::Source { source, value } if value.get().is_none() => {
+                Origin::Source { source, value } if value.get().is_none() => {
                     value.check(&**source)?;
                     source.select(&self.axes).map_err(|error| source.locate(error))
                 }
@@ -136,15 +68,6 @@ impl Selection {
     }
 }
 
-/// What becomes of the values of a source once they are read.
-#[expect(clippy::large_enum_variant, reason = "always behind an `Arc`")]
-enum Kept {
-    /// They are kept.
-    Once(OnceLock<Element>),
-    /// They are read anew each time, until the stored element is replaced by another.
-    Never { replaced: AtomicBool },
-}
-
 impl Kept {
     fn get(&self) -> Option<&Element> {
         match self {
@@ -165,39 +88,30 @@ impl Kept {
     }
 }
 
-/// What becomes of categories that no value of a selection has.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Categories {
-    /// They are kept.
-    Keep,
-    /// They are dropped, in columns of categories.
-    DropUnused,
-}
-
 impl Lazy {
     /// The element of a source, read on first use and then kept.
     pub fn new(source: impl LazySource) -> Self {
-        Self(Arc::new(Inner::Source { source: Box::new(source), value: Kept::Once(OnceLock::new()) }))
+        Self(Arc::new(Origin::Source { source: Box::new(source), value: Kept::Once(OnceLock::new()) }))
     }
 
     /// The element of a source, read anew each time: for what stays in its store because it is too large, or may change
     /// there.
     pub fn uncached(source: impl LazySource) -> Self {
         let value = Kept::Never { replaced: AtomicBool::new(false) };
-        Self(Arc::new(Inner::Source { source: Box::new(source), value }))
+        Self(Arc::new(Origin::Source { source: Box::new(source), value }))
     }
 
     /// Selected positions along the axes of an element, one selection per axis; a selection of a selection is one of the
     /// whole. Nothing is read.
     pub(crate) fn selection(of: &Element, axes: &[Axis], categories: Categories) -> Self {
         if let Element::Lazy(Self(inner)) = of
-            && let Inner::Selection(outer) = &**inner
+            && let Origin::Selection(outer) = &**inner
         {
             let axes = outer.axes.iter().zip(axes).map(|(outer, inner)| outer.select(inner)).collect();
             let categories = if outer.drops_unused_categories() { outer.categories } else { categories };
-            return Self(Arc::new(Inner::Selection(Selection { of: outer.of.clone(), axes, categories })));
+            return Self(Arc::new(Origin::Selection(Selection { of: outer.of.clone(), axes, categories })));
         }
-        Self(Arc::new(Inner::Selection(Selection { of: of.clone(), axes: axes.to_vec(), categories })))
+        Self(Arc::new(Origin::Selection(Selection { of: of.clone(), axes: axes.to_vec(), categories })))
     }
 
     /// Whether both are the same element, not only equal ones.
@@ -208,7 +122,7 @@ impl Lazy {
     /// Declares that what is stored was replaced by another element, so that neither this [uncached](Self::uncached)
     /// element nor a selection of it can be read again.
     pub fn set_replaced(&self) {
-        if let Inner::Source { value: Kept::Never { replaced }, .. } = &*self.0 {
+        if let Origin::Source { value: Kept::Never { replaced }, .. } = &*self.0 {
             replaced.store(true, Ordering::Release);
         }
     }
@@ -216,25 +130,25 @@ impl Lazy {
     /// The path of the element in its store, or of what it was selected from; empty if it is in none.
     pub fn path(&self) -> &str {
         match &*self.0 {
-            Inner::Source { source, .. } => source.path(),
-            Inner::Selection(Selection { of: Element::Lazy(lazy), .. }) => lazy.path(),
-            Inner::Selection(_) => "",
+            Origin::Source { source, .. } => source.path(),
+            Origin::Selection(Selection { of: Element::Lazy(lazy), .. }) => lazy.path(),
+            Origin::Selection(_) => "",
         }
     }
 
     /// The source, if it is one of this type, and this the whole of it.
     pub fn source<S: LazySource>(&self) -> Option<&S> {
         match &*self.0 {
-            Inner::Source { source, .. } => (&**source as &dyn Any).downcast_ref(),
-            Inner::Selection(_) => None,
+            Origin::Source { source, .. } => (&**source as &dyn Any).downcast_ref(),
+            Origin::Selection(_) => None,
         }
     }
 
     /// What this was selected from and how, if it is a selection.
     pub fn selected(&self) -> Option<&Selection> {
         match &*self.0 {
-            Inner::Selection(selection) => Some(selection),
-            Inner::Source { .. } => None,
+            Origin::Selection(selection) => Some(selection),
+            Origin::Source { .. } => None,
         }
     }
 
@@ -244,17 +158,17 @@ impl Lazy {
     /// [`Unsupported`](crate::ErrorKind::Unsupported) if it was.
     pub fn check_current(&self) -> Result<()> {
         match &*self.0 {
-            Inner::Source { source, value } => value.check(&**source),
-            Inner::Selection(_) => Ok(()),
+            Origin::Source { source, value } => value.check(&**source),
+            Origin::Selection(_) => Ok(()),
         }
     }
 
     /// Whether the values have been read, or are made from values in memory.
     pub fn is_loaded(&self) -> bool {
         match &*self.0 {
-            Inner::Source { value, .. } => value.get().is_some(),
-            Inner::Selection(Selection { of: Element::Lazy(lazy), .. }) => lazy.is_loaded(),
-            Inner::Selection(_) => true,
+            Origin::Source { value, .. } => value.get().is_some(),
+            Origin::Selection(Selection { of: Element::Lazy(lazy), .. }) => lazy.is_loaded(),
+            Origin::Selection(_) => true,
         }
     }
 
@@ -264,8 +178,8 @@ impl Lazy {
     /// If the metadata are malformed.
     pub fn schema(&self) -> Result<Schema> {
         match &*self.0 {
-            Inner::Source { source, .. } => source.schema().map_err(|error| source.locate(error)),
-            Inner::Selection(selection) => selection.schema(),
+            Origin::Source { source, .. } => source.schema().map_err(|error| source.locate(error)),
+            Origin::Selection(selection) => selection.schema(),
         }
     }
 
@@ -275,8 +189,8 @@ impl Lazy {
     /// If the metadata are malformed.
     pub fn shape(&self) -> Result<Option<Vec<usize>>> {
         match &*self.0 {
-            Inner::Source { source, .. } => source.shape().map_err(|error| source.locate(error)),
-            Inner::Selection(selection) => selection.shape(),
+            Origin::Source { source, .. } => source.shape().map_err(|error| source.locate(error)),
+            Origin::Selection(selection) => selection.shape(),
         }
     }
 
@@ -287,7 +201,7 @@ impl Lazy {
     pub fn load(&self) -> Result<Element> {
         let element = self.load_once()?;
         match &*self.0 {
-            Inner::Source { value: Kept::Once(value), .. } => Ok(value.get_or_init(|| element).clone()),
+            Origin::Source { value: Kept::Once(value), .. } => Ok(value.get_or_init(|| element).clone()),
             _ => Ok(element),
         }
     }
@@ -298,21 +212,21 @@ impl Lazy {
     /// If it cannot be read.
     pub fn load_once(&self) -> Result<Element> {
         match &*self.0 {
-            Inner::Source { source, value } => {
+            Origin::Source { source, value } => {
                 if let Some(element) = value.get() {
                     return Ok(element.clone());
                 }
                 value.check(&**source)?;
                 source.load().map_err(|error| source.locate(error))
             }
-            Inner::Selection(selection) => selection.load(),
+            Origin::Selection(selection) => selection.load(),
         }
     }
 
     /// The bytes that the values take in memory: those that are there and, `with_stored`, those that would be read.
     pub(crate) fn nbytes(&self, with_stored: bool) -> Option<usize> {
         match &*self.0 {
-            Inner::Source { source, value } if value.get().is_none() => Some(source.nbytes(with_stored)),
+            Origin::Source { source, value } if value.get().is_none() => Some(source.nbytes(with_stored)),
             _ => None,
         }
     }
@@ -320,9 +234,9 @@ impl Lazy {
     /// Names the element, and the file it is in, in an error about it.
     pub fn locate(&self, error: Error) -> Error {
         match &*self.0 {
-            Inner::Source { source, .. } => source.locate(error),
-            Inner::Selection(Selection { of: Element::Lazy(lazy), .. }) => lazy.locate(error),
-            Inner::Selection(_) => error,
+            Origin::Source { source, .. } => source.locate(error),
+            Origin::Selection(Selection { of: Element::Lazy(lazy), .. }) => lazy.locate(error),
+            Origin::Selection(_) => error,
         }
     }
 
@@ -340,7 +254,7 @@ impl PartialEq for Lazy {
             || match (self.in_memory(), other.in_memory()) {
                 (Some(a), Some(b)) => a == b,
                 _ => match (&*self.0, &*other.0) {
-                    (Inner::Selection(a), Inner::Selection(b)) => {
+                    (Origin::Selection(a), Origin::Selection(b)) => {
                         a.axes == b.axes && a.categories == b.categories && a.of == b.of
                     }
                     _ => false,
@@ -359,8 +273,8 @@ impl Lazy {
 impl Debug for Lazy {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let state = match &*self.0 {
-            Inner::Selection(_) => "selection",
-            Inner::Source { value, .. } => value.get().map_or("stored", |_| "loaded"),
+            Origin::Selection(_) => "selection",
+            Origin::Source { value, .. } => value.get().map_or("stored", |_| "loaded"),
         };
         write!(f, "Lazy('{}', {state})", self.path())
     }

@@ -25,29 +25,28 @@
 
 mod adata;
 mod assign;
+mod caches;
 pub mod concat;
 mod element;
+mod extension;
 mod frame;
 mod index;
 mod lazy;
 mod matrix;
+mod model;
 pub mod namespace;
 mod opaque;
 mod raw;
 mod schema;
 mod select;
 
-pub use adata::{
-    AnnData, AnnDataBuilder, Chunks, Difference, Layers, MemorySize, SelectOptions, Tolerance, make_unique,
-};
+pub use adata::{AnnDataBuilder, Chunks, Difference, MemorySize, SelectOptions, Tolerance, make_unique};
 pub use anndata_array::{Column, ColumnKind, NaValue, NameIndex, Reindex, SparseFormat, SparseMatrix, awkward};
 pub use anndata_storage::{Axis, Complex, DType, Error, ErrorKind, Result, Scalar, Tensor, f16};
 pub use concat::{ColumnPlan, ConcatAxis, ConcatOptions, ConcatPlan, FillValue, Join, Merge, concat, concat_named};
-pub use element::{Element, Extension, Mapping};
-pub use frame::{DataFrame, Series};
+pub use extension::Extension;
 pub use index::Index;
-pub use lazy::{Lazy, LazySource, Selection};
+pub use model::{AnnData, DataFrame, Element, Layers, Lazy, LazySource, Mapping, Raw, Selection, Series};
 pub use namespace::Namespace;
 pub use opaque::{Opaque, OpaqueSource};
-pub use raw::Raw;
 pub use schema::{ColumnSchema, Schema};

@@ -54,12 +54,9 @@
 //!
 //! Two namespaces of one name on one object are an error of [`AnnData::ns`].
 
-use std::any::{Any, TypeId, type_name};
-use std::collections::HashMap;
-use std::fmt;
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::Arc;
 
-use anndata_storage::{Error, Result};
+use anndata_storage::Result;
 
 use crate::AnnData;
 
@@ -82,62 +79,11 @@ impl AnnData {
     /// object.
     pub fn ns<T: Namespace>(&self) -> Result<Arc<T>> {
         const { assert!(!is_reserved(T::NAME), "the name of the namespace is that of a method of AnnData, or no name") };
-        if let Some(kept) = self.namespaces().get::<T>()? {
+        if let Some(kept) = self.namespaces().get::<T>(T::NAME)? {
             return Ok(kept);
         }
         // Not while the cache is locked: it may use other namespaces.
-        self.namespaces().keep(Arc::new(T::new(self)))
-    }
-}
-
-/// The namespaces of one object. A clone has none: it is for another object.
-#[derive(Default)]
-pub(crate) struct Namespaces(RwLock<HashMap<&'static str, Kept>>);
-
-struct Kept {
-    id: TypeId,
-    type_name: &'static str,
-    namespace: Arc<dyn Any + Send + Sync>,
-}
-
-impl Clone for Namespaces {
-    fn clone(&self) -> Self {
-        Self::default()
-    }
-}
-
-impl fmt::Debug for Namespaces {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let kept = self.0.read().unwrap_or_else(PoisonError::into_inner);
-        f.debug_set().entries(kept.keys()).finish()
-    }
-}
-
-impl Kept {
-    fn get<T: Namespace>(&self) -> Result<Arc<T>> {
-        match Arc::clone(&self.namespace).downcast::<T>() {
-            Ok(namespace) if self.id == TypeId::of::<T>() => Ok(namespace),
-            _ => Err(Error::already_exists(format!(
-                "two namespaces have the name '{}': {} and {}",
-                T::NAME,
-                self.type_name,
-                type_name::<T>()
-            ))),
-        }
-    }
-}
-
-impl Namespaces {
-    fn get<T: Namespace>(&self) -> Result<Option<Arc<T>>> {
-        let kept = self.0.read().unwrap_or_else(PoisonError::into_inner);
-        kept.get(T::NAME).map(Kept::get).transpose()
-    }
-
-    /// Keeps a namespace, or gives the one that another thread has kept in the meantime.
-    fn keep<T: Namespace>(&self, namespace: Arc<T>) -> Result<Arc<T>> {
-        let mut kept = self.0.write().unwrap_or_else(PoisonError::into_inner);
-        let new = || Kept { id: TypeId::of::<T>(), type_name: type_name::<T>(), namespace };
-        kept.entry(T::NAME).or_insert_with(new).get()
+        self.namespaces().keep(T::NAME, Arc::new(T::new(self)))
     }
 }
 

@@ -3,18 +3,8 @@
 use anndata_storage::{Axis, Error, OrBug, Result};
 
 use crate::element::load_mapping;
-use crate::lazy::Categories;
-use crate::{AnnData, DataFrame, Element, Index, Mapping};
-
-/// A matrix over the same observations but other (usually more) variables: what `adata.raw` is.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Raw {
-    x: Option<Element>,
-    var: DataFrame,
-    varm: Mapping,
-    /// Groups beside the known ones, kept.
-    other: Mapping,
-}
+use crate::model::Categories;
+use crate::{AnnData, DataFrame, Element, Index, Mapping, Raw};
 
 impl Raw {
     /// A raw matrix of shape (observations, rows of `var`), with its variables and their arrays.

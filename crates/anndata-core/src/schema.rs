@@ -2,7 +2,7 @@
 
 use anndata_storage::{Axis, DType, Error, Result};
 
-use crate::{Column, ColumnKind, DataFrame, Element, Series, SparseFormat};
+use crate::{Column, ColumnKind, SparseFormat};
 
 /// What an element is: its kind, and the dtype, shape and categories that its kind has.
 ///
@@ -214,65 +214,4 @@ impl Schema {
 /// The number of positions that a selection picks.
 pub(crate) fn len_of(axis: &Axis) -> Result<usize> {
     usize::try_from(axis.len()).map_err(|_| Error::limit_exceeded(format!("{} positions are selected", axis.len())))
-}
-
-impl Element {
-    /// What the element is, known without loading.
-    ///
-    /// # Errors
-    /// If the metadata of a lazy element are malformed.
-    pub fn schema(&self) -> Result<Schema> {
-        Ok(match self {
-            Self::Null => Schema::Null,
-            Self::Tensor(tensor) => Schema::Array { dtype: tensor.dtype().clone(), shape: tensor.shape().to_vec() },
-            Self::Sparse(matrix) => {
-                Schema::Sparse { format: matrix.format(), dtype: matrix.dtype().clone(), shape: matrix.shape() }
-            }
-            Self::Column(column) => Schema::Column(ColumnSchema::of(column)?),
-            Self::Frame(frame) => frame.schema()?,
-            Self::Awkward(awkward) => Schema::Awkward { len: awkward.len() },
-            Self::Mapping(_) => Schema::Mapping,
-            Self::AnnData(adata) => Schema::AnnData { n_obs: adata.n_obs(), n_vars: adata.n_vars() },
-            Self::Raw(_) => Schema::Raw,
-            Self::Opaque(_) => Schema::Opaque,
-            Self::Extension(extension) => {
-                Schema::Extension { encoding: extension.encoding_type().to_owned(), shape: extension.shape() }
-            }
-            Self::Lazy(lazy) => lazy.schema()?,
-        })
-    }
-}
-
-impl DataFrame {
-    /// What the frame is, known without loading.
-    ///
-    /// # Errors
-    /// If the metadata of a lazy index or column are malformed.
-    pub fn schema(&self) -> Result<Schema> {
-        let columns = self.columns().map(|(name, series)| Ok((name.to_owned(), series.schema()?)));
-        Ok(Schema::Frame { n_rows: self.len()?, columns: columns.collect::<Result<_>>()? })
-    }
-}
-
-impl Series {
-    /// What the column is, known without loading; `None` for one of an unknown encoding.
-    ///
-    /// # Errors
-    /// If the metadata of a lazy column are malformed, or those of something that is not a column.
-    pub fn schema(&self) -> Result<Option<ColumnSchema>> {
-        match self {
-            Self::Loaded(column) => ColumnSchema::of(column).map(Some),
-            Self::Opaque(_) => Ok(None),
-            Self::Lazy(lazy) => match lazy.schema()? {
-                Schema::Opaque => Ok(None),
-                schema => {
-                    let not_a_column = || {
-                        let message = format!("expected a column, found a value of kind '{}'", schema.kind_name());
-                        lazy.locate(Error::invalid_data(message))
-                    };
-                    schema.as_column().map(Some).ok_or_else(not_a_column)
-                }
-            },
-        }
-    }
 }

@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use anndata_storage::{Axis, Error, OrBug, Result};
 
-use crate::lazy::Categories;
+use crate::model::Categories;
 use crate::{DataFrame, Element, Lazy, Series};
 
 impl Element {

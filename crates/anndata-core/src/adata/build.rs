@@ -4,7 +4,7 @@ use anndata_storage::{Error, Result};
 
 use super::names::{warn_of_duplicates, with_text_labels};
 use super::{AnnData, Layers};
-use crate::namespace::Namespaces;
+use crate::caches::Namespaces;
 use crate::{DataFrame, Element, Mapping, Raw};
 
 /// Collects the slots of an [`AnnData`]. Made by [`AnnData::builder`].

@@ -4,7 +4,7 @@ use anndata_storage::Result;
 
 use super::{AnnData, Layers};
 use crate::Element;
-use crate::namespace::Namespaces;
+use crate::caches::Namespaces;
 
 impl AnnData {
     /// The object with observations and variables interchanged: `X` and layers are transposed, and `obs` and `var`,

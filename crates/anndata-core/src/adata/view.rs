@@ -5,10 +5,10 @@ use std::collections::HashSet;
 use anndata_storage::{Axis, Result, Tensor};
 
 use super::AnnData;
-use crate::lazy::{Categories, LazySource};
-use crate::namespace::Namespaces;
+use crate::caches::Namespaces;
+use crate::model::{Categories, ViewOf};
 use crate::schema::{ColumnSchema, len_of};
-use crate::{Column, DataFrame, Element, Index, Lazy, Mapping, Raw, Schema, Series};
+use crate::{Column, DataFrame, Element, Index, Lazy, LazySource, Mapping, Raw, Schema, Series};
 
 /// How a part of an object is taken.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -27,13 +27,6 @@ impl SelectOptions {
         self.keep_unused_categories = keep;
         self
     }
-}
-
-/// What a view shows of the object that it was taken from.
-#[derive(Debug, Clone)]
-pub(super) struct ViewOf {
-    obs: Axis,
-    var: Axis,
 }
 
 impl AnnData {

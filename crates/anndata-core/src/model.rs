@@ -1,0 +1,233 @@
+//! The model on one page: what an object is made of. Its types contain each other, so that they are defined together.
+//!
+//! [`AnnData`] and [`Raw`] have slots, a slot has [`Element`]s, and an element may be a [`DataFrame`] of [`Series`], a
+//! [`Mapping`] of elements, an object again, or [`Lazy`]: read from a [`LazySource`], or a [`Selection`] of another one, when it
+//! is asked for. What each of them does is in the file of its name.
+
+use std::any::Any;
+use std::fmt::Debug;
+use std::sync::atomic::AtomicBool;
+use std::sync::{Arc, OnceLock};
+
+use anndata_storage::{Axis, Error, Result, Tensor};
+use indexmap::IndexMap;
+
+use crate::awkward::Awkward;
+use crate::caches::{NameCache, Namespaces};
+use crate::{Column, Extension, Opaque, Schema, SparseMatrix};
+
+/// Matrices of the shape of `X` by name; `X` itself is under `None`.
+pub type Layers = IndexMap<Option<String>, Element>;
+
+/// An annotated data matrix.
+///
+/// | slot | holds | aligned to |
+/// | --- | --- | --- |
+/// | `X`, `layers` | matrices | observations x variables |
+/// | `obs` | a data frame | observations |
+/// | `var` | a data frame | variables |
+/// | `obsm`, `varm` | arrays, frames, sparse or awkward arrays | observations, variables |
+/// | `obsp`, `varp` | square matrices | observations x observations, variables x variables |
+/// | `uns` | anything | nothing |
+/// | `raw` | a matrix with variables of its own | observations |
+///
+/// Every way to make or change one checks the alignment. Elements may be lazy.
+///
+/// A clone costs next to nothing and is an object of its own: values are shared, and an edit replaces what it changes,
+/// so that it is not seen through the other object. That is Python's `copy`. [`load`](Self::load) brings everything into
+/// memory as well, which is Python's `to_memory`.
+///
+/// ```
+/// use anndata_core::{AnnData, DataFrame, Tensor};
+///
+/// let adata = AnnData::builder()
+///     .x(Tensor::from_vec([2, 3], vec![1_i32; 6])?)
+///     .var(DataFrame::new(["A", "B", "C"]))
+///     .build()?;
+/// assert_eq!(adata.to_string(), "AnnData object with n_obs × n_vars = 2 × 3\n    layers: None (.X)");
+///
+/// let error = AnnData::builder().shape(2, 3).obsm("X_pca", Tensor::from_vec([3], vec![1.0; 3])?).build().unwrap_err();
+/// assert_eq!(error.to_string(), "obsm/X_pca: its shape is [3], which does not begin with [2] (n_obs)");
+/// # Ok::<(), anndata_core::Error>(())
+/// ```
+#[derive(Clone)]
+pub struct AnnData {
+    pub(crate) n_obs: usize,
+    pub(crate) n_vars: usize,
+    pub(crate) obs: DataFrame,
+    pub(crate) var: DataFrame,
+    pub(crate) layers: Layers,
+    pub(crate) obsm: Mapping,
+    pub(crate) varm: Mapping,
+    pub(crate) obsp: Mapping,
+    pub(crate) varp: Mapping,
+    pub(crate) uns: Mapping,
+    pub(crate) raw: Option<Raw>,
+    pub(crate) other: Mapping,
+    pub(crate) view: Option<ViewOf>,
+    pub(crate) namespaces: Namespaces,
+}
+
+/// What a view shows of the object that it was taken from.
+#[derive(Debug, Clone)]
+pub(crate) struct ViewOf {
+    pub(crate) obs: Axis,
+    pub(crate) var: Axis,
+}
+
+/// A matrix over the same observations but other (usually more) variables: what `adata.raw` is.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Raw {
+    pub(crate) x: Option<Element>,
+    pub(crate) var: DataFrame,
+    pub(crate) varm: Mapping,
+    /// Groups beside the known ones, kept.
+    pub(crate) other: Mapping,
+}
+
+/// Named elements in order: `uns`, `obsm` and their like.
+pub type Mapping = IndexMap<String, Element>;
+
+/// A value of any kind that anndata can store. A clone shares the values.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+#[expect(clippy::large_enum_variant, reason = "an object holds few elements")]
+pub enum Element {
+    /// Nothing (Python's `None`).
+    Null,
+    /// Numbers, text or records, of any number of dimensions. Without dimensions it is a scalar.
+    Tensor(Tensor),
+    /// A compressed sparse matrix.
+    Sparse(SparseMatrix),
+    /// A categorical or nullable array, or the column of a frame.
+    Column(Column),
+    /// A data frame.
+    Frame(DataFrame),
+    /// Nested lists and records of varying length.
+    Awkward(Awkward),
+    /// Named elements.
+    Mapping(Mapping),
+    /// An `AnnData` within another.
+    AnnData(Box<AnnData>),
+    /// The `raw` of an `AnnData`.
+    Raw(Box<Raw>),
+    /// An element of an encoding that this version does not know, or that cannot be opened, kept as it is stored.
+    Opaque(Opaque),
+    /// An element of an encoding that was added to those of the format.
+    Extension(Arc<dyn Extension>),
+    /// An element that is read when it is asked for.
+    Lazy(Lazy),
+}
+
+/// A table: an index of row labels and named columns in order. A column, or the index, may be lazy.
+///
+/// The index of the frames `obs` and `var` is text. Other frames may have any index.
+#[derive(Debug, Clone, PartialEq)]
+pub struct DataFrame {
+    pub(crate) index_name: Option<String>,
+    pub(crate) index: Series,
+    pub(crate) columns: IndexMap<String, Series>,
+    /// What stands beside the columns in the store.
+    pub(crate) other: Mapping,
+    /// Where each label is; a clone shares it, a frame with another index has another.
+    pub(crate) names: NameCache,
+}
+
+/// A column that is in memory, or stored and loaded when it is asked for.
+#[derive(Debug, Clone)]
+pub enum Series {
+    /// In memory.
+    Loaded(Column),
+    /// In a store.
+    Lazy(Lazy),
+    /// Of an unknown encoding: kept and written back, but not readable.
+    Opaque(Opaque),
+}
+
+/// An element whose metadata are known and whose values are read, or made, when they are asked for:
+///
+/// - the element of a [source](LazySource) is read on first use and then kept; a clone shares the values once they are
+///   read;
+/// - a **selection** of an element, as a view has it, is made anew each time, from what it was selected from. Of an
+///   element that was not read yet only what is selected is read.
+#[derive(Clone)]
+pub struct Lazy(pub(crate) Arc<Origin>);
+
+/// Where the values of a lazy element come from.
+pub(crate) enum Origin {
+    Source { source: Box<dyn LazySource>, value: Kept },
+    Selection(Selection),
+}
+
+/// What becomes of the values of a source once they are read.
+#[expect(clippy::large_enum_variant, reason = "always behind an `Arc`")]
+pub(crate) enum Kept {
+    /// They are kept.
+    Once(OnceLock<Element>),
+    /// They are read anew each time, until the stored element is replaced by another.
+    Never { replaced: AtomicBool },
+}
+
+/// Selected positions along the axes of an element.
+#[derive(Debug)]
+pub struct Selection {
+    pub(crate) of: Element,
+    pub(crate) axes: Vec<Axis>,
+    pub(crate) categories: Categories,
+}
+
+/// What becomes of categories that no value of a selection has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Categories {
+    /// They are kept.
+    Keep,
+    /// They are dropped, in columns of categories.
+    DropUnused,
+}
+
+/// Where a lazy element comes from: a store, a collection of other objects, a computation.
+///
+/// What an element is ([`schema`](Self::schema)) is known from metadata; its values are read when they are asked for, and
+/// no more of them than is selected.
+pub trait LazySource: Any + Debug + Send + Sync {
+    /// The path of the element in its store; empty if it has none.
+    fn path(&self) -> &str;
+
+    /// What the element is, from metadata alone.
+    ///
+    /// # Errors
+    /// If the metadata are malformed.
+    fn schema(&self) -> Result<Schema>;
+
+    /// The length of each axis, from metadata alone; `None` for what has no axes. Less may be looked at for it than for
+    /// the [schema](Self::schema).
+    ///
+    /// # Errors
+    /// If the metadata are malformed.
+    fn shape(&self) -> Result<Option<Vec<usize>>> {
+        Ok(self.schema()?.shape())
+    }
+
+    /// The element in memory.
+    ///
+    /// # Errors
+    /// If it cannot be read.
+    fn load(&self) -> Result<Element>;
+
+    /// The selected positions along the axes of the element, one selection per axis; no more is read than has to be.
+    ///
+    /// # Errors
+    /// If it cannot be read, or has no such axes.
+    fn select(&self, axes: &[Axis]) -> Result<Element> {
+        self.load()?.select(axes)
+    }
+
+    /// The bytes that the values take in memory: those that are there already and, `with_stored`, those that are still to
+    /// be read.
+    fn nbytes(&self, with_stored: bool) -> usize;
+
+    /// Names the element, and the file it is in, in an error about it.
+    fn locate(&self, error: Error) -> Error {
+        if self.path().is_empty() { error } else { error.at(self.path()) }
+    }
+}
