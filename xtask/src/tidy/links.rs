@@ -3,6 +3,8 @@
 //! The pages are `docs/*.md` and every `README.md`. A link `` [`name`](file.rs) `` or `` [`Type::name`](file.rs) `` names a
 //! function, a type or a trait: one of that name has to be defined in the file.
 
+use std::path::Path;
+
 use super::File;
 use crate::sh::Result;
 
@@ -22,8 +24,8 @@ pub(crate) fn check(files: &[File]) -> Result<Vec<String>> {
 }
 
 fn is_page(path: &str) -> bool {
-    let is_in_docs = path.strip_prefix("docs/").is_some_and(|name| name.ends_with(".md") && !name.contains('/'));
-    is_in_docs || path == "README.md" || path.ends_with("/README.md")
+    let name = path.strip_prefix("docs/").and_then(|name| name.strip_suffix(".md"));
+    name.is_some_and(|name| !name.contains('/')) || path == "README.md" || path.ends_with("/README.md")
 }
 
 /// What is wrong with a link, if anything is.
@@ -40,8 +42,10 @@ fn complaint(files: &[File], page: &File, text: &str, target: &str) -> Option<St
         return Some(format!("the link to {target} leads nowhere: there is no {path}"));
     };
     let name = text.strip_prefix('`')?.strip_suffix('`')?.rsplit("::").next()?;
-    let is_source = file.path == path && path.ends_with(".rs");
-    (is_source && !defines(&file.text, name)).then(|| format!("{text} is not defined in {path}"))
+    // The name of a crate is none of an item.
+    let is_item = name.chars().all(|c| c.is_alphanumeric() || c == '_');
+    let is_source = file.path == path && Path::new(&path).extension().is_some_and(|e| e == "rs");
+    (is_item && is_source && !defines(&file.text, name)).then(|| format!("{text} is not defined in {path}"))
 }
 
 /// The path from the root of a target that is relative to a page; `None` if it is outside.
@@ -108,7 +112,7 @@ mod tests {
     fn links_that_lead_somewhere_are_no_complaint() {
         let page = "[a file](../crates/a/src/io.rs), [a folder](../crates/a/), [here](#part), [there](https://example.org/x)\n\
                     [`read`](../crates/a/src/io.rs), [`Reader::read`](../crates/a/src/io.rs), [`Reader`](../crates/a/src/io.rs#L1)\n\
-                    [`write_all`](./../crates/a/src/io.rs), [`a`](../crates/a/src)\n```text\n[code](gone)\n```\n";
+                    [`write_all`](./../crates/a/src/io.rs), [`a`](../crates/a/src), [`a-crate`](../crates/a/src/io.rs)\n```text\n[code](gone)\n```\n";
         assert_eq!(complaints(page), Vec::<String>::new());
     }
 
