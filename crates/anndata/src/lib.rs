@@ -37,6 +37,69 @@
 //! assert!(!adata.contains(&A.obs("cell_type"))?);
 //! # Ok::<(), anndata::Error>(())
 //! ```
+//!
+//! # What there is
+//!
+//! All names stand at the root of the crate; here they are by what they are for. The module [`prelude`] has those that most
+//! programs need.
+//!
+//! ## Objects and their slots
+//!
+//! - [`AnnData`], made by an [`AnnDataBuilder`]; [`Raw`], its matrix before filtering; [`Layers`] and [`Mapping`], its slots of
+//!   named elements.
+//! - [`DataFrame`], what `obs` and `var` are, and [`Series`], a column of it that is in memory or still stored.
+//! - [`Element`], anything that a slot can hold; [`Schema`] and [`ColumnSchema`], what it is without reading it.
+//! - [`Lazy`], an element that is read when it is asked for, from a [`LazySource`] or as a [`Selection`] of another.
+//! - [`Opaque`] and [`OpaqueSource`], elements of unknown encodings; [`Extension`], those of encodings that you add.
+//! - [`Tolerance`] and [`Difference`], to compare objects; [`MemorySize`], what one takes; [`make_unique`], for its names.
+//! - [`namespace`], [`Namespace`] and [`register_anndata_namespace!`], functions of your crate on an object.
+//!
+//! ## Values
+//!
+//! - [`Tensor`], a dense array of any [`DType`], [`struct@f16`] and [`Complex`] among them; [`Scalar`], the Rust types of its elements.
+//! - [`SparseMatrix`], by rows or by columns ([`SparseFormat`]).
+//! - [`Column`], [`ColumnKind`] and [`NaValue`]: plain, nullable and categorical columns, and times.
+//! - [`awkward`], nested lists and records of varying length.
+//!
+//! ## Selection
+//!
+//! - [`Index`], what [`AnnData::select`] takes: ranges, positions, masks, names, conditions; [`SelectOptions`].
+//! - [`Axis`], checked positions along one axis; [`NameIndex`], where each name is; [`Reindex`], from one axis to another.
+//! - [`Chunks`], a matrix as blocks of rows.
+//! - [`mod@acc`] and [`acc!`], references to the arrays of an object.
+//!
+//! ## Reading and writing
+//!
+//! - [`read_h5ad`], [`write_h5ad`], [`read_zarr`], [`write_zarr`], and each with options: [`read_h5ad_with`],
+//!   [`write_h5ad_with`], [`read_zarr_with`], [`write_zarr_with`].
+//! - [`open`], the root of a file of any [`Format`]; [`io`], objects and elements in any store.
+//! - [`convert`](convert()), from file to file in bounded memory; [`Converted`] and [`Note`] say what came of it.
+//! - [`open_backed`], an object whose matrices stay in their file ([`Backed`], [`SparseDataset`], [`Mode`]); [`copy_backed`].
+//! - [`validate_path`] and [`validate()`]: a [`Report`] of [`Finding`]s by [`Severity`]; [`Unwriteable`] and [`unwriteable`], what
+//!   of an object has no stored form.
+//! - [`Description`] and [`StoredTree`], what a store holds, without reading it.
+//!
+//! ## Stores and encodings
+//!
+//! - [`Group`], [`Array`] and [`MemoryStore`]; [`Storage`], what a backend implements; [`storage`], all of that layer.
+//! - [`ArraySpec`], [`Attribute`], [`Attributes`], [`Codec`], [`NodeKind`]: how arrays and groups are declared.
+//! - [`encoding`] and [`node`], the format; [`mod@validate`], its rules; [`hdf5`] and [`anndata_io_zarr`], the backends.
+//!
+//! ## Concatenation
+//!
+//! - [`concat()`] and [`concat_named`]; the module [`mod@concat`] has examples.
+//! - [`ConcatPlan`] and [`ColumnPlan`], what would become of each element, without reading it.
+//!
+//! ## Options
+//!
+//! - [`H5adReadOptions`], [`H5adWriteOptions`], [`ZarrReadOptions`], [`ZarrWriteOptions`], [`ConvertOptions`], [`ValidateOptions`].
+//! - [`Compression`]; [`ZarrOptions`], [`ZarrFormat`] and [`Sharding`]; [`Limits`], how far declared sizes are trusted.
+//! - [`ConcatOptions`] with [`ConcatAxis`], [`Join`], [`Merge`] and [`FillValue`].
+//! - [`settings`], what stands in the place of Python's global settings.
+//!
+//! ## Errors
+//!
+//! - [`Error`], one type for all: an [`ErrorKind`] to act on, the file, the path of the element, and the cause; [`Result`].
 
 // Without a backend nothing can be opened, and much of what is here has nothing to do.
 #![cfg_attr(
@@ -53,11 +116,46 @@ mod open;
 #[cfg(feature = "zarr")]
 mod zarr;
 
+// Objects and their slots.
+#[doc(inline)]
+pub use anndata_format::{
+    AnnData, AnnDataBuilder, ColumnSchema, DataFrame, Difference, Element, Extension, Layers, Lazy, LazySource,
+    Mapping, MemorySize, Namespace, Opaque, OpaqueSource, Raw, Schema, Selection, Series, Tolerance, make_unique,
+    namespace, register_anndata_namespace,
+};
+// Values.
+#[doc(inline)]
+pub use anndata_format::{
+    Column, ColumnKind, Complex, DType, NaValue, Scalar, SparseFormat, SparseMatrix, Tensor, awkward, f16,
+};
+// Selection.
+#[doc(inline)]
+pub use anndata_format::{Axis, Chunks, Index, NameIndex, Reindex, SelectOptions};
+// Reading and writing.
+#[doc(inline)]
+pub use anndata_format::{
+    Backed, Description, Finding, Report, Severity, SparseDataset, StoredTree, Unwriteable, ValidateOptions, io,
+    unwriteable, validate,
+};
+// Stores and encodings.
+#[doc(inline)]
+pub use anndata_format::{
+    Array, ArraySpec, Attribute, Attributes, Codec, Compression, Group, Limits, MemoryStore, NodeKind, Storage,
+    encoding, node, storage,
+};
+// Concatenation.
+#[doc(inline)]
+pub use anndata_format::{
+    ColumnPlan, ConcatAxis, ConcatOptions, ConcatPlan, FillValue, Join, Merge, concat, concat_named,
+};
+// Errors.
+#[doc(inline)]
+pub use anndata_format::{Error, ErrorKind, Result};
+
 #[doc(no_inline)]
 pub use anndata_acc as acc;
 #[doc(no_inline)]
 pub use anndata_acc::acc;
-pub use anndata_format::*;
 pub use backed::{Mode, copy_backed, open_backed};
 pub use convert::{ConvertOptions, Converted, Note, convert};
 pub use format::Format;
