@@ -390,7 +390,7 @@ fn equal_categories_are_read_and_written_only_when_they_are_merged() {
     for lazy in [false, true] {
         let adata = io::read_anndata(&root, &ReadOptions::default().with_lazy(lazy)).unwrap();
         let refused = io::write_anndata(&stores::memory(), &adata, &WriteOptions::default()).unwrap_err().to_string();
-        assert!(refused.contains("obs/kind/categories: the category at 2 is there already; "), "{refused}");
+        assert!(refused.contains("obs/kind/categories: the category at position 2 is repeated; "), "{refused}");
         assert!(refused.contains("`--repair`"), "{refused}");
     }
     let (found, copy) = three_ways(&root, &ReadOptions::default().with_repair(true)).unwrap();

@@ -251,18 +251,18 @@ fn errors_name_the_axis_and_the_first_offenders() -> Result<()> {
     let obs = DataFrame::new(["a", "b", "a"]).with_column("n", vec![1_i64, 2, 3])?;
     let adata = AnnData::builder().shape(3, 2).obs(obs).build()?;
     let cases: Vec<(Result<AnnData>, &str)> = vec![
-        (adata.select([0, 3, 1, 9], ..), "obs: out of bounds of 3: 3, 9"),
+        (adata.select([0, 3, 1, 9], ..), "obs: positions out of bounds of an axis of length 3: 3, 9"),
         (adata.select(.., [-1]), "Index::signed counts from the end"),
-        (adata.select(.., Index::signed([-3])), "var: out of bounds of 2: -3"),
-        (adata.select(1..5, ..), "obs: the range 1..5 is out of bounds of 3"),
-        (adata.select([true, false], ..), "obs: a mask of 2 was given for an axis of 3"),
+        (adata.select(.., Index::signed([-3])), "var: positions out of bounds of an axis of length 2: -3"),
+        (adata.select(1..5, ..), "obs: the range 1..5 is out of bounds of an axis of length 3"),
+        (adata.select([true, false], ..), "obs: a mask of length 2 was given for an axis of length 3"),
         (adata.select(.., ["0", "x", "y"]), "var: no such name: 'x', 'y'"),
         (adata.select("c", ..), "obs: no such name: 'c'"),
         (adata.select(["b"], ..), "'a'"),
         (adata.select(Index::equal("m", "1"), ..), "no column 'm'"),
         (adata.select(Index::equal("n", "one"), ..), "'one' is not a value of int64"),
-        (adata.select(Index::step(.., 0), ..), "a step of 0"),
-        (adata.select(Axis::Range(2..4), ..), "out of bounds of 3: 3"),
+        (adata.select(Index::step(.., 0), ..), "the step of a range cannot be 0"),
+        (adata.select(Axis::Range(2..4), ..), "out of bounds of an axis of length 3: 3"),
         (adata.select((0..20).collect::<Vec<i32>>(), ..), "3, 4, 5, 6, 7 and 12 more"),
     ];
     for (result, expected) in cases {

@@ -81,11 +81,15 @@ impl Column {
         let values = if dtype.is_text() { values.to_text()? } else { values.clone() };
         let array = values.to_arrow()?;
         if array.len() != missing.len() {
-            return Err(Error::invalid_input(format!("{} values but a mask of {}", array.len(), missing.len())));
+            return Err(Error::invalid_input(format!(
+                "{} values were given with a mask of length {}",
+                array.len(),
+                missing.len()
+            )));
         }
         let valid = NullBuffer::from(missing.iter().map(|&missing| !missing).collect::<Vec<_>>());
         let data = array.to_data().into_builder().nulls(Some(valid)).build();
-        let data = data.map_err(|error| Error::invalid_input("the mask does not fit").with_source(error))?;
+        let data = data.map_err(|error| Error::invalid_input("the mask does not fit the values").with_source(error))?;
         Ok(Self { kind: ColumnKind::Nullable(na_value), array: make_array(data) })
     }
 
@@ -294,7 +298,7 @@ impl Column {
     /// If the range is out of bounds.
     pub fn slice(&self, rows: Range<usize>) -> Result<Self> {
         if rows.start > rows.end || rows.end > self.len() {
-            return Err(Error::invalid_input(format!("rows {rows:?} are out of bounds of {}", self.len())));
+            return Err(Error::invalid_input(format!("rows {rows:?} are out of bounds: there are {}", self.len())));
         }
         Ok(Self { kind: self.kind, array: self.array.slice(rows.start, rows.len()) })
     }
@@ -305,7 +309,7 @@ impl Column {
     /// If a position is out of bounds.
     pub fn take(&self, rows: &[u64]) -> Result<Self> {
         if let Some(row) = rows.iter().find(|&&row| row >= self.len() as u64) {
-            return Err(Error::invalid_input(format!("row {row} is out of bounds of {}", self.len())));
+            return Err(Error::invalid_input(format!("row {row} is out of bounds: there are {}", self.len())));
         }
         let array = self.gather(&PrimitiveArray::<UInt64Type>::from(rows.to_vec()))?;
         Ok(Self { kind: self.kind, array })
@@ -345,7 +349,7 @@ impl Column {
             return Ok(self.array.slice(0, 0));
         }
         arrow_select::take::take(self.array.as_ref(), rows, None)
-            .map_err(|error| Error::invalid_input("rows could not be gathered").with_source(error))
+            .map_err(|error| Error::invalid_input("the selected rows cannot be read").with_source(error))
     }
 }
 

@@ -94,7 +94,11 @@ impl SparseMatrix {
             return Err(Error::invalid_input(format!("data is of type {}, not a number", data.dtype())));
         }
         if data.len() != indices.len() {
-            return Err(Error::invalid_input(format!("{} values but {} indices", data.len(), indices.len())));
+            return Err(Error::invalid_input(format!(
+                "expected one index per value, found {} values and {} indices",
+                data.len(),
+                indices.len()
+            )));
         }
         let nnz = Offsets::given(&indptr, major, indices.len())?.total()?;
         check_indices(&indices, minor)?;
@@ -215,7 +219,9 @@ impl fmt::Debug for SparseMatrix {
 /// Checks that every index is within the axis.
 fn check_indices(indices: &Tensor, minor: usize) -> Result<()> {
     match first_outside(indices, minor)? {
-        Some((at, index)) => Err(Error::invalid_input(format!("index {index} at {at} is out of bounds of {minor}"))),
+        Some((at, index)) => Err(Error::invalid_input(format!(
+            "index {index} at position {at} is out of bounds of an axis of length {minor}"
+        ))),
         None => Ok(()),
     }
 }

@@ -23,7 +23,7 @@ use commands::validate::Validate;
 #[derive(Debug, Parser)]
 #[command(name = "anndata", version, propagate_version = true)]
 struct Cli {
-    /// Tell more on standard error; twice for everything.
+    /// Log to standard error (-vv for more).
     #[arg(short, long, action = clap::ArgAction::Count, global = true)]
     verbose: u8,
     #[command(subcommand)]

@@ -433,7 +433,7 @@ fn concat_joins_objects() {
     let line = complaint(&["concat", to, "demo.h5ad", "--in-memory"]);
     assert!(line.contains(to) && line.contains("--overwrite"), "{line}");
     let line = complaint(&["concat", to, "demo.h5ad", "demo.h5ad", "--in-memory", "--overwrite", "--keys", "one"]);
-    assert!(line.contains("1 keys for 2 objects"), "{line}");
+    assert!(line.contains("found 1 keys for 2 objects"), "{line}");
 }
 
 /// A reader of the output that stops early is not an error.

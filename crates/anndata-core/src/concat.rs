@@ -114,7 +114,7 @@ pub fn concat_named<'a, K: Into<String>>(
     options: &ConcatOptions,
 ) -> Result<AnnData> {
     if options.keys.is_some() {
-        return Err(Error::invalid_input("the objects have names, and the options have keys: only one can be"));
+        return Err(Error::invalid_input("names and `ConcatOptions::keys` were both given: pass only one of them"));
     }
     let (keys, inputs): (Vec<String>, Vec<&AnnData>) =
         inputs.into_iter().map(|(key, input)| (key.into(), input)).unzip();
@@ -241,7 +241,10 @@ impl ConcatOptions {
             None => Column::strings((0..inputs).map(|i| i.to_string())),
         };
         if keys.len() < inputs {
-            return Err(Error::invalid_input(format!("there are {} keys for {inputs} objects", keys.len())));
+            return Err(Error::invalid_input(format!(
+                "expected one key per object, found {} keys for {inputs} objects",
+                keys.len()
+            )));
         }
         if keys.kind() != ColumnKind::Plain {
             return Err(Error::invalid_input("keys are texts or numbers, none of them missing"));

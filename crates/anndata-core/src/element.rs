@@ -163,7 +163,7 @@ impl Element {
     }
 
     pub(crate) fn is_not(&self, expected: &str) -> Error {
-        Error::dtype(format!("it is {}, not {expected}", self.with_article()))
+        Error::dtype(format!("expected {expected}, found {}", self.with_article()))
     }
 
     /// What it is, in words that follow "it is".

@@ -166,7 +166,7 @@ impl DataFrame {
         let (name, column) = (name.into(), column.into());
         let rows = self.len()?;
         if let Some(len) = column.rows()?.filter(|&len| len != rows) {
-            return Err(Error::invalid_input(format!("column '{name}' has {len} rows, the index {rows}")));
+            return Err(Error::invalid_input(format!("column '{name}' has {len} rows, but the index has {rows}")));
         }
         self.columns.insert(name, column);
         Ok(())
@@ -264,7 +264,7 @@ impl DataFrame {
     pub fn column(&self, name: &str) -> Result<Column> {
         match self.columns.get(name) {
             Some(column) => column.load(),
-            None => Err(Error::not_found(format!("no column '{name}'"))),
+            None => Err(Error::not_found(format!("there is no column '{name}'"))),
         }
     }
 

@@ -163,13 +163,15 @@ fn range(start: Bound<i64>, end: Bound<i64>, step: i64, len: usize) -> Result<Ax
         return Err(Error::invalid_input(format!("the range {start}..{end} begins before the axis")));
     };
     if start > len as u64 || end > len as u64 {
-        return Err(Error::invalid_input(format!("the range {start}..{end} is out of bounds of {len}")));
+        return Err(Error::invalid_input(format!(
+            "the range {start}..{end} is out of bounds of an axis of length {len}"
+        )));
     }
     let range = start..end.max(start);
     // A step beyond the numbers of the machine leads out of every axis, as the largest does.
     let stride = usize::try_from(step.unsigned_abs()).unwrap_or(usize::MAX);
     match step {
-        0 => Err(Error::invalid_input("a step of 0 leads nowhere")),
+        0 => Err(Error::invalid_input("the step of a range cannot be 0")),
         1 => Ok(Axis::Range(range)),
         _ if step > 0 => Ok(Axis::of_positions(range.step_by(stride).collect())),
         _ => Ok(Axis::of_positions(range.rev().step_by(stride).collect())),
@@ -197,7 +199,10 @@ fn resolve_positions(positions: &[i64], from_end: bool, len: usize) -> Result<Ax
 
 fn resolve_mask(mask: &[Option<bool>], len: usize) -> Result<Axis> {
     if mask.len() != len {
-        return Err(Error::invalid_input(format!("a mask of {} was given for an axis of {len}", mask.len())));
+        return Err(Error::invalid_input(format!(
+            "a mask of length {} was given for an axis of length {len}",
+            mask.len()
+        )));
     }
     if let Some(missing) = mask.iter().position(Option::is_none) {
         return Err(Error::invalid_input(format!("the mask is missing at {missing}")));
@@ -210,7 +215,7 @@ fn out_of_bounds<T: fmt::Display>(wrong: &[T], len: usize) -> Error {
     let shown: Vec<String> = wrong.iter().take(SHOWN).map(ToString::to_string).collect();
     let more = wrong.len().saturating_sub(SHOWN);
     let more = if more > 0 { format!(" and {more} more") } else { String::new() };
-    Error::invalid_input(format!("out of bounds of {len}: {}{more}", shown.join(", ")))
+    Error::invalid_input(format!("positions out of bounds of an axis of length {len}: {}{more}", shown.join(", ")))
 }
 
 impl fmt::Debug for Kind {

@@ -213,5 +213,6 @@ impl Schema {
 
 /// The number of positions that a selection picks.
 pub(crate) fn len_of(axis: &Axis) -> Result<usize> {
-    usize::try_from(axis.len()).map_err(|_| Error::limit_exceeded(format!("{} positions are selected", axis.len())))
+    usize::try_from(axis.len())
+        .map_err(|_| Error::limit_exceeded(format!("a selection of {} positions does not fit into memory", axis.len())))
 }

@@ -121,7 +121,7 @@ impl DataFrame {
     fn check_rows(&self, rows: &Axis) -> Result<()> {
         let len = self.len()? as u64;
         if rows.end() > len {
-            return Err(Error::invalid_input(format!("row {} is out of bounds of {len}", rows.end() - 1)));
+            return Err(Error::invalid_input(format!("row {} is out of bounds: there are {len}", rows.end() - 1)));
         }
         Ok(())
     }
@@ -135,6 +135,8 @@ impl Series {
 }
 
 fn to_usize(range: &Range<u64>) -> Result<Range<usize>> {
-    let convert = |at: u64| usize::try_from(at).map_err(|_| Error::limit_exceeded(format!("{at} rows")));
+    let convert = |at: u64| {
+        usize::try_from(at).map_err(|_| Error::limit_exceeded(format!("row {at} is beyond what memory can hold")))
+    };
     Ok(convert(range.start)?..convert(range.end)?)
 }

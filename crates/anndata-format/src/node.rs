@@ -266,7 +266,7 @@ impl GroupNode {
     pub fn take(&mut self, key: &str) -> Result<Node> {
         self.children
             .shift_remove(key)
-            .ok_or_else(|| Error::invalid_data(format!("'{key}' is missing in it")).at(&self.path))
+            .ok_or_else(|| Error::invalid_data(format!("the group has no child '{key}'")).at(&self.path))
     }
 
     /// A child.
@@ -274,7 +274,9 @@ impl GroupNode {
     /// # Errors
     /// [`InvalidData`](crate::ErrorKind::InvalidData) if it is missing.
     pub fn child(&self, key: &str) -> Result<&Node> {
-        self.children.get(key).ok_or_else(|| Error::invalid_data(format!("'{key}' is missing in it")).at(&self.path))
+        self.children
+            .get(key)
+            .ok_or_else(|| Error::invalid_data(format!("the group has no child '{key}'")).at(&self.path))
     }
 
     /// Adds a descendant at a relative path, making the groups between.
@@ -385,7 +387,10 @@ impl ArrayNode {
     /// # Errors
     /// If a length does not fit into memory.
     pub fn shape(&self) -> Result<Vec<usize>> {
-        let convert = |&len: &u64| usize::try_from(len).map_err(|_| Error::limit_exceeded("too long").at(&self.path));
+        let convert = |&len: &u64| {
+            usize::try_from(len)
+                .map_err(|_| Error::limit_exceeded("an axis is longer than memory can hold").at(&self.path))
+        };
         self.spec.shape.iter().map(convert).collect()
     }
 }

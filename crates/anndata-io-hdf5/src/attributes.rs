@@ -46,13 +46,13 @@ fn read_one(store: &Shared, object: &Object, name: &str) -> Result<Attribute> {
             let path = link::referenced_path(&object.id, reference)?;
             return Ok(path.map_or_else(|| unreadable("a reference to nothing"), Attribute::Reference));
         }
-        return Err(Error::unsupported(format!("references of shape {shape:?}")));
+        return Err(Error::unsupported(format!("an attribute cannot hold references of shape {shape:?}")));
     }
     if let DType::Unknown(what) = &stored.dtype {
-        return Err(Error::unsupported(format!("values of type '{what}'")));
+        return Err(Error::unsupported(format!("an attribute cannot hold values of type '{what}'")));
     }
     if stored.node.has_lists() || stored.node.has_targets() {
-        return Err(Error::unsupported(format!("values of type '{}' in an attribute", stored.dtype)));
+        return Err(Error::unsupported(format!("an attribute cannot hold values of type '{}'", stored.dtype)));
     }
     // What an attribute declares must be in the file; only its texts are elsewhere in it.
     let bytes = len.unwrap_or(u64::MAX).saturating_mul(stored.node.size().file as u64);

@@ -112,7 +112,7 @@ impl Heap<'_> {
         let (offsets, values, _) = self.objects(cells, item)?;
         let offsets = OffsetBuffer::new(ScalarBuffer::from(offsets));
         LargeBinaryArray::try_new(offsets, Buffer::from_vec(values), None)
-            .map_err(|error| Error::invalid_data("the lists do not fit").with_source(error))
+            .map_err(|error| Error::invalid_data("the lists are not valid").with_source(error))
     }
 
     /// Offsets and bytes of what references stand for, and whether one holds a NUL.
@@ -125,7 +125,7 @@ impl Heap<'_> {
         for cell in cells {
             let len = i64::try_from(Reference::parse(cell).bytes(item)?).ok();
             let after = len.and_then(|len| end.checked_add(len));
-            end = after.ok_or_else(|| Error::limit_exceeded("texts of over 2^63 bytes"))?;
+            end = after.ok_or_else(|| Error::limit_exceeded("the texts exceed 2^63 bytes"))?;
             offsets.push(end);
         }
         let total = usize::try_from(end).map_err(|_| Error::limit_exceeded("texts do not fit into memory"))?;

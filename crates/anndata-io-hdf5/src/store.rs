@@ -127,7 +127,7 @@ impl Hdf5Store {
         let parent = parent_path(path).ok_or_else(|| Error::invalid_input("the root is there already"))?;
         let group = self.find(parent)?;
         if link::get(&group.id, file_name(path))?.is_some() {
-            return Err(Error::already_exists("something is there already"));
+            return Err(Error::already_exists("something already exists at this path"));
         }
         Ok(group)
     }

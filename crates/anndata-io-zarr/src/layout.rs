@@ -89,7 +89,11 @@ fn codecs(compression: Compression) -> Result<Vec<Codec>> {
         Compression::Gzip(level) => vec![Codec::Gzip { level }],
         Compression::Zstd(level) => vec![Codec::Zstd { level }],
         Compression::Blosc(level) => vec![Codec::Blosc { compressor: "lz4".to_owned(), level, shuffle: 1 }],
-        other => return Err(Error::unsupported(format!("zarr has no compression {other:?}"))),
+        other => {
+            return Err(Error::unsupported(format!(
+                "zarr has no compression {other:?}; choose gzip, zstd, blosc or none"
+            )));
+        }
     })
 }
 

@@ -103,7 +103,7 @@ impl ZarrStore {
     pub fn create(path: impl AsRef<Path>, format: ZarrFormat, options: &ZarrOptions) -> Result<Self> {
         let path = path.as_ref();
         if fs::symlink_metadata(path).is_ok() {
-            return Err(Error::already_exists("it exists already").in_file(path));
+            return Err(Error::already_exists("it already exists").in_file(path));
         }
         if is_zip(path) {
             return Self::create_in(Box::new(NewZip::create(path, path, options.durable)?), format, options);

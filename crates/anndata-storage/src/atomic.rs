@@ -156,7 +156,7 @@ fn check_target(target: &Path, kind: OutputKind, overwrite: bool) -> Result<()> 
         _ if !metadata.is_dir() && !metadata.is_file() => Err(Error::refused(
             "it is neither a file nor a folder but a device, a pipe or the like, which is not replaced",
         )),
-        _ if !overwrite => Err(Error::already_exists("it exists already")),
+        _ if !overwrite => Err(Error::already_exists("it already exists")),
         _ => Ok(()),
     }
 }

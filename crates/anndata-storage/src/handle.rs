@@ -138,7 +138,7 @@ impl Group {
         let path = self.path_of(key);
         match self.kind(key)? {
             Some(NodeKind::Group) => Ok(Self { storage: Arc::clone(&self.storage), path }),
-            Some(NodeKind::Array) => Err(self.locate(&path, Error::not_found("an array, not a group"))),
+            Some(NodeKind::Array) => Err(self.locate(&path, Error::not_found("expected a group, found an array"))),
             None => Err(self.locate(&path, Error::not_found("no such group"))),
         }
     }
@@ -154,7 +154,7 @@ impl Group {
                 let inner = self.storage.open_array(&path).map_err(|error| self.locate(&path, error))?;
                 Ok(Array::new(Arc::clone(&self.storage), inner, path))
             }
-            Some(NodeKind::Group) => Err(self.locate(&path, Error::not_found("a group, not an array"))),
+            Some(NodeKind::Group) => Err(self.locate(&path, Error::not_found("expected an array, found a group"))),
             None => Err(self.locate(&path, Error::not_found("no such array"))),
         }
     }
@@ -201,7 +201,7 @@ impl Group {
         let (from_path, to_path) = (self.path_of(from), self.path_of(to));
         check_writable(&*self.storage).map_err(|error| self.locate(&from_path, error))?;
         if !self.contains(from)? {
-            return Err(self.locate(&from_path, Error::not_found("nothing to rename")));
+            return Err(self.locate(&from_path, Error::not_found("there is no element to rename")));
         }
         if from_path.is_empty() || to_path.strip_prefix(&from_path).is_some_and(|rest| rest.starts_with('/')) {
             return Err(self.locate(&from_path, Error::invalid_input("an element cannot be moved below itself")));
@@ -221,7 +221,7 @@ impl Group {
             return Err(self.locate(&path, Error::invalid_input("the root cannot be removed")));
         }
         if !self.contains(key)? {
-            return Err(self.locate(&path, Error::not_found("nothing to remove")));
+            return Err(self.locate(&path, Error::not_found("there is no element to remove")));
         }
         self.storage.remove(&path).map_err(|error| self.locate(&path, error))
     }
@@ -238,7 +238,7 @@ impl Group {
             return Err(self.locate(&self.path, Error::invalid_input(format!("'{key}' is not a name for an element"))));
         }
         if self.contains(key)? {
-            return Err(self.locate(path, Error::already_exists("something is there already")));
+            return Err(self.locate(path, Error::already_exists("something already exists at this path")));
         }
         make_parents(&*self.storage, path, self.path.len()).map_err(|error| self.locate(path, error))
     }

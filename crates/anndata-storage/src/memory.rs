@@ -73,7 +73,7 @@ fn missing() -> Error {
 /// Puts a node at a free path in a group.
 fn insert(nodes: &mut Nodes, path: &str, node: Node) -> Result<()> {
     if nodes.contains_key(path) {
-        return Err(Error::already_exists("something is there already"));
+        return Err(Error::already_exists("something already exists at this path"));
     }
     let parent = parent_path(path).and_then(|parent| nodes.get_mut(parent)).filter(|parent| parent.array.is_none());
     let parent = parent.ok_or_else(|| Error::not_found("there is no group that it could be made in"))?;

@@ -137,7 +137,7 @@ pub fn convert(input: impl AsRef<Path>, output: impl AsRef<Path>, options: &Conv
     crate::format::check_output(output)?;
     let format = Format::for_name(output)?;
     if !options.overwrite && output.exists() {
-        return Err(Error::already_exists("it exists already").in_file(output));
+        return Err(Error::already_exists("it already exists").in_file(output));
     }
     check_apart(input, output)?;
     let root = crate::open(input)?;

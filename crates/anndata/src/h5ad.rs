@@ -50,9 +50,9 @@ impl H5adReadOptions {
 pub struct H5adWriteOptions {
     /// How elements are written: compression, matrices made dense or sparse, text made categorical.
     pub write: WriteOptions,
-    /// Whether a file that is there is replaced. Default: yes, whole and at once, as everywhere.
+    /// Whether an existing file is replaced, atomically. Default: yes.
     pub overwrite: bool,
-    /// Whether the file is on the disk, not only handed to the operating system, when writing returns. Default: yes.
+    /// Whether the file is on disk (fsync) when writing returns. Default: yes.
     pub durable: bool,
 }
 

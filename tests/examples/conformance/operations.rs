@@ -231,7 +231,7 @@ fn remove(adata: &mut AnnData, path: &str) -> Result<()> {
         }
         _ => remove_nested(adata.uns_mut(), key),
     };
-    removed.map(drop).ok_or_else(|| Error::not_found("nothing to remove").at(path))
+    removed.map(drop).ok_or_else(|| Error::not_found("there is no element to remove").at(path))
 }
 
 fn remove_nested(mapping: &mut anndata::Mapping, path: &str) -> Option<Element> {

@@ -95,7 +95,7 @@ fn wrong_edits_are_refused_and_named() -> Result<()> {
         let one = Tensor::from_vec([1, 1], vec![1.0_f32])?;
         let cases = [
             (backed.write_x(0, 0..2, &one), "X: values of shape [1, 1] were given for a selection of [1, 2]"),
-            (backed.write_x(9, 0, &one), "obs: out of bounds of 5: 9"),
+            (backed.write_x(9, 0, &one), "obs: positions out of bounds of an axis of length 5: 9"),
             (backed.write_layer(Some("counts"), 0, 0, &one), "layers/counts: values of a stored sparse matrix"),
             (backed.write_layer(Some("none"), 0, 0, &one), "layers/none: there is no such matrix"),
             (backed.replace_x(dense(2, 2), &WriteOptions::default()), "X: its shape is [2, 2]"),

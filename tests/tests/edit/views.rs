@@ -90,7 +90,7 @@ fn a_view_that_was_refused_an_edit_stays_a_view() -> Result<()> {
         (view.set_obs_names(["x"]), ErrorKind::InvalidInput, "labels was given for 2 rows"),
         (view.set_obs(DataFrame::unnamed(4)), ErrorKind::InvalidInput, "4"),
         (view.rename_categories("type", vec!["A"]), ErrorKind::InvalidInput, "1"),
-        (view.set_x_at(.., 9, 1.0), ErrorKind::InvalidInput, "out of bounds of 2: 9"),
+        (view.set_x_at(.., 9, 1.0), ErrorKind::InvalidInput, "out of bounds of an axis of length 2: 9"),
         (view.rename_uns("nope", "k"), ErrorKind::NotFound, "nope"),
     ] {
         let error = refused.unwrap_err();

@@ -30,7 +30,7 @@ fn a_builder_names_the_slot_that_does_not_fit() {
         ("obsm/df: its index", builder().obsm("df", DataFrame::new(["a", "b"])).build()),
         ("raw/X: its shape is [9, 5]", builder().raw(raw(9).unwrap()).build()),
         ("that of the object was said to be (2, 4)", builder().shape(2, 4).build()),
-        ("X: its shape is [2]", AnnData::builder().x(zeros(&[2])).build()),
+        ("X: expected a matrix with two axes, found shape [2]", AnnData::builder().x(zeros(&[2])).build()),
     ] {
         let message = message(built);
         assert!(message.contains(expected), "{message:?} should say {expected:?}");

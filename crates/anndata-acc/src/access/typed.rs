@@ -95,7 +95,9 @@ impl<T: Scalar> FromElement for Array1<T> {
     fn from_element(element: Element) -> Result<Self> {
         let array = ArrayD::from_element(element)?;
         let dimensions = array.ndim();
-        array.into_dimensionality::<Ix1>().map_err(|_| Error::dtype(format!("it has {dimensions} dimensions, not one")))
+        array
+            .into_dimensionality::<Ix1>()
+            .map_err(|_| Error::dtype(format!("expected one dimension, found {dimensions}")))
     }
 }
 
@@ -103,7 +105,9 @@ impl<T: Scalar> FromElement for Array2<T> {
     fn from_element(element: Element) -> Result<Self> {
         let array = ArrayD::from_element(element)?;
         let dimensions = array.ndim();
-        array.into_dimensionality::<Ix2>().map_err(|_| Error::dtype(format!("it has {dimensions} dimensions, not two")))
+        array
+            .into_dimensionality::<Ix2>()
+            .map_err(|_| Error::dtype(format!("expected two dimensions, found {dimensions}")))
     }
 }
 

@@ -138,7 +138,7 @@ fn project(layout: &Layout, names: &[String]) -> Result<Layout> {
                 place
                     .and_then(|place| contents.get(place))
                     .cloned()
-                    .ok_or_else(|| Error::not_found(format!("no field '{name}'")))
+                    .ok_or_else(|| Error::not_found(format!("the records have no field '{name}'")))
             });
             let picked = picked.collect::<Result<Vec<_>>>()?;
             if own.is_some() {
@@ -363,7 +363,8 @@ fn merge_numbers(parts: &[Layout]) -> Result<Kind> {
     });
     let numbers = numbers.collect::<Result<Vec<(&Primitive, &Tensor)>>>()?;
     let dtypes: Vec<_> = numbers.iter().map(|(_, data)| data.dtype()).collect();
-    let dtype = result_type(dtypes).ok_or_else(|| Error::dtype("numbers have no common type"))?;
+    let dtype =
+        result_type(dtypes).ok_or_else(|| Error::dtype("the numbers of the awkward arrays have no common type"))?;
     let data = numbers.iter().map(|(_, data)| data.cast(&dtype)).collect::<Result<Vec<_>>>()?;
     let primitive = match numbers.first() {
         Some((time @ (Primitive::Datetime(_) | Primitive::Timedelta(_)), _)) => (*time).clone(),

@@ -121,7 +121,7 @@ impl Column {
         let code = |value: Option<&str>| {
             let Some(value) = value else { return Ok(-1) };
             let place = *places.get(value).or_bug("a text that is none of its categories")?;
-            i64::try_from(place).map_err(|_| Error::limit_exceeded("too many categories"))
+            i64::try_from(place).map_err(|_| Error::limit_exceeded("the number of categories exceeds 63 bits"))
         };
         let codes = values.iter().copied().map(code).collect::<Result<Vec<i64>>>()?;
         let codes = Tensor::from_vec([codes.len()], codes)?.cast(&code_dtype(categories.len()))?;
@@ -152,7 +152,8 @@ impl Column {
         }
         let mut kept = Vec::new();
         for (place, code) in (0_u64..).zip(&mut new_codes).filter(|(_, code)| **code == 0) {
-            *code = i64::try_from(kept.len()).map_err(|_| Error::limit_exceeded("too many categories"))?;
+            *code = i64::try_from(kept.len())
+                .map_err(|_| Error::limit_exceeded("the number of categories exceeds 63 bits"))?;
             kept.push(place);
         }
         if kept.len() == categories.len() {
@@ -180,7 +181,8 @@ impl Column {
         let (mut kept, mut firsts) = (Vec::new(), HashMap::new());
         let mut new_codes = Vec::with_capacity(categories.len());
         for place in 0..categories.len() {
-            let next = i64::try_from(kept.len()).map_err(|_| Error::limit_exceeded("too many categories"))?;
+            let next = i64::try_from(kept.len())
+                .map_err(|_| Error::limit_exceeded("the number of categories exceeds 63 bits"))?;
             let code = *firsts.entry(value_of(&values, place)?).or_insert(next);
             if code == next {
                 kept.push(place as u64);
@@ -287,7 +289,7 @@ where
         .iter()
         .map(|key| match key {
             None => Ok(-1),
-            Some(key) => i64::try_from(key.into()).map_err(|_| Error::unsupported("a code is over 63 bits")),
+            Some(key) => i64::try_from(key.into()).map_err(|_| Error::unsupported("a category code exceeds 63 bits")),
         })
         .collect::<Result<_>>()?;
     let dtype = match tensor.dtype() {

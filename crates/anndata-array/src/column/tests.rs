@@ -16,7 +16,7 @@ fn nullable_columns_keep_their_mask_and_na_value() -> Result<()> {
     let floats = Column::nullable(&Tensor::from_vec([1], vec![1.0])?, &[true], NaValue::Na).unwrap_err();
     assert!(floats.is_dtype() && floats.message().ends_with("booleans or text, not float64"), "{floats}");
     let short = Column::nullable(&values, &[false], NaValue::Na).unwrap_err();
-    assert_eq!(short.message(), "3 values but a mask of 1");
+    assert_eq!(short.message(), "3 values were given with a mask of length 1");
     Ok(())
 }
 

@@ -29,7 +29,7 @@ impl SparseMatrix {
     pub fn rows_to_dense(&self, range: Range<usize>) -> Result<Tensor> {
         let (rows, columns) = self.shape;
         if range.start > range.end || range.end > rows {
-            return Err(Error::invalid_input(format!("rows {range:?} are out of bounds of {rows}")));
+            return Err(Error::invalid_input(format!("rows {range:?} are out of bounds: there are {rows}")));
         }
         let size = size_of_value(self.dtype())?;
         let bytes = range.len().checked_mul(columns).and_then(|len| len.checked_mul(size));
@@ -137,7 +137,9 @@ impl SparseMatrix {
     pub fn slice_major(&self, range: Range<usize>) -> Result<Self> {
         let (major, minor) = self.axes();
         if range.start > range.end || range.end > major {
-            return Err(Error::invalid_input(format!("{range:?} is out of bounds of {major}")));
+            return Err(Error::invalid_input(format!(
+                "the range {range:?} is out of bounds of an axis of length {major}"
+            )));
         }
         let offsets = self.lane_offsets()?;
         let values = offsets.run(range.clone())?;
@@ -151,7 +153,7 @@ impl SparseMatrix {
     /// If there is none, or format, dtype or the other axis differ.
     pub fn concat_major(parts: &[Self]) -> Result<Self> {
         let Some(first) = parts.first() else {
-            return Err(Error::invalid_input("no matrix to concatenate"));
+            return Err(Error::invalid_input("expected at least one matrix to concatenate, found none"));
         };
         let minor = first.axes().1;
         if parts.iter().any(|part| part.format != first.format || part.axes().1 != minor) {

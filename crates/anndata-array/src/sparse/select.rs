@@ -190,7 +190,7 @@ impl Lanes {
 fn check(what: &str, selection: &Axis, len: usize) -> Result<()> {
     let end = selection.end();
     if end > len as u64 {
-        return Err(Error::invalid_input(format!("{what} {} is out of bounds of {len}", end - 1)));
+        return Err(Error::invalid_input(format!("{what} {} is out of bounds: there are {len}", end - 1)));
     }
     Ok(())
 }

@@ -19,8 +19,8 @@ fn small(indices: Vec<i32>, indptr: Vec<i64>) -> Result<SparseMatrix> {
 #[test]
 fn malformed_arrays_are_refused_with_the_place() {
     for (indices, indptr, message) in [
-        (vec![0, 3], vec![0, 1, 2], "index 3 at 1 is out of bounds of 3"),
-        (vec![-1, 0], vec![0, 1, 2], "index -1 at 0"),
+        (vec![0, 3], vec![0, 1, 2], "index 3 at position 1 is out of bounds of an axis of length 3"),
+        (vec![-1, 0], vec![0, 1, 2], "index -1 at position 0 is out of bounds of an axis of length 3"),
         (vec![0, 1], vec![0, 2], "2 entries for an axis of 2"),
         (vec![0, 1], vec![0, 2, 1], "decreases from 2 to 1"),
         (vec![0, 1], vec![0, 2, 3], "ends at 3"),

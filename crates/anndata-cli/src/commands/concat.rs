@@ -10,7 +10,7 @@ use clap::{Args, ValueEnum};
 
 use super::Failure;
 
-/// Concatenate objects: along one axis they follow each other, along the other they are joined by name.
+/// Concatenate objects along one axis, joining the other by name.
 #[derive(Debug, Args)]
 #[command(
     after_help = "Examples:\n  anndata concat all.h5ad one.h5ad two.h5ad --in-memory --join outer --label batch --keys one,two\n  anndata concat all.zarr one.h5ad two.zarr --in-memory --index-unique - --merge same"
@@ -21,37 +21,37 @@ pub(crate) struct Concat {
     /// The objects, in order.
     #[arg(required = true)]
     inputs: Vec<PathBuf>,
-    /// The axis along which the objects follow each other.
+    /// Axis to concatenate along.
     #[arg(long, value_enum, default_value = "obs")]
     axis: Along,
-    /// Which names of the other axis are kept: those that all objects have, or those that any has.
+    /// Names of the other axis to keep: those in all objects (inner), or those in any (outer).
     #[arg(long, value_enum, default_value = "inner")]
     join: Joined,
-    /// What is kept of the annotations of the other axis; nothing without it.
+    /// Annotations of the other axis to keep (default: none).
     #[arg(long, value_enum)]
     merge: Option<Strategy>,
-    /// What is kept of uns; nothing without it.
+    /// Elements of uns to keep (default: none).
     #[arg(long, value_enum)]
     uns_merge: Option<Strategy>,
-    /// Add a column that says which object a row is from.
+    /// Add a column that names the object that each row is from.
     #[arg(long, value_name = "COLUMN")]
     label: Option<String>,
-    /// A name for each object, separated by commas; without it 0, 1, ....
+    /// Names of the objects, separated by commas (default: 0, 1, ...).
     #[arg(long, value_delimiter = ',')]
     keys: Option<Vec<String>>,
-    /// Make names unique: put this and the name of the object behind each.
+    /// Make names unique: append this separator and the name of the object to each.
     #[arg(long, value_name = "SEPARATOR", allow_hyphen_values = true)]
     index_unique: Option<String>,
-    /// What fills an outer join; without it 0 in sparse matrices and NaN in dense arrays.
+    /// Fill value of an outer join (default: 0 in sparse matrices, NaN in dense arrays).
     #[arg(long, value_name = "VALUE", allow_negative_numbers = true)]
     fill_value: Option<FillValue>,
     /// Keep obsp (or varp, along that axis), as blocks along a diagonal.
     #[arg(long)]
     pairwise: bool,
-    /// Concatenate in memory, the only way there is so far.
+    /// Concatenate in memory (required: on-disk concatenation is not implemented yet).
     #[arg(long)]
     in_memory: bool,
-    /// Replace what is at the output path.
+    /// Replace an existing output.
     #[arg(long)]
     overwrite: bool,
 }
@@ -90,7 +90,7 @@ impl Concat {
         let format = Format::for_name(&self.output).map_err(Failure::of(&self.output))?;
         if !self.overwrite && self.output.exists() {
             // Told before the work, not after it.
-            return Err(Failure::of(&self.output)(Error::already_exists("it exists already")));
+            return Err(Failure::of(&self.output)(Error::already_exists("it already exists")));
         }
         let inputs = self.inputs.iter().map(|path| open(path)).collect::<Result<Vec<_>, _>>()?;
         // An error about one of the inputs names it.

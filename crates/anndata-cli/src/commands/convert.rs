@@ -13,16 +13,16 @@ use clap::{Args, ValueEnum};
 use super::Failure;
 use crate::progress;
 
-/// Rewrite an object in the format that the name of the output says, streaming.
+/// Convert an object to the format named by the extension of the output, block by block.
 #[derive(Debug, Args)]
 #[command(
-    long_about = "Rewrite an object in the format that the name of the output says, streaming.\n\n\
-        Every element is written in the form of today, whatever form it was read in. What cannot be read, or not be \
-        written in the format, is an error that names the element; --skip leaves it out. Elements of unknown encodings \
-        and members of the object that are not slots are copied as they are, and a line on standard error tells of each, \
+    long_about = "Convert an object to the format named by the extension of the output, block by block.\n\n\
+        Every element is written in its current encoding, whatever it was read from. An element that cannot be read or \
+        written is an error that names it; --skip leaves it out. Elements of unknown encodings \
+        and members of the object that are not slots are copied unchanged, and each is reported on standard error, \
         as Python refuses an object that has any.\n\n\
-        Chunks, shards and compression are chosen anew, whatever they are in the input: by the options, else as this \
-        program writes any object. --keep-layout keeps them.",
+        Chunks, shards and compression are chosen anew, whatever the input has: from the options, or else as this \
+        program writes any object. --keep-layout keeps those of the input.",
     after_help = "Examples:\n  anndata convert cells.h5ad smaller.h5ad --compression gzip --level 6\n  anndata convert cells.h5ad cells.zarr\n  anndata convert cells.h5ad fewer.h5ad --skip uns/spatial --skip obs/odd"
 )]
 #[expect(clippy::struct_excessive_bools, reason = "each is a flag of the command line")]
@@ -31,24 +31,24 @@ pub(crate) struct Convert {
     input: PathBuf,
     /// Where to write it.
     output: PathBuf,
-    /// The compression of arrays. In .h5ad files, Python reads zstd and blosc only with the package hdf5plugin.
+    /// Compress arrays. In .h5ad files, Python reads zstd and blosc only with the package hdf5plugin.
     #[arg(long, value_enum)]
     compression: Option<Algorithm>,
-    /// The effort: 0 to 9 for gzip and blosc, 1 to 22 for zstd.
+    /// Compression level: 0 to 9 for gzip and blosc, 1 to 22 for zstd.
     #[arg(long, requires = "compression")]
     level: Option<u8>,
-    /// The number of rows in a chunk of a dense matrix.
+    /// Number of rows per chunk of a dense matrix.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     chunk_rows: Option<u64>,
-    /// The version of a zarr output.
+    /// Version of the Zarr format to write.
     #[arg(long, value_name = "VERSION", value_parser = ["2", "3"])]
     zarr_format: Option<String>,
-    /// No shards in a zarr output: one file per chunk.
+    /// Do not shard Zarr output (one file per chunk).
     #[arg(long)]
     no_shard: bool,
-    /// Keep chunks, shards and compression of each array as they are in the input, where the format of the output has them;
-    /// zlib and gzip stand for one another. What is not copied but made anew (elements of outdated encodings, awkward
-    /// arrays) is laid out as without it.
+    /// Keep the chunks, shards and compression of each array of the input, if the output format supports them;
+    /// zlib and gzip are equivalent. Elements that are encoded anew (those of outdated encodings, and awkward
+    /// arrays) are laid out as without this option.
     #[arg(long, conflicts_with_all = ["compression", "chunk_rows", "no_shard"])]
     keep_layout: bool,
     /// Write nullable text as plain text, which anndata before 0.11 reads; a missing value is an error.
@@ -60,20 +60,20 @@ pub(crate) struct Convert {
     /// Sparse matrices to write dense, separated by commas.
     #[arg(long, value_name = "KEYS", value_delimiter = ',')]
     as_dense: Vec<String>,
-    /// Leave out the element at this path, such as uns/x or obs/column, without looking at it. May be given more than once.
+    /// Leave out the element at this path, such as uns/x or obs/column, without looking at it. Repeatable.
     #[arg(long, value_name = "PATH")]
     skip: Vec<String>,
     /// Leave out members of the object, and of its raw, that are not slots.
     #[arg(long)]
     drop: bool,
-    /// Repair what is plainly meant instead of refusing it: codes of categories that count from 1, equal categories, which
+    /// Repair malformed elements whose meaning is clear: category codes that count from 1, equal categories, which
     /// are merged, masks of 0 and 1, and keys of layers and arrays with '/', which becomes '_'.
     #[arg(long)]
     repair: bool,
-    /// About the most memory that values on their way take, in bytes or with a unit (K, M, G).
+    /// Approximate memory budget for data in flight, in bytes or with a unit (K, M, G).
     #[arg(long, value_name = "SIZE", default_value = "512M", value_parser = size)]
     memory_limit: u64,
-    /// Replace what is at the output path.
+    /// Replace an existing output.
     #[arg(long)]
     overwrite: bool,
 }

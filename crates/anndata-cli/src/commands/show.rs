@@ -19,10 +19,10 @@ use crate::printable::{Escapes, Printable};
 pub(crate) struct Show {
     /// The object: a path, or the URL of a zarr store.
     path: PathBuf,
-    /// Every element with encoding, dtype, shape, chunks, codecs and stored size.
+    /// Print every element with its encoding, dtype, shape, chunks, codecs and stored size.
     #[arg(long)]
     tree: bool,
-    /// Both, as JSON.
+    /// Print both as JSON.
     #[arg(long)]
     json: bool,
 }

@@ -11,10 +11,10 @@ use super::Failure;
 use crate::printable::{Escapes, Printable};
 use crate::progress;
 
-/// Look for violations of the format and for dangers. Reads all values, in bounded memory.
+/// Check for violations of the format and for dangers. Reads all values, in bounded memory.
 ///
-/// Exit status: 0 where there is no error and no warning (notes of severity info do not count), 1 where there is one, 2
-/// where nothing can be opened at the path.
+/// Exit status: 0 if there is no error and no warning (notes of severity info do not count), 1 if there is one, 2
+/// if nothing can be opened at the path.
 #[derive(Debug, Args)]
 #[command(
     after_help = "Examples:\n  anndata validate cells.h5ad\n  anndata validate cells.zarr --json | jq '.findings[].rule'"

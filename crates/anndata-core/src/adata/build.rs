@@ -156,7 +156,9 @@ impl AnnDataBuilder {
             && let Some(shape) = x.shape()?
         {
             let [n_obs, n_vars, ..] = *shape.as_slice() else {
-                return Err(Error::invalid_input(format!("its shape is {shape:?}: it needs two axes")).at("X"));
+                return Err(
+                    Error::invalid_input(format!("expected a matrix with two axes, found shape {shape:?}")).at("X")
+                );
             };
             return match self.shape {
                 Some(said) if said != (n_obs, n_vars) => Err(Error::invalid_input(format!(

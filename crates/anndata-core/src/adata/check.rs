@@ -219,7 +219,7 @@ fn check_labels(place: &str, own: &Column, axis: &Column) -> Result<()> {
     if own == axis || texts(own)? == texts(axis)? {
         return Ok(());
     }
-    Err(Error::invalid_input("its index is not that of its axis").at(place))
+    Err(Error::invalid_input("its index differs from that of its axis").at(place))
 }
 
 /// Labels as text, whatever they are stored as.

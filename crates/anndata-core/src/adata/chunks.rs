@@ -185,7 +185,10 @@ mod tests {
         let adata = adata(4)?;
         assert_eq!(adata.chunk_x([3, 0, 3])?.as_slice::<i32>()?, [6, 7, 0, 1, 6, 7]);
         let beyond = adata.chunk_x([4]).unwrap_err();
-        assert!(beyond.is_invalid_input() && beyond.message().contains("out of bounds of 4: 4"), "{beyond}");
+        assert!(
+            beyond.is_invalid_input() && beyond.message().contains("out of bounds of an axis of length 4: 4"),
+            "{beyond}"
+        );
         assert_eq!(adata.random_chunk_x(99, false, 1)?.shape(), [4, 2]);
         assert_eq!(adata.random_chunk_x(2, true, 7)?, adata.random_chunk_x(2, true, 7)?);
         Ok(())

@@ -273,7 +273,7 @@ impl AnnData {
 fn rename<K: Hash + Eq, V>(map: &mut IndexMap<K, V>, place: Option<usize>, to: K, [old, new]: [&str; 2]) -> Result<()> {
     let place = place.ok_or_else(|| Error::not_found(format!("there is no '{old}'")))?;
     map.replace_index(place, to)
-        .map_err(|_| Error::already_exists(format!("'{old}' cannot be renamed: there is a '{new}'")))?;
+        .map_err(|_| Error::already_exists(format!("'{old}' cannot be renamed to '{new}', which already exists")))?;
     Ok(())
 }
 
@@ -325,7 +325,7 @@ mod tests {
     fn frames_in_obsm_have_the_labels_of_obs() -> Result<()> {
         let mut adata = AnnData::builder().obs(DataFrame::new(["a", "b"])).build()?;
         let labels = adata.set_obsm("df", DataFrame::new(["a", "c"])).unwrap_err();
-        assert_eq!(labels.to_string(), "obsm/df: its index is not that of its axis");
+        assert_eq!(labels.to_string(), "obsm/df: its index differs from that of its axis");
         adata.set_obsm("df", DataFrame::new(["a", "b"]))?;
         Ok(())
     }

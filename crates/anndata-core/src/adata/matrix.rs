@@ -27,7 +27,7 @@ pub(super) fn of_frame(frame: &DataFrame, rows: (&str, &DataFrame), columns: (&s
         return Tensor::from_vec([len, 0], Vec::<f64>::new());
     }
     let dtypes: Vec<&DType> = values.iter().map(Tensor::dtype).collect();
-    let dtype = result_type(dtypes).ok_or_else(|| Error::dtype("the columns have no common type of numbers"))?;
+    let dtype = result_type(dtypes).ok_or_else(|| Error::dtype("the columns have no common numeric type"))?;
     let values = values.iter().map(|values| values.cast(&dtype)).collect::<Result<Vec<_>>>()?;
     Tensor::concat_rows(&values)?.transpose()
 }

@@ -111,7 +111,7 @@ fn place(key: &str, frame: &DataFrame, names: &str) -> Result<Option<u64>> {
     match *frame.name_index()?.all_positions(key) {
         [] => Ok(None),
         [at] => Ok(Some(at)),
-        _ => Err(Error::invalid_input(format!("'{key}' stands more than once in {names}"))),
+        _ => Err(Error::invalid_input(format!("'{key}' occurs more than once in {names}"))),
     }
 }
 

@@ -13,7 +13,10 @@ pub(super) fn put(matrix: &SparseMatrix, rows: &Axis, columns: &Axis, values: &E
     let (n_rows, n_columns) = matrix.shape();
     for (axis, len, name) in [(rows, n_rows, "rows"), (columns, n_columns, "columns")] {
         if axis.end() > len as u64 {
-            return Err(Error::invalid_input(format!("position {} is out of bounds of {len} {name}", axis.end() - 1)));
+            return Err(Error::invalid_input(format!(
+                "position {} is out of bounds: there are {len} {name}",
+                axis.end() - 1
+            )));
         }
     }
     let is_csr = matrix.format() == SparseFormat::Csr;
@@ -53,7 +56,10 @@ pub(super) fn put(matrix: &SparseMatrix, rows: &Axis, columns: &Axis, values: &E
 
 /// Dense values as a matrix of the shape of the selection.
 fn spread(values: &Tensor, dtype: &DType, (rows, columns): (u64, u64)) -> Result<Tensor> {
-    let len = |len: u64| usize::try_from(len).map_err(|_| Error::limit_exceeded(format!("a selection of {len}")));
+    let len = |len: u64| {
+        usize::try_from(len)
+            .map_err(|_| Error::limit_exceeded(format!("a selection of {len} positions does not fit into memory")))
+    };
     let (rows, columns) = (len(rows)?, len(columns)?);
     let zeros = dispatch!(dtype, T => Tensor::from_array(ndarray::Array2::<T>::default((rows, columns))),
         else => return Err(Error::dtype(format!("values of type {dtype} are not numbers"))));

@@ -133,7 +133,7 @@ impl ConcatPlan {
     /// of one key cannot be joined; the message names the element.
     pub fn new(inputs: &[&AnnData], options: &ConcatOptions) -> Result<Self> {
         if inputs.is_empty() {
-            return Err(Error::invalid_input("no objects to concatenate"));
+            return Err(Error::invalid_input("expected at least one object to concatenate, found none"));
         }
         let axis = options.axis;
         let keys = options.keys(inputs.len())?;

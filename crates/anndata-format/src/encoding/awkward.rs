@@ -73,7 +73,8 @@ impl Encoding for AwkwardEncoding {
     fn encode(&self, element: &Element, path: &str, context: &EncodeContext<'_>) -> Result<Node> {
         let Element::Awkward(awkward) = element else { return Err(wrong_element("awkward-array", element)) };
         let mut group = GroupNode::encoded(path, "awkward-array", "0.1.0");
-        let length = i64::try_from(awkward.len()).map_err(|_| Error::limit_exceeded("too long"))?;
+        let length = i64::try_from(awkward.len())
+            .map_err(|_| Error::limit_exceeded("the length of the awkward array exceeds 63 bits"))?;
         group.attributes.insert("form".to_owned(), Attribute::from(awkward.form_json()));
         group.attributes.insert("length".to_owned(), Attribute::from(length));
         for (name, buffer) in awkward.buffers() {

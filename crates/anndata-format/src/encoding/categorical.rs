@@ -114,7 +114,7 @@ impl Encoding for CategoricalEncoding {
         };
         let (codes, categories) = column.codes_and_categories()?;
         if let Some(at) = Seen::default().first_repeated(&categories.to_tensor()?)? {
-            let error = Error::invalid_data(format!("the category at {at} is there already"));
+            let error = Error::invalid_data(format!("the category at position {at} is repeated"));
             return Err(error.at(&child_path(path, "categories")).with_advice(REPEATED));
         }
         let mut group = GroupNode::encoded(path, "categorical", "0.2.0");
@@ -171,7 +171,8 @@ fn from_zero(codes: &Tensor, categories: usize) -> Result<Option<Tensor>> {
     if codes.ndim() != 1 || !codes.dtype().is_integer() {
         return Ok(None);
     }
-    let last = i128::try_from(categories).map_err(|_| Error::limit_exceeded("too many categories"))?;
+    let last =
+        i128::try_from(categories).map_err(|_| Error::limit_exceeded("the number of categories exceeds 63 bits"))?;
     dispatch!(integer codes.dtype(), T => {
         let codes = codes.as_slice::<T>()?;
         let mut from_zero = Vec::with_capacity(codes.len());

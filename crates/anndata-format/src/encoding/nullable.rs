@@ -88,7 +88,11 @@ impl Encoding for NullableEncoding {
             return Err(Error::invalid_data("'values' is not an array"));
         };
         if !self.holds(values.dtype()) {
-            return Err(Error::invalid_data(format!("'values' is of type {} in a {}", values.dtype(), self.name())));
+            return Err(Error::invalid_data(format!(
+                "the values of a {} cannot be of type {}",
+                self.name(),
+                values.dtype()
+            )));
         }
         if values.ndim() != 1 || mask.shape() != values.shape() {
             let message = format!("'values' has shape {:?} and 'mask' {:?}", values.shape(), mask.shape());

@@ -183,7 +183,7 @@ impl<'a> Checker<'a> {
     pub fn child<'n>(&mut self, group: &'n GroupNode, key: &str) -> Option<&'n Node> {
         let child = group.children.get(key);
         if child.is_none() && !self.unreadable.contains(&child_path(&group.path, key)) {
-            self.add(&rules::MEMBER_MISSING, &group.path, format!("'{key}' is missing in it"));
+            self.add(&rules::MEMBER_MISSING, &group.path, format!("the group has no child '{key}'"));
         }
         child
     }

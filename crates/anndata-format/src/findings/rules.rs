@@ -50,7 +50,7 @@ rules! {
             "Copy what it refers to into the file; other files are not followed unless an option allows it.";
         UNSUPPORTED = Error "not-supported": "The values are stored in a way that this build cannot read, such as an unknown compression.",
             "Rewrite the element with gzip, which every reader has.";
-        SIZE_CLAIM = Error "size-claim": "A size, a depth or a number of elements is declared that is far beyond what is stored.",
+        SIZE_CLAIM = Error "size-claim": "A declared size, depth or number of elements is far beyond what is stored.",
             "Do not read the file without limits: it is damaged, or made to exhaust the memory of its reader.";
         SIZE_UNBACKED = Warning "size-unbacked": "An array of more than 64 MiB has hardly any stored bytes: most of it was never written.",
             "Check that the tool that wrote it ran to its end.";
@@ -64,27 +64,27 @@ rules! {
             "Write the element anew, or add the attribute.";
         ATTRIBUTE_TYPE = Error "attribute-type": "An attribute is not of the type that the format asks for.",
             "Write the attribute anew, in the type of the specification.";
-        ATTRIBUTE_UNPLACED = Info "attribute-unplaced": "An attribute that no encoding has; it is lost when the object is rewritten.",
+        ATTRIBUTE_UNPLACED = Info "attribute-unplaced": "Unknown attribute; it is dropped when the object is rewritten.",
             "Keep such notes in `uns`.";
-        ATTRIBUTE_DIMENSIONS = Warning "attribute-dimensions": "An attribute is stored with dimensions, and is to be a single value.",
+        ATTRIBUTE_DIMENSIONS = Warning "attribute-dimensions": "An attribute that must be a single value is stored with dimensions.",
             "Write the attribute anew, without dimensions.";
         ENCODING_MISSING = Warning "encoding-missing": "The element does not say how it is encoded; readers guess.",
             "Rewrite the file with `anndata convert`; a nested group may come from a key with '/'.";
-        ENCODING_TYPE_MISSING = Error "encoding-type-missing": "`encoding-version` is there without `encoding-type`.",
+        ENCODING_TYPE_MISSING = Error "encoding-type-missing": "The element has `encoding-version` but no `encoding-type`.",
             "Add the attribute, or rewrite the element.";
-        ENCODING_VERSION_MISSING = Error "encoding-version-missing": "`encoding-type` is there without `encoding-version`.",
+        ENCODING_VERSION_MISSING = Error "encoding-version-missing": "The element has `encoding-type` but no `encoding-version`.",
             "Add the attribute, or rewrite the element.";
-        ENCODING_UNKNOWN = Error "encoding-unknown": "An encoding, or a version of one, that is not known; it is kept as it is. Python refuses the file.",
+        ENCODING_UNKNOWN = Error "encoding-unknown": "The encoding, or its version, is unknown; the element is kept unchanged. Python refuses the file.",
             "Read it with the tool that wrote it, or remove the element for readers that do not know it.";
-        PART_ENCODING = Error "part-encoding": "A part of an element, such as the codes of a categorical column, is encoded as something that cannot stand there.",
+        PART_ENCODING = Error "part-encoding": "A part of an element, such as the codes of a categorical column, has an encoding that is not allowed there.",
             "Write the element anew.";
-        DTYPE_UNKNOWN = Warning "dtype-unknown": "Values of a type that anndata has no name for; they are not checked, and not converted to another format.",
+        DTYPE_UNKNOWN = Warning "dtype-unknown": "The values have a type that anndata does not know; they are neither checked nor converted to another format.",
             "Read the element with the tool that wrote it.";
-        LEGACY_LAYOUT = Info "legacy-layout": "The layout of an older version of anndata; it is read, with the conventions of its time.",
+        LEGACY_LAYOUT = Info "legacy-layout": "The layout is that of an older version of anndata; it is read with the conventions of that version.",
             "Rewrite the file with `anndata convert`.";
         MALFORMED = Error "element-malformed": "The element cannot be built from what is stored.",
             "Write the element anew.";
-        UNCHECKED = Info "element-unchecked": "The element was read, but is too large for the memory that validation may use to be built.",
+        UNCHECKED = Info "element-unchecked": "The element was read, but building it takes more memory than validation may use.",
             "Validate with more memory.";
     ]
     /// The object
@@ -93,32 +93,32 @@ rules! {
             "Check the path; `anndata show --tree` lists what is there.";
         SLOT_KIND = Error "slot-kind": "A slot holds something that cannot be aligned, such as a text or a mapping.",
             "Move the element to `uns`.";
-        SLOT_UNUSUAL = Warning "slot-unusual": "A slot holds an array of a kind that the format does not list for it; not every reader takes it.",
+        SLOT_UNUSUAL = Warning "slot-unusual": "A slot holds an array of a kind that the format does not list for it; not every reader accepts it.",
             "Store it as a column of a data frame, or move the element to `uns`.";
         SLOT_SHAPE = Error "slot-shape": "The shape of an element does not fit the observations or variables.",
             "Align it with `obs` and `var`, or move it to `uns`.";
         MATRIX_DTYPE = Error "matrix-dtype": "A matrix of `X` or `layers` holds no numbers.",
             "Store it as numbers, or move it to `uns`.";
-        RAW_TWICE = Error "raw-twice": "Both `raw` and `raw.X`, `raw.var` or `raw.varm` are there.",
+        RAW_TWICE = Error "raw-twice": "The file has both `raw` and one of `raw.X`, `raw.var` and `raw.varm`.",
             "Remove one of the two.";
-        SLOT_INDEX = Error "slot-index": "The index of a data frame in `obsm` or `varm` is not the names of its observations or variables.",
-            "Give the frame these names for an index, or move it to `uns`.";
-        MEMBER_UNKNOWN = Error "member-unknown": "Something stands beside the slots of an object; it is kept, but Python refuses the file.",
+        SLOT_INDEX = Error "slot-index": "The index of a data frame in `obsm` or `varm` differs from the names of the observations or variables.",
+            "Give the frame these names as its index, or move it to `uns`.";
+        MEMBER_UNKNOWN = Error "member-unknown": "An object has a member that is not a slot; it is kept, but Python refuses the file.",
             "Move it to `uns`, or remove it.";
-        MEMBER_IGNORED = Warning "member-ignored": "Something stands beside the slots of a `raw`; it is kept, but Python does not read it, and loses it when it writes.",
+        MEMBER_IGNORED = Warning "member-ignored": "A `raw` has a member that is not a slot; it is kept, but Python does not read it, and loses it when it writes.",
             "Move it to `uns`.";
         NAMES_REPEATED = Warning "names-repeated": "Names of observations or variables are not unique; selecting by name is ambiguous.",
             "Make them unique, in Python with `obs_names_make_unique()` or `var_names_make_unique()`.";
-        NAMES_EMPTY = Warning "names-empty": "An observation or variable is named by an empty text.",
+        NAMES_EMPTY = Warning "names-empty": "The name of an observation or variable is empty.",
             "Give it a name.";
-        NAMES_MISSING = Warning "names-missing": "An observation or variable has a missing value for a name.",
+        NAMES_MISSING = Warning "names-missing": "The name of an observation or variable is a missing value.",
             "Give it a name.";
-        NAMES_NOT_TEXT = Warning "names-not-text": "Observations or variables are not named by text; Python turns the names into text.",
+        NAMES_NOT_TEXT = Warning "names-not-text": "The names of observations or variables are not text; Python turns them into text.",
             "Store the names as text.";
     ]
     /// Data frames
     [
-        COLUMN_ABSENT = Error "column-absent": "A column or index that the attributes name is not there.",
+        COLUMN_ABSENT = Error "column-absent": "A column or index that the attributes name is missing.",
             "Remove it from `column-order`, or write the frame anew.";
         COLUMN_REPEATED = Error "column-repeated": "`column-order` names a column twice.",
             "Name it once.";
@@ -126,7 +126,7 @@ rules! {
             "Write the column anew.";
         COLUMN_KIND = Error "column-kind": "A column is not an array of one dimension.",
             "Move it to `obsm`, `varm` or `uns`.";
-        COLUMN_UNLISTED = Warning "column-unlisted": "A member of a frame that `column-order` does not name; Python does not read it, and loses it when it writes.",
+        COLUMN_UNLISTED = Warning "column-unlisted": "`column-order` does not name a member of the frame; Python does not read it, and loses it when it writes.",
             "Add it to `column-order`, or remove it.";
         COLUMN_RESERVED = Warning "column-name-reserved": "A column is called `_index`, which is reserved; Python does not write it.",
             "Give it another name.";
@@ -141,11 +141,11 @@ rules! {
             "Write the column anew; a reader that does not check would show a wrong value.";
         CATEGORIES = Error "categorical-categories": "Categories are not an array of one dimension.",
             "Write the column anew.";
-        CATEGORIES_REPEATED = Error "categories-repeated": "A category is there more than once.",
+        CATEGORIES_REPEATED = Error "categories-repeated": "A category is repeated.",
             "Merge the categories and write the codes anew.";
         CATEGORIES_MISSING = Error "categories-missing-value": "A category is a missing value; missing values have the code -1.",
             "Write the column anew.";
-        INDEX_HALF = Error "index-half": "Categories or the index of a frame are float16, of which pandas makes no index: Python refuses the element.",
+        INDEX_HALF = Error "index-half": "Categories or the index of a frame are float16, which a pandas index cannot hold: Python refuses the element.",
             "Store the values as float32.";
         NULLABLE_VALUES = Error "nullable-values": "The values are not of the type that the encoding names, or not in one dimension.",
             "Write the column anew.";
@@ -164,22 +164,22 @@ rules! {
             "Do not index with it; write the matrix anew.";
         SPARSE_INDEX = Error "sparse-index-out-of-range": "An index is negative or beyond the length of its axis.",
             "Do not index with it; write the matrix anew.";
-        SPARSE_UNSORTED = Warning "sparse-indices-unsorted": "Indices within a row (of CSC, a column) are not sorted; some tools assume that they are.",
+        SPARSE_UNSORTED = Warning "sparse-indices-unsorted": "Indices within a row (CSR) or column (CSC) are not sorted; some tools assume that they are.",
             "In Python: `X.sort_indices()`.";
-        SPARSE_REPEATED = Warning "sparse-indices-repeated": "An index is there more than once within a row (of CSC, a column); readers add the values, or take one.",
+        SPARSE_REPEATED = Warning "sparse-indices-repeated": "An index is repeated within a row (CSR) or column (CSC); readers add the values, or take one.",
             "In Python: `X.sum_duplicates()`.";
-        SPARSE_HALF = Error "sparse-half": "The values are float16, of which scipy makes no sparse matrix: Python refuses the element.",
+        SPARSE_HALF = Error "sparse-half": "The values are float16, which a scipy sparse matrix cannot hold: Python refuses the element.",
             "Store the values as float32.";
-        SPARSE_UNUSED = Warning "sparse-values-unused": "There are values beyond the last offset, which belong to no row.",
+        SPARSE_UNUSED = Warning "sparse-values-unused": "Values beyond the last offset belong to no row (CSR) or column (CSC).",
             "Write the matrix anew.";
     ]
     /// Arrays and scalars
     [
         ARRAY_DTYPE = Warning "array-dtype": "The values are not of the type that the encoding is for.",
             "Write the element anew, so that it says what it is.";
-        TEXT_DTYPE = Error "text-dtype": "An element that is encoded as text does not hold text.",
+        TEXT_DTYPE = Error "text-dtype": "The element is encoded as text but does not hold text.",
             "Write the element anew, so that it says what it is.";
-        RECORDS_DTYPE = Error "records-dtype": "An element that is encoded as records does not hold records.",
+        RECORDS_DTYPE = Error "records-dtype": "The element is encoded as records but does not hold records.",
             "Write the element anew, so that it says what it is.";
         TEXT_FIXED = Warning "text-fixed-width": "Text is stored in a fixed width; the format asks for text of any length.",
             "Rewrite the file with `anndata convert`.";

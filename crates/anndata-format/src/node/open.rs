@@ -159,7 +159,7 @@ impl<'a> Opener<'a> {
         self.opened += 1;
         if self.opened > MAX_NODES {
             self.exceeded = true;
-            return Err(Error::limit_exceeded(format!("more than {MAX_NODES} elements")).at(path));
+            return Err(Error::limit_exceeded(format!("the store has more than {MAX_NODES} elements")).at(path));
         }
         if self.opened <= FEW_NODES {
             return Ok(());

@@ -180,7 +180,7 @@ fn frames_of_other_labels_than_their_axis_are_refused_when_they_are_read() -> Re
     io::write_anndata(&root, &adata, &io::WriteOptions::default())?;
     root.array("obsm/df/_index")?.write(&[0], &Tensor::from_strings([2], ["c", "z"])?)?;
 
-    let words = "obsm/df: its index is not that of its axis";
+    let words = "obsm/df: its index differs from that of its axis";
     says(io::read_anndata(&root, &io::ReadOptions::default()), words);
     let lazy = io::read_anndata(&root, &io::ReadOptions::default().with_lazy(true))?;
     says(lazy.load(), words);

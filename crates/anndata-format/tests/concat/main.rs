@@ -54,7 +54,7 @@ fn says<T: std::fmt::Debug>(result: Result<T>, words: &str) {
 #[test]
 fn wrong_calls_are_refused() -> Result<()> {
     let a = object(dense(&[[1, 2]])?, "ab")?;
-    says(concat(&[], &ConcatOptions::default()), "no objects");
+    says(concat(&[], &ConcatOptions::default()), "expected at least one object to concatenate");
     let twice = object(dense(&[[1, 2]])?, "aa")?;
     for options in [ConcatOptions::default(), outer()] {
         for inputs in [vec![&a, &twice], vec![&twice], vec![&twice, &twice]] {
@@ -62,7 +62,7 @@ fn wrong_calls_are_refused() -> Result<()> {
         }
     }
     let keys = |keys: Vec<&str>| concat(&[&a, &a], &ConcatOptions::default().with_keys(keys));
-    says(keys(vec!["x"]), "1 keys for 2 objects");
+    says(keys(vec!["x"]), "found 1 keys for 2 objects");
     says(keys(vec!["x", "x"]), "two objects have the key 'x'");
     says(concat_named([("x", &a)], &ConcatOptions::default().with_keys(vec!["y"])), "only one");
     keys(vec!["x", "y", "more"])?;

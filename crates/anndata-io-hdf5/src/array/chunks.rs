@@ -108,7 +108,10 @@ impl Hdf5Array {
     fn check_chunk(&self, chunk: Chunk) -> Result<usize> {
         let decoded = self.chunk_bytes()? as u64;
         if chunk.size > decoded.saturating_mul(2).saturating_add(1 << 16) {
-            return Err(Error::invalid_data(format!("{} bytes are stored for {decoded}", chunk.size)));
+            return Err(Error::invalid_data(format!(
+                "a chunk of {decoded} bytes is stored in {}, which is too many",
+                chunk.size
+            )));
         }
         let limits = self.store.options.limits;
         limits.with_max_unbacked(limits.max_unbacked.min(UNBACKED)).check(decoded, chunk.size)?;

@@ -92,7 +92,10 @@ fn shift(axis: &Axis, by: u64) -> Axis {
 
 /// A shape in memory.
 fn in_memory(shape: impl Iterator<Item = u64>) -> Result<Vec<usize>> {
-    let len = |len| usize::try_from(len).map_err(|_| Error::limit_exceeded(format!("{len} does not fit into memory")));
+    let len = |len| {
+        usize::try_from(len)
+            .map_err(|_| Error::limit_exceeded(format!("an axis of length {len} does not fit into memory")))
+    };
     shape.map(len).collect()
 }
 

@@ -308,7 +308,8 @@ pub(crate) fn create(parent: &Id, name: &str, datatype: &Id, how: &Creation<'_>)
     let list = plist::new(|| *H5P_CLS_DATASET_CREATE)?;
     plist::set_up_objects(&list)?;
     if let Some(chunks) = how.chunks {
-        let ndim = i32::try_from(chunks.len()).map_err(|_| Error::invalid_input("too many axes"))?;
+        let ndim =
+            i32::try_from(chunks.len()).map_err(|_| Error::invalid_input("the number of axes exceeds 31 bits"))?;
         h5!(InvalidInput, "the chunk shape does not fit", H5Pset_chunk(list.get(), ndim, chunks.as_ptr()))?;
     }
     for filter in how.filters {

@@ -427,7 +427,7 @@ pub(crate) fn copy(datatype: &Id) -> Result<Id> {
 
 /// An array within an element.
 pub(crate) fn array(base: &Id, shape: &[usize]) -> Result<Id> {
-    let ndim = u32::try_from(shape.len()).map_err(|_| Error::invalid_input("too many axes"))?;
+    let ndim = u32::try_from(shape.len()).map_err(|_| Error::invalid_input("the number of axes exceeds 31 bits"))?;
     let shape: Vec<u64> = shape.iter().map(|&len| len as u64).collect();
     h5!(InvalidInput, "an array type cannot be made", H5Tarray_create2(base.get(), ndim, shape.as_ptr())).map(Id::own)
 }

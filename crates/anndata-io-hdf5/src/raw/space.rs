@@ -72,7 +72,8 @@ pub(crate) fn new(extent: &Extent) -> Result<Id> {
             if let (true, Some(first)) = (*resizable, max.first_mut()) {
                 *first = H5S_UNLIMITED;
             }
-            let ndim = i32::try_from(shape.len()).map_err(|_| Error::invalid_input("too many axes"))?;
+            let ndim =
+                i32::try_from(shape.len()).map_err(|_| Error::invalid_input("the number of axes exceeds 31 bits"))?;
             h5!(InvalidInput, "a shape cannot be made", H5Screate_simple(ndim, shape.as_ptr(), max.as_ptr()))
         }
     };

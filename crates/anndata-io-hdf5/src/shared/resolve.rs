@@ -58,7 +58,7 @@ impl Shared {
     fn follow(&self, group: &Id, target: &str, links: &mut u32) -> Result<Object> {
         *links = links
             .checked_sub(1)
-            .ok_or_else(|| Error::invalid_data(format!("the soft link to '{target}' goes round in circles")))?;
+            .ok_or_else(|| Error::invalid_data(format!("the soft link to '{target}' leads back to itself")))?;
         let mut current = if target.starts_with('/') { self.root()? } else { link::open(group, ".")? };
         for name in target.split('/').filter(|name| !name.is_empty() && *name != ".") {
             current = self

@@ -95,7 +95,7 @@ pub(super) fn array_document(spec: &ArraySpec) -> Result<Document> {
         codecs.push(codec_document(codec, &spec.dtype)?);
     }
     if spec.shards.is_some() {
-        let chunks = spec.chunks.as_ref().ok_or_else(|| Error::invalid_input("shards without chunks"))?;
+        let chunks = spec.chunks.as_ref().ok_or_else(|| Error::invalid_input("an array with shards needs chunks"))?;
         codecs = vec![json!({"name": "sharding_indexed", "configuration": {
             "chunk_shape": chunks,
             "codecs": codecs,

@@ -46,7 +46,7 @@ impl Shared {
                 below.children.insert(group, paths);
             }
             if below.children.len() + level.len() > MAX_AT_ONCE {
-                return Err(Error::limit_exceeded("more elements than are asked for at once"));
+                return Err(Error::limit_exceeded("the store has more elements than are listed at once"));
             }
         }
         Ok(below)

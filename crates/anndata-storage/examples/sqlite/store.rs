@@ -134,7 +134,7 @@ fn remove_rows(connection: &Connection, path: &str) -> Result<usize> {
 /// The error of a database by its kind.
 fn failed(error: rusqlite::Error) -> Error {
     match error.sqlite_error_code() {
-        Some(ErrorCode::ConstraintViolation) => Error::already_exists("something is there already"),
+        Some(ErrorCode::ConstraintViolation) => Error::already_exists("something already exists at this path"),
         Some(ErrorCode::ReadOnly) => Error::read_only("the database was opened for reading only"),
         Some(ErrorCode::NotADatabase | ErrorCode::DatabaseCorrupt) => {
             Error::invalid_data("it is not a database that can be read").with_source(error)

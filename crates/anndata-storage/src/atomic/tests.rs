@@ -32,7 +32,7 @@ fn an_output_appears_whole_and_is_only_replaced_where_asked() -> Result<()> {
     for (path, kind) in [(&file, OutputKind::File), (&folder, OutputKind::Folder)] {
         let refused = make(path, kind, false, "2").unwrap_err();
         assert!(refused.is_already_exists());
-        assert_eq!(refused.to_string(), format!("{}: it exists already", path.display()));
+        assert_eq!(refused.to_string(), format!("{}: it already exists", path.display()));
     }
     make(&file, OutputKind::File, true, "3")?;
     make(&folder, OutputKind::Folder, true, "3")?;

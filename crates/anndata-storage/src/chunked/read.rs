@@ -53,7 +53,11 @@ impl<'a> Plan<'a> {
     fn new(spec: &ArraySpec, selection: &'a [Axis]) -> Result<Self> {
         let (chunks, size) = super::layout(spec)?;
         if selection.len() != chunks.len() {
-            return Err(Error::invalid_input(format!("{} selections for {} axes", selection.len(), chunks.len())));
+            return Err(Error::invalid_input(format!(
+                "{} selections were given for {} axes",
+                selection.len(),
+                chunks.len()
+            )));
         }
         let chunk_shape = chunks.iter().map(|&len| to_usize(len)).collect::<Result<Vec<_>>>()?;
         let out_shape = selection.iter().map(|axis| to_usize(axis.len())).collect::<Result<Vec<_>>>()?;

@@ -71,7 +71,7 @@ fn to_shape(shape: impl IntoIterator<Item = u64>) -> Result<Vec<usize>> {
 }
 
 fn to_usize(len: u64) -> Result<usize> {
-    usize::try_from(len).map_err(|_| Error::limit_exceeded(format!("{len} does not fit into memory")))
+    usize::try_from(len).map_err(|_| Error::limit_exceeded(format!("an axis of length {len} does not fit into memory")))
 }
 
 impl ArrayStorage for MemoryArray {

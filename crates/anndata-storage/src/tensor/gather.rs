@@ -20,7 +20,7 @@ impl Tensor {
             return Err(Error::invalid_input("a scalar has no rows"));
         };
         if range.start > range.end || range.end > rows {
-            return Err(Error::invalid_input(format!("rows {range:?} are out of bounds of {rows}")));
+            return Err(Error::invalid_input(format!("rows {range:?} are out of bounds: there are {rows}")));
         }
         let cells: usize = inner.iter().product();
         let shape = [&[range.len()], inner].concat();
@@ -103,7 +103,7 @@ impl Tensor {
     /// If there is none, or dtypes or inner shapes differ.
     pub fn concat_rows(parts: &[Self]) -> Result<Self> {
         let Some(first) = parts.first() else {
-            return Err(Error::invalid_input("no tensor to concatenate"));
+            return Err(Error::invalid_input("expected at least one tensor to concatenate, found none"));
         };
         // A scalar has no rows, and is refused with all that differ.
         let inner = first.shape.get(1..).unwrap_or_default();
@@ -216,7 +216,7 @@ fn take_strings(strings: &LargeStringArray, positions: Vec<u64>) -> Result<Large
 }
 
 fn to_usize(value: u64) -> Result<usize> {
-    usize::try_from(value).map_err(|_| Error::limit_exceeded(format!("{value} does not fit into memory")))
+    usize::try_from(value).map_err(|_| Error::limit_exceeded(format!("the position {value} does not fit into memory")))
 }
 
 /// Converts numbers. Integers go through 128 bits where both sides are integers, so that none is rounded.
@@ -344,7 +344,7 @@ mod tests {
         for (refused, message) in [
             (tensor.take(0, &[2]), "position 2 of axis 0 is out of bounds of its length 2"),
             (tensor.take(2, &[0]), "shape [2, 2] has no axis 2"),
-            (tensor.slice_rows(1..3), "rows 1..3 are out of bounds of 2"),
+            (tensor.slice_rows(1..3), "rows 1..3 are out of bounds: there are 2"),
             (Tensor::scalar(1_u8).slice_rows(0..0), "a scalar has no rows"),
             (tensor.select(&[Axis::Range(0..1)]), "1 selections were given for the 2 axes"),
         ] {

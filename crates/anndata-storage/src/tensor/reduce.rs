@@ -111,9 +111,9 @@ impl Tensor {
     /// [`InvalidInput`](crate::ErrorKind::InvalidInput) if there is not one position per axis, or it is out of bounds.
     pub fn get<T: Scalar>(&self, position: &[usize]) -> Result<T> {
         let values = self.as_slice::<T>()?;
-        self.place(position)
-            .and_then(|at| values.get(at).copied())
-            .ok_or_else(|| Error::invalid_input(format!("{position:?} is out of bounds of shape {:?}", self.shape)))
+        self.place(position).and_then(|at| values.get(at).copied()).ok_or_else(|| {
+            Error::invalid_input(format!("position {position:?} is out of bounds of shape {:?}", self.shape))
+        })
     }
 
     /// One value of any type, as a tensor without dimensions.
@@ -122,7 +122,10 @@ impl Tensor {
     /// [`InvalidInput`](crate::ErrorKind::InvalidInput) if there is not one position per axis, or it is out of bounds.
     pub fn get_scalar(&self, position: &[usize]) -> Result<Self> {
         if self.place(position).is_none() {
-            return Err(Error::invalid_input(format!("{position:?} is out of bounds of shape {:?}", self.shape)));
+            return Err(Error::invalid_input(format!(
+                "position {position:?} is out of bounds of shape {:?}",
+                self.shape
+            )));
         }
         let selection: Vec<Axis> = position.iter().map(|&i| Axis::Range(i as u64..i as u64 + 1)).collect();
         self.select(&selection)?.reshape([])

@@ -125,10 +125,14 @@ fn dtypes_become_wider_where_they_have_to() -> Result<()> {
 fn positions_out_of_bounds_are_named() -> Result<()> {
     let matrix = small(vec![0, 1], vec![0, 1, 2])?;
     for (rows, columns, message) in [
-        (Axis::from(vec![0, 2, 1]), Axis::Range(0..3), "row 2 is out of bounds of 2"),
-        (Axis::Range(0..3), Axis::Range(0..3), "row 2 is out of bounds of 2"),
-        (Axis::Range(0..2), Axis::from(vec![u64::MAX - 1]), "column 18446744073709551614 is out of bounds of 3"),
-        (Axis::Range(0..2), Axis::Range(2..4), "column 3 is out of bounds of 3"),
+        (Axis::from(vec![0, 2, 1]), Axis::Range(0..3), "row 2 is out of bounds: there are 2"),
+        (Axis::Range(0..3), Axis::Range(0..3), "row 2 is out of bounds: there are 2"),
+        (
+            Axis::Range(0..2),
+            Axis::from(vec![u64::MAX - 1]),
+            "column 18446744073709551614 is out of bounds: there are 3",
+        ),
+        (Axis::Range(0..2), Axis::Range(2..4), "column 3 is out of bounds: there are 3"),
     ] {
         let error = matrix.select(&rows, &columns).map_or_else(|error| error.to_string(), |_| "selected".to_owned());
         assert!(error.contains(message), "{error} should say {message}");

@@ -169,7 +169,7 @@ fn each(values: &Tensor, codes: bool, tell: &mut dyn FnMut(usize, Option<&[u8]>)
             tell(row, (!missing).then_some(bytemuck::bytes_of(&one_zero(value))));
         }
         Ok(())
-    }, else => Err(Error::dtype(format!("{} names nothing", values.dtype()))))
+    }, else => Err(Error::dtype(format!("values of type {} cannot be names", values.dtype()))))
 }
 
 /// The value; 0 and -0 are the same.

@@ -105,7 +105,7 @@ impl StoredPart {
     fn open(node: &Node, format: SparseFormat, shape_attribute: &str, axes: &[Axis]) -> Result<Self> {
         let (rows, columns) = declared_shape(node, shape_attribute)?;
         let [row_axis, column_axis] = axes else {
-            return Err(Error::invalid_input(format!("{} selections for a matrix", axes.len())));
+            return Err(Error::invalid_input(format!("expected two selections for a matrix, found {}", axes.len())));
         };
         let (lanes, minor, major_len, minor_len) = match format {
             SparseFormat::Csr => (row_axis, column_axis, rows, columns),
@@ -274,7 +274,8 @@ impl StoredPart {
 
 /// How many positions are selected.
 fn selected(axis: &Axis) -> Result<usize> {
-    usize::try_from(axis.len()).map_err(|_| Error::limit_exceeded(format!("a selection of {} positions", axis.len())))
+    usize::try_from(axis.len())
+        .map_err(|_| Error::limit_exceeded(format!("a selection of {} positions does not fit into memory", axis.len())))
 }
 
 /// The values or indices that are kept, block by block.

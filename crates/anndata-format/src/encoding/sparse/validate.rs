@@ -135,7 +135,11 @@ fn check_indices<'n>(
         }
     });
     if let (Some((at, index)), Some(minor)) = (outside, minor) {
-        checker.add(&rules::SPARSE_INDEX, path, format!("index {index} at {at} is out of bounds of {minor}"));
+        checker.add(
+            &rules::SPARSE_INDEX,
+            path,
+            format!("index {index} at position {at} is out of bounds of an axis of length {minor}"),
+        );
     }
     rows.filter(|_| read)
 }

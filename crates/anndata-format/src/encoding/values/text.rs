@@ -27,7 +27,12 @@ fn map_text(records: &Tensor, change: &dyn Fn(&Tensor) -> Result<Tensor>) -> Res
             dtype if dtype.is_text() => change(field),
             _ => Ok(field.clone()),
         };
-        Ok((name, field.map_err(|error| Error::invalid_data(format!("field '{name}'")).with_source(error))?))
+        Ok((
+            name,
+            field.map_err(|error| {
+                Error::invalid_data(format!("field '{name}' cannot be converted")).with_source(error)
+            })?,
+        ))
     });
     Tensor::from_fields(records.shape(), fields.collect::<Result<Vec<_>>>()?)
 }

@@ -316,7 +316,7 @@ fn product(axes: &[Vec<Part>]) -> Vec<Vec<Part>> {
 }
 
 fn to_usize(value: u64) -> Result<usize> {
-    usize::try_from(value).map_err(|_| Error::limit_exceeded(format!("{value} does not fit into memory")))
+    usize::try_from(value).map_err(|_| Error::limit_exceeded(format!("the position {value} does not fit into memory")))
 }
 
 fn at_chunk(position: &[u64], error: Error) -> Error {
