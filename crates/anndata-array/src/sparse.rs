@@ -3,7 +3,7 @@
 mod buffers;
 mod convert;
 mod format;
-mod lanes;
+mod major;
 mod offsets;
 mod reduce;
 mod select;
@@ -147,14 +147,14 @@ impl SparseMatrix {
     /// # Errors
     /// None for a matrix that was checked.
     pub fn offsets(&self) -> Result<Vec<usize>> {
-        Ok(self.lane_offsets()?.into_vec())
+        Ok(self.major_offsets()?.into_vec())
     }
 
     /// The offsets, which were checked when the matrix was made.
     ///
     /// # Errors
     /// [`Bug`](crate::ErrorKind::Bug) if the offsets are not those that were checked when the matrix was made.
-    pub fn lane_offsets(&self) -> Result<Offsets> {
+    pub fn major_offsets(&self) -> Result<Offsets> {
         Offsets::checked(&self.indptr, self.axes().0, self.nnz())
     }
 
@@ -169,7 +169,7 @@ impl SparseMatrix {
         offsets: &Offsets,
         indptr: &DType,
     ) -> Result<Self> {
-        let (nnz, major) = (offsets.total()?, offsets.lanes());
+        let (nnz, major) = (offsets.total()?, offsets.n_major());
         ensure!(data.shape() == [nnz] && indices.shape() == [nnz], "{nnz} values, but {data:?} and {indices:?}");
         let shape = match format {
             SparseFormat::Csr => (major, minor),

@@ -10,8 +10,8 @@ use crate::node::{Node, NodeWriteOptions};
 use crate::{SparseFormat, SparseMatrix};
 use anndata_array::sparse::largest;
 
-/// A CSR or CSC matrix in a store. Reading takes what is selected and no more: lanes (rows of CSR, columns of CSC) as
-/// runs of the stored values, positions within them block by block.
+/// A CSR or CSC matrix in a store. Reading takes what is selected and no more: major slices (rows of CSR, columns of
+/// CSC) as runs of the stored values, positions within them block by block.
 ///
 /// ```
 /// # use std::sync::Arc;
@@ -119,27 +119,27 @@ impl SparseDataset {
         self.select(&Axis::Range(0..self.shape.0 as u64), &Axis::Range(0..self.shape.1 as u64))
     }
 
-    /// The matrix in blocks of this many lanes (rows of CSR, columns of CSC; the last has fewer): the range of lanes,
-    /// and the block.
-    pub fn chunks(&self, lanes: usize) -> impl Iterator<Item = Result<(Range<usize>, SparseMatrix)>> + '_ {
+    /// The matrix in blocks of this many major slices (rows of CSR, columns of CSC; the last has fewer): the range of
+    /// major slices, and the block.
+    pub fn chunks(&self, slices: usize) -> impl Iterator<Item = Result<(Range<usize>, SparseMatrix)>> + '_ {
         let (major, minor) = self.axes();
-        (0..major).step_by(lanes.max(1)).map(move |start| {
+        (0..major).step_by(slices.max(1)).map(move |start| {
             // A sum beyond all numbers is cut to the length of the axis.
-            let range = start..major.min(start.saturating_add(lanes.max(1)));
-            let (lanes, whole) = (Axis::Range(range.start as u64..range.end as u64), Axis::Range(0..minor as u64));
+            let range = start..major.min(start.saturating_add(slices.max(1)));
+            let (slices, whole) = (Axis::Range(range.start as u64..range.end as u64), Axis::Range(0..minor as u64));
             let block = match self.format {
-                SparseFormat::Csr => self.select(&lanes, &whole)?,
-                SparseFormat::Csc => self.select(&whole, &lanes)?,
+                SparseFormat::Csr => self.select(&slices, &whole)?,
+                SparseFormat::Csc => self.select(&whole, &slices)?,
             };
             Ok((range, block))
         })
     }
 
-    /// Appends lanes: rows to CSR, columns to CSC. Values are cast to the stored dtype.
+    /// Appends major slices: rows to CSR, columns to CSC. Values are cast to the stored dtype.
     ///
-    /// A matrix that was small when it was written has small chunks. Arrays that outgrow them are made anew before, in chunks
-    /// that suit them then; that happens when an array has become many times as long as it was, so that adding a few lanes
-    /// at a time takes time in proportion to what is added.
+    /// A matrix that was small when it was written has small chunks. Arrays that outgrow them are made anew before, in
+    /// chunks that suit them then; that happens when an array has become many times as long as it was, so that adding a
+    /// few major slices at a time takes time in proportion to what is added.
     ///
     /// Values and indices are written before the offsets, and the shape last. An error leaves the matrix as it was; a
     /// crash of the machine in the midst of it can leave one whose parts do not fit each other, which is reported when
@@ -148,27 +148,27 @@ impl SparseDataset {
     /// # Errors
     /// If format or the other axis differ; if the stored arrays cannot grow, or their integers are too narrow for
     /// the new offsets or indices ([`Unsupported`](crate::ErrorKind::Unsupported)); if the store cannot be written.
-    pub fn append(&mut self, lanes: &SparseMatrix) -> Result<()> {
-        self.append_checked(lanes).map_err(|error| located(&self.group, error))
+    pub fn append(&mut self, slices: &SparseMatrix) -> Result<()> {
+        self.append_checked(slices).map_err(|error| located(&self.group, error))
     }
 
-    fn append_checked(&mut self, lanes: &SparseMatrix) -> Result<()> {
-        let ((major, minor), (added, other)) = (self.axes(), lanes.axes());
-        if lanes.format() != self.format || minor != other {
+    fn append_checked(&mut self, slices: &SparseMatrix) -> Result<()> {
+        let ((major, minor), (added, other)) = (self.axes(), slices.axes());
+        if slices.format() != self.format || minor != other {
             return Err(Error::invalid_input(format!(
                 "a {} matrix of shape {:?} cannot be appended to a {} matrix of shape {:?}",
-                lanes.format(),
-                lanes.shape(),
+                slices.format(),
+                slices.shape(),
                 self.format,
                 self.shape
             )));
         }
         let [data, indices, indptr] = [self.array("data")?, self.array("indices")?, self.array("indptr")?];
-        // Where the last lane ends, not where the values do: scipy ignores what is beyond.
+        // Where the last major slice ends, not where the values do: scipy ignores what is beyond.
         let end = Axis::Range(major as u64..major as u64 + 1);
         let end = anndata_array::sparse::to_offsets(&indptr.read_selection(&[end])?).map_err(Error::of_stored)?;
         let &[end] = end.as_slice() else { return Err(Error::bug(format!("one offset was read as {end:?}"))) };
-        let total = end.checked_add(lanes.nnz());
+        let total = end.checked_add(slices.nnz());
         let total = total.ok_or_else(|| Error::limit_exceeded("more values than memory can hold"))?;
         // An axis without positions has no index.
         for (array, most, what) in [(&indptr, total, "offsets"), (&indices, minor.saturating_sub(1), "indices")] {
@@ -177,10 +177,10 @@ impl SparseDataset {
                 return Err(Error::unsupported(message));
             }
         }
-        let offsets: Vec<u64> = lanes.lane_offsets()?.ends().iter().map(|at| (end + at) as u64).collect();
+        let offsets: Vec<u64> = slices.major_offsets()?.ends().iter().map(|at| (end + at) as u64).collect();
         let offsets = Tensor::from_vec([offsets.len()], offsets)?.cast(&indptr.dtype())?;
-        let values = lanes.data().cast(&data.dtype())?;
-        let positions = lanes.indices().cast(&indices.dtype())?;
+        let values = slices.data().cast(&data.dtype())?;
+        let positions = slices.indices().cast(&indices.dtype())?;
         let data = self.make_room(data, (end + values.len()) as u64)?;
         let indices = self.make_room(indices, (end + positions.len()) as u64)?;
         let indptr = self.make_room(indptr, (major + 1 + offsets.len()) as u64)?;

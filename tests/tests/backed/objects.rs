@@ -209,7 +209,7 @@ fn sparse_matrices_grow_in_their_store() -> Result<()> {
             let part = stored.select(&axes[0], &axes[1])?;
             assert_eq!(part.to_dense()?, whole.to_dense()?.select(&axes)?);
             let chunks: Vec<_> = stored.chunks(3).collect::<Result<_>>()?;
-            assert_eq!(chunks.iter().map(|(lanes, _)| lanes.clone()).collect::<Vec<_>>(), [0..3, 3..6, 6..7]);
+            assert_eq!(chunks.iter().map(|(slices, _)| slices.clone()).collect::<Vec<_>>(), [0..3, 3..6, 6..7]);
             let blocks: Vec<SparseMatrix> = chunks.into_iter().map(|(_, block)| block).collect();
             assert_eq!(SparseMatrix::concat_major(&blocks)?.to_dense()?, whole.to_dense()?);
 

@@ -6,7 +6,7 @@ use anndata_storage::{AlignedBytes, Axis, DType, Error, OrBug, Result, Scalar, T
 use rayon::prelude::*;
 
 use super::buffers::{Index, by_width, bytes_of, gather, plain, size_of_value};
-use super::lanes::{blocks, fill};
+use super::major::{blocks, fill};
 use super::offsets::Offsets;
 use super::{SparseFormat, SparseMatrix};
 
@@ -41,17 +41,17 @@ impl SparseMatrix {
             return part.to_format(SparseFormat::Csr)?.rows_to_dense(0..range.len());
         }
         let mut dense = AlignedBytes::try_zeroed(bytes)?;
-        let offsets = self.lane_offsets()?;
+        let offsets = self.major_offsets()?;
         dispatch!(self.dtype(), T => by_width!(self.indices.dtype(), I => {
             let (data, indices) = (self.data.as_slice::<T>()?, plain::<I>(&self.indices)?);
             let cells = bytemuck::checked::try_cast_slice_mut::<u8, T>(dense.as_mut_slice())
                 .map_err(|error| Error::bug(format!("a dense buffer cannot be used: {error}")))?;
             ensure!(cells.len() == range.len() * columns, "{} cells of {range:?} x {columns}", cells.len());
-            let lanes = offsets.par_ranges().skip(range.start);
+            let slices = offsets.par_ranges().skip(range.start);
             // Without columns there are no cells, and nothing is stored.
-            cells.par_chunks_mut(columns.max(1)).zip(lanes).try_for_each(|(row, lane)| {
-                let values = data.get(lane.clone()).or_bug("a lane beyond the values")?;
-                for (index, &value) in indices.get(lane).or_bug("a lane beyond the indices")?.iter().zip(values) {
+            cells.par_chunks_mut(columns.max(1)).zip(slices).try_for_each(|(row, slice)| {
+                let values = data.get(slice.clone()).or_bug("a major slice beyond the values")?;
+                for (index, &value) in indices.get(slice).or_bug("a major slice beyond the indices")?.iter().zip(values) {
                     let cell = row.get_mut(index.to_usize()).or_bug("an index beyond the axis")?;
                     *cell = cell.plus(value);
                 }
@@ -70,7 +70,7 @@ impl SparseMatrix {
             return Err(Error::invalid_input(format!("shape {:?} is not a matrix", dense.shape())));
         };
         let offsets = Offsets::of_lengths(dense.nonzero_per_row()?)?;
-        ensure!(offsets.lanes() == rows, "{rows} rows, of which {} were counted", offsets.lanes());
+        ensure!(offsets.n_major() == rows, "{rows} rows, of which {} were counted", offsets.n_major());
         let nnz = offsets.total()?;
         let index = index_dtype((rows, columns), nnz);
         let (bytes, size) = (bytes_of(dense)?, size_of_value(dense.dtype())?);
@@ -78,7 +78,7 @@ impl SparseMatrix {
             // All cells are in memory, so their number is that of a machine.
             let blocks = blocks((0..rows).map(|row| (row + 1) * columns));
             fill::<I, Vec<usize>>(&offsets, blocks, size, |places, part| {
-                for row in part.lanes.clone() {
+                for row in part.slices.clone() {
                     places.clear();
                     let row = row * columns..(row + 1) * columns;
                     nonzero(dense, row.clone(), places)?;
@@ -100,21 +100,21 @@ impl SparseMatrix {
     /// # Errors
     /// If the result does not fit into memory.
     pub fn sorted(&self) -> Result<Self> {
-        let offsets = self.lane_offsets()?;
+        let offsets = self.major_offsets()?;
         let (bytes, size) = (bytes_of(&self.data)?, size_of_value(self.dtype())?);
         by_width!(self.indices.dtype(), I => {
             let old = plain::<I>(&self.indices)?;
-            // A lane that cannot be looked at is not sorted: sorting it says what is wrong.
-            if offsets.par_ranges().all(|lane| old.get(lane).is_some_and(<[I]>::is_sorted)) {
+            // A major slice that cannot be looked at is not sorted: sorting it says what is wrong.
+            if offsets.par_ranges().all(|slice| old.get(slice).is_some_and(<[I]>::is_sorted)) {
                 return Ok(self.clone());
             }
             let blocks = blocks(offsets.ends().iter().copied());
             let (indices, data) = fill::<I, Vec<(I, usize)>>(&offsets, blocks, size, |order, part| {
-                for lane in part.lanes.clone() {
-                    let lane = offsets.lane(lane)?;
-                    let values = bytes.get(lane.start * size..lane.end * size).or_bug("a lane beyond the values")?;
+                for slice in part.slices.clone() {
+                    let slice = offsets.range(slice)?;
+                    let values = bytes.get(slice.start * size..slice.end * size).or_bug("a major slice beyond the values")?;
                     order.clear();
-                    order.extend(old.get(lane).or_bug("a lane beyond the indices")?.iter().copied().zip(0..));
+                    order.extend(old.get(slice).or_bug("a major slice beyond the indices")?.iter().copied().zip(0..));
                     order.sort_unstable();
                     let (to_indices, to_values) = part.next(order.len(), size)?;
                     to_indices.iter_mut().zip(&*order).for_each(|(to, &(index, _))| *to = index);
@@ -141,7 +141,7 @@ impl SparseMatrix {
                 "the range {range:?} is out of bounds of an axis of length {major}"
             )));
         }
-        let offsets = self.lane_offsets()?;
+        let offsets = self.major_offsets()?;
         let values = offsets.run(range.clone())?;
         let (data, indices) = (self.data.slice_rows(values.clone())?, self.indices.slice_rows(values)?);
         Self::assembled(self.format, minor, data, indices, &offsets.slice(range)?, self.indptr.dtype())
@@ -161,10 +161,10 @@ impl SparseMatrix {
         }
         let mut lengths = Vec::new();
         for part in parts {
-            lengths.extend(part.lane_offsets()?.lengths());
+            lengths.extend(part.major_offsets()?.lengths());
         }
         let offsets = Offsets::of_lengths(lengths)?;
-        let index = index_dtype((offsets.lanes(), minor), offsets.total()?);
+        let index = index_dtype((offsets.n_major(), minor), offsets.total()?);
         let indices = parts.iter().map(|part| part.indices.cast(&index)).collect::<Result<Vec<_>>>()?;
         let data: Vec<Tensor> = parts.iter().map(|part| part.data.clone()).collect();
         let (data, indices) = (Tensor::concat_rows(&data)?, Tensor::concat_rows(&indices)?);

@@ -1,9 +1,9 @@
 //! CSR to CSC and back, by counting, on all cores.
 //!
-//! One pass counts how many values each new lane gets. Then the values are taken slab by slab, one for each thread. A
-//! slab is first sorted by bucket, a few neighbouring new lanes, and then every bucket takes what all slabs have for
-//! it, in their order. So at any time only few positions are written to, which stay in the nearest cache; indices come
-//! out sorted, and no two threads touch the same memory.
+//! One pass counts how many values each new major slice gets. Then the values are taken slab by slab, one for each
+//! thread. A slab is first sorted by bucket, a few neighbouring new major slices, and then every bucket takes what all
+//! slabs have for it, in their order. So at any time only few positions are written to, which stay in the nearest
+//! cache; indices come out sorted, and no two threads touch the same memory.
 
 use std::ops::Range;
 
@@ -18,10 +18,12 @@ use super::{SparseFormat, SparseMatrix};
 /// Values of a slab: so many that each bucket gets a good number of them, and few enough to take little memory.
 const SLAB: usize = 1 << 19;
 
-/// New lanes of a bucket, as a power of two. Two streams of cache lines for each fit into the nearest cache of a core.
+/// New major slices of a bucket, as a power of two. Two streams of cache lines for each fit into the nearest cache of a
+/// core.
 const BUCKET: u32 = 7;
 
-/// The most buckets; beyond that they have more lanes. A stream of cache lines for each fits into the nearest cache.
+/// The most buckets; beyond that they have more major slices. A stream of cache lines for each fits into the nearest
+/// cache.
 const BUCKETS: usize = 1 << 8;
 
 impl SparseMatrix {
@@ -52,7 +54,7 @@ impl SparseMatrix {
         } else {
             self.indices.clone()
         };
-        let (offsets, size) = (self.lane_offsets()?, size_of_value(self.data.dtype())?);
+        let (offsets, size) = (self.major_offsets()?, size_of_value(self.data.dtype())?);
         by_width!(indices.dtype(), I => {
             let old = plain::<I>(&indices)?;
             let new_offsets = Offsets::of_lengths(count(old, minor)?)?;
@@ -83,7 +85,7 @@ impl SparseMatrix {
     }
 }
 
-/// How many values each of `minor` new lanes gets.
+/// How many values each of `minor` new major slices gets.
 fn count<I: Index>(indices: &[I], minor: usize) -> Result<Vec<usize>> {
     // Together the counts of all parts take no more memory than the values do.
     let parts = (indices.len() / minor.max(1)).clamp(1, rayon::current_num_threads());
@@ -102,7 +104,7 @@ fn count<I: Index>(indices: &[I], minor: usize) -> Result<Vec<usize>> {
     Ok(counts)
 }
 
-/// The lanes that are read.
+/// The major slices that are read.
 struct Stored<'a, I, V> {
     offsets: &'a Offsets,
     indices: &'a [I],
@@ -112,7 +114,7 @@ struct Stored<'a, I, V> {
 impl<I: Index, V: Pod + Send + Sync> Stored<'_, I, V> {
     /// Puts index and value of every entry where they belong.
     fn scatter(&self, offsets: &Offsets, indices: &mut [I], data: &mut [V]) -> Result<()> {
-        let shift = bucket_bits(offsets.lanes());
+        let shift = bucket_bits(offsets.n_major());
         let mut buckets = buckets(offsets, 1 << shift, indices, data)?;
         let mut slabs: Vec<Slab<I, V>> = (0..rayon::current_num_threads()).map(|_| Slab::default()).collect();
         for first in (0..self.indices.len()).step_by(SLAB * slabs.len()) {
@@ -131,26 +133,26 @@ impl<I: Index, V: Pod + Send + Sync> Stored<'_, I, V> {
         Ok(())
     }
 
-    /// The old lanes with values in a range, and which of these are theirs.
-    fn lanes(&self, values: Range<usize>) -> impl Iterator<Item = (usize, Range<usize>)> {
+    /// The old major slices with values in a range, and which of these are theirs.
+    fn slices(&self, values: Range<usize>) -> impl Iterator<Item = (usize, Range<usize>)> {
         // The first that does not end before them.
         let first = self.offsets.ends().partition_point(|&end| end <= values.start);
         (first..)
             .zip(self.offsets.ranges().skip(first))
-            .take_while(move |(_, lane)| lane.start < values.end)
-            .map(move |(lane, range)| (lane, range.start.max(values.start)..range.end.min(values.end)))
+            .take_while(move |(_, slice)| slice.start < values.end)
+            .map(move |(slice, range)| (slice, range.start.max(values.start)..range.end.min(values.end)))
     }
 }
 
 /// A value with both of its indices.
 #[derive(Clone, Copy)]
 struct Entry<I, V> {
-    old_lane: I,
-    new_lane: I,
+    old_slice: I,
+    new_slice: I,
     value: V,
 }
 
-/// Consecutive entries of the old lanes, sorted by bucket.
+/// Consecutive entries of the old major slices, sorted by bucket.
 struct Slab<I, V> {
     entries: Vec<Entry<I, V>>,
     /// Where the entries of each bucket are.
@@ -164,7 +166,7 @@ impl<I, V> Default for Slab<I, V> {
 }
 
 impl<I: Index, V: Pod + Send + Sync> Slab<I, V> {
-    /// Takes the values of a range and sorts them by bucket: the new lane without its last `shift` bits.
+    /// Takes the values of a range and sorts them by bucket: the new major slice without its last `shift` bits.
     fn sort(&mut self, stored: &Stored<'_, I, V>, values: Range<usize>, shift: u32, buckets: usize) -> Result<()> {
         let mut counts = vec![0_usize; buckets];
         for index in stored.indices.get(values.clone()).or_bug("a slab beyond the indices")? {
@@ -173,22 +175,22 @@ impl<I: Index, V: Pod + Send + Sync> Slab<I, V> {
         let offsets = Offsets::of_lengths(counts)?;
         if self.entries.len() < values.len() {
             self.entries =
-                filled(values.len(), Entry { old_lane: I::zeroed(), new_lane: I::zeroed(), value: V::zeroed() })?;
+                filled(values.len(), Entry { old_slice: I::zeroed(), new_slice: I::zeroed(), value: V::zeroed() })?;
         }
         let (mut places, mut left) = (offsets.starts().to_vec(), values.len());
-        for (lane, range) in stored.lanes(values) {
-            let old_lane = I::from_usize(lane);
-            let indices = stored.indices.get(range.clone()).or_bug("a lane beyond the indices")?;
-            let values = stored.values.get(range).or_bug("a lane beyond the values")?;
+        for (slice, range) in stored.slices(values) {
+            let old_slice = I::from_usize(slice);
+            let indices = stored.indices.get(range.clone()).or_bug("a major slice beyond the indices")?;
+            let values = stored.values.get(range).or_bug("a major slice beyond the values")?;
             left -= indices.len();
-            for (&new_lane, &value) in indices.iter().zip(values) {
-                let place = places.get_mut(new_lane.to_usize() >> shift).or_bug("an index beyond the axis")?;
+            for (&new_slice, &value) in indices.iter().zip(values) {
+                let place = places.get_mut(new_slice.to_usize() >> shift).or_bug("an index beyond the axis")?;
                 *self.entries.get_mut(*place).or_bug("more values than were counted")? =
-                    Entry { old_lane, new_lane, value };
+                    Entry { old_slice, new_slice, value };
                 *place += 1;
             }
         }
-        ensure!(left == 0, "{left} values are in no lane");
+        ensure!(left == 0, "{left} values are in no major slice");
         self.offsets = Some(offsets);
         Ok(())
     }
@@ -196,17 +198,17 @@ impl<I: Index, V: Pod + Send + Sync> Slab<I, V> {
     /// The entries of a bucket; none before the slab took any.
     fn bucket(&self, number: usize) -> Result<&[Entry<I, V>]> {
         match &self.offsets {
-            Some(offsets) => self.entries.get(offsets.lane(number)?).or_bug("a bucket beyond the entries"),
+            Some(offsets) => self.entries.get(offsets.range(number)?).or_bug("a bucket beyond the entries"),
             None => Ok(&[]),
         }
     }
 }
 
-/// How many bits of a new lane are its position in its bucket.
+/// How many bits of a new major slice are its position in its bucket.
 fn bucket_bits(minor: usize) -> u32 {
     // A few buckets for each thread.
     let fewest = rayon::current_num_threads() * 4;
-    // Any number is right; few lanes are one per bucket, very many are as many as there can be.
+    // Any number is right; few major slices are one per bucket, very many are as many as there can be.
     let small = (0..BUCKET).rev().find(|&bits| minor >> bits >= fewest).unwrap_or(0);
     if minor >> BUCKET < fewest {
         return small;
@@ -214,16 +216,16 @@ fn bucket_bits(minor: usize) -> u32 {
     (BUCKET..usize::BITS).find(|&bits| minor >> bits < BUCKETS).unwrap_or(BUCKET)
 }
 
-/// Consecutive new lanes, and where their values go.
+/// Consecutive new major slices, and where their values go.
 struct Bucket<'a, I, V> {
     first: usize,
-    /// The next free position of each lane.
+    /// The next free position of each major slice.
     places: Vec<usize>,
     indices: &'a mut [I],
     data: &'a mut [V],
 }
 
-/// The new lanes at these offsets, `width` of them a bucket.
+/// The new major slices at these offsets, `width` of them a bucket.
 fn buckets<'a, I, V>(
     offsets: &Offsets,
     width: usize,
@@ -248,9 +250,9 @@ impl<I: Index, V: Copy> Bucket<'_, I, V> {
     /// Puts entries of this bucket behind those that are there.
     fn take(&mut self, entries: &[Entry<I, V>]) -> Result<()> {
         for entry in entries {
-            let lane = entry.new_lane.to_usize().wrapping_sub(self.first);
-            let place = self.places.get_mut(lane).or_bug("an entry of another bucket")?;
-            *self.indices.get_mut(*place).or_bug("more values than were counted")? = entry.old_lane;
+            let slice = entry.new_slice.to_usize().wrapping_sub(self.first);
+            let place = self.places.get_mut(slice).or_bug("an entry of another bucket")?;
+            *self.indices.get_mut(*place).or_bug("more values than were counted")? = entry.old_slice;
             *self.data.get_mut(*place).or_bug("more values than were counted")? = entry.value;
             *place += 1;
         }

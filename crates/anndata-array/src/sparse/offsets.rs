@@ -1,4 +1,4 @@
-//! [`Offsets`]: where lanes begin, checked once, so that what is computed from them has a proof.
+//! [`Offsets`]: where major slices begin, checked once, so that what is computed from them has a proof.
 
 use std::ops::Range;
 
@@ -7,14 +7,14 @@ use rayon::prelude::*;
 
 use super::buffers::{Index, by_width, largest, plain_mut, too_many, zeroed};
 
-/// Where lanes begin, and the end of the last: at least one number, the first 0, never decreasing.
+/// Where major slices begin, and the end of the last: at least one number, the first 0, never decreasing.
 ///
-/// A lane is a row of a CSR matrix or a column of a CSC matrix.
+/// A major slice is a row of a CSR matrix or a column of a CSC matrix.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Offsets(Vec<usize>);
 
 impl Offsets {
-    /// Lanes of these lengths.
+    /// Major slices of these lengths.
     ///
     /// # Errors
     /// [`LimitExceeded`](crate::ErrorKind::LimitExceeded) if their sum is more than memory can hold.
@@ -30,34 +30,34 @@ impl Offsets {
         Ok(Self(offsets))
     }
 
-    /// The offsets of `lanes` lanes within `values` values, as a caller or a store gives them.
+    /// The offsets of `slices` major slices within `values` values, as a caller or a store gives them.
     ///
     /// # Errors
     /// [`InvalidInput`](crate::ErrorKind::InvalidInput) if they are not what offsets have to be; it says where.
-    pub fn given(indptr: &Tensor, lanes: usize, values: usize) -> Result<Self> {
+    pub fn given(indptr: &Tensor, slices: usize, values: usize) -> Result<Self> {
         let offsets = to_offsets(indptr)?;
         let mut check = OffsetCheck::default();
         check.push(&offsets)?;
-        check.finish(lanes, values)?;
+        check.finish(slices, values)?;
         Ok(Self(offsets))
     }
 
     /// The offsets of a matrix that was checked when it was made.
-    pub(super) fn checked(indptr: &Tensor, lanes: usize, values: usize) -> Result<Self> {
+    pub(super) fn checked(indptr: &Tensor, slices: usize, values: usize) -> Result<Self> {
         let offsets = to_offsets(indptr)?;
-        ensure!(offsets.len().checked_sub(1) == Some(lanes), "{} offsets of {lanes} lanes", offsets.len());
+        ensure!(offsets.len().checked_sub(1) == Some(slices), "{} offsets of {slices} major slices", offsets.len());
         ensure!(offsets.first() == Some(&0) && offsets.is_sorted(), "the offsets of a matrix decrease");
         ensure!(offsets.last() == Some(&values), "offsets to {:?} of {values} values", offsets.last());
         Ok(Self(offsets))
     }
 
-    /// How many lanes there are.
-    pub fn lanes(&self) -> usize {
+    /// How many major slices there are.
+    pub fn n_major(&self) -> usize {
         // There is at least one offset, whatever made them.
         self.0.len() - 1
     }
 
-    /// How many values all lanes have together.
+    /// How many values all major slices have together.
     ///
     /// # Errors
     /// [`Bug`](crate::ErrorKind::Bug) if there are no offsets.
@@ -65,66 +65,66 @@ impl Offsets {
         self.0.last().copied().or_bug("there are no offsets")
     }
 
-    /// Where the values of a lane are.
+    /// Where the values of a major slice are.
     ///
     /// # Errors
-    /// [`Bug`](crate::ErrorKind::Bug) if there is no such lane.
-    pub fn lane(&self, lane: usize) -> Result<Range<usize>> {
-        match self.0.get(lane..) {
+    /// [`Bug`](crate::ErrorKind::Bug) if there is no such major slice.
+    pub fn range(&self, slice: usize) -> Result<Range<usize>> {
+        match self.0.get(slice..) {
             Some([start, end, ..]) => Ok(*start..*end),
-            _ => Err(self.outside(lane)),
+            _ => Err(self.outside(slice)),
         }
     }
 
-    /// Where the values of consecutive lanes are.
+    /// Where the values of consecutive major slices are.
     ///
     /// # Errors
-    /// [`Bug`](crate::ErrorKind::Bug) if the lanes are out of bounds.
-    pub fn run(&self, lanes: Range<usize>) -> Result<Range<usize>> {
-        match self.0.get(lanes.start..=lanes.end) {
+    /// [`Bug`](crate::ErrorKind::Bug) if the major slices are out of bounds.
+    pub fn run(&self, slices: Range<usize>) -> Result<Range<usize>> {
+        match self.0.get(slices.start..=slices.end) {
             Some([start, .., end]) => Ok(*start..*end),
             Some([start]) => Ok(*start..*start),
-            _ => Err(self.outside(lanes.end)),
+            _ => Err(self.outside(slices.end)),
         }
     }
 
     #[cold]
-    fn outside(&self, lane: usize) -> Error {
-        Error::bug(format!("lane {lane} of {}", self.lanes()))
+    fn outside(&self, slice: usize) -> Error {
+        Error::bug(format!("major slice {slice} of {}", self.n_major()))
     }
 
-    /// Where the values of each lane are.
+    /// Where the values of each major slice are.
     pub fn ranges(&self) -> impl Iterator<Item = Range<usize>> + Clone + '_ {
         self.0.iter().zip(self.0.iter().skip(1)).map(|(&start, &end)| start..end)
     }
 
-    /// Where the values of each lane are, for all cores.
+    /// Where the values of each major slice are, for all cores.
     pub(super) fn par_ranges(&self) -> impl IndexedParallelIterator<Item = Range<usize>> + '_ {
         self.0.par_iter().zip(self.0.par_iter().skip(1)).map(|(&start, &end)| start..end)
     }
 
-    /// The length of each lane: the inverse of [`of_lengths`](Self::of_lengths).
+    /// The length of each major slice: the inverse of [`of_lengths`](Self::of_lengths).
     pub fn lengths(&self) -> impl Iterator<Item = usize> + '_ {
-        self.ranges().map(|lane| lane.len())
+        self.ranges().map(|slice| slice.len())
     }
 
-    /// Where each lane begins, without the end of the last.
+    /// Where each major slice begins, without the end of the last.
     pub(super) fn starts(&self) -> &[usize] {
         self.0.split_last().map_or(&[], |(_, starts)| starts)
     }
 
-    /// Where each lane ends.
+    /// Where each major slice ends.
     pub fn ends(&self) -> &[usize] {
         self.0.split_first().map_or(&[], |(_, ends)| ends)
     }
 
-    /// The lanes of a range, which begin at 0 again.
+    /// The major slices of a range, which begin at 0 again.
     ///
     /// # Errors
-    /// [`Bug`](crate::ErrorKind::Bug) if the lanes are out of bounds.
-    pub fn slice(&self, lanes: Range<usize>) -> Result<Self> {
-        let start = self.run(lanes.clone())?.start;
-        let kept = self.0.get(lanes.start..=lanes.end).or_bug("lanes of a matrix are out of bounds")?;
+    /// [`Bug`](crate::ErrorKind::Bug) if the major slices are out of bounds.
+    pub fn slice(&self, slices: Range<usize>) -> Result<Self> {
+        let start = self.run(slices.clone())?.start;
+        let kept = self.0.get(slices.start..=slices.end).or_bug("major slices of a matrix are out of bounds")?;
         Ok(Self(kept.iter().map(|offset| offset - start).collect()))
     }
 
@@ -164,7 +164,7 @@ pub fn to_offsets(indptr: &Tensor) -> Result<Vec<usize>> {
     }, else => Err(Error::invalid_input(format!("indptr is of type {}, not an integer", indptr.dtype()))))
 }
 
-/// The check of offsets that come in parts: `lanes + 1` of them, from 0, never decreasing, within the values.
+/// The check of offsets that come in parts: `slices + 1` of them, from 0, never decreasing, within the values.
 #[derive(Debug, Default)]
 pub struct OffsetCheck {
     seen: usize,

@@ -67,18 +67,18 @@ impl SparseMatrix {
         if row >= rows || column >= columns {
             return Err(Error::invalid_input(format!("({row}, {column}) is out of bounds of {:?}", self.shape)));
         }
-        let (lane, minor) = match self.format {
+        let (slice, minor) = match self.format {
             SparseFormat::Csr => (row, column),
             SparseFormat::Csc => (column, row),
         };
         let data = self.data.as_slice::<T>()?;
-        let ends = to_offsets(&self.indptr.slice_rows(lane..lane + 2)?)?;
+        let ends = to_offsets(&self.indptr.slice_rows(slice..slice + 2)?)?;
         let [start, end] = *ends.as_slice() else {
-            return Err(Error::bug(format!("a lane has the offsets {ends:?}")));
+            return Err(Error::bug(format!("a major slice has the offsets {ends:?}")));
         };
         by_width!(self.indices.dtype(), I => {
-            let indices = plain::<I>(&self.indices)?.get(start..end).or_bug("a lane beyond the indices")?;
-            let values = data.get(start..end).or_bug("a lane beyond the values")?;
+            let indices = plain::<I>(&self.indices)?.get(start..end).or_bug("a major slice beyond the indices")?;
+            let values = data.get(start..end).or_bug("a major slice beyond the values")?;
             let found = indices.iter().zip(values).filter(|(index, _)| index.to_usize() == minor);
             Ok(found.fold(T::default(), |sum, (_, &value)| sum.plus(value)))
         })
@@ -93,17 +93,17 @@ impl SparseMatrix {
             else => Err(Error::dtype("values are not numbers")))
     }
 
-    /// Sums of the lanes, or across them.
-    fn sums(&self, of_lanes: bool) -> Result<Tensor> {
+    /// Sums of the major slices, or across them.
+    fn sums(&self, of_slices: bool) -> Result<Tensor> {
         dispatch!(self.dtype(), T => {
             type Wide = <T as Scalar>::Sum;
             let data = self.data.as_slice::<T>()?;
-            let sums: Vec<Wide> = if of_lanes {
-                let offsets = self.lane_offsets()?;
-                let mut sums = filled(offsets.lanes(), Wide::default())?;
-                let lanes = sums.par_iter_mut().zip(offsets.par_ranges()).with_min_len(64);
-                lanes.try_for_each(|(sum, lane)| {
-                    *sum = T::sum(data.get(lane).or_bug("a lane beyond the values")?);
+            let sums: Vec<Wide> = if of_slices {
+                let offsets = self.major_offsets()?;
+                let mut sums = filled(offsets.n_major(), Wide::default())?;
+                let slices = sums.par_iter_mut().zip(offsets.par_ranges()).with_min_len(64);
+                slices.try_for_each(|(sum, slice)| {
+                    *sum = T::sum(data.get(slice).or_bug("a major slice beyond the values")?);
                     Ok::<(), Error>(())
                 })?;
                 sums
@@ -119,10 +119,10 @@ impl SparseMatrix {
         }, else => Err(Error::dtype("values are not numbers")))
     }
 
-    /// Numbers of values of the lanes, or across them.
-    fn counts(&self, of_lanes: bool) -> Result<Vec<usize>> {
-        if of_lanes {
-            return Ok(self.lane_offsets()?.lengths().collect());
+    /// Numbers of values of the major slices, or across them.
+    fn counts(&self, of_slices: bool) -> Result<Vec<usize>> {
+        if of_slices {
+            return Ok(self.major_offsets()?.lengths().collect());
         }
         let count = |counts: &mut [usize], index: usize, _| {
             *counts.get_mut(index).or_bug("an index beyond the axis")? += 1;

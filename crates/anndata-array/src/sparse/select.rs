@@ -1,11 +1,11 @@
 //! Rows and columns of a sparse matrix, in any order and with repeats.
 //!
-//! The compressed axis is a gather of lanes: their lengths give the new offsets, then whole runs of lanes are copied.
-//! The other axis is a filter: each stored index is looked up once, and what is kept of a block of lanes is picked while
-//! the block is in the cache; then the blocks are put together. Both axes together are one such pass over the selected
-//! lanes. All of it runs on all cores.
+//! The compressed axis is a gather of major slices: their lengths give the new offsets, then whole runs of major slices
+//! are copied. The other axis is a filter: each stored index is looked up once, and what is kept of a block of major
+//! slices is picked while the block is in the cache; then the blocks are put together. Both axes together are one such
+//! pass over the selected major slices. All of it runs on all cores.
 
-mod places;
+mod minor_map;
 
 use std::ops::Range;
 
@@ -13,22 +13,22 @@ use anndata_storage::{Axis, DType, Error, OrBug, Result, Tensor, ensure};
 use arrow_buffer::Buffer;
 use rayon::prelude::*;
 
-use self::places::{Picked, Places, Stored};
+use self::minor_map::{MinorMap, Picked, Stored};
 use super::buffers::{Index, by_width, bytes_of, largest, plain, plain_mut, size_of_value, too_many, zeroed};
-use super::lanes::{blocks, fill};
+use super::major::{blocks, fill};
 use super::offsets::Offsets;
 use super::{SparseFormat, SparseMatrix};
 
-/// How many blocks of lanes a thread picks from before they are put together.
+/// How many blocks of major slices a thread picks from before they are put together.
 const BLOCKS: usize = 16;
 
 impl SparseMatrix {
     /// The selected rows and columns, in the order given, repeats allowed.
     ///
-    /// Format and dtypes stay. Only where the result has more values, or longer lanes, than the dtype of `indptr` or of
-    /// `indices` can count, that dtype becomes wider. What is taken of a row (CSR) or column (CSC) comes out with
-    /// sorted indices where its indices were sorted, whatever the order of the selection; otherwise its order stays.
-    /// A range along the compressed axis shares the values with the whole matrix.
+    /// Format and dtypes stay. Only where the result has more values, or longer major slices, than the dtype of
+    /// `indptr` or of `indices` can count, that dtype becomes wider. What is taken of a row (CSR) or column (CSC) comes
+    /// out with sorted indices where its indices were sorted, whatever the order of the selection; otherwise its order
+    /// stays. A range along the compressed axis shares the values with the whole matrix.
     ///
     /// ```
     /// use anndata_array::{Axis, SparseFormat, SparseMatrix, Tensor};
@@ -47,50 +47,50 @@ impl SparseMatrix {
         let ((n, p), format) = (self.shape, self.format);
         check("row", rows, n)?;
         check("column", columns, p)?;
-        let (lanes, minor) = match format {
+        let (slices, minor) = match format {
             SparseFormat::Csr => (rows, columns),
             SparseFormat::Csc => (columns, rows),
         };
         if is_whole(minor, self.axes().1) {
-            return self.select_lanes(lanes);
+            return self.select_major(slices);
         }
-        let places = Places::new(minor, self.axes().1, self.nnz())?;
-        let indices = if places.largest() > largest(self.indices.dtype())? {
+        let map = MinorMap::new(minor, self.axes().1, self.nnz())?;
+        let indices = if map.largest() > largest(self.indices.dtype())? {
             self.indices.cast(&DType::I64)?
         } else {
             self.indices.clone()
         };
-        let offsets = self.lane_offsets()?;
-        let lanes = Lanes::new(lanes, &offsets)?;
+        let offsets = self.major_offsets()?;
+        let slices = MajorSlices::new(slices, &offsets)?;
         let (data, size) = (bytes_of(&self.data)?, size_of_value(self.data.dtype())?);
         by_width!(indices.dtype(), I => {
             let stored = Stored { indices: plain::<I>(&indices)?, values: data, size };
-            let work = Offsets::of_lengths(lanes.ranges.iter().map(Range::len))?;
+            let work = Offsets::of_lengths(slices.ranges.iter().map(Range::len))?;
             let blocks = blocks(work.ends().iter().copied());
             // Within the pool, so that no step waits for a thread outside of it.
             let (new_offsets, new_indices, new_data) =
-                rayon::scope(|_| pick(&places, &stored, &lanes, &blocks, work.total()?))?;
-            self.rebuilt(indices.dtype(), places.len, &new_offsets, new_indices, new_data)
+                rayon::scope(|_| pick(&map, &stored, &slices, &blocks, work.total()?))?;
+            self.rebuilt(indices.dtype(), map.len, &new_offsets, new_indices, new_data)
         })
     }
 
-    /// The selected lanes, whole.
-    fn select_lanes(&self, selection: &Axis) -> Result<Self> {
+    /// The selected major slices, whole.
+    fn select_major(&self, selection: &Axis) -> Result<Self> {
         if let Axis::Range(range) = selection {
             let range = if range.is_empty() { 0..0 } else { to_usize(range.start)?..to_usize(range.end)? };
             return self.slice_major(range);
         }
-        let offsets = self.lane_offsets()?;
-        let lanes = Lanes::new(selection, &offsets)?;
-        let new_offsets = Offsets::of_lengths(lanes.ranges.iter().map(Range::len))?;
+        let offsets = self.major_offsets()?;
+        let slices = MajorSlices::new(selection, &offsets)?;
+        let new_offsets = Offsets::of_lengths(slices.ranges.iter().map(Range::len))?;
         let blocks = blocks(new_offsets.ends().iter().copied());
         let (data, size) = (bytes_of(&self.data)?, size_of_value(self.data.dtype())?);
         by_width!(self.indices.dtype(), I => {
             let old = plain::<I>(&self.indices)?;
             let (indices, data) = fill::<I, _>(&new_offsets, blocks, size, |(): &mut (), part| {
-                let mut ranges = lanes.of(&part.lanes)?.iter().cloned().peekable();
+                let mut ranges = slices.of(&part.slices)?.iter().cloned().peekable();
                 while let Some(mut run) = ranges.next() {
-                    // Lanes that follow each other are one copy.
+                    // Major slices that follow each other are one copy.
                     while let Some(next) = ranges.next_if(|next| next.start == run.end) {
                         run.end = next.end;
                     }
@@ -104,7 +104,7 @@ impl SparseMatrix {
         })
     }
 
-    /// A matrix of the same format and dtypes with other lanes.
+    /// A matrix of the same format and dtypes with other major slices.
     fn rebuilt(
         &self,
         index_dtype: &DType,
@@ -120,32 +120,32 @@ impl SparseMatrix {
     }
 }
 
-/// The values of a lane.
-fn values_of<T>(values: &[T], lane: Range<usize>) -> Result<&[T]> {
-    values.get(lane).or_bug("a lane beyond the stored values")
+/// The values of a major slice.
+fn values_of<T>(values: &[T], slice: Range<usize>) -> Result<&[T]> {
+    values.get(slice).or_bug("a major slice beyond the stored values")
 }
 
-/// What is kept of selected lanes, in which `total` values are stored: their offsets, indices and values.
+/// What is kept of selected major slices, in which `total` values are stored: their offsets, indices and values.
 ///
 /// A few blocks for each thread are picked and then put together, again and again, so that what is picked stays in the
 /// cache. How many values there will be is known when all is done; until then there is room for all that there can be.
 fn pick<I: Index>(
-    places: &Places,
+    map: &MinorMap,
     stored: &Stored<'_, I>,
-    lanes: &Lanes,
+    slices: &MajorSlices,
     blocks: &[Range<usize>],
     total: usize,
 ) -> Result<(Offsets, Buffer, Buffer)> {
-    let most = places.most(stored, total, lanes, blocks)?;
+    let most = map.most(stored, total, slices, blocks)?;
     let (mut indices, mut data) = (zeroed(most, size_of::<I>())?, zeroed(most, stored.size)?);
     let (mut free_indices, mut free_data) = (plain_mut::<I>(&mut indices)?, data.as_mut_slice());
-    let mut lengths = Vec::with_capacity(lanes.ranges.len());
+    let mut lengths = Vec::with_capacity(slices.ranges.len());
     let mut tasks: Vec<Picked<I>> = (0..rayon::current_num_threads() * BLOCKS).map(|_| Picked::default()).collect();
     for blocks in blocks.chunks(tasks.len()) {
         blocks
             .par_iter()
             .zip(&mut tasks)
-            .try_for_each(|(block, picked)| places.pick(stored, lanes.of(block)?.iter().cloned(), picked))?;
+            .try_for_each(|(block, picked)| map.pick(stored, slices.of(block)?.iter().cloned(), picked))?;
         let mut parts = Vec::with_capacity(blocks.len());
         for (picked, _) in tasks.iter().zip(blocks) {
             lengths.extend_from_slice(&picked.lengths);
@@ -165,25 +165,25 @@ fn pick<I: Index>(
     Ok((offsets, indices.into_first(nnz * size_of::<I>()), data.into_first(nnz * stored.size)))
 }
 
-/// Selected lanes of a matrix: where the values of each are.
-struct Lanes {
+/// Selected major slices of a matrix: where the values of each are.
+struct MajorSlices {
     ranges: Vec<Range<usize>>,
 }
 
-impl Lanes {
+impl MajorSlices {
     fn new(selection: &Axis, offsets: &Offsets) -> Result<Self> {
         let count = to_usize(selection.len())?;
         let mut ranges = Vec::new();
         ranges.try_reserve_exact(count).map_err(|error| too_many(count).with_source(error))?;
-        for lane in selection.positions() {
-            ranges.push(offsets.lane(to_usize(lane)?)?);
+        for slice in selection.positions() {
+            ranges.push(offsets.range(to_usize(slice)?)?);
         }
         Ok(Self { ranges })
     }
 
-    /// Where the values of consecutive selected lanes are.
-    fn of(&self, lanes: &Range<usize>) -> Result<&[Range<usize>]> {
-        self.ranges.get(lanes.clone()).or_bug("a block of lanes that were not selected")
+    /// Where the values of consecutive selected major slices are.
+    fn of(&self, slices: &Range<usize>) -> Result<&[Range<usize>]> {
+        self.ranges.get(slices.clone()).or_bug("a block of major slices that were not selected")
     }
 }
 

@@ -1,8 +1,9 @@
 //! Sparse matrices one after the other along either axis, the other axis brought into a common order on the way.
 //!
-//! Both ways count first: the lengths of the new lanes give the exact size of the result, summed in 64 bits, from which
-//! the width of its indices follows. Then blocks of lanes are filled on all cores. Indices are looked up in a table from
-//! old to new positions; their order within a lane is kept, as in scipy, so a lane may be unsorted afterwards.
+//! Both ways count first: the lengths of the new major slices give the exact size of the result, summed in 64 bits,
+//! from which the width of its indices follows. Then blocks of major slices are filled on all cores. Indices are looked
+//! up in a table from old to new positions; their order within a major slice is kept, as in scipy, so a major slice may
+//! be unsorted afterwards.
 
 use std::ops::Range;
 
@@ -10,7 +11,7 @@ use anndata_storage::{DType, Error, OrBug, Result, Tensor, ensure};
 use rayon::prelude::*;
 
 use super::buffers::{Index, by_size, by_width, bytes_of, plain, size_of_value, values, values_mut};
-use super::lanes::{Part, blocks, fill};
+use super::major::{Part, blocks, fill};
 use super::offsets::Offsets;
 use super::{SparseFormat, SparseMatrix};
 use crate::Reindex;
@@ -46,27 +47,27 @@ pub struct Target {
 /// # Errors
 /// If a matrix does not fit, or the result does not fit into memory.
 pub fn stack(pieces: &[Piece<'_>], target: &Target) -> Result<SparseMatrix> {
-    let along_lanes = (target.axis == 0) == (target.format == SparseFormat::Csr);
+    let along_major = (target.axis == 0) == (target.format == SparseFormat::Csr);
     let total = pieces.iter().map(|piece| piece.len).try_fold(0_usize, usize::checked_add);
     let total = total.ok_or_else(|| Error::limit_exceeded("the axis is longer than memory can hold"))?;
-    let (lanes, minor) = if along_lanes { (total, target.other_len) } else { (target.other_len, total) };
-    let sources = pieces.iter().map(|piece| Source::new(piece, target, along_lanes)).collect::<Result<Vec<_>>>()?;
-    let plan = Stack { starts: Offsets::of_lengths(pieces.iter().map(|piece| piece.len))?, sources, along_lanes };
+    let (slices, minor) = if along_major { (total, target.other_len) } else { (target.other_len, total) };
+    let sources = pieces.iter().map(|piece| Source::new(piece, target, along_major)).collect::<Result<Vec<_>>>()?;
+    let plan = Stack { starts: Offsets::of_lengths(pieces.iter().map(|piece| piece.len))?, sources, along_major };
 
-    let work = Offsets::of_lengths((0..lanes).map(|lane| plan.work(lane)).collect::<Result<Vec<_>>>()?)?;
+    let work = Offsets::of_lengths((0..slices).map(|slice| plan.work(slice)).collect::<Result<Vec<_>>>()?)?;
     let tasks = blocks(work.ends().iter().copied());
     let offsets = if plan.sources.iter().any(|source| source.drops) {
-        let count = |task: &Range<usize>| task.clone().map(|lane| plan.count(lane)).collect::<Result<Vec<_>>>();
+        let count = |task: &Range<usize>| task.clone().map(|slice| plan.count(slice)).collect::<Result<Vec<_>>>();
         Offsets::of_lengths(tasks.par_iter().map(count).collect::<Result<Vec<_>>>()?.concat())?
     } else {
         work
     };
     let nnz = offsets.total()?;
-    let index_dtype = if i32::try_from(nnz.max(lanes).max(minor)).is_ok() { DType::I32 } else { DType::I64 };
+    let index_dtype = if i32::try_from(nnz.max(slices).max(minor)).is_ok() { DType::I32 } else { DType::I64 };
     let size = size_of_value(&target.dtype)?;
     let (indices, data) = by_width!(&index_dtype, O => {
         let tables: Vec<Option<Vec<O>>> =
-            plan.sources.iter().map(|source| source.table(along_lanes)).collect::<Result<_>>()?;
+            plan.sources.iter().map(|source| source.table(along_major)).collect::<Result<_>>()?;
         fill::<O, ()>(&offsets, tasks, size, |(), part| plan.fill(part, &offsets, &tables, size))?
     });
     // Not checked again: indices come from matrices that were, through tables of this axis.
@@ -80,12 +81,12 @@ struct Stack<'a> {
     sources: Vec<Source<'a>>,
     /// Where each begins along the axis, and the end of the last.
     starts: Offsets,
-    along_lanes: bool,
+    along_major: bool,
 }
 
 /// A matrix as the kernels read it.
 struct Source<'a> {
-    /// Where the values of its lanes are; `None` if there is no matrix.
+    /// Where the values of its major slices are; `None` if there is no matrix.
     offsets: Option<Offsets>,
     indices: Tensor,
     data: Tensor,
@@ -101,19 +102,19 @@ struct Source<'a> {
 }
 
 impl<'a> Source<'a> {
-    fn new(piece: &Piece<'a>, target: &'a Target, along_lanes: bool) -> Result<Self> {
+    fn new(piece: &Piece<'a>, target: &'a Target, along_major: bool) -> Result<Self> {
         let fill = target.fill.as_ref().map(bytes_of).transpose()?;
         ensure!(fill.is_none_or(|fill| Some(fill.len()) == target.dtype.size()), "a fill value of another dtype");
         let (offsets, indices, data) = match &piece.matrix {
             Some(matrix) => {
                 let (major, minor) = matrix.axes();
                 let expected = (piece.len, piece.reindex.old_len());
-                if (if along_lanes { (major, minor) } else { (minor, major) }) != expected
+                if (if along_major { (major, minor) } else { (minor, major) }) != expected
                     || matrix.format != target.format
                 {
                     return Err(Error::invalid_data(format!("a matrix of shape {:?} does not fit", matrix.shape)));
                 }
-                (Some(matrix.lane_offsets()?), matrix.indices.clone(), matrix.data.clone())
+                (Some(matrix.major_offsets()?), matrix.indices.clone(), matrix.data.clone())
             }
             None => (None, Tensor::from_vec([0], Vec::<i32>::new())?, Tensor::from_vec([0], Vec::<f64>::new())?),
         };
@@ -122,20 +123,20 @@ impl<'a> Source<'a> {
             (Some(_), _) => piece.reindex.missing().collect(),
             (None, _) => (0..piece.reindex.new_len()).collect(),
         };
-        let drops = along_lanes && piece.matrix.is_some() && piece.reindex.drops();
+        let drops = along_major && piece.matrix.is_some() && piece.reindex.drops();
         let (dtype, reindex, len) = (target.dtype.clone(), piece.reindex, piece.len);
         Ok(Self { offsets, indices, data, dtype, fill, reindex, missing, len, drops })
     }
 
-    /// Where the values of consecutive lanes are.
+    /// Where the values of consecutive major slices are.
     fn range(&self, first: usize, count: usize) -> Result<Range<usize>> {
         // Nothing is stored of a matrix that is not there.
         self.offsets.as_ref().map_or(Ok(0..0), |offsets| offsets.run(first..first + count))
     }
 
     /// The new positions of old indices, and the largest number for what goes nowhere; `None` if they do not change.
-    fn table<O: Index>(&self, along_lanes: bool) -> Result<Option<Vec<O>>> {
-        if !along_lanes || self.reindex.is_identity() {
+    fn table<O: Index>(&self, along_major: bool) -> Result<Option<Vec<O>>> {
+        if !along_major || self.reindex.is_identity() {
             return Ok(None);
         }
         let places = (0..self.reindex.old_len()).map(|old| match self.reindex.to_new(old) {
@@ -151,7 +152,7 @@ impl<'a> Source<'a> {
     fn values(&self, range: Range<usize>, size: usize) -> Result<Values<'_>> {
         if *self.data.dtype() == self.dtype {
             let values = bytes_of(&self.data)?.get(range.start * size..range.end * size);
-            return Ok(Values::Shared(values.or_bug("a lane beyond the values")?));
+            return Ok(Values::Shared(values.or_bug("a major slice beyond the values")?));
         }
         Ok(Values::Cast(self.data.slice_rows(range)?.cast(&self.dtype)?))
     }
@@ -172,46 +173,49 @@ impl Values<'_> {
 }
 
 impl Stack<'_> {
-    /// The matrix that a lane of the result is from, and which lane of it, where they follow each other in lanes.
-    fn source(&self, lane: usize) -> Result<(usize, &Source<'_>, usize)> {
-        let place = self.starts.ends().partition_point(|&end| end <= lane);
-        let source = self.sources.get(place).or_bug("a lane of no matrix")?;
-        Ok((place, source, lane - self.starts.lane(place)?.start))
+    /// The matrix that a major slice of the result is from, and which major slice of it, where they follow each other
+    /// in major slices.
+    fn source(&self, slice: usize) -> Result<(usize, &Source<'_>, usize)> {
+        let place = self.starts.ends().partition_point(|&end| end <= slice);
+        let source = self.sources.get(place).or_bug("a major slice of no matrix")?;
+        Ok((place, source, slice - self.starts.range(place)?.start))
     }
 
-    /// The most values that a lane of the result can have.
-    fn work(&self, lane: usize) -> Result<usize> {
-        if self.along_lanes {
-            let (_, source, own) = self.source(lane)?;
+    /// The most values that a major slice of the result can have.
+    fn work(&self, slice: usize) -> Result<usize> {
+        if self.along_major {
+            let (_, source, own) = self.source(slice)?;
             return Ok(source.range(own, 1)?.len() + source.missing.len());
         }
         let mut sum = 0_usize;
         for source in &self.sources {
-            let len = match (source.old_lane(lane), source.fill) {
+            let len = match (source.old_slice(slice), source.fill) {
                 (Some(own), _) => source.range(own, 1)?.len(),
                 (None, Some(_)) => source.len,
                 (None, None) => 0,
             };
-            sum = sum.checked_add(len).ok_or_else(|| Error::limit_exceeded("a lane has more values than memory"))?;
+            sum = sum
+                .checked_add(len)
+                .ok_or_else(|| Error::limit_exceeded("a major slice has more values than memory"))?;
         }
         Ok(sum)
     }
 
-    /// The values that a lane of the result has.
-    fn count(&self, lane: usize) -> Result<usize> {
-        let (_, source, own) = self.source(lane)?;
+    /// The values that a major slice of the result has.
+    fn count(&self, slice: usize) -> Result<usize> {
+        let (_, source, own) = self.source(slice)?;
         if !source.drops {
-            return self.work(lane);
+            return self.work(slice);
         }
         let kept = by_width!(source.indices.dtype(), I => {
             let indices = plain::<I>(&source.indices)?;
-            let own = indices.get(source.range(own, 1)?).or_bug("a lane beyond the indices")?;
+            let own = indices.get(source.range(own, 1)?).or_bug("a major slice beyond the indices")?;
             own.iter().filter(|index| source.reindex.to_new(index.to_usize()).is_some()).count()
         });
         Ok(kept + source.missing.len())
     }
 
-    /// Fills the lanes of a part.
+    /// Fills the major slices of a part.
     fn fill<O: Index>(
         &self,
         part: &mut Part<'_, O>,
@@ -219,24 +223,24 @@ impl Stack<'_> {
         tables: &[Option<Vec<O>>],
         size: usize,
     ) -> Result<()> {
-        let mut lane = part.lanes.start;
-        while lane < part.lanes.end {
-            if self.along_lanes {
-                let (place, source, own) = self.source(lane)?;
-                // Without a value between them, lanes that follow each other are one run.
-                let count = if source.missing.is_empty() { (source.len - own).min(part.lanes.end - lane) } else { 1 };
-                let len = offsets.run(lane..lane + count)?.len();
+        let mut slice = part.slices.start;
+        while slice < part.slices.end {
+            if self.along_major {
+                let (place, source, own) = self.source(slice)?;
+                // Without a value between them, major slices that follow each other are one run.
+                let count = if source.missing.is_empty() { (source.len - own).min(part.slices.end - slice) } else { 1 };
+                let len = offsets.run(slice..slice + count)?.len();
                 let kept = len.checked_sub(source.missing.len()).or_bug("fewer values than are filled in")?;
                 let (indices, data) = part.next(kept, size)?;
                 let table = tables.get(place).or_bug("a matrix without a table")?.as_deref();
                 source.copy(source.range(own, count)?, table, 0, indices, data, size)?;
                 let (indices, data) = part.next(len - kept, size)?;
                 source.put_fill(source.missing.iter().copied(), indices, data, size)?;
-                lane += count;
+                slice += count;
                 continue;
             }
             for (source, &shift) in self.sources.iter().zip(self.starts.starts()) {
-                match source.old_lane(lane) {
+                match source.old_slice(slice) {
                     Some(own) => {
                         let range = source.range(own, 1)?;
                         let (indices, data) = part.next(range.len(), size)?;
@@ -249,16 +253,16 @@ impl Stack<'_> {
                     None => {}
                 }
             }
-            lane += 1;
+            slice += 1;
         }
         Ok(())
     }
 }
 
 impl Source<'_> {
-    /// The lane of this matrix that goes to a lane of the result.
-    fn old_lane(&self, lane: usize) -> Option<usize> {
-        self.offsets.as_ref().and_then(|_| self.reindex.to_old(lane))
+    /// The major slice of this matrix that goes to a major slice of the result.
+    fn old_slice(&self, slice: usize) -> Option<usize> {
+        self.offsets.as_ref().and_then(|_| self.reindex.to_old(slice))
     }
 
     /// Copies a range of values with their indices looked up and shifted; those that go nowhere are left out.
@@ -274,7 +278,7 @@ impl Source<'_> {
         let stored = self.values(range.clone(), size)?;
         let stored = stored.bytes()?;
         by_width!(self.indices.dtype(), I => {
-            let own = plain::<I>(&self.indices)?.get(range).or_bug("a lane beyond the indices")?;
+            let own = plain::<I>(&self.indices)?.get(range).or_bug("a major slice beyond the indices")?;
             if let Some(table) = table.filter(|_| self.drops) {
                 return by_size!(size, V => keep(own, values::<V>(stored)?, table, indices, values_mut::<V>(data)?));
             }

@@ -60,7 +60,7 @@ fn matrix() -> impl Strategy<Value = SparseMatrix> {
     (format, 0_usize..9, 0_usize..9, prop::sample::select(DType::NUMERIC.to_vec()), integer(), integer(), 0..3)
         .prop_flat_map(|(format, rows, columns, dtype, index, pointer, order)| {
             let (major, minor) = if format == SparseFormat::Csr { (rows, columns) } else { (columns, rows) };
-            let lane = match (minor, order) {
+            let slice = match (minor, order) {
                 (0, _) => Just(Vec::new()).boxed(),
                 (_, 0) => {
                     prop::collection::btree_set(0..minor, 0..=minor).prop_map(|s| s.into_iter().collect()).boxed()
@@ -68,9 +68,9 @@ fn matrix() -> impl Strategy<Value = SparseMatrix> {
                 (_, 1) => prop::sample::subsequence((0..minor).collect::<Vec<_>>(), 0..=minor).prop_shuffle().boxed(),
                 _ => prop::collection::vec(0..minor, 0..6).boxed(),
             };
-            prop::collection::vec(lane, major).prop_flat_map(move |lanes| {
-                let offsets = Offsets::of_lengths(lanes.iter().map(Vec::len)).unwrap().into_vec();
-                let indices = lanes.concat();
+            prop::collection::vec(slice, major).prop_flat_map(move |slices| {
+                let offsets = Offsets::of_lengths(slices.iter().map(Vec::len)).unwrap().into_vec();
+                let indices = slices.concat();
                 let (dtype, index, pointer) = (dtype.clone(), index.clone(), pointer.clone());
                 prop::collection::vec(0_u8..9, indices.len()).prop_map(move |values| {
                     let wide = |values: &[usize], dtype: &DType| {
@@ -85,16 +85,16 @@ fn matrix() -> impl Strategy<Value = SparseMatrix> {
         })
 }
 
-/// The stored values of each lane in their order: index, and value in bytes.
+/// The stored values of each major slice in their order: index, and value in bytes.
 fn entries(matrix: &SparseMatrix) -> Vec<Vec<(usize, Vec<u8>)>> {
     let size = matrix.dtype().size().unwrap();
     let indices = matrix.indices().cast(&DType::U64).unwrap();
     let indices = indices.as_slice::<u64>().unwrap();
     let data: Vec<&[u8]> = matrix.data().as_bytes().unwrap().chunks(size).collect();
-    let lane = |pair: &[usize]| {
+    let slice = |pair: &[usize]| {
         (pair[0]..pair[1]).map(|at| (usize::try_from(indices[at]).unwrap(), data[at].to_vec())).collect()
     };
-    matrix.offsets().unwrap().windows(2).map(lane).collect()
+    matrix.offsets().unwrap().windows(2).map(slice).collect()
 }
 
 /// A checked matrix: all that is promised of the parts of one.
@@ -105,13 +105,13 @@ fn check(matrix: &SparseMatrix) -> SparseMatrix {
     checked
 }
 
-/// A matrix large enough for many tasks, with lanes longer than a piece.
+/// A matrix large enough for many tasks, with major slices longer than a piece.
 fn large(format: SparseFormat) -> SparseMatrix {
     let (major, minor) = (50, 20_000_usize);
     let mut indices = Vec::new();
     let mut offsets = vec![0_i64];
-    for lane in 0..major {
-        indices.extend((0..minor).filter(|i| (i * 7 + lane * 13) % 5 < lane % 4).map(|i| i32::try_from(i).unwrap()));
+    for slice in 0..major {
+        indices.extend((0..minor).filter(|i| (i * 7 + slice * 13) % 5 < slice % 4).map(|i| i32::try_from(i).unwrap()));
         offsets.push(i64::try_from(indices.len()).unwrap());
     }
     let data: Vec<i64> = (0..).take(indices.len()).collect();

@@ -33,7 +33,7 @@ impl AnnData {
     pub fn obs_vector(&self, key: &str, layer: Option<&str>) -> Result<Column> {
         match find(key, ("obs", &self.obs), ("var_names", &self.var))? {
             None => self.obs.column(key),
-            Some(at) => lane(self.matrix(layer)?, 1, at),
+            Some(at) => slice(self.matrix(layer)?, 1, at),
         }
     }
 
@@ -45,7 +45,7 @@ impl AnnData {
     pub fn var_vector(&self, key: &str, layer: Option<&str>) -> Result<Column> {
         match find(key, ("var", &self.var), ("obs_names", &self.obs))? {
             None => self.var.column(key),
-            Some(at) => lane(self.matrix(layer)?, 0, at),
+            Some(at) => slice(self.matrix(layer)?, 0, at),
         }
     }
 
@@ -89,7 +89,7 @@ impl Raw {
     pub fn obs_vector(&self, key: &str) -> Result<Column> {
         let x = self.x().ok_or_else(|| Error::not_found("raw has no X"))?;
         match place(key, self.var(), "raw.var_names")? {
-            Some(at) => lane(x, 1, at),
+            Some(at) => slice(x, 1, at),
             None => Err(Error::not_found(format!("'{key}' is not in raw.var_names"))),
         }
     }
@@ -116,7 +116,7 @@ fn place(key: &str, frame: &DataFrame, names: &str) -> Result<Option<u64>> {
 }
 
 /// One row (axis 0) or column (axis 1) of a matrix; of a stored one no more is read than has to be.
-fn lane(matrix: &Element, axis: usize, at: u64) -> Result<Column> {
+fn slice(matrix: &Element, axis: usize, at: u64) -> Result<Column> {
     let shape = matrix.shape()?.or_bug("a matrix without a shape")?;
     let [rows, columns] = *shape else {
         return Err(Error::unsupported(format!("a matrix has two axes, not the shape {shape:?}")));

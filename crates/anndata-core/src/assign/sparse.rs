@@ -22,8 +22,8 @@ pub(super) fn put(matrix: &SparseMatrix, rows: &Axis, columns: &Axis, values: &E
     let is_csr = matrix.format() == SparseFormat::Csr;
     let (major, minor) = if is_csr { (n_rows, n_columns) } else { (n_columns, n_rows) };
     let selected = Selected {
-        major: Lane::new(if is_csr { rows } else { columns }, major)?,
-        minor: Lane::new(if is_csr { columns } else { rows }, minor)?,
+        major: SelectedAxis::new(if is_csr { rows } else { columns }, major)?,
+        minor: SelectedAxis::new(if is_csr { columns } else { rows }, minor)?,
     };
     let shape = (rows.len(), columns.len());
     dispatch!(matrix.dtype(), T => match values {
@@ -34,10 +34,10 @@ pub(super) fn put(matrix: &SparseMatrix, rows: &Axis, columns: &Axis, values: &E
                     "a sparse matrix of shape {:?} cannot be put into a selection of {shape:?}", values.shape()
                 )));
             }
-            let lanes = sparse_lanes::<T>(values, matrix)?;
-            merge::<T>(matrix, &selected, |lane| {
-                let lane = lanes.get(lane).or_bug("a lane without values")?;
-                Ok(Box::new(lane.iter().map(|(&at, &value)| (at, value))))
+            let slices = sparse_slices::<T>(values, matrix)?;
+            merge::<T>(matrix, &selected, |slice| {
+                let slice = slices.get(slice).or_bug("a major slice without values")?;
+                Ok(Box::new(slice.iter().map(|(&at, &value)| (at, value))))
             })
         }
         values => {
@@ -46,9 +46,9 @@ pub(super) fn put(matrix: &SparseMatrix, rows: &Axis, columns: &Axis, values: &E
             let view = spread.view::<T>()?.into_dimensionality::<Ix2>()
                 .map_err(|error| Error::invalid_input("the values are not a matrix").with_source(error))?;
             let view: ArrayView2<'_, T> = if is_csr { view } else { view.reversed_axes() };
-            merge::<T>(matrix, &selected, |lane| {
-                let lane = view.outer_iter().nth(lane).or_bug("a lane without values")?;
-                Ok(Box::new(lane.to_vec().into_iter().enumerate()))
+            merge::<T>(matrix, &selected, |slice| {
+                let slice = view.outer_iter().nth(slice).or_bug("a major slice without values")?;
+                Ok(Box::new(slice.to_vec().into_iter().enumerate()))
             })
         }
     }, else => Err(Error::dtype(format!("values of type {} are not numbers", matrix.dtype()))))
@@ -66,25 +66,25 @@ fn spread(values: &Tensor, dtype: &DType, (rows, columns): (u64, u64)) -> Result
     zeros.put(&[Axis::Range(0..rows as u64), Axis::Range(0..columns as u64)], values)
 }
 
-/// The values of a sparse matrix by lanes of the target's format: position within the selection and value.
-fn sparse_lanes<T: Scalar>(values: &SparseMatrix, target: &SparseMatrix) -> Result<Vec<BTreeMap<usize, T>>> {
+/// The values of a sparse matrix by major slices of the target's format: position within the selection and value.
+fn sparse_slices<T: Scalar>(values: &SparseMatrix, target: &SparseMatrix) -> Result<Vec<BTreeMap<usize, T>>> {
     // The cast is checked as that of a dense array is.
     let data = spread(&values.data().clone().reshape([1, values.nnz()])?, target.dtype(), (1, values.nnz() as u64))?;
     let indices = values.indices().cast(&DType::U64)?;
     let same = values.format() == target.format();
-    let lanes = match target.format() {
+    let slices = match target.format() {
         SparseFormat::Csr => values.shape().0,
         SparseFormat::Csc => values.shape().1,
     };
-    let mut found: Vec<BTreeMap<usize, T>> = vec![BTreeMap::new(); lanes];
+    let mut found: Vec<BTreeMap<usize, T>> = vec![BTreeMap::new(); slices];
     let (data, indices) = (data.as_slice::<T>()?, indices.as_slice::<u64>()?);
-    for (lane, range) in values.lane_offsets()?.ranges().enumerate() {
-        let data = data.get(range.clone()).or_bug("a lane beyond the values")?;
-        for (&index, &value) in indices.get(range).or_bug("a lane beyond the indices")?.iter().zip(data) {
+    for (slice, range) in values.major_offsets()?.ranges().enumerate() {
+        let data = data.get(range.clone()).or_bug("a major slice beyond the values")?;
+        for (&index, &value) in indices.get(range).or_bug("a major slice beyond the indices")?.iter().zip(data) {
             let index = usize::try_from(index).or_bug("an index that was not checked")?;
-            let (lane, index) = if same { (lane, index) } else { (index, lane) };
-            let lane = found.get_mut(lane).or_bug("an index beyond the axis")?;
-            lane.entry(index).and_modify(|sum| *sum = sum.plus(value)).or_insert(value);
+            let (slice, index) = if same { (slice, index) } else { (index, slice) };
+            let slice = found.get_mut(slice).or_bug("an index beyond the axis")?;
+            slice.entry(index).and_modify(|sum| *sum = sum.plus(value)).or_insert(value);
         }
     }
     Ok(found)
@@ -92,19 +92,19 @@ fn sparse_lanes<T: Scalar>(values: &SparseMatrix, target: &SparseMatrix) -> Resu
 
 /// What is selected along both axes of the compressed matrix.
 struct Selected {
-    major: Lane,
-    minor: Lane,
+    major: SelectedAxis,
+    minor: SelectedAxis,
 }
 
 /// A selection along one axis, both ways.
-struct Lane {
+struct SelectedAxis {
     /// The positions, in the order of the selection.
     positions: Vec<usize>,
     /// For each position of the axis, where it was selected last.
     last: Vec<Option<usize>>,
 }
 
-impl Lane {
+impl SelectedAxis {
     /// Of a selection that was checked against the length of the axis.
     fn new(axis: &Axis, len: usize) -> Result<Self> {
         let mut positions = Vec::new();
@@ -123,10 +123,10 @@ impl Lane {
     }
 }
 
-/// The values of a lane of the selection, by their position within it.
+/// The values of a major slice of the selection, by their position within it.
 type Values<'a, T> = Box<dyn Iterator<Item = (usize, T)> + 'a>;
 
-/// The stored values outside the selection, and the new ones within it. Lanes that were changed are sorted.
+/// The stored values outside the selection, and the new ones within it. Major slices that were changed are sorted.
 fn merge<'a, T: Scalar>(
     matrix: &SparseMatrix,
     selected: &Selected,
@@ -136,16 +136,16 @@ fn merge<'a, T: Scalar>(
     let indices = indices.as_slice::<u64>()?;
     let mut lengths = Vec::with_capacity(selected.major.last.len());
     let (mut new_data, mut new_indices) = (Vec::with_capacity(data.len()), Vec::with_capacity(data.len()));
-    for (range, lane) in matrix.lane_offsets()?.ranges().zip(&selected.major.last) {
-        let data = data.get(range.clone()).or_bug("a lane beyond the values")?;
-        let old = indices.get(range).or_bug("a lane beyond the indices")?.iter().zip(data);
+    for (range, slice) in matrix.major_offsets()?.ranges().zip(&selected.major.last) {
+        let data = data.get(range.clone()).or_bug("a major slice beyond the values")?;
+        let old = indices.get(range).or_bug("a major slice beyond the indices")?.iter().zip(data);
         let before = new_data.len();
-        match lane {
+        match slice {
             None => old.for_each(|(&index, &value)| {
                 new_indices.push(index);
                 new_data.push(value);
             }),
-            Some(lane) => {
+            Some(slice) => {
                 let mut entries: Vec<(u64, T)> = Vec::new();
                 for (&index, &value) in old {
                     let at = usize::try_from(index).or_bug("an index that was not checked")?;
@@ -153,7 +153,7 @@ fn merge<'a, T: Scalar>(
                         entries.push((index, value));
                     }
                 }
-                for (place, value) in values(*lane)? {
+                for (place, value) in values(*slice)? {
                     let at = *selected.minor.positions.get(place).or_bug("a value beyond the selection")?;
                     if selected.minor.last(at)? == Some(place) && value != T::default() {
                         entries.push((at as u64, value));

@@ -108,16 +108,17 @@ struct Entries(Vec<(u64, u64)>, Vec<Complex<f64>>);
 
 impl Entries {
     fn of(matrix: &SparseMatrix) -> Result<Self> {
-        let offsets = matrix.lane_offsets()?;
-        let lanes = (0..).zip(offsets.lengths()).flat_map(|(lane, len): (usize, usize)| std::iter::repeat_n(lane, len));
+        let offsets = matrix.major_offsets()?;
+        let slices =
+            (0..).zip(offsets.lengths()).flat_map(|(slice, len): (usize, usize)| std::iter::repeat_n(slice, len));
         let minors = matrix.indices().cast(&DType::U64)?;
         let minors = minors.as_slice::<u64>()?;
         let values = matrix.data().cast(&DType::Complex128)?;
-        let mut entries: Vec<((u64, u64), Complex<f64>)> = lanes
+        let mut entries: Vec<((u64, u64), Complex<f64>)> = slices
             .zip(minors)
-            .map(|(lane, &minor)| match matrix.format() {
-                SparseFormat::Csr => (lane as u64, minor),
-                SparseFormat::Csc => (minor, lane as u64),
+            .map(|(slice, &minor)| match matrix.format() {
+                SparseFormat::Csr => (slice as u64, minor),
+                SparseFormat::Csc => (minor, slice as u64),
             })
             .zip(values.as_slice::<Complex<f64>>()?.iter().copied())
             .collect();

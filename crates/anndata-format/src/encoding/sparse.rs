@@ -239,9 +239,9 @@ fn dense_to_sparse(array: &Array, format: SparseFormat) -> Result<SparseMatrix> 
         SparseFormat::Csr => (rows, columns, 0),
         SparseFormat::Csc => (columns, rows, 1),
     };
-    let lane = (spec.dtype.size().unwrap_or(1) as u64).saturating_mul(minor).max(1);
+    let slice = (spec.dtype.size().unwrap_or(1) as u64).saturating_mul(minor).max(1);
     let chunk = spec.chunks.as_ref().and_then(|chunks| chunks.get(axis).copied()).unwrap_or(1).max(1);
-    let step = (BLOCK_BYTES / lane).max(1).next_multiple_of(chunk);
+    let step = (BLOCK_BYTES / slice).max(1).next_multiple_of(chunk);
     let mut parts = Vec::new();
     for start in (0..major.max(1)).step_by(usize::try_from(step).unwrap_or(usize::MAX)) {
         let block = Axis::Range(start.min(major)..major.min(start.saturating_add(step)));
@@ -297,8 +297,8 @@ impl BlockSource for StoredRows {
         };
         let step = rows_in(size, columns, dtype);
         Box::new((0..rows.max(1)).step_by(step).map(move |start| {
-            let lanes = Axis::Range(start.min(rows) as u64..rows.min(start + step) as u64);
-            let block = self.0.read(&lanes)?.to_dense().map_err(|error| error.at(self.0.path()))?;
+            let slices = Axis::Range(start.min(rows) as u64..rows.min(start + step) as u64);
+            let block = self.0.read(&slices)?.to_dense().map_err(|error| error.at(self.0.path()))?;
             Ok((vec![start as u64, 0], block))
         }))
     }

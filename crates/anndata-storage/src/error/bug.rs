@@ -49,14 +49,14 @@ impl<T, E: StdError + Send + Sync + 'static> OrBug<T> for Result<T, E> {
 /// Returns an [`Error::bug`](crate::Error::bug) from a function where an invariant of this library does not hold.
 ///
 /// ```
-/// fn lane(offsets: &[usize], lane: usize) -> anndata_storage::Result<usize> {
-///     anndata_storage::ensure!(lane + 1 < offsets.len(), "lane {lane} of {} offsets", offsets.len());
-///     Ok(offsets[lane + 1] - offsets[lane])
+/// fn row_len(offsets: &[usize], row: usize) -> anndata_storage::Result<usize> {
+///     anndata_storage::ensure!(row + 1 < offsets.len(), "row {row} of {} offsets", offsets.len());
+///     Ok(offsets[row + 1] - offsets[row])
 /// }
 ///
-/// assert_eq!(lane(&[0, 3], 0)?, 3);
-/// let error = lane(&[0, 3], 1).unwrap_err();
-/// assert!(error.is_bug() && error.message().starts_with("lane 1 of 2 offsets (a bug of anndata at "));
+/// assert_eq!(row_len(&[0, 3], 0)?, 3);
+/// let error = row_len(&[0, 3], 1).unwrap_err();
+/// assert!(error.is_bug() && error.message().starts_with("row 1 of 2 offsets (a bug of anndata at "));
 /// # Ok::<(), anndata_storage::Error>(())
 /// ```
 #[macro_export]

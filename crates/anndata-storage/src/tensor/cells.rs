@@ -35,10 +35,10 @@ pub(super) fn select(
     out.as_mut_slice().par_chunks_mut(step * cell).enumerate().try_for_each(|(number, mut to)| {
         let mut at = number * step;
         while !to.is_empty() {
-            let (lane, start) = (at / row, at % row);
+            let (outer_index, start) = (at / row, at % row);
             let len = (row - start).min(to.len() / cell);
             let (head, tail) = to.split_at_mut(len * cell);
-            copy(from, base(shape, outer, lane)?, last, start, head, cell)?;
+            copy(from, base(shape, outer, outer_index)?, last, start, head, cell)?;
             (at, to) = (at + len, tail);
         }
         Ok::<(), Error>(())
@@ -46,14 +46,14 @@ pub(super) fn select(
     Ok(out)
 }
 
-/// Where the last axis begins for the combination `lane` of positions of the other axes, in cells.
-fn base(shape: &[usize], outer: &[Axis], mut lane: usize) -> Result<usize> {
+/// Where the last axis begins for the combination `outer_index` of positions of the other axes, in cells.
+fn base(shape: &[usize], outer: &[Axis], mut outer_index: usize) -> Result<usize> {
     let mut stride = *shape.last().or_bug("an array without axes")?;
     let mut base = 0;
     for (axis, &len) in outer.iter().zip(shape).rev() {
         let selected = to_usize(axis.len()).max(1);
-        base += position(axis, lane % selected)? * stride;
-        lane /= selected;
+        base += position(axis, outer_index % selected)? * stride;
+        outer_index /= selected;
         stride *= len;
     }
     Ok(base)

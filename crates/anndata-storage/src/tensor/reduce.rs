@@ -33,7 +33,7 @@ impl Tensor {
         dispatch!(&self.dtype, T => {
             let values = self.matrix_values::<T>(rows, columns)?;
             let row = |row: usize| &values[row * columns..(row + 1) * columns];
-            sums((0..rows).into_par_iter().with_min_len(lanes_in_task(columns)).map(|i| T::sum(row(i))).collect(), &self.dtype)
+            sums((0..rows).into_par_iter().with_min_len(rows_in_task(columns)).map(|i| T::sum(row(i))).collect(), &self.dtype)
         }, else => Err(self.no_numbers()))
     }
 
@@ -60,7 +60,7 @@ impl Tensor {
             let values = self.matrix_values::<T>(rows, columns)?;
             let row = |row: usize| &values[row * columns..(row + 1) * columns];
             let count = |i| row(i).iter().map(|value| usize::from(!T::default().eq(value))).sum();
-            Ok((0..rows).into_par_iter().with_min_len(lanes_in_task(columns)).map(count).collect())
+            Ok((0..rows).into_par_iter().with_min_len(rows_in_task(columns)).map(count).collect())
         }, else => Err(self.no_numbers()))
     }
 
@@ -208,7 +208,7 @@ fn sums<S: Scalar>(sums: Vec<S>, dtype: &DType) -> Result<Tensor> {
     if dtype.is_float() || dtype.is_complex() { sums.cast(dtype) } else { Ok(sums) }
 }
 
-fn lanes_in_task(len: usize) -> usize {
+fn rows_in_task(len: usize) -> usize {
     (TASK / len.max(1)).max(1)
 }
 
@@ -270,7 +270,7 @@ mod tests {
             };
             prop_assert_eq!(wide(matrix.row_sums()?), plain.sum_axis(ndarray::Axis(1)).to_vec());
             prop_assert_eq!(wide(matrix.column_sums()?), plain.sum_axis(ndarray::Axis(0)).to_vec());
-            let count = |lane: ndarray::ArrayView1<'_, f64>| lane.iter().filter(|v| **v != 0.0).count();
+            let count = |slice: ndarray::ArrayView1<'_, f64>| slice.iter().filter(|v| **v != 0.0).count();
             prop_assert_eq!(matrix.nonzero_per_row()?, plain.outer_iter().map(count).collect::<Vec<_>>());
             prop_assert_eq!(matrix.nonzero_per_column()?, plain.columns().into_iter().map(count).collect::<Vec<_>>());
             let turned = matrix.transpose()?;

@@ -5,7 +5,7 @@ use std::fmt::Debug;
 use super::*;
 use crate::Reindex;
 use crate::sparse::buffers::gather;
-use crate::sparse::lanes::{blocks, fill};
+use crate::sparse::major::{blocks, fill};
 use crate::sparse::stack::{Piece, Target, stack};
 
 /// Two rows of three columns, not checked.
@@ -35,7 +35,7 @@ fn an_index_beyond_the_axis_is_in_no_result() -> Result<()> {
     assert_bug(matrix.to_format(SparseFormat::Csc), "an index beyond the axis");
     assert_bug(select(vec![0, 2]), "an index beyond the axis");
     assert_bug(select(vec![2, 0]), "an index beyond the axis");
-    assert_bug(select(vec![2, 2]), "lane 3 of 3");
+    assert_bug(select(vec![2, 2]), "major slice 3 of 3");
     for reindex in [Reindex::resize(3, 4), Reindex::resize(3, 2)] {
         let piece = Piece { matrix: Some(matrix.clone()), len: 2, reindex: &reindex };
         let target =
@@ -51,8 +51,8 @@ fn offsets_that_are_none_stop_every_use() -> Result<()> {
         (vec![0, 2, 1], "the offsets of a matrix decrease"),
         (vec![1, 1, 2], "the offsets of a matrix decrease"),
         (vec![0, 1, 3], "offsets to Some(3) of 2 values"),
-        (vec![0, 2], "2 offsets of 2 lanes"),
-        (vec![], "0 offsets of 2 lanes"),
+        (vec![0, 2], "2 offsets of 2 major slices"),
+        (vec![], "0 offsets of 2 major slices"),
     ] {
         let matrix = unchecked(vec![2, 0], indptr)?;
         assert_bug(matrix.offsets(), message);
@@ -66,8 +66,8 @@ fn offsets_that_are_none_stop_every_use() -> Result<()> {
         assert_bug(matrix.select(&Axis::Range(0..2), &Axis::Range(1..3)), message);
         assert_bug(SparseMatrix::concat_major(&[matrix.clone(), matrix]), message);
     }
-    assert_bug(unchecked(vec![2, 0], vec![0, 1, 3])?.get::<u8>(1, 0), "a lane beyond the indices");
-    assert_bug(unchecked(vec![2, 0], vec![0, 2, 1])?.get::<u8>(1, 0), "a lane beyond the indices");
+    assert_bug(unchecked(vec![2, 0], vec![0, 1, 3])?.get::<u8>(1, 0), "a major slice beyond the indices");
+    assert_bug(unchecked(vec![2, 0], vec![0, 2, 1])?.get::<u8>(1, 0), "a major slice beyond the indices");
     Ok(())
 }
 
@@ -85,14 +85,14 @@ fn what_was_counted_is_what_is_filled() -> Result<()> {
     let offsets = Offsets::of_lengths([1, 2])?;
     let blocks = || blocks(offsets.ends().iter().copied());
     assert_eq!(blocks(), vec![0..2]);
-    assert_bug(fill::<u32, ()>(&offsets, blocks(), 4, |(), _| Ok(())), "3 values of lanes 0..2 were not filled");
+    assert_bug(fill::<u32, ()>(&offsets, blocks(), 4, |(), _| Ok(())), "3 values of major slices 0..2 were not filled");
     let more = fill::<u32, ()>(&offsets, blocks(), 4, |(), part| part.next(4, 4).map(drop));
     assert_bug(more, "more values than were counted");
     assert_bug(fill::<u32, ()>(&offsets, Vec::new(), 4, |(), _| Ok(())), "the blocks leave 3 values out");
     assert_bug(gather(&[1, 2], &[0, 2], |at| at, &mut [0, 0], 1), "a place beyond the stored values");
     assert_bug(gather(&[1, 2], &[0], |at| at, &mut [0, 0], 1), "2 values at 1 places");
-    assert_bug(offsets.lane(2), "lane 2 of 2");
-    assert_bug(offsets.run(1..3), "lane 3 of 2");
+    assert_bug(offsets.range(2), "major slice 2 of 2");
+    assert_bug(offsets.run(1..3), "major slice 3 of 2");
     Ok(())
 }
 

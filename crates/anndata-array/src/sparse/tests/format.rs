@@ -2,15 +2,15 @@
 
 use super::*;
 
-/// Entries by the other axis: those of a lane in the order of the old lanes.
+/// Entries by the other axis: those of a major slice in the order of the old major slices.
 fn turned(matrix: &SparseMatrix) -> Vec<Vec<(usize, Vec<u8>)>> {
-    let mut lanes = vec![Vec::new(); matrix.axes().1];
-    for (lane, entries) in entries(matrix).into_iter().enumerate() {
+    let mut slices = vec![Vec::new(); matrix.axes().1];
+    for (slice, entries) in entries(matrix).into_iter().enumerate() {
         for (index, value) in entries {
-            lanes[index].push((lane, value));
+            slices[index].push((slice, value));
         }
     }
-    lanes
+    slices
 }
 
 fn other(format: SparseFormat) -> SparseFormat {
@@ -49,16 +49,16 @@ fn large_matrices_are_turned_in_windows() -> Result<()> {
         let turned_matrix = check(&matrix.to_format(other(format))?);
         assert_eq!(entries(&turned_matrix), turned(&matrix));
         assert_eq!(turned_matrix.to_format(format)?, matrix);
-        // The same, with lanes that are not sorted.
+        // The same, with major slices that are not sorted.
         let backwards = matrix.axes().1 as u64;
         let reversed = Axis::from((0..backwards).rev().collect::<Vec<_>>());
         let (rows, columns) = match format {
             SparseFormat::Csr => (Axis::Range(0..50), reversed),
             SparseFormat::Csc => (reversed, Axis::Range(0..50)),
         };
-        let mut lanes = turned(&matrix);
-        lanes.reverse();
-        assert_eq!(entries(&check(&matrix.select(&rows, &columns)?.to_format(other(format))?)), lanes);
+        let mut slices = turned(&matrix);
+        slices.reverse();
+        assert_eq!(entries(&check(&matrix.select(&rows, &columns)?.to_format(other(format))?)), slices);
         let unsorted = unsorted(&matrix);
         assert_ne!(unsorted, matrix);
         assert_eq!(check(&unsorted.to_format(other(format))?), turned_matrix);
@@ -67,7 +67,7 @@ fn large_matrices_are_turned_in_windows() -> Result<()> {
     Ok(())
 }
 
-/// The same values, each lane in the opposite order.
+/// The same values, each major slice in the opposite order.
 fn unsorted(matrix: &SparseMatrix) -> SparseMatrix {
     let order: Vec<u64> =
         matrix.offsets().unwrap().windows(2).flat_map(|pair| (pair[0] as u64..pair[1] as u64).rev()).collect();

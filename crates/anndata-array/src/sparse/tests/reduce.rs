@@ -10,9 +10,9 @@ fn plain(matrix: &SparseMatrix) -> Vec<Vec<f64>> {
     let mut dense = vec![vec![0.0; columns]; rows];
     let wide = matrix.data().cast(&DType::Complex128).unwrap();
     let mut values = wide.as_slice::<Complex<f64>>().unwrap().iter();
-    for (lane, entries) in entries(matrix).into_iter().enumerate() {
+    for (slice, entries) in entries(matrix).into_iter().enumerate() {
         for (index, _) in entries {
-            let (row, column) = if matrix.format() == SparseFormat::Csr { (lane, index) } else { (index, lane) };
+            let (row, column) = if matrix.format() == SparseFormat::Csr { (slice, index) } else { (index, slice) };
             dense[row][column] += values.next().unwrap().re;
         }
     }
@@ -42,10 +42,10 @@ proptest! {
         };
         prop_assert_eq!(matrix.row_sums()?.dtype().clone(), sum.clone());
         prop_assert_eq!(matrix.column_sums()?.dtype().clone(), sum);
-        let lanes: Vec<usize> = entries(&matrix).iter().map(Vec::len).collect();
+        let slices: Vec<usize> = entries(&matrix).iter().map(Vec::len).collect();
         let mut across = vec![0; matrix.axes().1];
         entries(&matrix).iter().flatten().for_each(|&(index, _)| across[index] += 1);
-        let (rows, columns) = if matrix.format() == SparseFormat::Csr { (lanes, across) } else { (across, lanes) };
+        let (rows, columns) = if matrix.format() == SparseFormat::Csr { (slices, across) } else { (across, slices) };
         prop_assert_eq!(matrix.nnz_per_row()?, rows);
         prop_assert_eq!(matrix.nnz_per_column()?, columns);
     }
@@ -77,12 +77,12 @@ proptest! {
     }
 
     #[test]
-    fn sorted_lanes_keep_their_entries(matrix in matrix()) {
-        let mut lanes = entries(&matrix);
-        for lane in &mut lanes {
-            lane.sort_by_key(|(index, _)| *index);
+    fn sorted_slices_keep_their_entries(matrix in matrix()) {
+        let mut slices = entries(&matrix);
+        for slice in &mut slices {
+            slice.sort_by_key(|(index, _)| *index);
         }
-        prop_assert_eq!(entries(&check(&matrix.sorted()?)), lanes);
+        prop_assert_eq!(entries(&check(&matrix.sorted()?)), slices);
     }
 }
 

@@ -19,21 +19,21 @@ fn positions(axis: &Axis) -> Vec<usize> {
     axis.runs().into_iter().flat_map(|(start, len)| start..start + len).map(|i| usize::try_from(i).unwrap()).collect()
 }
 
-/// What is promised, said plainly: entry by entry in their order; sorted lanes stay sorted.
+/// What is promised, said plainly: entry by entry in their order; sorted major slices stay sorted.
 fn expected(matrix: &SparseMatrix, rows: &Axis, columns: &Axis) -> Vec<Vec<(usize, Vec<u8>)>> {
     let (major, minor) = if matrix.format() == SparseFormat::Csr { (rows, columns) } else { (columns, rows) };
-    let lanes = entries(matrix);
+    let slices = entries(matrix);
     let mut new: HashMap<usize, Vec<usize>> = HashMap::new();
     for (to, old) in positions(minor).into_iter().enumerate() {
         new.entry(old).or_default().push(to);
     }
-    let pick = |lane: &usize| {
-        let lane = &lanes[*lane];
+    let pick = |slice: &usize| {
+        let slice = &slices[*slice];
         let mut picked: Vec<(usize, Vec<u8>)> = Vec::new();
-        for (index, value) in lane {
+        for (index, value) in slice {
             picked.extend(new.get(index).into_iter().flatten().map(|&new| (new, value.clone())));
         }
-        if lane.iter().map(|(index, _)| index).filter(|index| new.contains_key(index)).is_sorted() {
+        if slice.iter().map(|(index, _)| index).filter(|index| new.contains_key(index)).is_sorted() {
             picked.sort_by_key(|(index, _)| *index);
         }
         picked

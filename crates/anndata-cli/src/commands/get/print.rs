@@ -266,7 +266,7 @@ fn plain(value: &Value) -> String {
 /// The stored values of a sparse matrix, in the order in which they are stored.
 struct Entries<'a> {
     matrix: &'a SparseMatrix,
-    /// Where each lane begins, and the end of the last: checked by the matrix.
+    /// Where each major slice begins, and the end of the last: checked by the matrix.
     offsets: Vec<usize>,
 }
 
@@ -278,14 +278,14 @@ impl<'a> Entries<'a> {
     /// Calls a function with: whether it is the first, row, column, value.
     fn each(&self, mut call: impl FnMut(bool, usize, usize, &Value) -> Result<(), Error>) -> Result<(), Error> {
         let mut first = true;
-        for (lane, (&start, &end)) in self.offsets.iter().zip(self.offsets.iter().skip(1)).enumerate() {
+        for (slice, (&start, &end)) in self.offsets.iter().zip(self.offsets.iter().skip(1)).enumerate() {
             let indices = self.matrix.indices().slice_rows(start..end)?.cast(&DType::U64)?;
             let values = values(&self.matrix.data().slice_rows(start..end)?)?;
             for (&minor, value) in indices.as_slice::<u64>()?.iter().zip(&values) {
                 let minor = usize::try_from(minor).or_bug("an index that was not checked")?;
                 match self.matrix.format() {
-                    SparseFormat::Csr => call(first, lane, minor, value)?,
-                    SparseFormat::Csc => call(first, minor, lane, value)?,
+                    SparseFormat::Csr => call(first, slice, minor, value)?,
+                    SparseFormat::Csc => call(first, minor, slice, value)?,
                 }
                 first = false;
             }

@@ -87,11 +87,11 @@ fn summed<T: Scalar>(matrix: &SparseMatrix) -> Result<BTreeMap<[u64; 2], T>> {
     let (data, indices) = (matrix.data().as_slice::<T>()?, matrix.indices().cast(&DType::U64)?);
     let indices = indices.as_slice::<u64>()?;
     let mut values = BTreeMap::new();
-    for (lane, range) in (0_u64..).zip(matrix.lane_offsets()?.ranges()) {
-        let values_of_lane = data.get(range.clone()).or_bug("a lane beyond the values")?;
-        let indices_of_lane = indices.get(range).or_bug("a lane beyond the indices")?;
-        for (&index, &value) in indices_of_lane.iter().zip(values_of_lane) {
-            let place = if matrix.format() == SparseFormat::Csr { [lane, index] } else { [index, lane] };
+    for (slice, range) in (0_u64..).zip(matrix.major_offsets()?.ranges()) {
+        let values_of_slice = data.get(range.clone()).or_bug("a major slice beyond the values")?;
+        let indices_of_slice = indices.get(range).or_bug("a major slice beyond the indices")?;
+        for (&index, &value) in indices_of_slice.iter().zip(values_of_slice) {
+            let place = if matrix.format() == SparseFormat::Csr { [slice, index] } else { [index, slice] };
             values.entry(place).and_modify(|sum: &mut T| *sum = sum.plus(value)).or_insert(value);
         }
     }

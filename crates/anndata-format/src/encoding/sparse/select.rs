@@ -1,5 +1,5 @@
-//! Parts of a stored sparse matrix: lanes (rows of CSR, columns of CSC) as runs of the stored values, and within them
-//! positions of the other axis, block by block.
+//! Parts of a stored sparse matrix: major slices (rows of CSR, columns of CSC) as runs of the stored values, and within
+//! them positions of the other axis, block by block.
 
 use std::ops::Range;
 use std::sync::Arc;
@@ -11,8 +11,8 @@ use crate::node::{ArrayNode, BlockIter, BlockSource, GroupNode, Node, Source};
 use crate::{SparseFormat, SparseMatrix};
 use anndata_array::sparse::Offsets;
 
-/// The stored tree of the selected rows and columns. Offsets are read; where positions within lanes are selected the
-/// indices are read too, once, to count what is kept.
+/// The stored tree of the selected rows and columns. Offsets are read; where positions within major slices are selected
+/// the indices are read too, once, to count what is kept.
 pub(in crate::encoding) fn select(
     node: &Node,
     format: SparseFormat,
@@ -20,9 +20,9 @@ pub(in crate::encoding) fn select(
     axes: &[Axis],
 ) -> Result<Node> {
     let part = Arc::new(StoredPart::open(node, format, shape_attribute, axes)?);
-    let (data, indices, lengths) = if part.is_whole_lanes() {
-        let runs = part.runs(&part.lanes)?;
-        let lengths = part.lengths(&part.lanes)?;
+    let (data, indices, lengths) = if part.is_whole_slices() {
+        let runs = part.runs(&part.slices)?;
+        let lengths = part.lengths(&part.slices)?;
         (part.data.select_runs(runs.clone())?, part.indices.select_runs(runs)?, lengths)
     } else {
         let lengths = part.count()?;
@@ -48,8 +48,8 @@ pub(in crate::encoding) fn select(
 /// Of an axis of at least so many times their number, selected positions are few.
 const FEW: u64 = 8;
 
-/// The selected rows and columns in memory. Only the runs of the selected lanes are read; where positions within them
-/// are selected, about `max_bytes` at a time.
+/// The selected rows and columns in memory. Only the runs of the selected major slices are read; where positions within
+/// them are selected, about `max_bytes` at a time.
 pub(crate) fn build_part(
     node: &Node,
     format: SparseFormat,
@@ -58,13 +58,13 @@ pub(crate) fn build_part(
     max_bytes: u64,
 ) -> Result<SparseMatrix> {
     let part = StoredPart::open(node, format, shape_attribute, axes)?;
-    if part.is_whole_lanes() {
-        return part.read(&part.lanes);
+    if part.is_whole_slices() {
+        return part.read(&part.slices);
     }
-    let blocks: Vec<SparseMatrix> = part.blocks(max_bytes).map(|lanes| part.kept(&lanes?)).collect::<Result<_>>()?;
+    let blocks: Vec<SparseMatrix> = part.blocks(max_bytes).map(|slices| part.kept(&slices?)).collect::<Result<_>>()?;
     let mut lengths = Vec::new();
     for block in &blocks {
-        lengths.extend(block.lane_offsets()?.lengths());
+        lengths.extend(block.major_offsets()?.lengths());
     }
     let indptr = Offsets::of_lengths(lengths)?.to_tensor(&part.indptr.spec.dtype)?;
     let join = |get: fn(&SparseMatrix) -> &Tensor| {
@@ -84,9 +84,9 @@ pub(crate) fn build_part(
 #[derive(Debug)]
 pub(super) struct StoredPart {
     format: SparseFormat,
-    /// The selected lanes: rows of CSR, columns of CSC.
-    lanes: Axis,
-    /// The selected positions within each lane.
+    /// The selected major slices: rows of CSR, columns of CSC.
+    slices: Axis,
+    /// The selected positions within each major slice.
     minor: Axis,
     minor_len: usize,
     data: ArrayNode,
@@ -107,11 +107,11 @@ impl StoredPart {
         let [row_axis, column_axis] = axes else {
             return Err(Error::invalid_input(format!("expected two selections for a matrix, found {}", axes.len())));
         };
-        let (lanes, minor, major_len, minor_len) = match format {
+        let (slices, minor, major_len, minor_len) = match format {
             SparseFormat::Csr => (row_axis, column_axis, rows, columns),
             SparseFormat::Csc => (column_axis, row_axis, columns, rows),
         };
-        if lanes.end() > major_len as u64 || minor.end() > minor_len as u64 {
+        if slices.end() > major_len as u64 || minor.end() > minor_len as u64 {
             return Err(Error::invalid_input(format!("the selection is out of bounds of {rows} x {columns}")));
         }
         let group = node.as_group()?;
@@ -126,7 +126,7 @@ impl StoredPart {
         let stored = indptr.source.read()?;
         let offsets = Offsets::given(&stored, major_len, one_dimension(&indices)?).map_err(Error::of_stored);
         let offsets = offsets.map_err(|error| error.at(&indptr.path))?;
-        Ok(Self { format, lanes: lanes.clone(), minor: minor.clone(), minor_len, data, indices, indptr, offsets })
+        Ok(Self { format, slices: slices.clone(), minor: minor.clone(), minor_len, data, indices, indptr, offsets })
     }
 
     /// The dtype of the values.
@@ -141,36 +141,36 @@ impl StoredPart {
 
     /// The selected number of rows and of columns.
     pub(super) fn shape(&self) -> Result<(usize, usize)> {
-        let (lanes, minor) = (selected(&self.lanes)?, selected(&self.minor)?);
+        let (slices, minor) = (selected(&self.slices)?, selected(&self.minor)?);
         Ok(match self.format {
-            SparseFormat::Csr => (lanes, minor),
-            SparseFormat::Csc => (minor, lanes),
+            SparseFormat::Csr => (slices, minor),
+            SparseFormat::Csc => (minor, slices),
         })
     }
 
-    fn is_whole_lanes(&self) -> bool {
+    fn is_whole_slices(&self) -> bool {
         self.minor.is_whole(self.minor_len as u64)
     }
 
-    /// Where the values of a lane are.
-    fn lane(&self, lane: u64) -> Result<Range<usize>> {
-        self.offsets.lane(usize::try_from(lane).or_bug("a lane that was not checked")?)
+    /// Where the values of a major slice are.
+    fn slice(&self, slice: u64) -> Result<Range<usize>> {
+        self.offsets.range(usize::try_from(slice).or_bug("a major slice that was not checked")?)
     }
 
-    /// The offsets of selected lanes alone.
-    fn lengths(&self, lanes: &Axis) -> Result<Offsets> {
-        let lengths = lanes.positions().map(|lane| Ok(self.lane(lane)?.len()));
+    /// The offsets of selected major slices alone.
+    fn lengths(&self, slices: &Axis) -> Result<Offsets> {
+        let lengths = slices.positions().map(|slice| Ok(self.slice(slice)?.len()));
         Offsets::of_lengths(lengths.collect::<Result<Vec<_>>>()?)
     }
 
-    /// The runs of values of lanes; lanes that follow each other are one.
-    fn runs(&self, lanes: &Axis) -> Result<Vec<Range<u64>>> {
+    /// The runs of values of major slices; major slices that follow each other are one.
+    fn runs(&self, slices: &Axis) -> Result<Vec<Range<u64>>> {
         let mut runs: Vec<Range<u64>> = Vec::new();
-        for (start, len) in lanes.runs() {
-            let end = start.checked_add(len).or_bug("a run of lanes without an end")?;
-            let lanes = usize::try_from(start).or_bug("a lane that was not checked")?
-                ..usize::try_from(end).or_bug("a lane that was not checked")?;
-            let values = self.offsets.run(lanes)?;
+        for (start, len) in slices.runs() {
+            let end = start.checked_add(len).or_bug("a run of major slices without an end")?;
+            let slices = usize::try_from(start).or_bug("a major slice that was not checked")?
+                ..usize::try_from(end).or_bug("a major slice that was not checked")?;
+            let values = self.offsets.run(slices)?;
             let run = values.start as u64..values.end as u64;
             match runs.last_mut() {
                 Some(before) if before.end == run.start => before.end = run.end,
@@ -181,19 +181,19 @@ impl StoredPart {
         Ok(runs)
     }
 
-    /// Whole lanes in memory.
-    pub(super) fn read(&self, lanes: &Axis) -> Result<SparseMatrix> {
-        let runs = self.runs(lanes)?;
+    /// Whole major slices in memory.
+    pub(super) fn read(&self, slices: &Axis) -> Result<SparseMatrix> {
+        let runs = self.runs(slices)?;
         let (data, indices) = rayon::join(
             || self.data.select_runs(runs.clone())?.source.read(),
             || self.indices.select_runs(runs.clone())?.source.read(),
         );
-        self.matrix(lanes, data?, indices?)
+        self.matrix(slices, data?, indices?)
     }
 
-    fn matrix(&self, lanes: &Axis, data: Tensor, indices: Tensor) -> Result<SparseMatrix> {
-        let indptr = self.lengths(lanes)?.to_tensor(&self.indptr.spec.dtype)?;
-        let major = selected(lanes)?;
+    fn matrix(&self, slices: &Axis, data: Tensor, indices: Tensor) -> Result<SparseMatrix> {
+        let indptr = self.lengths(slices)?.to_tensor(&self.indptr.spec.dtype)?;
+        let major = selected(slices)?;
         let shape = match self.format {
             SparseFormat::Csr => (major, self.minor_len),
             SparseFormat::Csc => (self.minor_len, major),
@@ -201,18 +201,18 @@ impl StoredPart {
         SparseMatrix::new(self.format, shape, data, indices, indptr)
     }
 
-    /// The selected positions of some lanes, in memory. If they are few, the indices are read first, and then the
-    /// values that are kept alone.
-    fn kept(&self, lanes: &Axis) -> Result<SparseMatrix> {
+    /// The selected positions of some major slices, in memory. If they are few, the indices are read first, and then
+    /// the values that are kept alone.
+    fn kept(&self, slices: &Axis) -> Result<SparseMatrix> {
         if self.minor.len().saturating_mul(FEW) > self.minor_len as u64 {
-            return self.keep(&self.read(lanes)?);
+            return self.keep(&self.read(slices)?);
         }
-        let runs = self.runs(lanes)?;
+        let runs = self.runs(slices)?;
         let indices = self.indices.select_runs(runs.clone())?.source.read()?;
         // Where each value is stored, in place of the value.
         let places: Vec<u64> = runs.into_iter().flatten().collect();
         let places = Tensor::from_vec([places.len()], places)?;
-        let kept = self.keep(&self.matrix(lanes, places, indices)?)?;
+        let kept = self.keep(&self.matrix(slices, places, indices)?)?;
         let runs = Axis::from(kept.data().as_slice::<u64>()?).runs();
         // Places of stored values, which are fewer than a machine can count.
         let runs = runs.into_iter().map(|(start, len)| start..start + len).collect();
@@ -220,29 +220,29 @@ impl StoredPart {
         SparseMatrix::new(self.format, kept.shape(), values, kept.indices().clone(), kept.indptr().clone())
     }
 
-    fn keep(&self, lanes: &SparseMatrix) -> Result<SparseMatrix> {
-        let (rows, columns) = lanes.shape();
+    fn keep(&self, slices: &SparseMatrix) -> Result<SparseMatrix> {
+        let (rows, columns) = slices.shape();
         match self.format {
-            SparseFormat::Csr => lanes.select(&Axis::Range(0..rows as u64), &self.minor),
-            SparseFormat::Csc => lanes.select(&self.minor, &Axis::Range(0..columns as u64)),
+            SparseFormat::Csr => slices.select(&Axis::Range(0..rows as u64), &self.minor),
+            SparseFormat::Csc => slices.select(&self.minor, &Axis::Range(0..columns as u64)),
         }
     }
 
-    /// The offsets of what is kept of each lane. Only indices are read.
+    /// The offsets of what is kept of each major slice. Only indices are read.
     fn count(&self) -> Result<Offsets> {
         let mut counts = Vec::new();
-        for lanes in self.blocks(BLOCK_BYTES) {
-            let lanes = lanes?;
-            let indices = self.indices.select_runs(self.runs(&lanes)?)?.source.read()?;
+        for slices in self.blocks(BLOCK_BYTES) {
+            let slices = slices?;
+            let indices = self.indices.select_runs(self.runs(&slices)?)?.source.read()?;
             // The values do not matter for the count.
             let data = Tensor::from_vec([indices.len()], vec![0_u8; indices.len()])?;
-            let kept = self.keep(&self.matrix(&lanes, data, indices)?)?;
-            counts.extend(kept.lane_offsets()?.lengths());
+            let kept = self.keep(&self.matrix(&slices, data, indices)?)?;
+            counts.extend(kept.major_offsets()?.lengths());
         }
         Offsets::of_lengths(counts)
     }
 
-    /// The selected lanes, as many at a time as have about `max_bytes` of values and indices.
+    /// The selected major slices, as many at a time as have about `max_bytes` of values and indices.
     fn blocks(&self, max_bytes: u64) -> impl Iterator<Item = Result<Axis>> + '_ {
         // How large a block is decides about memory, and about no value: values without a size count as eight bytes, and
         // a sum beyond all numbers is over every limit.
@@ -252,22 +252,22 @@ impl StoredPart {
         std::iter::from_fn(move || {
             let start = next;
             let mut bytes = 0_u64;
-            let rest = self.lanes.select(&Axis::Range(start..self.lanes.len()));
-            for lane in rest.positions() {
-                let lane = match self.lane(lane) {
-                    Ok(lane) => lane,
+            let rest = self.slices.select(&Axis::Range(start..self.slices.len()));
+            for slice in rest.positions() {
+                let slice = match self.slice(slice) {
+                    Ok(slice) => slice,
                     Err(error) => {
-                        next = self.lanes.len();
+                        next = self.slices.len();
                         return Some(Err(error));
                     }
                 };
-                bytes = bytes.saturating_add((lane.len() as u64).saturating_mul(value));
+                bytes = bytes.saturating_add((slice.len() as u64).saturating_mul(value));
                 if bytes > max_bytes && next > start {
                     break;
                 }
                 next += 1;
             }
-            (next > start).then(|| Ok(self.lanes.select(&Axis::Range(start..next))))
+            (next > start).then(|| Ok(self.slices.select(&Axis::Range(start..next))))
         })
     }
 }
@@ -294,8 +294,8 @@ enum What {
 impl BlockSource for Kept {
     fn blocks<'a>(&'a self, size: BlockSize<'a>) -> BlockIter<'a> {
         let mut at = 0_u64;
-        Box::new(self.part.blocks(size.max_bytes).map(move |lanes| {
-            let kept = self.part.kept(&lanes?)?;
+        Box::new(self.part.blocks(size.max_bytes).map(move |slices| {
+            let kept = self.part.kept(&slices?)?;
             let values = match self.what {
                 What::Data => kept.data().clone(),
                 What::Indices => kept.indices().clone(),
@@ -327,7 +327,7 @@ mod tests {
                 let part = build_part(&node, format, "shape", &axes, bytes)?;
                 assert_eq!(part.to_dense()?, expected);
             }
-            // Few positions within long lanes.
+            // Few positions within long major slices.
             let wide = Tensor::from_vec([9, 9], (0..81).map(|i| i * (i % 2)).collect::<Vec<i32>>())?;
             io::write_elem(
                 &root,

@@ -57,7 +57,7 @@ pub(in crate::encoding) fn check_sparse(
     if let Some(indices) = indices {
         let minor = axes.map(|(_, minor)| minor);
         let Some(rows) = check_indices(indices, indptr.filter(|_| used.is_some()), minor, checker) else { return };
-        let lane = match format {
+        let slice = match format {
             SparseFormat::Csr => "row",
             SparseFormat::Csc => "column",
         };
@@ -67,7 +67,7 @@ pub(in crate::encoding) fn check_sparse(
         ] {
             if let Some((first, count)) = found {
                 let plural = if count == 1 { "" } else { "s" };
-                let message = format!("the indices of {lane} {first} {how}; {count} such {lane}{plural}");
+                let message = format!("the indices of {slice} {first} {how}; {count} such {slice}{plural}");
                 checker.add(rule, &indices.path, message);
             }
         }

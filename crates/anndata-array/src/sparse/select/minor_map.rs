@@ -6,9 +6,9 @@ use anndata_storage::{Axis, Error, OrBug, Result, ensure};
 use rayon::prelude::*;
 
 use super::super::buffers::{Index, filled, gather};
-use super::super::lanes::prefetched;
+use super::super::major::prefetched;
 use super::super::offsets::Offsets;
-use super::{Lanes, to_usize, values_of};
+use super::{MajorSlices, to_usize, values_of};
 
 /// The bits of a word.
 const BITS: usize = u64::BITS as usize;
@@ -19,15 +19,15 @@ const DENSE_AXIS: usize = 1 << 20;
 /// Entries processed per batch: indices are mapped first, then values are gathered.
 const BATCH: usize = 1 << 12;
 
-/// What is stored of all lanes.
+/// What is stored of all major slices.
 pub(super) struct Stored<'a, I> {
     pub(super) indices: &'a [I],
     pub(super) values: &'a [u8],
     pub(super) size: usize,
 }
 
-/// What is kept of the lanes of a block: new indices, bytes of the values, and the length of each lane. The memory is
-/// used again for the next block.
+/// What is kept of the major slices of a block: new indices, bytes of the values, and the length of each major slice.
+/// The memory is used again for the next block.
 pub(super) struct Picked<I> {
     pub(super) indices: Vec<I>,
     pub(super) values: Vec<u8>,
@@ -36,42 +36,42 @@ pub(super) struct Picked<I> {
 }
 
 /// Where the positions of the minor axis go.
-pub(super) struct Places {
+pub(super) struct MinorMap {
     /// The length of the new axis.
     pub(super) len: usize,
-    kind: Kind,
+    form: Form,
 }
 
-enum Kind {
+enum Form {
     /// Consecutive positions from here on.
-    Window(usize),
+    Slice(usize),
     /// Positions without repeats: which old ones are kept, what each of those becomes, and whether their order stays.
-    Once { kept: Vec<bool>, new: Vec<u32>, in_order: bool },
-    /// Positions with repeats: the new positions of old position `i` are those of its lane.
-    Any { kept: Vec<bool>, lanes: Offsets, new: Vec<usize> },
+    Injective { kept: Vec<bool>, new: Vec<u32>, in_order: bool },
+    /// Positions with repeats: the new positions of old position `i` are `new[slices.range(i)]`.
+    Multi { kept: Vec<bool>, slices: Offsets, new: Vec<usize> },
     /// Any others on an axis far longer than what is stored: pairs of old and new position, sorted.
-    Far(Vec<(usize, usize)>),
+    Sorted(Vec<(usize, usize)>),
 }
 
-/// What is used again from lane to lane.
+/// What is used again from major slice to major slice.
 #[derive(Default)]
 struct Scratch {
     /// Where values that are kept are stored.
-    places: Vec<usize>,
+    positions: Vec<usize>,
     /// New position, and where the value is stored.
     pairs: Vec<(usize, usize)>,
-    /// Which new positions a lane has, as bits; all unset between lanes.
+    /// Which new positions a major slice has, as bits; all unset between major slices.
     seen: Vec<u64>,
     /// The position of each of those.
-    slots: Vec<usize>,
+    stored_at: Vec<usize>,
 }
 
-impl Places {
+impl MinorMap {
     /// The map of a checked selection on an axis of length `minor`, for a matrix of `nnz` values.
     pub(super) fn new(selection: &Axis, minor: usize, nnz: usize) -> Result<Self> {
         let indices = match selection {
             Axis::Range(range) => {
-                return Ok(Self { len: to_usize(selection.len())?, kind: Kind::Window(to_usize(range.start)?) });
+                return Ok(Self { len: to_usize(selection.len())?, form: Form::Slice(to_usize(range.start)?) });
             }
             Axis::Indices(indices) => indices,
         };
@@ -83,7 +83,7 @@ impl Places {
             let mut pairs =
                 positions().zip(0..).map(|(position, to)| Ok((position?, to))).collect::<Result<Vec<_>>>()?;
             pairs.sort_unstable();
-            return Ok(Self { len, kind: Kind::Far(pairs) });
+            return Ok(Self { len, form: Form::Sorted(pairs) });
         }
         let (mut kept, mut new) = (filled(minor, false)?, filled(minor, 0_u32)?);
         let mut once = u32::try_from(len).is_ok();
@@ -95,36 +95,36 @@ impl Places {
             *new.get_mut(position).or_bug("a position beyond the axis")? = to;
         }
         if once {
-            return Ok(Self { len, kind: Kind::Once { kept, new, in_order: indices.is_sorted() } });
+            return Ok(Self { len, form: Form::Injective { kept, new, in_order: indices.is_sorted() } });
         }
         let mut counts = filled(minor, 0_usize)?;
         for position in positions() {
             *counts.get_mut(position?).or_bug("a position beyond the axis")? += 1;
         }
-        let lanes = Offsets::of_lengths(counts)?;
-        let (mut ends, mut new) = (lanes.starts().to_vec(), filled(len, 0)?);
+        let slices = Offsets::of_lengths(counts)?;
+        let (mut ends, mut new) = (slices.starts().to_vec(), filled(len, 0)?);
         for (position, to) in positions().zip(0..) {
             let end = ends.get_mut(position?).or_bug("a position beyond the axis")?;
             *new.get_mut(*end).or_bug("more positions than were counted")? = to;
             *end += 1;
         }
-        Ok(Self { len, kind: Kind::Any { kept, lanes, new } })
+        Ok(Self { len, form: Form::Multi { kept, slices, new } })
     }
 
     /// The largest index that can come out larger than it was; increasing ones never do.
     pub(super) fn largest(&self) -> usize {
-        match self.kind {
-            Kind::Window(_) | Kind::Once { in_order: true, .. } => 0,
+        match self.form {
+            Form::Slice(_) | Form::Injective { in_order: true, .. } => 0,
             _ => self.len.saturating_sub(1),
         }
     }
 
-    /// At least as many values as blocks of lanes have in the result; stored there are `total`.
+    /// At least as many values as blocks of major slices have in the result; stored there are `total`.
     pub(super) fn most<I: Index>(
         &self,
         stored: &Stored<'_, I>,
         total: usize,
-        lanes: &Lanes,
+        slices: &MajorSlices,
         blocks: &[Range<usize>],
     ) -> Result<usize> {
         let plus =
@@ -132,8 +132,8 @@ impl Places {
         let sum = |times: &(dyn Fn(usize) -> Result<usize> + Sync)| {
             let count = |block: &Range<usize>| {
                 let mut sum = 0;
-                for lane in lanes.of(block)? {
-                    for index in values_of(stored.indices, lane.clone())? {
+                for slice in slices.of(block)? {
+                    for index in values_of(stored.indices, slice.clone())? {
                         sum = plus(sum, times(index.to_usize())?)?;
                     }
                 }
@@ -141,56 +141,56 @@ impl Places {
             };
             blocks.par_iter().map(count).try_reduce(|| 0, plus)
         };
-        match &self.kind {
-            Kind::Window(_) | Kind::Once { .. } => Ok(total),
-            Kind::Any { lanes, .. } => sum(&|index| Ok(lanes.lane(index)?.len())),
-            Kind::Far(pairs) => sum(&|index| Ok(pairs_of(pairs, index).len())),
+        match &self.form {
+            Form::Slice(_) | Form::Injective { .. } => Ok(total),
+            Form::Multi { slices, .. } => sum(&|index| Ok(slices.range(index)?.len())),
+            Form::Sorted(pairs) => sum(&|index| Ok(pairs_of(pairs, index).len())),
         }
     }
 
-    /// Picks what is kept of some lanes, given where they are stored.
+    /// Picks what is kept of some major slices, given where they are stored.
     pub(super) fn pick<I: Index>(
         &self,
         stored: &Stored<'_, I>,
-        lanes: impl Iterator<Item = Range<usize>> + Clone,
+        slices: impl Iterator<Item = Range<usize>> + Clone,
         picked: &mut Picked<I>,
     ) -> Result<()> {
         picked.clear();
-        let lanes = prefetched(stored.indices, lanes);
+        let slices = prefetched(stored.indices, slices);
         let is_kept = |kept: &[bool], index: usize| kept.get(index).copied().or_bug("an index beyond the axis");
-        match &self.kind {
-            Kind::Window(start) => {
-                let place = |index: usize| index.wrapping_sub(*start);
-                picked.in_order(stored, lanes, |index| Ok(place(index) < self.len), |index| Ok(place(index)))
+        match &self.form {
+            Form::Slice(start) => {
+                let position = |index: usize| index.wrapping_sub(*start);
+                picked.in_order(stored, slices, |index| Ok(position(index) < self.len), |index| Ok(position(index)))
             }
-            Kind::Once { kept, new, in_order } => {
-                let place = |index: usize| match new.get(index) {
+            Form::Injective { kept, new, in_order } => {
+                let position = |index: usize| match new.get(index) {
                     Some(&new) => Ok(new as usize),
                     None => Err(Error::bug(format!("index {index} of an axis of {}", new.len()))),
                 };
                 if *in_order {
-                    return picked.in_order(stored, lanes, |index| is_kept(kept, index), place);
+                    return picked.in_order(stored, slices, |index| is_kept(kept, index), position);
                 }
                 let push = |index, at, pairs: &mut Vec<_>| {
-                    pairs.push((place(index)?, at));
+                    pairs.push((position(index)?, at));
                     Ok(())
                 };
-                picked.sorted(stored, lanes, self.len, |index| is_kept(kept, index), push)
+                picked.sorted(stored, slices, self.len, |index| is_kept(kept, index), push)
             }
-            Kind::Any { kept, lanes: new_lanes, new } => {
+            Form::Multi { kept, slices: new_slices, new } => {
                 let push = |index, at, pairs: &mut Vec<_>| {
-                    let new = values_of(new, new_lanes.lane(index)?)?;
+                    let new = values_of(new, new_slices.range(index)?)?;
                     pairs.extend(new.iter().map(|&new| (new, at)));
                     Ok(())
                 };
-                picked.sorted(stored, lanes, self.len, |index| is_kept(kept, index), push)
+                picked.sorted(stored, slices, self.len, |index| is_kept(kept, index), push)
             }
-            Kind::Far(pairs) => {
+            Form::Sorted(pairs) => {
                 let push = |index, at, to: &mut Vec<_>| {
                     to.extend(pairs_of(pairs, index).iter().map(|&(_, new)| (new, at)));
                     Ok(())
                 };
-                picked.sorted(stored, lanes, self.len, |index| Ok(!pairs_of(pairs, index).is_empty()), push)
+                picked.sorted(stored, slices, self.len, |index| Ok(!pairs_of(pairs, index).is_empty()), push)
             }
         }
     }
@@ -209,52 +209,52 @@ impl<I: Index> Picked<I> {
         self.lengths.clear();
     }
 
-    /// The kept values of lanes in their order.
+    /// The kept values of major slices in their order.
     fn in_order(
         &mut self,
         stored: &Stored<'_, I>,
-        lanes: impl Iterator<Item = Range<usize>>,
+        slices: impl Iterator<Item = Range<usize>>,
         keep: impl Fn(usize) -> Result<bool>,
-        place: impl Fn(usize) -> Result<usize>,
+        position: impl Fn(usize) -> Result<usize>,
     ) -> Result<()> {
-        let index = |at: usize| place(stored.index(at)?);
-        let mut places = std::mem::take(&mut self.scratch.places);
+        let index = |at: usize| position(stored.index(at)?);
+        let mut positions = std::mem::take(&mut self.scratch.positions);
         let mut found = 0;
-        for lane in lanes {
+        for slice in slices {
             let mut len = 0;
-            for start in lane.clone().step_by(BATCH) {
-                let new = find(stored, start..lane.end.min(start + BATCH), &keep, &mut places, found)?;
+            for start in slice.clone().step_by(BATCH) {
+                let new = find(stored, start..slice.end.min(start + BATCH), &keep, &mut positions, found)?;
                 len += new;
                 found += new;
-                // Lanes may be short: positions are collected over some of them.
+                // Major slices may be short: positions are collected over some of them.
                 if found >= BATCH {
-                    self.append(stored, values_of(&places, 0..found)?, |at| at, index)?;
+                    self.append(stored, values_of(&positions, 0..found)?, |at| at, index)?;
                     found = 0;
                 }
             }
             self.lengths.push(len);
         }
-        self.append(stored, values_of(&places, 0..found)?, |at| at, index)?;
-        self.scratch.places = places;
+        self.append(stored, values_of(&positions, 0..found)?, |at| at, index)?;
+        self.scratch.positions = positions;
         Ok(())
     }
 
-    /// The kept values of lanes at the pairs that `push` makes of old index and position; those of a lane are sorted
-    /// where the old indices were. New positions are below `width`.
+    /// The kept values of major slices at the pairs that `push` makes of old index and position; those of a major slice
+    /// are sorted where the old indices were. New positions are below `width`.
     fn sorted(
         &mut self,
         stored: &Stored<'_, I>,
-        lanes: impl Iterator<Item = Range<usize>>,
+        slices: impl Iterator<Item = Range<usize>>,
         width: usize,
         keep: impl Fn(usize) -> Result<bool>,
         push: impl Fn(usize, usize, &mut Vec<(usize, usize)>) -> Result<()>,
     ) -> Result<()> {
         let mut scratch = std::mem::take(&mut self.scratch);
-        for lane in lanes {
-            let found = find(stored, lane, &keep, &mut scratch.places, 0)?;
+        for slice in slices {
+            let found = find(stored, slice, &keep, &mut scratch.positions, 0)?;
             let (mut in_order, mut last) = (true, 0);
             scratch.pairs.clear();
-            for &at in values_of(&scratch.places, 0..found)? {
+            for &at in values_of(&scratch.positions, 0..found)? {
                 let index = stored.index(at)?;
                 push(index, at, &mut scratch.pairs)?;
                 in_order &= last <= index;
@@ -274,45 +274,45 @@ impl<I: Index> Picked<I> {
     fn append<P: Copy>(
         &mut self,
         stored: &Stored<'_, I>,
-        places: &[P],
-        place: impl Fn(P) -> usize,
+        positions: &[P],
+        position: impl Fn(P) -> usize,
         index: impl Fn(P) -> Result<usize>,
     ) -> Result<()> {
-        self.indices.reserve(places.len());
-        for &at in places {
+        self.indices.reserve(positions.len());
+        for &at in positions {
             self.indices.push(I::from_usize(index(at)?));
         }
         let before = self.values.len();
-        self.values.resize(before + places.len() * stored.size, 0);
+        self.values.resize(before + positions.len() * stored.size, 0);
         let free = self.values.get_mut(before..).or_bug("values that are not there")?;
-        gather(stored.values, places, place, free, stored.size)
+        gather(stored.values, positions, position, free, stored.size)
     }
 }
 
 impl<I: Index> Stored<'_, I> {
     /// The index of a stored value.
     fn index(&self, at: usize) -> Result<usize> {
-        Ok(self.indices.get(at).or_bug("a place beyond the stored indices")?.to_usize())
+        Ok(self.indices.get(at).or_bug("a position beyond the stored indices")?.to_usize())
     }
 }
 
 /// Finds the values to keep among some stored ones, without a branch that depends on them. Their positions go behind
-/// the first `found` of `places`; gives how many there are.
+/// the first `found` of `positions`; gives how many there are.
 fn find<I: Index>(
     stored: &Stored<'_, I>,
     values: Range<usize>,
     keep: impl Fn(usize) -> Result<bool>,
-    places: &mut Vec<usize>,
+    positions: &mut Vec<usize>,
     found: usize,
 ) -> Result<usize> {
     let end = found + values.len();
-    if places.len() < end {
-        places.resize(end, 0);
+    if positions.len() < end {
+        positions.resize(end, 0);
     }
-    let free = places.get_mut(found..end).or_bug("places that are not there")?;
+    let free = positions.get_mut(found..end).or_bug("positions that are not there")?;
     let mut found = 0;
     for (index, at) in values_of(stored.indices, values.clone())?.iter().zip(values) {
-        *free.get_mut(found).or_bug("more values than a lane has")? = at;
+        *free.get_mut(found).or_bug("more values than a major slice has")? = at;
         found += usize::from(keep(index.to_usize())?);
     }
     Ok(found)
@@ -328,14 +328,14 @@ impl Scratch {
             return Ok(());
         }
         self.seen.resize(words, 0);
-        self.slots.resize(width, 0);
+        self.stored_at.resize(width, 0);
         let mut repeated = false;
         for &(new, at) in &self.pairs {
             let word = self.seen.get_mut(new / BITS).or_bug("a new position beyond the axis")?;
             let bit = 1 << (new % BITS);
             repeated |= *word & bit != 0;
             *word |= bit;
-            *self.slots.get_mut(new).or_bug("a new position beyond the axis")? = at;
+            *self.stored_at.get_mut(new).or_bug("a new position beyond the axis")? = at;
         }
         if repeated {
             // An index was stored twice.
@@ -349,11 +349,11 @@ impl Scratch {
             while rest != 0 {
                 let new = number * BITS + rest.trailing_zeros() as usize;
                 rest &= rest - 1;
-                let at = *self.slots.get(new).or_bug("a new position beyond the axis")?;
-                *pairs.next().or_bug("more positions than a lane has")? = (new, at);
+                let at = *self.stored_at.get(new).or_bug("a new position beyond the axis")?;
+                *pairs.next().or_bug("more positions than a major slice has")? = (new, at);
             }
         }
-        ensure!(pairs.next().is_none(), "fewer positions than a lane has");
+        ensure!(pairs.next().is_none(), "fewer positions than a major slice has");
         Ok(())
     }
 }

@@ -1,6 +1,6 @@
-//! New indices and values, filled lane by lane on all cores.
+//! New indices and values, filled slice by slice along the major axis, on all cores.
 //!
-//! A lane is a row of a CSR matrix or a column of a CSC matrix.
+//! A major slice is a row of a CSR matrix or a column of a CSC matrix.
 
 use std::ops::Range;
 
@@ -13,25 +13,26 @@ use super::offsets::Offsets;
 /// About how many values a task works on: enough to be worth a task, few enough to share the work evenly.
 const TASK: usize = 1 << 16;
 
-/// Consecutive lanes with about [`TASK`] values per block; `ends` are the ends of all lanes, which never decrease.
+/// Consecutive major slices with about [`TASK`] values per block; `ends` are the ends of all major slices, which never
+/// decrease.
 pub(super) fn blocks(ends: impl ExactSizeIterator<Item = usize>) -> Vec<Range<usize>> {
     let mut blocks = Vec::new();
     let (mut first, mut base) = (0, 0);
-    let lanes = ends.len();
-    for (lane, end) in ends.enumerate() {
-        // A lane without values is work as well. The sum is compared with a small number only.
-        let work = (end - base).saturating_add(lane - first);
-        if work >= TASK || lane + 1 == lanes {
-            blocks.push(first..lane + 1);
-            (first, base) = (lane + 1, end);
+    let slices = ends.len();
+    for (slice, end) in ends.enumerate() {
+        // A major slice without values is work as well. The sum is compared with a small number only.
+        let work = (end - base).saturating_add(slice - first);
+        if work >= TASK || slice + 1 == slices {
+            blocks.push(first..slice + 1);
+            (first, base) = (slice + 1, end);
         }
     }
     blocks
 }
 
-/// The part of two buffers that belongs to consecutive lanes: their indices, and the bytes of their values.
+/// The part of two buffers that belongs to consecutive major slices: their indices, and the bytes of their values.
 pub(super) struct Part<'a, I> {
-    pub(super) lanes: Range<usize>,
+    pub(super) slices: Range<usize>,
     pub(super) indices: &'a mut [I],
     pub(super) data: &'a mut [u8],
 }
@@ -44,7 +45,7 @@ impl<'a, I> Part<'a, I> {
     }
 }
 
-/// New indices and values for lanes at `offsets`, filled block by block on all cores.
+/// New indices and values for major slices at `offsets`, filled block by block on all cores.
 ///
 /// `work` is handed what a thread reuses from block to block, and its part of the result, of which it has to take all.
 pub(super) fn fill<I: Index, S: Default>(
@@ -56,37 +57,37 @@ pub(super) fn fill<I: Index, S: Default>(
     let nnz = offsets.total()?;
     let (mut indices, mut data) = (zeroed(nnz, size_of::<I>())?, zeroed(nnz, size)?);
     let mut rest =
-        Part { lanes: 0..offsets.lanes(), indices: plain_mut::<I>(&mut indices)?, data: data.as_mut_slice() };
+        Part { slices: 0..offsets.n_major(), indices: plain_mut::<I>(&mut indices)?, data: data.as_mut_slice() };
     let mut parts = Vec::with_capacity(blocks.len());
-    for lanes in blocks {
-        let (indices, data) = rest.next(offsets.run(lanes.clone())?.len(), size)?;
-        parts.push(Part { lanes, indices, data });
+    for slices in blocks {
+        let (indices, data) = rest.next(offsets.run(slices.clone())?.len(), size)?;
+        parts.push(Part { slices, indices, data });
     }
     ensure!(rest.indices.is_empty(), "the blocks leave {} values out", rest.indices.len());
     parts.into_par_iter().try_for_each_init(S::default, |scratch, mut part| {
         work(scratch, &mut part)?;
-        let (lanes, left) = (part.lanes, part.indices.len());
-        ensure!(left == 0 && part.data.is_empty(), "{left} values of lanes {lanes:?} were not filled");
+        let (slices, left) = (part.slices, part.indices.len());
+        ensure!(left == 0 && part.data.is_empty(), "{left} values of major slices {slices:?} were not filled");
         Ok(())
     })?;
     Ok((indices, data))
 }
 
-/// How many lanes ahead memory is asked for.
+/// How many major slices ahead memory is asked for.
 const AHEAD: usize = 2;
 
 /// The most cache lines that are asked for at a time.
 const LINES: usize = 64;
 
-/// The same lanes; while one is worked on, the values of those that follow are brought into the cache. Lanes that are
-/// not neighbours would be waited for otherwise.
+/// The same major slices; while one is worked on, the values of those that follow are brought into the cache. Major
+/// slices that are not neighbours would be waited for otherwise.
 pub(super) fn prefetched<'a, T>(
     values: &'a [T],
-    lanes: impl Iterator<Item = Range<usize>> + Clone + 'a,
+    slices: impl Iterator<Item = Range<usize>> + Clone + 'a,
 ) -> impl Iterator<Item = Range<usize>> + 'a {
-    let mut ahead = lanes.clone().skip(AHEAD);
+    let mut ahead = slices.clone().skip(AHEAD);
     // A hint to the processor: where there is nothing ahead, none is given.
-    lanes.inspect(move |_| prefetch(ahead.next().and_then(|lane| values.get(lane)).unwrap_or_default()))
+    slices.inspect(move |_| prefetch(ahead.next().and_then(|slice| values.get(slice)).unwrap_or_default()))
 }
 
 /// Asks the processor to bring values into its cache. On processors other than x86-64 nothing is done.
