@@ -174,7 +174,11 @@ fn whole_matrices_are_as_they_are_held() {
     assert_eq!(dense.get_as::<DataFrame>(&acc!(obs)).unwrap(), *dense.obs());
     assert_eq!(dense.get_as::<DataFrame>(&acc!(var)).unwrap(), *dense.var());
     assert!(dense.get_as::<SparseMatrix>(&acc!(X)).is_err_and(|error| error.to_string().starts_with("A.X: ")));
-    assert!(dense.get_as::<Vec<f32>>(&acc!(X)).is_err_and(|error| error.to_string().contains("2 dimensions")));
+    assert!(
+        dense
+            .get_as::<Vec<f32>>(&acc!(X))
+            .is_err_and(|error| error.to_string().contains("expected one dimension, found 2"))
+    );
 }
 
 #[test]
