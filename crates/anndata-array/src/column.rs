@@ -339,6 +339,15 @@ impl Column {
         Ok((0..self.len()).map(|row| formatter.value(row).to_string()).collect())
     }
 
+    /// The values as labels are compared: text as it is, with `None` for a missing one; others as
+    /// [`to_labels`](Self::to_labels) shows them.
+    ///
+    /// # Errors
+    /// If the values have no text form.
+    pub fn to_comparable_labels(&self) -> Result<Vec<Option<String>>> {
+        self.to_strings().or_else(|_| Ok(self.to_labels()?.into_iter().map(Some).collect()))
+    }
+
     /// The values at these positions, null if there is none. A categorical column keeps its categories.
     ///
     /// # Errors

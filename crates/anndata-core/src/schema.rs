@@ -106,15 +106,16 @@ impl ColumnSchema {
     /// # Errors
     /// If its values have no dtype.
     pub fn of(column: &Column) -> Result<Self> {
+        // A column without rows has the same categories, and no code or value of it is looked at.
+        let without_rows = column.slice(0..0)?;
         let (values, n_categories) = match column.kind() {
             ColumnKind::Categorical { .. } => {
-                let (_, categories) = column.codes_and_categories()?;
-                let len = categories.len();
-                (categories, Some(len))
+                let (_, categories) = without_rows.codes_and_categories()?;
+                (categories.slice(0..0)?, Some(categories.len()))
             }
-            _ => (column.clone(), None),
+            _ => (without_rows, None),
         };
-        let dtype = values.slice(0..0)?.to_tensor()?.dtype().clone();
+        let dtype = values.to_tensor()?.dtype().clone();
         Ok(Self { kind: column.kind(), dtype, len: column.len(), n_categories })
     }
 

@@ -7,7 +7,8 @@ use rayon::prelude::*;
 
 use super::buffers::{Index, by_width, largest, plain_mut, too_many, zeroed};
 
-/// Where major slices begin, and the end of the last: at least one number, the first 0, never decreasing.
+/// The start of each major slice and the end of the last one. There is at least one offset, the first is 0, and they never
+/// decrease.
 ///
 /// A major slice is a row of a CSR matrix or a column of a CSC matrix.
 #[derive(Debug, Clone, PartialEq, Eq)]

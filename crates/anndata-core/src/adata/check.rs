@@ -216,15 +216,10 @@ impl AnnData {
 
 /// A frame in `obsm` or `varm` has the labels of its axis.
 fn check_labels(place: &str, own: &Column, axis: &Column) -> Result<()> {
-    if own == axis || texts(own)? == texts(axis)? {
+    if own == axis || own.to_comparable_labels()? == axis.to_comparable_labels()? {
         return Ok(());
     }
     Err(Error::invalid_input("its index differs from that of its axis").at(place))
-}
-
-/// Labels as text, whatever they are stored as.
-fn texts(labels: &Column) -> Result<Vec<Option<String>>> {
-    labels.to_strings().or_else(|_| Ok(labels.to_labels()?.into_iter().map(Some).collect()))
 }
 
 pub(super) fn check_rows(slot: &str, frame: &DataFrame, expected: usize) -> Result<()> {

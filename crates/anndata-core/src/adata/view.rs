@@ -149,9 +149,9 @@ impl Raw {
 pub(super) fn follow_categories(uns: &mut Mapping, all: &DataFrame, kept: &DataFrame) {
     for ((name, series), (_, part)) in all.columns().zip(kept.columns()) {
         let key = format!("{name}_colors");
+        let Some(colors) = uns.get(&key) else { continue };
         // What is unknown of a column, because it cannot be opened, is reported where it is read.
         let Some(column) = series.schema().ok().flatten().filter(ColumnSchema::is_categorical) else { continue };
-        let Some(colors) = uns.get(&key) else { continue };
         let shape = colors.shape().ok().flatten();
         match (column.n_categories, shape.as_deref()) {
             (Some(categories), Some(&[len])) if len != categories => {

@@ -48,7 +48,7 @@ fn texts<'n>(
 ) -> Result<impl Iterator<Item = Result<Option<String>>> + use<'n>> {
     let categories = if source.has_codes() {
         let categories = index.as_group()?.child("categories")?.fetch()?;
-        Some(as_text(&registry.build(categories)?.into_column()?)?)
+        Some(registry.build(categories)?.into_column()?.to_comparable_labels()?)
     } else {
         None
     };
@@ -58,7 +58,7 @@ fn texts<'n>(
             let start = offset.first().copied().unwrap_or(0);
             let mut texts = match &categories {
                 Some(categories) => labels_of(&values, categories)?,
-                None => as_text(&Column::plain(&first_field(values)?)?)?,
+                None => Column::plain(&first_field(values)?)?.to_comparable_labels()?,
             };
             if let Some(mask) = source.mask {
                 let missing = mask.read_rows(start, texts.len())?;
@@ -71,11 +71,6 @@ fn texts<'n>(
         let (texts, error) = texts.map_or_else(|error| (Vec::new(), Some(error)), |texts| (texts, None));
         texts.into_iter().map(Ok).chain(error.map(Err))
     }))
-}
-
-/// Labels as readers compare them: numbers as text.
-fn as_text(labels: &Column) -> Result<Vec<Option<String>>> {
-    labels.to_strings().or_else(|_| Ok(labels.to_labels()?.into_iter().map(Some).collect()))
 }
 
 /// The categories that codes stand for.
