@@ -2,6 +2,7 @@
 
 mod categorical;
 mod from;
+mod labels;
 mod natural;
 #[cfg(test)]
 mod tests;
@@ -13,7 +14,6 @@ use anndata_storage::{Axis, DType, Error, OrBug, Result, Tensor, TimeStep};
 use arrow_array::types::UInt64Type;
 use arrow_array::{Array, ArrayRef, LargeStringArray, PrimitiveArray, make_array};
 use arrow_buffer::NullBuffer;
-use arrow_cast::display::{ArrayFormatter, FormatOptions};
 use arrow_schema::{DataType, Field};
 
 pub use categorical::code_dtype;
@@ -326,26 +326,6 @@ impl Column {
             Axis::Range(range) => self.slice(to_usize(range.start)?..to_usize(range.end)?),
             Axis::Indices(positions) => self.take(positions),
         }
-    }
-
-    /// The values as labels: text as Python's `str` shows them, `nan` for a missing one.
-    ///
-    /// # Errors
-    /// If the values have no text form.
-    pub fn to_labels(&self) -> Result<Vec<String>> {
-        let options = FormatOptions::default().with_null("nan");
-        let formatter = ArrayFormatter::try_new(self.array.as_ref(), &options)
-            .map_err(|error| Error::invalid_data("an index has no text form").with_source(error))?;
-        Ok((0..self.len()).map(|row| formatter.value(row).to_string()).collect())
-    }
-
-    /// The values as labels are compared: text as it is, with `None` for a missing one; others as
-    /// [`to_labels`](Self::to_labels) shows them.
-    ///
-    /// # Errors
-    /// If the values have no text form.
-    pub fn to_comparable_labels(&self) -> Result<Vec<Option<String>>> {
-        self.to_strings().or_else(|_| Ok(self.to_labels()?.into_iter().map(Some).collect()))
     }
 
     /// The values at these positions, null if there is none. A categorical column keeps its categories.
