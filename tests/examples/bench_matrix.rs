@@ -8,7 +8,7 @@ use std::error::Error;
 use std::io::Write as _;
 use std::time::Instant;
 
-use anndata::{AnnData, Axis, Backed, Element, Mode, SparseFormat, SparseMatrix};
+use anndata::{AnnData, AxisSelection, Backed, Element, Mode, SparseFormat, SparseMatrix};
 
 type Result<T> = std::result::Result<T, Box<dyn Error + Send + Sync>>;
 
@@ -52,12 +52,12 @@ fn operations(x: &SparseMatrix) -> Vec<(&'static str, Operation)> {
     let rows = picked(n, 2);
     let columns = picked(p, 10);
     let shuffled = shuffle(&columns);
-    let (all_rows, all_columns) = (Axis::Range(0..n as u64), Axis::Range(0..p as u64));
-    let select = |rows: &Axis, columns: &Axis| -> Operation {
+    let (all_rows, all_columns) = (AxisSelection::Range(0..n as u64), AxisSelection::Range(0..p as u64));
+    let select = |rows: &AxisSelection, columns: &AxisSelection| -> Operation {
         let (rows, columns) = (rows.clone(), columns.clone());
         Box::new(move |x| Ok(x.select(&rows, &columns)?.nnz()))
     };
-    let list = |positions: &[u64]| Axis::from(positions);
+    let list = |positions: &[u64]| AxisSelection::from(positions);
     vec![
         ("rows, half of them", select(&list(&rows), &all_columns)),
         ("rows, half of them shuffled", select(&list(&shuffle(&rows)), &all_columns)),
@@ -76,7 +76,7 @@ fn lookups(adata: &AnnData, stored: Backed) -> Result<Vec<(&'static str, Operati
     let every = adata.obs_names()?;
     let mixed: Vec<String> =
         shuffle(&picked(every.len(), 1)).iter().filter_map(|&i| every.get(usize::try_from(i).ok()?).cloned()).collect();
-    let some = Axis::from(shuffle(&picked(every.len(), (every.len() as u64 / 1000).max(1))));
+    let some = AxisSelection::from(shuffle(&picked(every.len(), (every.len() as u64 / 1000).max(1))));
     let mut mask = vec![false; adata.n_obs()];
     for row in picked(adata.n_obs(), 2) {
         mask[usize::try_from(row)?] = true;

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use anndata::storage::{
-    ArraySpec, ArrayStorage, Attributes, Axis, Capabilities, ChunkedStorage, Compression, Limits, NodeKind, Storage,
-    Tensor,
+    ArraySpec, ArrayStorage, Attributes, AxisSelection, Capabilities, ChunkedStorage, Compression, Limits, NodeKind,
+    Storage, Tensor,
 };
 use anndata::{Error, Result};
 
@@ -152,7 +152,7 @@ impl ArrayStorage for FailingArray {
         self.inner.spec()
     }
 
-    fn read(&self, selection: &[Axis]) -> Result<Tensor> {
+    fn read(&self, selection: &[AxisSelection]) -> Result<Tensor> {
         self.inner.read(selection)
     }
 

@@ -15,9 +15,9 @@ use std::sync::Arc;
 use anndata::acc::{A, Access as _};
 use anndata::io::{ReadOptions, WriteOptions, read_elem, write_anndata, write_elem};
 use anndata::{
-    AnnData, ArraySpec, Axis, Column, Compression, ConcatOptions, ConvertOptions, DType, DataFrame, Element, Error,
-    Format, Group, H5adWriteOptions, MemoryStore, Mode, NaValue, Raw, Result, SparseFormat, SparseMatrix, Tensor,
-    ValidateOptions, ZarrWriteOptions,
+    AnnData, ArraySpec, AxisSelection, Column, Compression, ConcatOptions, ConvertOptions, DType, DataFrame, Element,
+    Error, Format, Group, H5adWriteOptions, MemoryStore, Mode, NaValue, Raw, Result, SparseFormat, SparseMatrix,
+    Tensor, ValidateOptions, ZarrWriteOptions,
 };
 use anndata_tests::fixtures;
 use arrow_array::{ArrayRef, RecordBatch, Time32SecondArray};
@@ -320,7 +320,7 @@ fn of_arrays_and_frames() {
         "slice_rows out of bounds" => numbers([2]).slice_rows(1..3);
         "take out of bounds" => numbers([2]).take(0, &[5]);
         "take along no axis" => numbers([2]).take(1, &[0]);
-        "select with too few axes" => numbers([2, 3]).select(&[Axis::Range(0..1)]);
+        "select with too few axes" => numbers([2, 3]).select(&[AxisSelection::Range(0..1)]);
         "get out of bounds" => numbers([2, 3]).get::<f32>(&[2, 0]);
         "cast text" => Tensor::from_strings([1], ["a"]).unwrap().cast(&DType::F64);
         "row_sums of one axis" => numbers([2]).row_sums();
@@ -367,8 +367,8 @@ fn of_arrays_and_frames() {
         "rename below itself" => filled().rename("obs", "obs/a");
         "remove what is not there" => filled().remove("nope");
         "remove the root" => filled().remove("");
-        "read too few axes" => filled().array("counts")?.read_selection(&[Axis::Range(0..1)]);
-        "read out of bounds" => filled().array("counts")?.read_selection(&[Axis::Range(0..9), Axis::Range(0..1)]);
+        "read too few axes" => filled().array("counts")?.read_selection(&[AxisSelection::Range(0..1)]);
+        "read out of bounds" => filled().array("counts")?.read_selection(&[AxisSelection::Range(0..9), AxisSelection::Range(0..1)]);
         "write out of bounds" => filled().array("counts")?.write(&[1, 0], &numbers([2, 3]));
         "write another type" => filled().array("counts")?.write(&[0, 0], &ints(&[1]).reshape([1, 1])?);
         "resize what cannot grow" => filled().array("counts")?.resize(&[3, 3]);

@@ -59,11 +59,11 @@ fn in_time<T: Send + 'static>(act: impl FnOnce() -> T + Send + 'static) -> std::
 
 /// Whether an error is about an element: it, something in it or, where it is the whole file, anything.
 fn names(text: &str, path: &str) -> bool {
-    let whole_name = |place: usize| {
-        let after = text[place + path.len()..].chars().next();
+    let whole_name = |position: usize| {
+        let after = text[position + path.len()..].chars().next();
         after.is_none_or(|c| !(c.is_alphanumeric() || c == '_' || c == '-'))
     };
-    path.is_empty() || text.match_indices(path).any(|(place, _)| whole_name(place))
+    path.is_empty() || text.match_indices(path).any(|(position, _)| whole_name(position))
 }
 
 fn all_fail(act: Act) {
@@ -118,9 +118,9 @@ fn damaged_bytes_are_an_error_or_harmless() {
         for _ in 0..4 {
             let mut bytes = good.clone();
             for _ in 0..=random(12) {
-                let (place, len) = (random(bytes.len() - 8), 1 + random(2));
+                let (position, len) = (random(bytes.len() - 8), 1 + random(2));
                 let value = [0, 0xff, u8::try_from(random(256)).unwrap()][random(3)];
-                bytes[place..place + len].fill(value);
+                bytes[position..position + len].fill(value);
             }
             let path = directory.path().join(format!("{rounds}.h5ad"));
             std::fs::write(&path, bytes).unwrap();

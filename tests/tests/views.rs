@@ -5,46 +5,46 @@
 use anndata::awkward::Awkward;
 use anndata::io::{self, ReadOptions, WriteOptions};
 use anndata::node::NodeWriteOptions;
-use anndata::{AnnData, Axis, DataFrame, Element, Group, Index, Mapping, Result, SelectOptions, Tensor};
+use anndata::{AnnData, AxisSelection, DataFrame, Element, Group, Mapping, Result, SelectOptions, Selector, Tensor};
 use anndata_tests::{random, stores};
 use proptest::prelude::*;
 
 /// A selection of an axis of this length with the positions that it should give.
-fn index(len: usize, prefix: &'static str) -> BoxedStrategy<(Index, Vec<u64>)> {
+fn index(len: usize, prefix: &'static str) -> BoxedStrategy<(Selector, Vec<u64>)> {
     let end = len as u64;
     let range = (0..=end, 0..=end).prop_map(|(a, b)| {
         let (a, b) = (a.min(b), a.max(b));
-        (Index::from(a..b), (a..b).collect())
+        (Selector::from(a..b), (a..b).collect())
     });
     let steps = (0..=len, prop::sample::select(vec![-3_i64, -2, -1, 2, 3])).prop_map(move |(start, step)| {
         let by = usize::try_from(step.unsigned_abs()).unwrap();
         let all = start as u64..len as u64;
         let expected = if step > 0 { all.step_by(by).collect() } else { all.rev().step_by(by).collect() };
-        (Index::step(start.., step), expected)
+        (Selector::step(start.., step), expected)
     });
     let mask = prop::collection::vec(any::<bool>(), len).prop_map(|mask| {
         let expected = (0_u64..).zip(&mask).filter(|(_, yes)| **yes).map(|(at, _)| at).collect();
-        (Index::from(mask), expected)
+        (Selector::from(mask), expected)
     });
     if len == 0 {
-        return prop_oneof![range, steps, mask, Just((Index::from(..), Vec::new()))].boxed();
+        return prop_oneof![range, steps, mask, Just((Selector::from(..), Vec::new()))].boxed();
     }
     let positions = prop::collection::vec(0..end, 0..8);
-    let listed = positions.clone().prop_map(|list| (Index::from(list.clone()), list));
+    let listed = positions.clone().prop_map(|list| (Selector::from(list.clone()), list));
     let signed =
         prop::collection::vec(-i64::try_from(len).unwrap()..i64::try_from(len).unwrap(), 0..6).prop_map(move |list| {
             let expected = list.iter().map(|&at| u64::try_from(at.rem_euclid(i64::try_from(len).unwrap())).unwrap());
-            (Index::signed(list.clone()), expected.collect())
+            (Selector::signed(list.clone()), expected.collect())
         });
     let named = positions.prop_map(move |list| {
         let names: Vec<String> = list.iter().map(|at| format!("{prefix}{at}é")).collect();
-        (Index::from(names), list)
+        (Selector::from(names), list)
     });
     prop_oneof![range, steps, mask, listed, signed, named].boxed()
 }
 
 /// An object with a selection of both axes, and one of what that selects.
-type Case = (AnnData, [(Index, Vec<u64>); 2], [(Index, Vec<u64>); 2]);
+type Case = (AnnData, [(Selector, Vec<u64>); 2], [(Selector, Vec<u64>); 2]);
 
 fn case() -> impl Strategy<Value = Case> {
     random::adata().prop_flat_map(|adata| {
@@ -53,9 +53,9 @@ fn case() -> impl Strategy<Value = Case> {
             let inner = |outer: &[u64]| {
                 let len = outer.len() as u64;
                 if len == 0 {
-                    Just((Index::from(..), Vec::new())).boxed()
+                    Just((Selector::from(..), Vec::new())).boxed()
                 } else {
-                    prop::collection::vec(0..len, 0..5).prop_map(|list| (Index::from(list.clone()), list)).boxed()
+                    prop::collection::vec(0..len, 0..5).prop_map(|list| (Selector::from(list.clone()), list)).boxed()
                 }
             };
             let again = (inner(&obs.1), inner(&var.1));
@@ -253,16 +253,16 @@ fn errors_name_the_axis_and_the_first_offenders() -> Result<()> {
     let cases: Vec<(Result<AnnData>, &str)> = vec![
         (adata.select([0, 3, 1, 9], ..), "obs: positions out of bounds of an axis of length 3: 3, 9"),
         (adata.select(.., [-1]), "Index::signed counts from the end"),
-        (adata.select(.., Index::signed([-3])), "var: positions out of bounds of an axis of length 2: -3"),
+        (adata.select(.., Selector::signed([-3])), "var: positions out of bounds of an axis of length 2: -3"),
         (adata.select(1..5, ..), "obs: the range 1..5 is out of bounds of an axis of length 3"),
         (adata.select([true, false], ..), "obs: a mask of length 2 was given for an axis of length 3"),
         (adata.select(.., ["0", "x", "y"]), "var: no such name: 'x', 'y'"),
         (adata.select("c", ..), "obs: no such name: 'c'"),
         (adata.select(["b"], ..), "'a'"),
-        (adata.select(Index::equal("m", "1"), ..), "no column 'm'"),
-        (adata.select(Index::equal("n", "one"), ..), "'one' is not a value of int64"),
-        (adata.select(Index::step(.., 0), ..), "the step of a range cannot be 0"),
-        (adata.select(Axis::Range(2..4), ..), "out of bounds of an axis of length 3: 3"),
+        (adata.select(Selector::equal("m", "1"), ..), "no column 'm'"),
+        (adata.select(Selector::equal("n", "one"), ..), "'one' is not a value of int64"),
+        (adata.select(Selector::step(.., 0), ..), "the step of a range cannot be 0"),
+        (adata.select(AxisSelection::Range(2..4), ..), "out of bounds of an axis of length 3: 3"),
         (adata.select((0..20).collect::<Vec<i32>>(), ..), "3, 4, 5, 6, 7 and 12 more"),
     ];
     for (result, expected) in cases {
@@ -270,8 +270,8 @@ fn errors_name_the_axis_and_the_first_offenders() -> Result<()> {
         assert!(message.contains(expected), "{message} should say {expected}");
     }
     // One name that stands twice is both, as in Python.
-    assert_eq!(adata.select("a", ..)?.view_of().unwrap().0, &Axis::from(vec![0, 2]));
-    assert_eq!(adata.select(.., Index::name_range("0", "1"))?.n_vars(), 2);
+    assert_eq!(adata.select("a", ..)?.view_of().unwrap().0, &AxisSelection::from(vec![0, 2]));
+    assert_eq!(adata.select(.., Selector::name_range("0", "1"))?.n_vars(), 2);
     Ok(())
 }
 
@@ -290,7 +290,7 @@ fn a_view_that_is_changed_is_an_object_of_its_own() -> Result<()> {
     assert_eq!(view.x().unwrap().to_tensor()?.as_slice::<i32>()?, [3, 4, 5, 6]);
     assert_eq!(view.select(1, 1)?.obsm()["m"].to_tensor()?.as_slice::<i32>()?, [9]);
 
-    adata.subset(Index::signed([-1]), 0)?;
+    adata.subset(Selector::signed([-1]), 0)?;
     assert_eq!((adata.shape(), adata.is_view()), ((1, 1), false));
     assert_eq!(adata.obs_names()?, ["2"]);
     Ok(())

@@ -65,10 +65,10 @@ pub(crate) fn run(arguments: &[&str]) -> Result<()> {
     let runner = build(root(), &target())?;
     let seeds = seeds(&values, full)?;
     for seed in &seeds {
-        for (place, (version, python)) in pythons.iter().enumerate() {
+        for (position, (version, python)) in pythons.iter().enumerate() {
             let mut compare = compare(python, &runner);
             // Beside the newest, an older version gets a case of each kind.
-            compare.args(&options).args(["--seed", seed]).args((!full && !is_part && place > 0).then_some("--thin"));
+            compare.args(&options).args(["--seed", seed]).args((!full && !is_part && position > 0).then_some("--thin"));
             step(&format!("conformance with anndata {version} and seed {seed}"), &mut compare)?;
         }
     }

@@ -27,7 +27,7 @@ usage: cargo xtask COMMAND
   bench read|write|zarr|convert|matrix|concat [--rounds N] [--python P]
                          ratios to Python anndata (and the crate zarrs) on a made file of 40 million non-zeros
 
-P is a Python of version 3.12 or later; without it $ANNDATA_PYTHON and then the usual places are tried.";
+P is a Python of version 3.12 or later; without it $ANNDATA_PYTHON and then the usual positions are tried.";
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();

@@ -5,7 +5,7 @@ mod objects;
 use std::fmt;
 use std::sync::Arc;
 
-use anndata_core::{Axis, Element, NameIndex, Result};
+use anndata_core::{AxisSelection, Element, NameIndex, Result};
 
 use crate::Dim;
 
@@ -108,7 +108,7 @@ pub trait Container {
     ///
     /// # Errors
     /// If it cannot be read.
-    fn part(&self, slot: &Slot, key: Option<&str>, axes: &[Axis]) -> Result<Option<Element>> {
+    fn part(&self, slot: &Slot, key: Option<&str>, axes: &[AxisSelection]) -> Result<Option<Element>> {
         self.element(slot, key)?.map(|element| element.select(axes)?.load()).transpose()
     }
 }

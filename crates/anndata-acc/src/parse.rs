@@ -188,8 +188,8 @@ impl Parser<'_> {
 
     fn expected(&self, what: &str) -> AccError {
         let rest = self.rest.trim_start();
-        let place = if rest.is_empty() { "at the end".to_owned() } else { format!("before `{rest}`") };
-        AccError::syntax(self.text, format!("expected {what} {place}"))
+        let location = if rest.is_empty() { "at the end".to_owned() } else { format!("before `{rest}`") };
+        AccError::syntax(self.text, format!("expected {what} {location}"))
     }
 }
 

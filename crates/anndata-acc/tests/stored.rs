@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex};
 use anndata_acc::{Access, AdRef, acc};
 use anndata_format::storage::{ArrayStorage, Capabilities};
 use anndata_format::{
-    AnnData, ArraySpec, Attributes, Axis, Column, DataFrame, Element, Group, MemoryStore, NodeKind, Result,
+    AnnData, ArraySpec, Attributes, AxisSelection, Column, DataFrame, Element, Group, MemoryStore, NodeKind, Result,
     SparseFormat, SparseMatrix, Storage, Tensor, io,
 };
 
@@ -87,8 +87,8 @@ impl ArrayStorage for CountingArray {
         self.array.spec()
     }
 
-    fn read(&self, selection: &[Axis]) -> Result<Tensor> {
-        let values = selection.iter().map(Axis::len).product::<u64>();
+    fn read(&self, selection: &[AxisSelection]) -> Result<Tensor> {
+        let values = selection.iter().map(AxisSelection::len).product::<u64>();
         *self.counts.lock().unwrap().entry(self.path.clone()).or_default() += values;
         self.array.read(selection)
     }

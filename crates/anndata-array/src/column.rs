@@ -10,7 +10,7 @@ mod tests;
 use std::ops::Range;
 use std::sync::Arc;
 
-use anndata_storage::{Axis, DType, Error, OrBug, Result, Tensor, TimeStep};
+use anndata_storage::{AxisSelection, DType, Error, OrBug, Result, Tensor, TimeStep};
 use arrow_array::types::UInt64Type;
 use arrow_array::{Array, ArrayRef, LargeStringArray, PrimitiveArray, make_array};
 use arrow_buffer::NullBuffer;
@@ -319,12 +319,12 @@ impl Column {
     ///
     /// # Errors
     /// If a row is out of bounds.
-    pub fn select(&self, rows: &Axis) -> Result<Self> {
+    pub fn select(&self, rows: &AxisSelection) -> Result<Self> {
         let to_usize =
             |row: u64| usize::try_from(row).map_err(|_| Error::invalid_input(format!("row {row} is out of bounds")));
         match rows {
-            Axis::Range(range) => self.slice(to_usize(range.start)?..to_usize(range.end)?),
-            Axis::Indices(positions) => self.take(positions),
+            AxisSelection::Range(range) => self.slice(to_usize(range.start)?..to_usize(range.end)?),
+            AxisSelection::Indices(positions) => self.take(positions),
         }
     }
 

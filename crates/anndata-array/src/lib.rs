@@ -25,7 +25,7 @@ pub mod promote;
 mod reindex;
 pub mod sparse;
 
-pub use anndata_storage::{Axis, Complex, DType, Error, ErrorKind, Result, Scalar, Tensor, f16};
+pub use anndata_storage::{AxisSelection, Complex, DType, Error, ErrorKind, Result, Scalar, Tensor, f16};
 pub use column::{Column, ColumnKind, NaValue, code_dtype, natural_order};
 pub use names::NameIndex;
 pub use reindex::Reindex;

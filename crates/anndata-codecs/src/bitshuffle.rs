@@ -49,8 +49,8 @@ impl Bitshuffle {
     /// From the numbers of a file: two of a version, the bytes of an element, the elements of a block, the compression
     /// and its level.
     pub fn new(values: &[u32]) -> Self {
-        let value = |place: usize| values.get(place).copied();
-        let length = |place| value(place).and_then(|value| usize::try_from(value).ok()).unwrap_or(0);
+        let value = |position: usize| values.get(position).copied();
+        let length = |position| value(position).and_then(|value| usize::try_from(value).ok()).unwrap_or(0);
         let compression = match value(4) {
             None | Some(0) => BitshuffleInner::None,
             Some(2) => BitshuffleInner::Lz4,
@@ -114,11 +114,11 @@ pub(crate) fn decode_into(stored: &[u8], options: Bitshuffle, chunk: &mut [u8]) 
     };
     options.check_sizes(chunk.len(), block)?;
     let (blocks, left) = blocks(chunk.len(), options.size, block);
-    let mut place = chunk;
+    let mut remaining = chunk;
     let mut shuffled = Vec::new();
     for len in blocks {
-        let (target, after) = place.split_at_mut_checked(len).ok_or_else(cut)?;
-        place = after;
+        let (target, after) = remaining.split_at_mut_checked(len).ok_or_else(cut)?;
+        remaining = after;
         if options.compression == BitshuffleInner::None {
             let (bytes, rest) = stored.split_at_checked(len).ok_or_else(cut)?;
             stored = rest;
@@ -145,10 +145,10 @@ pub(crate) fn decode_into(stored: &[u8], options: Bitshuffle, chunk: &mut [u8]) 
         unshuffle(&shuffled, options.size, target);
     }
     let (bytes, rest) = stored.split_at_checked(left).ok_or_else(cut)?;
-    if place.len() != left || !rest.is_empty() {
+    if remaining.len() != left || !rest.is_empty() {
         return Err(cut());
     }
-    place.copy_from_slice(bytes);
+    remaining.copy_from_slice(bytes);
     Ok(())
 }
 
@@ -196,8 +196,8 @@ fn unshuffle(shuffled: &[u8], size: usize, elements: &mut [u8]) {
     for (byte, rows) in shuffled.chunks_exact(row * EIGHT).enumerate() {
         for (column, group) in elements.chunks_exact_mut(EIGHT * size).enumerate() {
             let bits = transpose(gather(rows.iter().skip(column).step_by(row)));
-            for (place, bits) in group.iter_mut().skip(byte).step_by(size).zip(bits) {
-                *place = bits;
+            for (target, bits) in group.iter_mut().skip(byte).step_by(size).zip(bits) {
+                *target = bits;
             }
         }
     }
@@ -208,8 +208,8 @@ fn shuffle(elements: &[u8], size: usize, shuffled: &mut [u8]) {
     for (byte, rows) in shuffled.chunks_exact_mut(row * EIGHT).enumerate() {
         for (column, group) in elements.chunks_exact(EIGHT * size).enumerate() {
             let bits = transpose(gather(group.iter().skip(byte).step_by(size)));
-            for (place, bits) in rows.iter_mut().skip(column).step_by(row).zip(bits) {
-                *place = bits;
+            for (target, bits) in rows.iter_mut().skip(column).step_by(row).zip(bits) {
+                *target = bits;
             }
         }
     }
@@ -217,8 +217,8 @@ fn shuffle(elements: &[u8], size: usize, shuffled: &mut [u8]) {
 
 fn gather<'a>(bytes: impl Iterator<Item = &'a u8>) -> [u8; EIGHT] {
     let mut gathered = [0; EIGHT];
-    for (place, byte) in gathered.iter_mut().zip(bytes) {
-        *place = *byte;
+    for (target, byte) in gathered.iter_mut().zip(bytes) {
+        *target = *byte;
     }
     gathered
 }

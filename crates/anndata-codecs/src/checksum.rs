@@ -10,7 +10,7 @@ pub struct Checksum {
     /// How it is computed.
     pub kind: ChecksumKind,
     /// Where it stands.
-    pub place: ChecksumPlace,
+    pub position: ChecksumPosition,
 }
 
 /// How a checksum is computed.
@@ -28,7 +28,7 @@ pub enum ChecksumKind {
 
 /// Where a checksum stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum ChecksumPlace {
+pub enum ChecksumPosition {
     /// Before the values.
     Start,
     /// After the values.
@@ -61,10 +61,10 @@ impl Checksum {
     pub const LEN: usize = 4;
 
     /// CRC-32C at the end, as zarr has it.
-    pub const CRC32C: Self = Self { kind: ChecksumKind::Crc32c, place: ChecksumPlace::End };
+    pub const CRC32C: Self = Self { kind: ChecksumKind::Crc32c, position: ChecksumPosition::End };
 
     /// Fletcher's sums at the end, as HDF5 has them.
-    pub const FLETCHER32: Self = Self { kind: ChecksumKind::Fletcher32, place: ChecksumPlace::End };
+    pub const FLETCHER32: Self = Self { kind: ChecksumKind::Fletcher32, position: ChecksumPosition::End };
 
     /// The values beside their checksum.
     ///
@@ -82,9 +82,9 @@ impl Checksum {
     /// # Errors
     /// If it is not that of the values.
     pub fn verify(self, stored: &[u8]) -> Result<&[u8]> {
-        let split = match self.place {
-            ChecksumPlace::Start => stored.split_first_chunk::<{ Self::LEN }>(),
-            ChecksumPlace::End => stored.split_last_chunk::<{ Self::LEN }>().map(|(bytes, sum)| (sum, bytes)),
+        let split = match self.position {
+            ChecksumPosition::Start => stored.split_first_chunk::<{ Self::LEN }>(),
+            ChecksumPosition::End => stored.split_last_chunk::<{ Self::LEN }>().map(|(bytes, sum)| (sum, bytes)),
         };
         let name = self.kind.name();
         let (sum, bytes) =
@@ -106,9 +106,9 @@ impl Checksum {
     pub fn append(self, bytes: &[u8], out: &mut Vec<u8>) -> Result<()> {
         let sum = self.kind.of(bytes).to_le_bytes();
         reserve(out, bytes.len() + Self::LEN)?;
-        let (first, last): (&[u8], &[u8]) = match self.place {
-            ChecksumPlace::Start => (&sum, bytes),
-            ChecksumPlace::End => (bytes, &sum),
+        let (first, last): (&[u8], &[u8]) = match self.position {
+            ChecksumPosition::Start => (&sum, bytes),
+            ChecksumPosition::End => (bytes, &sum),
         };
         append(out, first)?;
         append(out, last)
@@ -179,8 +179,8 @@ mod tests {
     fn a_flipped_bit_is_seen_wherever_the_sum_stands() -> Result<()> {
         use ChecksumKind::{Adler32, Crc32, Crc32c, Fletcher32};
         for kind in [Crc32c, Crc32, Adler32, Fletcher32] {
-            for place in [ChecksumPlace::Start, ChecksumPlace::End] {
-                let (checksum, mut stored) = (Checksum { kind, place }, Vec::new());
+            for position in [ChecksumPosition::Start, ChecksumPosition::End] {
+                let (checksum, mut stored) = (Checksum { kind, position }, Vec::new());
                 checksum.append(&[7; 1001], &mut stored)?;
                 assert_eq!(checksum.verify(&stored)?, [7; 1001]);
                 stored[500] ^= 4;

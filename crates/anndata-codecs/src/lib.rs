@@ -20,7 +20,7 @@ mod zstandard;
 pub use bitshuffle::{Bitshuffle, BitshuffleInner};
 pub use blosc::Blosc;
 pub use buffer::{reserve, room};
-pub use checksum::{Checksum, ChecksumKind, ChecksumPlace};
+pub use checksum::{Checksum, ChecksumKind, ChecksumPosition};
 pub use codec::ByteCodec;
 pub use fault::wrong_length;
 pub use lz4::Lz4Framing;

@@ -60,15 +60,15 @@ fn decode_blocks(stored: &[u8], out: &mut [u8]) -> Result<()> {
     if block == 0 {
         return Err(cut());
     }
-    for place in out.chunks_mut(block) {
+    for target in out.chunks_mut(block) {
         let (len, rest) = stored.split_first_chunk::<4>().ok_or_else(cut)?;
         let len = usize::try_from(u32::from_be_bytes(*len)).unwrap_or(usize::MAX);
         let (bytes, rest) = rest.split_at_checked(len).ok_or_else(cut)?;
         stored = rest;
-        if len == place.len() {
-            place.copy_from_slice(bytes);
+        if len == target.len() {
+            target.copy_from_slice(bytes);
         } else {
-            decode_block(bytes, place)?;
+            decode_block(bytes, target)?;
         }
     }
     Ok(())

@@ -80,8 +80,8 @@ pub(crate) fn encode(bytes: &[u8], out: &mut Vec<u8>) -> Result<()> {
     while let Some(&[a, b, c]) = bytes.get(at..).and_then(<[u8]>::first_chunk) {
         let group = u32::from_le_bytes([a, b, c, 0]);
         let slot = group.wrapping_mul(0x9e37_79b1) >> (u32::BITS - TABLE_BITS);
-        let Some(place) = seen.get_mut(slot as usize) else { break };
-        let before = std::mem::replace(place, at);
+        let Some(entry) = seen.get_mut(slot as usize) else { break };
+        let before = std::mem::replace(entry, at);
         if before >= at || at - before > REACH || bytes.get(before..before + 3) != Some(&[a, b, c]) {
             at += 1;
             continue;

@@ -21,7 +21,7 @@ pub(crate) fn undo(stored: &[u8], size: usize, chunk: &mut [u8]) -> Result<()> {
             let count = stored.len() / size;
             for (lane, plane) in stored.chunks_exact(count.max(1)).take(size).enumerate() {
                 for (element, byte) in chunk.chunks_exact_mut(size).zip(plane) {
-                    element.iter_mut().skip(lane).take(1).for_each(|place| *place = *byte);
+                    element.iter_mut().skip(lane).take(1).for_each(|target| *target = *byte);
                 }
             }
             copy_tail(stored, chunk, count * size);

@@ -82,8 +82,8 @@ pub(crate) fn decode_into(stored: &[u8], options: Szip, chunk: &mut [u8]) -> Res
             let (little, big) = (sample.to_le_bytes(), sample.to_be_bytes());
             let value = if options.mask & MSB == 0 { little.get(..width) } else { big.get(4 - width..) };
             let at = if word > 1 { done % words * word + done / words } else { done * width };
-            if let (Some(place), Some(value)) = (chunk.get_mut(at..at + width), value) {
-                place.copy_from_slice(value);
+            if let (Some(target), Some(value)) = (chunk.get_mut(at..at + width), value) {
+                target.copy_from_slice(value);
             }
             done += 1;
         }

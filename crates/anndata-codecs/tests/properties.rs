@@ -4,7 +4,8 @@ use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
 
 use anndata_codecs::{
-    Bitshuffle, BitshuffleInner, Blosc, ByteCodec, Checksum, ChecksumKind, ChecksumPlace, Lz4Framing, LzmaFormat, Szip,
+    Bitshuffle, BitshuffleInner, Blosc, ByteCodec, Checksum, ChecksumKind, ChecksumPosition, Lz4Framing, LzmaFormat,
+    Szip,
 };
 use anndata_storage::Codec;
 use proptest::collection::vec;
@@ -65,7 +66,8 @@ fn all() -> Vec<ByteCodec> {
     ];
     for kind in [ChecksumKind::Crc32c, ChecksumKind::Crc32, ChecksumKind::Adler32, ChecksumKind::Fletcher32] {
         codecs.extend(
-            [ChecksumPlace::Start, ChecksumPlace::End].map(|place| ByteCodec::Checksum(Checksum { kind, place })),
+            [ChecksumPosition::Start, ChecksumPosition::End]
+                .map(|position| ByteCodec::Checksum(Checksum { kind, position })),
         );
     }
     if cfg!(feature = "blosc") {

@@ -2,7 +2,7 @@
 
 mod sparse;
 
-use anndata_storage::{Axis, Error, Result};
+use anndata_storage::{AxisSelection, Error, Result};
 
 use crate::Element;
 
@@ -16,10 +16,10 @@ impl Element {
     /// lazy element is loaded.
     ///
     /// ```
-    /// use anndata_core::{Axis, Element, Tensor};
+    /// use anndata_core::{AxisSelection, Element, Tensor};
     ///
     /// let pca = Element::from(Tensor::from_vec([3, 2], vec![0.0_f32; 6])?);
-    /// let set = pca.put(&[Axis::from(vec![2])], &Tensor::from_vec([2], vec![1.0, 2.0])?.into())?;
+    /// let set = pca.put(&[AxisSelection::from(vec![2])], &Tensor::from_vec([2], vec![1.0, 2.0])?.into())?;
     /// assert_eq!(set.to_tensor()?.as_slice::<f32>()?, [0.0, 0.0, 0.0, 0.0, 1.0, 2.0]);
     /// # Ok::<(), anndata_core::Error>(())
     /// ```
@@ -28,19 +28,19 @@ impl Element {
     /// [`InvalidInput`](crate::ErrorKind::InvalidInput) if a selection is out of bounds or the values cannot be
     /// spread over it; [`DType`](crate::ErrorKind::DType) if they do not fit the dtype;
     /// [`Unsupported`](crate::ErrorKind::Unsupported) if the element is not an array or matrix.
-    pub fn put(&self, axes: &[Axis], values: &Self) -> Result<Self> {
+    pub fn put(&self, axes: &[AxisSelection], values: &Self) -> Result<Self> {
         match (self.load()?, values.load()?) {
             (Self::Tensor(tensor), values) => {
                 let values = match values {
                     Self::Sparse(matrix) => matrix.to_dense()?,
                     values => values.to_tensor()?,
                 };
-                let whole = tensor.shape().iter().skip(axes.len()).map(|&len| Axis::Range(0..len as u64));
-                let axes: Vec<Axis> = axes.iter().cloned().chain(whole).collect();
+                let whole = tensor.shape().iter().skip(axes.len()).map(|&len| AxisSelection::Range(0..len as u64));
+                let axes: Vec<AxisSelection> = axes.iter().cloned().chain(whole).collect();
                 tensor.put(&axes, &values).map(Self::Tensor)
             }
             (Self::Sparse(matrix), values) => {
-                let whole = Axis::Range(0..matrix.shape().1 as u64);
+                let whole = AxisSelection::Range(0..matrix.shape().1 as u64);
                 let (rows, columns) = match axes {
                     [rows] => (rows, &whole),
                     [rows, columns] => (rows, columns),

@@ -4,7 +4,7 @@ use std::any::Any;
 use std::fmt::Debug;
 use std::sync::Arc;
 
-use anndata_storage::{Axis, Error, Result};
+use anndata_storage::{AxisSelection, Error, Result};
 
 /// A value of a kind that anndata does not have, for encodings that are added to those of the format.
 pub trait Extension: Any + Debug + Send + Sync {
@@ -20,7 +20,7 @@ pub trait Extension: Any + Debug + Send + Sync {
     ///
     /// # Errors
     /// If no part of it can be selected.
-    fn select(&self, _axes: &[Axis]) -> Result<Arc<dyn Extension>> {
+    fn select(&self, _axes: &[AxisSelection]) -> Result<Arc<dyn Extension>> {
         Err(Error::unsupported(format!("no part of an element encoded as '{}' can be selected", self.encoding_type())))
     }
 

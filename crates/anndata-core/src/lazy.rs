@@ -5,7 +5,7 @@ use std::fmt::{self, Debug};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 
-use anndata_storage::{Axis, Error, Result};
+use anndata_storage::{AxisSelection, Error, Result};
 
 use crate::model::{Categories, Kept, Origin};
 use crate::schema::len_of;
@@ -18,7 +18,7 @@ impl Selection {
     }
 
     /// The selected positions, one selection per axis.
-    pub fn axes(&self) -> &[Axis] {
+    pub fn axes(&self) -> &[AxisSelection] {
         &self.axes
     }
 
@@ -103,7 +103,7 @@ impl Lazy {
 
     /// Selected positions along the axes of an element, one selection per axis; a selection of a selection is one of the
     /// whole. Nothing is read.
-    pub(crate) fn selection(of: &Element, axes: &[Axis], categories: Categories) -> Self {
+    pub(crate) fn selection(of: &Element, axes: &[AxisSelection], categories: Categories) -> Self {
         if let Element::Lazy(Self(inner)) = of
             && let Origin::Selection(outer) = &**inner
         {

@@ -9,7 +9,7 @@ use std::fmt::Debug;
 use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, OnceLock};
 
-use anndata_storage::{Axis, Error, Result, Tensor};
+use anndata_storage::{AxisSelection, Error, Result, Tensor};
 use indexmap::IndexMap;
 
 use crate::awkward::Awkward;
@@ -71,8 +71,8 @@ pub struct AnnData {
 /// What a view shows of the object that it was taken from.
 #[derive(Debug, Clone)]
 pub(crate) struct ViewOf {
-    pub(crate) obs: Axis,
-    pub(crate) var: Axis,
+    pub(crate) obs: AxisSelection,
+    pub(crate) var: AxisSelection,
 }
 
 /// A matrix over the same observations but other (usually more) variables: what `adata.raw` is.
@@ -172,7 +172,7 @@ pub(crate) enum Kept {
 #[derive(Debug)]
 pub struct Selection {
     pub(crate) of: Element,
-    pub(crate) axes: Vec<Axis>,
+    pub(crate) axes: Vec<AxisSelection>,
     pub(crate) categories: Categories,
 }
 
@@ -218,7 +218,7 @@ pub trait LazySource: Any + Debug + Send + Sync {
     ///
     /// # Errors
     /// If it cannot be read, or has no such axes.
-    fn select(&self, axes: &[Axis]) -> Result<Element> {
+    fn select(&self, axes: &[AxisSelection]) -> Result<Element> {
         self.load()?.select(axes)
     }
 

@@ -1,10 +1,10 @@
 //! [`Raw`]: the matrix before filtering, with its own variables.
 
-use anndata_storage::{Axis, Error, OrBug, Result};
+use anndata_storage::{AxisSelection, Error, OrBug, Result};
 
 use crate::element::load_mapping;
 use crate::model::Categories;
-use crate::{AnnData, DataFrame, Element, Index, Mapping, Raw};
+use crate::{AnnData, DataFrame, Element, Mapping, Raw, Selector};
 
 impl Raw {
     /// A raw matrix of shape (observations, rows of `var`), with its variables and their arrays.
@@ -102,12 +102,12 @@ impl Raw {
     /// Observations are selected with the object: [`AnnData::select`].
     ///
     /// # Errors
-    /// As [`Index::resolve`].
-    pub fn select_var(&self, var: impl Into<Index>) -> Result<Self> {
+    /// As [`Selector::resolve`].
+    pub fn select_var(&self, var: impl Into<Selector>) -> Result<Self> {
         let var = var.into().resolve(&self.var).map_err(|error| error.at("raw/var"))?;
         let x = self.x.as_ref().map(|x| {
             let rows = x.shape()?.and_then(|shape| shape.first().copied()).or_bug("a matrix without rows")?;
-            x.view(&[Axis::Range(0..rows as u64), var.clone()], Categories::Keep)
+            x.view(&[AxisSelection::Range(0..rows as u64), var.clone()], Categories::Keep)
         });
         let varm = self.varm.iter().map(|(key, element)| {
             let part = element.view(std::slice::from_ref(&var), Categories::Keep);
@@ -123,11 +123,11 @@ impl Raw {
 }
 
 /// Refuses what has no axes, such as a mapping. Of an element of an unknown encoding they are not known.
-fn check_axes(place: &str, element: &Element) -> Result<()> {
+fn check_axes(path: &str, element: &Element) -> Result<()> {
     match element {
         Element::Lazy(_) | Element::Opaque(_) | Element::Extension(_) => Ok(()),
         _ if element.shape()?.is_some() => Ok(()),
-        _ => Err(Error::invalid_data(format!("{place} is {}, which has no axes", element.kind_name()))),
+        _ => Err(Error::invalid_data(format!("{path} is {}, which has no axes", element.kind_name()))),
     }
 }
 

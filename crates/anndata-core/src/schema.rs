@@ -1,6 +1,6 @@
 //! [`Schema`]: what an element is, known without reading its values.
 
-use anndata_storage::{Axis, DType, Error, Result};
+use anndata_storage::{AxisSelection, DType, Error, Result};
 
 use crate::{Column, ColumnKind, SparseFormat};
 
@@ -184,7 +184,7 @@ impl Schema {
     }
 
     /// What selected positions along the axes of the element are, one selection per axis from the first.
-    pub(crate) fn select(mut self, axes: &[Axis]) -> Result<Self> {
+    pub(crate) fn select(mut self, axes: &[AxisSelection]) -> Result<Self> {
         let mut axes = axes.iter();
         let mut select = |len: &mut usize| -> Result<()> {
             if let Some(axis) = axes.next() {
@@ -213,7 +213,7 @@ impl Schema {
 }
 
 /// The number of positions that a selection picks.
-pub(crate) fn len_of(axis: &Axis) -> Result<usize> {
+pub(crate) fn len_of(axis: &AxisSelection) -> Result<usize> {
     usize::try_from(axis.len())
         .map_err(|_| Error::limit_exceeded(format!("a selection of {} positions does not fit into memory", axis.len())))
 }

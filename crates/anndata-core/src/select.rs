@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use anndata_storage::{Axis, Error, OrBug, Result};
+use anndata_storage::{AxisSelection, Error, OrBug, Result};
 
 use crate::model::Categories;
 use crate::{DataFrame, Element, Lazy, Series};
@@ -15,10 +15,10 @@ impl Element {
     /// than its encoding needs. Data frames and awkward arrays are selected from along their rows.
     ///
     /// ```
-    /// use anndata_core::{Axis, Element, Tensor};
+    /// use anndata_core::{AxisSelection, Element, Tensor};
     ///
     /// let matrix = Element::from(Tensor::from_vec([2, 3], vec![1, 2, 3, 4, 5, 6])?);
-    /// let part = matrix.select(&[Axis::Range(1..2), Axis::from(vec![2, 0])])?;
+    /// let part = matrix.select(&[AxisSelection::Range(1..2), AxisSelection::from(vec![2, 0])])?;
     /// assert_eq!(part.to_tensor()?.as_slice::<i32>()?, [6, 4]);
     /// # Ok::<(), anndata_core::Error>(())
     /// ```
@@ -26,7 +26,7 @@ impl Element {
     /// # Errors
     /// [`InvalidInput`](crate::ErrorKind::InvalidInput) if a selection is out of bounds, or the element has no such
     /// axis; [`Unsupported`](crate::ErrorKind::Unsupported) for elements of unknown encodings.
-    pub fn select(&self, axes: &[Axis]) -> Result<Self> {
+    pub fn select(&self, axes: &[AxisSelection]) -> Result<Self> {
         let axes = self.full_axes(axes)?;
         let rows = || axes.first().cloned().or_bug("an element with rows, but without axes");
         Ok(match self {
@@ -38,8 +38,8 @@ impl Element {
             Self::Column(column) => Self::Column(column.select(&rows()?)?),
             Self::Frame(frame) => Self::Frame(frame.select(&rows()?)?),
             Self::Awkward(awkward) => Self::Awkward(match rows()? {
-                Axis::Range(range) => awkward.slice(to_usize(&range)?)?,
-                Axis::Indices(positions) => awkward.take(&positions)?,
+                AxisSelection::Range(range) => awkward.slice(to_usize(&range)?)?,
+                AxisSelection::Indices(positions) => awkward.take(&positions)?,
             }),
             Self::AnnData(adata) => match axes.as_slice() {
                 [obs, var] => Self::AnnData(Box::new(adata.select(obs.clone(), var.clone())?)),
@@ -56,11 +56,11 @@ impl Element {
 
     /// The same as [`select`](Self::select), made when it is asked for also where the element is in memory. Of a frame,
     /// categories that no selected row has are kept or dropped.
-    pub(crate) fn view(&self, axes: &[Axis], categories: Categories) -> Result<Self> {
+    pub(crate) fn view(&self, axes: &[AxisSelection], categories: Categories) -> Result<Self> {
         match self {
-            Self::Frame(frame) => {
-                Ok(Self::Frame(frame.view(axes.first().unwrap_or(&Axis::Range(0..frame.len()? as u64)), categories)?))
-            }
+            Self::Frame(frame) => Ok(Self::Frame(
+                frame.view(axes.first().unwrap_or(&AxisSelection::Range(0..frame.len()? as u64)), categories)?,
+            )),
             // Told when the part is asked for: one unknown element does not stand in the way of a view.
             Self::Opaque(_) | Self::Extension(_) => Ok(Self::Lazy(Lazy::selection(self, axes, Categories::Keep))),
             Self::AnnData(_) => self.select(axes),
@@ -69,7 +69,7 @@ impl Element {
     }
 
     /// A selection for each axis, all within bounds.
-    fn full_axes(&self, axes: &[Axis]) -> Result<Vec<Axis>> {
+    fn full_axes(&self, axes: &[AxisSelection]) -> Result<Vec<AxisSelection>> {
         if let Self::Opaque(opaque) = self {
             return Err(opaque.error("no part of it can be selected"));
         }
@@ -90,7 +90,7 @@ impl Element {
                 )));
             }
         }
-        let whole = shape.iter().skip(axes.len()).map(|&len| Axis::Range(0..len as u64));
+        let whole = shape.iter().skip(axes.len()).map(|&len| AxisSelection::Range(0..len as u64));
         Ok(axes.iter().cloned().chain(whole).collect())
     }
 
@@ -104,7 +104,7 @@ impl DataFrame {
     ///
     /// # Errors
     /// If a row is out of bounds.
-    pub fn select(&self, rows: &Axis) -> Result<Self> {
+    pub fn select(&self, rows: &AxisSelection) -> Result<Self> {
         self.check_rows(rows)?;
         self.map(|series| match series {
             Series::Loaded(column) => column.select(rows).map(Series::Loaded),
@@ -113,12 +113,12 @@ impl DataFrame {
     }
 
     /// The selected rows; every column is made when it is asked for.
-    pub(crate) fn view(&self, rows: &Axis, categories: Categories) -> Result<Self> {
+    pub(crate) fn view(&self, rows: &AxisSelection, categories: Categories) -> Result<Self> {
         self.check_rows(rows)?;
         self.map(|series| Ok(series.part(rows, categories)))
     }
 
-    fn check_rows(&self, rows: &Axis) -> Result<()> {
+    fn check_rows(&self, rows: &AxisSelection) -> Result<()> {
         let len = self.len()? as u64;
         if rows.end() > len {
             return Err(Error::invalid_input(format!("row {} is out of bounds: there are {len}", rows.end() - 1)));
@@ -129,7 +129,7 @@ impl DataFrame {
 
 impl Series {
     /// Some of the rows, made when they are asked for.
-    fn part(&self, rows: &Axis, categories: Categories) -> Self {
+    fn part(&self, rows: &AxisSelection, categories: Categories) -> Self {
         Self::Lazy(Lazy::selection(&self.to_element(), std::slice::from_ref(rows), categories))
     }
 }

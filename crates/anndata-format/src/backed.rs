@@ -5,13 +5,13 @@ mod changes;
 use std::fmt;
 use std::ops::{Deref, DerefMut};
 
-use anndata_storage::{Axis, Error, Group, Result, Tensor};
+use anndata_storage::{AxisSelection, Error, Group, Result, Tensor};
 
 use crate::encoding::slots::is_current;
 use crate::io::{self, ReadOptions, WriteOptions};
 use crate::node::{ArrayNode, Node, Source};
 use crate::stored::{StoredTree as _, uncached};
-use crate::{AnnData, Element, Index};
+use crate::{AnnData, Element, Selector};
 use changes::is_within;
 
 /// An [`AnnData`] whose `X`, layers and `raw.X` stay in its store: they are read when they are asked for, each time, and
@@ -70,7 +70,7 @@ impl Backed {
     /// If the selection or the shape does not fit, `X` is sparse ([`Unsupported`](crate::ErrorKind::Unsupported): see
     /// [`replace_x`](Self::replace_x)) or was changed in memory, something else in memory reads from the stored `X`, or
     /// the store cannot be written.
-    pub fn write_x(&mut self, obs: impl Into<Index>, var: impl Into<Index>, values: &Tensor) -> Result<()> {
+    pub fn write_x(&mut self, obs: impl Into<Selector>, var: impl Into<Selector>, values: &Tensor) -> Result<()> {
         self.write_layer(None, obs, var, values)
     }
 
@@ -81,14 +81,14 @@ impl Backed {
     pub fn write_layer(
         &mut self,
         key: Option<&str>,
-        obs: impl Into<Index>,
-        var: impl Into<Index>,
+        obs: impl Into<Selector>,
+        var: impl Into<Selector>,
         values: &Tensor,
     ) -> Result<()> {
         self.write_part(key, &obs.into(), &var.into(), values).map_err(|error| self.locate(error))
     }
 
-    fn write_part(&self, key: Option<&str>, obs: &Index, var: &Index, values: &Tensor) -> Result<()> {
+    fn write_part(&self, key: Option<&str>, obs: &Selector, var: &Selector, values: &Tensor) -> Result<()> {
         let path = self.root.path_of(&path_of(key));
         let obs = obs.resolve(self.obs()).map_err(|error| error.at(&self.root.path_of("obs")))?;
         let var = var.resolve(self.var()).map_err(|error| error.at(&self.root.path_of("var")))?;
@@ -112,10 +112,10 @@ impl Backed {
         let values = values.cast(&array.dtype()).map_err(|error| error.at(&path))?;
         let (mut row, whole) = (0, var.is_whole(self.n_vars() as u64));
         for (first, count) in obs.runs() {
-            let rows = Axis::Range(row..row + count);
+            let rows = AxisSelection::Range(row..row + count);
             let mut column = 0;
             for (start, len) in if whole { vec![(0, var.len())] } else { var.runs() } {
-                let block = values.select(&[rows.clone(), Axis::Range(column..column + len)])?;
+                let block = values.select(&[rows.clone(), AxisSelection::Range(column..column + len)])?;
                 array.write(&[first, start], &block)?;
                 column += len;
             }

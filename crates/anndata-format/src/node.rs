@@ -16,7 +16,7 @@ use std::fmt::Debug;
 use std::ops::Range;
 use std::sync::Arc;
 
-use anndata_storage::{Array, ArraySpec, Attributes, Axis, BlockSize, Error, Result, Tensor};
+use anndata_storage::{Array, ArraySpec, Attributes, AxisSelection, BlockSize, Error, Result, Tensor};
 use indexmap::IndexMap;
 
 pub use attributes::encoding_attributes;
@@ -310,7 +310,7 @@ impl ArrayNode {
     /// Consecutive rows.
     pub(crate) fn read_rows(&self, start: u64, len: usize) -> Result<Tensor> {
         match &self.source {
-            Source::Stored(stored) => stored.read_selection(&[Axis::Range(start..start + len as u64)]),
+            Source::Stored(stored) => stored.read_selection(&[AxisSelection::Range(start..start + len as u64)]),
             Source::Tensor(tensor) => {
                 let start = usize::try_from(start)
                     .map_err(|_| Error::invalid_input(format!("row {start} is beyond what memory can hold")))?;
@@ -343,9 +343,9 @@ impl ArrayNode {
     ///
     /// # Errors
     /// If there are more selections than axes, or the values are made block by block.
-    pub fn select(&self, axes: &[Axis]) -> Result<Self> {
+    pub fn select(&self, axes: &[AxisSelection]) -> Result<Self> {
         let mut axes = axes.to_vec();
-        axes.extend(self.spec.shape.iter().skip(axes.len()).map(|&len| Axis::Range(0..len)));
+        axes.extend(self.spec.shape.iter().skip(axes.len()).map(|&len| AxisSelection::Range(0..len)));
         let source = match &self.source {
             Source::Tensor(tensor) => Source::Tensor(tensor.select(&axes)?),
             Source::Stored(array) => Source::Part(Part::axes(array.clone(), &axes)),
@@ -354,7 +354,7 @@ impl ArrayNode {
                 return Err(Error::unsupported("only whole arrays are selected from").at(&self.path));
             }
         };
-        self.with_source(axes.iter().map(Axis::len).collect(), source)
+        self.with_source(axes.iter().map(AxisSelection::len).collect(), source)
     }
 
     /// Returns the same one-dimensional array as runs of its values, one after the other. Nothing is read.

@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use anndata_storage::{Array, ArraySpec, Axis, Compression, DType, Error, Group, Result, Tensor};
+use anndata_storage::{Array, ArraySpec, AxisSelection, Compression, DType, Error, Group, Result, Tensor};
 
 use crate::encoding::legacy;
 use crate::encoding::sparse::{BLOCK_BYTES, build_part, declared_shape, shape_value};
@@ -15,7 +15,7 @@ use anndata_array::sparse::largest;
 ///
 /// ```
 /// # use std::sync::Arc;
-/// use anndata_format::{Axis, Group, MemoryStore, SparseDataset, SparseFormat, SparseMatrix, Tensor, io};
+/// use anndata_format::{AxisSelection, Group, MemoryStore, SparseDataset, SparseFormat, SparseMatrix, Tensor, io};
 ///
 /// let dense = Tensor::from_vec([3, 2], vec![1.0_f32, 0.0, 2.0, 0.0, 0.0, 3.0])?;
 /// let matrix = SparseMatrix::from_dense(&dense, SparseFormat::Csr)?;
@@ -25,7 +25,7 @@ use anndata_array::sparse::largest;
 /// let mut stored = SparseDataset::open(&root, "X")?;
 /// stored.append(&matrix)?;
 /// assert_eq!(stored.shape(), (6, 2));
-/// let part = stored.select(&Axis::from(vec![5, 0]), &Axis::Range(0..2))?;
+/// let part = stored.select(&AxisSelection::from(vec![5, 0]), &AxisSelection::Range(0..2))?;
 /// assert_eq!(part.to_dense()?.as_slice::<f32>()?, [0.0, 3.0, 1.0, 0.0]);
 /// for chunk in stored.chunks(4) {
 ///     let (rows, chunk) = chunk?;
@@ -105,7 +105,7 @@ impl SparseDataset {
     ///
     /// # Errors
     /// If the selection is out of bounds, or the matrix cannot be read.
-    pub fn select(&self, rows: &Axis, columns: &Axis) -> Result<SparseMatrix> {
+    pub fn select(&self, rows: &AxisSelection, columns: &AxisSelection) -> Result<SparseMatrix> {
         let axes = [rows.clone(), columns.clone()];
         build_part(&self.node, self.format, self.shape_attribute, &axes, BLOCK_BYTES)
             .map_err(|error| located(&self.group, error))
@@ -116,7 +116,7 @@ impl SparseDataset {
     /// # Errors
     /// If it cannot be read.
     pub fn to_memory(&self) -> Result<SparseMatrix> {
-        self.select(&Axis::Range(0..self.shape.0 as u64), &Axis::Range(0..self.shape.1 as u64))
+        self.select(&AxisSelection::Range(0..self.shape.0 as u64), &AxisSelection::Range(0..self.shape.1 as u64))
     }
 
     /// The matrix in blocks of this many major slices (rows of CSR, columns of CSC; the last has fewer): the range of
@@ -126,7 +126,8 @@ impl SparseDataset {
         (0..major).step_by(slices.max(1)).map(move |start| {
             // A sum beyond all numbers is cut to the length of the axis.
             let range = start..major.min(start.saturating_add(slices.max(1)));
-            let (slices, whole) = (Axis::Range(range.start as u64..range.end as u64), Axis::Range(0..minor as u64));
+            let (slices, whole) =
+                (AxisSelection::Range(range.start as u64..range.end as u64), AxisSelection::Range(0..minor as u64));
             let block = match self.format {
                 SparseFormat::Csr => self.select(&slices, &whole)?,
                 SparseFormat::Csc => self.select(&whole, &slices)?,
@@ -165,7 +166,7 @@ impl SparseDataset {
         }
         let [data, indices, indptr] = [self.array("data")?, self.array("indices")?, self.array("indptr")?];
         // Where the last major slice ends, not where the values do: scipy ignores what is beyond.
-        let end = Axis::Range(major as u64..major as u64 + 1);
+        let end = AxisSelection::Range(major as u64..major as u64 + 1);
         let end = anndata_array::sparse::to_offsets(&indptr.read_selection(&[end])?).map_err(Error::of_stored)?;
         let &[end] = end.as_slice() else { return Err(Error::bug(format!("one offset was read as {end:?}"))) };
         let total = end.checked_add(slices.nnz());

@@ -5,7 +5,7 @@ use std::fmt::Debug;
 use std::sync::Arc;
 
 use anndata_core::{Element, Lazy, LazySource, Opaque, OpaqueSource, Schema};
-use anndata_storage::{Attribute, Axis, Error, Result};
+use anndata_storage::{Attribute, AxisSelection, Error, Result};
 
 use crate::node::{ArrayNode, Node, Source, Unreadable};
 
@@ -39,7 +39,7 @@ pub(crate) trait TreeReader: Any + Debug + Send + Sync {
     fn build(&self, node: Node) -> Result<Element>;
 
     /// Selected positions along the axes of the element of a stored tree; no more is read than has to be.
-    fn build_part(&self, node: &Node, axes: &[Axis]) -> Result<Element>;
+    fn build_part(&self, node: &Node, axes: &[AxisSelection]) -> Result<Element>;
 }
 
 /// The source of a lazy element: its stored tree, and what reads it.
@@ -82,7 +82,7 @@ impl LazySource for StoredElement {
         self.reader.build(self.node.fetch()?)
     }
 
-    fn select(&self, axes: &[Axis]) -> Result<Element> {
+    fn select(&self, axes: &[AxisSelection]) -> Result<Element> {
         self.reader.build_part(&self.node, axes)
     }
 

@@ -77,11 +77,11 @@ impl Search<'_> {
         let bare = || AnnData::builder().shape(adata.n_obs(), adata.n_vars());
         for (key, layer) in adata.layers() {
             // Within an object, where more is asked of a matrix than elsewhere.
-            let (alone, place) = match key {
+            let (alone, element_path) = match key {
                 None => (bare().x(layer.clone()), child_path(path, "X")),
                 Some(key) => (bare().layer(key, layer.clone()), format!("{}/{key}", child_path(path, "layers"))),
             };
-            self.encode_alone(alone.stored().build().map(Element::from), path, &place);
+            self.encode_alone(alone.stored().build().map(Element::from), path, &element_path);
         }
         self.frame(adata.obs(), &child_path(path, "obs"));
         self.frame(adata.var(), &child_path(path, "var"));
@@ -126,13 +126,13 @@ impl Search<'_> {
 
     fn mapping(&mut self, mapping: &Mapping, path: &str) {
         for (key, element) in mapping {
-            let place = format!("{path}/{key}");
+            let element_path = format!("{path}/{key}");
             let before = self.found.len();
             // The key first, with something that can always be written.
             let key = Mapping::from([(key.clone(), Element::Null)]);
-            self.encode_alone(Ok(Element::Mapping(key)), path, &place);
+            self.encode_alone(Ok(Element::Mapping(key)), path, &element_path);
             if self.found.len() == before {
-                self.element(element, &place);
+                self.element(element, &element_path);
             }
         }
     }
@@ -155,9 +155,9 @@ impl Search<'_> {
     }
 
     /// Reports an element that has no stored form at `path`, as the fault of what stands at `place`.
-    fn encode_alone(&mut self, element: Result<Element, Error>, path: &str, place: &str) {
+    fn encode_alone(&mut self, element: Result<Element, Error>, path: &str, element_path: &str) {
         if let Err(reason) = element.and_then(|element| sparse::encode(&element, path, &self.context)) {
-            self.found.push(Unwriteable { path: place.to_owned(), reason });
+            self.found.push(Unwriteable { path: element_path.to_owned(), reason });
         }
     }
 }

@@ -17,7 +17,7 @@ use std::ops::Range;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use anndata_storage::{
-    ArraySpec, ArrayStorage, Axis, ChunkedStorage, DType, Error, Result, Tensor, chunked, read_positions,
+    ArraySpec, ArrayStorage, AxisSelection, ChunkedStorage, DType, Error, Result, Tensor, chunked, read_positions,
 };
 use arrow_buffer::Buffer;
 
@@ -172,7 +172,7 @@ impl Hdf5Array {
     }
 
     /// The selected elements, plain values fixed, all others as bytes.
-    fn read_raw_elements(&self, spec: &ArraySpec, selection: &[Axis]) -> Result<Tensor> {
+    fn read_raw_elements(&self, spec: &ArraySpec, selection: &[AxisSelection]) -> Result<Tensor> {
         self.store.settle()?;
         match self.layout {
             Layout::Chunked(_) => {
@@ -183,7 +183,7 @@ impl Hdf5Array {
         }
     }
 
-    fn read_values(&self, selection: &[Axis]) -> Result<Tensor> {
+    fn read_values(&self, selection: &[AxisSelection]) -> Result<Tensor> {
         if let DType::Unknown(what) = &self.stored.dtype {
             return Err(Error::unsupported(format!("values of type '{what}' cannot be read")));
         }
@@ -254,7 +254,7 @@ impl ArrayStorage for Hdf5Array {
         Arc::clone(&kept)
     }
 
-    fn read(&self, selection: &[Axis]) -> Result<Tensor> {
+    fn read(&self, selection: &[AxisSelection]) -> Result<Tensor> {
         self.store.unchanged(self.read_values(selection))
     }
 

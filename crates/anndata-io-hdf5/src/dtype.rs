@@ -39,14 +39,14 @@ pub(crate) enum Node {
     /// References to objects or regions of the file.
     Target(Target),
     /// Named fields with offsets of their own.
-    Record { size: Place, fields: Vec<Part> },
+    Record { size: ByteCount, fields: Vec<Part> },
     /// Of a type that is not known.
     Unknown,
 }
 
 /// A number of bytes in the file and in memory.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Place {
+pub(crate) struct ByteCount {
     pub(crate) file: usize,
     pub(crate) memory: usize,
 }
@@ -54,7 +54,7 @@ pub(crate) struct Place {
 /// One field of a record.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Part {
-    pub(crate) offset: Place,
+    pub(crate) offset: ByteCount,
     /// The number of elements of the field in one record.
     pub(crate) count: usize,
     pub(crate) node: Node,
@@ -86,7 +86,7 @@ impl Stored {
 }
 
 impl Stored {
-    /// The library's type of the same values with references in the place of texts: elements as [`Place::file`] says.
+    /// The library's type of the same values with references in the place of texts: elements as [`ByteCount::file`] says.
     pub(crate) fn with_references(&self) -> StorageResult<Id> {
         with_references(&self.memory, &self.node)
     }
@@ -117,14 +117,14 @@ fn with_references(memory: &Id, node: &Node) -> StorageResult<Id> {
 
 impl Node {
     /// The bytes of one element.
-    pub(crate) fn size(&self) -> Place {
+    pub(crate) fn size(&self) -> ByteCount {
         match self {
-            Self::Plain { size, .. } => Place { file: *size, memory: *size },
-            Self::Text => Place { file: REFERENCE, memory: size_of::<usize>() },
-            Self::List { .. } => Place { file: REFERENCE, memory: datatype::LIST },
-            Self::Target(kind) => Place { file: kind.size(), memory: kind.size() },
+            Self::Plain { size, .. } => ByteCount { file: *size, memory: *size },
+            Self::Text => ByteCount { file: REFERENCE, memory: size_of::<usize>() },
+            Self::List { .. } => ByteCount { file: REFERENCE, memory: datatype::LIST },
+            Self::Target(kind) => ByteCount { file: kind.size(), memory: kind.size() },
             Self::Record { size, .. } => *size,
-            Self::Unknown => Place { file: 0, memory: 0 },
+            Self::Unknown => ByteCount { file: 0, memory: 0 },
         }
     }
 
@@ -312,9 +312,9 @@ fn compound(members: Vec<Member>, memory_size: usize) -> Parsed {
         let count = shape.iter().try_fold(1_usize, |product, &len| product.checked_mul(len)).ok_or_else(overflow)?;
         count.checked_mul(node.size().memory.max(node.size().file)).ok_or_else(overflow)?;
         fields.push(Field { name: member.name.into(), dtype, shape });
-        parts.push(Part { offset: Place { file: member.offset, memory: member.offset }, count, node });
+        parts.push(Part { offset: ByteCount { file: member.offset, memory: member.offset }, count, node });
     }
-    let size = place_in_file(&mut parts, memory_size)?;
+    let size = offsets_in_file(&mut parts, memory_size)?;
     let dtype = DType::Compound(Arc::from(fields));
     let node = if is_packed(&parts, size) {
         Node::Plain { size: size.file, fix: Fix::None }
@@ -342,7 +342,7 @@ fn parse_member(id: &Id) -> Result<(DType, Node, Vec<usize>), String> {
 
 /// The library says where the fields are in memory, where a text takes a pointer. In the file it takes a reference,
 /// and moves what follows it.
-fn place_in_file(parts: &mut [Part], memory_size: usize) -> Result<Place, String> {
+fn offsets_in_file(parts: &mut [Part], memory_size: usize) -> Result<ByteCount, String> {
     let mut order: Vec<&mut Part> = parts.iter_mut().collect();
     order.sort_by_key(|part| part.offset.memory);
     let (mut shift, mut end) = (0, 0);
@@ -358,11 +358,11 @@ fn place_in_file(parts: &mut [Part], memory_size: usize) -> Result<Place, String
     if end > memory_size {
         return Err("record that is smaller than its fields".to_owned());
     }
-    Ok(Place { file: memory_size + shift, memory: memory_size })
+    Ok(ByteCount { file: memory_size + shift, memory: memory_size })
 }
 
 /// Whether the bytes of a record are those of a packed record in memory.
-fn is_packed(parts: &[Part], size: Place) -> bool {
+fn is_packed(parts: &[Part], size: ByteCount) -> bool {
     let mut end = 0;
     parts.iter().all(|part| {
         let Node::Plain { size, fix: Fix::None } = part.node else { return false };

@@ -14,7 +14,7 @@ use arrow_array::{LargeBinaryArray, LargeStringArray};
 use arrow_buffer::{Buffer, OffsetBuffer, ScalarBuffer};
 use rayon::prelude::*;
 
-use crate::dtype::Place;
+use crate::dtype::ByteCount;
 use crate::dtype::build::Source;
 use crate::file::RawFile;
 use crate::raw::reference::REFERENCE;
@@ -82,8 +82,8 @@ impl Reference {
 
 /// Elements as they are in the file.
 impl Source for Heap<'_> {
-    fn pick(&self, place: Place) -> usize {
-        place.file
+    fn pick(&self, target: ByteCount) -> usize {
+        target.file
     }
 
     unsafe fn texts(&self, cells: &[u8]) -> Result<LargeStringArray> {
@@ -176,10 +176,10 @@ impl Heap<'_> {
                     reference.index, reference.address
                 ))
             })?;
-            let Some((place, after)) = std::mem::take(&mut values).split_at_mut_checked(text.len()) else {
+            let Some((target, after)) = std::mem::take(&mut values).split_at_mut_checked(text.len()) else {
                 return Err(Error::invalid_data("the texts change while read"));
             };
-            place.copy_from_slice(text);
+            target.copy_from_slice(text);
             values = after;
             has_nul |= text.contains(&0);
         }

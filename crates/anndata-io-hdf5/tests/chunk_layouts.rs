@@ -5,7 +5,7 @@ mod support;
 
 use std::path::Path;
 
-use anndata_storage::{Axis, Result, Tensor};
+use anndata_storage::{AxisSelection, Result, Tensor};
 use hdf5_metno_sys::h5d::{H5D_alloc_time_t, H5Dclose, H5Dcreate2, H5Dopen2, H5Dread, H5Dwrite, H5Dwrite_chunk};
 use hdf5_metno_sys::h5f::{
     H5F_ACC_RDONLY, H5F_ACC_TRUNC, H5F_LIBVER_LATEST, H5F_libver_t, H5Fclose, H5Fcreate, H5Fopen,
@@ -173,7 +173,8 @@ fn every_chunk_index_is_read_and_edited_as_the_library_does() -> Result<()> {
         }
         let stored = array(&path, "a")?;
         assert_eq!(stored.read()?, expected, "{made:?}");
-        let some: Vec<Axis> = shape.iter().map(|&len| Axis::from(vec![0, len / 2, len - 1])).collect();
+        let some: Vec<AxisSelection> =
+            shape.iter().map(|&len| AxisSelection::from(vec![0, len / 2, len - 1])).collect();
         assert_eq!(stored.read_selection(&some)?, expected.select(&some)?, "{made:?}");
         drop(stored);
 
@@ -186,8 +187,8 @@ fn every_chunk_index_is_read_and_edited_as_the_library_does() -> Result<()> {
         let last: Vec<u64> = shape.iter().map(|&len| len - 1).collect();
         stored.write(&last, &Tensor::from_vec(vec![1; shape.len()], vec![-9_i32])?)?;
         let edited = stored.read()?;
-        let middle: Vec<Axis> =
-            start.iter().zip(&count).map(|(&start, &len)| Axis::Range(start..start + len as u64)).collect();
+        let middle: Vec<AxisSelection> =
+            start.iter().zip(&count).map(|(&start, &len)| AxisSelection::Range(start..start + len as u64)).collect();
         assert!(edited.select(&middle)?.as_slice::<i32>()?.iter().all(|&value| value == -7), "{made:?}");
         assert_eq!(edited.as_slice::<i32>()?.last(), Some(&-9), "{made:?}");
         if stored.spec().resizable {

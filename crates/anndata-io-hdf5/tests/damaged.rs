@@ -9,7 +9,9 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anndata_io_hdf5::{Hdf5Options, Hdf5Store};
-use anndata_storage::{ArraySpec, Attribute, Attributes, Axis, Codec, DType, Group, Limits, NodeKind, Result, Tensor};
+use anndata_storage::{
+    ArraySpec, Attribute, Attributes, AxisSelection, Codec, DType, Group, Limits, NodeKind, Result, Tensor,
+};
 use support::{OddFile, library};
 
 /// Where the child process finds the files.
@@ -110,7 +112,8 @@ fn read_all(path: &Path) -> usize {
 fn read_array(group: &Group, name: &str) -> usize {
     let Ok(array) = group.array(name) else { return 0 };
     let shape = array.shape();
-    let some: Vec<Axis> = shape.iter().map(|&len| Axis::from(vec![0, len / 2, len.saturating_sub(1)])).collect();
+    let some: Vec<AxisSelection> =
+        shape.iter().map(|&len| AxisSelection::from(vec![0, len / 2, len.saturating_sub(1)])).collect();
     usize::from(array.attributes().is_ok())
         + usize::from(array.stored_bytes().is_ok())
         + usize::from(array.read_selection(&some).is_ok())

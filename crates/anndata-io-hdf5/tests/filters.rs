@@ -5,7 +5,7 @@ mod support;
 
 use std::path::{Path, PathBuf};
 
-use anndata_storage::{Array, Axis, Group, Result, Tensor};
+use anndata_storage::{Array, AxisSelection, Group, Result, Tensor};
 use support::{edit, open};
 
 fn file() -> PathBuf {
@@ -37,7 +37,7 @@ fn values_are_those_of_the_array_without_a_filter() -> Result<()> {
             continue;
         }
         assert_eq!(array.read()?, expected, "{name}");
-        let some = [Axis::from(vec![0, 11, 20]), Axis::Range(7..12)];
+        let some = [AxisSelection::from(vec![0, 11, 20]), AxisSelection::Range(7..12)];
         assert_eq!(array.read_selection(&some)?, expected.select(&some)?, "{name}");
         read += 1;
     }
@@ -56,7 +56,7 @@ fn bitshuffle_is_written_and_szip_is_not() -> Result<()> {
     let root = edit(&path)?;
     for (name, array, plain) in arrays(&root)?.into_iter().filter(|(name, ..)| !name.starts_with("plain")) {
         let before = plain.read()?;
-        let corner = before.select(&[Axis::Range(0..3), Axis::Range(0..2)])?;
+        let corner = before.select(&[AxisSelection::Range(0..3), AxisSelection::Range(0..2)])?;
         let written = array.write(&[10, 8], &corner);
         if name.contains("szip") || name.contains("snappy") {
             let error = written.unwrap_err();
@@ -65,7 +65,11 @@ fn bitshuffle_is_written_and_szip_is_not() -> Result<()> {
             continue;
         }
         written?;
-        assert_eq!(array.read_selection(&[Axis::Range(10..13), Axis::Range(8..10)])?, corner, "{name}");
+        assert_eq!(
+            array.read_selection(&[AxisSelection::Range(10..13), AxisSelection::Range(8..10)])?,
+            corner,
+            "{name}"
+        );
     }
     Ok(())
 }

@@ -8,7 +8,9 @@ mod support;
 use std::ffi::c_void;
 
 use anndata_io_hdf5::Hdf5Options;
-use anndata_storage::{ArraySpec, Attribute, Axis, Codec, Complex, DType, ErrorKind, NodeKind, Result, Tensor};
+use anndata_storage::{
+    ArraySpec, Attribute, AxisSelection, Codec, Complex, DType, ErrorKind, NodeKind, Result, Tensor,
+};
 use hdf5_metno_sys::h5a::{H5Aclose, H5Acreate2, H5Awrite};
 use hdf5_metno_sys::h5d::{H5D_layout_t, H5Dclose, H5Dopen2, H5Dwrite_chunk};
 use hdf5_metno_sys::h5g::{H5Gclose, H5Gcreate2};
@@ -80,7 +82,7 @@ fn big_endian_numbers_are_turned_around() -> Result<()> {
     for key in ["plain", "packed"] {
         let array = array(&path, key)?;
         assert_eq!(array.read()?, expected, "{key}");
-        let some = [Axis::from(vec![3, 4, 29]), Axis::from(vec![0, 99])];
+        let some = [AxisSelection::from(vec![3, 4, 29]), AxisSelection::from(vec![0, 99])];
         assert_eq!(array.read_selection(&some)?, expected.select(&some)?, "{key}");
     }
     let complex = array(&path, "complex")?.read()?;
@@ -90,7 +92,7 @@ fn big_endian_numbers_are_turned_around() -> Result<()> {
     let root = support::edit(&path)?;
     for key in ["plain", "packed"] {
         root.array(key)?.write(&[1, 5], &Tensor::from_vec([2, 2], vec![1_i32, 2, 3, 4])?)?;
-        let corner = root.array(key)?.read_selection(&[Axis::Range(1..3), Axis::Range(4..7)])?;
+        let corner = root.array(key)?.read_selection(&[AxisSelection::Range(1..3), AxisSelection::Range(4..7)])?;
         assert_eq!(corner.as_slice::<i32>()?, [104 * 70_001, 1, 2, 204 * 70_001, 3, 4], "{key}");
     }
     Ok(())
@@ -149,7 +151,7 @@ fn chunks_that_were_not_written_or_not_filtered() -> Result<()> {
     drop(file);
     let read = array(&path, "a")?.read()?;
     assert_eq!(read.as_slice::<i32>()?, [-7, -7, -7, -7, 1, 2, 3, 4, -7, -7, -7, -7, 5, 6]);
-    let some = array(&path, "a")?.read_selection(&[Axis::from(vec![0, 5, 13])])?;
+    let some = array(&path, "a")?.read_selection(&[AxisSelection::from(vec![0, 5, 13])])?;
     assert_eq!(some.as_slice::<i32>()?, [-7, 2, 6]);
     Ok(())
 }
@@ -174,7 +176,7 @@ fn values_that_only_the_library_can_reach() -> Result<()> {
     file.dataset("texts", variable, variable, &[3], compact, &texts);
     drop(file);
     let expected = Tensor::from_vec([10, 4], values)?;
-    let some = [Axis::from(vec![0, 1, 7]), Axis::from(vec![1, 3])];
+    let some = [AxisSelection::from(vec![0, 1, 7]), AxisSelection::from(vec![1, 3])];
     for key in ["compact", "offset"] {
         let array = array(&path, key)?;
         assert_eq!(array.read()?, expected, "{key}");
@@ -234,7 +236,7 @@ fn records_with_gaps_and_texts() -> Result<()> {
     drop(file);
     for key in ["plain", "packed"] {
         let array = array(&path, key)?;
-        for (read, from) in [(array.read()?, 0), (array.read_selection(&[Axis::Range(1..3)])?, 1)] {
+        for (read, from) in [(array.read()?, 0), (array.read_selection(&[AxisSelection::Range(1..3)])?, 1)] {
             assert_eq!(read.field("text")?.to_strings()?, ["gün", "", "c"][from..], "{key}");
             assert_eq!(read.field("other")?.to_strings()?, ["x", "yy", ""][from..]);
             assert_eq!(read.field("number")?.as_slice::<i32>()?, &[1, -2, 3][from..]);

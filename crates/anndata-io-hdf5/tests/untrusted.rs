@@ -5,7 +5,7 @@ mod support;
 
 use std::path::Path;
 
-use anndata_storage::{ArraySpec, Attribute, Axis, Codec, ErrorKind, Limits, Result, Tensor};
+use anndata_storage::{ArraySpec, Attribute, AxisSelection, Codec, ErrorKind, Limits, Result, Tensor};
 use hdf5_metno_sys::h5::hsize_t;
 use hdf5_metno_sys::h5a::{H5Aclose, H5Acreate2, H5Awrite};
 use hdf5_metno_sys::h5f::{H5F_ACC_TRUNC, H5F_LIBVER_LATEST, H5F_libver_t, H5Fcreate};
@@ -48,13 +48,13 @@ fn made_by(path: &Path, version: H5F_libver_t) -> OddFile {
     }))
 }
 
-fn places(bytes: &[u8], mark: &[u8]) -> Vec<usize> {
+fn positions(bytes: &[u8], mark: &[u8]) -> Vec<usize> {
     (0..bytes.len()).filter(|&at| bytes[at..].starts_with(mark)).collect()
 }
 
 /// References of texts in the file: length, address of a collection, number in it.
 fn references(bytes: &[u8], len: u32) -> Vec<usize> {
-    let heaps: Vec<u64> = places(bytes, b"GCOL").into_iter().map(|at| at as u64).collect();
+    let heaps: Vec<u64> = positions(bytes, b"GCOL").into_iter().map(|at| at as u64).collect();
     let is_reference = |at: &usize| {
         let cell = &bytes[*at..*at + 16];
         cell[..4] == len.to_le_bytes()
@@ -169,7 +169,7 @@ fn one_text_at_many_places_is_counted_as_often() -> Result<()> {
     file.dataset::<*const i8>("filled", text(), text(), &[1 << 17], filled, &[]);
     drop(file);
     assert_eq!(array(&path, "many")?.read()?.to_strings()?[999], "y");
-    assert_eq!(array(&path, "filled")?.read_selection(&[Axis::Range(7..8)])?.to_strings()?[0].len(), 1 << 17);
+    assert_eq!(array(&path, "filled")?.read_selection(&[AxisSelection::Range(7..8)])?.to_strings()?[0].len(), 1 << 17);
 
     let mut bytes = std::fs::read(&path)?;
     let (first, others) = (references(&bytes, 1 << 17)[0], references(&bytes, 1));
@@ -182,7 +182,7 @@ fn one_text_at_many_places_is_counted_as_often() -> Result<()> {
     for key in ["many", "filled"] {
         let error = array(&path, key)?.read().unwrap_err();
         assert_eq!(error.kind(), ErrorKind::LimitExceeded, "{error}");
-        assert_eq!(array(&path, key)?.read_selection(&[Axis::Range(5..9)])?.to_strings()?[3].len(), 1 << 17);
+        assert_eq!(array(&path, key)?.read_selection(&[AxisSelection::Range(5..9)])?.to_strings()?[3].len(), 1 << 17);
     }
     let trusted = anndata_io_hdf5::Hdf5Options::default().with_limits(Limits::NONE);
     assert_eq!(support::open_with(&path, &trusted)?.array("many")?.read()?.to_strings()?[999].len(), 1 << 17);
@@ -198,7 +198,7 @@ fn many_links(path: &Path) -> (Vec<u8>, Vec<usize>) {
     }
     drop(file);
     let bytes = std::fs::read(path).unwrap();
-    let trees = places(&bytes, b"BTHD").into_iter().filter(|&at| bytes[at + 5] == 5).collect::<Vec<_>>();
+    let trees = positions(&bytes, b"BTHD").into_iter().filter(|&at| bytes[at + 5] == 5).collect::<Vec<_>>();
     assert_eq!(trees.len(), 1);
     (bytes, trees)
 }
@@ -265,7 +265,7 @@ fn local_heaps_that_share_bytes_are_errors() -> Result<()> {
         drop(file);
         assert_eq!(open(&path)?.group("two")?.children()?, ["inner"]);
         let mut bytes = std::fs::read(&path)?;
-        let heaps = places(&bytes, b"HEAP");
+        let heaps = positions(&bytes, b"HEAP");
         let data: [u8; 8] = bytes[heaps[0] + 24..heaps[0] + 32].try_into().unwrap();
         let target = if prefix { (heaps[0] as u64).to_le_bytes() } else { data };
         bytes[heaps[1] + 24..heaps[1] + 32].copy_from_slice(&target);
@@ -300,13 +300,13 @@ fn chunks_of_no_axes_or_no_length_are_errors() -> Result<()> {
     let layouts: Vec<usize> =
         (0..sound.len()).filter(|&at| matches!(sound[at..], [4 | 5, 2, _, 2, 1, 3, 4, ..])).collect();
     assert_eq!(layouts.len(), 1);
-    let header = places(&sound, b"OHDR").into_iter().rfind(|&at| at < layouts[0]).unwrap();
+    let header = positions(&sound, b"OHDR").into_iter().rfind(|&at| at < layouts[0]).unwrap();
     let end = (header + 16..sound.len() - 4)
         .find(|&end| checksum(&sound[header..end]).to_le_bytes() == sound[end..end + 4])
         .unwrap();
-    for (place, value) in [(3, 0), (3, 1), (3, 200), (5, 0), (6, 0)] {
+    for (position, value) in [(3, 0), (3, 1), (3, 200), (5, 0), (6, 0)] {
         let mut bytes = sound.clone();
-        bytes[layouts[0] + place] = value;
+        bytes[layouts[0] + position] = value;
         let sum = checksum(&bytes[header..end]);
         bytes[end..end + 4].copy_from_slice(&sum.to_le_bytes());
         std::fs::write(&path, bytes)?;

@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anndata_io_zarr::{ZarrFormat, ZarrOptions, ZarrStore, open_path};
-use anndata_storage::{ArraySpec, Axis, Group, Result, Storage as _, Tensor};
+use anndata_storage::{ArraySpec, AxisSelection, Group, Result, Storage as _, Tensor};
 use serde_json::{Value, json};
 
 mod describe;
@@ -59,7 +59,8 @@ fn parts_are_those_of_the_whole() {
             let array = root.array(&path).unwrap();
             let whole = array.read().unwrap();
             if let [rows, columns] = *whole.shape() {
-                let selection = [Axis::from(vec![0, 3, rows as u64 - 1]), Axis::Range(1..columns as u64 - 1)];
+                let selection =
+                    [AxisSelection::from(vec![0, 3, rows as u64 - 1]), AxisSelection::Range(1..columns as u64 - 1)];
                 let part = array.read_selection(&selection).unwrap();
                 assert_eq!(part, whole.select(&selection).unwrap(), "{name}: {path}");
             }
@@ -101,7 +102,7 @@ fn what_is_written_is_read_back_and_by_python() {
                 }
             }
             // Part of a chunk, within the others.
-            if array.write(&offset, &before.select(&vec![Axis::Range(0..1); before.ndim()]).unwrap()).is_ok() {
+            if array.write(&offset, &before.select(&vec![AxisSelection::Range(0..1); before.ndim()]).unwrap()).is_ok() {
                 let now = array.read().unwrap();
                 assert_eq!(
                     now.take(0, &[rows - 1]).unwrap(),
@@ -318,7 +319,7 @@ mod with_the_registry {
         let array = array.unwrap();
         let values = Tensor::from_vec([8], vec![-8_i8, 7, -1, 0, 1, 2, 3, 4]).unwrap();
         array.write(&[0], &values).unwrap();
-        assert_eq!(array.read_selection(&[Axis::Range(0..8)]).unwrap(), values);
+        assert_eq!(array.read_selection(&[AxisSelection::Range(0..8)]).unwrap(), values);
         assert_eq!(fs::read(folder.path().join("a.zarr/a/c/0")).unwrap(), [0x78, 0x0f]);
         let beyond = array.write(&[0], &Tensor::from_vec([1], vec![8_i8]).unwrap()).unwrap_err();
         assert!(beyond.is_invalid_input() && beyond.to_string().contains("is not one of int4"), "{beyond}");

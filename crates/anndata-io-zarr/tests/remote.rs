@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anndata_io_zarr::{Sharding, ZarrFormat, ZarrOptions, ZarrStore, open};
-use anndata_storage::{ArraySpec, Axis, Codec, Group, Limits, Storage, Tensor};
+use anndata_storage::{ArraySpec, AxisSelection, Codec, Group, Limits, Storage, Tensor};
 use server::{FEW, Server, Stats};
 
 fn numbers() -> Tensor {
@@ -68,7 +68,7 @@ fn http_needs_one_request_to_open_and_few_round_trips_to_read() {
 
     let some: Vec<u64> = (0..40).flat_map(|n| n * 2000..n * 2000 + 10).collect();
     let start = Instant::now();
-    let read = array.read_selection(&[Axis::from(some.clone())]).unwrap();
+    let read = array.read_selection(&[AxisSelection::from(some.clone())]).unwrap();
     assert_eq!(read, numbers().take(0, &some).unwrap());
     let stats = server.stats();
     eprintln!("400 values of 40 chunks: {:?}, {} round trips", start.elapsed(), stats.round_trips);
@@ -140,14 +140,14 @@ fn a_server_without_ranges_sends_each_shard_once() {
     // Two shards; before it is known that there are no ranges, both are asked for parts, and again from the start.
     let first = gets(server.stats());
     assert!(first <= 1 + 2 + 2 * 2, "{first} requests");
-    assert_eq!(array.read_selection(&[Axis::Range(60_000..60_010)]).unwrap().len(), 10);
+    assert_eq!(array.read_selection(&[AxisSelection::Range(60_000..60_010)]).unwrap().len(), 10);
     assert_eq!(gets(server.stats()), 0, "shards that were fetched are kept");
     assert_eq!(root.array("chunks").unwrap().read().unwrap(), numbers());
 
     // A chunk takes 4,000 bytes, a shard far more.
     let little = Limits::default().with_max_unbacked(5000);
     let root = open(&server.url("v3.zarr"), &options().with_limits(little)).unwrap();
-    let error = root.array("shards").unwrap().read_selection(&[Axis::Range(0..10)]).unwrap_err();
+    let error = root.array("shards").unwrap().read_selection(&[AxisSelection::Range(0..10)]).unwrap_err();
     assert!(error.is_limit_exceeded(), "{error}");
     assert!(format!("{error:?}").contains("no parts of an object"), "{error:?}");
 }
@@ -158,8 +158,8 @@ fn both_ways_of_reading_work_within_and_without_a_runtime() {
     make(folder.path(), "v3.zarr", ZarrFormat::V3, &options());
     let Some(server) = Server::http(folder.path(), &["--latency", "0.01"]) else { return };
     let url = server.url("v3.zarr");
-    let all = [Axis::Range(0..100_000)];
-    let backwards = [Axis::from(vec![99_999, 5, 5])];
+    let all = [AxisSelection::Range(0..100_000)];
+    let backwards = [AxisSelection::from(vec![99_999, 5, 5])];
 
     let both = async || {
         // The calls that wait, in a task of a runtime: no panic, also when the store is dropped there.
@@ -170,7 +170,7 @@ fn both_ways_of_reading_work_within_and_without_a_runtime() {
         assert_eq!((one.unwrap(), other.unwrap()), (numbers(), numbers()));
         let picked = chunks.read_async(&backwards).await.unwrap();
         assert_eq!(picked, numbers().take(0, &[99_999, 5, 5]).unwrap());
-        let names = root.array("obs/names").unwrap().read_async(&[Axis::Range(3..5)]).await.unwrap();
+        let names = root.array("obs/names").unwrap().read_async(&[AxisSelection::Range(3..5)]).await.unwrap();
         assert_eq!(names.to_strings().unwrap(), ["text 3", "text 4"]);
     };
     tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(both());

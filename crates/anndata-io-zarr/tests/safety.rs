@@ -8,7 +8,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use anndata_io_zarr::{Sharding, ZarrFormat, ZarrOptions, ZarrStore, is_zarr, open_path, write_atomic};
-use anndata_storage::{ArraySpec, Axis, Compression, Error, Group, Limits, Result, Storage, Tensor};
+use anndata_storage::{ArraySpec, AxisSelection, Compression, Error, Group, Limits, Result, Storage, Tensor};
 use rayon::prelude::*;
 use serde_json::{Value, json};
 
@@ -166,7 +166,7 @@ fn what_is_not_stored_is_not_allocated() {
     assert!(error.is_limit_exceeded() && error.path() == Some("a"), "{error}");
     // A single enormous chunk, of which little is asked for.
     let array = open_path(folder.path().join("V3.zarr")).unwrap().array("a").unwrap();
-    let error = array.read_selection(&[Axis::Range(0..3)]).unwrap_err();
+    let error = array.read_selection(&[AxisSelection::Range(0..3)]).unwrap_err();
     assert!(error.is_limit_exceeded(), "{error}");
 }
 

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anndata_io_zarr::{Sharding, ZarrFormat, ZarrOptions, ZarrStore, open_path, write_atomic};
-use anndata_storage::{ArraySpec, Axis, Compression, Group, NodeKind, Result, Storage, Tensor};
+use anndata_storage::{ArraySpec, AxisSelection, Compression, Group, NodeKind, Result, Storage, Tensor};
 use serde_json::{Value, json};
 
 fn numbers(len: i32) -> Tensor {
@@ -56,7 +56,7 @@ fn texts_that_were_never_written_count() {
         let error = array.read().unwrap_err();
         assert!(error.is_limit_exceeded() && error.path() == Some("t"), "{error}");
         // What fits is read.
-        let few = array.read_selection(&[Axis::Range(3..5)]).unwrap();
+        let few = array.read_selection(&[AxisSelection::Range(3..5)]).unwrap();
         assert_eq!(few.to_strings().unwrap(), [long.as_str(), &long]);
     }
 }
@@ -80,7 +80,7 @@ fn chunks_that_were_never_written_count() {
     assert!(error.to_string().contains("2147483648 chunks are declared but only"), "{error}");
     assert!(array.blocks(1 << 26).next().unwrap().is_err_and(|error| error.is_limit_exceeded()));
     assert!(start.elapsed() < Duration::from_secs(2), "{:?}", start.elapsed());
-    assert_eq!(array.read_selection(&[Axis::Range(7..9)]).unwrap().as_slice::<u8>().unwrap(), [0, 0]);
+    assert_eq!(array.read_selection(&[AxisSelection::Range(7..9)]).unwrap().as_slice::<u8>().unwrap(), [0, 0]);
 }
 
 #[test]

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anndata_io_zarr::{Sharding, ZarrFormat, ZarrOptions, ZarrStore, open_path, write_atomic};
-use anndata_storage::{ArraySpec, Axis, Codec, Group, Result, Storage as _, Tensor};
+use anndata_storage::{ArraySpec, AxisSelection, Codec, Group, Result, Storage as _, Tensor};
 use libdeflater::{CompressionLvl, Compressor};
 use zip::write::SimpleFileOptions;
 use zip::{CompressionMethod, ZipWriter};
@@ -65,7 +65,8 @@ fn a_wrong_checksum_of_an_entry_is_an_error() {
 fn the_checksum_of_a_shard_is_compared_once_all_of_it_was_read() {
     let folder = tempfile::tempdir().unwrap();
     let path = store(folder.path());
-    let read = |range| open_path(&path).unwrap().array("group/shards").unwrap().read_selection(&[Axis::Range(range)]);
+    let read =
+        |range| open_path(&path).unwrap().array("group/shards").unwrap().read_selection(&[AxisSelection::Range(range)]);
     assert_eq!(read(0..4000).unwrap(), numbers(4000));
     let last = numbers(4000).slice_rows(3990..4000).unwrap();
     flip(&path, last.as_bytes().unwrap());
@@ -74,13 +75,14 @@ fn the_checksum_of_a_shard_is_compared_once_all_of_it_was_read() {
 
     let path = store(folder.path());
     let mut file = fs::read(&path).unwrap();
-    let places: Vec<usize> = (0..file.len()).filter(|&at| file[at..].starts_with(last.as_bytes().unwrap())).collect();
-    file[*places.last().unwrap()] ^= 1;
+    let positions: Vec<usize> =
+        (0..file.len()).filter(|&at| file[at..].starts_with(last.as_bytes().unwrap())).collect();
+    file[*positions.last().unwrap()] ^= 1;
     fs::write(&path, file).unwrap();
     let array = open_path(&path).unwrap().array("group/shards").unwrap();
     // A part of the shard does not tell whether all of it is sound.
-    assert_eq!(array.read_selection(&[Axis::Range(0..1000)]).unwrap().len(), 1000);
-    let error = array.read_selection(&[Axis::Range(1000..4000)]).unwrap_err();
+    assert_eq!(array.read_selection(&[AxisSelection::Range(0..1000)]).unwrap().len(), 1000);
+    let error = array.read_selection(&[AxisSelection::Range(1000..4000)]).unwrap_err();
     assert!(format!("{error:?}").contains("checksum (CRC-32)"), "{error:?}");
     // Told once; then the values are as they are.
     assert_eq!(array.read().unwrap().len(), 4000);

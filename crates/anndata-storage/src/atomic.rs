@@ -16,7 +16,7 @@
 //!   process. After a kill it is removed by the next write to the same target: the folder is locked as long as its writer
 //!   lives, so that it is never taken from one that does, whatever its process id.
 
-mod place;
+mod publish;
 mod temporary;
 
 use std::fs;
@@ -24,7 +24,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use crate::{Error, Result};
-pub use place::open_to_sync;
+pub use publish::open_to_sync;
 pub use temporary::{TemporaryFolder, abandon, interrupted};
 
 /// What an output is.
@@ -101,21 +101,21 @@ impl AtomicOutput {
     pub fn commit(self, durable: bool) -> Result<()> {
         let commit = || {
             if durable {
-                place::sync(&self.new)?;
+                publish::sync(&self.new)?;
             }
             temporary::while_not_abandoned(|| {
                 // What appeared meanwhile is not ours.
                 check_target(&self.target, self.kind, self.overwrite)?;
                 if self.overwrite {
-                    place::adopt_permissions(&self.target, &self.new)?;
-                    place::replace(&self.new, &self.target, &self.temporary.old())?;
+                    publish::adopt_permissions(&self.target, &self.new)?;
+                    publish::replace(&self.new, &self.target, &self.temporary.old())?;
                 } else {
-                    place::publish(&self.new, &self.target)?;
+                    publish::publish(&self.new, &self.target)?;
                 }
                 Ok(())
             })?;
             if durable {
-                place::sync_folder(parent(&self.target))?;
+                publish::sync_folder(parent(&self.target))?;
             }
             Ok(())
         };

@@ -312,9 +312,9 @@ impl Moves {
 }
 
 /// Moves what is at a path, if anything is.
-fn put_aside(storage: &dyn Storage, path: &str, place: &str) -> Result<()> {
+fn put_aside(storage: &dyn Storage, path: &str, beside: &str) -> Result<()> {
     match storage.kind(path).map_err(|error| error.at(path))? {
-        Some(_) => storage.rename(path, place).map_err(|error| error.at(path)),
+        Some(_) => storage.rename(path, beside).map_err(|error| error.at(path)),
         None => Ok(()),
     }
 }

@@ -124,8 +124,8 @@ impl Error {
     #[cold]
     #[track_caller]
     pub fn bug(message: impl Into<Cow<'static, str>>) -> Self {
-        let (message, place) = (message.into(), Location::caller());
-        let message = format!("{message} (a bug of anndata at {}:{}, please report it)", place.file(), place.line());
+        let (message, caller) = (message.into(), Location::caller());
+        let message = format!("{message} (a bug of anndata at {}:{}, please report it)", caller.file(), caller.line());
         let mut error = Self::new(ErrorKind::Bug, message);
         let backtrace = Backtrace::capture();
         error.0.backtrace = (backtrace.status() == BacktraceStatus::Captured).then_some(backtrace);

@@ -11,14 +11,14 @@
 //!
 //! ```
 //! use std::sync::Arc;
-//! use anndata_storage::{ArraySpec, Axis, Group, MemoryStore, Tensor};
+//! use anndata_storage::{ArraySpec, AxisSelection, Group, MemoryStore, Tensor};
 //!
 //! let root = Group::root(Arc::new(MemoryStore::new()));
 //! let counts = Tensor::from_vec([2, 3], vec![1_i32, 2, 3, 4, 5, 6])?;
 //! let array = root.create_array("counts", &ArraySpec::of(&counts))?;
 //! array.write(&[0, 0], &counts)?;
 //!
-//! let second_row = root.array("counts")?.read_selection(&[Axis::Range(1..2), Axis::Range(0..3)])?;
+//! let second_row = root.array("counts")?.read_selection(&[AxisSelection::Range(1..2), AxisSelection::Range(0..3)])?;
 //! assert_eq!(second_row.as_slice::<i32>()?, [4, 5, 6]);
 //! # Ok::<(), anndata_storage::Error>(())
 //! ```
@@ -62,7 +62,7 @@ pub use memory::MemoryStore;
 pub use num_complex::Complex;
 pub use path::{child_path, file_name, parent_path};
 pub use scalar::Scalar;
-pub use selection::Axis;
+pub use selection::AxisSelection;
 pub use spec::{ArraySpec, Codec, Compression};
 pub use stamp::FileStamp;
 pub use storage::{

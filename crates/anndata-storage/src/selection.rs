@@ -5,17 +5,17 @@ use std::sync::Arc;
 
 /// A selection along one axis of an array.
 ///
-/// A full selection is one `Axis` for each dimension; the result has one axis for each, of the selected length
+/// A full selection is one `AxisSelection` for each dimension; the result has one axis for each, of the selected length
 /// (outer indexing, as `numpy.ix_`).
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Axis {
+pub enum AxisSelection {
     /// Consecutive positions.
     Range(Range<u64>),
     /// Positions in the order wanted, repeats allowed. A backend is only ever handed strictly increasing ones.
     Indices(Arc<[u64]>),
 }
 
-impl Axis {
+impl AxisSelection {
     /// The number of selected positions; a range that ends before it begins has none.
     pub fn len(&self) -> u64 {
         match self {
@@ -48,10 +48,10 @@ impl Axis {
     /// `inner` that are out of bounds are left out.
     ///
     /// ```
-    /// # use anndata_storage::Axis;
-    /// let outer = Axis::from(vec![7, 3, 5]);
-    /// assert_eq!(outer.select(&Axis::Range(1..3)), Axis::from(vec![3, 5]));
-    /// assert_eq!(Axis::Range(10..20).select(&Axis::from(vec![4, 0])), Axis::from(vec![14, 10]));
+    /// # use anndata_storage::AxisSelection;
+    /// let outer = AxisSelection::from(vec![7, 3, 5]);
+    /// assert_eq!(outer.select(&AxisSelection::Range(1..3)), AxisSelection::from(vec![3, 5]));
+    /// assert_eq!(AxisSelection::Range(10..20).select(&AxisSelection::from(vec![4, 0])), AxisSelection::from(vec![14, 10]));
     /// ```
     #[must_use]
     pub fn select(&self, inner: &Self) -> Self {
@@ -114,19 +114,19 @@ impl Axis {
     }
 }
 
-impl From<Range<u64>> for Axis {
+impl From<Range<u64>> for AxisSelection {
     fn from(range: Range<u64>) -> Self {
         Self::Range(range)
     }
 }
 
-impl From<Vec<u64>> for Axis {
+impl From<Vec<u64>> for AxisSelection {
     fn from(indices: Vec<u64>) -> Self {
         Self::Indices(indices.into())
     }
 }
 
-impl From<&[u64]> for Axis {
+impl From<&[u64]> for AxisSelection {
     fn from(indices: &[u64]) -> Self {
         Self::Indices(indices.into())
     }
@@ -138,30 +138,30 @@ mod tests {
 
     #[test]
     fn runs_join_consecutive_positions_only() {
-        assert_eq!(Axis::from(vec![1, 2, 3, 7, 9, 10]).runs(), [(1, 3), (7, 1), (9, 2)]);
-        assert_eq!(Axis::from(vec![3, 3, 2]).runs(), [(3, 1), (3, 1), (2, 1)]);
-        assert_eq!(Axis::from(4..9).runs(), [(4, 5)]);
-        assert!(Axis::from(4..4).runs().is_empty());
+        assert_eq!(AxisSelection::from(vec![1, 2, 3, 7, 9, 10]).runs(), [(1, 3), (7, 1), (9, 2)]);
+        assert_eq!(AxisSelection::from(vec![3, 3, 2]).runs(), [(3, 1), (3, 1), (2, 1)]);
+        assert_eq!(AxisSelection::from(4..9).runs(), [(4, 5)]);
+        assert!(AxisSelection::from(4..4).runs().is_empty());
     }
 
     #[test]
     fn selections_compose() {
-        let (range, list) = (Axis::Range(10..20), Axis::from(vec![4, 4, 1]));
-        assert_eq!(range.select(&Axis::Range(2..4)), Axis::Range(12..14));
-        assert_eq!(range.select(&list), Axis::from(vec![14, 14, 11]));
-        assert_eq!(list.select(&Axis::Range(1..3)), Axis::from(vec![4, 1]));
-        assert_eq!(list.select(&Axis::from(vec![2, 0])), Axis::from(vec![1, 4]));
-        assert_eq!(Axis::of_positions(vec![3, 4, 5]), Axis::Range(3..6));
-        assert_eq!(Axis::of_positions(vec![3, 5]), Axis::from(vec![3, 5]));
+        let (range, list) = (AxisSelection::Range(10..20), AxisSelection::from(vec![4, 4, 1]));
+        assert_eq!(range.select(&AxisSelection::Range(2..4)), AxisSelection::Range(12..14));
+        assert_eq!(range.select(&list), AxisSelection::from(vec![14, 14, 11]));
+        assert_eq!(list.select(&AxisSelection::Range(1..3)), AxisSelection::from(vec![4, 1]));
+        assert_eq!(list.select(&AxisSelection::from(vec![2, 0])), AxisSelection::from(vec![1, 4]));
+        assert_eq!(AxisSelection::of_positions(vec![3, 4, 5]), AxisSelection::Range(3..6));
+        assert_eq!(AxisSelection::of_positions(vec![3, 5]), AxisSelection::from(vec![3, 5]));
         let highest = vec![u64::MAX - 1, u64::MAX];
-        assert_eq!(Axis::of_positions(highest.clone()), Axis::from(highest));
-        assert!(Axis::Range(0..3).is_whole(3) && !Axis::Range(0..2).is_whole(3) && !list.is_whole(3));
+        assert_eq!(AxisSelection::of_positions(highest.clone()), AxisSelection::from(highest));
+        assert!(AxisSelection::Range(0..3).is_whole(3) && !AxisSelection::Range(0..2).is_whole(3) && !list.is_whole(3));
     }
 
     #[test]
     fn end_is_one_past_the_highest_position() {
-        assert_eq!(Axis::from(vec![5, 1]).end(), 6);
-        assert_eq!(Axis::from(Vec::new()).end(), 0);
-        assert_eq!(Axis::from(9..9).end(), 0);
+        assert_eq!(AxisSelection::from(vec![5, 1]).end(), 6);
+        assert_eq!(AxisSelection::from(Vec::new()).end(), 0);
+        assert_eq!(AxisSelection::from(9..9).end(), 0);
     }
 }

@@ -11,7 +11,8 @@ use std::pin::Pin;
 use std::sync::Arc;
 
 use crate::{
-    ArraySpec, Attributes, Axis, Capabilities, ChunkedStorage, Compression, Error, Limits, OrBug, Result, Tensor,
+    ArraySpec, Attributes, AxisSelection, Capabilities, ChunkedStorage, Compression, Error, Limits, OrBug, Result,
+    Tensor,
 };
 pub(crate) use parents::{make_parents, missing_parents};
 pub use tree::{NodeMeta, TreeVisitor, walk};
@@ -272,7 +273,7 @@ pub trait ArrayStorage: Debug + Send + Sync {
     ///
     /// # Errors
     /// If the stored bytes cannot be read or decoded.
-    fn read(&self, selection: &[Axis]) -> Result<Tensor>;
+    fn read(&self, selection: &[AxisSelection]) -> Result<Tensor>;
 
     /// The bytes that the values take in the store, if known without reading them: what a declared size is held against
     /// ([`Limits`]). If it is not known (`None`, the default), nothing is taken to stand behind the declared size.
@@ -346,20 +347,21 @@ fn read_only() -> Error {
 ///
 /// # Errors
 /// As the function.
-pub fn read_positions(read: impl Fn(&[Axis]) -> Result<Tensor>, runs: &[Range<u64>]) -> Result<Tensor> {
+pub fn read_positions(read: impl Fn(&[AxisSelection]) -> Result<Tensor>, runs: &[Range<u64>]) -> Result<Tensor> {
     if let [run] = runs {
-        return read(&[Axis::Range(run.clone())]);
+        return read(&[AxisSelection::Range(run.clone())]);
     }
     let wanted: Vec<u64> = runs.iter().cloned().flatten().collect();
     if wanted.is_sorted_by(|a, b| a < b) {
-        return read(&[Axis::of_positions(wanted)]);
+        return read(&[AxisSelection::of_positions(wanted)]);
     }
     let mut sorted = wanted.clone();
     sorted.sort_unstable();
     sorted.dedup();
-    let place = |at| Ok(sorted.binary_search(at).ok().or_bug("a position that is not among the sorted ones")? as u64);
-    let places = wanted.iter().map(place).collect::<Result<Vec<_>>>()?;
-    read(&[Axis::of_positions(sorted)])?.take(0, &places)
+    let position =
+        |at| Ok(sorted.binary_search(at).ok().or_bug("a position that is not among the sorted ones")? as u64);
+    let positions = wanted.iter().map(position).collect::<Result<Vec<_>>>()?;
+    read(&[AxisSelection::of_positions(sorted)])?.take(0, &positions)
 }
 
 /// A future on the heap.
@@ -380,5 +382,5 @@ pub trait AsyncArrayStorage: Send + Sync {
     ///
     /// # Errors
     /// As [`ArrayStorage::read`].
-    fn read_async<'a>(&'a self, selection: &'a [Axis]) -> BoxFuture<'a, Result<Tensor>>;
+    fn read_async<'a>(&'a self, selection: &'a [AxisSelection]) -> BoxFuture<'a, Result<Tensor>>;
 }

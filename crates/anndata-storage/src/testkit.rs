@@ -88,7 +88,7 @@ pub const CASES: &[Case] = &[
     case("a size that only the declaration has", errors::huge, errors::check_huge),
     case("refused writes", errors::writes, errors::check_writes),
     case("refused reads", errors::reads, errors::check_reads),
-    case("refused names and places", errors::places, errors::check_places),
+    case("refused names and places", errors::paths, errors::check_places),
     case("a store for reading only", errors::read_only, errors::check_read_only),
     case("many threads", concurrency::write, concurrency::check),
 ];

@@ -7,7 +7,8 @@ use std::ops::Range;
 use std::sync::Mutex;
 
 use anndata_storage::{
-    ArraySpec, ArrayStorage, Axis, ChunkInfo, ChunkedStorage, DType, Error, Group, MemoryStore, Result, Tensor, chunked,
+    ArraySpec, ArrayStorage, AxisSelection, ChunkInfo, ChunkedStorage, DType, Error, Group, MemoryStore, Result,
+    Tensor, chunked,
 };
 use ndarray::{ArrayD, IxDyn, Slice};
 use proptest::prelude::*;
@@ -89,16 +90,16 @@ fn range(len: u64) -> impl Strategy<Value = Range<u64>> {
     (0..=len).prop_flat_map(move |start| (Just(start), start..=len)).prop_map(|(start, end)| start..end)
 }
 
-fn axis(len: u64) -> impl Strategy<Value = Axis> {
+fn axis(len: u64) -> impl Strategy<Value = AxisSelection> {
     let list = proptest::collection::btree_set(0..len.max(1), 0..=usize::try_from(len).unwrap());
     prop_oneof![
-        range(len).prop_map(Axis::Range),
-        list.prop_map(move |list| Axis::from(list.into_iter().filter(|&i| i < len).collect::<Vec<_>>())),
+        range(len).prop_map(AxisSelection::Range),
+        list.prop_map(move |list| AxisSelection::from(list.into_iter().filter(|&i| i < len).collect::<Vec<_>>())),
     ]
 }
 
 /// Shape, chunk shape, blocks to write, selections to read.
-type Plan = (Vec<u64>, Vec<u64>, Vec<Vec<Range<u64>>>, Vec<Vec<Axis>>);
+type Plan = (Vec<u64>, Vec<u64>, Vec<Vec<Range<u64>>>, Vec<Vec<AxisSelection>>);
 
 fn plan() -> impl Strategy<Value = Plan> {
     proptest::collection::vec((0_u64..10, 1_u64..7), 1..=3).prop_flat_map(|axes| {
@@ -113,7 +114,7 @@ fn to_usize(value: u64) -> usize {
     usize::try_from(value).unwrap()
 }
 
-fn positions(axis: &Axis) -> Vec<usize> {
+fn positions(axis: &AxisSelection) -> Vec<usize> {
     axis.runs().into_iter().flat_map(|(start, len)| start..start + len).map(to_usize).collect()
 }
 
@@ -125,22 +126,22 @@ fn model(shape: &[u64], fill: i16, blocks: &[Vec<Range<u64>>]) -> (ArrayD<i16>, 
     let mut model = ArrayD::from_elem(IxDyn(&shape.iter().map(|&len| to_usize(len)).collect::<Vec<_>>()), fill);
     let mut written = Vec::new();
     for (number, block) in (1_i16..).zip(blocks) {
-        let mut place = model.slice_each_axis_mut(|axis| {
+        let mut target = model.slice_each_axis_mut(|axis| {
             let range = &block[axis.axis.index()];
             Slice::from(to_usize(range.start)..to_usize(range.end))
         });
         let mut value = 100 * number;
-        place.map_inplace(|element| {
+        target.map_inplace(|element| {
             // Runs of equal values, so that there is something to encode.
             *element = value / 3;
             value += 1;
         });
-        written.push((block.iter().map(|range| range.start).collect(), Tensor::from_array(place.to_owned())));
+        written.push((block.iter().map(|range| range.start).collect(), Tensor::from_array(target.to_owned())));
     }
     (model, written)
 }
 
-fn selected(model: &ArrayD<i16>, selection: &[Axis]) -> ArrayD<i16> {
+fn selected(model: &ArrayD<i16>, selection: &[AxisSelection]) -> ArrayD<i16> {
     let mut expected = model.clone();
     for (i, axis) in selection.iter().enumerate() {
         expected = expected.select(ndarray::Axis(i), &positions(axis));
@@ -201,7 +202,7 @@ fn unsorted_and_repeated_lists_are_still_right() -> Result<()> {
     let storage = Runs::new(0);
     let spec = ArraySpec::new(DType::I16, [10]).with_chunks([4]);
     chunked::write(&storage, &spec, &[0], &Tensor::from_vec([10], (0..10_i16).collect())?)?;
-    let read = chunked::read(&storage, &spec, &[Axis::from(vec![9, 0, 8, 8, 1, 5])])?;
+    let read = chunked::read(&storage, &spec, &[AxisSelection::from(vec![9, 0, 8, 8, 1, 5])])?;
     assert_eq!(read.as_slice::<i16>()?, [9, 0, 8, 8, 1, 5]);
     Ok(())
 }
@@ -216,7 +217,7 @@ fn many_batches_are_written_in_order() -> Result<()> {
     chunked::write(&storage, &spec, &[0], &values)?;
     assert_eq!(storage.chunks.lock().unwrap().len(), 81);
     assert!(storage.reads.lock().unwrap().is_empty(), "what is covered is not read before it is written");
-    assert!(chunked::read(&storage, &spec, &[Axis::Range(0..len as u64)])? == values);
+    assert!(chunked::read(&storage, &spec, &[AxisSelection::Range(0..len as u64)])? == values);
     Ok(())
 }
 
@@ -225,7 +226,7 @@ fn errors_name_the_chunk() -> Result<()> {
     let storage = Runs::new(0);
     let spec = ArraySpec::new(DType::I16, [4, 4]).with_chunks([2, 2]);
     storage.write_raw(&[1, 0], &[1, 2, 3])?;
-    let error = chunked::read(&storage, &spec, &Axis::all(&spec.shape)).unwrap_err();
+    let error = chunked::read(&storage, &spec, &AxisSelection::all(&spec.shape)).unwrap_err();
     assert!(error.is_invalid_data() && error.to_string().contains("chunk [1, 0]"), "{error}");
     let block = Tensor::from_vec([1, 1], vec![1_i16])?;
     let error = chunked::write(&storage, &spec, &[2, 0], &block).unwrap_err();
@@ -245,7 +246,7 @@ fn a_fill_value_of_another_size_fills_nothing() -> Result<()> {
 #[test]
 fn hostile_declarations_are_errors() {
     let storage = Runs::new(0);
-    let read = |spec: &ArraySpec| chunked::read(&storage, spec, &Axis::all(&spec.shape));
+    let read = |spec: &ArraySpec| chunked::read(&storage, spec, &AxisSelection::all(&spec.shape));
     let i16s = |shape: &[u64], chunks: &[u64]| ArraySpec::new(DType::I16, shape).with_chunks(chunks);
     let max = u64::MAX;
     assert!(read(&i16s(&[4], &[0])).is_err_and(|error| error.is_invalid_data()));
@@ -256,7 +257,7 @@ fn hostile_declarations_are_errors() {
     assert!(read(&i16s(&[1 << 61], &[1])).is_err_and(|error| error.is_limit_exceeded()));
     assert!(read(&ArraySpec::new(DType::String, [1]).with_chunks([1])).is_err_and(|error| error.is_dtype()));
     assert!(chunked::read(&storage, &i16s(&[4], &[2]), &[]).is_err_and(|error| error.is_invalid_input()));
-    let two = [Axis::Range(0..4), Axis::Range(0..1)];
+    let two = [AxisSelection::Range(0..4), AxisSelection::Range(0..1)];
     assert!(chunked::read(&storage, &i16s(&[4], &[2]), &two).is_err_and(|error| error.is_invalid_input()));
 
     let block = Tensor::from_vec([2], vec![1_i16, 2]).unwrap();

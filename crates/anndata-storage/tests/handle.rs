@@ -5,8 +5,8 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use anndata_storage::{
-    ArraySpec, ArrayStorage, Attributes, Axis, Capabilities, DType, Error, Group, Limits, MemoryStore, NodeKind,
-    Result, Storage, Tensor,
+    ArraySpec, ArrayStorage, Attributes, AxisSelection, Capabilities, DType, Error, Group, Limits, MemoryStore,
+    NodeKind, Result, Storage, Tensor,
 };
 
 /// A store that notes what it is asked to read, and fails where it should.
@@ -18,7 +18,7 @@ struct Recorder {
 
 #[derive(Debug, Default)]
 struct Log {
-    reads: Mutex<Vec<Vec<Axis>>>,
+    reads: Mutex<Vec<Vec<AxisSelection>>>,
     writes: AtomicU64,
     fail: AtomicBool,
     /// Reads give one value more along the first axis.
@@ -28,11 +28,11 @@ struct Log {
 }
 
 impl Log {
-    fn reads(&self) -> Vec<Vec<Axis>> {
+    fn reads(&self) -> Vec<Vec<AxisSelection>> {
         std::mem::take(&mut self.reads.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
-    fn note(&self, selection: &[Axis]) -> Result<()> {
+    fn note(&self, selection: &[AxisSelection]) -> Result<()> {
         self.reads.lock().unwrap_or_else(PoisonError::into_inner).push(selection.to_vec());
         if self.fail.load(Ordering::Relaxed) { Err(Error::io("the disk is on fire")) } else { Ok(()) }
     }
@@ -111,7 +111,7 @@ impl ArrayStorage for RecorderArray {
         self.inner.spec()
     }
 
-    fn read(&self, selection: &[Axis]) -> Result<Tensor> {
+    fn read(&self, selection: &[AxisSelection]) -> Result<Tensor> {
         self.log.note(selection)?;
         let values = self.inner.read(selection)?;
         if self.log.more.load(Ordering::Relaxed) {
@@ -154,11 +154,11 @@ fn counting(root: &Group, shape: &[u64]) -> Result<anndata_storage::Array> {
 fn a_backend_sees_increasing_lists_and_the_caller_gets_his_order() -> Result<()> {
     let (root, log) = recorder();
     let array = counting(&root, &[4, 3])?;
-    let wanted = [Axis::from(vec![3, 0, 3]), Axis::from(vec![0, 2])];
+    let wanted = [AxisSelection::from(vec![3, 0, 3]), AxisSelection::from(vec![0, 2])];
     assert_eq!(array.read_selection(&wanted)?.as_slice::<i32>()?, [9, 11, 0, 2, 9, 11]);
-    assert_eq!(log.reads(), [[Axis::from(vec![0, 3]), Axis::from(vec![0, 2])]]);
+    assert_eq!(log.reads(), [[AxisSelection::from(vec![0, 3]), AxisSelection::from(vec![0, 2])]]);
 
-    let ordered = [Axis::Range(1..2), Axis::from(vec![1])];
+    let ordered = [AxisSelection::Range(1..2), AxisSelection::from(vec![1])];
     assert_eq!(array.read_selection(&ordered)?.as_slice::<i32>()?, [4]);
     assert_eq!(log.reads(), [ordered], "what is in order is handed on as it is");
     Ok(())
@@ -169,7 +169,8 @@ fn what_is_out_of_bounds_never_reaches_the_backend() -> Result<()> {
     let (root, log) = recorder();
     let array = counting(&root, &[4, 3])?;
     let writes = log.writes.load(Ordering::Relaxed);
-    for bad in [vec![Axis::Range(0..5), Axis::Range(0..3)], vec![Axis::Range(0..4)], vec![]] {
+    for bad in [vec![AxisSelection::Range(0..5), AxisSelection::Range(0..3)], vec![AxisSelection::Range(0..4)], vec![]]
+    {
         assert!(array.read_selection(&bad).is_err_and(|error| error.is_invalid_input()));
     }
     let error = array.write(&[4, 0], &Tensor::from_vec([1, 1], vec![1_i32])?).unwrap_err();
@@ -186,8 +187,8 @@ fn values_of_another_shape_than_was_asked_for_are_refused() -> Result<()> {
     let (root, log) = recorder();
     let array = counting(&root, &[4, 3])?;
     log.more.store(true, Ordering::Relaxed);
-    for rows in [Axis::Range(1..3), Axis::from(vec![1, 3]), Axis::from(vec![3, 1])] {
-        let selection = [rows, Axis::Range(0..3)];
+    for rows in [AxisSelection::Range(1..3), AxisSelection::from(vec![1, 3]), AxisSelection::from(vec![3, 1])] {
+        let selection = [rows, AxisSelection::Range(0..3)];
         let error = array.read_selection(&selection).unwrap_err();
         assert!(error.is_bug() && error.path() == Some("group/array"), "{error:?}");
         assert!(error.message().starts_with("the store gave values of shape [3, 3]"), "{error}");
@@ -243,7 +244,7 @@ fn declared_sizes_are_held_against_the_stored_ones() -> Result<()> {
     let error = array.read().unwrap_err();
     assert!(error.is_limit_exceeded() && error.path() == Some("array"), "{error}");
     assert!(log.reads().is_empty());
-    assert_eq!(array.read_selection(&[Axis::Range(0..125)])?.len(), 125, "a part within the limit");
+    assert_eq!(array.read_selection(&[AxisSelection::Range(0..125)])?.len(), 125, "a part within the limit");
     log.stored.store(300, Ordering::Relaxed);
     assert_eq!(array.read()?.len(), 500);
     Ok(())

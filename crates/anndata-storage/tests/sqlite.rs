@@ -29,8 +29,8 @@ fn nothing_is_there_for_others_before_it_is_committed() {
     let other = Group::root(Arc::new(SqliteStore::open(&path).unwrap()));
     let value = Tensor::scalar(1_i32);
     let mut edit = Edit::begin(root.storage()).unwrap();
-    let place = edit.replace("group/value").unwrap();
-    root.create_array(&place, &anndata_storage::ArraySpec::of(&value)).unwrap().write(&[], &value).unwrap();
+    let destination = edit.replace("group/value").unwrap();
+    root.create_array(&destination, &anndata_storage::ArraySpec::of(&value)).unwrap().write(&[], &value).unwrap();
     edit.commit().unwrap();
     root.storage().flush().unwrap();
     assert!(other.children().unwrap().is_empty());

@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use anndata_storage::testkit::CASES;
 use anndata_storage::{
-    ArraySpec, ArrayStorage, Attribute, Attributes, Axis, Capabilities, ChunkInfo, ChunkedStorage, DType, Error,
-    Limits, MemoryStore, NodeKind, NodeMeta, Result, Storage, Tensor, TreeVisitor, walk,
+    ArraySpec, ArrayStorage, Attribute, Attributes, AxisSelection, Capabilities, ChunkInfo, ChunkedStorage, DType,
+    Error, Limits, MemoryStore, NodeKind, NodeMeta, Result, Storage, Tensor, TreeVisitor, walk,
 };
 
 /// What the store does wrong.
@@ -197,13 +197,13 @@ impl ArrayStorage for FaultyArray {
         self.inner.spec()
     }
 
-    fn read(&self, selection: &[Axis]) -> Result<Tensor> {
+    fn read(&self, selection: &[AxisSelection]) -> Result<Tensor> {
         let mut selection = selection.to_vec();
         if self.is(Fault::IndexListsAsRanges) {
             for axis in &mut selection {
-                if let Axis::Indices(indices) = axis {
+                if let AxisSelection::Indices(indices) = axis {
                     let start = indices.first().copied().unwrap_or(0);
-                    *axis = Axis::Range(start..start + indices.len() as u64);
+                    *axis = AxisSelection::Range(start..start + indices.len() as u64);
                 }
             }
         }
@@ -235,7 +235,7 @@ impl ArrayStorage for FaultyArray {
         }
         let old = self.inner.spec().shape.clone();
         if self.is(Fault::ShrinkKeepsValues) && shape < old.as_slice() {
-            let values = self.inner.read(&Axis::all(&old))?;
+            let values = self.inner.read(&AxisSelection::all(&old))?;
             self.inner.resize(shape)?;
             self.inner.resize(&old)?;
             self.inner.write(&vec![0; old.len()], &values)?;

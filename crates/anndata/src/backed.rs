@@ -7,7 +7,7 @@ use anndata_format::io::{ReadOptions, WriteOptions};
 use anndata_format::{AnnData, Backed, Group, Result, Storage};
 
 use crate::Format;
-use crate::format::Place;
+use crate::format::Location;
 
 /// Whether a backing file is only read, or changed too.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
@@ -39,8 +39,8 @@ pub enum Mode {
 /// # Errors
 /// As [`open`](crate::open), or if something but a matrix cannot be read.
 pub fn open_backed(location: impl AsRef<Path>, mode: Mode) -> Result<Backed> {
-    let place = Place::of(location.as_ref())?;
-    let path = &place.store;
+    let location = Location::of(location.as_ref())?;
+    let path = &location.store;
     let store: Arc<dyn Storage> = match (Format::of_store(path)?, mode) {
         (_, Mode::Read) => Arc::clone(crate::open(path)?.storage()),
         #[cfg(feature = "hdf5")]
@@ -56,7 +56,7 @@ pub fn open_backed(location: impl AsRef<Path>, mode: Mode) -> Result<Backed> {
         #[cfg(not(all(feature = "hdf5", feature = "zarr")))]
         (format, _) => return Err(crate::format::not_built(format).in_file(path)),
     };
-    Backed::open(&place.within(Group::root(store))?, &ReadOptions::default())
+    Backed::open(&location.within(Group::root(store))?, &ReadOptions::default())
 }
 
 /// Writes an object to a file and opens it backed there: Python's `backed.copy(filename)`. Matrices are copied block by

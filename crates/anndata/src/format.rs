@@ -30,7 +30,7 @@ impl Format {
     /// [`NotFound`](crate::ErrorKind::NotFound) if nothing is there;
     /// [`Unsupported`](crate::ErrorKind::Unsupported) if it is none of the formats.
     pub fn of(location: impl AsRef<Path>) -> Result<Self> {
-        Self::of_store(&Place::of(location.as_ref())?.store)
+        Self::of_store(&Location::of(location.as_ref())?.store)
     }
 
     /// The format of a store.
@@ -95,14 +95,14 @@ fn cannot_open(path: &Path, error: std::io::Error) -> Error {
 
 /// A store, and a group in it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Place {
+pub(crate) struct Location {
     /// The path of the store, or its URL.
     pub(crate) store: PathBuf,
     /// The path of the group in the store; the root is empty.
     pub(crate) group: String,
 }
 
-impl Place {
+impl Location {
     /// What a location names. A path that is not a store itself, but leads on from one, names a group in it.
     pub(crate) fn of(location: &Path) -> Result<Self> {
         let whole = || Self { store: location.to_owned(), group: String::new() };

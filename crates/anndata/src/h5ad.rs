@@ -8,7 +8,7 @@ use anndata_format::{AnnData, Compression, Error, Group, Result};
 use anndata_io_hdf5::{Hdf5Options, Hdf5Store, write_atomic};
 
 use crate::Format;
-use crate::format::Place;
+use crate::format::Location;
 
 /// How an `.h5ad` file is read.
 ///
@@ -106,16 +106,16 @@ pub fn read_h5ad(path: impl AsRef<Path>) -> Result<AnnData> {
 /// # Errors
 /// As [`read_h5ad`].
 pub fn read_h5ad_with(path: impl AsRef<Path>, options: &H5adReadOptions) -> Result<AnnData> {
-    let place = Place::of(path.as_ref())?;
-    if let Ok(Format::Zarr) = Format::of_store(&place.store) {
+    let location = Location::of(path.as_ref())?;
+    if let Ok(Format::Zarr) = Format::of_store(&location.store) {
         let message = "it is a zarr store: `read_zarr` reads it, and `open` opens files of any format";
-        return Err(Error::invalid_input(message).in_file(place.store));
+        return Err(Error::invalid_input(message).in_file(location.store));
     }
-    if place.store.is_dir() {
-        return Err(Error::invalid_input("it is a folder, not an .h5ad file").in_file(place.store));
+    if location.store.is_dir() {
+        return Err(Error::invalid_input("it is a folder, not an .h5ad file").in_file(location.store));
     }
-    let store = Hdf5Store::open(&place.store, &options.hdf5)?;
-    io::read_anndata(&place.within(Group::root(Arc::new(store)))?, &options.read)
+    let store = Hdf5Store::open(&location.store, &options.hdf5)?;
+    io::read_anndata(&location.within(Group::root(Arc::new(store)))?, &options.read)
 }
 
 /// Writes an `.h5ad` file that Python's anndata reads. A file that is there is replaced, whole and at once: whatever

@@ -63,8 +63,8 @@
 //!
 //! ## Selection
 //!
-//! - [`Index`], what [`AnnData::select`] takes: ranges, positions, masks, names, conditions; [`SelectOptions`].
-//! - [`Axis`], checked positions along one axis; [`NameIndex`], where each name is; [`Reindex`], from one axis to another.
+//! - [`Selector`], what [`AnnData::select`] takes: ranges, positions, masks, names, conditions; [`SelectOptions`].
+//! - [`AxisSelection`], checked positions along one axis; [`NameIndex`], where each name is; [`Reindex`], from one axis to another.
 //! - [`Chunks`], a matrix as blocks of rows.
 //! - [`mod@acc`] and [`acc!`], references to the arrays of an object.
 //!
@@ -130,7 +130,7 @@ pub use anndata_format::{
 };
 // Selection.
 #[doc(inline)]
-pub use anndata_format::{Axis, Chunks, Index, NameIndex, Reindex, SelectOptions};
+pub use anndata_format::{AxisSelection, Chunks, NameIndex, Reindex, SelectOptions, Selector};
 // Reading and writing.
 #[doc(inline)]
 pub use anndata_format::{

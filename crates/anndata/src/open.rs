@@ -5,7 +5,7 @@ use std::path::Path;
 use anndata_format::{Group, Report, Result, ValidateOptions};
 
 use crate::Format;
-use crate::format::Place;
+use crate::format::Location;
 
 /// The root group of what is at a path or URL, for reading; the format is recognized by its content. Opening reads
 /// metadata only.
@@ -27,8 +27,8 @@ use crate::format::Place;
 /// # Errors
 /// If nothing is there, it is in no known format, or it cannot be opened.
 pub fn open(location: impl AsRef<Path>) -> Result<Group> {
-    let place = Place::of(location.as_ref())?;
-    let path = &place.store;
+    let location = Location::of(location.as_ref())?;
+    let path = &location.store;
     let root = match Format::of_store(path)? {
         #[cfg(feature = "hdf5")]
         Format::H5ad => {
@@ -43,7 +43,7 @@ pub fn open(location: impl AsRef<Path>) -> Result<Group> {
         #[cfg(not(all(feature = "hdf5", feature = "zarr")))]
         other => return Err(crate::format::not_built(other).in_file(path)),
     };
-    place.within(root)
+    location.within(root)
 }
 
 /// Looks for everything malformed or dangerous in what is at a path or URL, in bounded memory: see

@@ -8,7 +8,7 @@ use anndata_format::{AnnData, Compression, Error, Group, Result};
 use anndata_io_zarr::{ZarrOptions, ZarrStore, write_atomic};
 
 use crate::Format;
-use crate::format::Place;
+use crate::format::Location;
 
 /// How a zarr store is read.
 #[derive(Debug, Clone, Default)]
@@ -97,13 +97,13 @@ pub fn read_zarr(location: impl AsRef<Path>) -> Result<AnnData> {
 /// # Errors
 /// As [`read_zarr`].
 pub fn read_zarr_with(location: impl AsRef<Path>, options: &ZarrReadOptions) -> Result<AnnData> {
-    let place = Place::of(location.as_ref())?;
-    if let Ok(Format::H5ad) = Format::of_store(&place.store) {
+    let location = Location::of(location.as_ref())?;
+    if let Ok(Format::H5ad) = Format::of_store(&location.store) {
         let message = "it is an HDF5 file: `read_h5ad` reads it, and `open` opens files of any format";
-        return Err(Error::invalid_input(message).in_file(place.store));
+        return Err(Error::invalid_input(message).in_file(location.store));
     }
-    let store = open(&place.store, &options.zarr)?;
-    io::read_anndata(&place.within(Group::root(Arc::new(store)))?, &options.read)
+    let store = open(&location.store, &options.zarr)?;
+    io::read_anndata(&location.within(Group::root(Arc::new(store)))?, &options.read)
 }
 
 /// Opens what is at a path or URL.

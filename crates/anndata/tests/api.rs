@@ -45,9 +45,9 @@ assert_send_and_sync!(
     anndata::Tensor,
     // Selection.
     acc::AdRef,
-    anndata::Axis,
+    anndata::AxisSelection,
     anndata::Chunks<'_>,
-    anndata::Index,
+    anndata::Selector,
     anndata::NameIndex,
     anndata::Reindex,
     anndata::SelectOptions,

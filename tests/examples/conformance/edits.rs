@@ -1,6 +1,6 @@
 //! Operations that edit an object that was read.
 
-use anndata::{Index, Raw, Result};
+use anndata::{Raw, Result, Selector};
 
 use crate::case::Case;
 
@@ -60,7 +60,7 @@ pub(crate) fn set_raw(case: &Case) -> Result<()> {
 pub(crate) fn set_part(case: &Case) -> Result<()> {
     let mut adata = case.read(0)?;
     if case.flag("view") {
-        adata = adata.select(Index::step(.., -1), ..)?;
+        adata = adata.select(Selector::step(.., -1), ..)?;
     }
     adata.set_x_at(every(case, "rows"), every(case, "columns"), case.number("value").unwrap_or_default())?;
     case.write(&adata)
@@ -68,6 +68,6 @@ pub(crate) fn set_part(case: &Case) -> Result<()> {
 
 /// The object of the first input, to be edited: loaded, or with `lazy` read when it is asked for.
 /// Every so-many-th position, as an option says.
-fn every(case: &Case, option: &str) -> Index {
-    Index::step(.., case.number(option).and_then(|step| i64::try_from(step).ok()).unwrap_or(1))
+fn every(case: &Case, option: &str) -> Selector {
+    Selector::step(.., case.number(option).and_then(|step| i64::try_from(step).ok()).unwrap_or(1))
 }

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use anndata::hdf5::{Hdf5Options, Hdf5Store};
 use anndata::node::Node;
 use anndata::{
-    AnnData, ConcatAxis, ConcatOptions, ConvertOptions, Element, Error, Format, Group, Index, Join, Merge, Result,
+    AnnData, ConcatAxis, ConcatOptions, ConvertOptions, Element, Error, Format, Group, Join, Merge, Result, Selector,
     SparseFormat, ValidateOptions, ZarrOptions, anndata_io_zarr, io,
 };
 use anndata_tests::describe::describe;
@@ -157,23 +157,25 @@ fn merge(case: &Case, option: &str) -> Result<Merge> {
 // ------------------------------------------------------------------ parts of operations
 
 /// An index from `{"kind", "value"}`.
-fn index(case: &Case, json: &Value) -> Result<Index> {
+fn index(case: &Case, json: &Value) -> Result<Selector> {
     let value = &json["value"];
     let numbers = || value.as_array().into_iter().flatten().filter_map(Value::as_i64);
     Ok(match json["kind"].as_str().unwrap_or_default() {
-        "all" => Index::from(..),
+        "all" => Selector::from(..),
         "range" => {
             let ends: Vec<i64> = numbers().collect();
             let [start, end] = ends[..] else { return Err(case.malformed("has a range without ends")) };
-            Index::from(start..end)
+            Selector::from(start..end)
         }
-        "step" => Index::step(.., value.as_i64().unwrap_or(1)),
-        "positions" => Index::from(numbers().collect::<Vec<i64>>()),
-        "signed" => Index::signed(numbers()),
-        "mask" => Index::from(value.as_array().into_iter().flatten().filter_map(Value::as_bool).collect::<Vec<bool>>()),
+        "step" => Selector::step(.., value.as_i64().unwrap_or(1)),
+        "positions" => Selector::from(numbers().collect::<Vec<i64>>()),
+        "signed" => Selector::signed(numbers()),
+        "mask" => {
+            Selector::from(value.as_array().into_iter().flatten().filter_map(Value::as_bool).collect::<Vec<bool>>())
+        }
         "names" => {
             let names = value.as_array().into_iter().flatten().filter_map(Value::as_str);
-            Index::from(names.collect::<Vec<&str>>())
+            Selector::from(names.collect::<Vec<&str>>())
         }
         other => return Err(case.malformed(&format!("has an index of the kind '{other}'"))),
     })

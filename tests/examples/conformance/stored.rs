@@ -7,8 +7,8 @@ use anndata::hdf5::write_atomic;
 use anndata::io::{self, ReadOptions, WriteOptions};
 use anndata::node::{Node, NodeWriteOptions};
 use anndata::{
-    Array, ArraySpec, Axis, Compression, ConvertOptions, Error, Format, Group, Result, Severity, Sharding, Tensor,
-    ValidateOptions, ZarrFormat, ZarrOptions, anndata_io_zarr,
+    Array, ArraySpec, AxisSelection, Compression, ConvertOptions, Error, Format, Group, Result, Severity, Sharding,
+    Tensor, ValidateOptions, ZarrFormat, ZarrOptions, anndata_io_zarr,
 };
 use anndata_tests::mutations::{Mutation, mutations};
 use serde_json::{Map, Value, json};
@@ -70,12 +70,12 @@ fn put_blocks(output: &Group, path: &str, array: &Array) -> Result<()> {
 }
 
 /// The selection of each axis: `[start, stop]`, or `{"at": positions}`.
-fn axes(part: &Value) -> Vec<Axis> {
+fn axes(part: &Value) -> Vec<AxisSelection> {
     let numbers =
         |value: &Value| value.as_array().into_iter().flatten().filter_map(Value::as_u64).collect::<Vec<u64>>();
     let axis = |value: &Value| match numbers(value).as_slice() {
-        [start, stop] if value.is_array() => Axis::Range(*start..*stop),
-        _ => Axis::Indices(numbers(&value["at"]).into()),
+        [start, stop] if value.is_array() => AxisSelection::Range(*start..*stop),
+        _ => AxisSelection::Indices(numbers(&value["at"]).into()),
     };
     part.as_array().into_iter().flatten().map(axis).collect()
 }

@@ -229,8 +229,11 @@ def storable(adata, inputs):
                 own[name] = own[name].astype("str")
             elif isinstance(own[name].array, pd.arrays.FloatingArray):
                 kinds = {kind_of(frames[path][name]) for frames in given if path in frames and name in frames[path]}
-                why = "an input has integers that can be missing and another one floats"
-                why = why if {"integers that can be missing", "floats"} <= kinds else f"inputs have {sorted(kinds)}"
+                why = f"inputs have {sorted(kinds)}"
+                # Integers of an input that lacks rows are floats before they are joined.
+                for other in ("integers", "floats"):
+                    if {"integers that can be missing", other} <= kinds:
+                        why = f"an input has integers that can be missing and another one {other}"
                 changed.append(f"{path}/{name}: {own[name].dtype} has no encoding, where {why}")
                 own[name] = own[name].to_numpy(own[name].dtype.numpy_dtype, na_value=np.nan)
     return adata, changed
@@ -239,7 +242,8 @@ def storable(adata, inputs):
 def kind_of(column):
     if isinstance(column.array, pd.arrays.IntegerArray):
         return "integers that can be missing"
-    return "floats" if column.dtype.kind == "f" else str(column.dtype)
+    kinds = {"f": "floats", "i": "integers", "u": "integers"}
+    return kinds.get(column.dtype.kind, str(column.dtype))
 
 
 def frames_of(adata):

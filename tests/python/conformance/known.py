@@ -74,8 +74,8 @@ KNOWN = [
     ),
     Known(
         "concat",
-        r"/(obs|var|raw/var|(obsm|varm)/frame)/odd: Float(32|64) has no encoding, where an input has integers that can be missing and another one floats",
-        "Of integers that can be missing and floats, pandas makes floats that can be missing, which Python cannot write. Here, "
+        r"/(obs|var|raw/var|(obsm|varm)/frame)/odd: Float(32|64) has no encoding, where an input has integers that can be missing and another one (floats|integers)",
+        "Of integers that can be missing and floats, or integers of which rows are missing, pandas makes floats that can be missing, which Python cannot write. Here, "
         "and in what is compared, they are floats with NaN.",
         ("/obs/odd: Float64 has no encoding, where an input has integers that can be missing and another one floats",),
         anndata="0.13",

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use anndata::io::{self, ReadOptions, WriteOptions};
 use anndata::{
-    AnnData, Axis, Backed, DataFrame, Element, Group, Mapping, Mode, Raw, Result, SparseDataset, SparseFormat,
+    AnnData, AxisSelection, Backed, DataFrame, Element, Group, Mapping, Mode, Raw, Result, SparseDataset, SparseFormat,
     SparseMatrix, Tensor, copy_backed, open_backed,
 };
 use anndata_tests::stores;
@@ -205,7 +205,7 @@ fn sparse_matrices_grow_in_their_store() -> Result<()> {
             let whole = SparseMatrix::concat_major(&[a.clone(), b.clone(), b.clone()])?;
             assert_eq!(stored.to_memory()?.to_dense()?, whole.to_dense()?);
             assert_eq!(io::read_elem(&root, "X", &ReadOptions::default())?.to_sparse()?.to_dense()?, whole.to_dense()?);
-            let axes = [Axis::from(vec![3, 0, 3]), Axis::from(vec![1, 0])];
+            let axes = [AxisSelection::from(vec![3, 0, 3]), AxisSelection::from(vec![1, 0])];
             let part = stored.select(&axes[0], &axes[1])?;
             assert_eq!(part.to_dense()?, whole.to_dense()?.select(&axes)?);
             let chunks: Vec<_> = stored.chunks(3).collect::<Result<_>>()?;
@@ -256,7 +256,8 @@ fn errors_of_a_stored_matrix_name_the_file_and_the_element() -> Result<()> {
         assert_eq!((kind, at.as_deref()), (dtype, Some("obs")));
         assert_eq!(text, "expected a sparse matrix, found an element encoded as 'dataframe'");
         let mut stored = SparseDataset::open(&root, "layers/counts")?;
-        let (kind, at, text) = said(stored.select(&Axis::Range(0..99), &Axis::Range(0..1)).unwrap_err());
+        let (kind, at, text) =
+            said(stored.select(&AxisSelection::Range(0..99), &AxisSelection::Range(0..1)).unwrap_err());
         assert_eq!((kind, at.as_deref()), (anndata::ErrorKind::InvalidInput, Some("layers/counts")), "{text}");
         let other = SparseMatrix::from_dense(&dense(1, 9), SparseFormat::Csr)?;
         let (kind, at, text) = said(stored.append(&other).unwrap_err());

@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 
 use anndata::io::WriteOptions;
-use anndata::{AnnData, DataFrame, Index, Mapping, Raw, SelectOptions, Tolerance, io, make_unique};
+use anndata::{AnnData, DataFrame, Mapping, Raw, SelectOptions, Selector, Tolerance, io, make_unique};
 use anndata_tests::{random, stores};
 use proptest::prelude::*;
 
@@ -74,14 +74,14 @@ proptest! {
     #[test]
     fn what_is_renamed_is_found_again(donor in random::adata()) {
         let mut renamed = donor.clone();
-        for (place, key) in donor.obsm().keys().enumerate() {
+        for (position, key) in donor.obsm().keys().enumerate() {
             renamed.rename_obsm(key, format!("{key}!"))?;
-            prop_assert_eq!(renamed.obsm().get_index_of(&format!("{key}!")), Some(place));
+            prop_assert_eq!(renamed.obsm().get_index_of(&format!("{key}!")), Some(position));
             renamed.rename_obsm(&format!("{key}!"), key)?;
         }
-        for (place, key) in donor.uns().keys().enumerate() {
+        for (position, key) in donor.uns().keys().enumerate() {
             renamed.rename_uns(key, "new")?;
-            prop_assert_eq!(renamed.uns().get_index_of("new"), Some(place));
+            prop_assert_eq!(renamed.uns().get_index_of("new"), Some(position));
             renamed.rename_uns("new", key)?;
         }
         for key in donor.layers().keys() {
@@ -99,7 +99,7 @@ proptest! {
         prop_assert_eq!(transposed.shape(), (donor.n_vars(), donor.n_obs()));
         prop_assert_eq!(transposed.obsm(), donor.varm());
         prop_assert!(transposed.raw().is_none());
-        let (obs, var) = (Index::step(.., -1), Index::step(.., 2));
+        let (obs, var) = (Selector::step(.., -1), Selector::step(.., 2));
         let of_part = donor.select(obs.clone(), var.clone())?.transpose()?;
         prop_assert_eq!(&of_part, &transposed.select(var, obs)?);
         donor.set_raw(None)?;

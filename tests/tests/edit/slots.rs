@@ -164,7 +164,7 @@ fn raw_has_rows_as_the_object_and_variables_of_its_own() -> Result<()> {
     assert_eq!(part.varm()["PCs"].to_tensor()?.as_slice::<i32>()?, [4, 5]);
     assert!(raw.select_var("var9").is_err_and(|error| error.is_not_found()));
 
-    let view = adata.select(anndata::Index::equal("type", "c2"), ..)?;
+    let view = adata.select(anndata::Selector::equal("type", "c2"), ..)?;
     assert_eq!(view.raw().unwrap().x().unwrap().to_tensor()?.as_slice::<i32>()?, [3, 4, 5, 6, 7, 8]);
     assert_eq!(view.raw_to_adata()?.obs(), view.obs());
     let few = Raw::from(&adata.select(..2, ..)?);
@@ -178,7 +178,7 @@ fn raw_has_rows_as_the_object_and_variables_of_its_own() -> Result<()> {
 #[test]
 fn part_of_a_slot_is_set_by_putting_it_back() -> Result<()> {
     let mut adata = adata();
-    let rows = [anndata::Axis::from(vec![0, 2])];
+    let rows = [anndata::AxisSelection::from(vec![0, 2])];
     let pca = adata.obsm()["pca"].put(&rows, &Element::from(-1))?;
     adata.set_obsm("pca", pca)?;
     assert_eq!(adata.obsm()["pca"].to_tensor()?.as_slice::<i32>()?, [-1, -1, 2, 3, -1, -1]);

@@ -8,8 +8,9 @@ use anndata::io::{self, ReadOptions, WriteOptions};
 use anndata::node::{ArrayNode, GroupNode, Node};
 use anndata::validate::{Checker, Rule, Severity};
 use anndata::{
-    AnnData, ArraySpec, Attribute, Axis, Column, Complex, ConcatAxis, ConcatOptions, DType, DataFrame, Description,
-    Element, Error, Extension, Group, Join, Mapping, Result, Schema, Tensor, ValidateOptions, concat, validate,
+    AnnData, ArraySpec, Attribute, AxisSelection, Column, Complex, ConcatAxis, ConcatOptions, DType, DataFrame,
+    Description, Element, Error, Extension, Group, Join, Mapping, Result, Schema, Tensor, ValidateOptions, concat,
+    validate,
 };
 use anndata_tests::stores;
 
@@ -64,9 +65,9 @@ fn listing(group: &Group) -> Result<Vec<String>> {
 fn unknown_elements_are_rewritten_unchanged() -> Result<()> {
     stores::on_each(|root| {
         io::write_anndata(root, &AnnData::builder().shape(2, 2).build()?, &WriteOptions::default())?;
-        let places = ["uns/future", "obsm/future", "layers/future", "obs/future", "beside"];
-        for place in places {
-            future(root, place)?;
+        let paths = ["uns/future", "obsm/future", "layers/future", "obs/future", "beside"];
+        for path in paths {
+            future(root, path)?;
         }
         for lazy in [false, true] {
             let adata = io::read_anndata(root, &ReadOptions::default().with_lazy(lazy))?;
@@ -75,8 +76,8 @@ fn unknown_elements_are_rewritten_unchanged() -> Result<()> {
             assert_eq!(opaque.encoding_version().as_deref(), Some("7.0"));
             stores::on_each(|copy| {
                 io::write_anndata(copy, &adata, &WriteOptions::default())?;
-                for place in places {
-                    assert_eq!(listing(&copy.group(place)?)?, listing(&root.group(place)?)?, "lazy: {lazy}");
+                for path in paths {
+                    assert_eq!(listing(&copy.group(path)?)?, listing(&root.group(path)?)?, "lazy: {lazy}");
                 }
                 assert_eq!(io::read_anndata(copy, &ReadOptions::default())?, adata.load()?);
                 Ok(())
@@ -162,10 +163,10 @@ impl Extension for Intervals {
         Some(vec![self.0.len() / 2])
     }
 
-    fn select(&self, axes: &[Axis]) -> Result<Arc<dyn Extension>> {
+    fn select(&self, axes: &[AxisSelection]) -> Result<Arc<dyn Extension>> {
         let bounds = Tensor::from_vec([self.0.len() / 2, 2], self.0.clone())?;
-        let rows = axes.first().cloned().unwrap_or(Axis::Range(0..0));
-        let selected = bounds.select(&[rows, Axis::Range(0..2)])?;
+        let rows = axes.first().cloned().unwrap_or(AxisSelection::Range(0..0));
+        let selected = bounds.select(&[rows, AxisSelection::Range(0..2)])?;
         Ok(Arc::new(Self(selected.as_slice::<i64>()?.to_vec())))
     }
 

@@ -11,7 +11,7 @@ use anndata::node::{ArrayNode, BlockIter, BlockSource, GroupNode, Node, Source};
 use anndata::storage::BlockSize;
 use anndata::{
     AnnData, ArraySpec, Compression, ConvertOptions, DType, Element, Error, Extension, Group, H5adReadOptions,
-    H5adWriteOptions, Result, Schema, SparseFormat, SparseMatrix, Tensor,
+    H5adWriteOptions, Result, Schema, SparseFormat, SparseMatrix, Tensor, ValidateOptions, validate,
 };
 use anndata_tests::{fixtures, stores};
 
@@ -235,5 +235,28 @@ fn a_store_that_is_read_is_not_written() -> Result<()> {
     let group = stores::edit(&path)?;
     let error = io::write_anndata(&group, &small(2)?, &WriteOptions::default()).unwrap_err();
     assert!(error.is_already_exists(), "{error}");
+    Ok(())
+}
+
+#[test]
+fn text_in_a_record_without_dimensions_is_written_as_python_reads_it() -> Result<()> {
+    let record = |text: &str| {
+        let fields = [("n", Tensor::scalar(1_i32)), ("text", Tensor::string(text))];
+        AnnData::builder().shape(1, 1).uns("record", Tensor::from_fields([], fields)?).build()
+    };
+    stores::on_each(|root| {
+        let back = stores::through(root, &record("CD4")?)?;
+        let Element::Tensor(back) = &back.uns()["record"] else { panic!("{:?}", back.uns()) };
+        assert!(back.shape().is_empty());
+        assert_eq!(back.field("text")?.to_strings()?, ["CD4"]);
+        assert_eq!(back.field("n")?.as_slice::<i32>()?, [1]);
+        assert!(validate(root, &ValidateOptions::default())?.is_clean());
+        Ok(())
+    })?;
+
+    let directory = tempfile::tempdir()?;
+    let refused = anndata::write_h5ad(directory.path().join("a.h5ad"), &record("naïve")?).unwrap_err();
+    assert!(refused.is_unsupported());
+    assert!(refused.to_string().contains("uns/record") && refused.to_string().contains("not ASCII"), "{refused}");
     Ok(())
 }

@@ -514,6 +514,16 @@ const DANGERS: &[Danger] = &[
         },
         &[("uns/records", "records-dtype")],
     ),
+    (
+        "a record without dimensions that has text",
+        |root| {
+            let record = Tensor::from_fields([], [("n", Tensor::scalar(1_i32)), ("text", Tensor::string("b"))])?;
+            put(root, "uns/records", &record)?;
+            set(root, "uns/records", "encoding-type", Some("rec-array".into()))?;
+            set(root, "uns/records", "encoding-version", Some("0.2.0".into()))
+        },
+        &[("uns/records", "record-text")],
+    ),
     // Awkward arrays.
     (
         "a buffer of an unknown encoding",

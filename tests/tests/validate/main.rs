@@ -241,8 +241,8 @@ fn what_damage_makes_unreadable_is_found() {
         for round in 0..4 {
             let mut bytes = good.clone();
             for _ in 0..=random(12) {
-                let (place, len) = (random(bytes.len() - 8), 1 + random(2));
-                bytes[place..place + len].fill(u8::try_from(random(256)).unwrap());
+                let (position, len) = (random(bytes.len() - 8), 1 + random(2));
+                bytes[position..position + len].fill(u8::try_from(random(256)).unwrap());
             }
             std::fs::write(&path, bytes).unwrap();
             let report = validate_path(&path, &ValidateOptions::default());

@@ -2,7 +2,7 @@
 
 use std::fmt::Display;
 
-use anndata_core::{Axis, Element, Tensor};
+use anndata_core::{AxisSelection, Element, Tensor};
 
 use super::{Contained, Fetch};
 use crate::nearest::nearest;
@@ -12,13 +12,13 @@ use crate::{
 };
 
 /// The array that an accessor stands for.
-trait Place {
+trait Address {
     fn slot(&self) -> Slot;
 
     fn key(&self) -> Option<&str>;
 }
 
-impl Place for Layer {
+impl Address for Layer {
     fn slot(&self) -> Slot {
         Slot::Layers
     }
@@ -28,7 +28,7 @@ impl Place for Layer {
     }
 }
 
-impl Place for Meta {
+impl Address for Meta {
     fn slot(&self) -> Slot {
         Slot::Frame(self.dim.clone())
     }
@@ -38,7 +38,7 @@ impl Place for Meta {
     }
 }
 
-impl Place for Multi {
+impl Address for Multi {
     fn slot(&self) -> Slot {
         Slot::Multi(self.dim.clone())
     }
@@ -48,7 +48,7 @@ impl Place for Multi {
     }
 }
 
-impl Place for Graph {
+impl Address for Graph {
     fn slot(&self) -> Slot {
         Slot::Graphs(self.dim.clone())
     }
@@ -178,9 +178,9 @@ fn has_name<C: Container + ?Sized>(data: &C, idx: &Idx2D, rows: &Dim, columns: &
 }
 
 /// The whole array of an accessor, not read where it is lazy.
-fn whole<C: Container + ?Sized>(what: &impl Display, data: &C, place: &impl Place) -> Result<Element> {
-    let found = data.element(&place.slot(), place.key())?;
-    found.ok_or_else(|| missing(what, data, &place.slot(), place.key()))
+fn whole<C: Container + ?Sized>(what: &impl Display, data: &C, address: &impl Address) -> Result<Element> {
+    let found = data.element(&address.slot(), address.key())?;
+    found.ok_or_else(|| missing(what, data, &address.slot(), address.key()))
 }
 
 fn column_of_frame<C: Container + ?Sized>(
@@ -228,12 +228,12 @@ fn column_of_multi<C: Container + ?Sized>(
 fn part_of_matrix<C: Container + ?Sized>(
     reference: &AdRef,
     data: &C,
-    place: &impl Place,
+    address: &impl Address,
     idx: &Idx2D,
     rows: &Dim,
     columns: &Dim,
 ) -> Result<Element> {
-    let matrix = whole(reference, data, place)?;
+    let matrix = whole(reference, data, address)?;
     if *idx == Idx2D::All {
         return Ok(matrix.load()?);
     }
@@ -245,16 +245,16 @@ fn part_of_matrix<C: Container + ?Sized>(
         Idx2D::Row(name) => [one(position(reference, data, rows, name)?), whole_axis(n_columns)],
         Idx2D::Column(name) => [whole_axis(n_rows), one(position(reference, data, columns, name)?)],
     };
-    flat(reference, data.part(&place.slot(), place.key(), &axes)?)
+    flat(reference, data.part(&address.slot(), address.key(), &axes)?)
 }
 
-fn whole_axis(len: usize) -> Axis {
-    Axis::Range(0..len as u64)
+fn whole_axis(len: usize) -> AxisSelection {
+    AxisSelection::Range(0..len as u64)
 }
 
-fn one(position: u64) -> Axis {
+fn one(position: u64) -> AxisSelection {
     // A position of an axis in memory, after which there is a number.
-    Axis::Range(position..position + 1)
+    AxisSelection::Range(position..position + 1)
 }
 
 /// The row or column of a matrix as an array of one dimension.

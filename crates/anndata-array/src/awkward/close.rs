@@ -63,8 +63,8 @@ fn same_values(a: Layout, b: Layout) -> Result<bool> {
         (Kind::Record { fields: a_names, contents: a }, Kind::Record { fields: b_names, contents: b }) => {
             let mut same = a.len() == b.len() && a_names.is_some() == b_names.is_some();
             for (i, a) in a.into_iter().enumerate() {
-                let place = counterpart(a_names.as_deref(), b_names.as_deref(), i).filter(|_| same);
-                same = match place.and_then(|place| b.get(place)) {
+                let position = counterpart(a_names.as_deref(), b_names.as_deref(), i).filter(|_| same);
+                same = match position.and_then(|position| b.get(position)) {
                     Some(b) => same_values(a, b.clone())?,
                     None => false,
                 };

@@ -86,11 +86,11 @@ impl Awkward {
             return Self::concat(&[self.clone(), Self::missing(1)?])?.take(&positions);
         }
         let (index, content) = optional(packed)?;
-        let place = |row: &Option<usize>| match *row {
+        let position = |row: &Option<usize>| match *row {
             Some(row) => index.get(row).copied().ok_or_else(out_of_bounds),
             None => Ok(-1),
         };
-        let index = Index::new(IndexType::I64, rows.iter().map(place).collect::<Result<_>>()?)?;
+        let index = Index::new(IndexType::I64, rows.iter().map(position).collect::<Result<_>>()?)?;
         let options = Layout::new(rows.len(), Kind::IndexedOption { index, content: Box::new(content) });
         let budget = self.budget(rows.len());
         Ok(Self::from_layout(options.packed(&Rows::all(rows.len(), &budget))?))
@@ -134,9 +134,9 @@ fn project(layout: &Layout, names: &[String]) -> Result<Layout> {
         Kind::Record { fields: own, contents } => {
             let all = fields(layout);
             let picked = names.iter().map(|name| {
-                let place = all.iter().position(|field| field == name);
-                place
-                    .and_then(|place| contents.get(place))
+                let position = all.iter().position(|field| field == name);
+                position
+                    .and_then(|position| contents.get(position))
                     .cloned()
                     .ok_or_else(|| Error::not_found(format!("the records have no field '{name}'")))
             });
@@ -189,7 +189,7 @@ fn mergeable(a: &Layout, b: &Layout) -> bool {
             a.len() == b.len()
                 && a_names.is_some() == b_names.is_some()
                 && (0..a.len()).all(|i| match (a.get(i), counterpart(a_names.as_deref(), b_names.as_deref(), i)) {
-                    (Some(a), Some(place)) => b.get(place).is_some_and(|b| mergeable(a, b)),
+                    (Some(a), Some(position)) => b.get(position).is_some_and(|b| mergeable(a, b)),
                     _ => false,
                 })
         }
@@ -223,17 +223,17 @@ fn union(parts: Vec<Layout>) -> Result<Layout> {
     let in_order = !parts.iter().any(|part| matches!(part.kind, Kind::Union { .. }));
     for part in parts {
         if let Kind::Union { tags: own_tags, index: own_index, contents } = part.kind {
-            let places = contents.into_iter().map(|content| place(&mut groups, content));
-            let places = places.collect::<Result<Vec<_>>>()?;
+            let starts = contents.into_iter().map(|content| add_to_group(&mut groups, content));
+            let starts = starts.collect::<Result<Vec<_>>>()?;
             for (&tag, &position) in own_tags.as_slice::<i8>()?.iter().zip(own_index.values()?.iter()) {
-                let place = usize::try_from(tag).ok().and_then(|tag| places.get(tag));
-                let (tag, start) = *place.or_bug("a tag without a content")?;
+                let group = usize::try_from(tag).ok().and_then(|tag| starts.get(tag));
+                let (tag, start) = *group.or_bug("a tag without a content")?;
                 tags.push(tag);
                 index.push(start + position);
             }
         } else {
             let len = i64::try_from(part.len).map_err(|_| too_long())?;
-            let (tag, start) = place(&mut groups, part)?;
+            let (tag, start) = add_to_group(&mut groups, part)?;
             index.extend(start..start + len);
             tags.resize(index.len(), tag);
         }
@@ -263,7 +263,7 @@ fn union(parts: Vec<Layout>) -> Result<Layout> {
 }
 
 /// Adds values to the first group that they go with: the number of the group, and where they begin in it.
-fn place(groups: &mut Vec<Vec<Layout>>, part: Layout) -> Result<(i8, i64)> {
+fn add_to_group(groups: &mut Vec<Vec<Layout>>, part: Layout) -> Result<(i8, i64)> {
     let goes = |group: &Vec<Layout>| group.iter().all(|other| mergeable(other, &part));
     let group = groups.iter().position(goes).unwrap_or_else(|| {
         groups.push(Vec::new());
@@ -384,7 +384,7 @@ fn merge_records(names: Option<Vec<String>>, parts: Vec<Layout>) -> Result<Kind>
             return Err(Error::bug("records are grouped with other values"));
         };
         for (i, column) in columns.iter_mut().enumerate() {
-            let content = counterpart(names.as_deref(), own.as_deref(), i).and_then(|place| contents.get(place));
+            let content = counterpart(names.as_deref(), own.as_deref(), i).and_then(|position| contents.get(position));
             column.push(content.or_bug("records with other fields are grouped")?.clone());
         }
     }

@@ -225,8 +225,8 @@ where
     }
     let number = |key: Option<K::Native>| {
         let Some(key) = key else { return Ok(-1) };
-        let place = key.try_into().ok().and_then(|key| usize::try_from(key).ok());
-        place.and_then(|place| numbers.get(place).copied()).or_bug("an Arrow key without a value")
+        let position = key.try_into().ok().and_then(|key| usize::try_from(key).ok());
+        position.and_then(|position| numbers.get(position).copied()).or_bug("an Arrow key without a value")
     };
     let index = array.keys().iter().map(number).collect::<Result<Vec<i64>>>()?;
     let narrow = matches!(

@@ -117,11 +117,12 @@ impl Column {
     }
 
     fn categorical_in_order(values: &[Option<&str>], categories: &[&str]) -> Result<Self> {
-        let places: HashMap<&str, usize> = categories.iter().enumerate().map(|(place, &text)| (text, place)).collect();
+        let positions: HashMap<&str, usize> =
+            categories.iter().enumerate().map(|(position, &text)| (text, position)).collect();
         let code = |value: Option<&str>| {
             let Some(value) = value else { return Ok(-1) };
-            let place = *places.get(value).or_bug("a text that is none of its categories")?;
-            i64::try_from(place).map_err(|_| Error::limit_exceeded("the number of categories exceeds 63 bits"))
+            let position = *positions.get(value).or_bug("a text that is none of its categories")?;
+            i64::try_from(position).map_err(|_| Error::limit_exceeded("the number of categories exceeds 63 bits"))
         };
         let codes = values.iter().copied().map(code).collect::<Result<Vec<i64>>>()?;
         let codes = Tensor::from_vec([codes.len()], codes)?.cast(&code_dtype(categories.len()))?;
@@ -147,14 +148,14 @@ impl Column {
         let (codes, categories) = self.codes_and_categories()?;
         let codes = codes.cast(&DType::I64)?;
         let mut new_codes = vec![-1_i64; categories.len()];
-        for place in codes.as_slice::<i64>()?.iter().filter_map(|&code| usize::try_from(code).ok()) {
-            *new_codes.get_mut(place).or_bug("a code without a category")? = 0;
+        for position in codes.as_slice::<i64>()?.iter().filter_map(|&code| usize::try_from(code).ok()) {
+            *new_codes.get_mut(position).or_bug("a code without a category")? = 0;
         }
         let mut kept = Vec::new();
-        for (place, code) in (0_u64..).zip(&mut new_codes).filter(|(_, code)| **code == 0) {
+        for (position, code) in (0_u64..).zip(&mut new_codes).filter(|(_, code)| **code == 0) {
             *code = i64::try_from(kept.len())
                 .map_err(|_| Error::limit_exceeded("the number of categories exceeds 63 bits"))?;
-            kept.push(place);
+            kept.push(position);
         }
         if kept.len() == categories.len() {
             return Ok(self.clone());
@@ -180,12 +181,12 @@ impl Column {
         let values = categories.to_tensor()?;
         let (mut kept, mut firsts) = (Vec::new(), HashMap::new());
         let mut new_codes = Vec::with_capacity(categories.len());
-        for place in 0..categories.len() {
+        for position in 0..categories.len() {
             let next = i64::try_from(kept.len())
                 .map_err(|_| Error::limit_exceeded("the number of categories exceeds 63 bits"))?;
-            let code = *firsts.entry(value_of(&values, place)?).or_insert(next);
+            let code = *firsts.entry(value_of(&values, position)?).or_insert(next);
             if code == next {
-                kept.push(place as u64);
+                kept.push(position as u64);
             }
             new_codes.push(code);
         }
@@ -222,8 +223,8 @@ impl Column {
 }
 
 /// The bytes of a value of an array of one dimension.
-fn value_of(values: &Tensor, place: usize) -> Result<Vec<u8>> {
-    let value = values.slice_rows(place..place + 1)?;
+fn value_of(values: &Tensor, position: usize) -> Result<Vec<u8>> {
+    let value = values.slice_rows(position..position + 1)?;
     if value.dtype().is_text() {
         return Ok(value.to_strings()?.concat().into_bytes());
     }

@@ -100,7 +100,7 @@ fn decimal(c: char) -> Option<u8> {
     if !c.is_numeric() {
         return None;
     }
-    let zero = ZEROS.partition_point(|&zero| zero <= c).checked_sub(1).and_then(|place| ZEROS.get(place))?;
+    let zero = ZEROS.partition_point(|&zero| zero <= c).checked_sub(1).and_then(|position| ZEROS.get(position))?;
     u8::try_from(u32::from(c) - u32::from(*zero)).ok().filter(|value| *value < 10)
 }
 
@@ -110,7 +110,7 @@ fn adorned(c: char) -> Option<u8> {
         return None;
     }
     let &(first, _, value) = ADORNED.iter().find(|(first, last, _)| (*first..=*last).contains(&c))?;
-    u8::try_from(u32::from(c) - u32::from(first)).ok().map(|place| place + value)
+    u8::try_from(u32::from(c) - u32::from(first)).ok().map(|position| position + value)
 }
 
 /// The zeros of all scripts (Unicode 15.1); each begins a run of ten.

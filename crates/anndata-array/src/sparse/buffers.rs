@@ -147,16 +147,16 @@ pub fn largest(dtype: &DType) -> Result<usize> {
 /// Values of `size` bytes at some positions, one after the other.
 pub(super) fn gather<P: Copy>(
     from: &[u8],
-    places: &[P],
-    place: impl Fn(P) -> usize,
+    positions: &[P],
+    position: impl Fn(P) -> usize,
     to: &mut [u8],
     size: usize,
 ) -> Result<()> {
     by_size!(size, V => {
         let (from, to) = (values::<V>(from)?, values_mut::<V>(to)?);
-        ensure!(to.len() == places.len(), "{} values at {} places", to.len(), places.len());
-        for (to, &at) in to.iter_mut().zip(places) {
-            *to = *from.get(place(at)).or_bug("a place beyond the stored values")?;
+        ensure!(to.len() == positions.len(), "{} values at {} places", to.len(), positions.len());
+        for (to, &at) in to.iter_mut().zip(positions) {
+            *to = *from.get(position(at)).or_bug("a place beyond the stored values")?;
         }
         Ok(())
     })

@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use anndata_storage::{AlignedBytes, Axis, DType, Error, OrBug, Result, Scalar, Tensor, dispatch, ensure};
+use anndata_storage::{AlignedBytes, AxisSelection, DType, Error, OrBug, Result, Scalar, Tensor, dispatch, ensure};
 use rayon::prelude::*;
 
 use super::buffers::{Index, by_width, bytes_of, gather, plain, size_of_value};
@@ -36,8 +36,8 @@ impl SparseMatrix {
         let bytes = bytes.filter(|&bytes| isize::try_from(bytes).is_ok());
         let bytes = bytes.ok_or_else(|| Error::limit_exceeded("the dense matrix does not fit into memory"))?;
         if self.format == SparseFormat::Csc {
-            let rows = Axis::Range(range.start as u64..range.end as u64);
-            let part = self.select(&rows, &Axis::Range(0..columns as u64))?;
+            let rows = AxisSelection::Range(range.start as u64..range.end as u64);
+            let part = self.select(&rows, &AxisSelection::Range(0..columns as u64))?;
             return part.to_format(SparseFormat::Csr)?.rows_to_dense(0..range.len());
         }
         let mut dense = AlignedBytes::try_zeroed(bytes)?;
@@ -77,15 +77,15 @@ impl SparseMatrix {
         let (indices, data) = by_width!(index, I => {
             // All cells are in memory, so their number is that of a machine.
             let blocks = blocks((0..rows).map(|row| (row + 1) * columns));
-            fill::<I, Vec<usize>>(&offsets, blocks, size, |places, part| {
+            fill::<I, Vec<usize>>(&offsets, blocks, size, |positions, part| {
                 for row in part.slices.clone() {
-                    places.clear();
+                    positions.clear();
                     let row = row * columns..(row + 1) * columns;
-                    nonzero(dense, row.clone(), places)?;
-                    let (indices, values) = part.next(places.len(), size)?;
-                    indices.iter_mut().zip(&*places).for_each(|(index, &place)| *index = I::from_usize(place));
+                    nonzero(dense, row.clone(), positions)?;
+                    let (indices, values) = part.next(positions.len(), size)?;
+                    indices.iter_mut().zip(&*positions).for_each(|(index, &position)| *index = I::from_usize(position));
                     let row = bytes.get(row.start * size..row.end * size).or_bug("a row beyond the values")?;
-                    gather(row, places, |place| place, values, size)?;
+                    gather(row, positions, |position| position, values, size)?;
                 }
                 Ok(())
             })?
@@ -118,7 +118,7 @@ impl SparseMatrix {
                     order.sort_unstable();
                     let (to_indices, to_values) = part.next(order.len(), size)?;
                     to_indices.iter_mut().zip(&*order).for_each(|(to, &(index, _))| *to = index);
-                    gather(values, order, |(_, place)| place, to_values, size)?;
+                    gather(values, order, |(_, position)| position, to_values, size)?;
                 }
                 Ok(())
             })?;
@@ -179,11 +179,11 @@ fn index_dtype(shape: (usize, usize), nnz: usize) -> DType {
 }
 
 /// Appends which of some values are not zero, counted from the first of them.
-fn nonzero(dense: &Tensor, range: Range<usize>, places: &mut Vec<usize>) -> Result<()> {
+fn nonzero(dense: &Tensor, range: Range<usize>, positions: &mut Vec<usize>) -> Result<()> {
     dispatch!(dense.dtype(), T => {
         let values = dense.as_slice::<T>()?.get(range).or_bug("a row beyond the values")?;
         let zero = T::default();
-        places.extend(values.iter().enumerate().filter(|(_, value)| !zero.eq(*value)).map(|(place, _)| place));
+        positions.extend(values.iter().enumerate().filter(|(_, value)| !zero.eq(*value)).map(|(position, _)| position));
         Ok(())
     }, else => Err(Error::dtype("values are not numbers")))
 }

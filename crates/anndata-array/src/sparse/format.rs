@@ -177,17 +177,17 @@ impl<I: Index, V: Pod + Send + Sync> Slab<I, V> {
             self.entries =
                 filled(values.len(), Entry { old_slice: I::zeroed(), new_slice: I::zeroed(), value: V::zeroed() })?;
         }
-        let (mut places, mut left) = (offsets.starts().to_vec(), values.len());
+        let (mut positions, mut left) = (offsets.starts().to_vec(), values.len());
         for (slice, range) in stored.slices(values) {
             let old_slice = I::from_usize(slice);
             let indices = stored.indices.get(range.clone()).or_bug("a major slice beyond the indices")?;
             let values = stored.values.get(range).or_bug("a major slice beyond the values")?;
             left -= indices.len();
             for (&new_slice, &value) in indices.iter().zip(values) {
-                let place = places.get_mut(new_slice.to_usize() >> shift).or_bug("an index beyond the axis")?;
-                *self.entries.get_mut(*place).or_bug("more values than were counted")? =
+                let position = positions.get_mut(new_slice.to_usize() >> shift).or_bug("an index beyond the axis")?;
+                *self.entries.get_mut(*position).or_bug("more values than were counted")? =
                     Entry { old_slice, new_slice, value };
-                *place += 1;
+                *position += 1;
             }
         }
         ensure!(left == 0, "{left} values are in no major slice");
@@ -220,7 +220,7 @@ fn bucket_bits(minor: usize) -> u32 {
 struct Bucket<'a, I, V> {
     first: usize,
     /// The next free position of each major slice.
-    places: Vec<usize>,
+    positions: Vec<usize>,
     indices: &'a mut [I],
     data: &'a mut [V],
 }
@@ -238,7 +238,7 @@ fn buckets<'a, I, V>(
         let values = offsets.run(first..first + starts.len())?;
         buckets.push(Bucket {
             first,
-            places: starts.iter().map(|start| start - values.start).collect(),
+            positions: starts.iter().map(|start| start - values.start).collect(),
             indices: indices.split_off_mut(..values.len()).or_bug("a bucket beyond the indices")?,
             data: data.split_off_mut(..values.len()).or_bug("a bucket beyond the values")?,
         });
@@ -251,10 +251,10 @@ impl<I: Index, V: Copy> Bucket<'_, I, V> {
     fn take(&mut self, entries: &[Entry<I, V>]) -> Result<()> {
         for entry in entries {
             let slice = entry.new_slice.to_usize().wrapping_sub(self.first);
-            let place = self.places.get_mut(slice).or_bug("an entry of another bucket")?;
-            *self.indices.get_mut(*place).or_bug("more values than were counted")? = entry.old_slice;
-            *self.data.get_mut(*place).or_bug("more values than were counted")? = entry.value;
-            *place += 1;
+            let position = self.positions.get_mut(slice).or_bug("an entry of another bucket")?;
+            *self.indices.get_mut(*position).or_bug("more values than were counted")? = entry.old_slice;
+            *self.data.get_mut(*position).or_bug("more values than were counted")? = entry.value;
+            *position += 1;
         }
         Ok(())
     }

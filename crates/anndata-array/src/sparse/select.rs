@@ -9,7 +9,7 @@ mod minor_map;
 
 use std::ops::Range;
 
-use anndata_storage::{Axis, DType, Error, OrBug, Result, Tensor, ensure};
+use anndata_storage::{AxisSelection, DType, Error, OrBug, Result, Tensor, ensure};
 use arrow_buffer::Buffer;
 use rayon::prelude::*;
 
@@ -31,11 +31,11 @@ impl SparseMatrix {
     /// stays. A range along the compressed axis shares the values with the whole matrix.
     ///
     /// ```
-    /// use anndata_array::{Axis, SparseFormat, SparseMatrix, Tensor};
+    /// use anndata_array::{AxisSelection, SparseFormat, SparseMatrix, Tensor};
     ///
     /// let dense = Tensor::from_vec([2, 3], vec![1, 0, 2, 0, 3, 0])?;
     /// let matrix = SparseMatrix::from_dense(&dense, SparseFormat::Csr)?;
-    /// let part = matrix.select(&Axis::Range(0..2), &Axis::from(vec![2, 0, 2]))?;
+    /// let part = matrix.select(&AxisSelection::Range(0..2), &AxisSelection::from(vec![2, 0, 2]))?;
     /// assert_eq!(part.to_dense()?.as_slice::<i32>()?, [2, 1, 2, 0, 0, 0]);
     /// # Ok::<(), anndata_array::Error>(())
     /// ```
@@ -43,7 +43,7 @@ impl SparseMatrix {
     /// # Errors
     /// [`InvalidInput`](crate::ErrorKind::InvalidInput) if a position is out of bounds;
     /// [`LimitExceeded`](crate::ErrorKind::LimitExceeded) if the result does not fit into memory.
-    pub fn select(&self, rows: &Axis, columns: &Axis) -> Result<Self> {
+    pub fn select(&self, rows: &AxisSelection, columns: &AxisSelection) -> Result<Self> {
         let ((n, p), format) = (self.shape, self.format);
         check("row", rows, n)?;
         check("column", columns, p)?;
@@ -75,8 +75,8 @@ impl SparseMatrix {
     }
 
     /// The selected major slices, whole.
-    fn select_major(&self, selection: &Axis) -> Result<Self> {
-        if let Axis::Range(range) = selection {
+    fn select_major(&self, selection: &AxisSelection) -> Result<Self> {
+        if let AxisSelection::Range(range) = selection {
             let range = if range.is_empty() { 0..0 } else { to_usize(range.start)?..to_usize(range.end)? };
             return self.slice_major(range);
         }
@@ -171,7 +171,7 @@ struct MajorSlices {
 }
 
 impl MajorSlices {
-    fn new(selection: &Axis, offsets: &Offsets) -> Result<Self> {
+    fn new(selection: &AxisSelection, offsets: &Offsets) -> Result<Self> {
         let count = to_usize(selection.len())?;
         let mut ranges = Vec::new();
         ranges.try_reserve_exact(count).map_err(|error| too_many(count).with_source(error))?;
@@ -187,7 +187,7 @@ impl MajorSlices {
     }
 }
 
-fn check(what: &str, selection: &Axis, len: usize) -> Result<()> {
+fn check(what: &str, selection: &AxisSelection, len: usize) -> Result<()> {
     let end = selection.end();
     if end > len as u64 {
         return Err(Error::invalid_input(format!("{what} {} is out of bounds: there are {len}", end - 1)));
@@ -196,8 +196,8 @@ fn check(what: &str, selection: &Axis, len: usize) -> Result<()> {
 }
 
 /// Whether all positions are selected as they are.
-fn is_whole(selection: &Axis, len: usize) -> bool {
-    *selection == Axis::Range(0..len as u64)
+fn is_whole(selection: &AxisSelection, len: usize) -> bool {
+    *selection == AxisSelection::Range(0..len as u64)
 }
 
 /// A position that was checked against the length of an axis in memory.

@@ -139,13 +139,13 @@ impl<'a> Source<'a> {
         if !along_major || self.reindex.is_identity() {
             return Ok(None);
         }
-        let places = (0..self.reindex.old_len()).map(|old| match self.reindex.to_new(old) {
+        let positions = (0..self.reindex.old_len()).map(|old| match self.reindex.to_new(old) {
             Some(new) => Ok(O::from_usize(new)),
             // The width was chosen so that no position is the largest number of it.
             None if self.drops || self.offsets.is_none() => Ok(O::from_usize(usize::MAX)),
             None => Err(Error::bug(format!("index {old} goes nowhere"))),
         });
-        places.collect::<Result<_>>().map(Some)
+        positions.collect::<Result<_>>().map(Some)
     }
 
     /// The values of a range, in the dtype of the result.
@@ -176,9 +176,9 @@ impl Stack<'_> {
     /// The matrix that a major slice of the result is from, and which major slice of it, where they follow each other
     /// in major slices.
     fn source(&self, slice: usize) -> Result<(usize, &Source<'_>, usize)> {
-        let place = self.starts.ends().partition_point(|&end| end <= slice);
-        let source = self.sources.get(place).or_bug("a major slice of no matrix")?;
-        Ok((place, source, slice - self.starts.range(place)?.start))
+        let position = self.starts.ends().partition_point(|&end| end <= slice);
+        let source = self.sources.get(position).or_bug("a major slice of no matrix")?;
+        Ok((position, source, slice - self.starts.range(position)?.start))
     }
 
     /// The most values that a major slice of the result can have.
@@ -226,13 +226,13 @@ impl Stack<'_> {
         let mut slice = part.slices.start;
         while slice < part.slices.end {
             if self.along_major {
-                let (place, source, own) = self.source(slice)?;
+                let (position, source, own) = self.source(slice)?;
                 // Without a value between them, major slices that follow each other are one run.
                 let count = if source.missing.is_empty() { (source.len - own).min(part.slices.end - slice) } else { 1 };
                 let len = offsets.run(slice..slice + count)?.len();
                 let kept = len.checked_sub(source.missing.len()).or_bug("fewer values than are filled in")?;
                 let (indices, data) = part.next(kept, size)?;
-                let table = tables.get(place).or_bug("a matrix without a table")?.as_deref();
+                let table = tables.get(position).or_bug("a matrix without a table")?.as_deref();
                 source.copy(source.range(own, count)?, table, 0, indices, data, size)?;
                 let (indices, data) = part.next(len - kept, size)?;
                 source.put_fill(source.missing.iter().copied(), indices, data, size)?;
@@ -327,15 +327,15 @@ fn keep<I: Index, O: Index, V: Copy>(
     data: &mut [V],
 ) -> Result<()> {
     let nowhere = O::from_usize(usize::MAX);
-    let (mut next, places) = (0, indices.len());
+    let (mut next, room) = (0, indices.len());
     for (index, value) in from.iter().zip(values) {
-        let place = *table.get(index.to_usize()).or_bug("an index beyond the axis")?;
+        let position = *table.get(index.to_usize()).or_bug("an index beyond the axis")?;
         // What is behind the last position goes nowhere, or else there is one too many at the end.
         if let (Some(to), Some(slot)) = (indices.get_mut(next), data.get_mut(next)) {
-            (*to, *slot) = (place, *value);
+            (*to, *slot) = (position, *value);
         }
-        next += usize::from(place != nowhere);
+        next += usize::from(position != nowhere);
     }
-    ensure!(from.len() == values.len() && next == places && data.len() == places, "{next} values for {places} places");
+    ensure!(from.len() == values.len() && next == room && data.len() == room, "{next} values for {room} positions");
     Ok(())
 }

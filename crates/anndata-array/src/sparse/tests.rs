@@ -1,6 +1,6 @@
 //! Kernels against the plainest way to compute the same.
 
-use anndata_storage::Axis;
+use anndata_storage::AxisSelection;
 use proptest::prelude::*;
 
 use super::*;

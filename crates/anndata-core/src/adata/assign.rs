@@ -3,7 +3,7 @@
 use anndata_storage::{Error, Result};
 
 use super::AnnData;
-use crate::{Element, Index};
+use crate::{Element, Selector};
 
 impl AnnData {
     /// Sets part of `X`: Python's `adata.X[rows, columns] = values`, with names, masks and conditions too.
@@ -26,8 +26,13 @@ impl AnnData {
     /// ```
     ///
     /// # Errors
-    /// [`NotFound`](crate::ErrorKind::NotFound) if there is no `X`; as [`Index::resolve`] and [`Element::put`].
-    pub fn set_x_at(&mut self, obs: impl Into<Index>, var: impl Into<Index>, values: impl Into<Element>) -> Result<()> {
+    /// [`NotFound`](crate::ErrorKind::NotFound) if there is no `X`; as [`Selector::resolve`] and [`Element::put`].
+    pub fn set_x_at(
+        &mut self,
+        obs: impl Into<Selector>,
+        var: impl Into<Selector>,
+        values: impl Into<Element>,
+    ) -> Result<()> {
         self.set_layer_at(None, obs, var, values)
     }
 
@@ -38,8 +43,8 @@ impl AnnData {
     pub fn set_layer_at(
         &mut self,
         key: Option<&str>,
-        obs: impl Into<Index>,
-        var: impl Into<Index>,
+        obs: impl Into<Selector>,
+        var: impl Into<Selector>,
         values: impl Into<Element>,
     ) -> Result<()> {
         let path = key.map_or_else(|| "X".to_owned(), |key| format!("layers/{key}"));

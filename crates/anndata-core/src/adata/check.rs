@@ -26,7 +26,7 @@ impl Axes {
                     && !(tensor.dtype().is_numeric() || tensor.dtype().is_time()) =>
             {
                 Err(Error::dtype(format!("its values are of type {}, not numbers", tensor.dtype()))
-                    .at(&place(slot, key)))
+                    .at(&path(slot, key)))
             }
             _ => Ok(()),
         }
@@ -54,7 +54,7 @@ impl Axes {
 }
 
 /// The path of a slot, or of an element in it.
-fn place(slot: &str, key: &str) -> String {
+fn path(slot: &str, key: &str) -> String {
     if key.is_empty() { slot.to_owned() } else { format!("{slot}/{key}") }
 }
 
@@ -100,7 +100,7 @@ impl AnnData {
         match element {
             Element::Frame(frame) => {
                 let matrix = matrix::of_frame(&frame, rows, columns);
-                matrix.map(Element::Tensor).map_err(|error| error.at(&place(slot, key)))
+                matrix.map(Element::Tensor).map_err(|error| error.at(&path(slot, key)))
             }
             element => Ok(element),
         }
@@ -168,14 +168,14 @@ impl AnnData {
             Axes::VarVar => (&[self.n_vars, self.n_vars], "n_vars, n_vars", None),
             Axes::ObsVar => (&[self.n_obs, self.n_vars], "n_obs, n_vars", None),
         };
-        let place = || place(slot, key);
+        let path = || path(slot, key);
         let shape = match element {
             // Kept as it is: nothing is known of its axes.
             Element::Opaque(_) | Element::Extension(_) => element.shape()?,
             _ => match element.shape()? {
                 None if !matches!(element, Element::Lazy(_)) => {
                     let message = format!("it is {}, which has no axes", element.with_article());
-                    return Err(Error::invalid_input(message).at(&place()));
+                    return Err(Error::invalid_input(message).at(&path()));
                 }
                 shape => shape,
             },
@@ -184,12 +184,12 @@ impl AnnData {
             && !shape.starts_with(lengths)
         {
             let message = format!("its shape is {shape:?}, which does not begin with {lengths:?} ({names})");
-            return Err(Error::invalid_input(message).at(&place()));
+            return Err(Error::invalid_input(message).at(&path()));
         }
         match (element, axis_frame) {
             // Lazy indexes are looked at when they are read.
             (Element::Frame(own), Some(labels)) => match (own.index(), labels.index()) {
-                (Series::Loaded(own), Series::Loaded(labels)) => check_labels(&place(), own, labels),
+                (Series::Loaded(own), Series::Loaded(labels)) => check_labels(&path(), own, labels),
                 _ => Ok(()),
             },
             _ => Ok(()),
@@ -205,7 +205,7 @@ impl AnnData {
             for (key, element) in elements {
                 if let Element::Frame(frame) = element {
                     let (own, labels) = (frame.index().load_once()?, axis.index().load_once()?);
-                    check_labels(&place(slot, key), &own, &labels)
+                    check_labels(&path(slot, key), &own, &labels)
                         .map_err(|error| error.at(&format!("{slot}/{key}")))?;
                 }
             }
@@ -215,11 +215,11 @@ impl AnnData {
 }
 
 /// A frame in `obsm` or `varm` has the labels of its axis.
-fn check_labels(place: &str, own: &Column, axis: &Column) -> Result<()> {
+fn check_labels(path: &str, own: &Column, axis: &Column) -> Result<()> {
     if own == axis || own.to_comparable_labels()? == axis.to_comparable_labels()? {
         return Ok(());
     }
-    Err(Error::invalid_input("its index differs from that of its axis").at(place))
+    Err(Error::invalid_input("its index differs from that of its axis").at(path))
 }
 
 pub(super) fn check_rows(slot: &str, frame: &DataFrame, expected: usize) -> Result<()> {

@@ -3,11 +3,11 @@
 use std::collections::HashMap;
 use std::iter::FusedIterator;
 
-use anndata_storage::{Axis, Error, Result, Tensor};
+use anndata_storage::{AxisSelection, Error, Result, Tensor};
 
 use super::AnnData;
 use super::vectors::dense;
-use crate::{Element, Index};
+use crate::{Element, Selector};
 
 /// The rows of a matrix, chunk by chunk: the matrix of the chunk, its first row and one past its last. Made by
 /// [`AnnData::chunked_x`].
@@ -28,7 +28,7 @@ impl Iterator for Chunks<'_> {
         }
         let (start, end) = (self.next, self.next.saturating_add(self.size).min(self.rows));
         self.next = end;
-        Some(rows(self.matrix, &Axis::Range(start as u64..end as u64)).map(|chunk| (chunk, start, end)))
+        Some(rows(self.matrix, &AxisSelection::Range(start as u64..end as u64)).map(|chunk| (chunk, start, end)))
     }
 
     fn size_hint(&self) -> (usize, Option<usize>) {
@@ -81,8 +81,8 @@ impl AnnData {
     /// Some rows of `X` as a dense array, in the order given; rows may repeat.
     ///
     /// # Errors
-    /// [`NotFound`](crate::ErrorKind::NotFound) if there is no `X`; as [`Index::resolve`], or if it cannot be read.
-    pub fn chunk_x(&self, rows_wanted: impl Into<Index>) -> Result<Tensor> {
+    /// [`NotFound`](crate::ErrorKind::NotFound) if there is no `X`; as [`Selector::resolve`], or if it cannot be read.
+    pub fn chunk_x(&self, rows_wanted: impl Into<Selector>) -> Result<Tensor> {
         let axis = rows_wanted.into().resolve(&self.obs).map_err(|error| error.at("obs"))?;
         dense(&rows(self.matrix(None)?, &axis)?)
     }
@@ -93,13 +93,13 @@ impl AnnData {
     /// # Errors
     /// [`NotFound`](crate::ErrorKind::NotFound) if there is no `X`, or if it cannot be read.
     pub fn random_chunk_x(&self, n_rows: usize, replace: bool, seed: u64) -> Result<Tensor> {
-        let axis = Axis::from(draw(self.n_obs, n_rows.min(self.n_obs), replace, seed));
+        let axis = AxisSelection::from(draw(self.n_obs, n_rows.min(self.n_obs), replace, seed));
         dense(&rows(self.matrix(None)?, &axis)?)
     }
 }
 
 /// Some rows of a matrix, in memory; what is read for it is not kept.
-fn rows(matrix: &Element, axis: &Axis) -> Result<Element> {
+fn rows(matrix: &Element, axis: &AxisSelection) -> Result<Element> {
     match matrix.select(std::slice::from_ref(axis))? {
         Element::Lazy(lazy) => lazy.load_once(),
         loaded => Ok(loaded),
@@ -115,9 +115,9 @@ fn draw(len: usize, number: usize, replace: bool, seed: u64) -> Vec<u64> {
     // The first steps of a shuffle; only what was moved is kept.
     let mut moved: HashMap<u64, u64> = HashMap::new();
     let mut drawn = Vec::with_capacity(number);
-    for place in 0..number as u64 {
-        let other = place + random.below(len as u64 - place);
-        let here = moved.get(&place).copied().unwrap_or(place);
+    for position in 0..number as u64 {
+        let other = position + random.below(len as u64 - position);
+        let here = moved.get(&position).copied().unwrap_or(position);
         drawn.push(moved.insert(other, here).unwrap_or(other));
     }
     drawn

@@ -63,8 +63,8 @@ macro_rules! entries {
         /// [`AlreadyExists`](crate::ErrorKind::AlreadyExists) if another one has the new name.
         pub fn $rename(&mut self, from: &str, to: impl Into<String>) -> Result<()> {
             let to = to.into();
-            let place = self.$slot.get_index_of(from);
-            rename(&mut self.$slot, place, to.clone(), [from, &to]).map_err(|error| error.at(stringify!($slot)))?;
+            let position = self.$slot.get_index_of(from);
+            rename(&mut self.$slot, position, to.clone(), [from, &to]).map_err(|error| error.at(stringify!($slot)))?;
             self.edited();
             Ok(())
         }
@@ -202,8 +202,8 @@ impl AnnData {
     /// [`AlreadyExists`](crate::ErrorKind::AlreadyExists) if another one has the new name.
     pub fn rename_layer(&mut self, from: Option<&str>, to: Option<&str>) -> Result<()> {
         let names = [from.unwrap_or("X"), to.unwrap_or("X")];
-        let place = self.layers.get_index_of(&from.map(str::to_owned));
-        rename(&mut self.layers, place, to.map(str::to_owned), names).map_err(|error| error.at("layers"))?;
+        let position = self.layers.get_index_of(&from.map(str::to_owned));
+        rename(&mut self.layers, position, to.map(str::to_owned), names).map_err(|error| error.at("layers"))?;
         self.edited();
         Ok(())
     }
@@ -270,9 +270,14 @@ impl AnnData {
 }
 
 /// Gives the entry at a position another key.
-fn rename<K: Hash + Eq, V>(map: &mut IndexMap<K, V>, place: Option<usize>, to: K, [old, new]: [&str; 2]) -> Result<()> {
-    let place = place.ok_or_else(|| Error::not_found(format!("there is no '{old}'")))?;
-    map.replace_index(place, to)
+fn rename<K: Hash + Eq, V>(
+    map: &mut IndexMap<K, V>,
+    position: Option<usize>,
+    to: K,
+    [old, new]: [&str; 2],
+) -> Result<()> {
+    let position = position.ok_or_else(|| Error::not_found(format!("there is no '{old}'")))?;
+    map.replace_index(position, to)
         .map_err(|_| Error::already_exists(format!("'{old}' cannot be renamed to '{new}', which already exists")))?;
     Ok(())
 }

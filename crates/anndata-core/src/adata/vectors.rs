@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use anndata_storage::{Axis, Error, OrBug, Result, Tensor};
+use anndata_storage::{AxisSelection, Error, OrBug, Result, Tensor};
 use arrow_array::{ArrayRef, RecordBatch, RecordBatchOptions};
 use arrow_schema::{Field, Schema};
 
@@ -88,7 +88,7 @@ impl Raw {
     /// [`InvalidInput`](crate::ErrorKind::InvalidInput) if two variables have the name.
     pub fn obs_vector(&self, key: &str) -> Result<Column> {
         let x = self.x().ok_or_else(|| Error::not_found("raw has no X"))?;
-        match place(key, self.var(), "raw.var_names")? {
+        match position(key, self.var(), "raw.var_names")? {
             Some(at) => slice(x, 1, at),
             None => Err(Error::not_found(format!("'{key}' is not in raw.var_names"))),
         }
@@ -97,17 +97,17 @@ impl Raw {
 
 /// Where among the names of the other axis a key is; `None` if it is a column instead.
 fn find(key: &str, (frame_name, frame): (&str, &DataFrame), (names, other): (&str, &DataFrame)) -> Result<Option<u64>> {
-    match (frame.contains(key), place(key, other, names)?) {
+    match (frame.contains(key), position(key, other, names)?) {
         (true, Some(_)) => {
             Err(Error::invalid_input(format!("'{key}' is in {names} and a column of {frame_name} as well")))
         }
         (false, None) => Err(Error::not_found(format!("'{key}' is neither in {names} nor a column of {frame_name}"))),
         (true, None) => Ok(None),
-        (false, place) => Ok(place),
+        (false, position) => Ok(position),
     }
 }
 
-fn place(key: &str, frame: &DataFrame, names: &str) -> Result<Option<u64>> {
+fn position(key: &str, frame: &DataFrame, names: &str) -> Result<Option<u64>> {
     match *frame.name_index()?.all_positions(key) {
         [] => Ok(None),
         [at] => Ok(Some(at)),
@@ -121,8 +121,8 @@ fn slice(matrix: &Element, axis: usize, at: u64) -> Result<Column> {
     let [rows, columns] = *shape else {
         return Err(Error::unsupported(format!("a matrix has two axes, not the shape {shape:?}")));
     };
-    let mut selection = [Axis::Range(0..rows as u64), Axis::Range(0..columns as u64)];
-    *selection.get_mut(axis).or_bug("a matrix has two axes")? = Axis::Range(at..at + 1);
+    let mut selection = [AxisSelection::Range(0..rows as u64), AxisSelection::Range(0..columns as u64)];
+    *selection.get_mut(axis).or_bug("a matrix has two axes")? = AxisSelection::Range(at..at + 1);
     let values = dense(&matrix.select(&selection)?)?;
     let len = values.len();
     Column::plain(&values.reshape([len])?)

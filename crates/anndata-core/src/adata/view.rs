@@ -2,13 +2,13 @@
 
 use std::collections::HashSet;
 
-use anndata_storage::{Axis, Result, Tensor};
+use anndata_storage::{AxisSelection, Result, Tensor};
 
 use super::AnnData;
 use crate::caches::Namespaces;
 use crate::model::{Categories, ViewOf};
 use crate::schema::{ColumnSchema, len_of};
-use crate::{Column, DataFrame, Element, Index, Lazy, LazySource, Mapping, Raw, Schema, Series};
+use crate::{Column, DataFrame, Element, Lazy, LazySource, Mapping, Raw, Schema, Selector, Series};
 
 /// How a part of an object is taken.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -42,7 +42,7 @@ impl AnnData {
     /// selected row has are dropped; [`select_with`](Self::select_with) can keep them.
     ///
     /// ```
-    /// use anndata_core::{AnnData, DataFrame, Index, Tensor};
+    /// use anndata_core::{AnnData, DataFrame, Selector, Tensor};
     ///
     /// let adata = AnnData::builder()
     ///     .x(Tensor::from_vec([3, 2], vec![1, 2, 3, 4, 5, 6])?)
@@ -60,8 +60,8 @@ impl AnnData {
     /// ```
     ///
     /// # Errors
-    /// As [`Index::resolve`]; the error says for which axis.
-    pub fn select(&self, obs: impl Into<Index>, var: impl Into<Index>) -> Result<Self> {
+    /// As [`Selector::resolve`]; the error says for which axis.
+    pub fn select(&self, obs: impl Into<Selector>, var: impl Into<Selector>) -> Result<Self> {
         self.select_with(obs, var, &SelectOptions::default())
     }
 
@@ -69,7 +69,12 @@ impl AnnData {
     ///
     /// # Errors
     /// As [`select`](Self::select).
-    pub fn select_with(&self, obs: impl Into<Index>, var: impl Into<Index>, options: &SelectOptions) -> Result<Self> {
+    pub fn select_with(
+        &self,
+        obs: impl Into<Selector>,
+        var: impl Into<Selector>,
+        options: &SelectOptions,
+    ) -> Result<Self> {
         let obs = obs.into().resolve(&self.obs).map_err(|error| error.at("obs"))?;
         let var = var.into().resolve(&self.var).map_err(|error| error.at("var"))?;
         self.view(&obs, &var, options)
@@ -80,7 +85,7 @@ impl AnnData {
     ///
     /// # Errors
     /// As [`select`](Self::select), or if something cannot be read; the object stays as it was then.
-    pub fn subset(&mut self, obs: impl Into<Index>, var: impl Into<Index>) -> Result<()> {
+    pub fn subset(&mut self, obs: impl Into<Selector>, var: impl Into<Selector>) -> Result<()> {
         *self = self.select(obs, var)?.load()?;
         Ok(())
     }
@@ -91,14 +96,14 @@ impl AnnData {
     }
 
     /// Which observations and variables a view shows of the object that it was taken from.
-    pub fn view_of(&self) -> Option<(&Axis, &Axis)> {
+    pub fn view_of(&self) -> Option<(&AxisSelection, &AxisSelection)> {
         self.view.as_ref().map(|view| (&view.obs, &view.var))
     }
 
-    fn view(&self, obs: &Axis, var: &Axis, options: &SelectOptions) -> Result<Self> {
+    fn view(&self, obs: &AxisSelection, var: &AxisSelection, options: &SelectOptions) -> Result<Self> {
         let categories = if options.keep_unused_categories { Categories::Keep } else { Categories::DropUnused };
         let both = [obs.clone(), var.clone()];
-        let parts = |slot: &str, elements: &Mapping, axes: &[Axis]| -> Result<Mapping> {
+        let parts = |slot: &str, elements: &Mapping, axes: &[AxisSelection]| -> Result<Mapping> {
             let part = |(key, element): (&String, &Element)| {
                 let part = element.view(axes, categories).map_err(|error| error.at(&format!("{slot}/{key}")))?;
                 Ok((key.clone(), part))
@@ -137,7 +142,7 @@ impl AnnData {
 
 impl Raw {
     /// Returns the object with only some observations.
-    fn view(&self, obs: &Axis, categories: Categories) -> Result<Self> {
+    fn view(&self, obs: &AxisSelection, categories: Categories) -> Result<Self> {
         let Some(x) = self.x() else { return Ok(self.clone()) };
         let x = x.view(std::slice::from_ref(obs), categories)?;
         self.clone().map_x(|_| Ok(x.clone()))

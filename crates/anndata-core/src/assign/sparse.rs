@@ -2,14 +2,19 @@
 
 use std::collections::BTreeMap;
 
-use anndata_storage::{Axis, DType, Error, OrBug, Result, Scalar, Tensor, dispatch};
+use anndata_storage::{AxisSelection, DType, Error, OrBug, Result, Scalar, Tensor, dispatch};
 use ndarray::{ArrayView2, Ix2};
 
 use crate::{Element, SparseFormat, SparseMatrix};
 use anndata_array::sparse::Offsets;
 
 /// The matrix with values at the selected rows and columns. Zeros are not stored.
-pub(super) fn put(matrix: &SparseMatrix, rows: &Axis, columns: &Axis, values: &Element) -> Result<SparseMatrix> {
+pub(super) fn put(
+    matrix: &SparseMatrix,
+    rows: &AxisSelection,
+    columns: &AxisSelection,
+    values: &Element,
+) -> Result<SparseMatrix> {
     let (n_rows, n_columns) = matrix.shape();
     for (axis, len, name) in [(rows, n_rows, "rows"), (columns, n_columns, "columns")] {
         if axis.end() > len as u64 {
@@ -63,7 +68,7 @@ fn spread(values: &Tensor, dtype: &DType, (rows, columns): (u64, u64)) -> Result
     let (rows, columns) = (len(rows)?, len(columns)?);
     let zeros = dispatch!(dtype, T => Tensor::from_array(ndarray::Array2::<T>::default((rows, columns))),
         else => return Err(Error::dtype(format!("values of type {dtype} are not numbers"))));
-    zeros.put(&[Axis::Range(0..rows as u64), Axis::Range(0..columns as u64)], values)
+    zeros.put(&[AxisSelection::Range(0..rows as u64), AxisSelection::Range(0..columns as u64)], values)
 }
 
 /// The values of a sparse matrix by major slices of the target's format: position within the selection and value.
@@ -106,12 +111,12 @@ struct SelectedAxis {
 
 impl SelectedAxis {
     /// Of a selection that was checked against the length of the axis.
-    fn new(axis: &Axis, len: usize) -> Result<Self> {
+    fn new(axis: &AxisSelection, len: usize) -> Result<Self> {
         let mut positions = Vec::new();
         let mut last = vec![None; len];
-        for (place, at) in axis.positions().enumerate() {
+        for (position, at) in axis.positions().enumerate() {
             let at = usize::try_from(at).or_bug("a position that was not checked")?;
-            *last.get_mut(at).or_bug("a position beyond the axis")? = Some(place);
+            *last.get_mut(at).or_bug("a position beyond the axis")? = Some(position);
             positions.push(at);
         }
         Ok(Self { positions, last })
@@ -153,9 +158,9 @@ fn merge<'a, T: Scalar>(
                         entries.push((index, value));
                     }
                 }
-                for (place, value) in values(*slice)? {
-                    let at = *selected.minor.positions.get(place).or_bug("a value beyond the selection")?;
-                    if selected.minor.last(at)? == Some(place) && value != T::default() {
+                for (position, value) in values(*slice)? {
+                    let at = *selected.minor.positions.get(position).or_bug("a value beyond the selection")?;
+                    if selected.minor.last(at)? == Some(position) && value != T::default() {
                         entries.push((at as u64, value));
                     }
                 }
@@ -180,10 +185,10 @@ mod tests {
     use super::*;
 
     /// Positions of an axis, repeated and in any order.
-    fn axis(len: u64) -> impl Strategy<Value = Axis> {
+    fn axis(len: u64) -> impl Strategy<Value = AxisSelection> {
         prop_oneof![
-            (0..=len).prop_flat_map(move |a| (Just(a), a..=len)).prop_map(|(a, b)| Axis::Range(a..b)),
-            proptest::collection::vec(0..len, 0..6).prop_map(Axis::from),
+            (0..=len).prop_flat_map(move |a| (Just(a), a..=len)).prop_map(|(a, b)| AxisSelection::Range(a..b)),
+            proptest::collection::vec(0..len, 0..6).prop_map(AxisSelection::from),
         ]
     }
 
@@ -226,12 +231,12 @@ mod tests {
             Tensor::from_vec([3], vec![2_u16, 0, 1])?,
             Tensor::from_vec([3], vec![0_i64, 2, 3])?,
         )?;
-        let set = put(&matrix, &Axis::Range(1..3), &Axis::Range(0..1), &Element::from(7.0_f64))?;
+        let set = put(&matrix, &AxisSelection::Range(1..3), &AxisSelection::Range(0..1), &Element::from(7.0_f64))?;
         assert_eq!(set.to_dense()?.as_slice::<u8>()?, [2, 0, 7, 3, 7, 0]);
         assert_eq!((set.indices().dtype(), set.indptr().dtype()), (&DType::U16, &DType::I64));
-        let cleared = put(&matrix, &Axis::Range(0..3), &Axis::Range(0..2), &Element::from(false))?;
+        let cleared = put(&matrix, &AxisSelection::Range(0..3), &AxisSelection::Range(0..2), &Element::from(false))?;
         assert_eq!(cleared.nnz(), 0);
-        let axis = |end| Axis::Range(0..end);
+        let axis = |end| AxisSelection::Range(0..end);
         assert!(put(&matrix, &axis(4), &axis(1), &Element::from(1_u8)).is_err_and(|error| error.is_invalid_input()));
         assert!(put(&matrix, &axis(1), &axis(1), &Element::from(0.5)).is_err_and(|error| error.is_dtype()));
         let too_small =

@@ -53,8 +53,8 @@ pub(super) fn union(columns: &[&ColumnOutline]) -> Result<Option<(Column, bool)>
 /// The codes of a categorical column in other categories; -1 where a row is missing or its category is not there.
 pub(super) fn codes_in(column: &Column, categories: &Column) -> Result<Vec<i64>> {
     let (codes, own) = column.codes_and_categories()?;
-    let places = Keys::of(categories)?.places();
-    let map: Vec<i64> = Keys::of(&own)?.all.into_iter().map(|key| places.get(&key).copied().unwrap_or(-1)).collect();
+    let positions = Keys::of(categories)?.positions();
+    let map: Vec<i64> = Keys::of(&own)?.all.into_iter().map(|key| positions.get(&key).copied().unwrap_or(-1)).collect();
     let codes = codes.cast(&DType::I64)?;
     let code = |&code: &i64| match usize::try_from(code) {
         Ok(code) => map.get(code).copied().or_bug("a code without a category"),
@@ -130,7 +130,7 @@ impl Keys {
         self.all == other.all && self.float == other.float && self.time == other.time
     }
 
-    fn places(self) -> HashMap<Key, i64> {
+    fn positions(self) -> HashMap<Key, i64> {
         self.all.into_iter().zip(0..).collect()
     }
 

@@ -143,8 +143,8 @@ impl Sources {
         match reindex {
             Some(reindex) if reindex.is_identity() => Self::Same,
             Some(reindex) => {
-                let places = reindex.sources().into_iter();
-                Self::Picked(places.flat_map(|old| (0..cells).map(move |cell| Some(old? * cells + cell))).collect())
+                let positions = reindex.sources().into_iter();
+                Self::Picked(positions.flat_map(|old| (0..cells).map(move |cell| Some(old? * cells + cell))).collect())
             }
             None => Self::Picked(vec![None; width * cells]),
         }

@@ -122,7 +122,7 @@ impl Entries {
             })
             .zip(values.as_slice::<Complex<f64>>()?.iter().copied())
             .collect();
-        entries.sort_by_key(|(place, _)| *place);
+        entries.sort_by_key(|(position, _)| *position);
         entries.dedup_by(|next, kept| {
             let repeated = next.0 == kept.0;
             if repeated {
@@ -131,8 +131,8 @@ impl Entries {
             repeated
         });
         entries.retain(|(_, value)| *value != Complex::default());
-        let (places, values) = entries.into_iter().unzip();
-        Ok(Self(places, values))
+        let (positions, values) = entries.into_iter().unzip();
+        Ok(Self(positions, values))
     }
 }
 

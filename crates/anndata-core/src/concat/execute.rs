@@ -25,8 +25,8 @@ pub(super) fn execute(plan: &ConcatPlan, inputs: &[&AnnData], options: &ConcatOp
     let mut builder = AnnData::builder().shape(n_obs, n_vars).stored();
     for (key, element) in &plan.layers {
         let elements: Vec<Option<&Element>> = inputs.iter().map(|input| input.layers().get(key)).collect();
-        let place = key.as_ref().map_or_else(|| "X".to_owned(), |key| format!("layers/{key}"));
-        let element = run(element, &elements, &index, &place).map_err(|error| error.at(&place))?;
+        let path = key.as_ref().map_or_else(|| "X".to_owned(), |key| format!("layers/{key}"));
+        let element = run(element, &elements, &index, &path).map_err(|error| error.at(&path))?;
         builder = match key {
             None => builder.x(element),
             Some(key) => builder.layer(key, element),
@@ -117,15 +117,15 @@ fn each<'a>(
 ) -> Result<Mapping> {
     let run = |(key, plan): &(String, ElementPlan)| {
         let elements: Vec<Option<&Element>> = inputs.iter().map(|input| slot(input).get(key)).collect();
-        let place = format!("{}{suffix}/{key}", axis.name());
-        let element = run(plan, &elements, index, &place).map_err(|error| error.at(&place))?;
+        let path = format!("{}{suffix}/{key}", axis.name());
+        let element = run(plan, &elements, index, &path).map_err(|error| error.at(&path))?;
         Ok((key.clone(), element))
     };
     plans.iter().map(run).collect()
 }
 
 /// The element of one key.
-fn run(plan: &ElementPlan, elements: &[Option<&Element>], index: &Index, place: &str) -> Result<Element> {
+fn run(plan: &ElementPlan, elements: &[Option<&Element>], index: &Index, path: &str) -> Result<Element> {
     let loaded =
         || elements.iter().map(|element| element.map(once).transpose()).collect::<Result<Vec<Option<Element>>>>();
     Ok(match &plan.kind {
@@ -158,7 +158,7 @@ fn run(plan: &ElementPlan, elements: &[Option<&Element>], index: &Index, place: 
         ElementKind::Frame(frame_plan) => {
             let loaded = loaded()?;
             let frames = loaded.iter().map(|element| element.as_ref().map(Element::as_frame).transpose());
-            frame(frame_plan, &frames.collect::<Result<Vec<_>>>()?, &plan.lengths, index, place)?.into()
+            frame(frame_plan, &frames.collect::<Result<Vec<_>>>()?, &plan.lengths, index, path)?.into()
         }
         ElementKind::Awkward { fields } => {
             let parts = loaded()?.into_iter().zip(plan.lengths.iter()).map(|(element, &len)| match element {
@@ -212,7 +212,7 @@ fn frame(
     frames: &[Option<&DataFrame>],
     lengths: &[usize],
     index: &Index,
-    place: &str,
+    path: &str,
 ) -> Result<DataFrame> {
     let mut joined = index.frame();
     for (name, column) in &plan.columns {
@@ -222,7 +222,7 @@ fn frame(
             Ok((series.map(crate::Series::load_once).transpose()?, rows))
         });
         let parts = parts.collect::<Result<Vec<_>>>().and_then(|parts| column.concat(&parts));
-        joined.insert(name, parts.map_err(|error| error.at(&child_path(place, name)))?)?;
+        joined.insert(name, parts.map_err(|error| error.at(&child_path(path, name)))?)?;
     }
     Ok(joined)
 }

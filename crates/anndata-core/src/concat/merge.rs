@@ -46,7 +46,7 @@ impl Merge {
     pub(super) fn apply(
         &self,
         mappings: &[Mapping],
-        place: &str,
+        path: &str,
         resolve: &dyn Fn(usize, &Element) -> Result<Element>,
     ) -> Result<Mapping> {
         match self {
@@ -58,14 +58,14 @@ impl Merge {
                 let resolved = resolved.collect::<Result<Vec<Mapping>>>()?;
                 function(&resolved.iter().collect::<Vec<_>>())
             }
-            _ => self.nested(&mappings.iter().enumerate().collect::<Vec<_>>(), place, resolve),
+            _ => self.nested(&mappings.iter().enumerate().collect::<Vec<_>>(), path, resolve),
         }
     }
 
     fn nested(
         &self,
         mappings: &[(usize, &Mapping)],
-        place: &str,
+        path: &str,
         resolve: &dyn Fn(usize, &Element) -> Result<Element>,
     ) -> Result<Mapping> {
         let mut keys: IndexSet<&String> = mappings.iter().flat_map(|(_, mapping)| mapping.keys()).collect();
@@ -81,13 +81,13 @@ impl Merge {
                 Element::Mapping(mapping) => Some((*input, mapping)),
                 _ => None,
             });
-            let place = child_path(place, key);
+            let path = child_path(path, key);
             let value = match within.collect::<Option<Vec<_>>>() {
                 Some(within) => {
-                    let within = self.nested(&within, &place, resolve)?;
+                    let within = self.nested(&within, &path, resolve)?;
                     (!within.is_empty()).then_some(Element::Mapping(within))
                 }
-                None => self.value(&values, resolve).map_err(|error| error.at(&place))?,
+                None => self.value(&values, resolve).map_err(|error| error.at(&path))?,
             };
             if let Some(value) = value {
                 merged.insert(key.clone(), value);

@@ -170,12 +170,12 @@ impl ConcatPlan {
             annotation: context.frame(&frame_outlines(inputs, axis)?, axis.name())?,
             label: options.label.clone().map(|name| (name, keys)),
             layers: each_key(&layers, options.join, |key, elements| {
-                let place = key.as_ref().map_or_else(|| "X".to_owned(), |key| format!("layers/{key}"));
-                context.element(elements, axis.position(), Some(&reindex), &place).map_err(|error| error.at(&place))
+                let path = key.as_ref().map_or_else(|| "X".to_owned(), |key| format!("layers/{key}"));
+                context.element(elements, axis.position(), Some(&reindex), &path).map_err(|error| error.at(&path))
             })?,
             arrays: each_key(&arrays, options.join, |key, elements| {
-                let place = format!("{}m/{key}", axis.name());
-                context.element(elements, 0, None, &place).map_err(|error| error.at(&place))
+                let path = format!("{}m/{key}", axis.name());
+                context.element(elements, 0, None, &path).map_err(|error| error.at(&path))
             })?,
             pairwise: if options.pairwise {
                 each_key(&pairwise, options.join, |key, elements| {

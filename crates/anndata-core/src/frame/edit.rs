@@ -19,10 +19,10 @@ impl DataFrame {
     /// [`AlreadyExists`](crate::ErrorKind::AlreadyExists) if another one has the new name.
     pub fn rename(&mut self, from: &str, to: impl Into<String>) -> Result<()> {
         let to = to.into();
-        let place =
+        let position =
             self.columns.get_index_of(from).ok_or_else(|| Error::not_found(format!("there is no column '{from}'")))?;
         self.columns
-            .replace_index(place, to)
+            .replace_index(position, to)
             .map_err(|(_, to)| Error::already_exists(format!("there is a column '{to}'")))?;
         Ok(())
     }

@@ -20,7 +20,7 @@
 //! # Ok::<(), anndata_format::Error>(())
 //! ```
 
-use anndata_storage::{Axis, Result};
+use anndata_storage::{AxisSelection, Result};
 
 use super::registry::{BuildContext, EncodeContext, Encoding, Registry};
 use super::values::wrong_element;
@@ -58,7 +58,7 @@ impl Encoding for ArrayEncoding {
         Ok(Node::Array(ArrayNode::encoded(path, "array", "0.2.0", values)))
     }
 
-    fn select(&self, node: &Node, axes: &[Axis]) -> Result<Option<Node>> {
+    fn select(&self, node: &Node, axes: &[AxisSelection]) -> Result<Option<Node>> {
         node.as_array()?.select(axes).map(|part| Some(Node::Array(part)))
     }
 

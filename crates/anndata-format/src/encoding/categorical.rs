@@ -29,7 +29,7 @@
 
 mod validate;
 
-use anndata_storage::{Attribute, Axis, Error, Result, Scalar as _, Tensor, child_path, dispatch};
+use anndata_storage::{Attribute, AxisSelection, Error, Result, Scalar as _, Tensor, child_path, dispatch};
 
 use super::registry::{BuildContext, EncodeContext, Encoding, Registry};
 use super::values::wrong_element;
@@ -125,7 +125,7 @@ impl Encoding for CategoricalEncoding {
         Ok(Node::Group(group))
     }
 
-    fn select(&self, node: &Node, axes: &[Axis]) -> Result<Option<Node>> {
+    fn select(&self, node: &Node, axes: &[AxisSelection]) -> Result<Option<Node>> {
         let mut group = node.as_group()?.clone();
         let part = group.child("codes")?.as_array()?.select(axes)?;
         group.children.insert("codes".to_owned(), Node::Array(part));

@@ -15,7 +15,7 @@
 
 use std::collections::HashSet;
 
-use anndata_storage::{Axis, DType, Error, Result, Tensor};
+use anndata_storage::{AxisSelection, DType, Error, Result, Tensor};
 use indexmap::IndexMap;
 
 use super::registry::{BuildContext, EncodeContext, Encoding, Registry};
@@ -63,7 +63,7 @@ impl Encoding for LegacyEncoding {
         false
     }
 
-    fn build_part(&self, node: &Node, axes: &[Axis], context: &BuildContext<'_>) -> Result<Element> {
+    fn build_part(&self, node: &Node, axes: &[AxisSelection], context: &BuildContext<'_>) -> Result<Element> {
         if let Some(format) = sparse_format(node)? {
             return sparse::build_part(node, format, SHAPE, axes, sparse::BLOCK_BYTES).map(Element::Sparse);
         }

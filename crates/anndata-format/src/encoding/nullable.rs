@@ -28,7 +28,7 @@
 
 mod validate;
 
-use anndata_storage::{Attribute, Axis, DType, Error, Result, Tensor, child_path, dispatch};
+use anndata_storage::{Attribute, AxisSelection, DType, Error, Result, Tensor, child_path, dispatch};
 
 use super::registry::{BuildContext, EncodeContext, Encoding, Registry};
 use super::values::wrong_element;
@@ -148,7 +148,7 @@ impl Encoding for NullableEncoding {
         Ok(Node::Group(group))
     }
 
-    fn select(&self, node: &Node, axes: &[Axis]) -> Result<Option<Node>> {
+    fn select(&self, node: &Node, axes: &[AxisSelection]) -> Result<Option<Node>> {
         let mut group = node.as_group()?.clone();
         for key in ["values", "mask"] {
             let part = group.child(key)?.as_array()?.select(axes)?;

@@ -25,7 +25,7 @@
 //! # Ok::<(), anndata_format::Error>(())
 //! ```
 
-use anndata_storage::{Axis, DType, Result};
+use anndata_storage::{AxisSelection, DType, Result};
 
 use super::registry::{BuildContext, EncodeContext, Encoding, Registry};
 use super::values::wrong_element;
@@ -57,12 +57,15 @@ impl Encoding for RecordEncoding {
     fn encode(&self, element: &Element, path: &str, context: &EncodeContext<'_>) -> Result<Node> {
         let Element::Tensor(records) = element else { return Err(wrong_element("rec-array", element)) };
         let records = super::values::with_text(records)?;
-        let records =
-            if context.capabilities().text_in_records { records } else { super::values::with_fixed_text(&records)? };
+        let records = match (context.capabilities().text_in_records, records.shape()) {
+            (true, []) => super::values::with_ascii_text(&records)?,
+            (true, _) => records,
+            (false, _) => super::values::with_fixed_text(&records)?,
+        };
         Ok(Node::Array(ArrayNode::encoded(path, "rec-array", "0.2.0", records)))
     }
 
-    fn select(&self, node: &Node, axes: &[Axis]) -> Result<Option<Node>> {
+    fn select(&self, node: &Node, axes: &[AxisSelection]) -> Result<Option<Node>> {
         node.as_array()?.select(axes).map(|part| Some(Node::Array(part)))
     }
 
@@ -79,7 +82,7 @@ impl Encoding for RecordEncoding {
         let DType::Compound(fields) = &array.spec.dtype else { return false };
         !array.spec.null
             && fields.iter().all(|field| match &field.dtype {
-                DType::String => context.capabilities().text_in_records,
+                DType::String => context.capabilities().text_in_records && array.spec.ndim() > 0,
                 DType::FixedUtf32(_) => !context.capabilities().text_in_records,
                 DType::Compound(_) => false,
                 dtype => !dtype.is_text(),

@@ -8,7 +8,7 @@ use std::borrow::Cow;
 use std::fmt::Debug;
 use std::sync::Arc;
 
-use anndata_storage::{ArraySpec, Attribute, Axis, Capabilities, DType, Error, Result};
+use anndata_storage::{ArraySpec, Attribute, AxisSelection, Capabilities, DType, Error, Result};
 use indexmap::IndexMap;
 
 use super::options::EncodeOptions;
@@ -58,7 +58,7 @@ pub trait Encoding: Debug + Send + Sync {
     ///
     /// # Errors
     /// If the tree is malformed.
-    fn select(&self, _node: &Node, _axes: &[Axis]) -> Result<Option<Node>> {
+    fn select(&self, _node: &Node, _axes: &[AxisSelection]) -> Result<Option<Node>> {
         Ok(None)
     }
 
@@ -66,7 +66,7 @@ pub trait Encoding: Debug + Send + Sync {
     ///
     /// # Errors
     /// If it cannot be read, or the tree is malformed.
-    fn build_part(&self, node: &Node, axes: &[Axis], context: &BuildContext<'_>) -> Result<Element> {
+    fn build_part(&self, node: &Node, axes: &[AxisSelection], context: &BuildContext<'_>) -> Result<Element> {
         match self.select(node, axes)? {
             Some(part) => self.build(part.fetch()?, context),
             None => self.build(node.fetch()?, context)?.select(axes),
@@ -258,7 +258,7 @@ impl Registry {
     }
 
     /// The stored tree of a part of an element, checked as a copy is.
-    fn select(&self, node: &Node, axes: &[Axis]) -> Result<Option<Node>> {
+    fn select(&self, node: &Node, axes: &[AxisSelection]) -> Result<Option<Node>> {
         match self.find(node)? {
             Found::Known(encoding) => {
                 encoding.select(node, axes).and_then(|part| part.map(|part| copy(encoding, &part)).transpose())
@@ -269,7 +269,7 @@ impl Registry {
     }
 
     /// A part of the element of a stored tree, in memory: no more is read than its encoding needs.
-    pub(super) fn build_part(&self, node: &Node, axes: &[Axis]) -> Result<Element> {
+    pub(super) fn build_part(&self, node: &Node, axes: &[AxisSelection]) -> Result<Element> {
         let context = BuildContext::new(self, false);
         match self.find(node)? {
             Found::Known(encoding) | Found::Legacy(encoding) => encoding.build_part(node, axes, &context),
@@ -345,7 +345,7 @@ impl TreeReader for Registry {
         Self::build(self, node)
     }
 
-    fn build_part(&self, node: &Node, axes: &[Axis]) -> Result<Element> {
+    fn build_part(&self, node: &Node, axes: &[AxisSelection]) -> Result<Element> {
         Self::build_part(self, node, axes)
     }
 }

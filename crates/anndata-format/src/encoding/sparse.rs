@@ -33,7 +33,7 @@ mod validate;
 
 use std::sync::Arc;
 
-use anndata_storage::{Array, ArraySpec, Axis, BlockSize, DType, Error, OrBug, Result, child_path};
+use anndata_storage::{Array, ArraySpec, AxisSelection, BlockSize, DType, Error, OrBug, Result, child_path};
 
 use self::layout::one_dimension;
 use self::select::StoredPart;
@@ -133,11 +133,11 @@ impl Encoding for SparseEncoding {
         Ok(Node::Group(group))
     }
 
-    fn select(&self, node: &Node, axes: &[Axis]) -> Result<Option<Node>> {
+    fn select(&self, node: &Node, axes: &[AxisSelection]) -> Result<Option<Node>> {
         select(node, self.0, "shape", axes).map(Some)
     }
 
-    fn build_part(&self, node: &Node, axes: &[Axis], _context: &BuildContext<'_>) -> Result<Element> {
+    fn build_part(&self, node: &Node, axes: &[AxisSelection], _context: &BuildContext<'_>) -> Result<Element> {
         build_part(node, self.0, "shape", axes, BLOCK_BYTES).map(Element::Sparse)
     }
 
@@ -244,8 +244,8 @@ fn dense_to_sparse(array: &Array, format: SparseFormat) -> Result<SparseMatrix> 
     let step = (BLOCK_BYTES / slice).max(1).next_multiple_of(chunk);
     let mut parts = Vec::new();
     for start in (0..major.max(1)).step_by(usize::try_from(step).unwrap_or(usize::MAX)) {
-        let block = Axis::Range(start.min(major)..major.min(start.saturating_add(step)));
-        let whole = Axis::Range(0..minor);
+        let block = AxisSelection::Range(start.min(major)..major.min(start.saturating_add(step)));
+        let whole = AxisSelection::Range(0..minor);
         let selection = if axis == 0 { [block, whole] } else { [whole, block] };
         parts.push(SparseMatrix::from_dense(&array.read_selection(&selection)?, format)?);
     }
@@ -297,7 +297,7 @@ impl BlockSource for StoredRows {
         };
         let step = rows_in(size, columns, dtype);
         Box::new((0..rows.max(1)).step_by(step).map(move |start| {
-            let slices = Axis::Range(start.min(rows) as u64..rows.min(start + step) as u64);
+            let slices = AxisSelection::Range(start.min(rows) as u64..rows.min(start + step) as u64);
             let block = self.0.read(&slices)?.to_dense().map_err(|error| error.at(self.0.path()))?;
             Ok((vec![start as u64, 0], block))
         }))

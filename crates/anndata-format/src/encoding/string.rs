@@ -24,7 +24,7 @@
 //! # Ok::<(), anndata_format::Error>(())
 //! ```
 
-use anndata_storage::{ArraySpec, Axis, DType, Result};
+use anndata_storage::{ArraySpec, AxisSelection, DType, Result};
 
 use super::registry::{BuildContext, EncodeContext, Encoding, Registry};
 use super::values::wrong_element;
@@ -66,7 +66,7 @@ impl Encoding for StringArrayEncoding {
         Ok(Node::Array(ArrayNode::encoded(path, "string-array", "0.2.0", text)))
     }
 
-    fn select(&self, node: &Node, axes: &[Axis]) -> Result<Option<Node>> {
+    fn select(&self, node: &Node, axes: &[AxisSelection]) -> Result<Option<Node>> {
         node.as_array()?.select(axes).map(|part| Some(Node::Array(part)))
     }
 

@@ -7,7 +7,7 @@ use anndata_storage::{DType, Error, Result};
 
 use crate::node::{ArrayNode, Node};
 use crate::{ColumnKind, ColumnSchema, Element, Schema};
-pub(super) use text::{with_fixed_text, with_text};
+pub(super) use text::{with_ascii_text, with_fixed_text, with_text};
 pub(super) use validate::{Holds, check_array, check_scalar, read};
 
 /// What a stored array is.

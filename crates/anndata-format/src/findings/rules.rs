@@ -181,6 +181,8 @@ rules! {
             "Write the element anew, so that it says what it is.";
         RECORDS_DTYPE = Error "records-dtype": "The element is encoded as records but does not hold records.",
             "Write the element anew, so that it says what it is.";
+        RECORD_TEXT = Error "record-text": "A record without dimensions has text of any length: Python refuses it.",
+            "Rewrite the file with `anndata convert`, or store an array of one record.";
         TEXT_FIXED = Warning "text-fixed-width": "Text is stored in a fixed width; the format asks for text of any length.",
             "Rewrite the file with `anndata convert`.";
         SCALAR_SIZE = Error "scalar-size": "A scalar does not have exactly one value.",

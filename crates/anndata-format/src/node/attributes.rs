@@ -10,11 +10,11 @@ impl Node {
     #[must_use]
     pub(crate) fn encoded_as(mut self, encoding: &str, version: &str) -> Self {
         let attributes = self.attributes_mut();
-        for (place, (name, value)) in encoding_attributes(encoding, version).into_iter().enumerate() {
+        for (position, (name, value)) in encoding_attributes(encoding, version).into_iter().enumerate() {
             if attributes.contains_key(&name) {
                 attributes.insert(name, value);
             } else {
-                attributes.shift_insert(place.min(attributes.len()), name, value);
+                attributes.shift_insert(position.min(attributes.len()), name, value);
             }
         }
         self

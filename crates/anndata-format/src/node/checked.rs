@@ -71,8 +71,8 @@ impl BlockSource for DistinctValues {
         Box::new(self.source.blocks(size).map(move |block| {
             let (offset, values) = block?;
             let Some(at) = seen.first_repeated(&values)? else { return Ok((offset, values)) };
-            let place = offset.first().copied().unwrap_or(0).saturating_add(at as u64);
-            let message = format!("the {} at position {place} is repeated", self.what);
+            let position = offset.first().copied().unwrap_or(0).saturating_add(at as u64);
+            let message = format!("the {} at position {position} is repeated", self.what);
             Err(self.source.locate(Error::invalid_data(message).at(&self.path)).with_advice(self.advice))
         }))
     }
@@ -105,9 +105,9 @@ struct CheckedIntegers {
 impl CheckedIntegers {
     fn check(&self, offset: &[u64], values: &Tensor) -> Result<()> {
         let Some(at) = first_not_in(values, &self.range)? else { return Ok(()) };
-        let place = offset.first().copied().unwrap_or(0).saturating_add(at as u64);
+        let position = offset.first().copied().unwrap_or(0).saturating_add(at as u64);
         let Range { start, end } = &self.range;
-        let message = format!("the {} at position {place} is out of bounds of {start}..{end}", self.what);
+        let message = format!("the {} at position {position} is out of bounds of {start}..{end}", self.what);
         let error = self.source.locate(Error::invalid_data(message).at(&self.path));
         Err(match self.advice {
             Some(advice) => error.with_advice(advice),

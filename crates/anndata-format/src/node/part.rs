@@ -3,7 +3,7 @@
 use std::ops::Range;
 use std::sync::Arc;
 
-use anndata_storage::{Array, Axis, BlockSize, Error, Result, Tensor};
+use anndata_storage::{Array, AxisSelection, BlockSize, Error, Result, Tensor};
 
 use super::BlockIter;
 
@@ -17,14 +17,14 @@ pub struct Part {
 #[derive(Debug, Clone, PartialEq)]
 enum What {
     /// A selection along each axis.
-    Axes(Arc<[Axis]>),
+    Axes(Arc<[AxisSelection]>),
     /// Runs of a one-dimensional array, one after the other.
     Runs(Arc<[Range<u64>]>),
 }
 
 impl Part {
     /// What a selection along each axis picks.
-    pub fn axes(array: Array, axes: &[Axis]) -> Self {
+    pub fn axes(array: Array, axes: &[AxisSelection]) -> Self {
         Self { array, what: What::Axes(axes.into()) }
     }
 
@@ -41,7 +41,7 @@ impl Part {
     /// The length of each axis.
     pub fn shape(&self) -> Vec<u64> {
         match &self.what {
-            What::Axes(axes) => axes.iter().map(Axis::len).collect(),
+            What::Axes(axes) => axes.iter().map(AxisSelection::len).collect(),
             What::Runs(runs) => vec![runs.iter().map(|run| run.end.saturating_sub(run.start)).sum()],
         }
     }
@@ -66,7 +66,7 @@ impl Part {
             What::Axes(axes) => self.array.read_async(axes).await,
             What::Runs(runs) => {
                 let positions: Vec<u64> = runs.iter().cloned().flatten().collect();
-                self.array.read_async(&[Axis::of_positions(positions)]).await
+                self.array.read_async(&[AxisSelection::of_positions(positions)]).await
             }
         }
     }
@@ -79,12 +79,12 @@ impl Part {
                 let Some((first, inner)) = axes.split_first() else {
                     return Box::new(std::iter::once_with(|| Ok((Vec::new(), self.array.read()?))));
                 };
-                let row = inner.iter().map(Axis::len).fold(element, u64::saturating_mul);
+                let row = inner.iter().map(AxisSelection::len).fold(element, u64::saturating_mul);
                 let step = size.rows(row);
                 let starts = (0..first.len()).step_by(usize::try_from(step).unwrap_or(usize::MAX));
                 Box::new(starts.map(move |start| {
-                    let rows = first.select(&Axis::Range(start..start.saturating_add(step)));
-                    let selection: Vec<Axis> = std::iter::once(rows).chain(inner.iter().cloned()).collect();
+                    let rows = first.select(&AxisSelection::Range(start..start.saturating_add(step)));
+                    let selection: Vec<AxisSelection> = std::iter::once(rows).chain(inner.iter().cloned()).collect();
                     let offset = std::iter::once(start).chain(inner.iter().map(|_| 0)).collect();
                     Ok((offset, self.array.read_selection(&selection)?))
                 }))

@@ -6,7 +6,7 @@ use std::task::{Context, Poll, Wake, Waker};
 use std::thread::{self, Thread};
 use std::time::Duration;
 
-use anndata_storage::{Axis, DType, Error, Result};
+use anndata_storage::{AxisSelection, DType, Error, Result};
 use futures_util::future::try_join_all;
 use rayon::Yield;
 use rayon::prelude::*;
@@ -80,7 +80,7 @@ pub(super) fn fetch_all(sources: Vec<&mut Source>) -> Result<()> {
 async fn fetch_all_async(sources: Vec<&mut Source>) -> Result<()> {
     let reads = sources.into_iter().map(|source| async {
         *source = Source::Tensor(match &*source {
-            Source::Stored(array) => array.read_async(&Axis::all(&array.shape())).await?,
+            Source::Stored(array) => array.read_async(&AxisSelection::all(&array.shape())).await?,
             Source::Part(part) => part.read_async().await?,
             other => other.read()?,
         });

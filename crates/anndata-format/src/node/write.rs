@@ -122,7 +122,7 @@ impl Node {
     /// stays: see [`replace`](Self::replace) for a write that leaves nothing behind.
     pub fn write(&self, parent: &Group, key: &str, options: &NodeWriteOptions) -> Result<()> {
         let path = parent.path_of(key);
-        write(self, parent, key, options, Move { from: self.path(), to: &path, place: &path, path: &path })
+        write(self, parent, key, options, Move { from: self.path(), to: &path, destination: &path, path: &path })
     }
 
     /// Writes the tree beside what stands at `key`, then puts it in its place, whole and at once: see [`Edit`]. Who does so
@@ -145,12 +145,12 @@ impl Node {
         path: &str,
         options: &NodeWriteOptions,
     ) -> Result<()> {
-        let place = edit.replace(path)?;
+        let destination = edit.replace(path)?;
         // References that are text do not follow what is moved.
-        let to = if storage.capabilities().typed_attributes { &place } else { path };
-        let moved = Move { from: self.path(), to, place: &place, path };
-        write(self, &Group::root(Arc::clone(storage)), &place, options, moved)
-            .map_err(|error| error.renamed(&place, path))
+        let to = if storage.capabilities().typed_attributes { &destination } else { path };
+        let moved = Move { from: self.path(), to, destination: &destination, path };
+        write(self, &Group::root(Arc::clone(storage)), &destination, options, moved)
+            .map_err(|error| error.renamed(&destination, path))
     }
 }
 
@@ -161,7 +161,7 @@ struct Move<'a> {
     /// Where references within the tree lead to instead, so that they stay within it.
     to: &'a str,
     /// Where it is written.
-    place: &'a str,
+    destination: &'a str,
     /// Where it is to be in the end.
     path: &'a str,
 }
@@ -169,7 +169,7 @@ struct Move<'a> {
 impl Move<'_> {
     /// How many groups an element is within in the end that is written at this path.
     fn depth(&self, written: &str) -> Result<usize> {
-        let below = written.strip_prefix(self.place).or_bug("an element outside of what is written")?;
+        let below = written.strip_prefix(self.destination).or_bug("an element outside of what is written")?;
         Ok(child_path(self.path, below).split('/').count())
     }
 
@@ -184,7 +184,7 @@ impl Move<'_> {
         match self.within(path.trim_start_matches('/')) {
             Some(rest) => Ok(format!("/{}", child_path(self.to, rest))),
             // What it is to may be replaced by the same edit, which leaves it to what was there.
-            None if self.place != self.path => Err(Error::unsupported(format!(
+            None if self.destination != self.path => Err(Error::unsupported(format!(
                 "a reference is to '{path}', which it would lose as the store is edited: write a new one"
             ))),
             None => Ok(path.to_owned()),

@@ -236,8 +236,8 @@ proptest! {
         for (values, names, rows, _) in &parts {
             for row in 0..*rows {
                 for name in &kept {
-                    let place = names.iter().position(|own| own.to_string() == *name);
-                    expected.push(place.map_or(7.0, |place| values[row * names.len() + place] as f64));
+                    let position = names.iter().position(|own| own.to_string() == *name);
+                    expected.push(position.map_or(7.0, |position| values[row * names.len() + position] as f64));
                 }
             }
         }

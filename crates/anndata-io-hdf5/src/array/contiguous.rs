@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use anndata_codecs::room;
 use anndata_storage::{
-    AlignedBytes, ArraySpec, Axis, ChunkInfo, ChunkedStorage, Error, OrBug, Result, Tensor, chunked, ensure,
+    AlignedBytes, ArraySpec, AxisSelection, ChunkInfo, ChunkedStorage, Error, OrBug, Result, Tensor, chunked, ensure,
 };
 use rayon::prelude::*;
 
@@ -22,7 +22,7 @@ const ROWS: usize = 1 << 20;
 type Piece<'a> = (u64, &'a mut [u8]);
 
 impl Hdf5Array {
-    pub(super) fn read_contiguous(&self, spec: &ArraySpec, selection: &[Axis]) -> Result<Tensor> {
+    pub(super) fn read_contiguous(&self, spec: &ArraySpec, selection: &[AxisSelection]) -> Result<Tensor> {
         let size = size_of_value(spec)?;
         let shape = selection.iter().map(|axis| to_usize(axis.len())).collect::<Result<Vec<_>>>()?;
         let bytes = product(&shape, size)?;
@@ -66,9 +66,9 @@ impl Hdf5Array {
             pieces.extend((start..).step_by(PIECE).zip(run.chunks_mut(PIECE)));
         }
         ensure!(rest.is_empty(), "the runs leave {} of {bytes} bytes out", rest.len());
-        let read = |(at, place): Piece| {
-            self.store.raw.read_at(at, place)?;
-            self.fix().apply(place, size);
+        let read = |(at, target): Piece| {
+            self.store.raw.read_at(at, target)?;
+            self.fix().apply(target, size);
             Ok::<(), Error>(())
         };
         if bytes > PIECE {
@@ -84,8 +84,11 @@ impl Hdf5Array {
         self.store.settle()?;
         let address = dataset::address(&self.id).ok_or_else(|| Error::io("the array has no place in the file"))?;
         let packed = values.to_packed()?;
-        let selection: Vec<Axis> =
-            offset.iter().zip(values.shape()).map(|(&start, &len)| Axis::Range(start..start + len as u64)).collect();
+        let selection: Vec<AxisSelection> = offset
+            .iter()
+            .zip(values.shape())
+            .map(|(&start, &len)| AxisSelection::Range(start..start + len as u64))
+            .collect();
         let size = self.stored.node.size().file;
         let (runs, _) = runs(&self.shape(), &selection, size as u64)?;
         // In order, by one thread: file systems let one write to a file at a time, and place what comes in order best.
@@ -112,7 +115,7 @@ impl Hdf5Array {
     }
 
     /// Reads whole rows, some at a time, and keeps what is selected of them.
-    fn read_rows(&self, spec: &ArraySpec, selection: &[Axis], address: u64) -> Result<Tensor> {
+    fn read_rows(&self, spec: &ArraySpec, selection: &[AxisSelection], address: u64) -> Result<Tensor> {
         let mut rows = spec.shape.clone();
         let row = product(&rows.iter().skip(1).map(|&len| to_usize(len)).collect::<Result<Vec<_>>>()?, 1)?
             .checked_mul(size_of_value(spec)?)
@@ -176,8 +179,8 @@ impl ChunkedStorage for Rows<'_> {
 
 /// The runs of consecutive bytes that a selection is made of, as start and length, in the order of the result; and the
 /// length of the shortest.
-fn runs(shape: &[u64], selection: &[Axis], size: u64) -> Result<(Vec<(u64, usize)>, usize)> {
-    if selection.iter().any(Axis::is_empty) {
+fn runs(shape: &[u64], selection: &[AxisSelection], size: u64) -> Result<(Vec<(u64, usize)>, usize)> {
+    if selection.iter().any(AxisSelection::is_empty) {
         return Ok((Vec::new(), 0));
     }
     let mut runs: Vec<(u64, u64)> = vec![(0, size)];
@@ -228,14 +231,14 @@ mod tests {
 
     #[test]
     fn selections_become_runs() -> Result<()> {
-        let all = Axis::all(&[4, 3, 2]);
+        let all = AxisSelection::all(&[4, 3, 2]);
         assert_eq!(runs(&[4, 3, 2], &all, 4)?, (vec![(0, 96)], 96));
-        let rows = [Axis::from(vec![0, 1, 3]), Axis::Range(0..3), Axis::Range(0..2)];
+        let rows = [AxisSelection::from(vec![0, 1, 3]), AxisSelection::Range(0..3), AxisSelection::Range(0..2)];
         assert_eq!(runs(&[4, 3, 2], &rows, 4)?.0, [(0, 48), (72, 24)]);
-        let columns = [Axis::Range(1..3), Axis::from(vec![0, 2])];
+        let columns = [AxisSelection::Range(1..3), AxisSelection::from(vec![0, 2])];
         assert_eq!(runs(&[4, 3], &columns, 2)?, (vec![(6, 2), (10, 2), (12, 2), (16, 2)], 2));
         assert_eq!(runs(&[], &[], 8)?.0, [(0, 8)]);
-        assert_eq!(runs(&[4], &[Axis::Range(2..2)], 8)?.0, []);
+        assert_eq!(runs(&[4], &[AxisSelection::Range(2..2)], 8)?.0, []);
         Ok(())
     }
 }

@@ -2,14 +2,14 @@
 
 use std::ffi::{CStr, c_char};
 
-use anndata_storage::{AlignedBytes, Axis, Error, OrBug, Result, Tensor};
+use anndata_storage::{AlignedBytes, AxisSelection, Error, OrBug, Result, Tensor};
 use arrow_array::builder::LargeStringBuilder;
 use arrow_array::{LargeBinaryArray, LargeStringArray};
 use arrow_buffer::Buffer;
 
 use super::Hdf5Array;
 use crate::dtype::build::{self, Source};
-use crate::dtype::{Node, Place, Stored, make};
+use crate::dtype::{ByteCount, Node, Stored, make};
 use crate::heap::Heap;
 use crate::raw::Id;
 use crate::raw::dataset::{self, Block};
@@ -20,22 +20,23 @@ const BATCH: usize = 4 << 20;
 
 impl Hdf5Array {
     /// Reads runs of the first axis with all that lies between the ends of the others, and selects from that.
-    pub(super) fn read_library(&self, selection: &[Axis]) -> Result<Tensor> {
-        if self.null || selection.iter().any(Axis::is_empty) {
-            let shape = in_memory(selection.iter().map(Axis::len))?;
+    pub(super) fn read_library(&self, selection: &[AxisSelection]) -> Result<Tensor> {
+        if self.null || selection.iter().any(AxisSelection::is_empty) {
+            let shape = in_memory(selection.iter().map(AxisSelection::len))?;
             return Received::new(&self.stored, None, 0)?.tensor(&shape, &self.id);
         }
         let Some((rows, inner)) = selection.split_first() else {
             return self.read_block(&[], &[]);
         };
         // No axis is empty, and each is sorted.
-        let bounds = |axis: &Axis| Ok((axis.positions().next().or_bug("an axis without positions")?, axis.end()));
+        let bounds =
+            |axis: &AxisSelection| Ok((axis.positions().next().or_bug("an axis without positions")?, axis.end()));
         let bounds = inner.iter().map(bounds).collect::<Result<Vec<(u64, u64)>>>()?;
         let mut parts = Vec::new();
         for (row, count) in rows.runs() {
             let start: Vec<u64> = std::iter::once(row).chain(bounds.iter().map(|bound| bound.0)).collect();
             let counts: Vec<u64> = std::iter::once(count).chain(bounds.iter().map(|bound| bound.1 - bound.0)).collect();
-            let local: Vec<Axis> = std::iter::once(Axis::Range(0..count))
+            let local: Vec<AxisSelection> = std::iter::once(AxisSelection::Range(0..count))
                 .chain(inner.iter().zip(&bounds).map(|(axis, bound)| shift(axis, bound.0)))
                 .collect();
             parts.push(self.read_block(&start, &counts)?.select(&local)?);
@@ -83,10 +84,12 @@ fn write_block(id: &Id, memory: &Id, start: &[u64], values: &Tensor) -> Result<(
     if values.dtype().size().is_some() { only_values(write) } else { write() }
 }
 
-fn shift(axis: &Axis, by: u64) -> Axis {
+fn shift(axis: &AxisSelection, by: u64) -> AxisSelection {
     match axis {
-        Axis::Range(range) => Axis::Range(range.start - by..range.end - by),
-        Axis::Indices(indices) => Axis::from(indices.iter().map(|index| index - by).collect::<Vec<_>>()),
+        AxisSelection::Range(range) => AxisSelection::Range(range.start - by..range.end - by),
+        AxisSelection::Indices(indices) => {
+            AxisSelection::from(indices.iter().map(|index| index - by).collect::<Vec<_>>())
+        }
     }
 }
 
@@ -210,8 +213,8 @@ struct Pointers<'a> {
 }
 
 impl Source for Pointers<'_> {
-    fn pick(&self, place: Place) -> usize {
-        place.memory
+    fn pick(&self, count: ByteCount) -> usize {
+        count.memory
     }
 
     unsafe fn texts(&self, cells: &[u8]) -> Result<LargeStringArray> {

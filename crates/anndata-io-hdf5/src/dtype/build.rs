@@ -14,7 +14,7 @@ use crate::raw::target::{self, Target};
 /// Where bytes come from, which decides where in them the values are and what stands for a text.
 pub(crate) trait Source {
     /// The offset or size that applies.
-    fn pick(&self, place: super::Place) -> usize;
+    fn pick(&self, count: super::ByteCount) -> usize;
 
     /// The texts that cells (references or pointers) stand for.
     ///

@@ -17,12 +17,12 @@ fn fixes_work_in_place() {
 
 #[test]
 fn texts_move_the_fields_that_follow_them() -> Result<(), String> {
-    let part = |offset, count, node| Part { offset: Place { file: offset, memory: offset }, count, node };
+    let part = |offset, count, node| Part { offset: ByteCount { file: offset, memory: offset }, count, node };
     let number = Node::Plain { size: 4, fix: Fix::None };
     let mut parts =
         [part(0, 1, number.clone()), part(20, 1, number.clone()), part(4, 2, Node::Text), part(24, 1, number)];
-    let size = place_in_file(&mut parts, 28)?;
-    assert_eq!(size, Place { file: 44, memory: 28 });
+    let size = offsets_in_file(&mut parts, 28)?;
+    assert_eq!(size, ByteCount { file: 44, memory: 28 });
     assert_eq!(parts.map(|part| part.offset.file), [0, 36, 4, 40]);
     Ok(())
 }

@@ -396,12 +396,12 @@ pub(crate) fn reference(kind: Target) -> Result<Id> {
 /// A packed record of named fields.
 pub(crate) fn compound(fields: Vec<(&str, Id)>) -> Result<Id> {
     let mut total = 0;
-    let place = |(name, datatype): (_, Id)| {
+    let field = |(name, datatype): (_, Id)| {
         let offset = total;
         total += size(&datatype);
         (name, offset, datatype)
     };
-    let fields: Vec<_> = fields.into_iter().map(place).collect();
+    let fields: Vec<_> = fields.into_iter().map(field).collect();
     record(&fields, total)
 }
 

@@ -50,8 +50,8 @@ impl Known {
     /// Looks at bytes that were read at an address. Addresses in the file count from `base`.
     pub(super) fn check(&mut self, bytes: &[u8], at: u64, base: u64, read: Read<'_>) -> Checked {
         if let Some(superblock) = bytes.strip_prefix(b"\x89HDF\r\n\x1a\n") {
-            let place = if superblock.first().is_some_and(|&version| version < 2) { 5 } else { 1 };
-            if let Some(&[address, length]) = superblock.get(place..place + 2).and_then(<[u8]>::first_chunk) {
+            let position = if superblock.first().is_some_and(|&version| version < 2) { 5 } else { 1 };
+            if let Some(&[address, length]) = superblock.get(position..position + 2).and_then(<[u8]>::first_chunk) {
                 self.widths = Some((usize::from(address), usize::from(length)));
             }
             return Ok(());
@@ -145,9 +145,9 @@ impl File<'_> {
                     }
                     message::CONTINUATION => {
                         let (address, length) = self.widths;
-                        let place = number(message.data, 0, address).zip(number(message.data, address, length));
-                        let place = place.map(|(address, len)| (address.saturating_add(self.base), len));
-                        pieces.extend(place.and_then(|(address, len)| self.piece(address, len, &mut budget)));
+                        let position = number(message.data, 0, address).zip(number(message.data, address, length));
+                        let position = position.map(|(address, len)| (address.saturating_add(self.base), len));
+                        pieces.extend(position.and_then(|(address, len)| self.piece(address, len, &mut budget)));
                     }
                     _ => {}
                 }
@@ -169,8 +169,8 @@ impl File<'_> {
         let (width, _) = self.widths;
         let names = 2 + if flags & 1 == 0 { 0 } else { order_width } + width;
         let trees = [Some((names, by_name)), (flags & 2 != 0).then_some((names + width, by_order))];
-        for (place, expected) in trees.into_iter().flatten() {
-            let Some(address) = number(data, place, width) else { continue };
+        for (position, expected) in trees.into_iter().flatten() {
+            let Some(address) = number(data, position, width) else { continue };
             let mut head = [0; 6];
             if !(self.read)(address.saturating_add(self.base), &mut head) {
                 continue;

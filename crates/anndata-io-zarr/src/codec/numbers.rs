@@ -88,7 +88,7 @@ pub(crate) fn is_convertible(from: &DType, to: &DType) -> bool {
 /// Converts numbers one by one, through `change` where it is not the identity of integers.
 fn convert(from: &[u8], from_type: &DType, to: &mut [u8], to_type: &DType, change: &dyn Fn(f64) -> f64) -> Result<()> {
     dispatch!(real from_type, S => dispatch!(real to_type, T => {
-        let (from, to) = (elements::<S>(from), places::<T>(to));
+        let (from, to) = (elements::<S>(from), targets::<T>(to));
         ensure!(from.len() == to.len(), "{} numbers are to become {}", from.len(), to.len());
         for (from, to) in from.zip(to) {
             let value: S = read(from)?;
@@ -115,10 +115,10 @@ pub(super) fn undo_delta(stored: &[u8], stored_as: &DType, values: &mut [u8], dt
     convert(stored, stored_as, values, dtype, &|x| x)?;
     dispatch!(real dtype, T => {
         let mut sum = T::default();
-        for (i, place) in places::<T>(values).enumerate() {
-            let difference = read(place)?;
+        for (i, target) in targets::<T>(values).enumerate() {
+            let difference = read(target)?;
             sum = if i == 0 { difference } else { sum.plus(difference) };
-            place.copy_from_slice(bytemuck::bytes_of(&sum));
+            target.copy_from_slice(bytemuck::bytes_of(&sum));
         }
         Ok(())
     }, else => Err(not_numbers(stored_as, dtype)))
@@ -129,13 +129,13 @@ pub(super) fn apply_delta(values: &[u8], dtype: &DType, stored: &mut [u8], store
         let mut differences = Vec::new();
         anndata_codecs::room(&mut differences, values.len())?;
         let mut last: Option<S> = None;
-        for (value, place) in elements::<S>(values).zip(places::<S>(&mut differences)) {
+        for (value, target) in elements::<S>(values).zip(targets::<S>(&mut differences)) {
             let value: S = read(value)?;
             let difference = match last {
                 None => value,
                 Some(last) => minus(value, last)?,
             };
-            place.copy_from_slice(bytemuck::bytes_of(&difference));
+            target.copy_from_slice(bytemuck::bytes_of(&difference));
             last = Some(value);
         }
         convert(&differences, dtype, stored, stored_as, &|x| x)
@@ -154,7 +154,7 @@ fn elements<T>(bytes: &[u8]) -> std::slice::ChunksExact<'_, u8> {
     bytes.chunks_exact(size_of::<T>())
 }
 
-fn places<T>(bytes: &mut [u8]) -> std::slice::ChunksExactMut<'_, u8> {
+fn targets<T>(bytes: &mut [u8]) -> std::slice::ChunksExactMut<'_, u8> {
     bytes.chunks_exact_mut(size_of::<T>())
 }
 

@@ -93,8 +93,8 @@ mod library {
                 if !done.finished || done.n_processed != count {
                     return Err(wrong_length(done.n_processed * size_of::<T>(), out.len()));
                 }
-                for (place, number) in out.chunks_exact_mut(size_of::<T>()).zip(&numbers) {
-                    place.copy_from_slice(bytemuck::bytes_of(number));
+                for (target, number) in out.chunks_exact_mut(size_of::<T>()).zip(&numbers) {
+                    target.copy_from_slice(bytemuck::bytes_of(number));
                 }
                 Ok(())
             })

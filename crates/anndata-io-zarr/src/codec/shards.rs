@@ -62,8 +62,8 @@ impl Shards {
                 }
             }
             self.for_each_row(values, origin, |at, row| {
-                let place = out.get_mut(at..at + row.len()).or_bug("a chunk beyond its shard")?;
-                place.copy_from_slice(chunk.get(row).or_bug("a row beyond its chunk")?);
+                let target = out.get_mut(at..at + row.len()).or_bug("a chunk beyond its shard")?;
+                target.copy_from_slice(chunk.get(row).or_bug("a row beyond its chunk")?);
                 Ok(())
             })
         })
@@ -80,8 +80,8 @@ impl Shards {
         self.for_each_chunk(shape, |slot, origin| {
             self.for_each_row(shape, origin, |at, row| {
                 let row_len = row.len();
-                let place = chunk.get_mut(row).or_bug("a row beyond its chunk")?;
-                place.copy_from_slice(values.get(at..at + row_len).or_bug("a chunk beyond its shard")?);
+                let target = chunk.get_mut(row).or_bug("a row beyond its chunk")?;
+                target.copy_from_slice(values.get(at..at + row_len).or_bug("a chunk beyond its shard")?);
                 Ok(())
             })?;
             self.pipeline.encode(&chunk, &mut raw, &mut scratch)?;

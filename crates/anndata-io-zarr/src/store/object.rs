@@ -38,7 +38,7 @@ type Fetched = Arc<AsyncMutex<Option<Bytes>>>;
 const KEPT: usize = 64 << 20;
 
 impl Whole {
-    fn place(&self, key: &str) -> Fetched {
+    fn slot(&self, key: &str) -> Fetched {
         let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some((_, fetched)) = kept.iter().find(|(known, _)| known == key) {
             return Arc::clone(fetched);
@@ -142,8 +142,8 @@ impl Objects {
 
     /// A part of an object that is fetched whole.
     async fn cut(&self, key: &str, range: ByteRange, max: u64) -> Result<Option<Bytes>> {
-        let place = self.whole.place(key);
-        let mut fetched = place.lock().await;
+        let slot = self.whole.slot(key);
+        let mut fetched = slot.lock().await;
         if fetched.is_none() {
             let whole = found(self.get_range(key, None, self.max_whole).await)?.transpose();
             *fetched = whole.map_err(|error| {

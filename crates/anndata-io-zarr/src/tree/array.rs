@@ -13,8 +13,8 @@ use std::ops::Range;
 use std::sync::{Arc, Mutex, PoisonError, RwLock, RwLockWriteGuard};
 
 use anndata_storage::{
-    ArraySpec, ArrayStorage, AsyncArrayStorage, Axis, BoxFuture, ChunkInfo, ChunkedStorage, DType, Error, Result,
-    Tensor, chunked, read_positions,
+    ArraySpec, ArrayStorage, AsyncArrayStorage, AxisSelection, BoxFuture, ChunkInfo, ChunkedStorage, DType, Error,
+    Result, Tensor, chunked, read_positions,
 };
 
 use super::{Shared, Stamp};
@@ -167,7 +167,7 @@ impl Inner {
         read
     }
 
-    fn read(&self, source: &dyn ChunkedStorage, selection: &[Axis]) -> Result<Tensor> {
+    fn read(&self, source: &dyn ChunkedStorage, selection: &[AxisSelection]) -> Result<Tensor> {
         self.pipeline()?;
         if self.is_text() {
             text::read(self, source, selection)
@@ -188,7 +188,7 @@ impl ArrayStorage for ZarrArray {
         self.0.spec()
     }
 
-    fn read(&self, selection: &[Axis]) -> Result<Tensor> {
+    fn read(&self, selection: &[AxisSelection]) -> Result<Tensor> {
         match self.0.shared.store.as_remote() {
             Some(remote) => fetch::read(&self.0, remote, selection),
             None => self.0.unchanged(self.0.read(&*self.0, selection)),
@@ -227,7 +227,7 @@ impl ArrayStorage for ZarrArray {
 }
 
 impl AsyncArrayStorage for ZarrArray {
-    fn read_async<'a>(&'a self, selection: &'a [Axis]) -> BoxFuture<'a, Result<Tensor>> {
+    fn read_async<'a>(&'a self, selection: &'a [AxisSelection]) -> BoxFuture<'a, Result<Tensor>> {
         Box::pin(async move {
             match self.0.shared.store.as_remote() {
                 Some(remote) => fetch::read_async(&self.0, remote, selection).await,

@@ -9,7 +9,7 @@ mod store;
 
 use std::sync::Arc;
 
-use anndata_storage::{ArraySpec, Axis, Group, Result, Tensor};
+use anndata_storage::{ArraySpec, AxisSelection, Group, Result, Tensor};
 use store::SqliteStore;
 
 fn main() -> Result<()> {
@@ -26,7 +26,7 @@ fn main() -> Result<()> {
 
     let root = Group::root(Arc::new(SqliteStore::open(&path)?));
     let array = root.array("layers/counts")?;
-    let rows = array.read_selection(&[Axis::from(vec![2, 0]), Axis::Range(0..2)])?;
+    let rows = array.read_selection(&[AxisSelection::from(vec![2, 0]), AxisSelection::Range(0..2)])?;
     assert_eq!(rows.as_slice::<i32>()?, [5, 6, 1, 2]);
     assert!(array.write(&[0, 0], &counts).is_err_and(|error| error.is_read_only()));
     Ok(())

@@ -8,8 +8,8 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 use anndata_storage::{
-    ArraySpec, ArrayStorage, Attribute, Attributes, Axis, Capabilities, Edit, Error, NodeKind, NodeMeta, Result,
-    Storage, Tensor, TreeVisitor, file_name, parent_path,
+    ArraySpec, ArrayStorage, Attribute, Attributes, AxisSelection, Capabilities, Edit, Error, NodeKind, NodeMeta,
+    Result, Storage, Tensor, TreeVisitor, file_name, parent_path,
 };
 use rusqlite::{Connection, ErrorCode, OpenFlags, OptionalExtension, Params, params};
 
@@ -343,7 +343,7 @@ impl ArrayStorage for SqliteArray {
         Arc::clone(&self.spec())
     }
 
-    fn read(&self, selection: &[Axis]) -> Result<Tensor> {
+    fn read(&self, selection: &[AxisSelection]) -> Result<Tensor> {
         self.load(&self.database.lock())?.select(selection)
     }
 

@@ -66,7 +66,7 @@ fn what_appears_meanwhile_is_not_replaced() -> Result<()> {
         assert_eq!(names(directory.path()), ["x"]);
         // The same where it is seen by the move alone.
         fs::write(directory.path().join("y"), "mine")?;
-        let raced = place::publish(&directory.path().join("y"), &path);
+        let raced = publish::publish(&directory.path().join("y"), &path);
         assert!(raced.is_err_and(|error| error.is_already_exists()));
         assert_eq!(fs::read_to_string(&path)?, "theirs");
         fs::remove_file(&path)?;
@@ -153,7 +153,7 @@ fn without_an_exchange_the_old_folder_comes_back_where_the_new_one_cannot_be_mov
     let directory = tempfile::tempdir()?;
     let (path, old) = (directory.path().join("x"), directory.path().join("old"));
     make(&path, OutputKind::Folder, false, "old")?;
-    let failed = place::replace(&directory.path().join("absent"), &path, &old);
+    let failed = publish::replace(&directory.path().join("absent"), &path, &old);
     assert!(failed.is_err_and(|error| error.kind() == io::ErrorKind::NotFound));
     assert_eq!(fs::read_to_string(path.join("a"))?, "old");
     Ok(())

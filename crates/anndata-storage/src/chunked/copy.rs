@@ -76,18 +76,18 @@ pub(super) unsafe fn copy_runs<R: AsRef<[Run]>>(
     target_strides: &[usize],
     size: usize,
 ) -> bool {
-    let place = Place { source, target, size };
+    let copier = Copier { source, target, size };
     // SAFETY: passed on to the caller.
-    unsafe { place.copy(runs, source_strides, target_strides, 0, 0) }
+    unsafe { copier.copy(runs, source_strides, target_strides, 0, 0) }
 }
 
-struct Place<'a> {
+struct Copier<'a> {
     source: &'a [u8],
     target: Target,
     size: usize,
 }
 
-impl Place<'_> {
+impl Copier<'_> {
     /// # Safety
     /// As [`copy_runs`].
     unsafe fn copy<R: AsRef<[Run]>>(

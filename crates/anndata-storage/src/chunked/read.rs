@@ -6,7 +6,7 @@ use rayon::prelude::*;
 
 use super::copy::{Run, Target, copy_runs, strides};
 use super::{byte_len, to_usize};
-use crate::{AlignedBytes, ArraySpec, Axis, ChunkedStorage, Error, OrBug, Result, Tensor};
+use crate::{AlignedBytes, ArraySpec, AxisSelection, ChunkedStorage, Error, OrBug, Result, Tensor};
 
 /// The selected values of a chunked array, decoded on all cores. Each chunk is read and decoded once.
 ///
@@ -17,7 +17,7 @@ use crate::{AlignedBytes, ArraySpec, Axis, ChunkedStorage, Error, OrBug, Result,
 /// If a chunk cannot be read or decoded; the error names the chunk. If the selection does not fit into memory.
 ///
 /// [`ArrayStorage::read`]: crate::ArrayStorage::read
-pub fn read(storage: &dyn ChunkedStorage, spec: &ArraySpec, selection: &[Axis]) -> Result<Tensor> {
+pub fn read(storage: &dyn ChunkedStorage, spec: &ArraySpec, selection: &[AxisSelection]) -> Result<Tensor> {
     let plan = Plan::new(spec, selection)?;
     let mut out = AlignedBytes::try_zeroed(byte_len(&plan.out_shape, plan.size)?)?;
     if !out.as_slice().is_empty() {
@@ -50,7 +50,7 @@ struct Plan<'a> {
 }
 
 impl<'a> Plan<'a> {
-    fn new(spec: &ArraySpec, selection: &'a [Axis]) -> Result<Self> {
+    fn new(spec: &ArraySpec, selection: &'a [AxisSelection]) -> Result<Self> {
         let (chunks, size) = super::layout(spec)?;
         if selection.len() != chunks.len() {
             return Err(Error::invalid_input(format!(
@@ -96,11 +96,11 @@ impl<'a> Plan<'a> {
         let Some(info) = storage.read_raw(&chunk, raw).map_err(name)? else {
             return self.fill(storage.fill_value(), runs, target);
         };
-        if let Some(at) = self.place_of_whole(runs) {
+        if let Some(at) = self.position_of_whole(runs) {
             // SAFETY: `target` outlives this call, and each touched chunk has a box of its own in it: along every axis
             // the runs of the touched chunks partition the destination, and a chunk number is handled once.
-            if let Some(place) = unsafe { target.slice(at * self.size, self.chunk_len) } {
-                return storage.decode(raw, info, place, codec).map_err(name);
+            if let Some(target) = unsafe { target.slice(at * self.size, self.chunk_len) } {
+                return storage.decode(raw, info, target, codec).map_err(name);
             }
         }
         if storage.is_raw() && raw.len() == self.chunk_len {
@@ -124,7 +124,7 @@ impl<'a> Plan<'a> {
     }
 
     /// Where the chunk goes, in elements, if it is taken whole and is one piece of the destination.
-    fn place_of_whole(&self, runs: &[Vec<Run>]) -> Option<usize> {
+    fn position_of_whole(&self, runs: &[Vec<Run>]) -> Option<usize> {
         let mut at = 0;
         let shapes = self.chunk_shape.iter().zip(&self.out_shape);
         for (i, ((axis, (&chunk, &out)), stride)) in runs.iter().zip(shapes).zip(&self.out_strides).enumerate() {
@@ -165,15 +165,15 @@ enum Touched<'a> {
 }
 
 impl<'a> Touched<'a> {
-    fn new(axis: &'a Axis, chunk: u64) -> Result<Self> {
+    fn new(axis: &'a AxisSelection, chunk: u64) -> Result<Self> {
         let chunk = chunk.max(1);
         Ok(match axis {
-            Axis::Range(range) => {
+            AxisSelection::Range(range) => {
                 let end = range.end.max(range.start);
                 let count = if range.is_empty() { 0 } else { to_usize((end - 1) / chunk - range.start / chunk + 1)? };
                 Self::Range { start: range.start, end, chunk, count }
             }
-            Axis::Indices(indices) => Self::List { indices, chunk, parts: parts(indices, chunk) },
+            AxisSelection::Indices(indices) => Self::List { indices, chunk, parts: parts(indices, chunk) },
         })
     }
 

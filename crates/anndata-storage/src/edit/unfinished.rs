@@ -92,11 +92,11 @@ impl Storage for Unfinished {
     }
 
     fn kind(&self, path: &str) -> Result<Option<NodeKind>> {
-        self.led()?.locate(path).map_or(Ok(None), |place| self.inner.kind(&place))
+        self.led()?.locate(path).map_or(Ok(None), |current| self.inner.kind(&current))
     }
 
     fn identity(&self, path: &str) -> Result<Option<u128>> {
-        self.led()?.locate(path).map_or(Ok(None), |place| self.inner.identity(&place))
+        self.led()?.locate(path).map_or(Ok(None), |current| self.inner.identity(&current))
     }
 
     fn children(&self, path: &str) -> Result<Vec<String>> {

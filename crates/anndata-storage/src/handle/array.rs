@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use super::check_writable;
 use crate::{
-    ArraySpec, ArrayStorage, Attributes, Axis, DType, Error, OrBug, Result, Storage, Tensor, ensure, file_name,
+    ArraySpec, ArrayStorage, Attributes, AxisSelection, DType, Error, OrBug, Result, Storage, Tensor, ensure, file_name,
 };
 pub use blocks::{BlockSize, Blocks};
 
@@ -91,16 +91,16 @@ impl Array {
     /// # Errors
     /// If the declared size is over the store's [`Limits`](crate::Limits), or the values cannot be read.
     pub fn read(&self) -> Result<Tensor> {
-        self.read_selection(&Axis::all(&self.shape()))
+        self.read_selection(&AxisSelection::all(&self.shape()))
     }
 
-    /// The selected values: one [`Axis`] a dimension, index lists in any order, with repeats.
+    /// The selected values: one [`AxisSelection`] a dimension, index lists in any order, with repeats.
     ///
     /// Reads no chunk that holds nothing of the selection, and each other chunk once.
     ///
     /// # Errors
     /// If the selection is out of bounds, or as [`read`](Self::read).
-    pub fn read_selection(&self, selection: &[Axis]) -> Result<Tensor> {
+    pub fn read_selection(&self, selection: &[AxisSelection]) -> Result<Tensor> {
         self.read_checked(selection).map_err(|error| self.locate(error))
     }
 
@@ -118,7 +118,7 @@ impl Array {
     ///
     /// # Errors
     /// As [`read_selection`](Self::read_selection).
-    pub async fn read_async(&self, selection: &[Axis]) -> Result<Tensor> {
+    pub async fn read_async(&self, selection: &[AxisSelection]) -> Result<Tensor> {
         let Some(inner) = self.inner.as_async() else { return self.read_selection(selection) };
         let read = async {
             let spec = self.readable_spec()?;
@@ -172,7 +172,7 @@ impl Array {
         error.at(&self.path).in_store(&*self.storage)
     }
 
-    fn read_checked(&self, selection: &[Axis]) -> Result<Tensor> {
+    fn read_checked(&self, selection: &[AxisSelection]) -> Result<Tensor> {
         let spec = self.readable_spec()?;
         let sorted = self.prepare(&spec, selection)?;
         restore(self.inner.read(sorted.as_deref().unwrap_or(selection))?, selection, sorted.as_deref())
@@ -189,7 +189,7 @@ impl Array {
         let total = runs.iter().try_fold(0_u64, |sum, run| sum.checked_add(run.end - run.start));
         let total = total.ok_or_else(|| Error::limit_exceeded("the runs are too long together"))?;
         // Together they may be longer than the array, but not without bound.
-        self.check_size(&spec, &[Axis::Range(0..total)])
+        self.check_size(&spec, &[AxisSelection::Range(0..total)])
     }
 
     fn readable_spec(&self) -> Result<Arc<ArraySpec>> {
@@ -204,7 +204,7 @@ impl Array {
     }
 
     /// Checks a selection; sorts and dedups index lists that are not strictly increasing (`None`: nothing to do).
-    fn prepare(&self, spec: &ArraySpec, selection: &[Axis]) -> Result<Option<Vec<Axis>>> {
+    fn prepare(&self, spec: &ArraySpec, selection: &[AxisSelection]) -> Result<Option<Vec<AxisSelection>>> {
         if selection.len() != spec.ndim() {
             return Err(Error::invalid_input(format!(
                 "{} selections were given for the {} axes of shape {:?}",
@@ -221,7 +221,7 @@ impl Array {
                 )));
             }
         }
-        let sorted: Vec<Option<Axis>> = selection.iter().map(sort).collect();
+        let sorted: Vec<Option<AxisSelection>> = selection.iter().map(sort).collect();
         self.check_size(spec, selection)?;
         if sorted.iter().all(Option::is_none) {
             return Ok(None);
@@ -234,23 +234,23 @@ impl Array {
     /// Checks the size that the array declares against the bytes that it stores, before it is streamed.
     pub(super) fn check_declared(&self) -> Result<()> {
         let spec = self.spec();
-        self.check_bytes(&spec, &Axis::all(&spec.shape), true).map_err(|error| self.locate(error))
+        self.check_bytes(&spec, &AxisSelection::all(&spec.shape), true).map_err(|error| self.locate(error))
     }
 
-    fn check_size(&self, spec: &ArraySpec, selection: &[Axis]) -> Result<()> {
+    fn check_size(&self, spec: &ArraySpec, selection: &[AxisSelection]) -> Result<()> {
         self.check_bytes(spec, selection, false)
     }
 
     /// Checks what a selection takes in memory, as a whole or streamed, against what the store has.
-    fn check_bytes(&self, spec: &ArraySpec, selection: &[Axis], streamed: bool) -> Result<()> {
-        if selection.iter().any(Axis::is_empty) {
+    fn check_bytes(&self, spec: &ArraySpec, selection: &[AxisSelection], streamed: bool) -> Result<()> {
+        if selection.iter().any(AxisSelection::is_empty) {
             return Ok(());
         }
         // A text takes at least its offset in memory. A chunk is decoded whole, however little of it is wanted. A size
         // beyond all numbers is over every limit.
         let size = spec.dtype.size().unwrap_or(size_of::<i64>()) as u64;
         let chunk = spec.chunks.iter().flatten().copied().fold(size, u64::saturating_mul);
-        let needed = selection.iter().map(Axis::len).fold(size, u64::saturating_mul).max(chunk);
+        let needed = selection.iter().map(AxisSelection::len).fold(size, u64::saturating_mul).max(chunk);
         // Each chunk is looked for, also where none is stored.
         let touched = selection.iter().zip(spec.chunks.iter().flatten()).map(|(axis, &chunk)| touched(axis, chunk));
         let touched = touched.fold(1, u64::saturating_mul);
@@ -316,39 +316,39 @@ const CHUNK_COST: u64 = 4 << 10;
 const FEW_CHUNKS: u64 = 1 << 10;
 
 /// The chunks that a selection touches along an axis, at most.
-fn touched(axis: &Axis, chunk: u64) -> u64 {
+fn touched(axis: &AxisSelection, chunk: u64) -> u64 {
     match axis {
-        Axis::Range(range) if range.is_empty() => 0,
-        Axis::Range(range) => (range.end - 1) / chunk.max(1) - range.start / chunk.max(1) + 1,
-        Axis::Indices(indices) => (indices.len() as u64).min(axis.end().div_ceil(chunk.max(1))),
+        AxisSelection::Range(range) if range.is_empty() => 0,
+        AxisSelection::Range(range) => (range.end - 1) / chunk.max(1) - range.start / chunk.max(1) + 1,
+        AxisSelection::Indices(indices) => (indices.len() as u64).min(axis.end().div_ceil(chunk.max(1))),
     }
 }
 
 /// A strictly increasing version of an index list, `None` if it is that already.
-fn sort(axis: &Axis) -> Option<Axis> {
-    let Axis::Indices(indices) = axis else { return None };
+fn sort(axis: &AxisSelection) -> Option<AxisSelection> {
+    let AxisSelection::Indices(indices) = axis else { return None };
     if indices.is_sorted_by(|a, b| a < b) {
         return None;
     }
     let mut sorted = indices.to_vec();
     sorted.sort_unstable();
     sorted.dedup();
-    Some(Axis::from(sorted))
+    Some(AxisSelection::from(sorted))
 }
 
 /// Brings what was read sorted into the caller's order. What the backend gives has to be as large as what it was asked.
-fn restore(tensor: Tensor, wanted: &[Axis], read: Option<&[Axis]>) -> Result<Tensor> {
+fn restore(tensor: Tensor, wanted: &[AxisSelection], read: Option<&[AxisSelection]>) -> Result<Tensor> {
     let asked = read.unwrap_or(wanted);
     let fits =
         tensor.ndim() == asked.len() && tensor.shape().iter().zip(asked).all(|(&len, axis)| len as u64 == axis.len());
     ensure!(fits, "the store gave values of shape {:?} for the selection {asked:?}", tensor.shape());
     let Some(read) = read else { return Ok(tensor) };
     let order = wanted.iter().zip(read).map(|(wanted, read)| match (wanted, read) {
-        (Axis::Indices(wanted), Axis::Indices(read)) => {
-            let place = |index| Ok(read.binary_search(index).ok().or_bug("a position that was not read")? as u64);
-            Ok(Axis::from(wanted.iter().map(place).collect::<Result<Vec<_>>>()?))
+        (AxisSelection::Indices(wanted), AxisSelection::Indices(read)) => {
+            let position = |index| Ok(read.binary_search(index).ok().or_bug("a position that was not read")? as u64);
+            Ok(AxisSelection::from(wanted.iter().map(position).collect::<Result<Vec<_>>>()?))
         }
-        (_, read) => Ok(Axis::Range(0..read.len())),
+        (_, read) => Ok(AxisSelection::Range(0..read.len())),
     });
     tensor.select(&order.collect::<Result<Vec<_>>>()?)
 }

@@ -5,7 +5,7 @@ use std::ops::Range;
 use std::sync::{Arc, Mutex};
 
 use super::lock;
-use crate::{ArraySpec, ArrayStorage, Axis, ChunkInfo, ChunkedStorage, Error, OrBug, Result, Tensor, chunked};
+use crate::{ArraySpec, ArrayStorage, AxisSelection, ChunkInfo, ChunkedStorage, Error, OrBug, Result, Tensor, chunked};
 
 /// The bytes of a chunk of an array that was declared without chunks.
 const CHUNK_BYTES: u64 = 256 << 10;
@@ -79,14 +79,14 @@ impl ArrayStorage for MemoryArray {
         Arc::clone(&lock(&self.state).spec)
     }
 
-    fn read(&self, selection: &[Axis]) -> Result<Tensor> {
+    fn read(&self, selection: &[AxisSelection]) -> Result<Tensor> {
         if let Some(spec) = self.chunked_spec() {
             return chunked::read(self, &spec, selection);
         }
         let state = lock(&self.state);
         match &state.values {
             Values::Whole(Some(tensor)) => tensor.select(selection),
-            _ => Tensor::zeros(&state.spec.dtype, to_shape(selection.iter().map(Axis::len))?),
+            _ => Tensor::zeros(&state.spec.dtype, to_shape(selection.iter().map(AxisSelection::len))?),
         }
     }
 

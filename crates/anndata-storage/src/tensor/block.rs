@@ -53,13 +53,13 @@ impl Tensor {
     /// # Errors
     /// [`InvalidInput`](crate::ErrorKind::InvalidInput) if the block is of another dtype or does not lie within the tensor.
     pub fn with_block(&self, offset: &[u64], block: &Self) -> Result<Self> {
-        let place = |(&start, (&len, &end)): (&u64, (&usize, &usize))| {
+        let position = |(&start, (&len, &end)): (&u64, (&usize, &usize))| {
             let start = usize::try_from(start).ok()?;
             (start.checked_add(len)? <= end).then_some(start)
         };
         let ends = block.shape.iter().zip(&self.shape);
         let offset = if offset.len() == self.ndim() && block.ndim() == self.ndim() && block.dtype == self.dtype {
-            offset.iter().zip(ends).map(place).collect::<Option<Vec<_>>>()
+            offset.iter().zip(ends).map(position).collect::<Option<Vec<_>>>()
         } else {
             None
         };
@@ -72,8 +72,8 @@ impl Tensor {
         let mut source: Vec<u64> = (0..self.len() as u64).collect();
         let mut index = vec![0_usize; block.ndim()];
         for from in 0..block.len() {
-            let place = index.iter().zip(&offset).zip(&self.shape);
-            let at = place.fold(0, |at, ((i, start), n)| at * n + i + start);
+            let position = index.iter().zip(&offset).zip(&self.shape);
+            let at = position.fold(0, |at, ((i, start), n)| at * n + i + start);
             *source.get_mut(at).or_bug("a block beyond the tensor")? = (self.len() + from) as u64;
             for (i, &n) in index.iter_mut().zip(&block.shape).rev() {
                 *i += 1;

@@ -3,7 +3,7 @@
 use rayon::prelude::*;
 
 use super::AlignedBytes;
-use crate::{Axis, Error, OrBug, Result, ensure};
+use crate::{AxisSelection, Error, OrBug, Result, ensure};
 
 /// About how many bytes a task copies.
 const TASK_BYTES: usize = 1 << 18;
@@ -15,12 +15,12 @@ const TASK_BYTES: usize = 1 << 18;
 pub(super) fn select(
     from: &[u8],
     shape: &[usize],
-    selection: &[Axis],
+    selection: &[AxisSelection],
     size: usize,
     total: usize,
 ) -> Result<AlignedBytes> {
     let mut out = AlignedBytes::try_zeroed(total)?;
-    let whole = |(axis, &len): (&Axis, &usize)| *axis == Axis::Range(0..len as u64);
+    let whole = |(axis, &len): (&AxisSelection, &usize)| *axis == AxisSelection::Range(0..len as u64);
     let inner = selection.iter().zip(shape).rev().take_while(|&(axis, len)| whole((axis, len))).count();
     let (shape, inner) = shape.split_at(shape.len() - inner);
     let cell = size * inner.iter().product::<usize>();
@@ -47,7 +47,7 @@ pub(super) fn select(
 }
 
 /// Where the last axis begins for the combination `outer_index` of positions of the other axes, in cells.
-fn base(shape: &[usize], outer: &[Axis], mut outer_index: usize) -> Result<usize> {
+fn base(shape: &[usize], outer: &[AxisSelection], mut outer_index: usize) -> Result<usize> {
     let mut stride = *shape.last().or_bug("an array without axes")?;
     let mut base = 0;
     for (axis, &len) in outer.iter().zip(shape).rev() {
@@ -60,14 +60,14 @@ fn base(shape: &[usize], outer: &[Axis], mut outer_index: usize) -> Result<usize
 }
 
 /// Copies the cells of consecutive selected positions of an axis, from the one at `start` on.
-fn copy(from: &[u8], base: usize, axis: &Axis, start: usize, to: &mut [u8], cell: usize) -> Result<()> {
+fn copy(from: &[u8], base: usize, axis: &AxisSelection, start: usize, to: &mut [u8], cell: usize) -> Result<()> {
     match axis {
-        Axis::Range(range) => {
+        AxisSelection::Range(range) => {
             let at = (base + to_usize(range.start) + start) * cell;
             to.copy_from_slice(from.get(at..at + to.len()).or_bug(OUTSIDE)?);
             Ok(())
         }
-        Axis::Indices(indices) => {
+        AxisSelection::Indices(indices) => {
             let from = from.get(base * cell..).or_bug(OUTSIDE)?;
             let indices = indices.get(start..start + to.len() / cell).or_bug("a position beyond the selection")?;
             match cell {
@@ -100,10 +100,10 @@ fn gather<const CELL: usize>(from: &[u8], indices: &[u64], to: &mut [u8]) -> Res
     Ok(())
 }
 
-fn position(axis: &Axis, at: usize) -> Result<usize> {
+fn position(axis: &AxisSelection, at: usize) -> Result<usize> {
     match axis {
-        Axis::Range(range) => Ok(to_usize(range.start) + at),
-        Axis::Indices(indices) => Ok(to_usize(*indices.get(at).or_bug("a position beyond the selection")?)),
+        AxisSelection::Range(range) => Ok(to_usize(range.start) + at),
+        AxisSelection::Indices(indices) => Ok(to_usize(*indices.get(at).or_bug("a position beyond the selection")?)),
     }
 }
 
@@ -119,15 +119,15 @@ mod tests {
 
     #[test]
     fn values_that_are_not_there_are_no_zeros() -> Result<()> {
-        let (list, range) = (Axis::from(vec![1, 0]), Axis::Range(0..2));
+        let (list, range) = (AxisSelection::from(vec![1, 0]), AxisSelection::Range(0..2));
         assert_eq!(select(&[1, 2, 3, 4], &[2, 2], &[list.clone(), range.clone()], 1, 4)?.as_slice(), [3, 4, 1, 2]);
         for (selection, size) in [
             ([list.clone(), range.clone()], 1),
             ([range.clone(), list.clone()], 1),
             ([list.clone(), list.clone()], 1),
             ([list.clone(), list], 3),
-            ([Axis::Range(1..2), range.clone()], 1),
-            ([range.clone(), Axis::Range(1..2)], 1),
+            ([AxisSelection::Range(1..2), range.clone()], 1),
+            ([range.clone(), AxisSelection::Range(1..2)], 1),
         ] {
             let total = selection.iter().map(|axis| to_usize(axis.len())).product::<usize>() * size;
             let error = select(&vec![1; 3 * size], &[2, 2], &selection, size, total).unwrap_err();

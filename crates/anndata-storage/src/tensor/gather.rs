@@ -8,7 +8,7 @@ use rayon::prelude::*;
 
 use super::text::string_array;
 use super::{AlignedBytes, Data, Tensor, bytes, cells, count, too_large};
-use crate::{Axis, Complex, DType, Error, OrBug, Result, Scalar, dispatch, ensure};
+use crate::{AxisSelection, Complex, DType, Error, OrBug, Result, Scalar, dispatch, ensure};
 
 impl Tensor {
     /// Consecutive positions of the first axis, sharing the buffer.
@@ -42,11 +42,13 @@ impl Tensor {
     ///
     /// # Errors
     /// If there is not one selection per axis, or one is out of bounds.
-    pub fn select(&self, selection: &[Axis]) -> Result<Self> {
+    pub fn select(&self, selection: &[AxisSelection]) -> Result<Self> {
         check_selection(&self.shape, selection)?;
-        if let Some((Axis::Range(rows), rest)) = selection.split_first() {
-            let whole =
-                rest.iter().zip(self.shape.iter().skip(1)).all(|(axis, &len)| *axis == Axis::Range(0..len as u64));
+        if let Some((AxisSelection::Range(rows), rest)) = selection.split_first() {
+            let whole = rest
+                .iter()
+                .zip(self.shape.iter().skip(1))
+                .all(|(axis, &len)| *axis == AxisSelection::Range(0..len as u64));
             if whole {
                 return self.slice_rows(to_usize(rows.start)?..to_usize(rows.end.max(rows.start))?);
             }
@@ -62,7 +64,8 @@ impl Tensor {
             Data::Lists(lists) => Data::Lists(super::lists::take(lists, self.positions(&shape, selection)?)?),
             Data::Fields(fields) => {
                 let parts = fields.iter().map(|field| {
-                    let inner = field.shape.iter().skip(self.shape.len()).map(|&len| Axis::Range(0..len as u64));
+                    let inner =
+                        field.shape.iter().skip(self.shape.len()).map(|&len| AxisSelection::Range(0..len as u64));
                     field.select(&selection.iter().cloned().chain(inner).collect::<Vec<_>>())
                 });
                 Data::Fields(parts.collect::<Result<_>>()?)
@@ -72,7 +75,7 @@ impl Tensor {
     }
 
     /// Where the elements of a checked selection of this shape are, in C order.
-    fn positions(&self, shape: &[usize], selection: &[Axis]) -> Result<Vec<u64>> {
+    fn positions(&self, shape: &[usize], selection: &[AxisSelection]) -> Result<Vec<u64>> {
         let mut positions = Vec::with_capacity(count(shape)?);
         for_each_run(&self.shape, selection, &mut |start, len| {
             positions.extend(start as u64..(start + len) as u64);
@@ -85,11 +88,15 @@ impl Tensor {
     /// # Errors
     /// If the axis does not exist or a position is out of bounds.
     pub fn take(&self, axis: usize, positions: &[u64]) -> Result<Self> {
-        let selection: Vec<Axis> = self
+        let selection: Vec<AxisSelection> = self
             .shape
             .iter()
             .enumerate()
-            .map(|(i, &len)| if i == axis { Axis::from(positions) } else { Axis::Range(0..len as u64) })
+            .map(
+                |(i, &len)| {
+                    if i == axis { AxisSelection::from(positions) } else { AxisSelection::Range(0..len as u64) }
+                },
+            )
             .collect();
         if axis >= selection.len() {
             return Err(Error::invalid_input(format!("shape {:?} has no axis {axis}", self.shape)));
@@ -159,7 +166,7 @@ impl Tensor {
 const NO_SIZE: &str = "a buffer of values without a size";
 
 /// Checks a selection against a shape.
-pub(super) fn check_selection(shape: &[usize], selection: &[Axis]) -> Result<()> {
+pub(super) fn check_selection(shape: &[usize], selection: &[AxisSelection]) -> Result<()> {
     if shape.len() != selection.len() {
         return Err(Error::invalid_input(format!(
             "{} selections were given for the {} axes of shape {shape:?}",
@@ -179,7 +186,7 @@ pub(super) fn check_selection(shape: &[usize], selection: &[Axis]) -> Result<()>
 }
 
 /// Calls `visit(start, len)` for the runs of elements, in C order, that a checked selection picks.
-fn for_each_run(shape: &[usize], selection: &[Axis], visit: &mut dyn FnMut(usize, usize)) -> Result<()> {
+fn for_each_run(shape: &[usize], selection: &[AxisSelection], visit: &mut dyn FnMut(usize, usize)) -> Result<()> {
     let runs = selection
         .iter()
         .map(|axis| axis.runs().into_iter().map(|(start, len)| Ok((to_usize(start)?, to_usize(len)?))).collect())
@@ -280,16 +287,18 @@ mod tests {
 
     use super::*;
 
-    fn axis(len: usize) -> impl Strategy<Value = Axis> {
+    fn axis(len: usize) -> impl Strategy<Value = AxisSelection> {
         let end = len as u64;
         prop_oneof![
-            (0..=end).prop_flat_map(move |start| (Just(start), start..=end)).prop_map(|(a, b)| Axis::Range(a..b)),
+            (0..=end)
+                .prop_flat_map(move |start| (Just(start), start..=end))
+                .prop_map(|(a, b)| AxisSelection::Range(a..b)),
             if len == 0 { Just(Vec::new()).boxed() } else { proptest::collection::vec(0..end, 0..6).boxed() }
-                .prop_map(Axis::from),
+                .prop_map(AxisSelection::from),
         ]
     }
 
-    fn positions(axis: &Axis) -> Vec<usize> {
+    fn positions(axis: &AxisSelection) -> Vec<usize> {
         axis.runs().into_iter().flat_map(|(start, len)| start..start + len).map(|i| to_usize(i).unwrap()).collect()
     }
 
@@ -324,10 +333,14 @@ mod tests {
         let odd: Vec<u64> = (0..300).filter(|i| i % 2 == 1).collect();
         let many: Vec<u64> = (0..4_000).map(|i| i * 7 % 40).collect();
         for selection in [
-            [Axis::from(many.as_slice()), Axis::Range(0..300), Axis::Range(0..7)],
-            [Axis::from(many.as_slice()), Axis::from(odd.as_slice()), Axis::from(vec![6, 0])],
-            [Axis::Range(3..39), Axis::from(odd.as_slice()), Axis::Range(0..7)],
-            [Axis::from(vec![39, 0, 0]), Axis::Range(10..290), Axis::Range(2..5)],
+            [AxisSelection::from(many.as_slice()), AxisSelection::Range(0..300), AxisSelection::Range(0..7)],
+            [
+                AxisSelection::from(many.as_slice()),
+                AxisSelection::from(odd.as_slice()),
+                AxisSelection::from(vec![6, 0]),
+            ],
+            [AxisSelection::Range(3..39), AxisSelection::from(odd.as_slice()), AxisSelection::Range(0..7)],
+            [AxisSelection::from(vec![39, 0, 0]), AxisSelection::Range(10..290), AxisSelection::Range(2..5)],
         ] {
             let mut expected = array.clone();
             for (i, axis) in selection.iter().enumerate() {
@@ -346,7 +359,7 @@ mod tests {
             (tensor.take(2, &[0]), "shape [2, 2] has no axis 2"),
             (tensor.slice_rows(1..3), "rows 1..3 are out of bounds: there are 2"),
             (Tensor::scalar(1_u8).slice_rows(0..0), "a scalar has no rows"),
-            (tensor.select(&[Axis::Range(0..1)]), "1 selections were given for the 2 axes"),
+            (tensor.select(&[AxisSelection::Range(0..1)]), "1 selections were given for the 2 axes"),
         ] {
             let error = refused.unwrap_err();
             assert!(error.is_invalid_input() && error.message().starts_with(message), "{error:?}: {message}");

@@ -3,7 +3,7 @@
 use rayon::prelude::*;
 
 use super::{AlignedBytes, Data, Tensor};
-use crate::{Axis, DType, Error, OrBug, Result, Scalar, dispatch, ensure};
+use crate::{AxisSelection, DType, Error, OrBug, Result, Scalar, dispatch, ensure};
 
 /// About how many values a task works on.
 const TASK: usize = 1 << 16;
@@ -111,7 +111,7 @@ impl Tensor {
     /// [`InvalidInput`](crate::ErrorKind::InvalidInput) if there is not one position per axis, or it is out of bounds.
     pub fn get<T: Scalar>(&self, position: &[usize]) -> Result<T> {
         let values = self.as_slice::<T>()?;
-        self.place(position).and_then(|at| values.get(at).copied()).ok_or_else(|| {
+        self.position(position).and_then(|at| values.get(at).copied()).ok_or_else(|| {
             Error::invalid_input(format!("position {position:?} is out of bounds of shape {:?}", self.shape))
         })
     }
@@ -121,18 +121,19 @@ impl Tensor {
     /// # Errors
     /// [`InvalidInput`](crate::ErrorKind::InvalidInput) if there is not one position per axis, or it is out of bounds.
     pub fn get_scalar(&self, position: &[usize]) -> Result<Self> {
-        if self.place(position).is_none() {
+        if self.position(position).is_none() {
             return Err(Error::invalid_input(format!(
                 "position {position:?} is out of bounds of shape {:?}",
                 self.shape
             )));
         }
-        let selection: Vec<Axis> = position.iter().map(|&i| Axis::Range(i as u64..i as u64 + 1)).collect();
+        let selection: Vec<AxisSelection> =
+            position.iter().map(|&i| AxisSelection::Range(i as u64..i as u64 + 1)).collect();
         self.select(&selection)?.reshape([])
     }
 
     /// Where the value at a position is among all.
-    fn place(&self, position: &[usize]) -> Option<usize> {
+    fn position(&self, position: &[usize]) -> Option<usize> {
         let fits = position.len() == self.shape.len() && position.iter().zip(&self.shape).all(|(i, len)| i < len);
         fits.then(|| position.iter().zip(&self.shape).fold(0, |at, (i, len)| at * len + i))
     }

@@ -2,7 +2,7 @@
 
 use super::gather::check_selection;
 use super::{AlignedBytes, Data, Tensor};
-use crate::{Axis, DType, Error, OrBug, Result, dispatch};
+use crate::{AxisSelection, DType, Error, OrBug, Result, dispatch};
 
 impl Tensor {
     /// The tensor with the selected positions of each axis set to other values.
@@ -12,10 +12,10 @@ impl Tensor {
     /// selected twice, the last value stays. The tensor is copied once.
     ///
     /// ```
-    /// use anndata_storage::{Axis, Tensor};
+    /// use anndata_storage::{AxisSelection, Tensor};
     ///
     /// let matrix = Tensor::from_vec([2, 3], vec![1, 2, 3, 4, 5, 6])?;
-    /// let set = matrix.put(&[Axis::Range(0..2), Axis::from(vec![2, 0])], &Tensor::from_vec([2], vec![8_u8, 9])?)?;
+    /// let set = matrix.put(&[AxisSelection::Range(0..2), AxisSelection::from(vec![2, 0])], &Tensor::from_vec([2], vec![8_u8, 9])?)?;
     /// assert_eq!(set.as_slice::<i32>()?, [9, 2, 8, 9, 5, 8]);
     /// # Ok::<(), anndata_storage::Error>(())
     /// ```
@@ -24,16 +24,16 @@ impl Tensor {
     /// [`InvalidInput`](crate::ErrorKind::InvalidInput) if there is not one selection per axis, one is out of bounds,
     /// or the values cannot be spread; [`DType`](crate::ErrorKind::DType) if they do not fit the dtype: a fraction is
     /// no integer, text no number.
-    pub fn put(&self, selection: &[Axis], values: &Self) -> Result<Self> {
+    pub fn put(&self, selection: &[AxisSelection], values: &Self) -> Result<Self> {
         check_selection(&self.shape, selection)?;
         let values = values.fit(&self.dtype)?;
-        let places = Places::new(&self.shape, selection, &values.shape)?;
+        let positions = Positions::new(&self.shape, selection, &values.shape)?;
         let data = match (&self.data, &values.data) {
             (Data::Buffer(old), Data::Buffer(new)) => {
                 let size = self.dtype.size().or_bug("a buffer of values without a size")?;
                 let mut bytes = AlignedBytes::copy_of(old);
                 let target = bytes.as_mut_slice();
-                places.for_each(&mut |to, from| {
+                positions.for_each(&mut |to, from| {
                     let value = new.get(from * size..(from + 1) * size).or_bug("a value that is not there")?;
                     let cell = target.get_mut(to * size..(to + 1) * size).or_bug("a position beyond the values")?;
                     cell.copy_from_slice(value);
@@ -45,7 +45,7 @@ impl Tensor {
                 // Neither has missing texts: they are tensors.
                 let mut texts = old.iter().collect::<Option<Vec<&str>>>().or_bug("a missing text")?;
                 let new = new.iter().collect::<Option<Vec<&str>>>().or_bug("a missing text")?;
-                places.for_each(&mut |to, from| {
+                positions.for_each(&mut |to, from| {
                     let text = texts.get_mut(to).or_bug("a position beyond the values")?;
                     *text = new.get(from).or_bug("a value that is not there")?;
                     Ok(())
@@ -81,16 +81,16 @@ impl Tensor {
 }
 
 /// Where in a tensor each of the values goes.
-struct Places {
+struct Positions {
     /// For each axis, the selected positions times the elements that a step along it skips.
     targets: Vec<Vec<usize>>,
     /// For each axis, how far apart two values are; 0 where they are repeated.
     steps: Vec<usize>,
 }
 
-impl Places {
-    fn new(shape: &[usize], selection: &[Axis], values: &[usize]) -> Result<Self> {
-        let lengths: Vec<u64> = selection.iter().map(Axis::len).collect();
+impl Positions {
+    fn new(shape: &[usize], selection: &[AxisSelection], values: &[usize]) -> Result<Self> {
+        let lengths: Vec<u64> = selection.iter().map(AxisSelection::len).collect();
         let refuse = || {
             Error::invalid_input(format!("values of shape {values:?} cannot be spread over a selection of {lengths:?}"))
         };
@@ -145,15 +145,15 @@ impl Places {
 mod tests {
     use super::*;
 
-    fn all(len: u64) -> Axis {
-        Axis::Range(0..len)
+    fn all(len: u64) -> AxisSelection {
+        AxisSelection::Range(0..len)
     }
 
     #[test]
     fn values_are_spread_as_numpy_spreads_them() -> Result<()> {
         let zeros = Tensor::from_vec([2, 3], vec![0_i16; 6])?;
         let set = |values: &Tensor| -> Result<Vec<i16>> {
-            Ok(zeros.put(&[all(2), Axis::from(vec![2, 0])], values)?.as_slice::<i16>()?.to_vec())
+            Ok(zeros.put(&[all(2), AxisSelection::from(vec![2, 0])], values)?.as_slice::<i16>()?.to_vec())
         };
         assert_eq!(set(&Tensor::scalar(7_i64))?, [7, 0, 7, 7, 0, 7]);
         assert_eq!(set(&Tensor::from_vec([1, 2], vec![1.0_f32, 2.0])?)?, [2, 0, 1, 2, 0, 1]);
@@ -163,7 +163,7 @@ mod tests {
             let values = Tensor::from_vec(shape.clone(), vec![1_i16; shape.iter().product()])?;
             assert!(set(&values).is_err_and(|error| error.is_invalid_input()), "{shape:?}");
         }
-        let twice = zeros.put(&[all(1), Axis::from(vec![1, 1])], &Tensor::from_vec([2], vec![5_i16, 6])?)?;
+        let twice = zeros.put(&[all(1), AxisSelection::from(vec![1, 1])], &Tensor::from_vec([2], vec![5_i16, 6])?)?;
         assert_eq!(twice.as_slice::<i16>()?, [0, 6, 0, 0, 0, 0]);
         let beyond = zeros.put(&[all(3), all(3)], &Tensor::scalar(1_i16)).unwrap_err();
         assert!(beyond.is_invalid_input() && beyond.message().contains("position 2 of axis 0"), "{beyond}");
@@ -185,7 +185,7 @@ mod tests {
         let complex = Tensor::from_vec([1], vec![crate::Complex::new(1.0_f32, 2.0)])?;
         assert!(integers.put(&[all(1)], &complex).is_err_and(|error| error.is_dtype()));
         let texts = Tensor::from_strings([3], ["a", "b", "c"])?;
-        let set = texts.put(&[Axis::from(vec![2, 0])], &Tensor::from_strings([2], ["last", "first"])?)?;
+        let set = texts.put(&[AxisSelection::from(vec![2, 0])], &Tensor::from_strings([2], ["last", "first"])?)?;
         assert_eq!(set.to_strings()?, ["first", "b", "last"]);
         Ok(())
     }

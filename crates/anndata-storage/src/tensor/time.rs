@@ -117,7 +117,7 @@ fn whole(ticks: i128, divisor: i128) -> Option<i64> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::Axis;
+    use crate::AxisSelection;
 
     fn dates(step: &str, ticks: &[i64]) -> Result<Tensor> {
         Tensor::from_ticks(DType::Datetime(step.parse()?), [ticks.len()], ticks.to_vec())
@@ -157,7 +157,7 @@ mod tests {
         let all = dates("ns", &[1, NAT, -3])?;
         assert_eq!(all.take(0, &[2, 1])?.ticks()?, [-3, NAT]);
         assert_eq!(Tensor::concat_rows(&[all.slice_rows(1..3)?, all.slice_rows(0..1)?])?.ticks()?, [NAT, -3, 1]);
-        assert_eq!(all.put(&[Axis::Range(0..1)], &dates("s", &[2])?)?.ticks()?, [2_000_000_000, NAT, -3]);
+        assert_eq!(all.put(&[AxisSelection::Range(0..1)], &dates("s", &[2])?)?.ticks()?, [2_000_000_000, NAT, -3]);
         assert_eq!(all, dates("ns", &[1, NAT, -3])?);
         assert_ne!(all, dates("us", &[1, NAT, -3])?);
         assert!(all.as_slice::<i64>().is_err_and(|error| error.is_dtype()));

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::root;
 use super::sample::{self, odd_chunks, values};
-use crate::{Array, ArraySpec, Axis, ChunkedStorage, DType, Error, Result, Storage, Tensor};
+use crate::{Array, ArraySpec, AxisSelection, ChunkedStorage, DType, Error, Result, Storage, Tensor};
 
 const SHAPES: [&[u64]; 3] = [&[10], &[7, 5], &[3, 4, 5]];
 
@@ -41,16 +41,16 @@ pub(super) fn check_raw(store: &Arc<dyn Storage>) -> Result<()> {
         let spec = array.spec();
         let chunks = spec.chunks.clone().unwrap_or_default();
         for position in grid(&spec) {
-            let place: Vec<Axis> = position
+            let selection: Vec<AxisSelection> = position
                 .iter()
                 .zip(&chunks)
                 .zip(shape)
-                .map(|((at, chunk), &end)| Axis::Range(at * chunk..end.min((at + 1) * chunk)))
+                .map(|((at, chunk), &end)| AxisSelection::Range(at * chunk..end.min((at + 1) * chunk)))
                 .collect();
             let whole =
                 Tensor::from_bytes(spec.dtype.clone(), sample::lens(&chunks), decoded(&array, chunked, &position)?)?;
-            let inside: Vec<Axis> = place.iter().map(|axis| Axis::Range(0..axis.len())).collect();
-            assert_eq!(whole.select(&inside)?, tensor.select(&place)?, "{shape:?}: chunk {position:?}");
+            let inside: Vec<AxisSelection> = selection.iter().map(|axis| AxisSelection::Range(0..axis.len())).collect();
+            assert_eq!(whole.select(&inside)?, tensor.select(&selection)?, "{shape:?}: chunk {position:?}");
         }
         let fill = chunked.fill_value().len();
         assert!(fill == 0 || fill == 4, "the fill value is one element or nothing, not {fill} bytes");

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::{root, sample};
-use crate::{ArraySpec, Axis, Codec, DType, Error, ErrorKind, Result, Storage, Tensor};
+use crate::{ArraySpec, AxisSelection, Codec, DType, Error, ErrorKind, Result, Storage, Tensor};
 
 /// Asserts the kind and path of an error.
 pub(super) fn refused<T>(result: Result<T>, kind: ErrorKind, path: &str, what: &str) {
@@ -47,7 +47,8 @@ pub(super) fn check_huge(store: &Arc<dyn Storage>) -> Result<()> {
         }
         let array = group.array(key)?;
         refused(array.read(), ErrorKind::LimitExceeded, &path, key);
-        let corner: Vec<Axis> = array.shape().iter().map(|&len| Axis::from(vec![0, len - 1])).collect();
+        let corner: Vec<AxisSelection> =
+            array.shape().iter().map(|&len| AxisSelection::from(vec![0, len - 1])).collect();
         let read = array.read_selection(&corner)?;
         let unwritten = if text { read.to_strings()?.iter().all(String::is_empty) } else { is_zero(&read) };
         assert!(unwritten, "{key}: the corners were never written");
@@ -99,16 +100,16 @@ pub(super) fn reads(store: &Arc<dyn Storage>) -> Result<()> {
 pub(super) fn check_reads(store: &Arc<dyn Storage>) -> Result<()> {
     let (root, path) = (root(store), "group/array");
     let array = root.array(path)?;
-    let all = Axis::Range(0..4);
+    let all = AxisSelection::Range(0..4);
     let bad = [
         vec![],
         vec![all.clone()],
         vec![all.clone(), all.clone(), all.clone()],
-        vec![Axis::Range(0..6), all.clone()],
-        vec![Axis::Range(0..5), Axis::Range(3..5)],
-        vec![Axis::from(vec![0, 5]), all.clone()],
-        vec![Axis::from(vec![u64::MAX]), all.clone()],
-        vec![Axis::from(vec![0]), Axis::Range(0..u64::MAX)],
+        vec![AxisSelection::Range(0..6), all.clone()],
+        vec![AxisSelection::Range(0..5), AxisSelection::Range(3..5)],
+        vec![AxisSelection::from(vec![0, 5]), all.clone()],
+        vec![AxisSelection::from(vec![u64::MAX]), all.clone()],
+        vec![AxisSelection::from(vec![0]), AxisSelection::Range(0..u64::MAX)],
     ];
     for selection in bad {
         refused(array.read_selection(&selection), ErrorKind::InvalidInput, path, &format!("{selection:?}"));
@@ -131,7 +132,7 @@ pub(super) fn check_reads(store: &Arc<dyn Storage>) -> Result<()> {
     Ok(())
 }
 
-pub(super) fn places(store: &Arc<dyn Storage>) -> Result<()> {
+pub(super) fn paths(store: &Arc<dyn Storage>) -> Result<()> {
     let root = root(store);
     let spec = ArraySpec::new(DType::I32, [4]);
     root.create_group("group")?;

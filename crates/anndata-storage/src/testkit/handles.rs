@@ -6,7 +6,7 @@ use std::thread;
 use super::errors::refused;
 use super::root;
 use super::sample::{from_numbers, stored};
-use crate::{ArraySpec, Axis, Codec, DType, Error, ErrorKind, Result, Storage, Tensor};
+use crate::{ArraySpec, AxisSelection, Codec, DType, Error, ErrorKind, Result, Storage, Tensor};
 
 /// Name and declaration for each way of keeping values; the sharded ones may be refused.
 fn arrays() -> Vec<(String, ArraySpec, bool)> {
@@ -58,7 +58,7 @@ pub(super) fn write(store: &Arc<dyn Storage>) -> Result<()> {
         assert_eq!(other.read()?, of(&[1, 1_000_000_007, 1_000_000_009, 40, 5, 6, 7, 8, 9])?, "{key}: longer");
         other.write(&[8, 0], &of(&[90])?)?;
         assert_eq!(
-            one.read_selection(&[Axis::Range(8..9), Axis::Range(0..3)])?,
+            one.read_selection(&[AxisSelection::Range(8..9), AxisSelection::Range(0..3)])?,
             of(&[90])?,
             "{key}: the new rows are there for all"
         );

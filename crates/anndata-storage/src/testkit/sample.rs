@@ -2,7 +2,7 @@
 
 use std::num::NonZeroU32;
 
-use crate::{AlignedBytes, Array, ArraySpec, Axis, DType, Field, Group, Result, Tensor, TimeStep, TimeUnit};
+use crate::{AlignedBytes, Array, ArraySpec, AxisSelection, DType, Field, Group, Result, Tensor, TimeStep, TimeUnit};
 
 /// A small generator of numbers (SplitMix64).
 pub(super) struct Random(u64);
@@ -26,16 +26,16 @@ impl Random {
     }
 
     /// A selection of every kind along an axis.
-    pub(super) fn axis(&mut self, len: u64) -> Axis {
+    pub(super) fn axis(&mut self, len: u64) -> AxisSelection {
         match self.below(6) {
-            0 => Axis::Range(0..len),
+            0 => AxisSelection::Range(0..len),
             1 => {
                 let at = self.below(len + 1);
-                Axis::Range(at..at)
+                AxisSelection::Range(at..at)
             }
             2 | 3 => {
                 let start = self.below(len);
-                Axis::Range(start..start + self.below(len - start + 1))
+                AxisSelection::Range(start..start + self.below(len - start + 1))
             }
             4 => (0..len).filter(|_| self.below(2) == 0).collect::<Vec<_>>().into(),
             _ => {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::root;
 use super::sample::{self, Random, odd_chunks, stored, values};
-use crate::{Array, ArraySpec, Axis, DType, Result, Storage, Tensor};
+use crate::{Array, ArraySpec, AxisSelection, DType, Result, Storage, Tensor};
 
 const SHAPES: [&[u64]; 6] = [&[], &[23], &[9, 7], &[4, 5, 6], &[0, 4], &[6, 0]];
 
@@ -51,7 +51,7 @@ fn each(store: &Arc<dyn Storage>, check: impl Fn(&str, &Array, &Tensor) -> Resul
     Ok(())
 }
 
-fn selections(tensor: &Tensor, count: u64) -> Vec<Vec<Axis>> {
+fn selections(tensor: &Tensor, count: u64) -> Vec<Vec<AxisSelection>> {
     let mut random = Random::new(count);
     let mut selection = || tensor.shape().iter().map(|&len| random.axis(len as u64)).collect();
     (0..count).map(|_| selection()).collect()
@@ -107,10 +107,13 @@ pub(super) fn check_blocks(store: &Arc<dyn Storage>) -> Result<()> {
                     bytes <= max_bytes.max(unit * size),
                     "{key}: a block of {bytes} bytes where {max_bytes} may be"
                 );
-                let place: Vec<Axis> =
-                    offset.iter().zip(values.shape()).map(|(&at, &len)| Axis::Range(at..at + len as u64)).collect();
-                assert!(values == tensor.select(&place)?, "{key}: the block at {offset:?}");
-                for position in positions(tensor.shape(), &place) {
+                let selection: Vec<AxisSelection> = offset
+                    .iter()
+                    .zip(values.shape())
+                    .map(|(&at, &len)| AxisSelection::Range(at..at + len as u64))
+                    .collect();
+                assert!(values == tensor.select(&selection)?, "{key}: the block at {offset:?}");
+                for position in positions(tensor.shape(), &selection) {
                     let seen = seen.get_mut(position);
                     assert!(seen.is_some_and(|seen| !std::mem::replace(seen, true)), "{key}: {offset:?} comes twice");
                 }
@@ -122,9 +125,9 @@ pub(super) fn check_blocks(store: &Arc<dyn Storage>) -> Result<()> {
 }
 
 /// The positions, in C order of the whole, of a box.
-fn positions(shape: &[usize], place: &[Axis]) -> Vec<usize> {
+fn positions(shape: &[usize], selection: &[AxisSelection]) -> Vec<usize> {
     let mut positions = vec![0];
-    for (&len, axis) in shape.iter().zip(place) {
+    for (&len, axis) in shape.iter().zip(selection) {
         let along = sample::lens(&axis.runs().iter().flat_map(|&(at, len)| at..at + len).collect::<Vec<_>>());
         positions = positions.iter().flat_map(|&base| along.iter().map(move |&at| base * len + at)).collect();
     }

@@ -7,7 +7,7 @@ use ndarray::{ArrayD, IxDyn, Slice};
 use super::errors::refused;
 use super::root;
 use super::sample::{self, Random, from_numbers, lens, odd_chunks, stored};
-use crate::{Array, ArraySpec, Axis, DType, ErrorKind, Result, Storage, Tensor};
+use crate::{Array, ArraySpec, AxisSelection, DType, ErrorKind, Result, Storage, Tensor};
 
 /// Dtypes that are kept in different ways, and whether they may be refused.
 fn dtypes() -> [(DType, bool); 5] {
@@ -59,7 +59,7 @@ pub(super) fn check_unwritten(store: &Arc<dyn Storage>) -> Result<()> {
         let zeros = from_numbers(&Tensor::from_array(model.view()), &spec.dtype)?;
         if let Some(array) = stored(&root(store), &format!("empty {key}"), optional)? {
             assert_eq!(array.read()?, zeros, "{key}: never written");
-            let none: Vec<Axis> = spec.shape.iter().map(|_| Axis::Range(1..1)).collect();
+            let none: Vec<AxisSelection> = spec.shape.iter().map(|_| AxisSelection::Range(1..1)).collect();
             assert!(array.read_selection(&none)?.is_empty());
         }
         if let Some(array) = stored(&root(store), &key, optional)? {
@@ -78,7 +78,7 @@ pub(super) fn check_unwritten(store: &Arc<dyn Storage>) -> Result<()> {
 /// Random blocks, of any position and size, with what they hold; edge chunks and the whole come first.
 fn blocks(shape: &[u64]) -> Result<Vec<(Vec<u64>, Tensor)>> {
     let mut random = Random::new(shape.iter().sum());
-    let mut places: Vec<(Vec<u64>, Vec<u64>)> = vec![
+    let mut blocks: Vec<(Vec<u64>, Vec<u64>)> = vec![
         (vec![0; shape.len()], shape.to_vec()),
         (shape.iter().map(|len| len - 1).collect(), vec![1; shape.len()]),
         (vec![0; shape.len()], vec![0; shape.len()]),
@@ -90,10 +90,10 @@ fn blocks(shape: &[u64]) -> Result<Vec<(Vec<u64>, Tensor)>> {
     for _ in 0..12 {
         let offset: Vec<u64> = shape.iter().map(|&len| random.below(len)).collect();
         let size = offset.iter().zip(shape).map(|(at, len)| 1 + random.below(len - at)).collect();
-        places.push((offset, size));
+        blocks.push((offset, size));
     }
     let mut counter = 0;
-    places
+    blocks
         .into_iter()
         .map(|(offset, size)| {
             let size = lens(&size);
@@ -112,12 +112,12 @@ fn model(shape: &[u64], from: usize) -> Result<Tensor> {
     let mut model = ArrayD::<i32>::zeros(IxDyn(&lens(shape)));
     for (offset, block) in blocks(shape)?.into_iter().skip(from) {
         let offset = lens(&offset);
-        let mut place = model.slice_each_axis_mut(|axis| {
+        let mut target = model.slice_each_axis_mut(|axis| {
             let at = offset.get(axis.axis.index()).copied().unwrap_or(0);
             let len = block.shape().get(axis.axis.index()).copied().unwrap_or(0);
             Slice::from(at..at + len)
         });
-        place.assign(&block.view::<i32>()?);
+        target.assign(&block.view::<i32>()?);
     }
     Ok(Tensor::from_array(model))
 }

@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use anndata_storage::{Axis, Error, OrBug, Result, ensure};
+use anndata_storage::{AxisSelection, Error, OrBug, Result, ensure};
 use rayon::prelude::*;
 
 use super::super::buffers::{Index, filled, gather};
@@ -68,12 +68,12 @@ struct Scratch {
 
 impl MinorMap {
     /// The map of a checked selection on an axis of length `minor`, for a matrix of `nnz` values.
-    pub(super) fn new(selection: &Axis, minor: usize, nnz: usize) -> Result<Self> {
+    pub(super) fn new(selection: &AxisSelection, minor: usize, nnz: usize) -> Result<Self> {
         let indices = match selection {
-            Axis::Range(range) => {
+            AxisSelection::Range(range) => {
                 return Ok(Self { len: to_usize(selection.len())?, form: Form::Slice(to_usize(range.start)?) });
             }
-            Axis::Indices(indices) => indices,
+            AxisSelection::Indices(indices) => indices,
         };
         let len = indices.len();
         // The selection was checked against the axis, so that a position is one of a machine.

@@ -28,7 +28,7 @@ fn assert_bug<T: Debug>(result: Result<T>, message: &str) {
 #[test]
 fn an_index_beyond_the_axis_is_in_no_result() -> Result<()> {
     let matrix = unchecked(vec![0, 3], vec![0, 1, 2])?;
-    let select = |columns: Vec<u64>| matrix.select(&Axis::Range(0..2), &Axis::from(columns));
+    let select = |columns: Vec<u64>| matrix.select(&AxisSelection::Range(0..2), &AxisSelection::from(columns));
     assert_bug(matrix.to_dense(), "an index beyond the axis");
     assert_bug(matrix.column_sums(), "an index beyond the axis");
     assert_bug(matrix.nnz_per_column(), "an index beyond the axis");
@@ -62,8 +62,8 @@ fn offsets_that_are_none_stop_every_use() -> Result<()> {
         assert_bug(matrix.sorted(), message);
         assert_bug(matrix.slice_major(0..1), message);
         assert_bug(matrix.to_format(SparseFormat::Csc), message);
-        assert_bug(matrix.select(&Axis::from(vec![1]), &Axis::Range(0..3)), message);
-        assert_bug(matrix.select(&Axis::Range(0..2), &Axis::Range(1..3)), message);
+        assert_bug(matrix.select(&AxisSelection::from(vec![1]), &AxisSelection::Range(0..3)), message);
+        assert_bug(matrix.select(&AxisSelection::Range(0..2), &AxisSelection::Range(1..3)), message);
         assert_bug(SparseMatrix::concat_major(&[matrix.clone(), matrix]), message);
     }
     assert_bug(unchecked(vec![2, 0], vec![0, 1, 3])?.get::<u8>(1, 0), "a major slice beyond the indices");

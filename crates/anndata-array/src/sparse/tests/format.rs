@@ -51,10 +51,10 @@ fn large_matrices_are_turned_in_windows() -> Result<()> {
         assert_eq!(turned_matrix.to_format(format)?, matrix);
         // The same, with major slices that are not sorted.
         let backwards = matrix.axes().1 as u64;
-        let reversed = Axis::from((0..backwards).rev().collect::<Vec<_>>());
+        let reversed = AxisSelection::from((0..backwards).rev().collect::<Vec<_>>());
         let (rows, columns) = match format {
-            SparseFormat::Csr => (Axis::Range(0..50), reversed),
-            SparseFormat::Csc => (reversed, Axis::Range(0..50)),
+            SparseFormat::Csr => (AxisSelection::Range(0..50), reversed),
+            SparseFormat::Csc => (reversed, AxisSelection::Range(0..50)),
         };
         let mut slices = turned(&matrix);
         slices.reverse();

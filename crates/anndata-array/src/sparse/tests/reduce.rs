@@ -94,7 +94,7 @@ fn dtypes_of_values_and_indices_are_chosen() -> Result<()> {
     let wide = matrix.cast_indices(&DType::I64)?.sorted()?;
     assert_eq!(wide.view::<u8, i64, i64>()?.get(0, 2), Some(&1));
     assert!(matrix.cast_indices(&DType::F64).is_err_and(|error| error.is_dtype()));
-    let long = matrix.select(&Axis::from(vec![0; 100]), &Axis::Range(0..3))?;
+    let long = matrix.select(&AxisSelection::from(vec![0; 100]), &AxisSelection::Range(0..3))?;
     assert!(long.cast_indices(&DType::I8).is_err_and(|error| error.is_limit_exceeded()));
     assert!(matrix.get::<u8>(2, 0).is_err_and(|error| error.is_invalid_input()));
     assert!(matrix.get::<i8>(0, 0).is_err_and(|error| error.is_dtype()));

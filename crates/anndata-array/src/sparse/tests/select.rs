@@ -4,23 +4,30 @@ use std::collections::HashMap;
 
 use super::*;
 
-fn axis(len: usize) -> BoxedStrategy<Axis> {
+fn axis(len: usize) -> BoxedStrategy<AxisSelection> {
     let end = len as u64;
-    let range = (0..=end).prop_flat_map(move |start| (Just(start), start..=end)).prop_map(|(a, b)| Axis::Range(a..b));
+    let range =
+        (0..=end).prop_flat_map(move |start| (Just(start), start..=end)).prop_map(|(a, b)| AxisSelection::Range(a..b));
     if len == 0 {
-        return prop_oneof![range, Just(Axis::from(Vec::new()))].boxed();
+        return prop_oneof![range, Just(AxisSelection::from(Vec::new()))].boxed();
     }
     let mask = prop::collection::btree_set(0..end, 0..=len).prop_map(|set| set.into_iter().collect::<Vec<_>>());
     let list = prop::collection::vec(0..end, 0..12);
-    prop_oneof![range, mask.prop_map(Axis::from), list.prop_map(Axis::from), Just(Axis::Range(0..end))].boxed()
+    prop_oneof![
+        range,
+        mask.prop_map(AxisSelection::from),
+        list.prop_map(AxisSelection::from),
+        Just(AxisSelection::Range(0..end))
+    ]
+    .boxed()
 }
 
-fn positions(axis: &Axis) -> Vec<usize> {
+fn positions(axis: &AxisSelection) -> Vec<usize> {
     axis.runs().into_iter().flat_map(|(start, len)| start..start + len).map(|i| usize::try_from(i).unwrap()).collect()
 }
 
 /// What is promised, said plainly: entry by entry in their order; sorted major slices stay sorted.
-fn expected(matrix: &SparseMatrix, rows: &Axis, columns: &Axis) -> Vec<Vec<(usize, Vec<u8>)>> {
+fn expected(matrix: &SparseMatrix, rows: &AxisSelection, columns: &AxisSelection) -> Vec<Vec<(usize, Vec<u8>)>> {
     let (major, minor) = if matrix.format() == SparseFormat::Csr { (rows, columns) } else { (columns, rows) };
     let slices = entries(matrix);
     let mut new: HashMap<usize, Vec<usize>> = HashMap::new();
@@ -65,7 +72,7 @@ proptest! {
 
     #[test]
     fn an_axis_far_longer_than_what_is_stored_needs_no_map_of_it(picked in prop::collection::vec(0_usize..4, 0..6)) {
-        let places = [3_u64, 1 << 40, (1 << 40) + 1, (1 << 60) - 1];
+        let positions = [3_u64, 1 << 40, (1 << 40) + 1, (1 << 60) - 1];
         let shape = (2, 1 << 60);
         let matrix = SparseMatrix::new(
             SparseFormat::Csr,
@@ -74,23 +81,23 @@ proptest! {
             Tensor::from_vec([4], vec![3_u64, (1 << 60) - 1, (1 << 40) + 1, 7])?,
             Tensor::from_vec([3], vec![0_i32, 2, 4])?,
         )?;
-        let columns = Axis::from(picked.iter().map(|&i| places[i]).collect::<Vec<_>>());
-        let part = check(&matrix.select(&Axis::from(vec![1, 0, 1]), &columns)?);
+        let columns = AxisSelection::from(picked.iter().map(|&i| positions[i]).collect::<Vec<_>>());
+        let part = check(&matrix.select(&AxisSelection::from(vec![1, 0, 1]), &columns)?);
         let dense = [[1, 0, 0, 2], [0, 0, 3, 0]];
         let want: Vec<i32> = [1, 0, 1].into_iter().flat_map(|row: usize| picked.iter().map(move |&i| dense[row][i])).collect();
         let got = part.to_dense()?;
         prop_assert_eq!(got.as_slice::<i32>()?, want);
-        prop_assert_eq!(matrix.select(&Axis::from(vec![0]), &Axis::Range(1 << 41..1 << 60))?.nnz(), 1);
+        prop_assert_eq!(matrix.select(&AxisSelection::from(vec![0]), &AxisSelection::Range(1 << 41..1 << 60))?.nnz(), 1);
     }
 }
 
 #[test]
 fn large_matrices_are_selected_in_blocks() -> Result<()> {
     let lists = [
-        (Axis::from(vec![49, 3, 3, 7, 8, 9]), Axis::Range(100..19_000)),
-        (Axis::Range(1..50), Axis::from((0..20_000).filter(|i| i % 3 == 0).collect::<Vec<_>>())),
-        (Axis::Range(0..50), Axis::from((0..5_000).rev().chain([7, 7, 19_999]).collect::<Vec<_>>())),
-        (Axis::from((0..50).rev().collect::<Vec<_>>()), Axis::Range(0..20_000)),
+        (AxisSelection::from(vec![49, 3, 3, 7, 8, 9]), AxisSelection::Range(100..19_000)),
+        (AxisSelection::Range(1..50), AxisSelection::from((0..20_000).filter(|i| i % 3 == 0).collect::<Vec<_>>())),
+        (AxisSelection::Range(0..50), AxisSelection::from((0..5_000).rev().chain([7, 7, 19_999]).collect::<Vec<_>>())),
+        (AxisSelection::from((0..50).rev().collect::<Vec<_>>()), AxisSelection::Range(0..20_000)),
     ];
     for (major, minor) in lists {
         for format in [SparseFormat::Csr, SparseFormat::Csc] {
@@ -111,12 +118,12 @@ fn dtypes_become_wider_where_they_have_to() -> Result<()> {
         Tensor::from_vec([2], vec![0_i8, 1])?,
         Tensor::from_vec([2], vec![0_i8, 2])?,
     )?;
-    let part = check(&matrix.select(&Axis::from(vec![0; 64]), &Axis::Range(0..2))?);
+    let part = check(&matrix.select(&AxisSelection::from(vec![0; 64]), &AxisSelection::Range(0..2))?);
     assert_eq!((part.nnz(), part.indptr().dtype(), part.indices().dtype()), (128, &DType::I64, &DType::I8));
-    let part = check(&matrix.select(&Axis::Range(0..1), &Axis::from(vec![1; 129]))?);
+    let part = check(&matrix.select(&AxisSelection::Range(0..1), &AxisSelection::from(vec![1; 129]))?);
     assert_eq!((part.nnz(), part.indptr().dtype(), part.indices().dtype()), (129, &DType::I64, &DType::I64));
     assert_eq!(part.indices().as_slice::<i64>()?.last(), Some(&128));
-    let part = check(&matrix.select(&Axis::Range(0..1), &Axis::from(vec![1; 127]))?);
+    let part = check(&matrix.select(&AxisSelection::Range(0..1), &AxisSelection::from(vec![1; 127]))?);
     assert_eq!((part.nnz(), part.indptr().dtype(), part.indices().dtype()), (127, &DType::I8, &DType::I8));
     Ok(())
 }
@@ -125,14 +132,14 @@ fn dtypes_become_wider_where_they_have_to() -> Result<()> {
 fn positions_out_of_bounds_are_named() -> Result<()> {
     let matrix = small(vec![0, 1], vec![0, 1, 2])?;
     for (rows, columns, message) in [
-        (Axis::from(vec![0, 2, 1]), Axis::Range(0..3), "row 2 is out of bounds: there are 2"),
-        (Axis::Range(0..3), Axis::Range(0..3), "row 2 is out of bounds: there are 2"),
+        (AxisSelection::from(vec![0, 2, 1]), AxisSelection::Range(0..3), "row 2 is out of bounds: there are 2"),
+        (AxisSelection::Range(0..3), AxisSelection::Range(0..3), "row 2 is out of bounds: there are 2"),
         (
-            Axis::Range(0..2),
-            Axis::from(vec![u64::MAX - 1]),
+            AxisSelection::Range(0..2),
+            AxisSelection::from(vec![u64::MAX - 1]),
             "column 18446744073709551614 is out of bounds: there are 3",
         ),
-        (Axis::Range(0..2), Axis::Range(2..4), "column 3 is out of bounds: there are 3"),
+        (AxisSelection::Range(0..2), AxisSelection::Range(2..4), "column 3 is out of bounds: there are 3"),
     ] {
         let error = matrix.select(&rows, &columns).map_or_else(|error| error.to_string(), |_| "selected".to_owned());
         assert!(error.contains(message), "{error} should say {message}");

@@ -47,7 +47,7 @@ pub(super) fn compare(a: &Tensor, b: &Tensor, tolerance: &Tolerance) -> Result<S
     };
     Ok(match found {
         None => Ok(()),
-        Some(at) => Err(format!("{} and {} at {:?}", shown(a, at)?, shown(b, at)?, place(at, a.shape()))),
+        Some(at) => Err(format!("{} and {} at {:?}", shown(a, at)?, shown(b, at)?, position(at, a.shape()))),
     })
 }
 
@@ -63,21 +63,21 @@ pub(super) fn compare_sparse(a: &SparseMatrix, b: &SparseMatrix, tolerance: &Tol
     {
         return Ok(Ok(()));
     }
-    let mut places: Vec<[u64; 2]> = Vec::new();
+    let mut positions: Vec<[u64; 2]> = Vec::new();
     for matrix in [a, b] {
-        dispatch!(matrix.dtype(), T => places.extend(summed::<T>(matrix)?.keys()), else => {});
+        dispatch!(matrix.dtype(), T => positions.extend(summed::<T>(matrix)?.keys()), else => {});
     }
-    places.sort_unstable();
-    places.dedup();
-    let (left, right) = (values_at(a, &places)?, values_at(b, &places)?);
+    positions.sort_unstable();
+    positions.dedup();
+    let (left, right) = (values_at(a, &positions)?, values_at(b, &positions)?);
     let Some((numbers_of_a, numbers_of_b)) = numbers(&left, &right)? else {
         return Ok(Err(format!("the dtypes are {} and {}", a.dtype(), b.dtype())));
     };
     Ok(match first_apart(&numbers_of_a, &numbers_of_b, tolerance)? {
         None => Ok(()),
         Some(at) => {
-            let place = places.get(at).or_bug("values without a place")?;
-            Err(format!("{} and {} at {place:?}", shown(&left, at)?, shown(&right, at)?))
+            let position = positions.get(at).or_bug("values without a place")?;
+            Err(format!("{} and {} at {position:?}", shown(&left, at)?, shown(&right, at)?))
         }
     })
 }
@@ -91,20 +91,20 @@ fn summed<T: Scalar>(matrix: &SparseMatrix) -> Result<BTreeMap<[u64; 2], T>> {
         let values_of_slice = data.get(range.clone()).or_bug("a major slice beyond the values")?;
         let indices_of_slice = indices.get(range).or_bug("a major slice beyond the indices")?;
         for (&index, &value) in indices_of_slice.iter().zip(values_of_slice) {
-            let place = if matrix.format() == SparseFormat::Csr { [slice, index] } else { [index, slice] };
-            values.entry(place).and_modify(|sum: &mut T| *sum = sum.plus(value)).or_insert(value);
+            let position = if matrix.format() == SparseFormat::Csr { [slice, index] } else { [index, slice] };
+            values.entry(position).and_modify(|sum: &mut T| *sum = sum.plus(value)).or_insert(value);
         }
     }
     Ok(values)
 }
 
 /// The values at some positions, 0 where none is stored.
-fn values_at(matrix: &SparseMatrix, places: &[[u64; 2]]) -> Result<Tensor> {
+fn values_at(matrix: &SparseMatrix, positions: &[[u64; 2]]) -> Result<Tensor> {
     dispatch!(matrix.dtype(), T => {
         let values = summed::<T>(matrix)?;
         // If nothing is stored there is a zero.
-        let at = |place: &[u64; 2]| values.get(place).copied().unwrap_or_default();
-        Tensor::from_vec([places.len()], places.iter().map(at).collect::<Vec<T>>())
+        let at = |position: &[u64; 2]| values.get(position).copied().unwrap_or_default();
+        Tensor::from_vec([positions.len()], positions.iter().map(at).collect::<Vec<T>>())
     }, else => Err(Error::dtype(format!("values of type {} are not numbers", matrix.dtype()))))
 }
 
@@ -186,9 +186,9 @@ fn shown(tensor: &Tensor, at: usize) -> Result<String> {
 }
 
 /// The position along each axis of an element in C order.
-fn place(at: usize, shape: &[usize]) -> Vec<usize> {
+fn position(at: usize, shape: &[usize]) -> Vec<usize> {
     let mut rest = at;
-    let mut place: Vec<usize> = shape
+    let mut position: Vec<usize> = shape
         .iter()
         .rev()
         .map(|&len| {
@@ -197,6 +197,6 @@ fn place(at: usize, shape: &[usize]) -> Vec<usize> {
             position
         })
         .collect();
-    place.reverse();
-    place
+    position.reverse();
+    position
 }

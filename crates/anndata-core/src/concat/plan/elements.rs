@@ -24,7 +24,7 @@ impl Context<'_> {
     }
 
     /// The columns of frames.
-    pub(super) fn frame(&self, frames: &[Vec<(String, ColumnOutline)>], place: &str) -> Result<FramePlan> {
+    pub(super) fn frame(&self, frames: &[Vec<(String, ColumnOutline)>], path: &str) -> Result<FramePlan> {
         let names: Vec<Vec<&str>> =
             frames.iter().map(|frame| frame.iter().map(|(name, _)| name.as_str()).collect()).collect();
         // Frames without rows and columns, which pandas passes over.
@@ -54,7 +54,7 @@ impl Context<'_> {
                     ColumnPlan::new(&filled, absent)
                 }
             });
-            let plan = plan.map_err(|error| error.at(&child_path(place, &name)))?;
+            let plan = plan.map_err(|error| error.at(&child_path(path, &name)))?;
             Ok((name, plan))
         };
         let columns = columns::names(&names, self.is_inner()).into_iter().map(plan).collect::<Result<_>>()?;
@@ -67,7 +67,7 @@ impl Context<'_> {
         elements: &[Option<&Element>],
         axis: usize,
         reindex: Option<&Arc<[Reindex]>>,
-        place: &str,
+        path: &str,
     ) -> Result<ElementPlan> {
         let outlines =
             elements.iter().map(|element| element.map(Outline::of).transpose()).collect::<Result<Vec<_>>>()?;
@@ -78,7 +78,7 @@ impl Context<'_> {
             _ => Err(Error::unsupported(format!("{what} cannot be concatenated with another kind of array"))),
         };
         if only(|outline| matches!(outline, Outline::Frame { .. }), "a data frame")? {
-            return self.frames(&outlines, place);
+            return self.frames(&outlines, path);
         }
         if only(|outline| matches!(outline, Outline::Awkward { .. }), "an awkward array")? {
             return Ok(self.plan(0, self.unchanged(), ElementKind::Awkward { fields: self.fields(&known) }));
@@ -113,12 +113,12 @@ impl Context<'_> {
         Ok(self.plan(axis, reindex, kind))
     }
 
-    fn frames(&self, outlines: &[Option<Outline>], place: &str) -> Result<ElementPlan> {
+    fn frames(&self, outlines: &[Option<Outline>], path: &str) -> Result<ElementPlan> {
         let columns = outlines.iter().map(|outline| match outline {
             Some(Outline::Frame { columns, .. }) => columns.clone(),
             _ => Vec::new(),
         });
-        let plan = self.frame(&columns.collect::<Vec<_>>(), place)?;
+        let plan = self.frame(&columns.collect::<Vec<_>>(), path)?;
         Ok(self.plan(0, self.unchanged(), ElementKind::Frame(plan)))
     }
 

@@ -36,10 +36,10 @@ pub(in crate::encoding) struct Repeated {
 
 impl fmt::Display for Repeated {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { first: place, name, count, len } = self;
+        let Self { first: position, name, count, len } = self;
         match name {
-            Some(name) => write!(f, "'{name}' at {place}")?,
-            None => write!(f, "the value at {place}")?,
+            Some(name) => write!(f, "'{name}' at {position}")?,
+            None => write!(f, "the value at {position}")?,
         }
         let verb = if *count == 1 { "repeats" } else { "repeat" };
         write!(f, " is there more than once; {count} of {len} {verb} an earlier one")
@@ -61,24 +61,24 @@ pub(in crate::encoding) fn look(node: &Node, checker: &mut Checker<'_>) -> Optio
     for pass in 0..passes {
         let mut hashes = Vec::new();
         source
-            .visit(checker, &mut |place, key| {
+            .visit(checker, &mut |position, key| {
                 let Some(key) = key else {
                     names.missing += u64::from(pass == 0);
                     return;
                 };
                 if key.is_empty() && source.is_text() && names.empty.is_none() {
-                    names.empty = Some(place);
+                    names.empty = Some(position);
                 }
                 let hash = hash(key);
                 if hash % passes == pass {
-                    hashes.push((hash, place));
+                    hashes.push((hash, position));
                 }
             })
             .ok()?;
         hashes.sort_unstable();
         for same in hashes.chunk_by(|(a, _), (b, _)| a == b).filter(|same| same.len() > 1) {
             count += same.len() as u64 - 1;
-            first = first.min(same.first().map_or(first, |(_, place)| *place));
+            first = first.min(same.first().map_or(first, |(_, position)| *position));
         }
     }
     if count > 0 {
@@ -128,10 +128,10 @@ impl<'n> KeySource<'n> {
     }
 
     /// One of the names, where they are text.
-    fn text_at(&self, place: u64) -> Result<Option<String>> {
+    fn text_at(&self, position: u64) -> Result<Option<String>> {
         let mut text = None;
         if self.is_text() {
-            let value = self.keys.read_rows(place, 1)?;
+            let value = self.keys.read_rows(position, 1)?;
             each(&value, false, &mut |_, key| text = key.map(|key| String::from_utf8_lossy(key).into_owned()))?;
         }
         Ok(text)

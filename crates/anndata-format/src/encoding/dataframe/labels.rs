@@ -24,17 +24,17 @@ pub(in crate::encoding) fn check_labels(frame: &Node, axis: &Node, registry: &Re
     let difference = texts(&index, own, registry, checker).and_then(|own| {
         let mut pairs = own.zip(texts(&names, wanted, registry, checker)?).enumerate();
         pairs
-            .find_map(|(place, (own, name))| match (own, name) {
+            .find_map(|(position, (own, name))| match (own, name) {
                 (Ok(own), Ok(name)) if own == name => None,
-                (Ok(own), Ok(name)) => Some(Ok((place, own, name))),
+                (Ok(own), Ok(name)) => Some(Ok((position, own, name))),
                 (Err(error), _) | (_, Err(error)) => Some(Err(error)),
             })
             .transpose()
     });
     // What cannot be read was found.
-    if let Ok(Some((place, own, name))) = difference {
+    if let Ok(Some((position, own, name))) = difference {
         let show = |text: Option<String>| text.map_or_else(|| "missing".to_owned(), |text| format!("'{text}'"));
-        let message = format!("the label at {place} is {}, the name on the axis {}", show(own), show(name));
+        let message = format!("the label at {position} is {}, the name on the axis {}", show(own), show(name));
         checker.add(&rules::SLOT_INDEX, frame.path(), message);
     }
 }

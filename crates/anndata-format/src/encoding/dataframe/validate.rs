@@ -131,8 +131,8 @@ pub(in crate::encoding) fn check_names(frame: &Node, checker: &mut Checker<'_>) 
     if let Some(repeated) = names.repeated {
         checker.add(&rules::NAMES_REPEATED, path, repeated.to_string());
     }
-    if let Some(place) = names.empty {
-        checker.add(&rules::NAMES_EMPTY, path, format!("the name at {place} is empty"));
+    if let Some(position) = names.empty {
+        checker.add(&rules::NAMES_EMPTY, path, format!("the name at {position} is empty"));
     }
     if names.missing > 0 {
         checker.add(&rules::NAMES_MISSING, path, format!("{} of {} names are missing", names.missing, names.len));

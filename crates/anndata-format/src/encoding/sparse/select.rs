@@ -4,7 +4,7 @@
 use std::ops::Range;
 use std::sync::Arc;
 
-use anndata_storage::{Axis, BlockSize, DType, Error, OrBug, Result, Tensor};
+use anndata_storage::{AxisSelection, BlockSize, DType, Error, OrBug, Result, Tensor};
 
 use super::layout::{BLOCK_BYTES, declared_shape, one_dimension, shape_value};
 use crate::node::{ArrayNode, BlockIter, BlockSource, GroupNode, Node, Source};
@@ -17,7 +17,7 @@ pub(in crate::encoding) fn select(
     node: &Node,
     format: SparseFormat,
     shape_attribute: &str,
-    axes: &[Axis],
+    axes: &[AxisSelection],
 ) -> Result<Node> {
     let part = Arc::new(StoredPart::open(node, format, shape_attribute, axes)?);
     let (data, indices, lengths) = if part.is_whole_slices() {
@@ -54,7 +54,7 @@ pub(crate) fn build_part(
     node: &Node,
     format: SparseFormat,
     shape_attribute: &str,
-    axes: &[Axis],
+    axes: &[AxisSelection],
     max_bytes: u64,
 ) -> Result<SparseMatrix> {
     let part = StoredPart::open(node, format, shape_attribute, axes)?;
@@ -72,7 +72,7 @@ pub(crate) fn build_part(
         Tensor::concat_rows(&parts)
     };
     let (data, indices) = if blocks.is_empty() {
-        let empty = part.read(&Axis::Range(0..0))?;
+        let empty = part.read(&AxisSelection::Range(0..0))?;
         (empty.data().clone(), empty.indices().clone())
     } else {
         (join(SparseMatrix::data)?, join(SparseMatrix::indices)?)
@@ -85,9 +85,9 @@ pub(crate) fn build_part(
 pub(super) struct StoredPart {
     format: SparseFormat,
     /// The selected major slices: rows of CSR, columns of CSC.
-    slices: Axis,
+    slices: AxisSelection,
     /// The selected positions within each major slice.
-    minor: Axis,
+    minor: AxisSelection,
     minor_len: usize,
     data: ArrayNode,
     indices: ArrayNode,
@@ -99,10 +99,15 @@ impl StoredPart {
     /// All of a stored matrix.
     pub(super) fn whole(node: &Node, format: SparseFormat, shape_attribute: &str) -> Result<Self> {
         let (rows, columns) = declared_shape(node, shape_attribute)?;
-        Self::open(node, format, shape_attribute, &[Axis::Range(0..rows as u64), Axis::Range(0..columns as u64)])
+        Self::open(
+            node,
+            format,
+            shape_attribute,
+            &[AxisSelection::Range(0..rows as u64), AxisSelection::Range(0..columns as u64)],
+        )
     }
 
-    fn open(node: &Node, format: SparseFormat, shape_attribute: &str, axes: &[Axis]) -> Result<Self> {
+    fn open(node: &Node, format: SparseFormat, shape_attribute: &str, axes: &[AxisSelection]) -> Result<Self> {
         let (rows, columns) = declared_shape(node, shape_attribute)?;
         let [row_axis, column_axis] = axes else {
             return Err(Error::invalid_input(format!("expected two selections for a matrix, found {}", axes.len())));
@@ -158,13 +163,13 @@ impl StoredPart {
     }
 
     /// The offsets of selected major slices alone.
-    fn lengths(&self, slices: &Axis) -> Result<Offsets> {
+    fn lengths(&self, slices: &AxisSelection) -> Result<Offsets> {
         let lengths = slices.positions().map(|slice| Ok(self.slice(slice)?.len()));
         Offsets::of_lengths(lengths.collect::<Result<Vec<_>>>()?)
     }
 
     /// The runs of values of major slices; major slices that follow each other are one.
-    fn runs(&self, slices: &Axis) -> Result<Vec<Range<u64>>> {
+    fn runs(&self, slices: &AxisSelection) -> Result<Vec<Range<u64>>> {
         let mut runs: Vec<Range<u64>> = Vec::new();
         for (start, len) in slices.runs() {
             let end = start.checked_add(len).or_bug("a run of major slices without an end")?;
@@ -182,7 +187,7 @@ impl StoredPart {
     }
 
     /// Whole major slices in memory.
-    pub(super) fn read(&self, slices: &Axis) -> Result<SparseMatrix> {
+    pub(super) fn read(&self, slices: &AxisSelection) -> Result<SparseMatrix> {
         let runs = self.runs(slices)?;
         let (data, indices) = rayon::join(
             || self.data.select_runs(runs.clone())?.source.read(),
@@ -191,7 +196,7 @@ impl StoredPart {
         self.matrix(slices, data?, indices?)
     }
 
-    fn matrix(&self, slices: &Axis, data: Tensor, indices: Tensor) -> Result<SparseMatrix> {
+    fn matrix(&self, slices: &AxisSelection, data: Tensor, indices: Tensor) -> Result<SparseMatrix> {
         let indptr = self.lengths(slices)?.to_tensor(&self.indptr.spec.dtype)?;
         let major = selected(slices)?;
         let shape = match self.format {
@@ -203,17 +208,17 @@ impl StoredPart {
 
     /// The selected positions of some major slices, in memory. If they are few, the indices are read first, and then
     /// the values that are kept alone.
-    fn kept(&self, slices: &Axis) -> Result<SparseMatrix> {
+    fn kept(&self, slices: &AxisSelection) -> Result<SparseMatrix> {
         if self.minor.len().saturating_mul(FEW) > self.minor_len as u64 {
             return self.keep(&self.read(slices)?);
         }
         let runs = self.runs(slices)?;
         let indices = self.indices.select_runs(runs.clone())?.source.read()?;
         // Where each value is stored, in place of the value.
-        let places: Vec<u64> = runs.into_iter().flatten().collect();
-        let places = Tensor::from_vec([places.len()], places)?;
-        let kept = self.keep(&self.matrix(slices, places, indices)?)?;
-        let runs = Axis::from(kept.data().as_slice::<u64>()?).runs();
+        let positions: Vec<u64> = runs.into_iter().flatten().collect();
+        let positions = Tensor::from_vec([positions.len()], positions)?;
+        let kept = self.keep(&self.matrix(slices, positions, indices)?)?;
+        let runs = AxisSelection::from(kept.data().as_slice::<u64>()?).runs();
         // Places of stored values, which are fewer than a machine can count.
         let runs = runs.into_iter().map(|(start, len)| start..start + len).collect();
         let values = self.data.select_runs(runs)?.source.read()?;
@@ -223,8 +228,8 @@ impl StoredPart {
     fn keep(&self, slices: &SparseMatrix) -> Result<SparseMatrix> {
         let (rows, columns) = slices.shape();
         match self.format {
-            SparseFormat::Csr => slices.select(&Axis::Range(0..rows as u64), &self.minor),
-            SparseFormat::Csc => slices.select(&self.minor, &Axis::Range(0..columns as u64)),
+            SparseFormat::Csr => slices.select(&AxisSelection::Range(0..rows as u64), &self.minor),
+            SparseFormat::Csc => slices.select(&self.minor, &AxisSelection::Range(0..columns as u64)),
         }
     }
 
@@ -243,7 +248,7 @@ impl StoredPart {
     }
 
     /// The selected major slices, as many at a time as have about `max_bytes` of values and indices.
-    fn blocks(&self, max_bytes: u64) -> impl Iterator<Item = Result<Axis>> + '_ {
+    fn blocks(&self, max_bytes: u64) -> impl Iterator<Item = Result<AxisSelection>> + '_ {
         // How large a block is decides about memory, and about no value: values without a size count as eight bytes, and
         // a sum beyond all numbers is over every limit.
         let size = |array: &ArrayNode| array.spec.dtype.size().unwrap_or(8) as u64;
@@ -252,7 +257,7 @@ impl StoredPart {
         std::iter::from_fn(move || {
             let start = next;
             let mut bytes = 0_u64;
-            let rest = self.slices.select(&Axis::Range(start..self.slices.len()));
+            let rest = self.slices.select(&AxisSelection::Range(start..self.slices.len()));
             for slice in rest.positions() {
                 let slice = match self.slice(slice) {
                     Ok(slice) => slice,
@@ -267,13 +272,13 @@ impl StoredPart {
                 }
                 next += 1;
             }
-            (next > start).then(|| Ok(self.slices.select(&Axis::Range(start..next))))
+            (next > start).then(|| Ok(self.slices.select(&AxisSelection::Range(start..next))))
         })
     }
 }
 
 /// How many positions are selected.
-fn selected(axis: &Axis) -> Result<usize> {
+fn selected(axis: &AxisSelection) -> Result<usize> {
     usize::try_from(axis.len())
         .map_err(|_| Error::limit_exceeded(format!("a selection of {} positions does not fit into memory", axis.len())))
 }
@@ -316,7 +321,7 @@ mod tests {
     fn parts_are_read_in_blocks_of_any_size() -> Result<()> {
         let values: Vec<i32> = (0..35).map(|i| if i % 3 == 0 { i } else { 0 }).collect();
         let dense = Tensor::from_vec([7, 5], values)?;
-        let axes = [Axis::from(vec![6, 0, 3, 3]), Axis::from(vec![4, 0, 4])];
+        let axes = [AxisSelection::from(vec![6, 0, 3, 3]), AxisSelection::from(vec![4, 0, 4])];
         for format in [SparseFormat::Csr, SparseFormat::Csc] {
             let root = Group::root(Arc::new(MemoryStore::new()));
             let matrix = Element::from(SparseMatrix::from_dense(&dense, format)?);
@@ -336,17 +341,21 @@ mod tests {
                 &io::WriteOptions::default(),
             )?;
             let node_of_wide = Node::open(&root, "wide")?;
-            for axes in
-                [[Axis::from(vec![5, 2, 2, 8, 0]), Axis::Range(3..4)], [Axis::from(vec![4]), Axis::from(vec![7, 1, 0])]]
-            {
+            for axes in [
+                [AxisSelection::from(vec![5, 2, 2, 8, 0]), AxisSelection::Range(3..4)],
+                [AxisSelection::from(vec![4]), AxisSelection::from(vec![7, 1, 0])],
+            ] {
                 for bytes in [1, 40, 1000] {
                     let part = build_part(&node_of_wide, format, "shape", &axes, bytes)?;
                     assert_eq!(part.to_dense()?, wide.select(&axes)?);
                 }
             }
-            let empty = build_part(&node, format, "shape", &[Axis::Range(0..0), Axis::Range(1..2)], 1)?;
+            let empty =
+                build_part(&node, format, "shape", &[AxisSelection::Range(0..0), AxisSelection::Range(1..2)], 1)?;
             assert_eq!((empty.shape(), empty.dtype()), ((0, 1), dense.dtype()));
-            let beyond = build_part(&node, format, "shape", &[Axis::Range(0..8), Axis::Range(0..5)], 1).unwrap_err();
+            let beyond =
+                build_part(&node, format, "shape", &[AxisSelection::Range(0..8), AxisSelection::Range(0..5)], 1)
+                    .unwrap_err();
             assert!(beyond.is_invalid_input() && beyond.message().contains("out of bounds of 7 x 5"), "{beyond}");
         }
         Ok(())
@@ -366,7 +375,7 @@ mod tests {
             io::write_elem(&root, "X", &matrix, &io::WriteOptions::default())?;
             root.array("X/indptr")?.write(&[0], &Tensor::from_vec([4], offsets)?)?;
             let node = Node::open(&root, "X")?;
-            let axes = [Axis::Range(0..1), Axis::Range(0..2)];
+            let axes = [AxisSelection::Range(0..1), AxisSelection::Range(0..2)];
             let errors = [
                 build_part(&node, SparseFormat::Csr, "shape", &axes, 1).unwrap_err(),
                 select(&node, SparseFormat::Csr, "shape", &axes).unwrap_err(),

@@ -276,9 +276,9 @@ impl<'n> Rows<'n> {
 
 /// The part of a block that begins at `start`.
 fn part<I>(block: &[I], start: u64, range: Range<u64>) -> Result<&[I]> {
-    let place = |at: u64| at.checked_sub(start).and_then(|at| usize::try_from(at).ok());
-    place(range.start)
-        .zip(place(range.end))
+    let position = |at: u64| at.checked_sub(start).and_then(|at| usize::try_from(at).ok());
+    position(range.start)
+        .zip(position(range.end))
         .and_then(|(start, end)| block.get(start..end))
         .or_bug("a row beyond its block")
 }

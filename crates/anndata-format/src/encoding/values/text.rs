@@ -1,6 +1,6 @@
 //! Text of a fixed width as text of any length, in records too.
 
-use anndata_storage::{DType, Error, Result, Tensor};
+use anndata_storage::{DType, Error, Result, Tensor, escaped};
 
 /// The records with text in any length where it has a fixed width.
 pub(in crate::encoding) fn with_text(records: &Tensor) -> Result<Tensor> {
@@ -17,6 +17,22 @@ pub(in crate::encoding) fn with_fixed_text(records: &Tensor) -> Result<Tensor> {
             points.take(width).flat_map(u32::to_ne_bytes)
         });
         Tensor::from_bytes(DType::FixedUtf32(width), field.shape(), bytes.collect::<Vec<u8>>())
+    })
+}
+
+/// One record with ASCII text in a fixed width: Python cannot read text of any length in a record without dimensions.
+pub(in crate::encoding) fn with_ascii_text(record: &Tensor) -> Result<Tensor> {
+    map_text(record, &|field| {
+        let texts = field.to_strings()?;
+        if let Some(text) = texts.iter().find(|text| !text.is_ascii()) {
+            return Err(Error::unsupported(format!(
+                "Python cannot read '{}' in a record without dimensions, as it is not ASCII; store an array of one record",
+                escaped(text)
+            )));
+        }
+        let width = texts.iter().map(String::len).max().unwrap_or(0).max(1);
+        let bytes = texts.iter().flat_map(|text| text.bytes().chain(std::iter::repeat(0)).take(width));
+        Tensor::from_bytes(DType::FixedUtf8(width), field.shape(), bytes.collect::<Vec<u8>>())
     })
 }
 

@@ -83,6 +83,15 @@ fn check_dtype(array: &ArrayNode, holds: Holds, checker: &mut Checker<'_>) {
         }
         _ => {}
     }
+    if array.spec.ndim() == 0 && holds_text_of_any_length(dtype) {
+        checker.add(&rules::RECORD_TEXT, path, format!("a record of type {dtype} without dimensions"));
+    }
+}
+
+/// Whether a field of a record is text of any length.
+fn holds_text_of_any_length(dtype: &DType) -> bool {
+    let DType::Compound(fields) = dtype else { return false };
+    fields.iter().any(|field| field.dtype == DType::String || holds_text_of_any_length(&field.dtype))
 }
 
 impl Holds {

@@ -1,6 +1,6 @@
 //! Codecs from bytes to bytes, by the names of either version.
 
-use anndata_codecs::{Blosc, ByteCodec, Checksum, ChecksumKind, ChecksumPlace, Lz4Framing, LzmaFormat};
+use anndata_codecs::{Blosc, ByteCodec, Checksum, ChecksumKind, ChecksumPosition, Lz4Framing, LzmaFormat};
 use anndata_storage::DType;
 use serde_json::Value;
 use zarrs_metadata::Configuration;
@@ -19,12 +19,12 @@ pub(super) fn byte_codec(
     let size = |name: &str| member(name).and_then(Value::as_u64).and_then(|size| usize::try_from(size).ok());
     let level = |name: &str, default: u8| number(name).and_then(|level| u8::try_from(level).ok()).unwrap_or(default);
     let checksum = |kind, default| {
-        let place = match member("location").and_then(Value::as_str) {
-            Some("start") => ChecksumPlace::Start,
-            Some("end") => ChecksumPlace::End,
+        let position = match member("location").and_then(Value::as_str) {
+            Some("start") => ChecksumPosition::Start,
+            Some("end") => ChecksumPosition::End,
             _ => default,
         };
-        ByteCodec::Checksum(Checksum { kind, place })
+        ByteCodec::Checksum(Checksum { kind, position })
     };
     Ok(Some(match id(name) {
         "zstd" => ByteCodec::Zstd {
@@ -61,10 +61,10 @@ pub(super) fn byte_codec(
                 None => return Err(Lacking::new(name, format!("codec '{name}' has an elementsize of {found}"))),
             },
         },
-        "crc32c" => checksum(ChecksumKind::Crc32c, ChecksumPlace::End),
-        "crc32" => checksum(ChecksumKind::Crc32, ChecksumPlace::Start),
-        "adler32" => checksum(ChecksumKind::Adler32, ChecksumPlace::Start),
-        "fletcher32" => checksum(ChecksumKind::Fletcher32, ChecksumPlace::End),
+        "crc32c" => checksum(ChecksumKind::Crc32c, ChecksumPosition::End),
+        "crc32" => checksum(ChecksumKind::Crc32, ChecksumPosition::Start),
+        "adler32" => checksum(ChecksumKind::Adler32, ChecksumPosition::Start),
+        "fletcher32" => checksum(ChecksumKind::Fletcher32, ChecksumPosition::End),
         "bz2" if cfg!(feature = "zarrs") => ByteCodec::Bzip2 { level: level("level", 1) },
         "lzma" if cfg!(feature = "zarrs") => {
             let level = number("preset").and_then(|level| u32::try_from(level).ok()).unwrap_or(6);

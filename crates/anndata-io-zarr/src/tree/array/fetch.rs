@@ -7,7 +7,7 @@ mod parts;
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
-use anndata_storage::{Axis, ChunkInfo, ChunkedStorage, Error, OrBug, Result, Tensor};
+use anndata_storage::{AxisSelection, ChunkInfo, ChunkedStorage, Error, OrBug, Result, Tensor};
 use bytes::Bytes;
 use futures_util::{StreamExt, TryStreamExt, stream};
 
@@ -30,7 +30,7 @@ const MAX_CHUNKS: u64 = 1 << 24;
 ///
 /// Decoding is not left to other threads: where the caller is a thread of the pool that decodes, and all others wait as
 /// well, there would be none.
-pub(super) fn read(array: &Arc<Inner>, remote: &Remote, selection: &[Axis]) -> Result<Tensor> {
+pub(super) fn read(array: &Arc<Inner>, remote: &Remote, selection: &[AxisSelection]) -> Result<Tensor> {
     array.pipeline()?;
     let mut parts = Parts::new(array, selection)?;
     let mut coming = parts.fetch_next(array, remote)?;
@@ -45,7 +45,7 @@ pub(super) fn read(array: &Arc<Inner>, remote: &Remote, selection: &[Axis]) -> R
 /// Reads a selection without blocking the thread of the caller.
 ///
 /// Requests run on the runtime of the store, whatever runtime the caller has, or none.
-pub(super) async fn read_async(array: &Arc<Inner>, remote: &Remote, selection: &[Axis]) -> Result<Tensor> {
+pub(super) async fn read_async(array: &Arc<Inner>, remote: &Remote, selection: &[AxisSelection]) -> Result<Tensor> {
     array.pipeline()?;
     let mut parts = Parts::new(array, selection)?;
     let mut coming = parts.fetch_next(array, remote)?;
@@ -63,7 +63,7 @@ fn stopped() -> Error {
 }
 
 /// The chunks that a selection touches, each once.
-fn touched(array: &Inner, selection: &[Axis]) -> Result<Vec<Vec<u64>>> {
+fn touched(array: &Inner, selection: &[AxisSelection]) -> Result<Vec<Vec<u64>>> {
     let axes: Vec<Vec<u64>> =
         selection.iter().zip(&array.meta.chunks).map(|(axis, &chunk)| touched_along(axis, chunk)).collect();
     let grid: Vec<u64> = axes.iter().map(|axis| axis.len() as u64).collect();
@@ -88,7 +88,7 @@ fn touched(array: &Inner, selection: &[Axis]) -> Result<Vec<Vec<u64>>> {
     }
 }
 
-fn touched_along(axis: &Axis, chunk: u64) -> Vec<u64> {
+fn touched_along(axis: &AxisSelection, chunk: u64) -> Vec<u64> {
     let chunk = chunk.max(1);
     let mut positions: Vec<u64> = Vec::new();
     for (start, len) in axis.runs() {
@@ -179,8 +179,8 @@ async fn from_shard(
                 let range = start.checked_add(len).filter(|&end| end <= bytes.len() as u64).map(|end| start..end);
                 let range = range.ok_or_else(|| too_short(key))?;
                 // Within the bytes, which are in memory.
-                let place = |at: u64| usize::try_from(at).or_bug("a place beyond memory");
-                Ok((chunk, bytes.slice(place(range.start)?..place(range.end)?)))
+                let position = |at: u64| usize::try_from(at).or_bug("a place beyond memory");
+                Ok((chunk, bytes.slice(position(range.start)?..position(range.end)?)))
             };
             request.parts.into_iter().map(slice).collect::<Result<Vec<_>>>()
         })
@@ -263,10 +263,10 @@ mod tests {
 
     #[test]
     fn touched_chunks_are_listed_once() {
-        assert_eq!(touched_along(&Axis::Range(3..9), 4), [0, 1, 2]);
-        assert_eq!(touched_along(&Axis::from(vec![0, 2, 5, 6, 13]), 4), [0, 1, 3]);
-        assert_eq!(touched_along(&Axis::from(vec![3, 4]), 4), [0, 1]);
-        assert!(touched_along(&Axis::Range(2..2), 4).is_empty());
+        assert_eq!(touched_along(&AxisSelection::Range(3..9), 4), [0, 1, 2]);
+        assert_eq!(touched_along(&AxisSelection::from(vec![0, 2, 5, 6, 13]), 4), [0, 1, 3]);
+        assert_eq!(touched_along(&AxisSelection::from(vec![3, 4]), 4), [0, 1]);
+        assert!(touched_along(&AxisSelection::Range(2..2), 4).is_empty());
     }
 
     #[test]
@@ -283,10 +283,10 @@ mod tests {
         array.write(&[0, 0], &grid)?;
         let some: Vec<u64> = (0..300).filter(|n| n % 3 > 0).collect();
         for selection in [
-            vec![Axis::Range(0..300), Axis::Range(0..7)],
-            vec![Axis::Range(5..299), Axis::Range(2..6)],
-            vec![Axis::from(some), Axis::Range(0..7)],
-            vec![Axis::Range(5..5), Axis::Range(0..7)],
+            vec![AxisSelection::Range(0..300), AxisSelection::Range(0..7)],
+            vec![AxisSelection::Range(5..299), AxisSelection::Range(2..6)],
+            vec![AxisSelection::from(some), AxisSelection::Range(0..7)],
+            vec![AxisSelection::Range(5..5), AxisSelection::Range(0..7)],
         ] {
             let expected = grid.select(&selection)?;
             assert_eq!(array.read_selection(&selection)?, expected);
@@ -323,7 +323,7 @@ mod tests {
 
         let store: Arc<dyn Storage> = Arc::new(ZarrStore::open_objects(objects, "a", &options)?);
         let array = Group::root(store).array("n")?;
-        assert_eq!(array.read_selection(&[Axis::Range(0..6)])?, numbers.slice_rows(0..6)?);
+        assert_eq!(array.read_selection(&[AxisSelection::Range(0..6)])?, numbers.slice_rows(0..6)?);
         let error = array.read().unwrap_err();
         assert!(error.is_invalid_data() && error.to_string().contains("is shorter than its index says"), "{error:?}");
         Ok(())

@@ -3,7 +3,7 @@
 use std::ops::Range;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use anndata_storage::{ArraySpec, Axis, ChunkedStorage, Error, Limits, OrBug, Result, Tensor};
+use anndata_storage::{ArraySpec, AxisSelection, ChunkedStorage, Error, Limits, OrBug, Result, Tensor};
 use rayon::prelude::*;
 
 use super::Inner;
@@ -26,16 +26,16 @@ impl Part {
         self.runs.iter().map(|run| run.end - run.start).sum()
     }
 
-    fn within(&self) -> Axis {
+    fn within(&self) -> AxisSelection {
         match self.runs.as_slice() {
-            [run] => Axis::Range(run.clone()),
-            runs => Axis::from(runs.iter().cloned().flatten().collect::<Vec<u64>>()),
+            [run] => AxisSelection::Range(run.clone()),
+            runs => AxisSelection::from(runs.iter().cloned().flatten().collect::<Vec<u64>>()),
         }
     }
 }
 
 /// The selected texts. Chunks are decoded on all cores, each once.
-pub(super) fn read(array: &Inner, source: &dyn ChunkedStorage, selection: &[Axis]) -> Result<Tensor> {
+pub(super) fn read(array: &Inner, source: &dyn ChunkedStorage, selection: &[AxisSelection]) -> Result<Tensor> {
     let shape = selection.iter().map(|axis| to_usize(axis.len())).collect::<Result<Vec<_>>>()?;
     if shape.contains(&0) {
         return Tensor::from_strings(shape, std::iter::empty::<&str>());
@@ -147,13 +147,13 @@ fn read_chunk(array: &Inner, source: &dyn ChunkedStorage, position: &[u64], budg
     let texts = Tensor::from_string_array([count], decode_text(&bytes, count)?)?;
     let texts = match array.pipeline()?.order() {
         None => texts,
-        Some(order) => texts.take(0, &stored_places(&array.chunk_shape, order)?)?,
+        Some(order) => texts.take(0, &stored_positions(&array.chunk_shape, order)?)?,
     };
     texts.reshape(array.chunk_shape.clone()).map(Some)
 }
 
 /// For every element in C order, where it is stored.
-fn stored_places(shape: &[usize], order: &[usize]) -> Result<Vec<u64>> {
+fn stored_positions(shape: &[usize], order: &[usize]) -> Result<Vec<u64>> {
     let mut strides = vec![0_u64; shape.len()];
     let mut step = 1_u64;
     for (&axis, len) in order.iter().zip(transposed(shape, order)?).rev() {
@@ -161,12 +161,12 @@ fn stored_places(shape: &[usize], order: &[usize]) -> Result<Vec<u64>> {
         step = step.checked_mul(len as u64).or_bug("a chunk too large to be read")?;
     }
     let mut index = vec![0_usize; shape.len()];
-    let places = (0..shape.iter().product()).map(|_| {
-        let place = index.iter().zip(&strides).map(|(&i, &stride)| i as u64 * stride).sum();
+    let positions = (0..shape.iter().product()).map(|_| {
+        let position = index.iter().zip(&strides).map(|(&i, &stride)| i as u64 * stride).sum();
         next(&mut index, shape);
-        place
+        position
     });
-    Ok(places.collect())
+    Ok(positions.collect())
 }
 
 /// Writes a block of texts.
@@ -188,7 +188,7 @@ pub(super) fn write(
     let parts: Vec<Vec<Part>> = blocks
         .iter()
         .zip(&array.meta.chunks)
-        .map(|(block, &chunk)| split(&Axis::Range(block.clone()), chunk))
+        .map(|(block, &chunk)| split(&AxisSelection::Range(block.clone()), chunk))
         .collect();
     let touched = product(&parts);
     for batch in touched.chunks(BATCH * rayon::current_num_threads()) {
@@ -217,7 +217,8 @@ fn encode(
     parts: &[Part],
     position: &[u64],
 ) -> Result<Vec<u8>> {
-    let from: Vec<Axis> = parts.iter().map(|part| Axis::Range(part.target..part.target + part.len())).collect();
+    let from: Vec<AxisSelection> =
+        parts.iter().map(|part| AxisSelection::Range(part.target..part.target + part.len())).collect();
     let given = values.select(&from)?;
     let chunk = if given.shape() == array.chunk_shape {
         given
@@ -284,7 +285,7 @@ fn next(index: &mut [usize], shape: &[usize]) {
 }
 
 /// The chunks that a selection touches along an axis.
-fn split(axis: &Axis, chunk: u64) -> Vec<Part> {
+fn split(axis: &AxisSelection, chunk: u64) -> Vec<Part> {
     let chunk = chunk.max(1);
     let mut parts: Vec<Part> = Vec::new();
     let mut target = 0;

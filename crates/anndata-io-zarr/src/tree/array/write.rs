@@ -236,9 +236,9 @@ impl ChunkedStorage for Shards<'_> {
         let mut open = self.open();
         let shard = match open.entry(position) {
             Entry::Occupied(shard) => shard.into_mut(),
-            Entry::Vacant(place) => {
-                let shard = self.start(place.key())?;
-                place.insert(shard)
+            Entry::Vacant(entry) => {
+                let shard = self.start(entry.key())?;
+                entry.insert(shard)
             }
         };
         shard.index.set(slot, shard.start + shard.pending.len() as u64, raw.len() as u64)?;

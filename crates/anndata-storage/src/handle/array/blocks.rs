@@ -1,7 +1,7 @@
 //! An array as a stream of blocks.
 
 use super::Array;
-use crate::{ArraySpec, Axis, Result, Tensor};
+use crate::{ArraySpec, AxisSelection, Result, Tensor};
 
 /// How large the blocks of a stream are, and where they may end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -73,11 +73,11 @@ impl Iterator for Blocks {
         {
             return Some(Err(error));
         }
-        let selection: Vec<Axis> = offset
+        let selection: Vec<AxisSelection> = offset
             .iter()
             .zip(&self.block)
             .zip(&self.shape)
-            .map(|((&start, &len), &end)| Axis::Range(start..end.min(start.saturating_add(len))))
+            .map(|((&start, &len), &end)| AxisSelection::Range(start..end.min(start.saturating_add(len))))
             .collect();
         self.next = following(&offset, &self.block, &self.shape);
         Some(self.array.read_selection(&selection).map(|tensor| (offset, tensor)))

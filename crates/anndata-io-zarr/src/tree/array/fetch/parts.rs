@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use anndata_storage::{AlignedBytes, Axis, DType, Error, OrBug, Result, Tensor, ensure};
+use anndata_storage::{AlignedBytes, AxisSelection, DType, Error, OrBug, Result, Tensor, ensure};
 
 use super::super::Inner;
 use super::{Fetched, stopped, touched};
@@ -17,7 +17,7 @@ const PART: u64 = if cfg!(test) { 1 << 10 } else { 128 << 20 };
 pub(super) struct Parts {
     dtype: DType,
     shape: Vec<usize>,
-    left: VecDeque<Vec<Axis>>,
+    left: VecDeque<Vec<AxisSelection>>,
     /// The result where there are several parts, and how much of it is there.
     out: Option<AlignedBytes>,
     filled: usize,
@@ -25,8 +25,8 @@ pub(super) struct Parts {
 }
 
 impl Parts {
-    pub(super) fn new(array: &Inner, selection: &[Axis]) -> Result<Self> {
-        let in_memory = |axis: &Axis| {
+    pub(super) fn new(array: &Inner, selection: &[AxisSelection]) -> Result<Self> {
+        let in_memory = |axis: &AxisSelection| {
             usize::try_from(axis.len()).map_err(|_| Error::limit_exceeded("the selection does not fit into memory"))
         };
         let shape = selection.iter().map(in_memory).collect::<Result<Vec<_>>>()?;
@@ -39,7 +39,11 @@ impl Parts {
     }
 
     /// Starts to fetch the next part.
-    pub(super) fn fetch_next(&mut self, array: &Arc<Inner>, remote: &Remote) -> Result<Option<(Vec<Axis>, Fetching)>> {
+    pub(super) fn fetch_next(
+        &mut self,
+        array: &Arc<Inner>,
+        remote: &Remote,
+    ) -> Result<Option<(Vec<AxisSelection>, Fetching)>> {
         let Some(part) = self.left.pop_front() else { return Ok(None) };
         let chunks = touched(array, &part)?;
         let fetch = remote.spawn(Fetched::fetch(Arc::clone(array), remote.clone(), chunks)).ok_or_else(stopped)?;
@@ -53,8 +57,8 @@ impl Parts {
             return Ok(());
         };
         let bytes = values.as_bytes().or_bug("a part of values without bytes")?;
-        let place = out.as_mut_slice().get_mut(self.filled..self.filled + bytes.len());
-        place.or_bug("the parts are more than the whole")?.copy_from_slice(bytes);
+        let target = out.as_mut_slice().get_mut(self.filled..self.filled + bytes.len());
+        target.or_bug("the parts are more than the whole")?.copy_from_slice(bytes);
         self.filled += bytes.len();
         Ok(())
     }
@@ -75,7 +79,7 @@ impl Parts {
 pub(super) type Fetching = tokio::task::JoinHandle<Result<Fetched>>;
 
 /// Cuts a large selection along its first axis, between chunks.
-fn split(array: &Inner, selection: &[Axis]) -> Vec<Vec<Axis>> {
+fn split(array: &Inner, selection: &[AxisSelection]) -> Vec<Vec<AxisSelection>> {
     let whole = || vec![selection.to_vec()];
     let (Some((first, inner)), Some(&chunk)) = (selection.split_first(), array.meta.chunks.first()) else {
         return whole();
@@ -89,16 +93,16 @@ fn split(array: &Inner, selection: &[Axis]) -> Vec<Vec<Axis>> {
     let row = inner.iter().fold(size as u64, |product, axis| product.saturating_mul(axis.len())).max(1);
     let rows = (PART / row).max(1);
     let chunk = chunk.max(1);
-    let axes: Vec<Axis> = match first {
+    let axes: Vec<AxisSelection> = match first {
         axis if axis.len() <= rows.max(chunk) => return whole(),
-        Axis::Range(range) => {
+        AxisSelection::Range(range) => {
             let step = rows.div_ceil(chunk).saturating_mul(chunk);
             let cut = |at: u64| at.clamp(range.start, range.end);
             (range.start / step..range.end.div_ceil(step))
-                .map(|i| Axis::Range(cut(i.saturating_mul(step))..cut((i + 1).saturating_mul(step))))
+                .map(|i| AxisSelection::Range(cut(i.saturating_mul(step))..cut((i + 1).saturating_mul(step))))
                 .collect()
         }
-        Axis::Indices(indices) => {
+        AxisSelection::Indices(indices) => {
             let mut parts: Vec<Vec<u64>> = vec![Vec::new()];
             for &index in indices.iter() {
                 let full = parts.last().is_some_and(|part| {
@@ -111,7 +115,7 @@ fn split(array: &Inner, selection: &[Axis]) -> Vec<Vec<Axis>> {
                     part.push(index);
                 }
             }
-            parts.into_iter().map(Axis::from).collect()
+            parts.into_iter().map(AxisSelection::from).collect()
         }
     };
     axes.into_iter().map(|axis| [&[axis], inner].concat()).collect()

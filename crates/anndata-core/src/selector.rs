@@ -1,10 +1,10 @@
-//! [`Index`]: what of an axis is selected, in any of the ways in which users say it.
+//! [`Selector`]: what of an axis is selected, in any of the ways in which users say it.
 
 use std::fmt;
 use std::ops::{Bound, Range, RangeBounds, RangeFrom, RangeFull, RangeInclusive, RangeTo, RangeToInclusive};
 use std::sync::Arc;
 
-use anndata_storage::{Axis, DType, Error, Result};
+use anndata_storage::{AxisSelection, DType, Error, Result};
 use arrow_array::{Array, BooleanArray, LargeStringArray, StringArray};
 
 use crate::{Column, DataFrame};
@@ -18,28 +18,28 @@ const SHOWN: usize = 5;
 /// | --- | --- |
 /// | everything | `..` |
 /// | ranges | `2..5`, `3..`, `..=7` |
-/// | steps | [`Index::step(.., 2)`](Index::step), [`Index::step(.., -1)`](Index::step) |
+/// | steps | [`Selector::step(.., 2)`](Selector::step), [`Selector::step(.., -1)`](Selector::step) |
 /// | positions, in any order, repeated | `3`, `[4, 0, 4]`, a `Vec` or slice of integers |
-/// | positions that may count from the end | [`Index::signed([-1, 0])`](Index::signed) |
+/// | positions that may count from the end | [`Selector::signed([-1, 0])`](Selector::signed) |
 /// | masks | `[true, false, true]`, an Arrow [`BooleanArray`] |
 /// | names | `"cell-1"`, `["cell-3", "cell-1"]`, an Arrow string array |
-/// | ranges of names, both ends included | [`Index::name_range("a", "f")`](Index::name_range) |
-/// | values of a column | [`Index::equal("louvain", "B cells")`](Index::equal), [`Index::filter("n_genes", \|n\| n > 200.0)`](Index::filter), [`Index::by_column`] |
+/// | ranges of names, both ends included | [`Selector::name_range("a", "f")`](Selector::name_range) |
+/// | values of a column | [`Selector::equal("louvain", "B cells")`](Selector::equal), [`Selector::filter("n_genes", \|n\| n > 200.0)`](Selector::filter), [`Selector::by_column`] |
 ///
 /// A range that ends beyond the axis is an error here, where Python cuts it.
 ///
 /// ```
-/// use anndata_core::{AnnData, DataFrame, Index, Tensor};
+/// use anndata_core::{AnnData, DataFrame, Selector, Tensor};
 ///
 /// let obs = DataFrame::new(["a", "b", "c"]).with_column("n", vec![5_i64, 1, 9])?;
 /// let adata = AnnData::builder().x(Tensor::from_vec([3, 2], vec![1_i32; 6])?).obs(obs).build()?;
 /// assert_eq!(adata.select(1.., 0)?.shape(), (2, 1));
 /// assert_eq!(adata.select(["c", "a"], ..)?.obs_names()?, ["c", "a"]);
-/// assert_eq!(adata.select(Index::filter("n", |n| n > 2.0), ..)?.obs_names()?, ["a", "c"]);
+/// assert_eq!(adata.select(Selector::filter("n", |n| n > 2.0), ..)?.obs_names()?, ["a", "c"]);
 /// # Ok::<(), anndata_core::Error>(())
 /// ```
 #[derive(Debug, Clone)]
-pub struct Index(Kind);
+pub struct Selector(Kind);
 
 #[derive(Clone)]
 enum Kind {
@@ -50,12 +50,12 @@ enum Kind {
     Names(LargeStringArray),
     NameRange(String, String),
     Column { name: String, test: Arc<Test> },
-    Axis(Axis),
+    Axis(AxisSelection),
 }
 
 type Test = dyn Fn(&Column) -> Result<Vec<bool>> + Send + Sync;
 
-impl Index {
+impl Selector {
     /// Every `step`-th position of a range, from its first; with a negative step from its last, backwards.
     pub fn step(range: impl RangeBounds<usize>, step: i64) -> Self {
         // A position beyond the numbers is out of bounds of every axis, as the largest number is.
@@ -107,7 +107,7 @@ impl Index {
     /// [`InvalidInput`](crate::ErrorKind::InvalidInput) if positions are out of bounds, a mask has another length,
     /// or a list of names is looked up among names that are not unique; [`NotFound`](crate::ErrorKind::NotFound)
     /// if there is no such name or column. The first few offenders are shown.
-    pub fn resolve(&self, axis: &DataFrame) -> Result<Axis> {
+    pub fn resolve(&self, axis: &DataFrame) -> Result<AxisSelection> {
         let len = axis.len()?;
         match &self.0 {
             Kind::Range { start, end, step } => range(*start, *end, *step, len),
@@ -118,15 +118,15 @@ impl Index {
                 if found.is_empty() {
                     return Err(Error::not_found(format!("no such name: '{name}'")));
                 }
-                Ok(Axis::of_positions(found))
+                Ok(AxisSelection::of_positions(found))
             }
-            Kind::Names(names) => Ok(Axis::of_positions(axis.name_index()?.positions_of(names)?)),
+            Kind::Names(names) => Ok(AxisSelection::of_positions(axis.name_index()?.positions_of(names)?)),
             Kind::NameRange(first, last) => {
                 let names = axis.name_index()?;
                 let &[first, last] = names.positions(&[first, last])?.as_slice() else {
                     return Err(Error::bug("two names are not at two positions"));
                 };
-                Ok(Axis::Range(first..(last + 1).max(first)))
+                Ok(AxisSelection::Range(first..(last + 1).max(first)))
             }
             Kind::Column { name, test } => {
                 let mask = test(&axis.column(name)?)?;
@@ -147,7 +147,7 @@ fn signed(len: usize) -> Result<i64> {
     i64::try_from(len).map_err(|_| Error::limit_exceeded(format!("an axis of {len} is too long to be counted")))
 }
 
-fn range(start: Bound<i64>, end: Bound<i64>, step: i64, len: usize) -> Result<Axis> {
+fn range(start: Bound<i64>, end: Bound<i64>, step: i64, len: usize) -> Result<AxisSelection> {
     // Behind the largest number nothing begins, and no axis is so long.
     let start = match start {
         Bound::Included(at) => at,
@@ -172,13 +172,13 @@ fn range(start: Bound<i64>, end: Bound<i64>, step: i64, len: usize) -> Result<Ax
     let stride = usize::try_from(step.unsigned_abs()).unwrap_or(usize::MAX);
     match step {
         0 => Err(Error::invalid_input("the step of a range cannot be 0")),
-        1 => Ok(Axis::Range(range)),
-        _ if step > 0 => Ok(Axis::of_positions(range.step_by(stride).collect())),
-        _ => Ok(Axis::of_positions(range.rev().step_by(stride).collect())),
+        1 => Ok(AxisSelection::Range(range)),
+        _ if step > 0 => Ok(AxisSelection::of_positions(range.step_by(stride).collect())),
+        _ => Ok(AxisSelection::of_positions(range.rev().step_by(stride).collect())),
     }
 }
 
-fn resolve_positions(positions: &[i64], from_end: bool, len: usize) -> Result<Axis> {
+fn resolve_positions(positions: &[i64], from_end: bool, len: usize) -> Result<AxisSelection> {
     let count = signed(len)?;
     let mut resolved = Vec::with_capacity(positions.len());
     let mut wrong = Vec::new();
@@ -190,14 +190,14 @@ fn resolve_positions(positions: &[i64], from_end: bool, len: usize) -> Result<Ax
         }
     }
     if wrong.is_empty() {
-        return Ok(Axis::of_positions(resolved));
+        return Ok(AxisSelection::of_positions(resolved));
     }
     let hint = !from_end && wrong.iter().all(|&at| at < 0);
     let error = out_of_bounds(&wrong, len);
-    Err(if hint { Error::invalid_input(format!("{error}; Index::signed counts from the end")) } else { error })
+    Err(if hint { Error::invalid_input(format!("{error}; Selector::signed counts from the end")) } else { error })
 }
 
-fn resolve_mask(mask: &[Option<bool>], len: usize) -> Result<Axis> {
+fn resolve_mask(mask: &[Option<bool>], len: usize) -> Result<AxisSelection> {
     if mask.len() != len {
         return Err(Error::invalid_input(format!(
             "a mask of length {} was given for an axis of length {len}",
@@ -208,7 +208,7 @@ fn resolve_mask(mask: &[Option<bool>], len: usize) -> Result<Axis> {
         return Err(Error::invalid_input(format!("the mask is missing at {missing}")));
     }
     let chosen = (0_u64..).zip(mask).filter(|(_, chosen)| **chosen == Some(true)).map(|(at, _)| at);
-    Ok(Axis::of_positions(chosen.collect()))
+    Ok(AxisSelection::of_positions(chosen.collect()))
 }
 
 fn out_of_bounds<T: fmt::Display>(wrong: &[T], len: usize) -> Error {
@@ -236,13 +236,13 @@ impl fmt::Debug for Kind {
 macro_rules! from_integers {
     ($($type:ty),*) => {
         $(
-            impl From<$type> for Index {
+            impl From<$type> for Selector {
                 fn from(position: $type) -> Self {
                     Self::from(std::slice::from_ref(&position))
                 }
             }
 
-            impl From<&[$type]> for Index {
+            impl From<&[$type]> for Selector {
                 fn from(positions: &[$type]) -> Self {
                     // One beyond the numbers is out of bounds of every axis, as the largest number is.
                     let positions = positions.iter().map(|&at| i64::try_from(at).unwrap_or(i64::MAX)).collect();
@@ -250,19 +250,19 @@ macro_rules! from_integers {
                 }
             }
 
-            impl<const N: usize> From<[$type; N]> for Index {
+            impl<const N: usize> From<[$type; N]> for Selector {
                 fn from(positions: [$type; N]) -> Self {
                     Self::from(positions.as_slice())
                 }
             }
 
-            impl From<Vec<$type>> for Index {
+            impl From<Vec<$type>> for Selector {
                 fn from(positions: Vec<$type>) -> Self {
                     Self::from(positions.as_slice())
                 }
             }
 
-            impl From<&Vec<$type>> for Index {
+            impl From<&Vec<$type>> for Selector {
                 fn from(positions: &Vec<$type>) -> Self {
                     Self::from(positions.as_slice())
                 }
@@ -275,7 +275,7 @@ macro_rules! from_integers {
 
 macro_rules! from_ranges {
     ($type:ty: $($range:ident),*) => {
-        $(impl From<$range<$type>> for Index {
+        $(impl From<$range<$type>> for Selector {
             fn from(range: $range<$type>) -> Self {
                 // As for positions.
                 let bound = |bound: Bound<&$type>| bound.map(|&at| i64::try_from(at).unwrap_or(i64::MAX));
@@ -287,55 +287,55 @@ macro_rules! from_ranges {
 
 from_integers!(i32, i64, u32, u64, usize);
 
-impl From<RangeFull> for Index {
+impl From<RangeFull> for Selector {
     fn from(_: RangeFull) -> Self {
         Self(Kind::Range { start: Bound::Unbounded, end: Bound::Unbounded, step: 1 })
     }
 }
 
-impl From<Axis> for Index {
-    fn from(axis: Axis) -> Self {
+impl From<AxisSelection> for Selector {
+    fn from(axis: AxisSelection) -> Self {
         Self(Kind::Axis(axis))
     }
 }
 
-impl From<&[bool]> for Index {
+impl From<&[bool]> for Selector {
     fn from(mask: &[bool]) -> Self {
         Self(Kind::Mask(mask.iter().copied().map(Some).collect()))
     }
 }
 
-impl<const N: usize> From<[bool; N]> for Index {
+impl<const N: usize> From<[bool; N]> for Selector {
     fn from(mask: [bool; N]) -> Self {
         Self::from(mask.as_slice())
     }
 }
 
-impl From<Vec<bool>> for Index {
+impl From<Vec<bool>> for Selector {
     fn from(mask: Vec<bool>) -> Self {
         Self::from(mask.as_slice())
     }
 }
 
-impl From<&BooleanArray> for Index {
+impl From<&BooleanArray> for Selector {
     fn from(mask: &BooleanArray) -> Self {
         Self(Kind::Mask(mask.iter().collect()))
     }
 }
 
-impl From<BooleanArray> for Index {
+impl From<BooleanArray> for Selector {
     fn from(mask: BooleanArray) -> Self {
         Self::from(&mask)
     }
 }
 
-impl From<&str> for Index {
+impl From<&str> for Selector {
     fn from(name: &str) -> Self {
         Self(Kind::Name(name.to_owned()))
     }
 }
 
-impl From<String> for Index {
+impl From<String> for Selector {
     fn from(name: String) -> Self {
         Self(Kind::Name(name))
     }
@@ -344,25 +344,25 @@ impl From<String> for Index {
 macro_rules! from_names {
     ($($type:ty),*) => {
         $(
-            impl From<&[$type]> for Index {
+            impl From<&[$type]> for Selector {
                 fn from(names: &[$type]) -> Self {
                     Self(Kind::Names(LargeStringArray::from_iter_values(names)))
                 }
             }
 
-            impl<const N: usize> From<[$type; N]> for Index {
+            impl<const N: usize> From<[$type; N]> for Selector {
                 fn from(names: [$type; N]) -> Self {
                     Self::from(names.as_slice())
                 }
             }
 
-            impl From<Vec<$type>> for Index {
+            impl From<Vec<$type>> for Selector {
                 fn from(names: Vec<$type>) -> Self {
                     Self::from(names.as_slice())
                 }
             }
 
-            impl From<&Vec<$type>> for Index {
+            impl From<&Vec<$type>> for Selector {
                 fn from(names: &Vec<$type>) -> Self {
                     Self::from(names.as_slice())
                 }
@@ -373,25 +373,25 @@ macro_rules! from_names {
 
 from_names!(&str, String);
 
-impl From<&LargeStringArray> for Index {
+impl From<&LargeStringArray> for Selector {
     fn from(names: &LargeStringArray) -> Self {
         Self(Kind::Names(names.clone()))
     }
 }
 
-impl From<LargeStringArray> for Index {
+impl From<LargeStringArray> for Selector {
     fn from(names: LargeStringArray) -> Self {
         Self(Kind::Names(names))
     }
 }
 
-impl From<&StringArray> for Index {
+impl From<&StringArray> for Selector {
     fn from(names: &StringArray) -> Self {
         Self(Kind::Names(names.iter().collect()))
     }
 }
 
-impl From<StringArray> for Index {
+impl From<StringArray> for Selector {
     fn from(names: StringArray) -> Self {
         Self::from(&names)
     }
