@@ -15,7 +15,7 @@ use std::io::Write as _;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use anndata::io::ReadOptions;
+use anndata::io::ElemReadOptions;
 use anndata::storage::ChunkedStorage;
 use anndata::{
     AnnData, Codec, Compression, ConvertOptions, Element, Format, Group, H5adWriteOptions, Tensor, ZarrOptions,
@@ -53,7 +53,7 @@ fn read(file: &str) -> Result<(Duration, usize)> {
 }
 
 fn read_any(file: &str) -> anndata::Result<AnnData> {
-    anndata::io::read_anndata(&anndata::open(file)?, &ReadOptions::default())
+    anndata::io::read_anndata(&anndata::open(file)?, &ElemReadOptions::default())
 }
 
 fn size(adata: &AnnData) -> usize {

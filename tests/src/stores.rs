@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use anndata::encoding::Registry;
 use anndata::hdf5::{Hdf5Options, Hdf5Store};
-use anndata::io::{self, ReadOptions, WriteOptions};
+use anndata::io::{self, ElemReadOptions, ElemWriteOptions};
 use anndata::{AnnData, Group, MemoryStore, Result};
 
 /// The root of an empty store in memory.
@@ -44,14 +44,14 @@ pub fn on_each(check: impl Fn(&Group) -> Result<()>) -> Result<()> {
 /// # Errors
 /// If that fails.
 pub fn through(root: &Group, adata: &AnnData) -> Result<AnnData> {
-    through_with(root, adata, &WriteOptions::default(), &Registry::default())
+    through_with(root, adata, &ElemWriteOptions::default(), &Registry::default())
 }
 
 /// [`through`] with other options and encodings.
 ///
 /// # Errors
 /// If that fails.
-pub fn through_with(root: &Group, adata: &AnnData, options: &WriteOptions, registry: &Registry) -> Result<AnnData> {
+pub fn through_with(root: &Group, adata: &AnnData, options: &ElemWriteOptions, registry: &Registry) -> Result<AnnData> {
     io::write_anndata(root, adata, &options.clone().with_registry(registry.clone()))?;
-    io::read_anndata(root, &ReadOptions::default().with_registry(registry.clone()))
+    io::read_anndata(root, &ElemReadOptions::default().with_registry(registry.clone()))
 }

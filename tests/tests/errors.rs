@@ -13,7 +13,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use anndata::acc::{A, Access as _};
-use anndata::io::{ReadOptions, WriteOptions, read_elem, write_anndata, write_elem};
+use anndata::io::{ElemReadOptions, ElemWriteOptions, read_elem, write_anndata, write_elem};
 use anndata::{
     AnnData, ArraySpec, AxisSelection, Column, Compression, ConcatOptions, ConvertOptions, DType, DataFrame, Element,
     Error, Format, Group, H5adWriteOptions, MemoryStore, Mode, NaValue, Raw, Result, SparseFormat, SparseMatrix,
@@ -126,13 +126,13 @@ fn of_opening() {
         "read_zarr of an HDF5 file" => anndata::read_zarr(path("a.h5ad"));
         "read_zarr of a text" => anndata::read_zarr(path("text.h5ad"));
         "read_anndata of a group that is none" => {
-            anndata::io::read_anndata(&read_only.group("uns").unwrap(), &ReadOptions::default())
+            anndata::io::read_anndata(&read_only.group("uns").unwrap(), &ElemReadOptions::default())
         };
-        "read_elem of what is absent" => read_elem(&read_only, "obsm/umap", &ReadOptions::default());
+        "read_elem of what is absent" => read_elem(&read_only, "obsm/umap", &ElemReadOptions::default());
         "read_elem as sparse, of no matrix" => {
-            anndata::io::read_anndata(&read_only, &ReadOptions::default().with_as_sparse(["obs"], SparseFormat::Csr))
+            anndata::io::read_anndata(&read_only, &ElemReadOptions::default().with_as_sparse(["obs"], SparseFormat::Csr))
         };
-        "write_elem to a store that is read" => write_elem(&read_only, "uns/x", &1_i64.into(), &WriteOptions::default());
+        "write_elem to a store that is read" => write_elem(&read_only, "uns/x", &1_i64.into(), &ElemWriteOptions::default());
     }
     check("errors-of-opening", &told);
 }
@@ -154,9 +154,9 @@ fn of_writing() {
     let convert = ConvertOptions::default();
     let as_dense = |keys: &[&str]| {
         let encode = anndata::encoding::EncodeOptions::default().with_as_dense(keys.to_vec());
-        ConvertOptions::default().with_write(WriteOptions::default().with_encode(encode))
+        ConvertOptions::default().with_write(ElemWriteOptions::default().with_encode(encode))
     };
-    let lzf = WriteOptions::default().with_compression(Compression::Lzf);
+    let lzf = ElemWriteOptions::default().with_compression(Compression::Lzf);
     tell! { told:
         "write_h5ad where a file is" => anndata::write_h5ad_with(path("a.h5ad"), &object, &h5ad);
         "write_h5ad where a folder is" => anndata::write_h5ad(path("folder.h5ad"), &object);
@@ -183,12 +183,12 @@ fn of_writing() {
         "convert with a key that is none" => anndata::convert(path("a.h5ad"), path("b.h5ad"), &as_dense(&["nope"]));
         "write_elem at no name" => {
             let root = Group::root(Arc::new(MemoryStore::new()));
-            write_elem(&root, "", &Element::from(1_i64), &WriteOptions::default())
+            write_elem(&root, "", &Element::from(1_i64), &ElemWriteOptions::default())
         };
         "write_anndata where something is" => {
             let root = Group::root(Arc::new(MemoryStore::new()));
             root.create_group("obs").unwrap();
-            write_anndata(&root, &object, &WriteOptions::default())
+            write_anndata(&root, &object, &ElemWriteOptions::default())
         };
     }
     check("errors-of-writing", &told);
@@ -398,7 +398,7 @@ fn of_backed_objects() {
     let backed = |mode| anndata::open_backed(file("a.h5ad"), mode).unwrap();
     let lazy = {
         let root = anndata::open(file("c.h5ad")).unwrap();
-        anndata::io::read_anndata(&root, &ReadOptions::default().with_lazy(true)).unwrap()
+        anndata::io::read_anndata(&root, &ElemReadOptions::default().with_lazy(true)).unwrap()
     };
     fs::write(directory.path().join("b.h5ad"), "b").unwrap();
     tell! { told:

@@ -5,7 +5,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use anndata::io::{self, ReadOptions, WriteOptions};
+use anndata::io::{self, ElemReadOptions, ElemWriteOptions};
 use anndata::node::Node;
 use anndata::{
     AnnData, Compression, ConvertOptions, Group, H5adReadOptions, H5adWriteOptions, MemoryStore, Result, read_h5ad,
@@ -34,7 +34,7 @@ fn readable_and_corpus() -> Vec<std::path::PathBuf> {
 }
 
 fn lazy() -> H5adReadOptions {
-    H5adReadOptions::default().with_read(ReadOptions::default().with_lazy(true))
+    H5adReadOptions::default().with_read(ElemReadOptions::default().with_lazy(true))
 }
 
 /// What differs, order of keys and columns included.
@@ -142,8 +142,8 @@ fn rewritten_in_memory() {
     all(&readable_and_corpus(), |file| {
         let adata = read_h5ad(file)?;
         let store = Group::root(Arc::new(MemoryStore::new()));
-        io::write_anndata(&store, &adata, &WriteOptions::default())?;
-        unequal(&adata, &io::read_anndata(&store, &ReadOptions::default())?)
+        io::write_anndata(&store, &adata, &ElemWriteOptions::default())?;
+        unequal(&adata, &io::read_anndata(&store, &ElemReadOptions::default())?)
     });
 }
 
@@ -154,7 +154,7 @@ fn converted() {
     let (once, twice) = (directory.path().join("once.h5ad"), directory.path().join("twice.h5ad"));
     all(&readable_and_corpus(), |file| {
         let options = ConvertOptions::default().with_overwrite(true).with_durable(false);
-        let write = WriteOptions::default().with_compression(Compression::Gzip(1));
+        let write = ElemWriteOptions::default().with_compression(Compression::Gzip(1));
         anndata::convert(file, &once, &options.clone().with_write(write))?;
         if let Some(difference) = unequal(&read_h5ad(file)?, &read_h5ad(&once)?)? {
             return Ok(Some(difference));

@@ -6,7 +6,7 @@ use std::fs;
 use std::path::Path;
 
 use anndata::awkward::Awkward;
-use anndata::io::WriteOptions;
+use anndata::io::ElemWriteOptions;
 use anndata::node::{Node, NodeWriteOptions};
 use anndata::{
     AnnData, ArraySpec, Codec, Compression, ConvertOptions, DataFrame, Group, Mode, Result, SparseDataset,
@@ -48,7 +48,7 @@ fn spec(path: &Path, key: &str) -> ArraySpec {
 fn small_objects_are_small_files() -> Result<()> {
     let folder = tempfile::tempdir()?;
     let path = |name: &str| folder.path().join(name);
-    let none = ConvertOptions::default().with_write(WriteOptions::default().with_compression(Compression::None));
+    let none = ConvertOptions::default().with_write(ElemWriteOptions::default().with_compression(Compression::None));
     anndata::write_h5ad(path("a.h5ad"), &small())?;
     anndata::write_zarr(path("a.zarr"), &small())?;
     convert(path("a.zarr"), path("b.h5ad"), &none)?;
@@ -73,7 +73,7 @@ fn chunks_of_one_row_are_in_shards_that_end_with_the_array() -> Result<()> {
     let folder = tempfile::tempdir()?;
     let path = |name: &str| folder.path().join(name);
     let by_row = NodeWriteOptions::default().with_chunk_rows(Some(1));
-    let by_row = ConvertOptions::default().with_write(WriteOptions::default().with_store(by_row));
+    let by_row = ConvertOptions::default().with_write(ElemWriteOptions::default().with_store(by_row));
     for (rows, chunks, shards) in [(1, [1, 3], None), (7, [1, 3], Some([7, 3])), (5000, [1, 3], Some([2500, 3]))] {
         let adata = AnnData::builder().x(dense(rows, 3)).layer("cube", dense(rows, 3)).build()?;
         let (from, to) = (path(&format!("{rows}.zarr")), path(&format!("{rows}-by-row.zarr")));
@@ -131,19 +131,19 @@ fn converting_keeps_the_layout_where_that_is_asked_for() -> Result<()> {
     let path = |name: &str| folder.path().join(name);
     let adata = AnnData::builder().x(sparse(400, 30)).layer("dense", dense(400, 30)).build()?;
     let store = NodeWriteOptions::default().with_chunk_rows(Some(16)).with_compression(Compression::Gzip(3));
-    let options = ConvertOptions::default().with_write(WriteOptions::default().with_store(store));
+    let options = ConvertOptions::default().with_write(ElemWriteOptions::default().with_store(store));
     anndata::write_h5ad(path("plain.h5ad"), &adata)?;
     convert(path("plain.h5ad"), path("a.h5ad"), &options)?;
     convert(path("plain.h5ad"), path("a.zarr"), &options)?;
     convert(
         path("plain.h5ad"),
         path("raw.zarr"),
-        &options.clone().with_write(WriteOptions::default().with_compression(Compression::None)),
+        &options.clone().with_write(ElemWriteOptions::default().with_compression(Compression::None)),
     )?;
     let layer = "layers/dense";
     assert_eq!(spec(&path("a.h5ad"), layer).codecs, [Codec::Zlib { level: 3 }]);
 
-    let kept = WriteOptions::default().with_store(NodeWriteOptions::default().with_keep_layout(true));
+    let kept = ElemWriteOptions::default().with_store(NodeWriteOptions::default().with_keep_layout(true));
     let kept = ConvertOptions::default().with_write(kept);
     let v2 = kept.clone().with_zarr(ZarrOptions::default().with_format(ZarrFormat::V2));
     for (from, to, options) in [

@@ -8,7 +8,7 @@ mod server;
 use std::path::Path;
 use std::time::Instant;
 
-use anndata::io::{self, ReadOptions};
+use anndata::io::{self, ElemReadOptions};
 use anndata::{AnnData, ConvertOptions};
 use server::{FEW, Server, Stats};
 
@@ -46,7 +46,7 @@ fn the_elements_of_an_object_are_fetched_together() {
 
     let start = Instant::now();
     let root = anndata::open(&url).unwrap();
-    let read = futures_executor::block_on(io::read_anndata_async(&root, &ReadOptions::default())).unwrap();
+    let read = futures_executor::block_on(io::read_anndata_async(&root, &ElemReadOptions::default())).unwrap();
     assert_eq!(read, expected);
     check("read without blocking", start, &server.stats(), FEW);
 

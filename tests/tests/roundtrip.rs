@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 
 use anndata::encoding::Registry;
 use anndata::hdf5::write_atomic;
-use anndata::io::{self, ReadOptions, WriteOptions};
+use anndata::io::{self, ElemReadOptions, ElemWriteOptions};
 use anndata::node::NodeWriteOptions;
 use anndata::{AnnData, ConvertOptions, Element, Group, H5adReadOptions, read_h5ad, read_h5ad_with};
 use anndata_tests::{random, stores};
@@ -96,12 +96,12 @@ proptest! {
         let before = adata.clone();
         let root = stores::memory();
         check_equal(&stores::through(&root, &adata)?, &adata)?;
-        let lazy = io::read_anndata(&root, &ReadOptions::default().with_lazy(true))?;
+        let lazy = io::read_anndata(&root, &ElemReadOptions::default().with_lazy(true))?;
         prop_assert_eq!(lazy.to_string(), adata.to_string());
         check_equal(&lazy.load()?, &adata)?;
         // Copying without loading, in blocks of a few bytes.
         let copy = stores::memory();
-        let options = WriteOptions::default().with_store(NodeWriteOptions::default().with_block_bytes(16));
+        let options = ElemWriteOptions::default().with_store(NodeWriteOptions::default().with_block_bytes(16));
         check_equal(&stores::through_with(&copy, &lazy, &options, &Registry::default())?, &adata)?;
         prop_assert_eq!(adata, before);
     }
@@ -120,14 +120,14 @@ proptest! {
         let directory = tempfile::tempdir()?;
         let (path, copy) = (directory.path().join("a.h5ad"), directory.path().join("b.h5ad"));
         let store = NodeWriteOptions::default().with_compression(compression).with_chunk_rows(chunk_rows);
-        let write = WriteOptions::default().with_store(store);
+        let write = ElemWriteOptions::default().with_store(store);
         write_atomic(&path, false, false, |store| {
             io::write_anndata(&Group::root(store.clone()), &adata, &write)
         })?;
         check_equal(&read_h5ad(&path)?, &adata)?;
-        let lazy = H5adReadOptions::default().with_read(ReadOptions::default().with_lazy(true));
+        let lazy = H5adReadOptions::default().with_read(ElemReadOptions::default().with_lazy(true));
         check_equal(&read_h5ad_with(&path, &lazy)?.load()?, &adata)?;
-        let write = WriteOptions::default().with_store(NodeWriteOptions::default().with_compression(other).with_block_bytes(16));
+        let write = ElemWriteOptions::default().with_store(NodeWriteOptions::default().with_compression(other).with_block_bytes(16));
         anndata::convert(&path, &copy, &ConvertOptions::default().with_write(write).with_durable(false))?;
         check_equal(&read_h5ad(&copy)?, &adata)?;
     }

@@ -6,7 +6,7 @@ mod store;
 
 use std::sync::Arc;
 
-use anndata::io::{self, ReadOptions, WriteOptions};
+use anndata::io::{self, ElemReadOptions, ElemWriteOptions};
 use anndata::{AnnData, Backed, Column, DataFrame, Element, Group, Result, SparseFormat, SparseMatrix, Tensor};
 use store::SqliteStore;
 
@@ -35,20 +35,20 @@ fn an_object_is_written_to_a_database_and_read_back() -> Result<()> {
     let folder = tempfile::tempdir()?;
     let path = folder.path().join("object.sqlite");
     let root = Group::root(Arc::new(SqliteStore::open_rw(&path)?));
-    io::write_anndata(&root, &object()?, &WriteOptions::default())?;
-    let read = io::read_anndata(&open(&path)?, &ReadOptions::default())?;
+    io::write_anndata(&root, &object()?, &ElemWriteOptions::default())?;
+    let read = io::read_anndata(&open(&path)?, &ElemReadOptions::default())?;
     assert_eq!(read, object()?);
-    let lazy = io::read_anndata(&open(&path)?, &ReadOptions::default().with_lazy(true))?;
+    let lazy = io::read_anndata(&open(&path)?, &ElemReadOptions::default().with_lazy(true))?;
     assert_eq!(lazy.select(["c3", "c1"], 0..2)?.load()?, object()?.select(["c3", "c1"], 0..2)?.load()?);
 
     // An element is replaced, and an object that stays in the store is changed there.
-    io::write_elem(&root, "uns/method", &Element::from("pca"), &WriteOptions::default())?;
-    let mut backed = Backed::open(&root, &ReadOptions::default())?;
+    io::write_elem(&root, "uns/method", &Element::from("pca"), &ElemWriteOptions::default())?;
+    let mut backed = Backed::open(&root, &ElemReadOptions::default())?;
     backed.rename_layer(Some("counts"), Some("raw_counts"))?;
-    backed.write_back(&WriteOptions::default())?;
+    backed.write_back(&ElemWriteOptions::default())?;
     let mut expected = object()?;
     expected.rename_layer(Some("counts"), Some("raw_counts"))?;
     expected.uns_mut().insert("method".to_owned(), Element::from("pca"));
-    assert_eq!(io::read_anndata(&open(&path)?, &ReadOptions::default())?, expected);
+    assert_eq!(io::read_anndata(&open(&path)?, &ElemReadOptions::default())?, expected);
     Ok(())
 }

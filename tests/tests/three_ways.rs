@@ -8,7 +8,7 @@
 use std::path::Path;
 
 use anndata::awkward::Awkward;
-use anndata::io::{self, ReadOptions, WriteOptions};
+use anndata::io::{self, ElemReadOptions, ElemWriteOptions};
 use anndata::node::NodeWriteOptions;
 use anndata::storage::NodeKind;
 use anndata::{
@@ -23,13 +23,13 @@ use proptest::prelude::*;
 ///
 /// # Panics
 /// If the ways differ.
-fn three_ways(root: &Group, options: &ReadOptions) -> std::result::Result<(AnnData, Group), [Error; 3]> {
+fn three_ways(root: &Group, options: &ElemReadOptions) -> std::result::Result<(AnnData, Group), [Error; 3]> {
     let lazily = || io::read_anndata(root, &options.clone().with_lazy(true));
     let copy = stores::memory();
-    let write = WriteOptions::default().with_store(NodeWriteOptions::default().with_block_bytes(16));
+    let write = ElemWriteOptions::default().with_store(NodeWriteOptions::default().with_block_bytes(16));
     let streamed = lazily()
         .and_then(|adata| io::write_anndata(&copy, &adata, &write))
-        .and_then(|()| io::read_anndata(&copy, &ReadOptions::default()));
+        .and_then(|()| io::read_anndata(&copy, &ElemReadOptions::default()));
     let ways = [io::read_anndata(root, options), lazily().and_then(|adata| adata.load()), streamed];
     match ways {
         [Ok(eager), Ok(lazy), Ok(streamed)] => {
@@ -83,7 +83,7 @@ fn object() -> Result<AnnData> {
 
 fn stored() -> Group {
     let root = stores::memory();
-    io::write_anndata(&root, &object().unwrap(), &WriteOptions::default()).unwrap();
+    io::write_anndata(&root, &object().unwrap(), &ElemWriteOptions::default()).unwrap();
     root
 }
 
@@ -182,7 +182,7 @@ const MENDED: [(&str, Mutation); 15] = [
         root.remove("obs/kind/categories").unwrap();
         let categories = Column::nullable(&Tensor::from_strings([2], ["b", "a"]).unwrap(), &[false; 2], NaValue::Na);
         let categories = Element::from(categories.unwrap());
-        io::write_elem(root, "obs/kind/categories", &categories, &WriteOptions::default()).unwrap();
+        io::write_elem(root, "obs/kind/categories", &categories, &ElemWriteOptions::default()).unwrap();
     }),
     ("missing values of a kind of their own", |root| {
         // Python takes whatever is not NaN for NA.
@@ -243,7 +243,7 @@ fn what_other_tools_leave_out_is_read_in_every_way_and_mended() {
         let root = stored();
         mutate(&root);
         let (found, copy) =
-            three_ways(&root, &ReadOptions::default()).unwrap_or_else(|errors| panic!("{what}: {errors:?}"));
+            three_ways(&root, &ElemReadOptions::default()).unwrap_or_else(|errors| panic!("{what}: {errors:?}"));
         assert_eq!(found, expected, "{what}");
         let report = validate(&copy, &ValidateOptions::default()).unwrap();
         assert!(report.findings.is_empty(), "{what}: {report}");
@@ -285,7 +285,7 @@ const REFUSED: [(&str, Mutation, &str); 9] = [
             root.remove("obs/kind/categories").unwrap();
             let texts = Tensor::from_strings([2], ["b", ""]).unwrap();
             let categories = Element::from(Column::nullable(&texts, &[false, true], NaValue::Na).unwrap());
-            io::write_elem(root, "obs/kind/categories", &categories, &WriteOptions::default()).unwrap();
+            io::write_elem(root, "obs/kind/categories", &categories, &ElemWriteOptions::default()).unwrap();
         },
         "category 1 is a missing value",
     ),
@@ -330,14 +330,14 @@ fn what_is_refused_is_refused_in_every_way() {
     for (what, mutate, says) in REFUSED {
         let root = stored();
         mutate(&root);
-        let errors = three_ways(&root, &ReadOptions::default()).expect_err(what);
+        let errors = three_ways(&root, &ElemReadOptions::default()).expect_err(what);
         assert!(errors.iter().all(|error| error.to_string().contains(says)), "{what}: {errors:?}");
     }
 }
 
 #[test]
 fn what_is_plainly_meant_is_repaired_where_that_is_asked_for() {
-    let repair = ReadOptions::default().with_repair(true);
+    let repair = ElemReadOptions::default().with_repair(true);
     for (what, mutate, says) in REFUSED {
         let root = stored();
         mutate(&root);
@@ -376,7 +376,7 @@ fn a_single_category_may_be_a_scalar() {
     edit(&root, "obs/kind/categories", |attributes| {
         drop(attributes.insert("encoding-type".to_owned(), Attribute::from("string")));
     });
-    let (found, copy) = three_ways(&root, &ReadOptions::default()).unwrap();
+    let (found, copy) = three_ways(&root, &ElemReadOptions::default()).unwrap();
     let only = || Some("only".to_owned());
     assert_eq!(found.obs().column("kind").unwrap().to_strings().unwrap(), [only(), None, only()]);
     assert_eq!(copy.array("obs/kind/categories").unwrap().shape(), [1]);
@@ -388,12 +388,13 @@ fn equal_categories_are_read_and_written_only_when_they_are_merged() {
     replace(&root, "obs/kind/categories", &Tensor::from_strings([3], ["b", "a", "b"]).unwrap());
     replace(&root, "obs/kind/codes", &Tensor::from_vec([3], vec![2_i8, -1, 1]).unwrap());
     for lazy in [false, true] {
-        let adata = io::read_anndata(&root, &ReadOptions::default().with_lazy(lazy)).unwrap();
-        let refused = io::write_anndata(&stores::memory(), &adata, &WriteOptions::default()).unwrap_err().to_string();
+        let adata = io::read_anndata(&root, &ElemReadOptions::default().with_lazy(lazy)).unwrap();
+        let refused =
+            io::write_anndata(&stores::memory(), &adata, &ElemWriteOptions::default()).unwrap_err().to_string();
         assert!(refused.contains("obs/kind/categories: the category at position 2 is repeated; "), "{refused}");
         assert!(refused.contains("`--repair`"), "{refused}");
     }
-    let (found, copy) = three_ways(&root, &ReadOptions::default().with_repair(true)).unwrap();
+    let (found, copy) = three_ways(&root, &ElemReadOptions::default().with_repair(true)).unwrap();
     let (codes, categories) = found.obs().column("kind").unwrap().codes_and_categories().unwrap();
     assert_eq!((codes.as_slice::<i8>().unwrap(), categories), (&[0, -1, 1][..], Column::strings(["b", "a"])));
     assert!(validate(&copy, &ValidateOptions::default()).unwrap().findings.is_empty());
@@ -408,15 +409,15 @@ fn keys_with_slashes_are_read_whole() {
         let element =
             if path.starts_with("varm") { Tensor::from_vec([2, 1], vec![1, 2]).unwrap().into() } else { dense.clone() };
         root.require_group(path.rsplit_once('/').unwrap().0).unwrap();
-        io::write_elem(&root, path, &element, &WriteOptions::default()).unwrap();
+        io::write_elem(&root, path, &element, &ElemWriteOptions::default()).unwrap();
     }
-    let adata = io::read_anndata(&root, &ReadOptions::default()).unwrap();
+    let adata = io::read_anndata(&root, &ElemReadOptions::default()).unwrap();
     assert_eq!(adata.layer(Some("a/b/c")), Some(&dense));
     assert_eq!((adata.obsm().get("a/b"), adata.varm().contains_key("x/y")), (Some(&dense), true));
-    let refused = io::write_anndata(&stores::memory(), &adata, &WriteOptions::default()).unwrap_err();
+    let refused = io::write_anndata(&stores::memory(), &adata, &ElemWriteOptions::default()).unwrap_err();
     assert!(refused.to_string().contains("give it another name"), "{refused}");
 
-    let (repaired, _) = three_ways(&root, &ReadOptions::default().with_repair(true)).unwrap();
+    let (repaired, _) = three_ways(&root, &ElemReadOptions::default().with_repair(true)).unwrap();
     // The key that is there already is left alone.
     assert_eq!((repaired.layer(Some("a_b_c")), repaired.layer(Some("a_b_c_"))), (Some(&dense), Some(&dense)));
     assert_eq!((repaired.obsm().get("a_b"), repaired.varm().contains_key("x_y")), (Some(&dense), true));
@@ -432,13 +433,13 @@ fn an_index_of_numbers_may_be_a_column() {
     for values in [Column::from(vec![1_i64, 2, 3]), Column::from(vec![0.5, f64::NAN]), Column::strings(["x", "y"])] {
         let adata = AnnData::builder().uns("df", frame(values)).build().unwrap();
         let root = stores::memory();
-        io::write_anndata(&root, &adata, &WriteOptions::default()).unwrap();
+        io::write_anndata(&root, &adata, &ElemWriteOptions::default()).unwrap();
         assert_eq!(root.group("uns/df").unwrap().children().unwrap(), ["c"]);
-        assert_eq!(three_ways(&root, &ReadOptions::default()).unwrap().0, adata);
+        assert_eq!(three_ways(&root, &ElemReadOptions::default()).unwrap().0, adata);
     }
     let other = DataFrame::with_index(Column::from(vec![1_i64])).with_index_name(Some("c".to_owned()));
     let other = AnnData::builder().uns("df", other.with_column("c", vec![2_i64]).unwrap()).build().unwrap();
-    let refused = io::write_anndata(&stores::memory(), &other, &WriteOptions::default()).unwrap_err();
+    let refused = io::write_anndata(&stores::memory(), &other, &ElemWriteOptions::default()).unwrap_err();
     assert!(refused.to_string().contains("rename one of them"), "{refused}");
 }
 
@@ -510,15 +511,15 @@ fn leading(path: &str) -> String {
 }
 
 fn at_once(file: &Path, skip: &[String]) -> Result<AnnData> {
-    io::read_anndata(&anndata::open(file)?, &ReadOptions::default().with_skip(skip))
+    io::read_anndata(&anndata::open(file)?, &ElemReadOptions::default().with_skip(skip))
 }
 
 fn lazily(file: &Path, skip: &[String]) -> Result<AnnData> {
-    io::read_anndata(&anndata::open(file)?, &ReadOptions::default().with_lazy(true).with_skip(skip))?.load()
+    io::read_anndata(&anndata::open(file)?, &ElemReadOptions::default().with_lazy(true).with_skip(skip))?.load()
 }
 
 fn streamed(file: &Path, copy: &Path, skip: &[String]) -> Result<AnnData> {
-    let read = ReadOptions::default().with_skip(skip);
+    let read = ElemReadOptions::default().with_skip(skip);
     let options = ConvertOptions::default().with_read(read).with_overwrite(true).with_durable(false);
     anndata::convert(file, copy, &options)?;
     at_once(copy, &[])
@@ -531,7 +532,7 @@ proptest! {
     #[test]
     fn random_objects_are_read_alike_in_every_way(adata in random::adata(), mutation in 0..4_usize) {
         let root = stores::memory();
-        io::write_anndata(&root, &adata, &WriteOptions::default())?;
+        io::write_anndata(&root, &adata, &ElemWriteOptions::default())?;
         for path in paths(&root, "") {
             match mutation {
                 0 => {}
@@ -541,7 +542,7 @@ proptest! {
                 _ => {}
             }
         }
-        let (found, copy) = three_ways(&root, &ReadOptions::default())
+        let (found, copy) = three_ways(&root, &ElemReadOptions::default())
             .map_err(|errors| TestCaseError::fail(format!("{errors:?}")))?;
         prop_assert_eq!(found, adata);
         let report = validate(&copy, &ValidateOptions::default())?;

@@ -3,7 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test may fail anywhere")]
 
 use anndata::awkward::Awkward;
-use anndata::io::{self, ReadOptions, WriteOptions};
+use anndata::io::{self, ElemReadOptions, ElemWriteOptions};
 use anndata::node::NodeWriteOptions;
 use anndata::{AnnData, AxisSelection, DataFrame, Element, Group, Mapping, Result, SelectOptions, Selector, Tensor};
 use anndata_tests::{random, stores};
@@ -132,8 +132,8 @@ fn check_slots(view: &AnnData, whole: &AnnData, obs: &[u64], var: &[u64]) -> Res
 
 /// The object as lazy parts of a store.
 fn lazily(root: &Group, adata: &AnnData) -> Result<AnnData> {
-    io::write_anndata(root, adata, &WriteOptions::default())?;
-    io::read_anndata(root, &ReadOptions::default().with_lazy(true))
+    io::write_anndata(root, adata, &ElemWriteOptions::default())?;
+    io::read_anndata(root, &ElemReadOptions::default().with_lazy(true))
 }
 
 fn check(whole: &AnnData, case: &Case, own: &AnnData) -> Result<(), TestCaseError> {
@@ -160,12 +160,12 @@ fn check(whole: &AnnData, case: &Case, own: &AnnData) -> Result<(), TestCaseErro
     // What is written of a view is what is written of its own copy, in blocks of a few bytes too.
     for bytes in [16, 1 << 20] {
         let root = stores::memory();
-        let options = WriteOptions::default().with_store(NodeWriteOptions::default().with_block_bytes(bytes));
+        let options = ElemWriteOptions::default().with_store(NodeWriteOptions::default().with_block_bytes(bytes));
         io::write_anndata(&root, &view, &options)?;
-        let written = io::read_anndata(&root, &ReadOptions::default())?;
+        let written = io::read_anndata(&root, &ElemReadOptions::default())?;
         let root = stores::memory();
         io::write_anndata(&root, &loaded, &options)?;
-        prop_assert_eq!(&written, &io::read_anndata(&root, &ReadOptions::default())?);
+        prop_assert_eq!(&written, &io::read_anndata(&root, &ElemReadOptions::default())?);
     }
     Ok(())
 }
@@ -192,14 +192,14 @@ proptest! {
         let directory = tempfile::tempdir()?;
         let path = directory.path().join("a.h5ad");
         anndata::write_h5ad(&path, adata)?;
-        check(&io::read_anndata(&anndata::open(&path)?, &ReadOptions::default().with_lazy(true))?, &case, &own)?;
+        check(&io::read_anndata(&anndata::open(&path)?, &ElemReadOptions::default().with_lazy(true))?, &case, &own)?;
         let path = directory.path().join("a.zarr");
         match anndata::write_zarr(&path, adata) {
             // Zarr has no records with arrays in a field.
             Err(error) if error.is_unsupported() => return Ok(()),
             written => written?,
         }
-        check(&io::read_anndata(&anndata::open(&path)?, &ReadOptions::default().with_lazy(true))?, &case, &own)?;
+        check(&io::read_anndata(&anndata::open(&path)?, &ElemReadOptions::default().with_lazy(true))?, &case, &own)?;
     }
 }
 

@@ -13,7 +13,7 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use anndata_acc::{A, Access, Target};
-use anndata_format::io::{ReadOptions, read_anndata};
+use anndata_format::io::{ElemReadOptions, read_anndata};
 use anndata_format::{AnnData, Group};
 use anndata_io_hdf5::{Hdf5Options, Hdf5Store};
 
@@ -66,7 +66,7 @@ fn open(file: &Path) -> anndata_format::Result<AnnData> {
     } else {
         anndata_io_zarr::open_path(file)?
     };
-    read_anndata(&root, &ReadOptions::default().with_lazy(true))
+    read_anndata(&root, &ElemReadOptions::default().with_lazy(true))
 }
 
 /// What is missing, where it is.
@@ -99,10 +99,14 @@ mod tests {
             (folder.path().join("a.h5ad"), folder.path().join("a.zarr"), folder.path().join("required.txt"));
         anndata_io_hdf5::write_atomic(&h5ad, false, false, |store| {
             let store = std::sync::Arc::clone(store);
-            anndata_format::io::write_anndata(&Group::root(store), &adata, &anndata_format::io::WriteOptions::default())
+            anndata_format::io::write_anndata(
+                &Group::root(store),
+                &adata,
+                &anndata_format::io::ElemWriteOptions::default(),
+            )
         })?;
         anndata_io_zarr::write_atomic(&zarr, &anndata_io_zarr::ZarrOptions::default(), false, |root| {
-            anndata_format::io::write_anndata(root, &adata, &anndata_format::io::WriteOptions::default())
+            anndata_format::io::write_anndata(root, &adata, &anndata_format::io::ElemWriteOptions::default())
         })?;
         std::fs::write(&list, "# For the figure.\nobs.louvain\nX[:,CD8]\n\nA.obsm['X_pca'][:, 2]\nobsm.pca\n")?;
         for file in [&h5ad, &zarr] {

@@ -139,9 +139,9 @@ fn stored() -> (AnnData, Counts) {
     let store = Counting::default();
     let counts = Arc::clone(&store.counts);
     let root = Group::root(Arc::new(store));
-    io::write_anndata(&root, &object(), &io::WriteOptions::default()).unwrap();
+    io::write_anndata(&root, &object(), &io::ElemWriteOptions::default()).unwrap();
     counts.lock().unwrap().clear();
-    let adata = io::read_anndata(&root, &io::ReadOptions::default().with_lazy(true)).unwrap();
+    let adata = io::read_anndata(&root, &io::ElemReadOptions::default().with_lazy(true)).unwrap();
     (adata, counts)
 }
 

@@ -6,7 +6,7 @@ use std::path::Path;
 use std::process::{Command, Output};
 use std::sync::Arc;
 
-use anndata::io::{WriteOptions, write_anndata};
+use anndata::io::{ElemWriteOptions, write_anndata};
 use anndata::{AnnData, DataFrame, Group, Tensor, ZarrFormat, ZarrOptions};
 
 fn object(first: f32) -> AnnData {
@@ -18,7 +18,7 @@ fn object(first: f32) -> AnnData {
 /// Fills a store that has objects at `mod/rna` and `mod/adt`.
 fn fill(root: &Group) -> anndata::Result<()> {
     for (path, first) in [("mod/rna", 1.0), ("mod/adt", 7.0)] {
-        write_anndata(&root.create_group(path)?, &object(first), &WriteOptions::default())?;
+        write_anndata(&root.create_group(path)?, &object(first), &ElemWriteOptions::default())?;
     }
     root.storage().commit()
 }

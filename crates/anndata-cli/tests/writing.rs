@@ -248,7 +248,7 @@ fn an_output_may_be_the_input_and_neither_may_be_within_the_other() {
         assert!(complaint(folder, &["convert", output, output]).contains("--overwrite"));
         succeed(folder, &["convert", output, output, "--overwrite", "--compression", "gzip"]);
         let root = anndata::open(folder.join(output)).unwrap();
-        let written = anndata::io::read_anndata(&root, &anndata::io::ReadOptions::default()).unwrap();
+        let written = anndata::io::read_anndata(&root, &anndata::io::ElemReadOptions::default()).unwrap();
         assert_eq!(written, anndata::read_h5ad(&demo).unwrap(), "{output}");
     }
     let line = complaint(folder, &["convert", "out.zarr", "out.zarr/obs/inner.h5ad"]);

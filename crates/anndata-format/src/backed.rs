@@ -8,7 +8,7 @@ use std::ops::{Deref, DerefMut};
 use anndata_storage::{AxisSelection, Error, Group, Result, Tensor};
 
 use crate::encoding::slots::is_current;
-use crate::io::{self, ReadOptions, WriteOptions};
+use crate::io::{self, ElemReadOptions, ElemWriteOptions};
 use crate::node::{ArrayNode, Node, Source};
 use crate::stored::{StoredTree as _, uncached};
 use crate::{AnnData, Element, Selector};
@@ -31,9 +31,9 @@ use changes::is_within;
 ///
 /// let root = Group::root(Arc::new(MemoryStore::new()));
 /// let adata = AnnData::builder().x(Tensor::from_vec([3, 2], vec![1_i32, 2, 3, 4, 5, 6])?).build()?;
-/// io::write_anndata(&root, &adata, &io::WriteOptions::default())?;
+/// io::write_anndata(&root, &adata, &io::ElemWriteOptions::default())?;
 ///
-/// let mut backed = Backed::open(&root, &io::ReadOptions::default())?;
+/// let mut backed = Backed::open(&root, &io::ElemReadOptions::default())?;
 /// backed.write_x([2, 0], 1, &Tensor::from_vec([2, 1], vec![60, 20])?)?;
 /// let view = backed.select(1.., ..)?;
 /// assert_eq!(view.x().unwrap().to_tensor()?.as_slice::<i32>()?, [3, 4, 5, 60]);
@@ -44,7 +44,7 @@ pub struct Backed {
     /// The object as it is stored.
     stored: AnnData,
     root: Group,
-    options: ReadOptions,
+    options: ElemReadOptions,
 }
 
 impl Backed {
@@ -52,7 +52,7 @@ impl Backed {
     ///
     /// # Errors
     /// As [`io::read_anndata`].
-    pub fn open(root: &Group, options: &ReadOptions) -> Result<Self> {
+    pub fn open(root: &Group, options: &ElemReadOptions) -> Result<Self> {
         let lazy = io::read_anndata(root, &options.clone().with_lazy(true))?;
         let adata = lazy.load_annotations(stay_stored)?;
         Ok(Self { stored: adata.clone(), adata, root: root.clone(), options: options.clone() })
@@ -130,7 +130,7 @@ impl Backed {
     /// # Errors
     /// If the shape does not fit that of the stored object, something else in memory reads from the stored `X` (as when
     /// it was made the raw and not [written back](Self::write_back) yet), or writing fails; then the old one stays.
-    pub fn replace_x(&mut self, x: impl Into<Element>, options: &WriteOptions) -> Result<()> {
+    pub fn replace_x(&mut self, x: impl Into<Element>, options: &ElemWriteOptions) -> Result<()> {
         self.replace_layer(None, x, options)
     }
 
@@ -142,12 +142,12 @@ impl Backed {
         &mut self,
         key: Option<&str>,
         layer: impl Into<Element>,
-        options: &WriteOptions,
+        options: &ElemWriteOptions,
     ) -> Result<()> {
         self.put_layer(key, &layer.into(), options).map_err(|error| self.locate(error))
     }
 
-    fn put_layer(&mut self, key: Option<&str>, layer: &Element, options: &WriteOptions) -> Result<()> {
+    fn put_layer(&mut self, key: Option<&str>, layer: &Element, options: &ElemWriteOptions) -> Result<()> {
         self.check_current()?;
         self.check_alone(key)?;
         for adata in [&self.adata, &self.stored] {
@@ -173,11 +173,11 @@ impl Backed {
     /// # Errors
     /// If the store is for reading only, something has no stored form or can no longer be read, or writing fails;
     /// then nothing was changed.
-    pub fn write_back(&mut self, options: &WriteOptions) -> Result<()> {
+    pub fn write_back(&mut self, options: &ElemWriteOptions) -> Result<()> {
         self.put_changes(options).map_err(|error| self.locate(error))
     }
 
-    fn put_changes(&mut self, options: &WriteOptions) -> Result<()> {
+    fn put_changes(&mut self, options: &ElemWriteOptions) -> Result<()> {
         self.check_current()?;
         let mut new = self.adata.load_annotations(Element::clone)?;
         let changes = self.encoded(options, |context| self.changes(&new, context))?;

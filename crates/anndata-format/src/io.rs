@@ -6,8 +6,8 @@
 //!
 //! let root = Group::root(Arc::new(MemoryStore::new()));
 //! let pca = Element::from(Tensor::from_vec([2, 1], vec![0.5_f32, 1.5])?);
-//! io::write_elem(&root, "obsm/X_pca", &pca, &io::WriteOptions::default())?;
-//! assert_eq!(io::read_elem(&root, "obsm/X_pca", &io::ReadOptions::default())?, pca);
+//! io::write_elem(&root, "obsm/X_pca", &pca, &io::ElemWriteOptions::default())?;
+//! assert_eq!(io::read_elem(&root, "obsm/X_pca", &io::ElemReadOptions::default())?, pca);
 //! # Ok::<(), anndata_format::Error>(())
 //! ```
 
@@ -23,7 +23,7 @@ use crate::{AnnData, Element, SparseFormat};
 /// How elements are read.
 #[derive(Debug, Clone, Default)]
 #[non_exhaustive]
-pub struct ReadOptions {
+pub struct ElemReadOptions {
     /// Whether only metadata are read now, and values when they are asked for. Default: no.
     pub lazy: bool,
     /// The paths of dense matrices (`X`, `raw/X`, `layers/counts`) that are read as sparse ones.
@@ -43,7 +43,7 @@ pub struct ReadOptions {
     pub registry: Registry,
 }
 
-impl ReadOptions {
+impl ElemReadOptions {
     /// Sets whether values are read when they are asked for, instead of at once.
     #[must_use]
     pub fn with_lazy(mut self, lazy: bool) -> Self {
@@ -115,7 +115,7 @@ impl ReadOptions {
 /// How elements are written.
 #[derive(Debug, Clone, Default)]
 #[non_exhaustive]
-pub struct WriteOptions {
+pub struct ElemWriteOptions {
     /// How elements become groups and arrays.
     pub encode: EncodeOptions,
     /// How these are stored.
@@ -124,7 +124,7 @@ pub struct WriteOptions {
     pub registry: Registry,
 }
 
-impl WriteOptions {
+impl ElemWriteOptions {
     /// Sets how elements become groups and arrays.
     #[must_use]
     pub fn with_encode(mut self, encode: EncodeOptions) -> Self {
@@ -166,7 +166,7 @@ impl WriteOptions {
 /// # Errors
 /// [`NotFound`](crate::ErrorKind::NotFound) if there is none, or if it cannot be read; the error names the file and
 /// the path within it.
-pub fn read_elem(group: &Group, key: &str, options: &ReadOptions) -> Result<Element> {
+pub fn read_elem(group: &Group, key: &str, options: &ElemReadOptions) -> Result<Element> {
     let registry = options.registry();
     let read = || {
         let node = options.open(group, key, false)?;
@@ -180,7 +180,7 @@ pub fn read_elem(group: &Group, key: &str, options: &ReadOptions) -> Result<Elem
 ///
 /// # Errors
 /// As [`read_elem`].
-pub async fn read_elem_async(group: &Group, key: &str, options: &ReadOptions) -> Result<Element> {
+pub async fn read_elem_async(group: &Group, key: &str, options: &ElemReadOptions) -> Result<Element> {
     let registry = options.registry();
     let read = async {
         let node = options.open_async(group, key, false).await?;
@@ -194,7 +194,7 @@ pub async fn read_elem_async(group: &Group, key: &str, options: &ReadOptions) ->
 ///
 /// # Errors
 /// If the element has no stored form, or writing fails.
-pub fn write_elem(group: &Group, key: &str, element: &Element, options: &WriteOptions) -> Result<()> {
+pub fn write_elem(group: &Group, key: &str, element: &Element, options: &ElemWriteOptions) -> Result<()> {
     let path = group.path_of(key);
     options.encode(element, group, &path)?.replace(group, key, &options.store)?;
     group.storage().commit().map_err(|error| error.at(&path).in_store(&**group.storage()))
@@ -205,11 +205,11 @@ pub fn write_elem(group: &Group, key: &str, element: &Element, options: &WriteOp
 /// # Errors
 /// If the group is not an `AnnData`, or something in it cannot be read; the error names the file and the path within
 /// it.
-pub fn read_anndata(group: &Group, options: &ReadOptions) -> Result<AnnData> {
+pub fn read_anndata(group: &Group, options: &ElemReadOptions) -> Result<AnnData> {
     read(group, options).map_err(|error| error.in_store(&**group.storage()))
 }
 
-fn read(group: &Group, options: &ReadOptions) -> Result<AnnData> {
+fn read(group: &Group, options: &ElemReadOptions) -> Result<AnnData> {
     let node = prepare(options.open(group, "", true)?)?;
     check_is_anndata(&node)?;
     // Matrices that are to be made sparse are read block by block, so they are not fetched with the rest.
@@ -228,8 +228,8 @@ fn read(group: &Group, options: &ReadOptions) -> Result<AnnData> {
 ///
 /// # Errors
 /// As [`read_anndata`]; matrices cannot be made sparse on the way
-/// ([`as_sparse`](ReadOptions::as_sparse)), as that reads them block by block.
-pub async fn read_anndata_async(group: &Group, options: &ReadOptions) -> Result<AnnData> {
+/// ([`as_sparse`](ElemReadOptions::as_sparse)), as that reads them block by block.
+pub async fn read_anndata_async(group: &Group, options: &ElemReadOptions) -> Result<AnnData> {
     if !options.as_sparse.is_empty() {
         return Err(Error::unsupported("dense matrices are not made sparse by asynchronous reading"));
     }
@@ -246,7 +246,7 @@ pub async fn read_anndata_async(group: &Group, options: &ReadOptions) -> Result<
 ///
 /// # Errors
 /// If the group is not empty, something has no stored form, or writing fails.
-pub fn write_anndata(group: &Group, adata: &AnnData, options: &WriteOptions) -> Result<()> {
+pub fn write_anndata(group: &Group, adata: &AnnData, options: &ElemWriteOptions) -> Result<()> {
     if let Some(child) = group.children()?.first() {
         let error = Error::already_exists(format!("the group is not empty: it has '{child}'"));
         return Err(error.at(group.path()).in_store(&**group.storage()));
@@ -282,7 +282,7 @@ fn is_frame(key: &str) -> bool {
 }
 
 /// The object with the asked-for dense matrices as sparse ones.
-fn make_sparse(mut adata: AnnData, options: &ReadOptions) -> Result<AnnData> {
+fn make_sparse(mut adata: AnnData, options: &ElemReadOptions) -> Result<AnnData> {
     let format = options.as_sparse_format.unwrap_or(SparseFormat::Csr);
     for asked in &options.as_sparse {
         let path = matrix_path(asked);
@@ -344,9 +344,9 @@ mod tests {
         let root = Group::root(Arc::new(MemoryStore::new()));
         let nested =
             |depth: usize| (0..depth).fold(Element::Null, |inner, _| Element::Mapping([("d".into(), inner)].into()));
-        write_elem(&root, "deep", &nested(100), &WriteOptions::default())?;
-        assert_eq!(read_elem(&root, "deep", &ReadOptions::default())?, nested(100));
-        let refused = write_elem(&root, "deeper", &nested(101), &WriteOptions::default());
+        write_elem(&root, "deep", &nested(100), &ElemWriteOptions::default())?;
+        assert_eq!(read_elem(&root, "deep", &ElemReadOptions::default())?, nested(100));
+        let refused = write_elem(&root, "deeper", &nested(101), &ElemWriteOptions::default());
         assert!(refused.is_err_and(|error| error.is_invalid_input()));
         assert!(!root.contains("deeper")?);
         Ok(())
@@ -360,8 +360,8 @@ mod tests {
             .obs(DataFrame::new(["a", "b"]).with_column("n", vec![1_i64, 2])?)
             .uns("method", "umap")
             .build()?;
-        write_anndata(&root, &adata, &WriteOptions::default())?;
-        let options = ReadOptions::default();
+        write_anndata(&root, &adata, &ElemWriteOptions::default())?;
+        let options = ElemReadOptions::default();
         assert_eq!(pollster::block_on(read_anndata_async(&root, &options))?, adata);
         assert_eq!(pollster::block_on(read_elem_async(&root, "uns/method", &options))?.to_text()?, "umap");
         let sparse = options.with_as_sparse(["X"], SparseFormat::Csr);

@@ -20,8 +20,8 @@
 //!     .build()?;
 //!
 //! let store = Group::root(Arc::new(MemoryStore::new()));
-//! io::write_anndata(&store, &adata, &io::WriteOptions::default())?;
-//! let back = io::read_anndata(&store, &io::ReadOptions::default())?;
+//! io::write_anndata(&store, &adata, &io::ElemWriteOptions::default())?;
+//! let back = io::read_anndata(&store, &io::ElemReadOptions::default())?;
 //! assert_eq!(back, adata);
 //! assert_eq!(back.shape(), (2, 3));
 //! # Ok::<(), anndata_format::Error>(())

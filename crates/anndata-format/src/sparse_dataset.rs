@@ -20,7 +20,7 @@ use anndata_array::sparse::largest;
 /// let dense = Tensor::from_vec([3, 2], vec![1.0_f32, 0.0, 2.0, 0.0, 0.0, 3.0])?;
 /// let matrix = SparseMatrix::from_dense(&dense, SparseFormat::Csr)?;
 /// let root = Group::root(Arc::new(MemoryStore::new()));
-/// io::write_elem(&root, "X", &matrix.clone().into(), &io::WriteOptions::default())?;
+/// io::write_elem(&root, "X", &matrix.clone().into(), &io::ElemWriteOptions::default())?;
 ///
 /// let mut stored = SparseDataset::open(&root, "X")?;
 /// stored.append(&matrix)?;

@@ -5,7 +5,7 @@ use std::fmt;
 use anndata_storage::{Capabilities, Error, child_path, escaped};
 
 use crate::encoding::{EncodeContext, sparse};
-use crate::io::WriteOptions;
+use crate::io::ElemWriteOptions;
 use crate::{AnnData, DataFrame, Element, Mapping, Raw};
 
 /// An element that could not be written, and why. Found by [`unwriteable`].
@@ -43,19 +43,19 @@ impl fmt::Display for Unwriteable {
 /// whose stored form would be copied is not read for it; others are.
 ///
 /// ```
-/// use anndata_format::{AnnData, Element, Tensor, io::WriteOptions, storage::Capabilities, unwriteable};
+/// use anndata_format::{AnnData, Element, Tensor, io::ElemWriteOptions, storage::Capabilities, unwriteable};
 ///
 /// let adata = AnnData::builder()
 ///     .x(Tensor::from_vec([1, 1, 2], vec![1.0, 2.0])?)
 ///     .uns("method/version", 2_i64)
 ///     .build()?;
-/// let found = unwriteable(&adata, Capabilities::ALL, &WriteOptions::default());
+/// let found = unwriteable(&adata, Capabilities::ALL, &ElemWriteOptions::default());
 /// let paths: Vec<&str> = found.iter().map(|found| found.path()).collect();
 /// assert_eq!(paths, ["X", "uns/method/version"]);
 /// assert!(found[1].reason().to_string().contains("contains a '/'"));
 /// # Ok::<(), anndata_format::Error>(())
 /// ```
-pub fn unwriteable(adata: &AnnData, capabilities: Capabilities, options: &WriteOptions) -> Vec<Unwriteable> {
+pub fn unwriteable(adata: &AnnData, capabilities: Capabilities, options: &ElemWriteOptions) -> Vec<Unwriteable> {
     if !capabilities.write {
         return vec![Unwriteable { path: String::new(), reason: Error::read_only("the store cannot be written to") }];
     }
@@ -181,7 +181,7 @@ mod tests {
             .uns("deep", Mapping::from([("nul\0".to_owned(), 1.into()), ("fine".to_owned(), 1.into())]))
             .uns("inner", inner)
             .build()?;
-        let found = unwriteable(&adata, Capabilities::ALL, &WriteOptions::default());
+        let found = unwriteable(&adata, Capabilities::ALL, &ElemWriteOptions::default());
         let paths: Vec<&str> = found.iter().map(Unwriteable::path).collect();
         assert_eq!(paths, ["layers/cube", "obs/_index", "uns/", "uns/deep/nul\0", "uns/inner/obsm/../x"]);
         assert!(found.iter().all(|found| !found.to_string().is_empty() && found.reason().is_invalid_input()));
@@ -191,12 +191,12 @@ mod tests {
     #[test]
     fn what_can_be_written_is_not_named() -> Result<()> {
         let adata = AnnData::builder().x(Tensor::from_vec([1, 1], vec![1])?).uns("k", Element::Null).build()?;
-        assert!(unwriteable(&adata, Capabilities::ALL, &WriteOptions::default()).is_empty());
-        let refused = unwriteable(&adata, Capabilities::ALL.read_only(), &WriteOptions::default());
+        assert!(unwriteable(&adata, Capabilities::ALL, &ElemWriteOptions::default()).is_empty());
+        let refused = unwriteable(&adata, Capabilities::ALL.read_only(), &ElemWriteOptions::default());
         assert!(matches!(refused.as_slice(), [only] if only.reason().is_read_only()));
         let frame = DataFrame::new(["a"]).with_column("q", vec![1])?.with_column("q/r", vec![2])?;
         let clash = AnnData::builder().obs(frame).build()?;
-        let found = unwriteable(&clash, Capabilities::ALL, &WriteOptions::default());
+        let found = unwriteable(&clash, Capabilities::ALL, &ElemWriteOptions::default());
         assert!(matches!(found.as_slice(), [only] if only.path() == "obs"), "{found:?}");
         Ok(())
     }

@@ -73,7 +73,7 @@ impl ValidateOptions {
 ///
 /// let root = Group::root(Arc::new(MemoryStore::new()));
 /// let adata = AnnData::builder().obs(DataFrame::new(["cell", "cell"])).build()?;
-/// io::write_anndata(&root, &adata, &io::WriteOptions::default())?;
+/// io::write_anndata(&root, &adata, &io::ElemWriteOptions::default())?;
 ///
 /// let report = validate(&root, &ValidateOptions::default())?;
 /// assert_eq!(report.findings.len(), 1);

@@ -14,8 +14,8 @@ fn what_is_stored_counts_once_it_is_read_or_asked_for() -> Result<()> {
         .build()?;
     let expected = 3 * 8 + 3 * 4 + 3 * 4;
     let root = Group::root(Arc::new(MemoryStore::new()));
-    io::write_anndata(&root, &adata, &io::WriteOptions::default())?;
-    let lazy = io::read_anndata(&root, &io::ReadOptions::default().with_lazy(true))?;
+    io::write_anndata(&root, &adata, &io::ElemWriteOptions::default())?;
+    let lazy = io::read_anndata(&root, &io::ElemReadOptions::default().with_lazy(true))?;
     assert_eq!(lazy.size_in_memory(false)?.slot("X"), 0);
     assert_eq!(lazy.size_in_memory(true)?.slot("X"), expected);
     lazy.x().map(Element::load).transpose()?;

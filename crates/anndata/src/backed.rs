@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use anndata_format::io::{ReadOptions, WriteOptions};
+use anndata_format::io::{ElemReadOptions, ElemWriteOptions};
 use anndata_format::{AnnData, Backed, Group, Result, Storage};
 
 use crate::Format;
@@ -56,7 +56,7 @@ pub fn open_backed(location: impl AsRef<Path>, mode: Mode) -> Result<Backed> {
         #[cfg(not(all(feature = "hdf5", feature = "zarr")))]
         (format, _) => return Err(crate::format::not_built(format).in_file(path)),
     };
-    Backed::open(&location.within(Group::root(store))?, &ReadOptions::default())
+    Backed::open(&location.within(Group::root(store))?, &ElemReadOptions::default())
 }
 
 /// Writes an object to a file and opens it backed there: Python's `backed.copy(filename)`. Matrices are copied block by
@@ -66,7 +66,7 @@ pub fn open_backed(location: impl AsRef<Path>, mode: Mode) -> Result<Backed> {
 /// As writing and [`open_backed`].
 pub fn copy_backed(adata: &AnnData, to: impl AsRef<Path>, mode: Mode) -> Result<Backed> {
     let path = to.as_ref();
-    let write = WriteOptions::default();
+    let write = ElemWriteOptions::default();
     match Format::for_name(path)? {
         #[cfg(feature = "hdf5")]
         Format::H5ad => {

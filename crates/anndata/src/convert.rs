@@ -4,7 +4,7 @@ mod notes;
 
 use std::path::Path;
 
-use anndata_format::io::{self, ReadOptions, WriteOptions};
+use anndata_format::io::{self, ElemReadOptions, ElemWriteOptions};
 use anndata_format::{AnnData, Error, Result};
 
 use crate::Format;
@@ -14,11 +14,11 @@ pub use notes::Note;
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct ConvertOptions {
-    /// How elements are read: what is left out ([`ReadOptions::skip`], [`ReadOptions::drop_unknown`]) and whether what is
-    /// broken is repaired ([`ReadOptions::repair`]). It is always read lazily.
-    pub read: ReadOptions,
+    /// How elements are read: what is left out ([`ElemReadOptions::skip`], [`ElemReadOptions::drop_unknown`]) and whether what is
+    /// broken is repaired ([`ElemReadOptions::repair`]). It is always read lazily.
+    pub read: ElemReadOptions,
     /// How elements are written.
-    pub write: WriteOptions,
+    pub write: ElemWriteOptions,
     /// Whether what is at the output path is replaced. Default: no.
     pub overwrite: bool,
     /// How a zarr store is made: version of the format, shards. Nothing to an `.h5ad` output.
@@ -38,8 +38,8 @@ const BLOCKS_IN_MEMORY: u64 = 8;
 impl Default for ConvertOptions {
     fn default() -> Self {
         Self {
-            read: ReadOptions::default(),
-            write: WriteOptions::default(),
+            read: ElemReadOptions::default(),
+            write: ElemWriteOptions::default(),
             overwrite: false,
             #[cfg(feature = "zarr")]
             zarr: anndata_io_zarr::ZarrOptions::default(),
@@ -52,14 +52,14 @@ impl Default for ConvertOptions {
 impl ConvertOptions {
     /// Sets how elements are read.
     #[must_use]
-    pub fn with_read(mut self, read: ReadOptions) -> Self {
+    pub fn with_read(mut self, read: ElemReadOptions) -> Self {
         self.read = read;
         self
     }
 
     /// Sets how elements are written.
     #[must_use]
-    pub fn with_write(mut self, write: WriteOptions) -> Self {
+    pub fn with_write(mut self, write: ElemWriteOptions) -> Self {
         self.write = write;
         self
     }
@@ -98,7 +98,7 @@ impl ConvertOptions {
     }
 
     /// How elements are written within the limit.
-    fn write_within_limit(&self) -> WriteOptions {
+    fn write_within_limit(&self) -> ElemWriteOptions {
         let mut write = self.write.clone();
         write.store.block_bytes = (self.memory_limit / BLOCKS_IN_MEMORY).max(1);
         write
@@ -118,12 +118,12 @@ impl ConvertOptions {
 /// not at all, as [`write_h5ad`](crate::write_h5ad) promises; it may be the input itself.
 ///
 /// ```
-/// # use anndata::{AnnData, Compression, ConvertOptions, io::WriteOptions};
+/// # use anndata::{AnnData, Compression, ConvertOptions, io::ElemWriteOptions};
 /// # let directory = tempfile::tempdir()?;
 /// # let (input, output) = (directory.path().join("a.h5ad"), directory.path().join("b.h5ad"));
 /// # anndata::write_h5ad(&input, &AnnData::builder().shape(2, 3).build()?)?;
 /// let options = ConvertOptions::default()
-///     .with_write(WriteOptions::default().with_compression(Compression::Gzip(4)));
+///     .with_write(ElemWriteOptions::default().with_compression(Compression::Gzip(4)));
 /// anndata::convert(&input, &output, &options)?;
 /// assert_eq!(anndata::read_h5ad(&output)?, anndata::read_h5ad(&input)?);
 /// # Ok::<(), anndata::Error>(())

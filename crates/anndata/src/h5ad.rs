@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use anndata_format::io::{self, ReadOptions, WriteOptions};
+use anndata_format::io::{self, ElemReadOptions, ElemWriteOptions};
 use anndata_format::{AnnData, Compression, Error, Group, Result};
 use anndata_io_hdf5::{Hdf5Options, Hdf5Store, write_atomic};
 
@@ -13,17 +13,17 @@ use crate::format::Location;
 /// How an `.h5ad` file is read.
 ///
 /// ```
-/// use anndata::{H5adReadOptions, SparseFormat, io::ReadOptions};
+/// use anndata::{H5adReadOptions, SparseFormat, io::ElemReadOptions};
 ///
 /// let options = H5adReadOptions::default()
-///     .with_read(ReadOptions::default().with_as_sparse(["X"], SparseFormat::Csr));
+///     .with_read(ElemReadOptions::default().with_as_sparse(["X"], SparseFormat::Csr));
 /// assert!(!options.read.lazy);
 /// ```
 #[derive(Debug, Clone, Default)]
 #[non_exhaustive]
 pub struct H5adReadOptions {
     /// How elements are read: lazily, dense matrices as sparse ones, with which encodings.
-    pub read: ReadOptions,
+    pub read: ElemReadOptions,
     /// How the file is opened: limits, and what is refused.
     pub hdf5: Hdf5Options,
 }
@@ -31,7 +31,7 @@ pub struct H5adReadOptions {
 impl H5adReadOptions {
     /// Sets how elements are read.
     #[must_use]
-    pub fn with_read(mut self, read: ReadOptions) -> Self {
+    pub fn with_read(mut self, read: ElemReadOptions) -> Self {
         self.read = read;
         self
     }
@@ -49,7 +49,7 @@ impl H5adReadOptions {
 #[non_exhaustive]
 pub struct H5adWriteOptions {
     /// How elements are written: compression, matrices made dense or sparse, text made categorical.
-    pub write: WriteOptions,
+    pub write: ElemWriteOptions,
     /// Whether an existing file is replaced, atomically. Default: yes.
     pub overwrite: bool,
     /// Whether the file is on disk (fsync) when writing returns. Default: yes.
@@ -58,14 +58,14 @@ pub struct H5adWriteOptions {
 
 impl Default for H5adWriteOptions {
     fn default() -> Self {
-        Self { write: WriteOptions::default(), overwrite: true, durable: true }
+        Self { write: ElemWriteOptions::default(), overwrite: true, durable: true }
     }
 }
 
 impl H5adWriteOptions {
     /// Sets how elements are written.
     #[must_use]
-    pub fn with_write(mut self, write: WriteOptions) -> Self {
+    pub fn with_write(mut self, write: ElemWriteOptions) -> Self {
         self.write = write;
         self
     }

@@ -22,7 +22,7 @@
 //! ```
 //!
 //! Reading without loading: [`open`] gives the root [`Group`] of a file, [`io::read_elem`] any element of it, and
-//! [`io::ReadOptions::with_lazy`] an object whose elements are read when they are asked for. The module [`mod@acc`] and
+//! [`io::ElemReadOptions::with_lazy`] an object whose elements are read when they are asked for. The module [`mod@acc`] and
 //! the macro [`acc!`] make references such as `X[:, "gene-3"]` and `obsm["pca"][:, 0]` and apply them to objects:
 //!
 //! ```
@@ -32,7 +32,7 @@
 //! # let path = directory.path().join("cells.h5ad");
 //! # let x = Tensor::from_vec([2, 2], vec![1.0_f32, 0.0, 2.0, 3.0])?;
 //! # write_h5ad(&path, &AnnData::builder().x(x).var(DataFrame::new(["CD4", "CD8A"])).build()?)?;
-//! let adata = io::read_anndata(&anndata::open(&path)?, &io::ReadOptions::default().with_lazy(true))?;
+//! let adata = io::read_anndata(&anndata::open(&path)?, &io::ElemReadOptions::default().with_lazy(true))?;
 //! assert_eq!(adata.get_as::<Vec<f32>>(&acc!(X[:, "CD8A"]))?, [0.0, 3.0]);
 //! assert!(!adata.contains(&A.obs("cell_type"))?);
 //! # Ok::<(), anndata::Error>(())

@@ -19,7 +19,7 @@ use crate::format::Location;
 /// # let path = directory.path().join("cells.h5ad");
 /// # anndata::write_h5ad(&path, &AnnData::builder().shape(2, 3).uns("method", "umap").build()?)?;
 /// let root = anndata::open(&path)?;
-/// let method = io::read_elem(&root, "uns/method", &io::ReadOptions::default())?;
+/// let method = io::read_elem(&root, "uns/method", &io::ElemReadOptions::default())?;
 /// assert_eq!(method.to_text()?, "umap");
 /// # Ok::<(), anndata::Error>(())
 /// ```

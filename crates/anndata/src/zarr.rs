@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use anndata_format::io::{self, ReadOptions, WriteOptions};
+use anndata_format::io::{self, ElemReadOptions, ElemWriteOptions};
 use anndata_format::{AnnData, Compression, Error, Group, Result};
 use anndata_io_zarr::{ZarrOptions, ZarrStore, write_atomic};
 
@@ -15,7 +15,7 @@ use crate::format::Location;
 #[non_exhaustive]
 pub struct ZarrReadOptions {
     /// How elements are read: lazily, dense matrices as sparse ones, with which encodings.
-    pub read: ReadOptions,
+    pub read: ElemReadOptions,
     /// How the store is opened: limits, requests under way.
     pub zarr: ZarrOptions,
 }
@@ -23,7 +23,7 @@ pub struct ZarrReadOptions {
 impl ZarrReadOptions {
     /// Sets how elements are read.
     #[must_use]
-    pub fn with_read(mut self, read: ReadOptions) -> Self {
+    pub fn with_read(mut self, read: ElemReadOptions) -> Self {
         self.read = read;
         self
     }
@@ -41,7 +41,7 @@ impl ZarrReadOptions {
 #[non_exhaustive]
 pub struct ZarrWriteOptions {
     /// How elements are written: compression, matrices made dense or sparse, text made categorical.
-    pub write: WriteOptions,
+    pub write: ElemWriteOptions,
     /// How the store is made: version of the format, shards, collected metadata.
     pub zarr: ZarrOptions,
     /// Whether a zarr store that is there is replaced, whole and at once. Default: yes. Anything else is never replaced.
@@ -50,14 +50,14 @@ pub struct ZarrWriteOptions {
 
 impl Default for ZarrWriteOptions {
     fn default() -> Self {
-        Self { write: WriteOptions::default(), zarr: ZarrOptions::default(), overwrite: true }
+        Self { write: ElemWriteOptions::default(), zarr: ZarrOptions::default(), overwrite: true }
     }
 }
 
 impl ZarrWriteOptions {
     /// Sets how elements are written.
     #[must_use]
-    pub fn with_write(mut self, write: WriteOptions) -> Self {
+    pub fn with_write(mut self, write: ElemWriteOptions) -> Self {
         self.write = write;
         self
     }

@@ -96,8 +96,8 @@ assert_send_and_sync!(
     anndata::ZarrOptions,
     anndata::ZarrReadOptions,
     anndata::ZarrWriteOptions,
-    io::ReadOptions,
-    io::WriteOptions,
+    io::ElemReadOptions,
+    io::ElemWriteOptions,
     // Errors.
     anndata::Error,
     anndata::ErrorKind,

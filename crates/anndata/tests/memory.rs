@@ -79,5 +79,5 @@ fn the_limit_of_memory_is_kept_and_changes_nothing_else() {
 }
 
 fn read(path: &Path) -> AnnData {
-    anndata::io::read_anndata(&anndata::open(path).unwrap(), &anndata::io::ReadOptions::default()).unwrap()
+    anndata::io::read_anndata(&anndata::open(path).unwrap(), &anndata::io::ElemReadOptions::default()).unwrap()
 }

@@ -8,7 +8,7 @@ mod support;
 
 use std::path::Path;
 
-use anndata::io::{ReadOptions, WriteOptions};
+use anndata::io::{ElemReadOptions, ElemWriteOptions};
 use anndata::{Compression, ConvertOptions, DType, H5adReadOptions, Severity, ValidateOptions};
 
 fn python(arguments: &[&Path]) -> bool {
@@ -24,7 +24,7 @@ fn bytes_go_from_file_to_file() {
         return;
     }
     let eager = anndata::read_h5ad(&source).unwrap();
-    let lazy = H5adReadOptions::default().with_read(ReadOptions::default().with_lazy(true));
+    let lazy = H5adReadOptions::default().with_read(ElemReadOptions::default().with_lazy(true));
     let lazy = anndata::read_h5ad_with(&source, &lazy).unwrap();
     assert_eq!(eager, lazy.load().unwrap());
     let seen = eager.obsm()["float80"].to_tensor().unwrap();
@@ -34,7 +34,7 @@ fn bytes_go_from_file_to_file() {
     anndata::write_h5ad(at("eager.h5ad"), &eager).unwrap();
     anndata::write_h5ad(at("lazy.h5ad"), &lazy).unwrap();
     for (name, compression) in [("converted.h5ad", Compression::Default), ("packed.h5ad", Compression::Gzip(4))] {
-        let write = WriteOptions::default().with_compression(compression);
+        let write = ElemWriteOptions::default().with_compression(compression);
         anndata::convert(&source, at(name), &ConvertOptions::default().with_write(write)).unwrap();
     }
     for name in ["eager.h5ad", "lazy.h5ad", "converted.h5ad", "packed.h5ad"] {

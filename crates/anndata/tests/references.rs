@@ -10,7 +10,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use anndata::hdf5::{Hdf5Options, Hdf5Store};
-use anndata::io::{ReadOptions, WriteOptions};
+use anndata::io::{ElemReadOptions, ElemWriteOptions};
 use anndata::node::{Node, NodeWriteOptions};
 use anndata::{AnnData, Compression, ConvertOptions, Group, H5adReadOptions, Result, Tensor};
 
@@ -18,7 +18,7 @@ fn python(arguments: &[&Path]) -> bool {
     support::python("references.py", arguments)
 }
 
-fn read(path: &Path, read: ReadOptions) -> Result<AnnData> {
+fn read(path: &Path, read: ElemReadOptions) -> Result<AnnData> {
     anndata::read_h5ad_with(path, &H5adReadOptions::default().with_read(read))
 }
 
@@ -27,7 +27,7 @@ fn texts(tensor: &Tensor) -> Vec<String> {
 }
 
 fn skipping(paths: &[&str]) -> ConvertOptions {
-    ConvertOptions::default().with_read(ReadOptions::default().with_skip(paths.iter().copied()))
+    ConvertOptions::default().with_read(ElemReadOptions::default().with_skip(paths.iter().copied()))
 }
 
 #[test]
@@ -39,7 +39,7 @@ fn they_are_to_the_same_paths() {
         return;
     }
     let eager = anndata::read_h5ad(&source).unwrap();
-    let lazy = read(&source, ReadOptions::default().with_lazy(true)).unwrap();
+    let lazy = read(&source, ElemReadOptions::default().with_lazy(true)).unwrap();
     assert_eq!(eager, lazy.load().unwrap());
     let some = eager.uns()["some"].to_tensor().unwrap();
     assert_eq!(some.dtype().to_string(), "object reference (HDF5)");
@@ -48,7 +48,7 @@ fn they_are_to_the_same_paths() {
     anndata::write_h5ad(at("eager.h5ad"), &eager).unwrap();
     anndata::write_h5ad(at("lazy.h5ad"), &lazy).unwrap();
     for (name, compression) in [("converted.h5ad", Compression::Default), ("packed.h5ad", Compression::Gzip(4))] {
-        let write = WriteOptions::default().with_compression(compression);
+        let write = ElemWriteOptions::default().with_compression(compression);
         let options = ConvertOptions::default().with_write(write).with_memory_limit(64);
         anndata::convert(&source, at(name), &options).unwrap();
     }
@@ -68,7 +68,7 @@ fn rows_are_selected() {
         return;
     }
     let select = |skip: &[&str]| {
-        let options = ReadOptions::default().with_lazy(true).with_skip(skip.iter().copied());
+        let options = ElemReadOptions::default().with_lazy(true).with_skip(skip.iter().copied());
         read(&source, options).unwrap().select(vec![1_u64, 4], ..).unwrap()
     };
     let error = anndata::write_h5ad(&part, &select(&["obs/column", "uns/region", "uns/records"])).unwrap_err();

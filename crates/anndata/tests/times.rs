@@ -8,7 +8,7 @@ mod support;
 
 use std::path::Path;
 
-use anndata::io::ReadOptions;
+use anndata::io::ElemReadOptions;
 use anndata::storage::{NAT, TimeUnit};
 use anndata::{
     AnnData, Column, ColumnKind, ConcatOptions, ConvertOptions, DType, DataFrame, Join, Tensor, ZarrReadOptions,
@@ -22,7 +22,7 @@ fn python(arguments: &[&Path]) -> bool {
 }
 
 fn lazy(path: &Path) -> AnnData {
-    let options = ZarrReadOptions::default().with_read(ReadOptions::default().with_lazy(true));
+    let options = ZarrReadOptions::default().with_read(ElemReadOptions::default().with_lazy(true));
     anndata::read_zarr_with(path, &options).unwrap()
 }
 

@@ -4,7 +4,7 @@ use std::cell::RefCell;
 use std::path::PathBuf;
 
 use anndata::encoding::EncodeOptions;
-use anndata::io::WriteOptions;
+use anndata::io::ElemWriteOptions;
 use anndata::node::NodeWriteOptions;
 use anndata::{
     AnnData, Compression, Error, Format, Group, H5adWriteOptions, Result, Sharding, ZarrFormat, ZarrOptions,
@@ -70,7 +70,7 @@ impl Case {
 
     /// The object in an input, lazy where the option `lazy` is set.
     pub(crate) fn read(&self, number: usize) -> Result<AnnData> {
-        io::read_anndata(&self.group(number)?, &io::ReadOptions::default().with_lazy(self.flag("lazy")))
+        io::read_anndata(&self.group(number)?, &io::ElemReadOptions::default().with_lazy(self.flag("lazy")))
     }
 
     /// Writes the result, as the options of [`writing`](Self::writing) and the name of the output say.
@@ -84,7 +84,7 @@ impl Case {
     }
 
     /// The options `compression`, `chunk_rows`, `as_dense`, `as_sparse`, `strings_to_categoricals`, `plain_strings`.
-    pub(crate) fn writing(&self) -> Result<WriteOptions> {
+    pub(crate) fn writing(&self) -> Result<ElemWriteOptions> {
         let encode = EncodeOptions::default()
             .with_as_dense(self.list("as_dense"))
             .with_as_sparse(self.list("as_sparse"))
@@ -93,7 +93,7 @@ impl Case {
         let store = NodeWriteOptions::default()
             .with_compression(self.compression()?)
             .with_chunk_rows(self.number("chunk_rows"));
-        Ok(WriteOptions::default().with_encode(encode).with_store(store))
+        Ok(ElemWriteOptions::default().with_encode(encode).with_store(store))
     }
 
     fn compression(&self) -> Result<Compression> {

@@ -51,7 +51,7 @@ pub(crate) const OPERATIONS: &[(&str, Operation)] = &[
 
 /// Reads an object and proves it: describes what is in memory, and writes it again.
 fn read(case: &Case) -> Result<()> {
-    let mut options = io::ReadOptions::default().with_lazy(case.flag("lazy"));
+    let mut options = io::ElemReadOptions::default().with_lazy(case.flag("lazy"));
     let as_sparse = case.list("read_as_sparse");
     if !as_sparse.is_empty() {
         options = options.with_as_sparse(as_sparse, SparseFormat::Csr);
@@ -87,13 +87,13 @@ fn make(case: &Case) -> Result<()> {
 
 /// Reads one element and writes it as `elem` of an otherwise empty store.
 fn read_elem(case: &Case) -> Result<()> {
-    let options = io::ReadOptions::default().with_lazy(case.flag("lazy"));
+    let options = io::ElemReadOptions::default().with_lazy(case.flag("lazy"));
     write_alone(case, &io::read_elem(&case.group(0)?, &case.required("key")?, &options)?)
 }
 
 /// Writes the element `elem` of the first input to a path of the output, which is there already.
 fn write_elem(case: &Case) -> Result<()> {
-    let element = io::read_elem(&case.group(0)?, "elem", &io::ReadOptions::default())?;
+    let element = io::read_elem(&case.group(0)?, "elem", &io::ElemReadOptions::default())?;
     let root = edit(&case.output)?;
     io::write_elem(&root, &case.required("key")?, &element, &case.writing()?)?;
     root.storage().commit()

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use anndata::hdf5::write_atomic;
-use anndata::io::{self, ReadOptions, WriteOptions};
+use anndata::io::{self, ElemReadOptions, ElemWriteOptions};
 use anndata::node::{Node, NodeWriteOptions};
 use anndata::{
     Array, ArraySpec, AxisSelection, Compression, ConvertOptions, Error, Format, Group, Result, Severity, Sharding,
@@ -128,8 +128,8 @@ fn try_out(case: &Case, tree: &Node, mutation: &Mutation, folder: &Path, number:
         remove(&file)?;
         return Ok(Some(Value::Null));
     }
-    let read = anndata::open(&file).and_then(|root| io::read_anndata(&root, &ReadOptions::default()));
-    let write = WriteOptions::default().with_store(small());
+    let read = anndata::open(&file).and_then(|root| io::read_anndata(&root, &ElemReadOptions::default()));
+    let write = ElemWriteOptions::default().with_store(small());
     let options = ConvertOptions::default().with_write(write).with_zarr(zarr(&file)).with_durable(false);
     let made = anndata::convert(&file, &converted, &options);
     let text = |error: Option<Error>| error.map(|error| error.to_string());

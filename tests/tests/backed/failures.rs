@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use anndata::anndata_io_zarr::ZarrStore;
 use anndata::hdf5::{Hdf5Options, Hdf5Store};
-use anndata::io::{self, ReadOptions, WriteOptions};
+use anndata::io::{self, ElemReadOptions, ElemWriteOptions};
 use anndata::storage::Storage;
 use anndata::{
     AnnData, Backed, DataFrame, Element, Group, Mode, Raw, Result, SparseFormat, SparseMatrix, Tensor, ZarrOptions,
@@ -26,7 +26,7 @@ fn open_failing(path: &Path) -> Result<(Backed, Arc<Steps>)> {
         Arc::new(Hdf5Store::open_rw(path, &Hdf5Options::default())?)
     };
     let (store, steps) = Failing::around(store);
-    Ok((Backed::open(&Group::root(store), &ReadOptions::default())?, steps))
+    Ok((Backed::open(&Group::root(store), &ElemReadOptions::default())?, steps))
 }
 
 /// Copies a file, or a folder with all that is in it.
@@ -71,7 +71,7 @@ pub(crate) fn held(path: &Path, old: &AnnData, new: &AnnData) -> &'static str {
     let root = anndata::open(path).unwrap();
     let names = root.children().unwrap();
     assert!(names.iter().all(|name| !name.starts_with('.')), "{names:?}");
-    let found = which(&io::read_anndata(&root, &ReadOptions::default()).unwrap());
+    let found = which(&io::read_anndata(&root, &ElemReadOptions::default()).unwrap());
     drop(root);
     assert!(bytes(path) == before, "opening a file for reading changed it");
     let backed = open_backed(path, Mode::ReadWrite).unwrap();
@@ -159,7 +159,7 @@ fn all_that_was_edited_is_written_back_or_nothing() -> Result<()> {
             backed.rename_layer(Some("counts"), Some("renamed"))?;
             backed.remove_layer(Some("old"));
             backed.set_obs_column("m", vec!["x", "y", "z"])?;
-            backed.write_back(&WriteOptions::default())
+            backed.write_back(&ElemWriteOptions::default())
         })?;
     }
     Ok(())
@@ -171,7 +171,7 @@ fn a_subset_is_written_back_or_nothing() -> Result<()> {
     for path in write(directory.path(), &object()?)? {
         check(&path, &object()?, |backed| {
             **backed = backed.select([2, 0], 1..)?;
-            backed.write_back(&WriteOptions::default())
+            backed.write_back(&ElemWriteOptions::default())
         })?;
     }
     Ok(())
@@ -181,9 +181,9 @@ fn a_subset_is_written_back_or_nothing() -> Result<()> {
 fn a_matrix_is_replaced_or_stays() -> Result<()> {
     let directory = tempfile::tempdir()?;
     for path in write(directory.path(), &object()?)? {
-        check(&path, &object()?, |backed| backed.replace_x(dense(3, 4, 100), &WriteOptions::default()))?;
+        check(&path, &object()?, |backed| backed.replace_x(dense(3, 4, 100), &ElemWriteOptions::default()))?;
         check(&path, &object()?, |backed| {
-            backed.replace_layer(Some("more"), dense(3, 4, 100), &WriteOptions::default())
+            backed.replace_layer(Some("more"), dense(3, 4, 100), &ElemWriteOptions::default())
         })?;
     }
     Ok(())
@@ -195,8 +195,8 @@ fn an_element_is_replaced_or_stays() -> Result<()> {
     for path in write(directory.path(), &object()?)? {
         check(&path, &object()?, |backed| {
             let x = Element::from(dense(3, 4, 100));
-            io::write_elem(backed.group(), "X", &x, &WriteOptions::default())?;
-            *backed = Backed::open(backed.group(), &ReadOptions::default())?;
+            io::write_elem(backed.group(), "X", &x, &ElemWriteOptions::default())?;
+            *backed = Backed::open(backed.group(), &ElemReadOptions::default())?;
             Ok(())
         })?;
     }
@@ -221,13 +221,13 @@ fn what_failed_once_is_written_at_the_second_attempt() -> Result<()> {
                 adata.set_raw(None)?;
             }
             steps.fail_at(number, Failure::Once);
-            let first = backed.write_back(&WriteOptions::default());
+            let first = backed.write_back(&ElemWriteOptions::default());
             if steps.count() < number {
                 break;
             }
             steps.fail_at(0, Failure::Once);
             assert_eq!(backed.to_memory()?, expected, "step {number}: it can be read all the time: {first:?}");
-            backed.write_back(&WriteOptions::default())?;
+            backed.write_back(&ElemWriteOptions::default())?;
             assert_eq!(backed.to_memory()?, expected, "step {number}");
             drop(backed);
             assert_eq!(open_backed(&file, Mode::Read)?.to_memory()?, expected, "step {number}");
@@ -244,13 +244,14 @@ fn a_store_that_is_only_read_is_refused_before_anything_is_done() -> Result<()> 
     for path in write(directory.path(), &object()?)? {
         let before = bytes(&path);
         let mut backed = open_backed(&path, Mode::Read)?;
-        backed.write_back(&WriteOptions::default())?;
+        backed.write_back(&ElemWriteOptions::default())?;
         backed.set_obs_column("m", vec![1, 2, 3])?;
-        let refused = backed.write_back(&WriteOptions::default()).unwrap_err();
+        let refused = backed.write_back(&ElemWriteOptions::default()).unwrap_err();
         assert!(refused.is_read_only() && refused.path() == Some("obs"), "{refused}");
-        let refused = backed.replace_x(dense(3, 4, 1), &WriteOptions::default()).unwrap_err();
+        let refused = backed.replace_x(dense(3, 4, 1), &ElemWriteOptions::default()).unwrap_err();
         assert!(refused.is_read_only() && refused.path() == Some("X"), "{refused}");
-        let refused = io::write_elem(backed.group(), "obsm/pca", &Element::Null, &WriteOptions::default()).unwrap_err();
+        let refused =
+            io::write_elem(backed.group(), "obsm/pca", &Element::Null, &ElemWriteOptions::default()).unwrap_err();
         assert!(refused.is_read_only() && refused.path() == Some("obsm/pca"), "{refused}");
         assert!(bytes(&path) == before);
     }
@@ -264,7 +265,7 @@ fn what_has_no_stored_form_is_refused_before_anything_is_done() -> Result<()> {
         let mut backed = open_backed(&path, Mode::ReadWrite)?;
         backed.remove_layer(Some("old"));
         backed.set_layer(Some("a/b"), dense(3, 4, 1))?;
-        let refused = backed.write_back(&WriteOptions::default()).unwrap_err();
+        let refused = backed.write_back(&ElemWriteOptions::default()).unwrap_err();
         assert!(refused.is_invalid_input() && refused.to_string().contains("'a/b' contains a '/'"), "{refused}");
         drop(backed);
         assert_eq!(open_backed(&path, Mode::Read)?.to_memory()?, object()?);
@@ -288,7 +289,7 @@ fn random_edits_are_written_back_or_nothing() {
                 for edit in &edits {
                     drop(edits::edit(backed, edit));
                 }
-                backed.write_back(&WriteOptions::default())
+                backed.write_back(&ElemWriteOptions::default())
             })?;
         }
         Ok(())

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
-use anndata::io::WriteOptions;
+use anndata::io::ElemWriteOptions;
 use anndata::{AnnData, DataFrame, Mode, Raw, Result, Tensor, open_backed};
 
 use super::edits;
@@ -34,7 +34,7 @@ fn writes_back_for_ever() -> Result<()> {
     for value in [2.0, 1.0].into_iter().cycle() {
         let mut backed = open_backed(&path, Mode::ReadWrite)?;
         *backed = object(value)?;
-        backed.write_back(&WriteOptions::default())?;
+        backed.write_back(&ElemWriteOptions::default())?;
         backed.close()?;
     }
     Ok(())

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use anndata::io::{self, ReadOptions, WriteOptions};
+use anndata::io::{self, ElemReadOptions, ElemWriteOptions};
 use anndata::{
     AnnData, AxisSelection, Backed, DataFrame, Element, Group, Mapping, Mode, Raw, Result, SparseDataset, SparseFormat,
     SparseMatrix, Tensor, copy_backed, open_backed,
@@ -98,7 +98,7 @@ fn wrong_edits_are_refused_and_named() -> Result<()> {
             (backed.write_x(9, 0, &one), "obs: positions out of bounds of an axis of length 5: 9"),
             (backed.write_layer(Some("counts"), 0, 0, &one), "layers/counts: values of a stored sparse matrix"),
             (backed.write_layer(Some("none"), 0, 0, &one), "layers/none: there is no such matrix"),
-            (backed.replace_x(dense(2, 2), &WriteOptions::default()), "X: its shape is [2, 2]"),
+            (backed.replace_x(dense(2, 2), &ElemWriteOptions::default()), "X: its shape is [2, 2]"),
         ];
         for (result, expected) in cases {
             let error = result.unwrap_err();
@@ -133,7 +133,7 @@ fn changes_in_memory_are_written_back() -> Result<()> {
         }
         // In memory until then.
         assert_eq!(open_backed(path, Mode::Read)?.obsm().len(), 1);
-        backed.write_back(&WriteOptions::default())?;
+        backed.write_back(&ElemWriteOptions::default())?;
         assert_eq!(backed.to_memory()?, expected);
         assert!(is_lazy(backed.x()) && is_lazy(backed.layer(Some("more"))));
         // What was replaced cannot be read as what it is not.
@@ -172,7 +172,7 @@ fn files_of_old_versions_are_read_and_not_changed_in_part() -> Result<()> {
     let mut backed = open_backed(&copy, Mode::ReadWrite)?;
     assert!(is_lazy(backed.x()));
     let x = backed.to_memory()?.x().unwrap().clone();
-    assert!(backed.replace_x(x, &WriteOptions::default()).unwrap_err().to_string().contains("convert it"));
+    assert!(backed.replace_x(x, &ElemWriteOptions::default()).unwrap_err().to_string().contains("convert it"));
     Ok(())
 }
 
@@ -196,7 +196,7 @@ fn sparse_matrices_grow_in_their_store() -> Result<()> {
         anndata::write_h5ad(&h5ad, &adata)?;
         anndata::write_zarr(&zarr, &adata)?;
         let memory = stores::memory();
-        io::write_anndata(&memory, &adata, &WriteOptions::default())?;
+        io::write_anndata(&memory, &adata, &ElemWriteOptions::default())?;
         for root in [memory, backed_group(&h5ad)?, backed_group(&zarr)?] {
             let mut stored = SparseDataset::open(&root, "X")?;
             assert_eq!((stored.format(), stored.shape(), stored.nnz()?), (format, a.shape(), a.nnz() as u64));
@@ -204,7 +204,10 @@ fn sparse_matrices_grow_in_their_store() -> Result<()> {
             stored.append(&b)?;
             let whole = SparseMatrix::concat_major(&[a.clone(), b.clone(), b.clone()])?;
             assert_eq!(stored.to_memory()?.to_dense()?, whole.to_dense()?);
-            assert_eq!(io::read_elem(&root, "X", &ReadOptions::default())?.to_sparse()?.to_dense()?, whole.to_dense()?);
+            assert_eq!(
+                io::read_elem(&root, "X", &ElemReadOptions::default())?.to_sparse()?.to_dense()?,
+                whole.to_dense()?
+            );
             let axes = [AxisSelection::from(vec![3, 0, 3]), AxisSelection::from(vec![1, 0])];
             let part = stored.select(&axes[0], &axes[1])?;
             assert_eq!(part.to_dense()?, whole.to_dense()?.select(&axes)?);
@@ -232,7 +235,7 @@ fn offsets_that_are_too_narrow_are_refused() -> Result<()> {
         SparseMatrix::new(SparseFormat::Csr, (n, 1), ones(n)?, zeros(n)?, indptr)
     };
     let root = stores::memory();
-    io::write_elem(&root, "X", &narrow(100)?.into(), &WriteOptions::default())?;
+    io::write_elem(&root, "X", &narrow(100)?.into(), &ElemWriteOptions::default())?;
     let mut stored = SparseDataset::open(&root, "X")?;
     stored.append(&narrow(27)?)?;
     let error = stored.append(&narrow(1)?).unwrap_err();
@@ -272,8 +275,8 @@ fn the_type_is_the_object() -> Result<()> {
         adata.n_obs()
     }
     let root = stores::memory();
-    io::write_anndata(&root, &object()?, &WriteOptions::default())?;
-    let backed = Backed::open(&root, &ReadOptions::default())?;
+    io::write_anndata(&root, &object()?, &ElemWriteOptions::default())?;
+    let backed = Backed::open(&root, &ElemReadOptions::default())?;
     assert_eq!(takes(&backed), 5);
     Ok(())
 }

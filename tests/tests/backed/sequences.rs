@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use anndata::StoredTree as _;
-use anndata::io::WriteOptions;
+use anndata::io::ElemWriteOptions;
 use anndata::{
     AnnData, Backed, Element, Error, Format, H5adWriteOptions, Mode, Result, Tensor, ZarrOptions, ZarrWriteOptions,
     open_backed,
@@ -48,13 +48,13 @@ fn step(backed: &mut Backed, expected: &mut AnnData, edit: &Edit) -> Result<(), 
         (Some(4 | 5), _) => {
             let key = if b.is_multiple_of(3) { None } else { Some(format!("layer {}", b % 4)) };
             let new = matrix(n_obs, n_vars, a, b);
-            match backed.replace_layer(key.as_deref(), new.clone(), &WriteOptions::default()) {
+            match backed.replace_layer(key.as_deref(), new.clone(), &ElemWriteOptions::default()) {
                 Ok(()) => expected.set_layer(key.as_deref(), new)?,
                 Err(error) => check_refused(&error)?,
             }
         }
         (Some(6..=9), _) => {
-            backed.write_back(&WriteOptions::default())?;
+            backed.write_back(&ElemWriteOptions::default())?;
             check(backed, expected)?;
         }
         (Some(_), _) => check_same(&backed.to_memory()?, expected)?,
@@ -140,10 +140,10 @@ fn run(format: Format, adata: &AnnData, edits: &[Edit]) -> Result<(), TestCaseEr
     for edit in edits {
         step(&mut backed, &mut expected, edit)?;
     }
-    backed.write_back(&WriteOptions::default())?;
+    backed.write_back(&ElemWriteOptions::default())?;
     check(&backed, &expected)?;
     // A second time there is nothing to do.
-    backed.write_back(&WriteOptions::default())?;
+    backed.write_back(&ElemWriteOptions::default())?;
     backed.close()?;
     let again = open_backed(&path, Mode::Read)?;
     check_same(&again.to_memory()?, &expected)?;
@@ -176,14 +176,14 @@ fn values_of_a_matrix_that_another_still_reads_are_not_replaced() -> Result<()> 
         let mut backed = open_backed(&path, Mode::ReadWrite)?;
         let same = backed.x().unwrap().clone();
         backed.set_layer(Some("counts"), same)?;
-        for refused in [backed.write_x(0, 0, &one), backed.replace_x(x.clone(), &WriteOptions::default())] {
+        for refused in [backed.write_x(0, 0, &one), backed.replace_x(x.clone(), &ElemWriteOptions::default())] {
             let text = refused.unwrap_err().to_string();
             assert!(text.contains(": X: layers/counts in memory still reads from it"), "{text}");
         }
         backed.rename_layer(Some("counts"), Some("moved"))?;
         let refused = backed.write_layer(Some("moved"), 0, 0, &one).unwrap_err().to_string();
         assert!(refused.contains("layers/moved: it was changed in memory: write it back first"), "{refused}");
-        backed.write_back(&WriteOptions::default())?;
+        backed.write_back(&ElemWriteOptions::default())?;
         backed.write_x(0, 0, &one)?;
         assert_eq!(backed.layer(Some("moved")).unwrap().to_tensor()?, x);
         assert_eq!(backed.x().unwrap().to_tensor()?.as_slice::<f32>()?, [9.0, 2.0, 3.0, 4.0]);

@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::Path;
 
-use anndata::io::{self, ReadOptions, WriteOptions};
+use anndata::io::{self, ElemReadOptions, ElemWriteOptions};
 use anndata::{
     AnnData, Backed, Element, Mode, Result, SparseDataset, SparseFormat, SparseMatrix, Tensor, ZarrOptions,
     ZarrWriteOptions, open_backed, write_h5ad, write_zarr, write_zarr_with,
@@ -19,7 +19,7 @@ fn object(value: f32) -> Result<AnnData> {
 }
 
 fn lazily(path: &Path) -> Result<AnnData> {
-    io::read_anndata(&anndata::open(path)?, &ReadOptions::default().with_lazy(true))
+    io::read_anndata(&anndata::open(path)?, &ElemReadOptions::default().with_lazy(true))
 }
 
 fn is_stale<T: std::fmt::Debug>(result: Result<T>) -> bool {
@@ -92,8 +92,8 @@ fn an_element_that_is_held_lazily_is_not_read_once_it_was_replaced() -> Result<(
     write_zarr(&path, &object(1.0)?)?;
     let lazy = lazily(&path)?;
     let backed = open_backed(&path, Mode::ReadWrite)?;
-    let same_store = io::read_anndata(backed.group(), &ReadOptions::default().with_lazy(true))?;
-    io::write_elem(backed.group(), "X", &filled(2.0)?.into(), &WriteOptions::default())?;
+    let same_store = io::read_anndata(backed.group(), &ElemReadOptions::default().with_lazy(true))?;
+    io::write_elem(backed.group(), "X", &filled(2.0)?.into(), &ElemWriteOptions::default())?;
     for held in [&lazy, &same_store, &*backed] {
         assert!(is_stale(held.x().unwrap().load()), "{held}");
         assert_eq!(held.obsm()["pca"].to_tensor()?, filled(1.0)?, "what was not replaced is read");
@@ -116,7 +116,7 @@ fn collected_metadata_that_another_made_untrue_are_not_used() -> Result<()> {
     let root = anndata::open(&path)?;
     let x = Tensor::from_vec([6, 4], vec![7_u8; 24])?;
     let mut backed = open_backed(&path, Mode::ReadWrite)?;
-    backed.replace_x(x, &WriteOptions::default())?;
+    backed.replace_x(x, &ElemWriteOptions::default())?;
     assert!(is_stale(root.array("X")));
     assert_eq!(anndata::open(&path)?.array("X")?.read()?.as_slice::<u8>()?, [7; 24]);
     Ok(())
@@ -139,8 +139,8 @@ fn a_backed_object_that_was_written_to_its_own_path_changes_nothing_any_more() -
         assert_eq!(expected.x().unwrap().to_tensor()?, filled(1.0)?);
         for refused in [
             backed.write_x(0, 0, &one),
-            backed.replace_x(filled(5.0)?, &WriteOptions::default()),
-            backed.write_back(&WriteOptions::default()),
+            backed.replace_x(filled(5.0)?, &ElemWriteOptions::default()),
+            backed.write_back(&ElemWriteOptions::default()),
         ] {
             assert!(is_stale(refused), "{name}");
         }

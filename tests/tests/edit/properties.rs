@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use anndata::io::WriteOptions;
+use anndata::io::ElemWriteOptions;
 use anndata::{AnnData, DataFrame, Mapping, Raw, SelectOptions, Selector, Tolerance, io, make_unique};
 use anndata_tests::{random, stores};
 use proptest::prelude::*;
@@ -137,8 +137,8 @@ proptest! {
             adata.set_uns("deep", Mapping::from([("a/b".to_owned(), 1.into())]));
         }
         let root = stores::memory();
-        let found = anndata::unwriteable(&adata, root.storage().capabilities(), &WriteOptions::default());
-        let written = io::write_anndata(&root, &adata, &WriteOptions::default());
+        let found = anndata::unwriteable(&adata, root.storage().capabilities(), &ElemWriteOptions::default());
+        let written = io::write_anndata(&root, &adata, &ElemWriteOptions::default());
         prop_assert_eq!(found.is_empty(), written.is_ok(), "{:?} {:?}", found, written);
         prop_assert_eq!(found.iter().map(anndata::Unwriteable::path).collect::<Vec<_>>(), if bad { vec!["uns/deep/a/b"] } else { vec![] });
     }

@@ -1,6 +1,6 @@
 //! Editing objects whose elements are still in a store: what is not touched is not read.
 
-use anndata::io::{self, ReadOptions, WriteOptions};
+use anndata::io::{self, ElemReadOptions, ElemWriteOptions};
 use anndata::{AnnData, Column, DataFrame, Element, Group, Raw, Result, SparseFormat, SparseMatrix, Tensor, Tolerance};
 use anndata_tests::stores;
 
@@ -24,8 +24,8 @@ fn adata() -> Result<AnnData> {
 }
 
 fn lazily(root: &Group) -> Result<AnnData> {
-    io::write_anndata(root, &adata()?, &WriteOptions::default())?;
-    io::read_anndata(root, &ReadOptions::default().with_lazy(true))
+    io::write_anndata(root, &adata()?, &ElemWriteOptions::default())?;
+    io::read_anndata(root, &ElemReadOptions::default().with_lazy(true))
 }
 
 fn is_loaded(element: Option<&Element>) -> bool {
@@ -88,7 +88,7 @@ fn unused_categories_and_colours_of_a_stored_object_go() -> Result<()> {
 fn what_a_lazy_object_holds_is_compared_and_counted() -> Result<()> {
     stores::on_each(|root| {
         let (lazy, loaded) = (lazily(root)?, adata()?);
-        assert!(anndata::unwriteable(&lazy, root.storage().capabilities(), &WriteOptions::default()).is_empty());
+        assert!(anndata::unwriteable(&lazy, root.storage().capabilities(), &ElemWriteOptions::default()).is_empty());
         assert_eq!((lazy.size_in_memory(false)?.slot("layers"), lazy.size_in_memory(true)?.slot("layers")), (0, 96));
         assert!(lazy.approx_eq(&loaded, Tolerance::EXACT).is_ok());
         let mut other = loaded.clone();

@@ -1,7 +1,7 @@
 //! What the options of reading and writing change: sparse and dense, text and categories.
 
 use anndata::encoding::EncodeOptions;
-use anndata::io::{self, ReadOptions, WriteOptions};
+use anndata::io::{self, ElemReadOptions, ElemWriteOptions};
 use anndata::node::Node;
 use anndata::{
     AnnData, Column, ColumnKind, DataFrame, Element, Group, Mapping, NaValue, Raw, Result, SparseFormat, SparseMatrix,
@@ -29,14 +29,14 @@ fn encoding(root: &Group, path: &str) -> Result<String> {
     Ok(Node::open(root, path)?.text_attribute("encoding-type")?.unwrap_or_default())
 }
 
-fn lazy() -> ReadOptions {
-    ReadOptions::default().with_lazy(true)
+fn lazy() -> ElemReadOptions {
+    ElemReadOptions::default().with_lazy(true)
 }
 
 /// Objects of these matrices, in memory and lazy.
 fn eager_and_lazy(store: &Group, x: &Element, raw: &Element) -> Result<[AnnData; 2]> {
     let adata = matrices(x, raw)?;
-    io::write_anndata(store, &adata, &WriteOptions::default())?;
+    io::write_anndata(store, &adata, &ElemWriteOptions::default())?;
     Ok([adata, io::read_anndata(store, &lazy())?])
 }
 
@@ -52,12 +52,12 @@ fn sparse_matrices_are_written_dense() -> Result<()> {
         for adata in eager_and_lazy(&stores::memory(), &sparse(&x)?, &sparse(&raw)?)? {
             stores::on_each(|root| {
                 let encode = EncodeOptions::default().with_as_dense(["X", "raw/X", "layers/counts"]);
-                io::write_anndata(root, &adata, &WriteOptions::default().with_encode(encode))?;
+                io::write_anndata(root, &adata, &ElemWriteOptions::default().with_encode(encode))?;
                 for path in ["X", "raw/X", "layers/counts"] {
                     assert_eq!(encoding(root, path)?, "array", "{path}");
                 }
                 assert_eq!(encoding(root, "layers/kept")?, format!("{}_matrix", format.to_string().to_lowercase()));
-                let back = io::read_anndata(root, &ReadOptions::default())?;
+                let back = io::read_anndata(root, &ElemReadOptions::default())?;
                 assert_eq!(back.x(), Some(&x.clone().into()), "{format:?} {rows} x {columns}");
                 assert_eq!(back.layer(Some("counts")), Some(&x.clone().into()));
                 assert_eq!(back.raw().and_then(Raw::x), Some(&raw.clone().into()));
@@ -75,8 +75,8 @@ fn dense_matrices_are_written_sparse() -> Result<()> {
         for adata in eager_and_lazy(&stores::memory(), &x.clone().into(), &raw.clone().into())? {
             stores::on_each(|root| {
                 let encode = EncodeOptions::default().with_as_sparse(["X", "raw.X", "layers/counts"]);
-                io::write_anndata(root, &adata, &WriteOptions::default().with_encode(encode))?;
-                let back = io::read_anndata(root, &ReadOptions::default())?;
+                io::write_anndata(root, &adata, &ElemWriteOptions::default().with_encode(encode))?;
+                let back = io::read_anndata(root, &ElemReadOptions::default())?;
                 for (path, element, expected) in [
                     ("X", back.x(), &x),
                     ("layers/counts", back.layer(Some("counts")), &x),
@@ -102,8 +102,8 @@ fn dense_matrices_are_read_sparse() -> Result<()> {
     {
         let (x, raw) = (dense(rows, columns), dense(rows, columns + 2));
         stores::on_each(|root| {
-            io::write_anndata(root, &matrices(&x.clone().into(), &raw.clone().into())?, &WriteOptions::default())?;
-            for options in [ReadOptions::default(), lazy()] {
+            io::write_anndata(root, &matrices(&x.clone().into(), &raw.clone().into())?, &ElemWriteOptions::default())?;
+            for options in [ElemReadOptions::default(), lazy()] {
                 let adata = io::read_anndata(root, &options.with_as_sparse(["X", "raw/X", "layers/counts"], format))?;
                 for (element, expected) in
                     [(adata.x(), &x), (adata.layer(Some("counts")), &x), (adata.raw().and_then(Raw::x), &raw)]
@@ -130,9 +130,9 @@ fn names_of_matrices_that_are_not_there_are_errors() -> Result<()> {
     ];
     for (adata, names) in cases {
         stores::on_each(|root| {
-            io::write_anndata(root, adata, &WriteOptions::default())?;
+            io::write_anndata(root, adata, &ElemWriteOptions::default())?;
             for name in names {
-                for options in [ReadOptions::default(), lazy()] {
+                for options in [ElemReadOptions::default(), lazy()] {
                     let read = io::read_anndata(root, &options.with_as_sparse([*name], SparseFormat::Csr));
                     let error = read.err().unwrap_or_else(|| panic!("{name:?} was read as sparse"));
                     assert!(error.to_string().contains(name), "{name:?}: {error}");
@@ -141,7 +141,7 @@ fn names_of_matrices_that_are_not_there_are_errors() -> Result<()> {
                 for encode in
                     [EncodeOptions::default().with_as_sparse([*name]), EncodeOptions::default().with_as_dense([*name])]
                 {
-                    let options = WriteOptions::default().with_encode(encode);
+                    let options = ElemWriteOptions::default().with_encode(encode);
                     let error = io::write_anndata(&empty, adata, &options).unwrap_err();
                     assert!(error.to_string().contains(name), "{name:?}: {error}");
                     assert!(empty.children()?.is_empty(), "{name:?} wrote something");
@@ -161,24 +161,24 @@ fn matrices_are_named_below_their_object_whatever_their_keys() -> Result<()> {
     stores::on_each(|root| {
         let group = root.create_group("study.1/object")?;
         let encode = EncodeOptions::default().with_as_sparse(asked);
-        io::write_anndata(&group, &adata, &WriteOptions::default().with_encode(encode))?;
+        io::write_anndata(&group, &adata, &ElemWriteOptions::default().with_encode(encode))?;
         for path in asked {
             assert_eq!(encoding(&group, path)?, "csr_matrix");
         }
         let again = root.create_group("again")?;
         let encode = EncodeOptions::default().with_as_dense(["layers.log1p.counts"]);
-        let back = io::read_anndata(&group, &ReadOptions::default())?;
-        io::write_anndata(&again, &back, &WriteOptions::default().with_encode(encode))?;
+        let back = io::read_anndata(&group, &ElemReadOptions::default())?;
+        io::write_anndata(&again, &back, &ElemWriteOptions::default().with_encode(encode))?;
         assert_eq!(encoding(&again, "X")?, "csr_matrix");
         assert_eq!(encoding(&again, "layers/log1p.counts")?, "array");
         let read = io::read_anndata(
             &again,
-            &ReadOptions::default().with_as_sparse(["layers/log1p.counts"], SparseFormat::Csc),
+            &ElemReadOptions::default().with_as_sparse(["layers/log1p.counts"], SparseFormat::Csc),
         )?;
         assert_eq!(read.layer(Some("log1p.counts")).unwrap().to_sparse()?.to_dense()?, x);
         let both = EncodeOptions::default().with_as_dense(["X"]).with_as_sparse(["X"]);
         let error =
-            io::write_anndata(&stores::memory(), &adata, &WriteOptions::default().with_encode(both)).unwrap_err();
+            io::write_anndata(&stores::memory(), &adata, &ElemWriteOptions::default().with_encode(both)).unwrap_err();
         assert!(error.is_invalid_input(), "{error}");
         Ok(())
     })
@@ -252,7 +252,7 @@ fn texts_that_repeat_become_categorical() -> Result<()> {
         .raw(Raw::new(None, DataFrame::new(["r", "s"]).with_column("v", vec!["x", "x"])?, Mapping::new())?)
         .obsm("df", frame.clone())
         .build()?;
-    let options = WriteOptions::default().with_encode(EncodeOptions::default().with_strings_to_categoricals(true));
+    let options = ElemWriteOptions::default().with_encode(EncodeOptions::default().with_strings_to_categoricals(true));
     stores::on_each(|root| {
         let before = adata.clone();
         let back = stores::through_with(root, &adata, &options, &anndata::encoding::Registry::default())?;
@@ -282,10 +282,10 @@ fn nullable_text_is_written_plain_where_nothing_is_missing() -> Result<()> {
     let obs = DataFrame::with_index(nullable([false, false])?).with_column("kind", nullable([false, false])?)?;
     let adata = AnnData::builder().obs(obs.clone()).uns("words", nullable([false, false])?).build()?;
     let holes = AnnData::builder().obs(obs.with_column("holes", nullable([false, true])?)?).build()?;
-    let options = WriteOptions::default().with_encode(EncodeOptions::default().with_plain_strings(true));
+    let options = ElemWriteOptions::default().with_encode(EncodeOptions::default().with_plain_strings(true));
 
     let source = stores::memory();
-    io::write_anndata(&source, &adata, &WriteOptions::default())?;
+    io::write_anndata(&source, &adata, &ElemWriteOptions::default())?;
     assert_eq!(encoding(&source, "obs/kind")?, "nullable-string-array");
     for adata in [adata, io::read_anndata(&source, &lazy())?] {
         stores::on_each(|root| {
@@ -293,7 +293,7 @@ fn nullable_text_is_written_plain_where_nothing_is_missing() -> Result<()> {
             for path in ["obs/_index", "obs/kind", "uns/words"] {
                 assert_eq!(encoding(root, path)?, "string-array", "{path}");
             }
-            let back = io::read_anndata(root, &ReadOptions::default())?;
+            let back = io::read_anndata(root, &ElemReadOptions::default())?;
             assert_eq!(back.obs().column("kind")?, vec!["a", "ü"].into());
             assert_eq!(back.obs_names()?, ["a", "ü"]);
             Ok(())
@@ -301,7 +301,7 @@ fn nullable_text_is_written_plain_where_nothing_is_missing() -> Result<()> {
     }
 
     let source = stores::memory();
-    io::write_anndata(&source, &holes, &WriteOptions::default())?;
+    io::write_anndata(&source, &holes, &ElemWriteOptions::default())?;
     for adata in [holes, io::read_anndata(&source, &lazy())?] {
         stores::on_each(|root| {
             let error = io::write_anndata(root, &adata, &options).unwrap_err();

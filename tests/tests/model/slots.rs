@@ -1,6 +1,6 @@
 //! What slots hold and refuse, and that it survives a store: keys, orders, names of columns, objects within objects.
 
-use anndata::io::{self, ReadOptions, WriteOptions};
+use anndata::io::{self, ElemReadOptions, ElemWriteOptions};
 use anndata::{AnnData, Column, DataFrame, Element, Mapping, Raw, Result, SparseFormat, SparseMatrix, Tensor};
 use anndata_tests::stores;
 
@@ -72,7 +72,7 @@ fn keys_that_would_not_read_back_are_refused() -> Result<()> {
         for (number, builder) in builders.into_iter().enumerate() {
             let adata = builder.build()?;
             stores::on_each(|root| {
-                let error = io::write_anndata(root, &adata, &WriteOptions::default()).unwrap_err();
+                let error = io::write_anndata(root, &adata, &ElemWriteOptions::default()).unwrap_err();
                 let slot = ["uns", "uns/outer", "obsm", "layers"][number];
                 assert!(error.is_invalid_input(), "{key:?}: {error}");
                 assert!(error.path().is_some_and(|path| path.starts_with(slot)), "{key:?}: {error}");
@@ -100,7 +100,7 @@ fn the_order_of_keys_and_columns_is_kept() -> Result<()> {
         assert_eq!(back.to_string(), adata.to_string());
         assert_eq!(back.obs().column_names().collect::<Vec<_>>(), keys);
         assert_eq!(back.uns()["inner"].as_mapping()?.keys().collect::<Vec<_>>(), keys);
-        let lazy = io::read_anndata(root, &ReadOptions::default().with_lazy(true))?;
+        let lazy = io::read_anndata(root, &ElemReadOptions::default().with_lazy(true))?;
         assert_eq!(lazy.to_string(), adata.to_string());
         Ok(())
     })
@@ -140,21 +140,22 @@ fn a_frame_is_no_column_of_itself() -> Result<()> {
         for attribute in ["_index", "column-order"] {
             stores::on_each(|root| {
                 let frame = DataFrame::new(["a"]).with_column("n", vec![1])?;
-                io::write_elem(root, "frame", &frame.into(), &WriteOptions::default())?;
+                io::write_elem(root, "frame", &frame.into(), &ElemWriteOptions::default())?;
                 let group = root.group("frame")?;
                 match attribute {
                     "_index" => group.set_attribute("_index", Tensor::string(name))?,
                     _ => group.set_attribute("column-order", Tensor::from_strings([1], [name])?)?,
                 }
                 for lazy in [false, true] {
-                    let error = io::read_elem(root, "frame", &ReadOptions::default().with_lazy(lazy)).unwrap_err();
+                    let error = io::read_elem(root, "frame", &ElemReadOptions::default().with_lazy(lazy)).unwrap_err();
                     assert!(error.is_invalid_data() && error.path() == Some("frame"), "{name:?}: {error}");
                 }
                 Ok(())
             })?;
         }
         let frame = DataFrame::new(["a"]).with_column(name, vec![1])?;
-        let error = io::write_elem(&stores::memory(), "frame", &frame.into(), &WriteOptions::default()).unwrap_err();
+        let error =
+            io::write_elem(&stores::memory(), "frame", &frame.into(), &ElemWriteOptions::default()).unwrap_err();
         let below = error.path().is_some_and(|path| path == "frame" || path.starts_with("frame/"));
         assert!(error.is_invalid_input() && below, "{name:?}: {error:?}");
     }
@@ -168,15 +169,16 @@ fn the_name_of_the_index_is_kept_and_may_be_that_of_an_equal_column() -> Result<
         frame.with_column("cells", column)
     };
     stores::on_each(|root| {
-        io::write_elem(root, "same", &frame(vec!["a", "b"])?.into(), &WriteOptions::default())?;
-        let back = io::read_elem(root, "same", &ReadOptions::default())?;
+        io::write_elem(root, "same", &frame(vec!["a", "b"])?.into(), &ElemWriteOptions::default())?;
+        let back = io::read_elem(root, "same", &ElemReadOptions::default())?;
         assert_eq!(back.as_frame()?.index_name(), Some("cells"));
         assert_eq!(back, frame(vec!["a", "b"])?.into());
-        let error = io::write_elem(root, "other", &frame(vec!["a", "c"])?.into(), &WriteOptions::default());
+        let error = io::write_elem(root, "other", &frame(vec!["a", "c"])?.into(), &ElemWriteOptions::default());
         assert!(message(error).contains("cells"));
         let reserved = DataFrame::new(["a"]).with_column("_index", vec![1])?;
         assert!(
-            message(io::write_elem(root, "reserved", &reserved.into(), &WriteOptions::default())).contains("_index")
+            message(io::write_elem(root, "reserved", &reserved.into(), &ElemWriteOptions::default()))
+                .contains("_index")
         );
         assert_eq!(root.children()?, ["same"]);
         Ok(())
@@ -193,8 +195,8 @@ fn a_frame_may_have_ten_thousand_columns() -> Result<()> {
     let element = Element::from(frame.clone());
     let directory = tempfile::tempdir()?;
     let path = directory.path().join("wide.h5ad");
-    io::write_elem(&stores::hdf5(&path)?, "wide", &element, &WriteOptions::default())?;
-    let back = io::read_elem(&anndata::open(&path)?, "wide", &ReadOptions::default().with_lazy(true))?;
+    io::write_elem(&stores::hdf5(&path)?, "wide", &element, &ElemWriteOptions::default())?;
+    let back = io::read_elem(&anndata::open(&path)?, "wide", &ElemReadOptions::default().with_lazy(true))?;
     let names = |frame: &DataFrame| frame.column_names().map(str::to_owned).collect::<Vec<_>>();
     assert_eq!(names(back.as_frame()?), names(&frame));
     for column in ["column 00000", "column 05000", "column 09999"] {
@@ -222,7 +224,7 @@ fn an_object_within_another_is_kept() -> Result<()> {
     let adata = AnnData::builder().shape(1, 1).uns("inner", inner).uns("with_raw", with_raw).build()?;
     stores::on_each(|root| {
         assert_eq!(stores::through(root, &adata)?, adata);
-        let lazy = io::read_anndata(root, &ReadOptions::default().with_lazy(true))?;
+        let lazy = io::read_anndata(root, &ElemReadOptions::default().with_lazy(true))?;
         let Element::AnnData(inner) = &lazy.uns()["inner"] else { panic!("{:?}", lazy.uns()) };
         assert_eq!(inner.shape(), (2, 2));
         assert_eq!(lazy.load()?, adata);
@@ -245,9 +247,9 @@ fn deep_nesting_is_read_or_refused() -> Result<()> {
         (nested(60, &object)?, false),
     ] {
         stores::on_each(|root| {
-            let written = io::write_elem(root, "deep", &element, &WriteOptions::default());
+            let written = io::write_elem(root, "deep", &element, &ElemWriteOptions::default());
             for lazy in [false, true] {
-                let read = io::read_elem(root, "deep", &ReadOptions::default().with_lazy(lazy));
+                let read = io::read_elem(root, "deep", &ElemReadOptions::default().with_lazy(lazy));
                 if fits {
                     assert_eq!(read?.load()?, element);
                 } else {
@@ -268,10 +270,10 @@ fn elements_beside_the_slots_are_written_and_kept() -> Result<()> {
     stores::on_each(|root| {
         let back = stores::through(root, &adata)?;
         assert_eq!(back.other().keys().collect::<Vec<_>>(), ["spatial"]);
-        assert_eq!(io::read_elem(root, "spatial", &ReadOptions::default())?, extra.clone().into());
+        assert_eq!(io::read_elem(root, "spatial", &ElemReadOptions::default())?, extra.clone().into());
         let again = stores::memory();
         assert_eq!(stores::through(&again, &back)?, back);
-        assert_eq!(io::read_elem(&again, "spatial", &ReadOptions::default())?, extra.clone().into());
+        assert_eq!(io::read_elem(&again, "spatial", &ElemReadOptions::default())?, extra.clone().into());
         Ok(())
     })
 }

@@ -4,7 +4,7 @@ use std::any::Any;
 use std::sync::Arc;
 
 use anndata::encoding::{BuildContext, EncodeContext, Encoding, Registry};
-use anndata::io::{self, ReadOptions, WriteOptions};
+use anndata::io::{self, ElemReadOptions, ElemWriteOptions};
 use anndata::node::{ArrayNode, GroupNode, Node};
 use anndata::validate::{Checker, Rule, Severity};
 use anndata::{
@@ -64,22 +64,22 @@ fn listing(group: &Group) -> Result<Vec<String>> {
 #[test]
 fn unknown_elements_are_rewritten_unchanged() -> Result<()> {
     stores::on_each(|root| {
-        io::write_anndata(root, &AnnData::builder().shape(2, 2).build()?, &WriteOptions::default())?;
+        io::write_anndata(root, &AnnData::builder().shape(2, 2).build()?, &ElemWriteOptions::default())?;
         let paths = ["uns/future", "obsm/future", "layers/future", "obs/future", "beside"];
         for path in paths {
             future(root, path)?;
         }
         for lazy in [false, true] {
-            let adata = io::read_anndata(root, &ReadOptions::default().with_lazy(lazy))?;
+            let adata = io::read_anndata(root, &ElemReadOptions::default().with_lazy(lazy))?;
             let Element::Opaque(opaque) = &adata.uns()["future"] else { panic!("{:?}", adata.uns()) };
             assert_eq!(opaque.encoding_type().as_deref(), Some("from-the-future"));
             assert_eq!(opaque.encoding_version().as_deref(), Some("7.0"));
             stores::on_each(|copy| {
-                io::write_anndata(copy, &adata, &WriteOptions::default())?;
+                io::write_anndata(copy, &adata, &ElemWriteOptions::default())?;
                 for path in paths {
                     assert_eq!(listing(&copy.group(path)?)?, listing(&root.group(path)?)?, "lazy: {lazy}");
                 }
-                assert_eq!(io::read_anndata(copy, &ReadOptions::default())?, adata.load()?);
+                assert_eq!(io::read_anndata(copy, &ElemReadOptions::default())?, adata.load()?);
                 Ok(())
             })?;
         }
@@ -90,10 +90,10 @@ fn unknown_elements_are_rewritten_unchanged() -> Result<()> {
 #[test]
 fn an_array_without_value_and_encoding_is_nothing_and_blocks_nothing() -> Result<()> {
     stores::on_each(|root| {
-        io::write_anndata(root, &AnnData::builder().shape(1, 1).build()?, &WriteOptions::default())?;
+        io::write_anndata(root, &AnnData::builder().shape(1, 1).build()?, &ElemWriteOptions::default())?;
         root.create_array("uns/nothing", &ArraySpec::null(DType::F32))?;
         for lazy in [false, true] {
-            let adata = io::read_anndata(root, &ReadOptions::default().with_lazy(lazy))?;
+            let adata = io::read_anndata(root, &ElemReadOptions::default().with_lazy(lazy))?;
             assert_eq!(adata.uns()["nothing"].load()?, Element::Null);
             assert_eq!(stores::through(&stores::memory(), &adata)?, adata.load()?);
         }
@@ -105,8 +105,8 @@ fn an_array_without_value_and_encoding_is_nothing_and_blocks_nothing() -> Result
 fn references_within_an_unknown_element_follow_it() -> Result<()> {
     stores::on_each(|root| {
         future(root, "here")?;
-        let element = io::read_elem(root, "here", &ReadOptions::default())?;
-        io::write_elem(root, "group/there", &element, &WriteOptions::default())?;
+        let element = io::read_elem(root, "here", &ElemReadOptions::default())?;
+        io::write_elem(root, "group/there", &element, &ElemWriteOptions::default())?;
         let attributes = root.group("group/there")?.attributes()?;
         assert_eq!(attributes["refers"], Attribute::Reference("group/there/inner/deeper".to_owned()));
         Ok(())
@@ -119,7 +119,7 @@ fn a_column_that_cannot_be_read_is_named_with_the_way_to_remove_it() -> Result<(
     let object = |frame: DataFrame| AnnData::builder().obs(frame).build();
     let plain = DataFrame::new(["a", "b"]).with_column("n", vec![1, 2])?;
     let root = stores::memory();
-    io::write_anndata(&root, &object(plain.clone().with_column("wcol", vec![3, 4])?)?, &WriteOptions::default())?;
+    io::write_anndata(&root, &object(plain.clone().with_column("wcol", vec![3, 4])?)?, &ElemWriteOptions::default())?;
     let wcol = root.array("obs/wcol")?;
     let mut attributes = wcol.attributes()?;
     attributes.insert("encoding-type".to_owned(), Attribute::from("from-the-future"));
@@ -130,10 +130,10 @@ fn a_column_that_cannot_be_read_is_named_with_the_way_to_remove_it() -> Result<(
         assert!(text.ends_with("`remove_obs_column(\"wcol\")` removes it"), "{text}");
     };
     for lazy in [false, true] {
-        let mut adata = io::read_anndata(&root, &ReadOptions::default().with_lazy(lazy))?;
+        let mut adata = io::read_anndata(&root, &ElemReadOptions::default().with_lazy(lazy))?;
         let view = adata.select(1.., ..)?;
         says(view.load().unwrap_err(), "no part of it can be selected");
-        says(io::write_anndata(&stores::memory(), &view, &WriteOptions::default()).unwrap_err(), "no part of it");
+        says(io::write_anndata(&stores::memory(), &view, &ElemWriteOptions::default()).unwrap_err(), "no part of it");
         says(adata.obs().column("wcol").unwrap_err(), "cannot be read: its encoding, 'from-the-future', is not known");
         says(adata.obs().to_record_batch("_index").unwrap_err(), "cannot be read");
         let other = object(plain.clone())?;
@@ -145,7 +145,7 @@ fn a_column_that_cannot_be_read_is_named_with_the_way_to_remove_it() -> Result<(
         assert!(adata.remove_obs_column("wcol").is_some());
         assert_eq!(adata.select(1.., ..)?.load()?.obs().column("n")?, Column::from(vec![2]));
     }
-    let skipped = io::read_anndata(&root, &ReadOptions::default().with_skip(["/obs/wcol"]))?;
+    let skipped = io::read_anndata(&root, &ElemReadOptions::default().with_skip(["/obs/wcol"]))?;
     assert_eq!(skipped, object(plain)?);
     Ok(())
 }
@@ -263,9 +263,9 @@ fn an_encoding_of_ones_own_is_one_of_all() -> Result<()> {
         AnnData::builder().shape(1, 2).var(DataFrame::new(names)).varm("exons", extension(bounds)).build()
     };
     let (a, b) = (genes(["a", "b"], &[1, 5, 7, 9])?, genes(["c", "d"], &[2, 3, 4, 6])?);
-    let options = ReadOptions::default().with_registry(registry.clone()).with_lazy(true);
+    let options = ElemReadOptions::default().with_registry(registry.clone()).with_lazy(true);
     stores::on_each(|root| {
-        io::write_anndata(root, &a, &WriteOptions::default().with_registry(registry.clone()))?;
+        io::write_anndata(root, &a, &ElemWriteOptions::default().with_registry(registry.clone()))?;
         let stored = io::read_anndata(root, &options)?;
         // Selection and concatenation, of what is stored and in memory.
         let view = stored.select(.., ["b"])?;
@@ -296,11 +296,11 @@ fn an_encoding_of_ones_own_is_one_of_all() -> Result<()> {
 fn an_encoding_of_ones_own_is_written_and_read() -> Result<()> {
     let registry = Registry::default().with(IntervalEncoding);
     stores::on_each(|root| {
-        let back = stores::through_with(root, &genes()?, &WriteOptions::default(), &registry)?;
+        let back = stores::through_with(root, &genes()?, &ElemWriteOptions::default(), &registry)?;
         assert_eq!(intervals(&back.varm()["exons"]), Some(&[1, 5, 7, 9][..]));
         assert_eq!(intervals(&back.uns()["nested"].as_mapping()?["one"]), Some(&[0, 1][..]));
 
-        let options = ReadOptions::default().with_registry(registry.clone()).with_lazy(true);
+        let options = ElemReadOptions::default().with_registry(registry.clone()).with_lazy(true);
         let lazy = io::read_anndata(root, &options)?;
         let Element::Lazy(exons) = &lazy.varm()["exons"] else { panic!("{:?}", lazy.varm()) };
         assert_eq!(exons.shape()?, Some(vec![2]));
@@ -314,12 +314,12 @@ fn an_encoding_of_ones_own_is_written_and_read() -> Result<()> {
 fn without_its_encoding_an_element_is_opaque_and_with_it_known_again() -> Result<()> {
     let registry = Registry::default().with(IntervalEncoding);
     stores::on_each(|root| {
-        io::write_anndata(root, &genes()?, &WriteOptions::default().with_registry(registry.clone()))?;
-        let plain = io::read_anndata(root, &ReadOptions::default())?;
+        io::write_anndata(root, &genes()?, &ElemWriteOptions::default().with_registry(registry.clone()))?;
+        let plain = io::read_anndata(root, &ElemReadOptions::default())?;
         assert!(matches!(plain.varm()["exons"], Element::Opaque(_)), "{:?}", plain.varm());
         let copy = stores::memory();
-        io::write_anndata(&copy, &plain, &WriteOptions::default())?;
-        let back = io::read_anndata(&copy, &ReadOptions::default().with_registry(registry.clone()))?;
+        io::write_anndata(&copy, &plain, &ElemWriteOptions::default())?;
+        let back = io::read_anndata(&copy, &ElemReadOptions::default().with_registry(registry.clone()))?;
         assert_eq!(intervals(&back.varm()["exons"]), Some(&[1, 5, 7, 9][..]));
         Ok(())
     })
@@ -332,9 +332,9 @@ fn errors_of_an_encoding_of_ones_own_name_the_element() -> Result<()> {
     let misaligned = AnnData::builder().shape(1, 3).varm("exons", extension(&[1, 5])).build().unwrap_err();
     assert!(misaligned.to_string().contains("varm/exons: its shape is [1]"), "{misaligned}");
     stores::on_each(|root| {
-        let error = io::write_anndata(root, &wrong, &WriteOptions::default()).unwrap_err();
+        let error = io::write_anndata(root, &wrong, &ElemWriteOptions::default()).unwrap_err();
         assert!(error.is_unsupported() && error.path() == Some("uns/w"), "not registered: {error}");
-        let error = stores::through_with(root, &wrong, &WriteOptions::default(), &registry).unwrap_err();
+        let error = stores::through_with(root, &wrong, &ElemWriteOptions::default(), &registry).unwrap_err();
         assert!(error.is_invalid_data() && error.path() == Some("uns/w"), "{error}");
         Ok(())
     })

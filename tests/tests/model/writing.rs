@@ -6,7 +6,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use anndata::encoding::{BuildContext, EncodeContext, Encoding, Registry};
-use anndata::io::{self, ReadOptions, WriteOptions};
+use anndata::io::{self, ElemReadOptions, ElemWriteOptions};
 use anndata::node::{ArrayNode, BlockIter, BlockSource, GroupNode, Node, Source};
 use anndata::storage::BlockSize;
 use anndata::{
@@ -74,8 +74,8 @@ fn breaking() -> Element {
     Element::Extension(Arc::new(Breaks))
 }
 
-fn breaking_options() -> WriteOptions {
-    WriteOptions::default().with_registry(Registry::default().with(BreaksEncoding))
+fn breaking_options() -> ElemWriteOptions {
+    ElemWriteOptions::default().with_registry(Registry::default().with(BreaksEncoding))
 }
 
 fn small(value: i64) -> Result<AnnData> {
@@ -119,7 +119,7 @@ fn the_file_that_is_read_lazily_can_be_written_over() -> Result<()> {
     let path = directory.path().join("cells.h5ad");
     fs::copy(fixtures::folder().join("demo.h5ad"), &path)?;
     let expected = anndata::read_h5ad(&path)?;
-    let options = H5adReadOptions::default().with_read(ReadOptions::default().with_lazy(true));
+    let options = H5adReadOptions::default().with_read(ElemReadOptions::default().with_lazy(true));
     let mut lazy = anndata::read_h5ad_with(&path, &options)?;
     lazy.uns_mut().insert("new".to_owned(), 1.into());
     anndata::write_h5ad_with(&path, &lazy, &H5adWriteOptions::default().with_compression(Compression::Gzip(1)))?;
@@ -142,13 +142,13 @@ fn writing_changes_nothing_of_the_object() -> Result<()> {
     let demo = fixtures::folder().join("demo.h5ad");
     let eager = anndata::read_h5ad(&demo)?;
     let copy = eager.clone();
-    let options = WriteOptions::default().with_encode(
+    let options = ElemWriteOptions::default().with_encode(
         anndata::encoding::EncodeOptions::default().with_strings_to_categoricals(true).with_as_dense(["X"]),
     );
     stores::on_each(|root| io::write_anndata(root, &eager, &options))?;
     assert_eq!(eager, copy);
 
-    let read = H5adReadOptions::default().with_read(ReadOptions::default().with_lazy(true));
+    let read = H5adReadOptions::default().with_read(ElemReadOptions::default().with_lazy(true));
     let lazy = anndata::read_h5ad_with(&demo, &read)?;
     stores::on_each(|root| io::write_anndata(root, &lazy, &options))?;
     for element in lazy.layers().values().chain(lazy.obsm().values()).chain(lazy.obsp().values()) {
@@ -161,8 +161,8 @@ fn writing_changes_nothing_of_the_object() -> Result<()> {
 /// Runs a check on a store that holds an element at `uns/x`: in memory, and in a file that is opened for editing.
 fn on_stores_with(old: &Element, check: impl Fn(&Group) -> Result<()>) -> Result<()> {
     let fill = |root: &Group| -> Result<()> {
-        io::write_anndata(root, &small(1)?, &WriteOptions::default())?;
-        io::write_elem(root, "uns/x", old, &WriteOptions::default())
+        io::write_anndata(root, &small(1)?, &ElemWriteOptions::default())?;
+        io::write_elem(root, "uns/x", old, &ElemWriteOptions::default())
     };
     let memory = stores::memory();
     fill(&memory)?;
@@ -176,7 +176,7 @@ fn on_stores_with(old: &Element, check: impl Fn(&Group) -> Result<()>) -> Result
 }
 
 fn read(root: &Group, key: &str) -> Result<Element> {
-    io::read_elem(root, key, &ReadOptions::default())
+    io::read_elem(root, key, &ElemReadOptions::default())
 }
 
 #[test]
@@ -191,7 +191,7 @@ fn an_element_is_replaced_in_place_whatever_it_was() -> Result<()> {
     for old in &elements {
         for new in &elements {
             on_stores_with(old, |root| {
-                io::write_elem(root, "uns/x", new, &WriteOptions::default())?;
+                io::write_elem(root, "uns/x", new, &ElemWriteOptions::default())?;
                 assert_eq!(read(root, "uns/x")?, *new);
                 assert_eq!(read(root, "uns/value")?, 1_i64.into());
                 let mut keys = root.group("uns")?.children()?;
@@ -211,7 +211,8 @@ fn a_replacement_that_fails_leaves_the_old_element() -> Result<()> {
     on_stores_with(&old, |root| {
         let error = io::write_elem(root, "uns/x", &breaking(), &breaking_options()).unwrap_err();
         assert!(error.is_io(), "{error}");
-        let error = io::write_elem(root, "uns/x", &unwritable.clone().into(), &WriteOptions::default()).unwrap_err();
+        let error =
+            io::write_elem(root, "uns/x", &unwritable.clone().into(), &ElemWriteOptions::default()).unwrap_err();
         assert!(error.is_invalid_input() && error.to_string().contains("a/b"), "{error:?}");
         let error = io::write_elem(root, "uns/new", &breaking(), &breaking_options()).unwrap_err();
         assert!(error.is_io() && error.to_string().contains("the cable came out"), "{error:?}");
@@ -229,11 +230,11 @@ fn a_store_that_is_read_is_not_written() -> Result<()> {
     let path = directory.path().join("a.h5ad");
     anndata::write_h5ad(&path, &small(1)?)?;
     let before = fs::read(&path)?;
-    let error = io::write_elem(&anndata::open(&path)?, "uns/x", &1.into(), &WriteOptions::default()).unwrap_err();
+    let error = io::write_elem(&anndata::open(&path)?, "uns/x", &1.into(), &ElemWriteOptions::default()).unwrap_err();
     assert!(error.is_read_only(), "{error}");
     assert_eq!(fs::read(&path)?, before);
     let group = stores::edit(&path)?;
-    let error = io::write_anndata(&group, &small(2)?, &WriteOptions::default()).unwrap_err();
+    let error = io::write_anndata(&group, &small(2)?, &ElemWriteOptions::default()).unwrap_err();
     assert!(error.is_already_exists(), "{error}");
     Ok(())
 }

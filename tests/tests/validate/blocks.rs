@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use anndata::io::{self, WriteOptions};
+use anndata::io::{self, ElemWriteOptions};
 use anndata::{AnnData, DataFrame, Group, Result, SparseFormat, SparseMatrix, Tensor, ValidateOptions, validate};
 use anndata_tests::{random, stores};
 use proptest::prelude::*;
@@ -20,7 +20,7 @@ fn store_matrix(rows: &[Vec<u16>], columns: usize) -> Result<Group> {
     let indptr = Tensor::from_vec([indptr.len()], indptr)?;
     let indices = Tensor::from_vec([indices.len()], indices)?;
     let matrix = SparseMatrix::new(SparseFormat::Csr, (rows.len(), columns), data, indices, indptr)?;
-    io::write_anndata(&root, &AnnData::builder().x(matrix).build()?, &WriteOptions::default())?;
+    io::write_anndata(&root, &AnnData::builder().x(matrix).build()?, &ElemWriteOptions::default())?;
     Ok(root)
 }
 
@@ -65,7 +65,7 @@ proptest! {
     ) {
         let root = stores::memory();
         let adata = AnnData::builder().obs(DataFrame::new(&names)).build().unwrap();
-        io::write_anndata(&root, &adata, &WriteOptions::default()).unwrap();
+        io::write_anndata(&root, &adata, &ElemWriteOptions::default()).unwrap();
         let report = validate(&root, &ValidateOptions::default().with_memory(memory)).unwrap();
         let count = names.len() - names.iter().collect::<BTreeSet<_>>().len();
         let first = names.iter().position(|name| names.iter().filter(|other| *other == name).count() > 1);
@@ -82,7 +82,7 @@ proptest! {
     #[test]
     fn random_objects_have_no_error(adata in random::adata()) {
         let root = stores::memory();
-        io::write_anndata(&root, &adata, &WriteOptions::default()).unwrap();
+        io::write_anndata(&root, &adata, &ElemWriteOptions::default()).unwrap();
         let report = validate(&root, &ValidateOptions::default()).unwrap();
         prop_assert!(random::errors(&report).is_empty(), "{}", report);
     }

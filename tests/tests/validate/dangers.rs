@@ -578,7 +578,7 @@ fn what_cannot_be_read_has_an_error() {
         let root = good().unwrap();
         change(&root).unwrap();
         let report = validate(&root, &ValidateOptions::default()).unwrap();
-        let read = io::read_anndata(&root, &io::ReadOptions::default());
+        let read = io::read_anndata(&root, &io::ElemReadOptions::default());
         // Python reads what is said to be missing in another way than it was written, and so do we.
         let unknown = *name == "a missing value of a kind of its own";
         assert!(read.is_ok() || unknown || !errors(&report).is_empty(), "{name}: {read:?}\n{report}");

@@ -12,7 +12,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use anndata::io::{self, WriteOptions};
+use anndata::io::{self, ElemWriteOptions};
 use anndata::node::Progress;
 use anndata::validate::rules;
 use anndata::{AnnData, ErrorKind, Finding, Report, Severity, Tensor, ValidateOptions, validate, validate_path};
@@ -205,7 +205,8 @@ fn progress_is_told_of_all_values() {
     });
     let root = stores::memory();
     let values = Tensor::from_vec([1000], vec![1_i64; 1000]).unwrap();
-    io::write_anndata(&root, &AnnData::builder().uns("v", values).build().unwrap(), &WriteOptions::default()).unwrap();
+    io::write_anndata(&root, &AnnData::builder().uns("v", values).build().unwrap(), &ElemWriteOptions::default())
+        .unwrap();
     validate(&root, &ValidateOptions::default().with_memory(1000).with_progress(progress)).unwrap();
     assert_eq!(bytes.load(Ordering::Relaxed), 8000);
 }

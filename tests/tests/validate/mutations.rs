@@ -5,7 +5,7 @@
 
 use std::path::PathBuf;
 
-use anndata::io::{self, ReadOptions, WriteOptions};
+use anndata::io::{self, ElemReadOptions, ElemWriteOptions};
 use anndata::node::{Node, NodeWriteOptions};
 use anndata::{Error, Report, Severity, ValidateOptions, validate};
 use anndata_tests::mutations::{Mutation, mutations};
@@ -49,13 +49,13 @@ fn try_out(tree: &Node, mutation: &Mutation) -> Outcome {
     let mut fail = |what: &str, error: &Error, report: &Report| {
         outcome.wrong.push(format!("{mutation}: {what}: {error}\n    found: {report}"));
     };
-    let read = io::read_anndata(&root, &ReadOptions::default());
+    let read = io::read_anndata(&root, &ElemReadOptions::default());
     if let (Err(error), false) = (&read, outcome.has_error) {
         fail("is not read", error, &report);
     }
     let target = stores::memory();
-    let lazy = io::read_anndata(&root, &ReadOptions::default().with_lazy(true));
-    match lazy.and_then(|adata| io::write_anndata(&target, &adata, &WriteOptions::default())) {
+    let lazy = io::read_anndata(&root, &ElemReadOptions::default().with_lazy(true));
+    match lazy.and_then(|adata| io::write_anndata(&target, &adata, &ElemWriteOptions::default())) {
         Err(error) if !outcome.has_error => fail("is not converted", &error, &report),
         Ok(()) if read.is_ok() => {
             // What is made of a file that is not sound is sound, where it can be made at all.

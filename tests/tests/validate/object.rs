@@ -1,7 +1,7 @@
 //! The object that dangers are made in, and the changes that make them.
 
 use anndata::awkward::Awkward;
-use anndata::io::{self, WriteOptions};
+use anndata::io::{self, ElemWriteOptions};
 use anndata::node::{Node, NodeWriteOptions};
 use anndata::{
     AnnData, ArraySpec, Attribute, Column, DataFrame, Element, Group, NaValue, Raw, Result, SparseFormat, SparseMatrix,
@@ -45,7 +45,7 @@ pub(crate) fn good() -> Result<Group> {
         .raw(raw)
         .build()?;
     let root = stores::memory();
-    io::write_anndata(&root, &adata, &WriteOptions::default())?;
+    io::write_anndata(&root, &adata, &ElemWriteOptions::default())?;
     Ok(root)
 }
 

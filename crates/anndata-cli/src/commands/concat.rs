@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use anndata::io::{ReadOptions, read_anndata};
+use anndata::io::{ElemReadOptions, read_anndata};
 use anndata::{
     AnnData, ConcatAxis, ConcatOptions, Error, FillValue, Format, H5adWriteOptions, Join, Merge, ZarrWriteOptions,
 };
@@ -130,7 +130,7 @@ impl Concat {
 /// An object whose elements are read when their turn comes.
 fn open(path: &Path) -> Result<AnnData, Failure> {
     let root = anndata::open(path).map_err(Failure::of(path))?;
-    read_anndata(&root, &ReadOptions::default().with_lazy(true)).map_err(Failure::of(path))
+    read_anndata(&root, &ElemReadOptions::default().with_lazy(true)).map_err(Failure::of(path))
 }
 
 impl Strategy {

@@ -4,7 +4,7 @@ use std::io::{self, Write as _};
 use std::path::PathBuf;
 
 use anndata::encoding::EncodeOptions;
-use anndata::io::{ReadOptions, WriteOptions};
+use anndata::io::{ElemReadOptions, ElemWriteOptions};
 use anndata::node::NodeWriteOptions;
 use anndata::storage::escaped;
 use anndata::{Compression, ConvertOptions, Format, Note, Sharding, ZarrFormat, ZarrOptions};
@@ -102,11 +102,13 @@ impl Convert {
             let bar = bar.clone();
             store = store.with_progress(anndata::node::Progress::new(move |bytes| bar.inc(bytes)));
         }
-        let read =
-            ReadOptions::default().with_skip(self.skip.clone()).with_drop_unknown(self.drop).with_repair(self.repair);
+        let read = ElemReadOptions::default()
+            .with_skip(self.skip.clone())
+            .with_drop_unknown(self.drop)
+            .with_repair(self.repair);
         let options = ConvertOptions::default()
             .with_read(read)
-            .with_write(WriteOptions::default().with_encode(encode).with_store(store))
+            .with_write(ElemWriteOptions::default().with_encode(encode).with_store(store))
             .with_zarr(self.zarr()?)
             .with_memory_limit(self.memory_limit)
             .with_overwrite(self.overwrite);

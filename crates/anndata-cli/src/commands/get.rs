@@ -44,7 +44,7 @@ impl Get {
         let target = parse(&self.reference).map_err(|error| Failure::Usage(error.to_string()))?;
         let failed = Failure::of(&self.path);
         let root = anndata::open(&self.path).map_err(&failed)?;
-        let options = io::ReadOptions::default().with_lazy(true);
+        let options = io::ElemReadOptions::default().with_lazy(true);
         let adata = io::read_anndata(&root, &options).map_err(&failed)?;
         let element = get(&adata, &target).map_err(|error| failed(error.into()))?;
         let mut out = BufWriter::new(out);

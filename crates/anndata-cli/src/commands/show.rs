@@ -4,7 +4,7 @@ use std::io::Write;
 use std::path::PathBuf;
 
 use anndata::encoding::Registry;
-use anndata::io::ReadOptions;
+use anndata::io::ElemReadOptions;
 use anndata::node::Node;
 use anndata::{AnnData, Description, Mapping, io};
 use clap::Args;
@@ -37,7 +37,7 @@ impl Show {
             writeln!(out, "{tree}")?;
             return Ok(());
         }
-        let adata = io::read_anndata(&root, &ReadOptions::default().with_lazy(true)).map_err(&failed)?;
+        let adata = io::read_anndata(&root, &ElemReadOptions::default().with_lazy(true)).map_err(&failed)?;
         if !self.json {
             writeln!(out, "{adata}")?;
             return Ok(());

@@ -6,7 +6,7 @@ use super::{Backed, path_of};
 use crate::encoding::dict::check_key;
 use crate::encoding::slots::{check_matrix, frame_to_write};
 use crate::encoding::{EncodeContext, sparse};
-use crate::io::WriteOptions;
+use crate::io::ElemWriteOptions;
 use crate::node::Node;
 use crate::{AnnData, DataFrame, Element, Lazy, Mapping, Raw};
 
@@ -68,7 +68,7 @@ impl Backed {
     /// Runs what encodes elements for this store.
     pub(super) fn encoded<T>(
         &self,
-        options: &WriteOptions,
+        options: &ElemWriteOptions,
         encode: impl FnOnce(&EncodeContext<'_>) -> Result<T>,
     ) -> Result<T> {
         let choices = options.encode.below(self.root.path(), options.store.keep_layout);
@@ -103,7 +103,7 @@ impl Backed {
     }
 
     /// Brings changes into the store, all or none. Matrices that they replace can no longer be read.
-    pub(super) fn apply(&self, changes: &[Change], options: &WriteOptions) -> Result<()> {
+    pub(super) fn apply(&self, changes: &[Change], options: &ElemWriteOptions) -> Result<()> {
         let storage = self.root.storage();
         let path = |change: &Change| self.root.path_of(&change.key);
         let first = changes.first().map(path).unwrap_or_default();

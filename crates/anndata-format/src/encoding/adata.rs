@@ -21,9 +21,9 @@
 //! # use anndata_format::{AnnData, Element, Group, MemoryStore, io};
 //! # let root = Group::root(Arc::new(MemoryStore::new()));
 //! let adata = AnnData::builder().shape(2, 3).uns("method", "umap").build()?;
-//! io::write_anndata(&root, &adata, &io::WriteOptions::default())?;
+//! io::write_anndata(&root, &adata, &io::ElemWriteOptions::default())?;
 //! assert_eq!(root.attributes()?["encoding-type"].as_str().as_deref(), Some("anndata"));
-//! assert_eq!(io::read_elem(&root, "", &io::ReadOptions::default())?, Element::from(adata));
+//! assert_eq!(io::read_elem(&root, "", &io::ElemReadOptions::default())?, Element::from(adata));
 //! # Ok::<(), anndata_format::Error>(())
 //! ```
 

@@ -14,9 +14,9 @@
 //! # use anndata_format::{Element, Group, MemoryStore, Tensor, io};
 //! # let root = Group::root(Arc::new(MemoryStore::new()));
 //! let pca = Element::from(Tensor::from_vec([2, 1], vec![0.5_f32, 1.5])?);
-//! io::write_elem(&root, "X_pca", &pca, &io::WriteOptions::default())?;
+//! io::write_elem(&root, "X_pca", &pca, &io::ElemWriteOptions::default())?;
 //! assert_eq!(root.array("X_pca")?.attributes()?["encoding-type"].as_str().as_deref(), Some("array"));
-//! assert_eq!(io::read_elem(&root, "X_pca", &io::ReadOptions::default())?, pca);
+//! assert_eq!(io::read_elem(&root, "X_pca", &io::ElemReadOptions::default())?, pca);
 //! # Ok::<(), anndata_format::Error>(())
 //! ```
 

@@ -21,9 +21,9 @@
 //! lists.append_value([Some(1), Some(2)]);
 //! lists.append_value([Some(3)]);
 //! let reads = Element::from(Awkward::from_arrow(&lists.finish())?);
-//! io::write_elem(&root, "reads", &reads, &io::WriteOptions::default())?;
+//! io::write_elem(&root, "reads", &reads, &io::ElemWriteOptions::default())?;
 //! assert_eq!(root.group("reads")?.attributes()?["length"].as_i64(), Some(2));
-//! assert_eq!(io::read_elem(&root, "reads", &io::ReadOptions::default())?, reads);
+//! assert_eq!(io::read_elem(&root, "reads", &io::ElemReadOptions::default())?, reads);
 //! # Ok::<(), anndata_format::Error>(())
 //! ```
 

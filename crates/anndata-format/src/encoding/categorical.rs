@@ -20,10 +20,10 @@
 //! # use anndata_format::{Column, Element, Group, MemoryStore, io};
 //! # let root = Group::root(Arc::new(MemoryStore::new()));
 //! let column = Element::from(Column::categorical_from_strings(["b", "a", "b"])?);
-//! io::write_elem(&root, "louvain", &column, &io::WriteOptions::default())?;
+//! io::write_elem(&root, "louvain", &column, &io::ElemWriteOptions::default())?;
 //! assert_eq!(root.array("louvain/codes")?.read()?.as_slice::<i8>()?, [1, 0, 1]);
 //! assert_eq!(root.array("louvain/categories")?.read()?.to_strings()?, ["a", "b"]);
-//! assert_eq!(io::read_elem(&root, "louvain", &io::ReadOptions::default())?, column);
+//! assert_eq!(io::read_elem(&root, "louvain", &io::ElemReadOptions::default())?, column);
 //! # Ok::<(), anndata_format::Error>(())
 //! ```
 

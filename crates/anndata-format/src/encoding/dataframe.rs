@@ -22,7 +22,7 @@
 //! # use anndata_format::{DataFrame, Element, Group, MemoryStore, io};
 //! # let root = Group::root(Arc::new(MemoryStore::new()));
 //! let obs = DataFrame::new(["cell-1", "cell-2"]).with_column("n_genes", vec![2_i64, 1])?;
-//! io::write_elem(&root, "obs", &Element::from(obs), &io::WriteOptions::default())?;
+//! io::write_elem(&root, "obs", &Element::from(obs), &io::ElemWriteOptions::default())?;
 //! assert_eq!(root.group("obs")?.children()?, ["_index", "n_genes"]);
 //! assert_eq!(root.array("obs/_index")?.read()?.to_strings()?, ["cell-1", "cell-2"]);
 //! # Ok::<(), anndata_format::Error>(())

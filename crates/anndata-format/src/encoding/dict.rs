@@ -15,11 +15,11 @@
 //! # use anndata_format::{Element, Group, Mapping, MemoryStore, io};
 //! # let root = Group::root(Arc::new(MemoryStore::new()));
 //! let params: Mapping = [("method".to_owned(), "umap".into()), ("n_neighbors".to_owned(), 15_i64.into())].into();
-//! io::write_elem(&root, "params", &Element::from(params), &io::WriteOptions::default())?;
+//! io::write_elem(&root, "params", &Element::from(params), &io::ElemWriteOptions::default())?;
 //! assert_eq!(root.group("params")?.children()?, ["method", "n_neighbors"]);
 //!
 //! let refused: Mapping = [("a/b".to_owned(), Element::Null)].into();
-//! let error = io::write_elem(&root, "refused", &refused.into(), &io::WriteOptions::default()).unwrap_err();
+//! let error = io::write_elem(&root, "refused", &refused.into(), &io::ElemWriteOptions::default()).unwrap_err();
 //! assert!(error.is_invalid_input() && error.to_string().contains("a/b"), "{error:?}");
 //! # Ok::<(), anndata_format::Error>(())
 //! ```

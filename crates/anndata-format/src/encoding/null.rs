@@ -12,9 +12,9 @@
 //! # use std::sync::Arc;
 //! # use anndata_format::{Element, Group, MemoryStore, io};
 //! # let root = Group::root(Arc::new(MemoryStore::new()));
-//! io::write_elem(&root, "none", &Element::Null, &io::WriteOptions::default())?;
+//! io::write_elem(&root, "none", &Element::Null, &io::ElemWriteOptions::default())?;
 //! assert!(root.array("none")?.spec().null);
-//! assert_eq!(io::read_elem(&root, "none", &io::ReadOptions::default())?, Element::Null);
+//! assert_eq!(io::read_elem(&root, "none", &io::ElemReadOptions::default())?, Element::Null);
 //! # Ok::<(), anndata_format::Error>(())
 //! ```
 

@@ -20,9 +20,9 @@
 //! # let root = Group::root(Arc::new(MemoryStore::new()));
 //! let values = Tensor::from_vec([3], vec![7_i64, 0, 9])?;
 //! let column = Element::from(Column::nullable(&values, &[false, true, false], NaValue::Na)?);
-//! io::write_elem(&root, "age", &column, &io::WriteOptions::default())?;
+//! io::write_elem(&root, "age", &column, &io::ElemWriteOptions::default())?;
 //! assert_eq!(root.array("age/mask")?.read()?.as_slice::<bool>()?, [false, true, false]);
-//! assert_eq!(io::read_elem(&root, "age", &io::ReadOptions::default())?, column);
+//! assert_eq!(io::read_elem(&root, "age", &io::ElemReadOptions::default())?, column);
 //! # Ok::<(), anndata_format::Error>(())
 //! ```
 

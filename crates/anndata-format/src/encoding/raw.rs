@@ -19,9 +19,9 @@
 //! let counts = Tensor::from_vec([2, 3], vec![1_i32, 0, 2, 0, 3, 0])?;
 //! let raw = Raw::new(Some(counts.into()), DataFrame::new(["A", "B", "C"]), Mapping::new())?;
 //! let adata = AnnData::builder().shape(2, 1).raw(raw).build()?;
-//! io::write_anndata(&root, &adata, &io::WriteOptions::default())?;
+//! io::write_anndata(&root, &adata, &io::ElemWriteOptions::default())?;
 //! assert_eq!(root.group("raw")?.children()?, ["X", "var", "varm"]);
-//! assert_eq!(io::read_anndata(&root, &io::ReadOptions::default())?, adata);
+//! assert_eq!(io::read_anndata(&root, &io::ElemReadOptions::default())?, adata);
 //! # Ok::<(), anndata_format::Error>(())
 //! ```
 

@@ -18,8 +18,8 @@
 //!     [2],
 //!     [("names", Tensor::from_strings([2], ["CD3D", "LYZ"])?), ("scores", Tensor::from_vec([2], vec![9.5_f32, 8.0])?)],
 //! )?;
-//! io::write_elem(&root, "ranks", &Element::from(groups.clone()), &io::WriteOptions::default())?;
-//! let back = io::read_elem(&root, "ranks", &io::ReadOptions::default())?.to_tensor()?;
+//! io::write_elem(&root, "ranks", &Element::from(groups.clone()), &io::ElemWriteOptions::default())?;
+//! let back = io::read_elem(&root, "ranks", &io::ElemReadOptions::default())?.to_tensor()?;
 //! assert_eq!(back.field("names")?.to_strings()?, ["CD3D", "LYZ"]);
 //! assert_eq!(back, groups);
 //! # Ok::<(), anndata_format::Error>(())

@@ -13,9 +13,9 @@
 //! # use std::sync::Arc;
 //! # use anndata_format::{Element, Group, MemoryStore, io};
 //! # let root = Group::root(Arc::new(MemoryStore::new()));
-//! io::write_elem(&root, "resolution", &Element::from(0.8), &io::WriteOptions::default())?;
+//! io::write_elem(&root, "resolution", &Element::from(0.8), &io::ElemWriteOptions::default())?;
 //! assert!(root.array("resolution")?.shape().is_empty());
-//! assert_eq!(io::read_elem(&root, "resolution", &io::ReadOptions::default())?.to_f64()?, 0.8);
+//! assert_eq!(io::read_elem(&root, "resolution", &io::ElemReadOptions::default())?.to_f64()?, 0.8);
 //! # Ok::<(), anndata_format::Error>(())
 //! ```
 

@@ -20,10 +20,10 @@
 //! # let root = Group::root(Arc::new(MemoryStore::new()));
 //! let dense = Tensor::from_vec([2, 3], vec![1.0_f32, 0.0, 2.0, 0.0, 3.0, 0.0])?;
 //! let matrix = Element::from(SparseMatrix::from_dense(&dense, SparseFormat::Csr)?);
-//! io::write_elem(&root, "X", &matrix, &io::WriteOptions::default())?;
+//! io::write_elem(&root, "X", &matrix, &io::ElemWriteOptions::default())?;
 //! assert_eq!(root.group("X")?.children()?, ["data", "indices", "indptr"]);
 //! assert_eq!(root.array("X/indices")?.read()?.as_slice::<i32>()?, [0, 2, 1]);
-//! assert_eq!(io::read_elem(&root, "X", &io::ReadOptions::default())?, matrix);
+//! assert_eq!(io::read_elem(&root, "X", &io::ElemReadOptions::default())?, matrix);
 //! # Ok::<(), anndata_format::Error>(())
 //! ```
 

@@ -16,11 +16,11 @@
 //! # use std::sync::Arc;
 //! # use anndata_format::{Element, Group, MemoryStore, Tensor, io};
 //! # let root = Group::root(Arc::new(MemoryStore::new()));
-//! io::write_elem(&root, "method", &Element::from("umap"), &io::WriteOptions::default())?;
+//! io::write_elem(&root, "method", &Element::from("umap"), &io::ElemWriteOptions::default())?;
 //! let names = Element::from(Tensor::from_strings([2], ["Zelle", "Größe"])?);
-//! io::write_elem(&root, "names", &names, &io::WriteOptions::default())?;
-//! assert_eq!(io::read_elem(&root, "method", &io::ReadOptions::default())?.to_text()?, "umap");
-//! assert_eq!(io::read_elem(&root, "names", &io::ReadOptions::default())?, names);
+//! io::write_elem(&root, "names", &names, &io::ElemWriteOptions::default())?;
+//! assert_eq!(io::read_elem(&root, "method", &io::ElemReadOptions::default())?.to_text()?, "umap");
+//! assert_eq!(io::read_elem(&root, "names", &io::ElemReadOptions::default())?, names);
 //! # Ok::<(), anndata_format::Error>(())
 //! ```
 

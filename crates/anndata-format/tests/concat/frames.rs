@@ -69,7 +69,7 @@ fn values_that_can_be_missing_stay_so() -> Result<()> {
     // It is a column that can be written.
     let frame = DataFrame::unnamed(4).with_column("c", joined(&[Some(truth), None])?)?;
     let store = anndata_format::Group::root(std::sync::Arc::new(anndata_format::MemoryStore::new()));
-    io::write_elem(&store, "df", &frame.into(), &io::WriteOptions::default())
+    io::write_elem(&store, "df", &frame.into(), &io::ElemWriteOptions::default())
 }
 
 #[test]
@@ -177,17 +177,17 @@ fn frames_of_other_labels_than_their_axis_are_refused_when_they_are_read() -> Re
     let root = anndata_format::Group::root(std::sync::Arc::new(anndata_format::MemoryStore::new()));
     let frame = DataFrame::new(["c", "d"]).with_column("q", vec![1, 2])?;
     let adata = AnnData::builder().obs(DataFrame::new(["c", "d"])).obsm("df", frame).build()?;
-    io::write_anndata(&root, &adata, &io::WriteOptions::default())?;
+    io::write_anndata(&root, &adata, &io::ElemWriteOptions::default())?;
     root.array("obsm/df/_index")?.write(&[0], &Tensor::from_strings([2], ["c", "z"])?)?;
 
     let words = "obsm/df: its index differs from that of its axis";
-    says(io::read_anndata(&root, &io::ReadOptions::default()), words);
-    let lazy = io::read_anndata(&root, &io::ReadOptions::default().with_lazy(true))?;
+    says(io::read_anndata(&root, &io::ElemReadOptions::default()), words);
+    let lazy = io::read_anndata(&root, &io::ElemReadOptions::default().with_lazy(true))?;
     says(lazy.load(), words);
     says(lazy.select(1.., ..)?.load(), words);
     says(concat(&[&adata, &lazy], &ConcatOptions::default()), words);
     let copy = anndata_format::Group::root(std::sync::Arc::new(anndata_format::MemoryStore::new()));
-    says(io::write_anndata(&copy, &lazy, &io::WriteOptions::default()), words);
+    says(io::write_anndata(&copy, &lazy, &io::ElemWriteOptions::default()), words);
     assert!(lazy.select(..1, ..)?.load().is_ok());
     Ok(())
 }

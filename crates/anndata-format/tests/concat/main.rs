@@ -121,8 +121,8 @@ fn views_come_together_as_what_they_are_of() -> Result<()> {
         .uns("title", "cells")
         .build()?;
     let store = anndata_format::Group::root(std::sync::Arc::new(anndata_format::MemoryStore::new()));
-    io::write_anndata(&store, &whole, &io::WriteOptions::default())?;
-    let lazy = io::read_anndata(&store, &io::ReadOptions::default().with_lazy(true))?;
+    io::write_anndata(&store, &whole, &io::ElemWriteOptions::default())?;
+    let lazy = io::read_anndata(&store, &io::ElemReadOptions::default().with_lazy(true))?;
     for source in [&whole, &lazy] {
         let parts = [
             source.select(vec![7, 3, 11], ..)?,

@@ -11,7 +11,7 @@ pub struct Note {
     /// What about it.
     pub message: String,
     /// Whether it is a member of an object that is not a slot, which
-    /// [`ReadOptions::drop_unknown`](anndata_format::io::ReadOptions::drop_unknown) leaves out.
+    /// [`ElemReadOptions::drop_unknown`](anndata_format::io::ElemReadOptions::drop_unknown) leaves out.
     pub unknown_member: bool,
 }
 

@@ -325,7 +325,7 @@ mod tests {
         for format in [SparseFormat::Csr, SparseFormat::Csc] {
             let root = Group::root(Arc::new(MemoryStore::new()));
             let matrix = Element::from(SparseMatrix::from_dense(&dense, format)?);
-            io::write_elem(&root, "X", &matrix, &io::WriteOptions::default())?;
+            io::write_elem(&root, "X", &matrix, &io::ElemWriteOptions::default())?;
             let node = Node::open(&root, "X")?;
             let expected = dense.select(&axes)?;
             for bytes in [1, 20, 50, 1000] {
@@ -338,7 +338,7 @@ mod tests {
                 &root,
                 "wide",
                 &SparseMatrix::from_dense(&wide, format)?.into(),
-                &io::WriteOptions::default(),
+                &io::ElemWriteOptions::default(),
             )?;
             let node_of_wide = Node::open(&root, "wide")?;
             for axes in [
@@ -372,14 +372,14 @@ mod tests {
         ] {
             let root = Group::root(Arc::new(MemoryStore::new()));
             let matrix = Element::from(SparseMatrix::from_dense(&dense, SparseFormat::Csr)?);
-            io::write_elem(&root, "X", &matrix, &io::WriteOptions::default())?;
+            io::write_elem(&root, "X", &matrix, &io::ElemWriteOptions::default())?;
             root.array("X/indptr")?.write(&[0], &Tensor::from_vec([4], offsets)?)?;
             let node = Node::open(&root, "X")?;
             let axes = [AxisSelection::Range(0..1), AxisSelection::Range(0..2)];
             let errors = [
                 build_part(&node, SparseFormat::Csr, "shape", &axes, 1).unwrap_err(),
                 select(&node, SparseFormat::Csr, "shape", &axes).unwrap_err(),
-                io::read_elem(&root, "X", &io::ReadOptions::default()).unwrap_err(),
+                io::read_elem(&root, "X", &io::ElemReadOptions::default()).unwrap_err(),
             ];
             for error in errors {
                 assert!(error.is_invalid_data() && error.message() == message, "{error:?} should say {message}");
