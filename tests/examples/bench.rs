@@ -17,10 +17,7 @@ use std::time::{Duration, Instant};
 
 use anndata::io::ElemReadOptions;
 use anndata::storage::ChunkedStorage;
-use anndata::{
-    AnnData, Codec, Compression, ConvertOptions, Element, Format, Group, H5adWriteOptions, Tensor, ZarrOptions,
-    ZarrWriteOptions,
-};
+use anndata::{AnnData, Codec, Compression, ConvertOptions, Element, Format, Group, Tensor, WriteOptions, ZarrOptions};
 use libdeflater::{CompressionLvl, Compressor, Decompressor};
 use rayon::prelude::*;
 
@@ -78,11 +75,11 @@ fn write(file: &str, out: &str, options: &[&str]) -> Result<(Duration, usize)> {
     }
     let start = Instant::now();
     if Format::for_name(out)? == Format::H5ad {
-        let options = H5adWriteOptions::default().with_compression(compression).with_durable(durable);
+        let options = WriteOptions::default().with_compression(compression).with_durable(durable);
         anndata::write_h5ad_with(out, &adata, &options)?;
     } else {
         let zarr = ZarrOptions::default().with_durable(durable);
-        let options = ZarrWriteOptions::default().with_compression(compression).with_zarr(zarr);
+        let options = WriteOptions::default().with_compression(compression).with_zarr(zarr);
         anndata::write_zarr_with(out, &adata, &options)?;
     }
     Ok((start.elapsed(), size(&adata)))

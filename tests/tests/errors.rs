@@ -16,8 +16,8 @@ use anndata::acc::{A, Access as _};
 use anndata::io::{ElemReadOptions, ElemWriteOptions, read_elem, write_anndata, write_elem};
 use anndata::{
     AnnData, ArraySpec, AxisSelection, Column, Compression, ConcatOptions, ConvertOptions, DType, DataFrame, Element,
-    Error, Format, Group, H5adWriteOptions, MemoryStore, Mode, NaValue, Raw, Result, SparseFormat, SparseMatrix,
-    Tensor, ValidateOptions, ZarrWriteOptions,
+    Error, Format, Group, MemoryStore, Mode, NaValue, Raw, Result, SparseFormat, SparseMatrix, Tensor, ValidateOptions,
+    WriteOptions,
 };
 use anndata_tests::fixtures;
 use arrow_array::{ArrayRef, RecordBatch, Time32SecondArray};
@@ -149,8 +149,8 @@ fn of_writing() {
     fs::write(path("text.zarr.zip"), "text").unwrap();
     std::os::unix::fs::symlink("/dev/null", path("null.h5ad")).unwrap();
     std::os::unix::fs::symlink("round.h5ad", path("round.h5ad")).unwrap();
-    let h5ad = H5adWriteOptions::default().with_overwrite(false);
-    let zarr = ZarrWriteOptions::default().with_overwrite(false);
+    let h5ad = WriteOptions::default().with_overwrite(false);
+    let zarr = WriteOptions::default().with_overwrite(false);
     let convert = ConvertOptions::default();
     let as_dense = |keys: &[&str]| {
         let encode = anndata::encoding::EncodeOptions::default().with_as_dense(keys.to_vec());
@@ -172,7 +172,7 @@ fn of_writing() {
         "write_zarr into no folder" => anndata::write_zarr(path("no/a.zarr"), &object);
         "write_zarr to a URL" => anndata::write_zarr("s3://bucket/a.zarr", &object);
         "write_zarr with lzf" => {
-            anndata::write_zarr_with(path("b.zarr"), &object, &ZarrWriteOptions::default().with_write(lzf))
+            anndata::write_zarr_with(path("b.zarr"), &object, &WriteOptions::default().with_elem(lzf))
         };
         "convert to what is there" => anndata::convert(path("a.h5ad"), path("a.zarr"), &convert);
         "convert to a name of no format" => anndata::convert(path("a.h5ad"), path("a.csv"), &convert);

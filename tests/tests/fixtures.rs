@@ -8,7 +8,7 @@ use std::sync::Arc;
 use anndata::io::{self, ElemReadOptions, ElemWriteOptions};
 use anndata::node::Node;
 use anndata::{
-    AnnData, Compression, ConvertOptions, Group, H5adReadOptions, H5adWriteOptions, MemoryStore, Result, read_h5ad,
+    AnnData, Compression, ConvertOptions, Group, MemoryStore, ReadOptions, Result, WriteOptions, read_h5ad,
     read_h5ad_with, write_h5ad_with,
 };
 use anndata_tests::describe::{describe, difference};
@@ -33,8 +33,8 @@ fn readable_and_corpus() -> Vec<std::path::PathBuf> {
     files
 }
 
-fn lazy() -> H5adReadOptions {
-    H5adReadOptions::default().with_read(ElemReadOptions::default().with_lazy(true))
+fn lazy() -> ReadOptions {
+    ReadOptions::default().with_lazy(true)
 }
 
 /// What differs, order of keys and columns included.
@@ -97,9 +97,9 @@ fn lazy_objects_load_to_eager_ones() {
     });
 }
 
-fn rewritten(compression: Compression, source: &H5adReadOptions) {
+fn rewritten(compression: Compression, source: &ReadOptions) {
     let directory = tempfile::tempdir().unwrap();
-    let options = H5adWriteOptions::default().with_compression(compression).with_durable(false);
+    let options = WriteOptions::default().with_compression(compression).with_durable(false);
     all(&readable_and_corpus(), |file| {
         let output = directory.path().join(file.file_name().unwrap_or_default());
         write_h5ad_with(&output, &read_h5ad_with(file, source)?, &options)?;
@@ -109,27 +109,27 @@ fn rewritten(compression: Compression, source: &H5adReadOptions) {
 
 #[test]
 fn rewritten_without_compression() {
-    rewritten(Compression::None, &H5adReadOptions::default());
+    rewritten(Compression::None, &ReadOptions::default());
 }
 
 #[test]
 fn rewritten_with_gzip() {
-    rewritten(Compression::Gzip(4), &H5adReadOptions::default());
+    rewritten(Compression::Gzip(4), &ReadOptions::default());
 }
 
 #[test]
 fn rewritten_with_lzf() {
-    rewritten(Compression::Lzf, &H5adReadOptions::default());
+    rewritten(Compression::Lzf, &ReadOptions::default());
 }
 
 #[test]
 fn rewritten_with_zstd() {
-    rewritten(Compression::Zstd(3), &H5adReadOptions::default());
+    rewritten(Compression::Zstd(3), &ReadOptions::default());
 }
 
 #[test]
 fn rewritten_with_blosc() {
-    rewritten(Compression::Blosc(5), &H5adReadOptions::default());
+    rewritten(Compression::Blosc(5), &ReadOptions::default());
 }
 
 #[test]

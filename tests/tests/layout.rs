@@ -99,7 +99,7 @@ fn what_a_tree_names_is_kept() -> Result<()> {
     let write = |name: &str, node: &Node| -> Result<ArraySpec> {
         let path = folder.path().join(name);
         if name.contains("zarr") {
-            anndata::anndata_io_zarr::write_atomic(&path, &ZarrOptions::default(), true, |root| {
+            anndata::zarr::write_atomic(&path, &ZarrOptions::default(), true, |root| {
                 node.write(root, "numbers", &NodeWriteOptions::default())
             })?;
         } else {
@@ -122,7 +122,7 @@ fn what_a_tree_names_is_kept() -> Result<()> {
 
 /// The root of a store that holds no object.
 fn open_any(path: &Path) -> Result<Group> {
-    if path.is_dir() { anndata::anndata_io_zarr::open_path(path) } else { stores::edit(path) }
+    if path.is_dir() { anndata::zarr::open_path(path) } else { stores::edit(path) }
 }
 
 #[test]

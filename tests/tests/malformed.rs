@@ -10,8 +10,7 @@ use std::sync::mpsc;
 use std::thread;
 use std::time::Duration;
 
-use anndata::io::ElemReadOptions;
-use anndata::{AnnData, ConvertOptions, H5adReadOptions, Result};
+use anndata::{AnnData, ConvertOptions, ReadOptions, Result};
 use anndata_tests::fixtures;
 use serde_json::Value;
 
@@ -23,7 +22,7 @@ type Act = fn(&Path, &Path) -> Result<Option<AnnData>>;
 const EAGER: Act = |file, _| anndata::read_h5ad(file).map(Some);
 
 const LAZY: Act = |file, _| {
-    let options = H5adReadOptions::default().with_read(ElemReadOptions::default().with_lazy(true));
+    let options = ReadOptions::default().with_lazy(true);
     anndata::read_h5ad_with(file, &options)?.load().map(Some)
 };
 

@@ -51,6 +51,17 @@ fn the_elements_of_an_object_are_fetched_together() {
     check("read without blocking", start, &server.stats(), FEW);
 
     let start = Instant::now();
+    assert_eq!(futures_executor::block_on(anndata::read_async(&url)).unwrap(), expected);
+    check("read_async", start, &server.stats(), FEW);
+
+    let start = Instant::now();
+    let lazy = futures_executor::block_on(anndata::read_lazy_async(&url)).unwrap();
+    assert_eq!(futures_executor::block_on(lazy.load_async()).unwrap(), expected);
+    check("load_async", start, &server.stats(), FEW);
+    let part = lazy.select(..10, ..).unwrap();
+    assert_eq!(futures_executor::block_on(part.load_async()).unwrap(), part.load().unwrap());
+
+    let start = Instant::now();
     let copy = folder.path().join("copy.h5ad");
     anndata::convert(&url, &copy, &ConvertOptions::default()).unwrap();
     assert_eq!(anndata::read_h5ad(&copy).unwrap(), expected);

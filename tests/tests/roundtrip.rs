@@ -8,7 +8,7 @@ use anndata::encoding::Registry;
 use anndata::hdf5::write_atomic;
 use anndata::io::{self, ElemReadOptions, ElemWriteOptions};
 use anndata::node::NodeWriteOptions;
-use anndata::{AnnData, ConvertOptions, Element, Group, H5adReadOptions, read_h5ad, read_h5ad_with};
+use anndata::{AnnData, ConvertOptions, Element, Group, ReadOptions, read_h5ad, read_h5ad_with};
 use anndata_tests::{random, stores};
 use proptest::prelude::*;
 use proptest::strategy::ValueTree as _;
@@ -125,7 +125,7 @@ proptest! {
             io::write_anndata(&Group::root(store.clone()), &adata, &write)
         })?;
         check_equal(&read_h5ad(&path)?, &adata)?;
-        let lazy = H5adReadOptions::default().with_read(ElemReadOptions::default().with_lazy(true));
+        let lazy = ReadOptions::default().with_lazy(true);
         check_equal(&read_h5ad_with(&path, &lazy)?.load()?, &adata)?;
         let write = ElemWriteOptions::default().with_store(NodeWriteOptions::default().with_compression(other).with_block_bytes(16));
         anndata::convert(&path, &copy, &ConvertOptions::default().with_write(write).with_durable(false))?;

@@ -32,7 +32,7 @@ fn stores(folder: &Path) -> Vec<String> {
     let mut names = vec!["x.h5mu".to_owned()];
     for (name, format) in [("x.zarr", ZarrFormat::V3), ("y.zarr", ZarrFormat::V2), ("x.zarr.zip", ZarrFormat::V3)] {
         let options = ZarrOptions::default().with_format(format);
-        anndata::anndata_io_zarr::write_atomic(folder.join(name), &options, false, fill).unwrap();
+        anndata::zarr::write_atomic(folder.join(name), &options, false, fill).unwrap();
         names.push(name.to_owned());
     }
     names

@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
-use anndata::{AnnData, H5adWriteOptions, Tensor};
+use anndata::{AnnData, Tensor, WriteOptions};
 
 const BIN: &str = env!("CARGO_BIN_EXE_anndata");
 const SIGINT: i32 = 2;
@@ -68,7 +68,7 @@ fn folder_of_inputs() -> tempfile::TempDir {
     });
     let x = Tensor::from_vec([4000, 2000], noise.take(8_000_000).collect::<Vec<_>>()).unwrap();
     let adata = AnnData::builder().x(x).build().unwrap();
-    let options = H5adWriteOptions::default().with_durable(false);
+    let options = WriteOptions::default().with_durable(false);
     anndata::write_h5ad_with(folder.path().join("large.h5ad"), &adata, &options).unwrap();
     folder
 }

@@ -28,7 +28,26 @@ impl Selection {
     }
 
     fn load(&self) -> Result<Element> {
-        match (self.select()?, self.categories) {
+        self.without_unused(self.select()?)
+    }
+
+    async fn load_async(&self) -> Result<Element> {
+        let whole = match &self.of {
+            Element::Lazy(whole) => whole,
+            _ => return self.load(),
+        };
+        let selected = match &*whole.0 {
+            Origin::Source { source, value } if value.get().is_none() => {
+                value.check(&**source)?;
+                source.select_async(&self.axes).await.map_err(|error| source.locate(error))?
+            }
+            _ => return self.load(),
+        };
+        self.without_unused(selected)
+    }
+
+    fn without_unused(&self, selected: Element) -> Result<Element> {
+        match (selected, self.categories) {
             (Element::Column(column), Categories::DropUnused) => {
                 Ok(Element::Column(column.without_unused_categories()?))
             }
@@ -203,6 +222,27 @@ impl Lazy {
         match &*self.0 {
             Origin::Source { value: Kept::Once(value), .. } => Ok(value.get_or_init(|| element).clone()),
             _ => Ok(element),
+        }
+    }
+
+    /// The async twin of [`load`](Self::load).
+    ///
+    /// # Errors
+    /// If it cannot be read.
+    pub async fn load_async(&self) -> Result<Element> {
+        match &*self.0 {
+            Origin::Source { source, value } => {
+                if let Some(element) = value.get() {
+                    return Ok(element.clone());
+                }
+                value.check(&**source)?;
+                let element = source.load_async().await.map_err(|error| source.locate(error))?;
+                match value {
+                    Kept::Once(value) => Ok(value.get_or_init(|| element).clone()),
+                    Kept::Never { .. } => Ok(element),
+                }
+            }
+            Origin::Selection(selection) => selection.load_async().await,
         }
     }
 

@@ -31,6 +31,7 @@ mod element;
 mod extension;
 mod frame;
 mod lazy;
+mod leaves;
 mod matrix;
 mod model;
 pub mod namespace;

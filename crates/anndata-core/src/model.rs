@@ -9,7 +9,7 @@ use std::fmt::Debug;
 use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, OnceLock};
 
-use anndata_storage::{AxisSelection, Error, Result, Tensor};
+use anndata_storage::{AxisSelection, BoxFuture, Error, Result, Tensor};
 use indexmap::IndexMap;
 
 use crate::awkward::Awkward;
@@ -220,6 +220,16 @@ pub trait LazySource: Any + Debug + Send + Sync {
     /// If it cannot be read, or has no such axes.
     fn select(&self, axes: &[AxisSelection]) -> Result<Element> {
         self.load()?.select(axes)
+    }
+
+    /// The async twin of [`load`](Self::load). The default blocks.
+    fn load_async(&self) -> BoxFuture<'_, Result<Element>> {
+        Box::pin(async move { self.load() })
+    }
+
+    /// The async twin of [`select`](Self::select). The default blocks.
+    fn select_async<'a>(&'a self, axes: &'a [AxisSelection]) -> BoxFuture<'a, Result<Element>> {
+        Box::pin(async move { self.select(axes) })
     }
 
     /// The bytes that the values take in memory: those that are there already and, `with_stored`, those that are still to

@@ -4,6 +4,7 @@ mod changes;
 
 use std::fmt;
 use std::ops::{Deref, DerefMut};
+use std::path::Path;
 
 use anndata_storage::{AxisSelection, Error, Group, Result, Tensor};
 
@@ -39,12 +40,23 @@ use changes::is_within;
 /// assert_eq!(view.x().unwrap().to_tensor()?.as_slice::<i32>()?, [3, 4, 5, 60]);
 /// # Ok::<(), anndata_format::Error>(())
 /// ```
+#[doc(alias = "isbacked")]
 pub struct Backed {
     adata: AnnData,
     /// The object as it is stored.
     stored: AnnData,
     root: Group,
     options: ElemReadOptions,
+}
+
+/// Whether a backing file is only read, or changed too.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub enum Mode {
+    /// It is only read; Python's `"r"`.
+    #[default]
+    Read,
+    /// Its matrices can be changed in place; Python's `"r+"`.
+    ReadWrite,
 }
 
 impl Backed {
@@ -61,6 +73,47 @@ impl Backed {
     /// The group of the store that the object is.
     pub fn group(&self) -> &Group {
         &self.root
+    }
+
+    /// The file, folder or URL that the object is in, as users know it; `None` if it has none, as in memory.
+    #[doc(alias = "filename")]
+    pub fn path(&self) -> Option<&Path> {
+        self.root.storage().location()
+    }
+
+    /// Whether the store can be changed.
+    pub fn mode(&self) -> Mode {
+        if self.root.storage().capabilities().write { Mode::ReadWrite } else { Mode::Read }
+    }
+
+    /// The object in memory, with its stored matrices.
+    pub fn adata(&self) -> &AnnData {
+        &self.adata
+    }
+
+    /// The object to be changed in memory, until [`write_back`](Self::write_back): the same as changing this, but the
+    /// compiler sees that one part is read while another one is set.
+    ///
+    /// ```
+    /// # use std::sync::Arc;
+    /// # use anndata_format::{AnnData, Backed, Group, MemoryStore, io};
+    /// # let root = Group::root(Arc::new(MemoryStore::new()));
+    /// # io::write_anndata(&root, &AnnData::builder().shape(1, 2).build()?, &io::ElemWriteOptions::default())?;
+    /// # let mut backed = Backed::open(&root, &io::ElemReadOptions::default())?;
+    /// let adata = backed.adata_mut();
+    /// adata.set_uns("columns", i64::try_from(adata.var().columns().len()).unwrap_or(0));
+    /// # Ok::<(), anndata_format::Error>(())
+    /// ```
+    pub fn adata_mut(&mut self) -> &mut AnnData {
+        &mut self.adata
+    }
+
+    /// Writes to the disk what the store still holds back.
+    ///
+    /// # Errors
+    /// If writing fails.
+    pub fn flush(&self) -> Result<()> {
+        self.root.storage().flush().map_err(|error| self.locate(error))
     }
 
     /// Replaces some values of a stored dense `X`: `values` has the selected shape, and is cast to the stored dtype.

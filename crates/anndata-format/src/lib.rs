@@ -43,7 +43,7 @@ pub use anndata_storage::{
     self as storage, Array, ArraySpec, Attribute, Attributes, Codec, Compression, Group, Limits, MemoryStore, NodeKind,
     Storage,
 };
-pub use backed::Backed;
+pub use backed::{Backed, Mode};
 pub use description::Description;
 pub use sparse_dataset::SparseDataset;
 pub use stored::StoredTree;

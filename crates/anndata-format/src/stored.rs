@@ -5,7 +5,7 @@ use std::fmt::Debug;
 use std::sync::Arc;
 
 use anndata_core::{Element, Lazy, LazySource, Opaque, OpaqueSource, Schema};
-use anndata_storage::{Attribute, AxisSelection, Error, Result};
+use anndata_storage::{Attribute, AxisSelection, BoxFuture, Error, Result, unblock};
 
 use crate::node::{ArrayNode, Node, Source, Unreadable};
 
@@ -84,6 +84,20 @@ impl LazySource for StoredElement {
 
     fn select(&self, axes: &[AxisSelection]) -> Result<Element> {
         self.reader.build_part(&self.node, axes)
+    }
+
+    fn load_async(&self) -> BoxFuture<'_, Result<Element>> {
+        if self.node.has_latency() {
+            return Box::pin(async { self.reader.build(self.node.fetch_async().await?) });
+        }
+        let stored = self.clone();
+        Box::pin(unblock(move || stored.load()))
+    }
+
+    /// What is read of a part may depend on values, such as the offsets of a sparse matrix, so it is read on other threads.
+    fn select_async<'a>(&'a self, axes: &'a [AxisSelection]) -> BoxFuture<'a, Result<Element>> {
+        let (stored, axes) = (self.clone(), axes.to_vec());
+        Box::pin(unblock(move || stored.select(&axes)))
     }
 
     fn nbytes(&self, with_stored: bool) -> usize {

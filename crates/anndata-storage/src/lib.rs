@@ -38,6 +38,8 @@ mod handle;
 mod limits;
 mod memory;
 mod path;
+#[cfg(feature = "runtime")]
+mod runtime;
 mod scalar;
 mod selection;
 mod spec;
@@ -47,6 +49,7 @@ mod tensor;
 #[cfg(feature = "testkit")]
 pub mod testkit;
 mod time;
+mod unblock;
 
 pub use attributes::{Attribute, Attributes};
 pub use capabilities::Capabilities;
@@ -61,6 +64,8 @@ pub use limits::Limits;
 pub use memory::MemoryStore;
 pub use num_complex::Complex;
 pub use path::{child_path, file_name, parent_path};
+#[cfg(feature = "runtime")]
+pub use runtime::Runtime;
 pub use scalar::Scalar;
 pub use selection::AxisSelection;
 pub use spec::{ArraySpec, Codec, Compression};
@@ -71,6 +76,7 @@ pub use storage::{
 };
 pub use tensor::{AlignedBytes, Tensor};
 pub use time::{NAT, TimeStep, TimeUnit};
+pub use unblock::unblock;
 
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]

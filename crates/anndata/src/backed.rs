@@ -1,23 +1,11 @@
 //! Objects whose matrices stay in their file.
 
 use std::path::Path;
-use std::sync::Arc;
 
 use anndata_format::io::{ElemReadOptions, ElemWriteOptions};
-use anndata_format::{AnnData, Backed, Group, Result, Storage};
+use anndata_format::{AnnData, Backed, Error, Mode, Result};
 
-use crate::Format;
-use crate::format::Location;
-
-/// Whether a backing file is only read, or changed too.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
-pub enum Mode {
-    /// It is only read; Python's `"r"`.
-    #[default]
-    Read,
-    /// Its matrices can be changed in place; Python's `"r+"`.
-    ReadWrite,
-}
+use crate::WriteOptions;
 
 /// Opens an `.h5ad` file or zarr store with everything in memory but `X`, layers and `raw.X`: see [`Backed`].
 ///
@@ -39,24 +27,11 @@ pub enum Mode {
 /// # Errors
 /// As [`open`](crate::open), or if something but a matrix cannot be read.
 pub fn open_backed(location: impl AsRef<Path>, mode: Mode) -> Result<Backed> {
-    let location = Location::of(location.as_ref())?;
-    let path = &location.store;
-    let store: Arc<dyn Storage> = match (Format::of_store(path)?, mode) {
-        (_, Mode::Read) => Arc::clone(crate::open(path)?.storage()),
-        #[cfg(feature = "hdf5")]
-        (Format::H5ad, Mode::ReadWrite) => {
-            let options = anndata_io_hdf5::Hdf5Options::default();
-            Arc::new(anndata_io_hdf5::Hdf5Store::open_rw(path, &options)?)
-        }
-        #[cfg(feature = "zarr")]
-        (Format::Zarr, Mode::ReadWrite) => {
-            let options = anndata_io_zarr::ZarrOptions::default();
-            Arc::new(anndata_io_zarr::ZarrStore::open_rw(path, &options)?)
-        }
-        #[cfg(not(all(feature = "hdf5", feature = "zarr")))]
-        (format, _) => return Err(crate::format::not_built(format).in_file(path)),
+    let root = match mode {
+        Mode::Read => crate::open(location)?,
+        Mode::ReadWrite => crate::open_rw(location)?,
     };
-    Backed::open(&location.within(Group::root(store))?, &ElemReadOptions::default())
+    Backed::open(&root, &ElemReadOptions::default())
 }
 
 /// Writes an object to a file and opens it backed there: Python's `backed.copy(filename)`. Matrices are copied block by
@@ -66,20 +41,38 @@ pub fn open_backed(location: impl AsRef<Path>, mode: Mode) -> Result<Backed> {
 /// As writing and [`open_backed`].
 pub fn copy_backed(adata: &AnnData, to: impl AsRef<Path>, mode: Mode) -> Result<Backed> {
     let path = to.as_ref();
-    let write = ElemWriteOptions::default();
-    match Format::for_name(path)? {
-        #[cfg(feature = "hdf5")]
-        Format::H5ad => {
-            let options = crate::H5adWriteOptions::default().with_write(write).with_overwrite(false);
-            crate::write_h5ad_with(path, adata, &options)?;
-        }
-        #[cfg(feature = "zarr")]
-        Format::Zarr => {
-            let options = crate::ZarrWriteOptions::default().with_write(write).with_overwrite(false);
-            crate::write_zarr_with(path, adata, &options)?;
-        }
-        #[cfg(not(all(feature = "hdf5", feature = "zarr")))]
-        format => return Err(crate::format::not_built(format)),
-    }
+    crate::write_with(path, adata, &WriteOptions::default().with_overwrite(false))?;
     open_backed(path, mode)
+}
+
+/// Moves the file or folder of a backed object, and opens the object there in the same mode: what setting `filename` does in
+/// Python. What was changed in memory is written back first. Nothing that is there is replaced.
+///
+/// ```
+/// # use anndata::{AnnData, Mode, Tensor};
+/// # let directory = tempfile::tempdir()?;
+/// # let (from, to) = (directory.path().join("a.h5ad"), directory.path().join("b.h5ad"));
+/// # anndata::write(&from, &AnnData::builder().x(Tensor::from_vec([1, 2], vec![1.0_f32, 2.0])?).build()?)?;
+/// let backed = anndata::open_backed(&from, Mode::Read)?;
+/// let backed = anndata::move_backed(backed, &to)?;
+/// assert_eq!(backed.path(), Some(to.as_path()));
+/// assert!(!from.exists());
+/// # Ok::<(), anndata::Error>(())
+/// ```
+///
+/// # Errors
+/// If the object is not the whole of a file or folder, was changed but is open for reading only, or something stands at the
+/// new path; as [`Backed::write_back`] and [`open_backed`].
+#[doc(alias = "filename")]
+pub fn move_backed(mut backed: Backed, to: impl AsRef<Path>) -> Result<Backed> {
+    let (to, mode) = (to.as_ref(), backed.mode());
+    let from = backed.path().map(Path::to_owned).filter(|_| backed.group().path().is_empty());
+    let from = from.ok_or_else(|| Error::unsupported("the object is not the whole of a file or folder"))?;
+    if to.symlink_metadata().is_ok() {
+        return Err(Error::already_exists("it already exists").in_file(to));
+    }
+    backed.write_back(&ElemWriteOptions::default())?;
+    backed.close()?;
+    std::fs::rename(&from, to).map_err(|error| Error::from(error).in_file(&from))?;
+    open_backed(to, mode)
 }

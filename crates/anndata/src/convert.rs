@@ -4,28 +4,20 @@ mod notes;
 
 use std::path::Path;
 
-use anndata_format::io::{self, ElemReadOptions, ElemWriteOptions};
-use anndata_format::{AnnData, Error, Result};
+use anndata_format::{Compression, Error, Result, io};
 
-use crate::Format;
+use crate::{Format, ReadOptions, WriteOptions};
 pub use notes::Note;
 
 /// How an object is rewritten.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct ConvertOptions {
-    /// How elements are read: what is left out ([`ElemReadOptions::skip`], [`ElemReadOptions::drop_unknown`]) and whether what is
-    /// broken is repaired ([`ElemReadOptions::repair`]). It is always read lazily.
-    pub read: ElemReadOptions,
-    /// How elements are written.
-    pub write: ElemWriteOptions,
-    /// Whether what is at the output path is replaced. Default: no.
-    pub overwrite: bool,
-    /// How a zarr store is made: version of the format, shards. Nothing to an `.h5ad` output.
-    #[cfg(feature = "zarr")]
-    pub zarr: anndata_io_zarr::ZarrOptions,
-    /// Whether the output is on the disk when converting returns. Default: yes.
-    pub durable: bool,
+    /// How the input is opened and its elements are read: what is left out, whether what is broken is repaired. It is
+    /// always read lazily.
+    pub read: ReadOptions,
+    /// How the output is written. What is there is not replaced, unless that is [asked for](WriteOptions::with_overwrite).
+    pub write: WriteOptions,
     /// About the most bytes of memory that the values on their way take, however large the object is. Default: 512 MiB.
     pub memory_limit: u64,
 }
@@ -37,52 +29,51 @@ const BLOCKS_IN_MEMORY: u64 = 8;
 
 impl Default for ConvertOptions {
     fn default() -> Self {
-        Self {
-            read: ElemReadOptions::default(),
-            write: ElemWriteOptions::default(),
-            overwrite: false,
-            #[cfg(feature = "zarr")]
-            zarr: anndata_io_zarr::ZarrOptions::default(),
-            durable: true,
-            memory_limit: 512 << 20,
-        }
+        Self { read: ReadOptions::default(), write: WriteOptions::default(), memory_limit: 512 << 20 }
     }
 }
 
 impl ConvertOptions {
-    /// Sets how elements are read.
+    /// Sets how the input is read, all of it at once.
     #[must_use]
-    pub fn with_read(mut self, read: ElemReadOptions) -> Self {
-        self.read = read;
+    pub fn with_read(mut self, read: impl Into<ReadOptions>) -> Self {
+        self.read = read.into();
         self
     }
 
-    /// Sets how elements are written.
+    /// Sets how the output is written, all of it at once.
     #[must_use]
-    pub fn with_write(mut self, write: ElemWriteOptions) -> Self {
-        self.write = write;
+    pub fn with_write(mut self, write: impl Into<WriteOptions>) -> Self {
+        self.write = write.into();
         self
     }
 
-    /// Sets whether an existing output is replaced.
+    /// Sets whether an existing output is replaced. Default: no.
     #[must_use]
     pub fn with_overwrite(mut self, overwrite: bool) -> Self {
-        self.overwrite = overwrite;
+        self.write = self.write.with_overwrite(overwrite);
         self
     }
 
-    /// Sets how a zarr store is created.
+    /// Sets the compression of the output.
+    #[must_use]
+    pub fn with_compression(mut self, compression: Compression) -> Self {
+        self.write = self.write.with_compression(compression);
+        self
+    }
+
+    /// Sets whether the output is on the disk (fsync) when converting returns. Default: yes.
+    #[must_use]
+    pub fn with_durable(mut self, durable: bool) -> Self {
+        self.write = self.write.with_durable(durable);
+        self
+    }
+
+    /// Sets how a zarr output is made.
     #[cfg(feature = "zarr")]
     #[must_use]
     pub fn with_zarr(mut self, zarr: anndata_io_zarr::ZarrOptions) -> Self {
-        self.zarr = zarr;
-        self
-    }
-
-    /// Sets whether writing waits for the disk (fsync).
-    #[must_use]
-    pub fn with_durable(mut self, durable: bool) -> Self {
-        self.durable = durable;
+        self.write = self.write.with_zarr(zarr);
         self
     }
 
@@ -97,19 +88,22 @@ impl ConvertOptions {
         self
     }
 
-    /// How elements are written within the limit.
-    fn write_within_limit(&self) -> ElemWriteOptions {
-        let mut write = self.write.clone();
-        write.store.block_bytes = (self.memory_limit / BLOCKS_IN_MEMORY).max(1);
+    /// How the output is written within the limit.
+    fn write_within_limit(&self) -> WriteOptions {
+        let mut write = self.write.clone().with_overwrite(self.overwrite());
+        write.elem.store.block_bytes = (self.memory_limit / BLOCKS_IN_MEMORY).max(1);
         write
+    }
+
+    fn overwrite(&self) -> bool {
+        self.write.overwrite.unwrap_or(false)
     }
 }
 
 /// Rewrites the object at `input`, a path or URL, to the path `output`, whose name says the format.
 ///
 /// Chunks, shards and compression are chosen anew, as the options say, whatever they are in the input;
-/// [`NodeWriteOptions::with_keep_layout`](anndata_format::node::NodeWriteOptions::with_keep_layout) keeps those that the output
-/// can have.
+/// [`WriteOptions::with_keep_layout`] keeps those that the output can have.
 ///
 /// Elements of current encodings are copied block by block within [`ConvertOptions::with_memory_limit`], so that an object
 /// larger than memory can be rewritten; old ones are brought up to date, and what other tools write in another form is
@@ -118,12 +112,12 @@ impl ConvertOptions {
 /// not at all, as [`write_h5ad`](crate::write_h5ad) promises; it may be the input itself.
 ///
 /// ```
-/// # use anndata::{AnnData, Compression, ConvertOptions, io::ElemWriteOptions};
+/// # use anndata::{AnnData, Compression, ConvertOptions, WriteOptions};
 /// # let directory = tempfile::tempdir()?;
 /// # let (input, output) = (directory.path().join("a.h5ad"), directory.path().join("b.h5ad"));
 /// # anndata::write_h5ad(&input, &AnnData::builder().shape(2, 3).build()?)?;
 /// let options = ConvertOptions::default()
-///     .with_write(ElemWriteOptions::default().with_compression(Compression::Gzip(4)));
+///     .with_write(WriteOptions::default().with_compression(Compression::Gzip(4)));
 /// anndata::convert(&input, &output, &options)?;
 /// assert_eq!(anndata::read_h5ad(&output)?, anndata::read_h5ad(&input)?);
 /// # Ok::<(), anndata::Error>(())
@@ -136,15 +130,15 @@ pub fn convert(input: impl AsRef<Path>, output: impl AsRef<Path>, options: &Conv
     let (input, output) = (input.as_ref(), output.as_ref());
     crate::format::check_output(output)?;
     let format = Format::for_name(output)?;
-    if !options.overwrite && output.exists() {
+    if !options.overwrite() && output.exists() {
         return Err(Error::already_exists("it already exists").in_file(output));
     }
     check_apart(input, output)?;
-    let root = crate::open(input)?;
-    let read = options.read.clone().with_lazy(true);
+    let root = crate::open_with(input, &options.read)?;
+    let read = options.read.elem.clone().with_lazy(true);
     let adata = io::read_anndata(&root, &read).map_err(|error| notes::advise(error, None))?;
     // Backends name the output where it fails; what is left is about the object.
-    let written = write(&adata, output, format, options);
+    let written = crate::write::to(format, output, &adata, &options.write_within_limit());
     written.map_err(|error| notes::advise(error.in_file(input), Some(&adata)))?;
     Ok(Converted { notes: notes::of(&adata) })
 }
@@ -168,33 +162,6 @@ fn check_apart(input: &Path, output: &Path) -> Result<()> {
         return Ok(());
     };
     Err(Error::invalid_input(message).in_file(output))
-}
-
-#[cfg_attr(
-    not(any(feature = "hdf5", feature = "zarr")),
-    expect(unused_variables, reason = "without a format there is nothing to write to")
-)]
-fn write(adata: &AnnData, output: &Path, format: Format, options: &ConvertOptions) -> Result<()> {
-    match format {
-        #[cfg(feature = "hdf5")]
-        Format::H5ad => {
-            let options = crate::H5adWriteOptions::default()
-                .with_write(options.write_within_limit())
-                .with_overwrite(options.overwrite)
-                .with_durable(options.durable);
-            crate::h5ad::write(output, adata, &options)
-        }
-        #[cfg(feature = "zarr")]
-        Format::Zarr => {
-            let options = crate::ZarrWriteOptions::default()
-                .with_write(options.write_within_limit())
-                .with_overwrite(options.overwrite)
-                .with_zarr(options.zarr.clone().with_durable(options.durable));
-            crate::zarr::write(output, adata, &options)
-        }
-        #[cfg(not(all(feature = "hdf5", feature = "zarr")))]
-        other => Err(crate::format::not_built(other).in_file(output)),
-    }
 }
 
 /// What became of an object that was rewritten.

@@ -1,5 +1,10 @@
 //! Which format a path is in, recognized by its content.
 
+#[cfg(feature = "hdf5")]
+pub(crate) mod h5ad;
+#[cfg(feature = "zarr")]
+pub(crate) mod zarr;
+
 use std::fs::File;
 use std::io::{Read as _, Seek as _, SeekFrom};
 use std::path::{Path, PathBuf};
@@ -131,6 +136,14 @@ impl Location {
 pub(crate) fn check_output(path: &Path) -> Result<()> {
     match path.to_str().filter(|path| is_url(path)) {
         Some(url) => Err(Error::unsupported("objects are written to files and folders, not to URLs").in_file(url)),
+        None => Ok(()),
+    }
+}
+
+/// Refuses a URL where something is to be changed.
+pub(crate) fn check_changeable(path: &Path) -> Result<()> {
+    match path.to_str().filter(|path| is_url(path)) {
+        Some(url) => Err(Error::unsupported("what is behind a URL is only read").in_file(url)),
         None => Ok(()),
     }
 }

@@ -13,16 +13,16 @@
 //!     .x(Tensor::from_vec([2, 3], vec![1.0_f32, 0.0, 2.0, 0.0, 3.0, 0.0])?)
 //!     .obs(DataFrame::new(["cell-1", "cell-2"]).with_column("n_genes", vec![2_i64, 1])?)
 //!     .build()?;
-//! anndata::write_h5ad(&path, &adata)?;
+//! anndata::write(&path, &adata)?;
 //!
-//! let back = anndata::read_h5ad(&path)?;
+//! let back = anndata::read(&path)?;
 //! assert_eq!(back, adata);
 //! println!("{back}");
 //! # Ok::<(), anndata::Error>(())
 //! ```
 //!
-//! Reading without loading: [`open`] gives the root [`Group`] of a file, [`io::read_elem`] any element of it, and
-//! [`io::ElemReadOptions::with_lazy`] an object whose elements are read when they are asked for. The module [`mod@acc`] and
+//! Reading without loading: [`read_lazy`] gives an object whose elements are read when they are asked for, [`open`] the
+//! root [`Group`] of a file, and [`io::read_elem`] any element of it. The module [`mod@acc`] and
 //! the macro [`acc!`] make references such as `X[:, "gene-3"]` and `obsm["pca"][:, 0]` and apply them to objects:
 //!
 //! ```
@@ -31,8 +31,8 @@
 //! # let directory = tempfile::tempdir()?;
 //! # let path = directory.path().join("cells.h5ad");
 //! # let x = Tensor::from_vec([2, 2], vec![1.0_f32, 0.0, 2.0, 3.0])?;
-//! # write_h5ad(&path, &AnnData::builder().x(x).var(DataFrame::new(["CD4", "CD8A"])).build()?)?;
-//! let adata = io::read_anndata(&anndata::open(&path)?, &io::ElemReadOptions::default().with_lazy(true))?;
+//! # write(&path, &AnnData::builder().x(x).var(DataFrame::new(["CD4", "CD8A"])).build()?)?;
+//! let adata = read_lazy(&path)?;
 //! assert_eq!(adata.get_as::<Vec<f32>>(&acc!(X[:, "CD8A"]))?, [0.0, 3.0]);
 //! assert!(!adata.contains(&A.obs("cell_type"))?);
 //! # Ok::<(), anndata::Error>(())
@@ -70,11 +70,12 @@
 //!
 //! ## Reading and writing
 //!
-//! - [`read_h5ad`], [`write_h5ad`], [`read_zarr`], [`write_zarr`], and each with options: [`read_h5ad_with`],
-//!   [`write_h5ad_with`], [`read_zarr_with`], [`write_zarr_with`].
-//! - [`open`], the root of a file of any [`Format`]; [`io`], objects and elements in any store.
+//! - [`read`], [`read_lazy`] and [`write()`], an object at a path or URL in any [`Format`]; [`read_with`] and [`write_with`] take
+//!   options. For one format alone: [`read_h5ad`], [`write_h5ad`], [`read_zarr`], [`write_zarr`] and their `_with`.
+//! - [`read_async`], [`read_lazy_async`], [`write_async`], [`open_async`] and their `_with`: the same on any executor.
+//! - [`open`] and [`open_rw`], the root group to read and to change elements of; [`io`], objects and elements in any store.
 //! - [`convert`](convert()), from file to file in bounded memory; [`Converted`] and [`Note`] say what came of it.
-//! - [`open_backed`], an object whose matrices stay in their file ([`Backed`], [`SparseDataset`], [`Mode`]); [`copy_backed`].
+//! - [`open_backed`], an object whose matrices stay in their file ([`Backed`], [`SparseDataset`], [`Mode`]); [`copy_backed`], [`move_backed`].
 //! - [`validate_path`] and [`validate()`]: a [`Report`] of [`Finding`]s by [`Severity`]; [`Unwriteable`] and [`unwriteable`], what
 //!   of an object has no stored form.
 //! - [`Description`] and [`StoredTree`], what a store holds, without reading it.
@@ -83,7 +84,7 @@
 //!
 //! - [`Group`], [`Array`] and [`MemoryStore`]; [`Storage`], what a backend implements; [`storage`], all of that layer.
 //! - [`ArraySpec`], [`Attribute`], [`Attributes`], [`Codec`], [`NodeKind`]: how arrays and groups are declared.
-//! - [`encoding`] and [`node`], the format; [`mod@validate`], its rules; [`hdf5`] and [`anndata_io_zarr`], the backends.
+//! - [`encoding`] and [`node`], the format; [`mod@validate`], its rules; [`hdf5`] and [`zarr`], the backends.
 //!
 //! ## Concatenation
 //!
@@ -92,7 +93,7 @@
 //!
 //! ## Options
 //!
-//! - [`H5adReadOptions`], [`H5adWriteOptions`], [`ZarrReadOptions`], [`ZarrWriteOptions`], [`ConvertOptions`], [`ValidateOptions`].
+//! - [`ReadOptions`], [`WriteOptions`], [`ConvertOptions`], [`ValidateOptions`].
 //! - [`Compression`]; [`ZarrOptions`], [`ZarrFormat`] and [`Sharding`]; [`Limits`], how far declared sizes are trusted.
 //! - [`ConcatOptions`] with [`ConcatAxis`], [`Join`], [`Merge`] and [`FillValue`].
 //! - [`settings`], what stands in the place of Python's global settings.
@@ -110,11 +111,10 @@
 mod backed;
 mod convert;
 mod format;
-#[cfg(feature = "hdf5")]
-mod h5ad;
 mod open;
-#[cfg(feature = "zarr")]
-mod zarr;
+mod options;
+mod read;
+mod write;
 
 // Objects and their slots.
 #[doc(inline)]
@@ -134,7 +134,7 @@ pub use anndata_format::{AxisSelection, Chunks, NameIndex, Reindex, SelectOption
 // Reading and writing.
 #[doc(inline)]
 pub use anndata_format::{
-    Backed, Description, Finding, Report, Severity, SparseDataset, StoredTree, Unwriteable, ValidateOptions, io,
+    Backed, Description, Finding, Mode, Report, Severity, SparseDataset, StoredTree, Unwriteable, ValidateOptions, io,
     unwriteable, validate,
 };
 // Stores and encodings.
@@ -156,19 +156,23 @@ pub use anndata_format::{Error, ErrorKind, Result};
 pub use anndata_acc as acc;
 #[doc(no_inline)]
 pub use anndata_acc::acc;
-pub use backed::{Mode, copy_backed, open_backed};
+pub use backed::{copy_backed, move_backed, open_backed};
 pub use convert::{ConvertOptions, Converted, Note, convert};
 pub use format::Format;
-pub use open::{open, validate_path};
+pub use open::{open, open_async, open_rw, open_rw_with, open_with, open_with_async, validate_path};
+pub use options::{ReadOptions, WriteOptions};
+pub use read::{read, read_async, read_lazy, read_lazy_async, read_with, read_with_async};
+pub use write::{write, write_async, write_with, write_with_async};
 #[cfg(feature = "hdf5")]
 pub use {
     anndata_io_hdf5 as hdf5,
-    h5ad::{H5adReadOptions, H5adWriteOptions, read_h5ad, read_h5ad_with, write_h5ad, write_h5ad_with},
+    format::h5ad::{read_h5ad, read_h5ad_with, write_h5ad, write_h5ad_with},
 };
 #[cfg(feature = "zarr")]
 pub use {
-    anndata_io_zarr::{self, Sharding, ZarrFormat, ZarrOptions},
-    zarr::{ZarrReadOptions, ZarrWriteOptions, read_zarr, read_zarr_with, write_zarr, write_zarr_with},
+    anndata_io_zarr as zarr,
+    anndata_io_zarr::{Sharding, ZarrFormat, ZarrOptions},
+    format::zarr::{read_zarr, read_zarr_with, write_zarr, write_zarr_with},
 };
 
 #[doc = include_str!("../docs/settings.md")]
@@ -177,8 +181,9 @@ pub mod settings {}
 /// The names that most programs need.
 pub mod prelude {
     pub use crate::{
-        AnnData, Column, Compression, DType, DataFrame, Element, Group, Mapping, Raw, SparseFormat, SparseMatrix,
-        Tensor, acc, io,
+        AnnData, Column, Compression, ConcatOptions, ConvertOptions, DType, DataFrame, Element, Error, Group, Mapping,
+        Mode, Raw, ReadOptions, Result, Scalar, Selector, SparseFormat, SparseMatrix, Tensor, WriteOptions, acc,
+        concat, convert, io, open, open_backed, open_rw, read, read_lazy, read_with, write, write_with,
     };
     #[cfg(feature = "hdf5")]
     pub use crate::{read_h5ad, write_h5ad};

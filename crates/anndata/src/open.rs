@@ -1,11 +1,13 @@
 //! Opening what is in any of the formats.
 
 use std::path::Path;
+use std::sync::Arc;
 
-use anndata_format::{Group, Report, Result, ValidateOptions};
+use anndata_format::storage::unblock;
+use anndata_format::{Group, Report, Result, Storage, ValidateOptions};
 
-use crate::Format;
 use crate::format::Location;
+use crate::{Format, ReadOptions};
 
 /// The root group of what is at a path or URL, for reading; the format is recognized by its content. Opening reads
 /// metadata only.
@@ -17,7 +19,7 @@ use crate::format::Location;
 /// # use anndata::{AnnData, io};
 /// # let directory = tempfile::tempdir()?;
 /// # let path = directory.path().join("cells.h5ad");
-/// # anndata::write_h5ad(&path, &AnnData::builder().shape(2, 3).uns("method", "umap").build()?)?;
+/// # anndata::write(&path, &AnnData::builder().shape(2, 3).uns("method", "umap").build()?)?;
 /// let root = anndata::open(&path)?;
 /// let method = io::read_elem(&root, "uns/method", &io::ElemReadOptions::default())?;
 /// assert_eq!(method.to_text()?, "umap");
@@ -27,23 +29,84 @@ use crate::format::Location;
 /// # Errors
 /// If nothing is there, it is in no known format, or it cannot be opened.
 pub fn open(location: impl AsRef<Path>) -> Result<Group> {
+    open_with(location, &ReadOptions::default())
+}
+
+/// The root group of what is at a path or URL, opened as the options say: limits, links, requests of remote stores. How
+/// elements are read ([`ReadOptions::elem`]) is said to what reads them.
+///
+/// # Errors
+/// As [`open`].
+pub fn open_with(location: impl AsRef<Path>, options: &ReadOptions) -> Result<Group> {
     let location = Location::of(location.as_ref())?;
     let path = &location.store;
-    let root = match Format::of_store(path)? {
+    let store: Arc<dyn Storage> = match Format::of_store(path)? {
         #[cfg(feature = "hdf5")]
-        Format::H5ad => {
-            let store = anndata_io_hdf5::Hdf5Store::open(path, &anndata_io_hdf5::Hdf5Options::default())?;
-            Group::root(std::sync::Arc::new(store))
-        }
+        Format::H5ad => Arc::new(anndata_io_hdf5::Hdf5Store::open(path, &options.hdf5)?),
         #[cfg(feature = "zarr")]
-        Format::Zarr => {
-            let store = crate::zarr::open(path, &anndata_io_zarr::ZarrOptions::default())?;
-            Group::root(std::sync::Arc::new(store))
-        }
+        Format::Zarr => Arc::new(crate::format::zarr::open(path, &options.zarr)?),
         #[cfg(not(all(feature = "hdf5", feature = "zarr")))]
         other => return Err(crate::format::not_built(other).in_file(path)),
     };
-    location.within(root)
+    location.within(Group::root(store))
+}
+
+/// The async twin of [`open`]: works on any executor, and blocks none of its threads.
+///
+/// # Errors
+/// As [`open`].
+pub async fn open_async(location: impl AsRef<Path>) -> Result<Group> {
+    open_with_async(location, &ReadOptions::default()).await
+}
+
+/// The async twin of [`open_with`].
+///
+/// # Errors
+/// As [`open`].
+pub async fn open_with_async(location: impl AsRef<Path>, options: &ReadOptions) -> Result<Group> {
+    let (location, options) = (location.as_ref().to_owned(), options.clone());
+    unblock(move || open_with(location, &options)).await
+}
+
+/// The root group of the file or zarr folder at a path, for reading and changing single elements. Each
+/// [`write_elem`](crate::io::write_elem) is whole or not at all, and in a zarr store brings the collected metadata up to
+/// date.
+///
+/// ```
+/// # use anndata::{AnnData, Element, io};
+/// # let directory = tempfile::tempdir()?;
+/// # let path = directory.path().join("cells.h5ad");
+/// # anndata::write(&path, &AnnData::builder().shape(2, 3).uns("method", "umap").build()?)?;
+/// let root = anndata::open_rw(&path)?;
+/// io::write_elem(&root, "uns/method", &Element::from("tsne"), &io::ElemWriteOptions::default())?;
+/// drop(root);
+/// assert_eq!(anndata::read(&path)?.uns()["method"].to_text()?, "tsne");
+/// # Ok::<(), anndata::Error>(())
+/// ```
+///
+/// # Errors
+/// As [`open`], and if it cannot be changed: a zip file or a URL.
+pub fn open_rw(location: impl AsRef<Path>) -> Result<Group> {
+    open_rw_with(location, &ReadOptions::default())
+}
+
+/// [`open_rw`], as the options say.
+///
+/// # Errors
+/// As [`open_rw`].
+pub fn open_rw_with(location: impl AsRef<Path>, options: &ReadOptions) -> Result<Group> {
+    let location = Location::of(location.as_ref())?;
+    let path = &location.store;
+    crate::format::check_changeable(path)?;
+    let store: Arc<dyn Storage> = match Format::of_store(path)? {
+        #[cfg(feature = "hdf5")]
+        Format::H5ad => Arc::new(anndata_io_hdf5::Hdf5Store::open_rw(path, &options.hdf5)?),
+        #[cfg(feature = "zarr")]
+        Format::Zarr => Arc::new(anndata_io_zarr::ZarrStore::open_rw(path, &options.zarr)?),
+        #[cfg(not(all(feature = "hdf5", feature = "zarr")))]
+        other => return Err(crate::format::not_built(other).in_file(path)),
+    };
+    location.within(Group::root(store))
 }
 
 /// Looks for everything malformed or dangerous in what is at a path or URL, in bounded memory: see
@@ -53,7 +116,7 @@ pub fn open(location: impl AsRef<Path>) -> Result<Group> {
 /// # use anndata::{AnnData, ValidateOptions};
 /// # let directory = tempfile::tempdir()?;
 /// # let path = directory.path().join("cells.h5ad");
-/// # anndata::write_h5ad(&path, &AnnData::builder().shape(2, 3).build()?)?;
+/// # anndata::write(&path, &AnnData::builder().shape(2, 3).build()?)?;
 /// let report = anndata::validate_path(&path, &ValidateOptions::default())?;
 /// assert!(report.is_clean(), "{report}");
 /// # Ok::<(), anndata::Error>(())

@@ -5,7 +5,7 @@
 use std::fs;
 use std::path::Path;
 
-use anndata::{AnnData, Compression, ConvertOptions, DataFrame, H5adWriteOptions, SparseFormat, SparseMatrix, Tensor};
+use anndata::{AnnData, Compression, ConvertOptions, DataFrame, SparseFormat, SparseMatrix, Tensor, WriteOptions};
 
 const MIB: u64 = 1 << 20;
 
@@ -38,7 +38,7 @@ fn write_object(path: &Path) {
         .obsm("dense", Tensor::from_vec([rows, 250], random(rows * 250).map(|n| n % 1000).collect()).unwrap())
         .build()
         .unwrap();
-    let options = H5adWriteOptions::default().with_compression(Compression::Gzip(1)).with_durable(false);
+    let options = WriteOptions::default().with_compression(Compression::Gzip(1)).with_durable(false);
     anndata::write_h5ad_with(path, &adata, &options).unwrap();
 }
 

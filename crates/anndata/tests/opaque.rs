@@ -8,8 +8,8 @@ mod support;
 
 use std::path::Path;
 
-use anndata::io::{ElemReadOptions, ElemWriteOptions};
-use anndata::{Compression, ConvertOptions, DType, H5adReadOptions, Severity, ValidateOptions};
+use anndata::io::ElemWriteOptions;
+use anndata::{Compression, ConvertOptions, DType, ReadOptions, Severity, ValidateOptions};
 
 fn python(arguments: &[&Path]) -> bool {
     support::python("opaque.py", arguments)
@@ -24,7 +24,7 @@ fn bytes_go_from_file_to_file() {
         return;
     }
     let eager = anndata::read_h5ad(&source).unwrap();
-    let lazy = H5adReadOptions::default().with_read(ElemReadOptions::default().with_lazy(true));
+    let lazy = ReadOptions::default().with_lazy(true);
     let lazy = anndata::read_h5ad_with(&source, &lazy).unwrap();
     assert_eq!(eager, lazy.load().unwrap());
     let seen = eager.obsm()["float80"].to_tensor().unwrap();

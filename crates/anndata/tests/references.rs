@@ -12,14 +12,14 @@ use std::sync::Arc;
 use anndata::hdf5::{Hdf5Options, Hdf5Store};
 use anndata::io::{ElemReadOptions, ElemWriteOptions};
 use anndata::node::{Node, NodeWriteOptions};
-use anndata::{AnnData, Compression, ConvertOptions, Group, H5adReadOptions, Result, Tensor};
+use anndata::{AnnData, Compression, ConvertOptions, Group, ReadOptions, Result, Tensor};
 
 fn python(arguments: &[&Path]) -> bool {
     support::python("references.py", arguments)
 }
 
 fn read(path: &Path, read: ElemReadOptions) -> Result<AnnData> {
-    anndata::read_h5ad_with(path, &H5adReadOptions::default().with_read(read))
+    anndata::read_h5ad_with(path, &ReadOptions::default().with_elem(read))
 }
 
 fn texts(tensor: &Tensor) -> Vec<String> {

@@ -8,13 +8,12 @@ mod support;
 
 use std::path::Path;
 
-use anndata::io::ElemReadOptions;
 use anndata::storage::{NAT, TimeUnit};
+use anndata::zarr::{ZarrFormat, ZarrOptions};
 use anndata::{
-    AnnData, Column, ColumnKind, ConcatOptions, ConvertOptions, DType, DataFrame, Join, Tensor, ZarrReadOptions,
-    ZarrWriteOptions,
+    AnnData, Column, ColumnKind, ConcatOptions, ConvertOptions, DType, DataFrame, Join, ReadOptions, Tensor,
+    WriteOptions,
 };
-use anndata_io_zarr::{ZarrFormat, ZarrOptions};
 
 /// Runs `tests/python/times.py`; false if there is no Python.
 fn python(arguments: &[&Path]) -> bool {
@@ -22,12 +21,12 @@ fn python(arguments: &[&Path]) -> bool {
 }
 
 fn lazy(path: &Path) -> AnnData {
-    let options = ZarrReadOptions::default().with_read(ElemReadOptions::default().with_lazy(true));
+    let options = ReadOptions::default().with_lazy(true);
     anndata::read_zarr_with(path, &options).unwrap()
 }
 
 fn write(path: &Path, adata: &AnnData, format: ZarrFormat) {
-    let options = ZarrWriteOptions::default().with_zarr(ZarrOptions::default().with_format(format));
+    let options = WriteOptions::default().with_zarr(ZarrOptions::default().with_format(format));
     anndata::write_zarr_with(path, adata, &options).unwrap();
 }
 

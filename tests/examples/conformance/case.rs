@@ -7,8 +7,7 @@ use anndata::encoding::EncodeOptions;
 use anndata::io::ElemWriteOptions;
 use anndata::node::NodeWriteOptions;
 use anndata::{
-    AnnData, Compression, Error, Format, Group, H5adWriteOptions, Result, Sharding, ZarrFormat, ZarrOptions,
-    ZarrWriteOptions, io,
+    AnnData, Compression, Error, Format, Group, Result, Sharding, WriteOptions, ZarrFormat, ZarrOptions, io,
 };
 use serde_json::{Map, Value};
 
@@ -77,10 +76,10 @@ impl Case {
     pub(crate) fn write(&self, adata: &AnnData) -> Result<()> {
         let (write, zarr) = (self.writing()?, self.zarr());
         if Format::for_name(&self.output)? == Format::H5ad {
-            let options = H5adWriteOptions::default().with_write(write).with_durable(false);
+            let options = WriteOptions::default().with_elem(write).with_durable(false);
             return anndata::write_h5ad_with(&self.output, adata, &options);
         }
-        anndata::write_zarr_with(&self.output, adata, &ZarrWriteOptions::default().with_write(write).with_zarr(zarr))
+        anndata::write_zarr_with(&self.output, adata, &WriteOptions::default().with_elem(write).with_zarr(zarr))
     }
 
     /// The options `compression`, `chunk_rows`, `as_dense`, `as_sparse`, `strings_to_categoricals`, `plain_strings`.

@@ -8,7 +8,7 @@ use anndata::hdf5::{Hdf5Options, Hdf5Store};
 use anndata::node::Node;
 use anndata::{
     AnnData, ConcatAxis, ConcatOptions, ConvertOptions, Element, Error, Format, Group, Join, Merge, Result, Selector,
-    SparseFormat, ValidateOptions, ZarrOptions, anndata_io_zarr, io,
+    SparseFormat, ValidateOptions, ZarrOptions, io, zarr,
 };
 use anndata_tests::describe::describe;
 use anndata_tests::random;
@@ -189,7 +189,7 @@ fn write_alone(case: &Case, element: &Element) -> Result<()> {
         Format::H5ad => anndata::hdf5::write_atomic(&case.output, false, false, |store| {
             write(&Group::root(Arc::<Hdf5Store>::clone(store)))
         }),
-        _ => anndata_io_zarr::write_atomic(&case.output, &case.zarr(), false, write),
+        _ => zarr::write_atomic(&case.output, &case.zarr(), false, write),
     }
 }
 
@@ -197,7 +197,7 @@ fn write_alone(case: &Case, element: &Element) -> Result<()> {
 fn edit(path: &Path) -> Result<Group> {
     Ok(match Format::of(path)? {
         Format::H5ad => Group::root(Arc::new(Hdf5Store::open_rw(path, &Hdf5Options::default())?)),
-        _ => Group::root(Arc::new(anndata_io_zarr::ZarrStore::open_rw(path, &ZarrOptions::default())?)),
+        _ => Group::root(Arc::new(zarr::ZarrStore::open_rw(path, &ZarrOptions::default())?)),
     })
 }
 

@@ -8,7 +8,7 @@ use anndata::io::{self, ElemReadOptions, ElemWriteOptions};
 use anndata::node::{Node, NodeWriteOptions};
 use anndata::{
     Array, ArraySpec, AxisSelection, Compression, ConvertOptions, Error, Format, Group, Result, Severity, Sharding,
-    Tensor, ValidateOptions, ZarrFormat, ZarrOptions, anndata_io_zarr,
+    Tensor, ValidateOptions, ZarrFormat, ZarrOptions, zarr,
 };
 use anndata_tests::mutations::{Mutation, mutations};
 use serde_json::{Map, Value, json};
@@ -158,7 +158,7 @@ fn write(tree: &Node, path: &Path) -> Result<()> {
     let options = small();
     match Format::for_name(path)? {
         Format::H5ad => write_atomic(path, false, false, |store| tree.write(&Group::root(store.clone()), "", &options)),
-        _ => anndata_io_zarr::write_atomic(path, &zarr(path), false, |root| tree.write(root, "", &options)),
+        _ => zarr::write_atomic(path, &zarr(path), false, |root| tree.write(root, "", &options)),
     }
 }
 

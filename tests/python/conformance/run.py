@@ -20,7 +20,7 @@ from .judge import judge
 from .known import explain
 
 ANNDATA = version("anndata")
-TIMEOUT_S = 900
+TIMEOUT_S = 3600
 
 
 @dataclass

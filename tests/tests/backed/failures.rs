@@ -4,10 +4,10 @@ use std::fs;
 use std::path::Path;
 use std::sync::Arc;
 
-use anndata::anndata_io_zarr::ZarrStore;
 use anndata::hdf5::{Hdf5Options, Hdf5Store};
 use anndata::io::{self, ElemReadOptions, ElemWriteOptions};
 use anndata::storage::Storage;
+use anndata::zarr::ZarrStore;
 use anndata::{
     AnnData, Backed, DataFrame, Element, Group, Mode, Raw, Result, SparseFormat, SparseMatrix, Tensor, ZarrOptions,
     open_backed,

@@ -4,10 +4,7 @@ use std::path::{Path, PathBuf};
 
 use anndata::StoredTree as _;
 use anndata::io::ElemWriteOptions;
-use anndata::{
-    AnnData, Backed, Element, Error, Format, H5adWriteOptions, Mode, Result, Tensor, ZarrOptions, ZarrWriteOptions,
-    open_backed,
-};
+use anndata::{AnnData, Backed, Element, Error, Format, Mode, Result, Tensor, WriteOptions, ZarrOptions, open_backed};
 use proptest::prelude::*;
 
 use super::edits::{self, Edit, KINDS, matrix, pick, run_cases};
@@ -20,11 +17,11 @@ pub(crate) fn write(directory: &Path, adata: &AnnData) -> Result<[PathBuf; 2]> {
 fn write_one(directory: &Path, format: Format, adata: &AnnData) -> Result<PathBuf> {
     if format == Format::H5ad {
         let path = directory.join("a.h5ad");
-        anndata::write_h5ad_with(&path, adata, &H5adWriteOptions::default().with_durable(false))?;
+        anndata::write_h5ad_with(&path, adata, &WriteOptions::default().with_durable(false))?;
         return Ok(path);
     }
     let path = directory.join("a.zarr");
-    let options = ZarrWriteOptions::default().with_zarr(ZarrOptions::default().with_durable(false));
+    let options = WriteOptions::default().with_zarr(ZarrOptions::default().with_durable(false));
     anndata::write_zarr_with(&path, adata, &options)?;
     Ok(path)
 }

@@ -5,8 +5,8 @@ use std::path::Path;
 
 use anndata::io::{self, ElemReadOptions, ElemWriteOptions};
 use anndata::{
-    AnnData, Backed, Element, Mode, Result, SparseDataset, SparseFormat, SparseMatrix, Tensor, ZarrOptions,
-    ZarrWriteOptions, open_backed, write_h5ad, write_zarr, write_zarr_with,
+    AnnData, Backed, Element, Mode, Result, SparseDataset, SparseFormat, SparseMatrix, Tensor, WriteOptions,
+    ZarrOptions, open_backed, write_h5ad, write_zarr, write_zarr_with,
 };
 
 fn filled(value: f32) -> Result<Tensor> {
@@ -32,7 +32,7 @@ fn a_lazy_object_whose_zarr_store_was_replaced_is_not_read() -> Result<()> {
     let path = directory.path().join("a.zarr");
     for consolidated in [true, false] {
         let options = ZarrOptions::default().with_consolidated(consolidated);
-        let options = ZarrWriteOptions::default().with_zarr(options);
+        let options = WriteOptions::default().with_zarr(options);
         write_zarr_with(&path, &object(1.0)?, &options)?;
         let (lazy, view, root) = (lazily(&path)?, lazily(&path)?.select([4, 1], ..)?, anndata::open(&path)?);
         let sparse = SparseDataset::open(&root, "layers/sparse")?;

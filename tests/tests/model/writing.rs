@@ -10,8 +10,8 @@ use anndata::io::{self, ElemReadOptions, ElemWriteOptions};
 use anndata::node::{ArrayNode, BlockIter, BlockSource, GroupNode, Node, Source};
 use anndata::storage::BlockSize;
 use anndata::{
-    AnnData, ArraySpec, Compression, ConvertOptions, DType, Element, Error, Extension, Group, H5adReadOptions,
-    H5adWriteOptions, Result, Schema, SparseFormat, SparseMatrix, Tensor, ValidateOptions, validate,
+    AnnData, ArraySpec, Compression, ConvertOptions, DType, Element, Error, Extension, Group, ReadOptions, Result,
+    Schema, SparseFormat, SparseMatrix, Tensor, ValidateOptions, WriteOptions, validate,
 };
 use anndata_tests::{fixtures, stores};
 
@@ -92,7 +92,7 @@ fn a_write_that_fails_leaves_the_old_file_and_nothing_else() -> Result<()> {
     let directory = tempfile::tempdir()?;
     let path = directory.path().join("cells.h5ad");
     let broken = AnnData::builder().shape(2, 2).uns("a", 1).uns("breaks", breaking()).build()?;
-    let options = H5adWriteOptions::default().with_write(breaking_options());
+    let options = WriteOptions::default().with_elem(breaking_options());
 
     let error = anndata::write_h5ad_with(&path, &broken, &options).unwrap_err();
     assert!(error.to_string().contains("the cable came out"), "{error}");
@@ -119,10 +119,10 @@ fn the_file_that_is_read_lazily_can_be_written_over() -> Result<()> {
     let path = directory.path().join("cells.h5ad");
     fs::copy(fixtures::folder().join("demo.h5ad"), &path)?;
     let expected = anndata::read_h5ad(&path)?;
-    let options = H5adReadOptions::default().with_read(ElemReadOptions::default().with_lazy(true));
+    let options = ReadOptions::default().with_lazy(true);
     let mut lazy = anndata::read_h5ad_with(&path, &options)?;
     lazy.uns_mut().insert("new".to_owned(), 1.into());
-    anndata::write_h5ad_with(&path, &lazy, &H5adWriteOptions::default().with_compression(Compression::Gzip(1)))?;
+    anndata::write_h5ad_with(&path, &lazy, &WriteOptions::default().with_compression(Compression::Gzip(1)))?;
 
     let mut back = anndata::read_h5ad(&path)?;
     assert_eq!(back.uns_mut().shift_remove("new"), Some(1.into()));
@@ -148,7 +148,7 @@ fn writing_changes_nothing_of_the_object() -> Result<()> {
     stores::on_each(|root| io::write_anndata(root, &eager, &options))?;
     assert_eq!(eager, copy);
 
-    let read = H5adReadOptions::default().with_read(ElemReadOptions::default().with_lazy(true));
+    let read = ReadOptions::default().with_lazy(true);
     let lazy = anndata::read_h5ad_with(&demo, &read)?;
     stores::on_each(|root| io::write_anndata(root, &lazy, &options))?;
     for element in lazy.layers().values().chain(lazy.obsm().values()).chain(lazy.obsp().values()) {

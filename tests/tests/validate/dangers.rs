@@ -6,11 +6,11 @@ use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::Arc;
 
-use anndata::anndata_io_zarr::ZarrStore;
 use anndata::hdf5::write_atomic;
 use anndata::io;
 use anndata::node::{Node, NodeWriteOptions};
 use anndata::validate::rules;
+use anndata::zarr::ZarrStore;
 use anndata::{
     ArraySpec, DType, Group, Report, Result, Tensor, ValidateOptions, ZarrFormat, ZarrOptions, validate, validate_path,
 };

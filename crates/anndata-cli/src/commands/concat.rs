@@ -3,9 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use anndata::io::{ElemReadOptions, read_anndata};
-use anndata::{
-    AnnData, ConcatAxis, ConcatOptions, Error, FillValue, Format, H5adWriteOptions, Join, Merge, ZarrWriteOptions,
-};
+use anndata::{AnnData, ConcatAxis, ConcatOptions, Error, FillValue, Format, Join, Merge, WriteOptions};
 use clap::{Args, ValueEnum};
 
 use super::Failure;
@@ -119,10 +117,10 @@ impl Concat {
 
     fn write(&self, joined: &AnnData, format: Format) -> anndata::Result<()> {
         if format == Format::Zarr {
-            let options = ZarrWriteOptions::default().with_overwrite(self.overwrite);
+            let options = WriteOptions::default().with_overwrite(self.overwrite);
             return anndata::write_zarr_with(&self.output, joined, &options);
         }
-        let options = H5adWriteOptions::default().with_overwrite(self.overwrite);
+        let options = WriteOptions::default().with_overwrite(self.overwrite);
         anndata::write_h5ad_with(&self.output, joined, &options)
     }
 }

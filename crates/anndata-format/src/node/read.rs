@@ -40,6 +40,14 @@ impl Node {
         Ok(tree)
     }
 
+    /// Whether values of the tree are in a store that can read without blocking.
+    pub(crate) fn has_latency(&self) -> bool {
+        match self {
+            Self::Group(group) => group.children.values().any(Self::has_latency),
+            Self::Array(array) => array.source.has_latency(),
+        }
+    }
+
     /// Whether no value of the tree is left to be read.
     pub fn is_fetched(&self) -> bool {
         match self {

@@ -1,18 +1,15 @@
 //! Values behind a network: an asynchronous store, a runtime of its own, many requests under way.
 
 use std::fmt;
-use std::future::Future;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::mpsc;
 use std::time::Duration;
 
 pub(crate) use anndata_storage::BoxFuture;
-use anndata_storage::{Error, Result};
+use anndata_storage::{Error, OrBug as _, Result, Runtime};
 use bytes::Bytes;
 use futures_util::{StreamExt, TryStreamExt, stream};
-use tokio::runtime::{Builder, Runtime};
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio::task::JoinHandle;
 
 use super::{ByteRange, Store, check_size, too_short};
@@ -49,7 +46,7 @@ pub(crate) trait AsyncStore: fmt::Debug + fmt::Display + Send + Sync + 'static {
 #[derive(Clone)]
 pub(crate) struct Remote {
     store: Arc<dyn AsyncStore>,
-    runtime: Arc<OwnRuntime>,
+    runtime: Runtime,
     permits: Arc<Semaphore>,
     concurrency: usize,
     retries: u32,
@@ -58,78 +55,38 @@ pub(crate) struct Remote {
     location: PathBuf,
 }
 
-/// A runtime that may be dropped anywhere, also within another one.
-struct OwnRuntime(Option<Runtime>);
-
-impl Drop for OwnRuntime {
-    fn drop(&mut self) {
-        if let Some(runtime) = self.0.take() {
-            runtime.shutdown_background();
-        }
-    }
-}
-
 impl Remote {
     /// Starts the runtime.
     ///
     /// # Errors
     /// If the operating system gives no thread.
     pub(crate) fn new(store: Arc<dyn AsyncStore>, concurrency: usize, retries: u32, writable: bool) -> Result<Self> {
-        let runtime = Builder::new_multi_thread()
-            .worker_threads(2)
-            .thread_name("anndata-zarr")
-            .enable_all()
-            .build()
-            .map_err(Error::from)?;
+        let runtime = Runtime::new("anndata-zarr")?;
         let concurrency = concurrency.max(1);
         Ok(Self {
             writable: writable && store.is_writable(),
             location: PathBuf::from(store.to_string()),
             store,
-            runtime: Arc::new(OwnRuntime(Some(runtime))),
+            runtime,
             permits: Arc::new(Semaphore::new(concurrency)),
             concurrency,
             retries,
         })
     }
 
-    /// Runs a future to its end, from any thread, also one of another runtime.
-    ///
-    /// The calling thread sleeps; the work is done by the threads of the own runtime.
-    pub(crate) fn wait<T: Send + 'static>(
-        &self,
-        future: impl Future<Output = Result<T>> + Send + 'static,
-    ) -> Result<T> {
-        let (done, result) = mpsc::sync_channel(1);
-        self.spawn(async move {
-            // The receiver is gone only where the caller panicked.
-            let _ = done.send(future.await);
-        });
-        result.recv().unwrap_or_else(|_| Err(stopped()))
-    }
-
-    /// Starts a future on the own runtime.
-    pub(crate) fn spawn<T: Send + 'static>(
-        &self,
-        future: impl Future<Output = T> + Send + 'static,
-    ) -> Option<JoinHandle<T>> {
-        self.runtime.0.as_ref().map(|runtime| runtime.spawn(future))
-    }
-
-    /// Runs work that takes time on a thread where it blocks nobody.
-    pub(crate) async fn blocking<T: Send + 'static>(
-        &self,
-        work: impl FnOnce() -> Result<T> + Send + 'static,
-    ) -> Result<T> {
-        match self.runtime.0.as_ref().map(|runtime| runtime.spawn_blocking(work)) {
-            Some(task) => task.await.unwrap_or_else(|_| Err(stopped())),
-            None => Err(stopped()),
-        }
+    /// What the requests run on.
+    pub(crate) fn runtime(&self) -> &Runtime {
+        &self.runtime
     }
 
     /// The most requests that are under way at once.
     pub(crate) fn concurrency(&self) -> usize {
         self.concurrency
+    }
+
+    /// The right to have a request under way.
+    async fn permit(&self) -> Result<SemaphorePermit<'_>> {
+        self.permits.acquire().await.or_bug("the semaphore of a store is never closed")
     }
 
     /// Part of a value, tried again where the connection fails.
@@ -146,7 +103,7 @@ impl Remote {
     }
 
     async fn get_once(&self, key: &str, range: ByteRange, max: u64) -> Result<Option<Bytes>> {
-        let _permit = self.permits.acquire().await.map_err(|_| stopped())?;
+        let _permit = self.permit().await?;
         let Some(bytes) = self.store.get(key, range, max).await? else { return Ok(None) };
         check_size(key, bytes.len() as u64, max)?;
         match range {
@@ -162,15 +119,10 @@ impl Remote {
         }
         let remote = self.clone();
         let put = async move {
-            let _permit = remote.permits.acquire().await.map_err(|_| stopped())?;
+            let _permit = remote.permit().await?;
             remote.store.put(&key, value).await
         };
-        self.spawn(put).ok_or_else(stopped)
-    }
-
-    /// Waits for the end of a task.
-    pub(crate) fn join<T: Send + 'static>(&self, task: JoinHandle<Result<T>>) -> Result<T> {
-        self.wait(async move { task.await.unwrap_or_else(|_| Err(stopped())) })
+        self.runtime.spawn(put)
     }
 
     /// Several values, whole, their requests overlapping.
@@ -187,7 +139,7 @@ impl Remote {
     pub(crate) async fn children_of(&self, prefixes: &[String]) -> Result<Vec<Vec<String>>> {
         stream::iter(prefixes.to_vec())
             .map(|prefix| async move {
-                let _permit = self.permits.acquire().await.map_err(|_| stopped())?;
+                let _permit = self.permit().await?;
                 let mut names = self.store.children(&prefix).await?;
                 names.sort();
                 Ok::<_, Error>(names)
@@ -201,10 +153,6 @@ impl Remote {
         let listed = self.store.list(prefix).await?;
         listed.ok_or_else(|| Error::unsupported("the store cannot list its content"))
     }
-}
-
-pub(crate) fn stopped() -> Error {
-    Error::new(anndata_storage::ErrorKind::Io, "the thread of a request stopped")
 }
 
 impl fmt::Debug for Remote {
@@ -226,32 +174,34 @@ impl Store for Remote {
 
     fn read(&self, key: &str, range: ByteRange, max: u64, into: &mut Vec<u8>) -> Result<bool> {
         let (remote, owned) = (self.clone(), key.to_owned());
-        let Some(bytes) = self.wait(async move { remote.get(&owned, range, max).await })? else { return Ok(false) };
+        let Some(bytes) = self.runtime.wait(async move { remote.get(&owned, range, max).await })? else {
+            return Ok(false);
+        };
         into.clear();
         into.extend_from_slice(&bytes);
         Ok(true)
     }
 
     fn read_many(&self, keys: &[String], max: u64) -> Result<Vec<Option<Vec<u8>>>> {
-        let values = self.wait(self.clone().get_all(keys.to_vec(), max))?;
+        let values = self.runtime.wait(self.clone().get_all(keys.to_vec(), max))?;
         Ok(values.into_iter().map(|value| value.map(Into::into)).collect())
     }
 
     fn size(&self, key: &str) -> Result<Option<u64>> {
         let (store, key) = (Arc::clone(&self.store), key.to_owned());
-        self.wait(async move { store.size(&key).await })
+        self.runtime.wait(async move { store.size(&key).await })
     }
 
     fn children(&self, prefix: &str) -> Result<Vec<String>> {
         let (store, prefix) = (Arc::clone(&self.store), prefix.to_owned());
-        let mut names = self.wait(async move { store.children(&prefix).await })?;
+        let mut names = self.runtime.wait(async move { store.children(&prefix).await })?;
         names.sort();
         Ok(names)
     }
 
     fn usage(&self, prefix: &str) -> Result<Option<u64>> {
         let (store, prefix) = (Arc::clone(&self.store), prefix.to_owned());
-        let listed = self.wait(async move { store.list(&prefix).await })?;
+        let listed = self.runtime.wait(async move { store.list(&prefix).await })?;
         Ok(listed.map(|keys| keys.iter().map(|(_, size)| size).sum()))
     }
 
@@ -260,7 +210,7 @@ impl Store for Remote {
     }
 
     fn write(&self, key: &str, value: &[u8]) -> Result<()> {
-        self.join(self.start_put(key.to_owned(), Bytes::copy_from_slice(value))?)
+        self.runtime.join(self.start_put(key.to_owned(), Bytes::copy_from_slice(value))?)
     }
 
     fn erase(&self, key: &str) -> Result<()> {
@@ -268,7 +218,7 @@ impl Store for Remote {
             return Err(super::read_only());
         }
         let (store, key) = (Arc::clone(&self.store), key.to_owned());
-        self.wait(async move { store.delete(&key).await })
+        self.runtime.wait(async move { store.delete(&key).await })
     }
 
     fn erase_all(&self, prefix: &str) -> Result<()> {
@@ -276,7 +226,7 @@ impl Store for Remote {
             return Err(super::read_only());
         }
         let (remote, prefix) = (self.clone(), prefix.to_owned());
-        self.wait(async move {
+        self.runtime.wait(async move {
             let keys = remote.keys(&prefix).await?;
             let remote = &remote;
             stream::iter(keys)
@@ -293,7 +243,7 @@ impl Store for Remote {
             return Err(super::read_only());
         }
         let (remote, source, target) = (self.clone(), from.to_owned(), to.to_owned());
-        self.wait(async move {
+        self.runtime.wait(async move {
             let keys = remote.keys(&source).await?;
             let (remote, source, target) = (&remote, &source, &target);
             stream::iter(keys)

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use anndata_storage::{
     ArraySpec, ArrayStorage, AsyncStorage, Attribute, Attributes, BoxFuture, Capabilities, Compression, DType, Error,
-    Limits, NodeKind, Result, Storage, TreeVisitor, file_name, parent_path, walk,
+    Limits, NodeKind, Result, Runtime, Storage, TreeVisitor, file_name, parent_path, walk,
 };
 use serde_json::Value;
 
@@ -15,7 +15,6 @@ use super::load::RESERVED;
 use super::{Collected, Node, Shared, ZarrStore};
 use crate::layout;
 use crate::metadata::{ArrayMeta, Document};
-use crate::store::remote::stopped;
 use crate::store::{is_safe, join};
 
 impl Shared {
@@ -126,7 +125,7 @@ impl Storage for ZarrStore {
     fn tree(&self, path: &str, visitor: &mut dyn TreeVisitor) -> Result<()> {
         let Some(remote) = self.0.to_ask() else { return walk(self, path, visitor) };
         let load = Arc::clone(&self.0).load_below(remote.clone(), path.to_owned());
-        match remote.wait(load) {
+        match remote.runtime().wait(load) {
             Ok(below) => self.tell(&below, path, visitor),
             Err(_) => walk(self, path, visitor),
         }
@@ -238,10 +237,10 @@ impl AsyncStorage for ZarrStore {
         Box::pin(async move {
             let Some(remote) = self.0.to_ask() else { return walk(self, path, visitor) };
             // The requests run on the runtime of the store, whatever runtime the caller has, or none.
-            let load = remote.spawn(Arc::clone(&self.0).load_below(remote.clone(), path.to_owned()));
+            let load = remote.runtime().spawn(Arc::clone(&self.0).load_below(remote.clone(), path.to_owned()));
             let below = match load {
-                Some(load) => load.await.unwrap_or_else(|_| Err(stopped())),
-                None => Err(stopped()),
+                Ok(load) => Runtime::finish(load).await,
+                Err(error) => Err(error),
             };
             match below {
                 Ok(below) => self.tell(&below, path, visitor),

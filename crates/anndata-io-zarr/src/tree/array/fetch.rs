@@ -7,7 +7,7 @@ mod parts;
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
-use anndata_storage::{AxisSelection, ChunkInfo, ChunkedStorage, Error, OrBug, Result, Tensor};
+use anndata_storage::{AxisSelection, ChunkInfo, ChunkedStorage, Error, OrBug, Result, Runtime, Tensor};
 use bytes::Bytes;
 use futures_util::{StreamExt, TryStreamExt, stream};
 
@@ -35,7 +35,7 @@ pub(super) fn read(array: &Arc<Inner>, remote: &Remote, selection: &[AxisSelecti
     let mut parts = Parts::new(array, selection)?;
     let mut coming = parts.fetch_next(array, remote)?;
     while let Some((part, fetch)) = coming {
-        let fetched = remote.join(fetch)?;
+        let fetched = remote.runtime().join(fetch)?;
         coming = parts.fetch_next(array, remote)?;
         parts.put(array.read(&fetched, &part)?)?;
     }
@@ -50,16 +50,12 @@ pub(super) async fn read_async(array: &Arc<Inner>, remote: &Remote, selection: &
     let mut parts = Parts::new(array, selection)?;
     let mut coming = parts.fetch_next(array, remote)?;
     while let Some((part, fetch)) = coming {
-        let fetched = fetch.await.unwrap_or_else(|_| Err(stopped()))?;
+        let fetched = Runtime::finish(fetch).await?;
         coming = parts.fetch_next(array, remote)?;
         let array = Arc::clone(array);
-        parts.put(remote.blocking(move || array.read(&fetched, &part)).await?)?;
+        parts.put(remote.runtime().blocking(move || array.read(&fetched, &part)).await?)?;
     }
     parts.finish()
-}
-
-fn stopped() -> Error {
-    Error::new(anndata_storage::ErrorKind::Io, "the runtime of the store stopped")
 }
 
 /// The chunks that a selection touches, each once.

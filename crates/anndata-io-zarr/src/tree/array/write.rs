@@ -269,7 +269,7 @@ impl Puts<'_> {
 
     /// Waits for all of them.
     fn finish(&self) -> Result<()> {
-        self.started().drain(..).try_for_each(|put| self.remote.join(put))
+        self.started().drain(..).try_for_each(|put| self.remote.runtime().join(put))
     }
 }
 
@@ -291,7 +291,7 @@ impl ChunkedStorage for Puts<'_> {
         if started.len() >= 2 * self.remote.concurrency()
             && let Some(first) = started.pop_front()
         {
-            self.remote.join(first)?;
+            self.remote.runtime().join(first)?;
         }
         started.push_back(self.remote.start_put(self.array.key(chunk), Bytes::copy_from_slice(raw))?);
         Ok(())

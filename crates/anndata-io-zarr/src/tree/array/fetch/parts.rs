@@ -6,7 +6,7 @@ use std::sync::Arc;
 use anndata_storage::{AlignedBytes, AxisSelection, DType, Error, OrBug, Result, Tensor, ensure};
 
 use super::super::Inner;
-use super::{Fetched, stopped, touched};
+use super::{Fetched, touched};
 use crate::store::Remote;
 
 /// A read of more bytes than this is done in parts: one is decoded while the next is fetched, so that only two of them are
@@ -46,7 +46,7 @@ impl Parts {
     ) -> Result<Option<(Vec<AxisSelection>, Fetching)>> {
         let Some(part) = self.left.pop_front() else { return Ok(None) };
         let chunks = touched(array, &part)?;
-        let fetch = remote.spawn(Fetched::fetch(Arc::clone(array), remote.clone(), chunks)).ok_or_else(stopped)?;
+        let fetch = remote.runtime().spawn(Fetched::fetch(Arc::clone(array), remote.clone(), chunks))?;
         Ok(Some((part, fetch)))
     }
 

@@ -1,0 +1,103 @@
+//! Lazy leaves of elements and objects: all of them loaded at once, without blocking.
+
+use anndata_storage::{OrBug as _, Result};
+use futures_util::future::try_join_all;
+
+use crate::{AnnData, DataFrame, Element, Lazy, Mapping, Raw, Series};
+
+/// What becomes of a lazy leaf.
+type Change<'a> = dyn FnMut(&Lazy) -> Result<Element> + 'a;
+
+impl Element {
+    /// The async twin of [`load`](Self::load): works on any executor, and blocks none of its threads. Everything lazy in
+    /// the element is under way at once.
+    ///
+    /// # Errors
+    /// If something cannot be read.
+    pub async fn load_async(&self) -> Result<Self> {
+        load_all(self, Self::map_lazy).await?.load()
+    }
+
+    fn map_lazy(&self, change: &mut Change<'_>) -> Result<Self> {
+        Ok(match self {
+            Self::Lazy(lazy) => change(lazy)?,
+            Self::Frame(frame) => Self::Frame(frame.map_lazy(change)?),
+            Self::Mapping(mapping) => Self::Mapping(map_mapping(mapping, change)?),
+            Self::AnnData(adata) => Self::AnnData(Box::new(adata.map_lazy(change)?)),
+            Self::Raw(raw) => Self::Raw(Box::new(raw.map_lazy(change)?)),
+            other => other.clone(),
+        })
+    }
+}
+
+impl AnnData {
+    /// The async twin of [`load`](Self::load): works on any executor, and blocks none of its threads. Everything lazy in
+    /// the object, which may be a selection, is under way at once.
+    ///
+    /// # Errors
+    /// As [`load`](Self::load).
+    pub async fn load_async(&self) -> Result<Self> {
+        load_all(self, Self::map_lazy).await?.load()
+    }
+
+    fn map_lazy(&self, change: &mut Change<'_>) -> Result<Self> {
+        let layers = self.layers.iter().map(|(key, layer)| Ok((key.clone(), layer.map_lazy(change)?)));
+        Ok(Self {
+            layers: layers.collect::<Result<_>>()?,
+            obs: self.obs.map_lazy(change)?,
+            var: self.var.map_lazy(change)?,
+            obsm: map_mapping(&self.obsm, change)?,
+            varm: map_mapping(&self.varm, change)?,
+            obsp: map_mapping(&self.obsp, change)?,
+            varp: map_mapping(&self.varp, change)?,
+            uns: map_mapping(&self.uns, change)?,
+            raw: self.raw.as_ref().map(|raw| raw.map_lazy(change)).transpose()?,
+            other: map_mapping(&self.other, change)?,
+            ..self.clone()
+        })
+    }
+}
+
+impl Raw {
+    fn map_lazy(&self, change: &mut Change<'_>) -> Result<Self> {
+        Ok(Self {
+            x: self.x.as_ref().map(|x| x.map_lazy(change)).transpose()?,
+            var: self.var.map_lazy(change)?,
+            varm: map_mapping(&self.varm, change)?,
+            other: map_mapping(&self.other, change)?,
+        })
+    }
+}
+
+impl DataFrame {
+    fn map_lazy(&self, change: &mut Change<'_>) -> Result<Self> {
+        let mut series = |series: &Series| -> Result<Series> {
+            match series {
+                Series::Lazy(lazy) => match change(lazy)? {
+                    Element::Lazy(same) => Ok(Series::Lazy(same)),
+                    loaded => Ok(Series::Loaded(loaded.into_column().map_err(|error| lazy.locate(error))?)),
+                },
+                other => Ok(other.clone()),
+            }
+        };
+        let index = series(&self.index)?;
+        let columns = self.columns.iter().map(|(name, column)| Ok((name.clone(), series(column)?)));
+        let columns = columns.collect::<Result<_>>()?;
+        Ok(Self { index, columns, other: map_mapping(&self.other, change)?, ..self.clone() })
+    }
+}
+
+fn map_mapping(mapping: &Mapping, change: &mut Change<'_>) -> Result<Mapping> {
+    mapping.iter().map(|(key, element)| Ok((key.clone(), element.map_lazy(change)?))).collect()
+}
+
+/// What has lazy leaves, with all of them loaded: they are collected, awaited together, and put back in the same order.
+async fn load_all<T>(whole: &T, map: impl Fn(&T, &mut Change<'_>) -> Result<T>) -> Result<T> {
+    let mut leaves = Vec::new();
+    map(whole, &mut |lazy| {
+        leaves.push(lazy.clone());
+        Ok(Element::Lazy(lazy.clone()))
+    })?;
+    let mut loaded = try_join_all(leaves.iter().map(Lazy::load_async)).await?.into_iter();
+    map(whole, &mut |_| loaded.next().or_bug("fewer leaves than were collected"))
+}

@@ -1,0 +1,63 @@
+//! `.h5ad` files.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use anndata_format::{AnnData, Error, Group, Result, io};
+use anndata_io_hdf5::{Hdf5Store, write_atomic};
+
+use crate::format::Location;
+use crate::{Format, ReadOptions, WriteOptions};
+
+/// Reads an `.h5ad` file of any version since 0.5 into memory, on all cores. Anything else is an error; [`read`](crate::read)
+/// reads any format.
+///
+/// # Errors
+/// If the file cannot be read, or something in it is malformed; the error names the path of the element.
+pub fn read_h5ad(path: impl AsRef<Path>) -> Result<AnnData> {
+    read_h5ad_with(path, &ReadOptions::default())
+}
+
+/// Reads an `.h5ad` file as the options say.
+///
+/// # Errors
+/// As [`read_h5ad`].
+pub fn read_h5ad_with(path: impl AsRef<Path>, options: &ReadOptions) -> Result<AnnData> {
+    let location = Location::of(path.as_ref())?;
+    if let Ok(Format::Zarr) = Format::of_store(&location.store) {
+        let message = "it is a zarr store: `read_zarr` reads it, and `read` reads any format";
+        return Err(Error::invalid_input(message).in_file(location.store));
+    }
+    if location.store.is_dir() {
+        return Err(Error::invalid_input("it is a folder, not an .h5ad file").in_file(location.store));
+    }
+    let store = Hdf5Store::open(&location.store, &options.hdf5)?;
+    io::read_anndata(&location.within(Group::root(Arc::new(store)))?, &options.elem)
+}
+
+/// Writes an `.h5ad` file that Python's anndata reads. A file that is there is replaced, whole and at once: whatever
+/// happens meanwhile, the old or the new one is there. [`storage::atomic`](crate::storage::atomic) says what else is promised:
+/// of permissions, links, devices, and what a kill leaves. An object that is lazy or [backed](crate::Backed) by the file
+/// that was there still reads from that, and does not change the new one.
+///
+/// # Errors
+/// If something has no stored form, or writing fails; then the old file stays.
+pub fn write_h5ad(path: impl AsRef<Path>, adata: &AnnData) -> Result<()> {
+    write_h5ad_with(path, adata, &WriteOptions::default())
+}
+
+/// Writes an `.h5ad` file as the options say.
+///
+/// # Errors
+/// As [`write_h5ad`], and if a file is there that is not to be replaced.
+pub fn write_h5ad_with(path: impl AsRef<Path>, adata: &AnnData, options: &WriteOptions) -> Result<()> {
+    crate::write::to(Format::H5ad, path.as_ref(), adata, options).map_err(|error| error.in_file(path))
+}
+
+/// As above, but errors about the object itself name no file.
+pub(crate) fn write(path: &Path, adata: &AnnData, options: &WriteOptions) -> Result<()> {
+    write_atomic(path, options.overwrite.unwrap_or(true), options.durable, |store| {
+        let store = Arc::clone(store);
+        io::write_anndata(&Group::root(store), adata, &options.elem)
+    })
+}
