@@ -22,14 +22,14 @@ use anndata::{
 use anndata_tests::fixtures;
 use arrow_array::{ArrayRef, RecordBatch, Time32SecondArray};
 
-/// What was refused, in a line each.
-struct Told {
+/// What was refused, in two lines each.
+struct Refusals {
     lines: String,
     folder: String,
     fixtures: String,
 }
 
-impl Told {
+impl Refusals {
     /// A text as it is on every machine.
     fn stable(&self, text: &str) -> String {
         assert_eq!(text.lines().count(), 1, "{text:?}");
@@ -37,18 +37,18 @@ impl Told {
         text.replace(&self.folder, "FOLDER").replace(&self.fixtures, "FIXTURES")
     }
 
-    fn tell<T>(&mut self, action: &str, result: Result<T>) {
+    fn add<T>(&mut self, action: &str, result: Result<T>) {
         let error = result.err().unwrap_or_else(|| panic!("{action} works"));
         let text = self.stable(&error.to_string());
         writeln!(self.lines, "{action}\n    {:?} {text}", error.kind()).unwrap();
     }
 }
 
-macro_rules! tell {
-    ($told:ident: $($action:literal => $result:expr;)*) => {
+macro_rules! refused {
+    ($refusals:ident: $($action:literal => $result:expr;)*) => {
         $(
             let attempt = || -> Result<_> { Ok($result?) };
-            $told.tell($action, attempt());
+            $refusals.add($action, attempt());
         )*
     };
 }
@@ -71,25 +71,35 @@ fn object() -> AnnData {
         .unwrap()
 }
 
-fn told() -> (tempfile::TempDir, Told) {
-    let directory = tempfile::tempdir().unwrap();
-    let folder = directory.path().to_str().unwrap().to_owned();
+/// Every error, in the order of what users do.
+#[test]
+fn every_error() {
     let fixtures = fixtures::folder().to_str().unwrap().to_owned();
-    (directory, Told { lines: String::new(), folder, fixtures })
-}
-
-fn check(name: &str, told: &Told) {
+    let mut refusals = Refusals { lines: String::new(), folder: String::new(), fixtures };
+    let sections: [(&str, fn(&mut Refusals, &Path)); 6] = [
+        ("Opening", of_opening),
+        ("Writing", of_writing),
+        ("Malformed files", of_malformed_files),
+        ("Objects", of_objects),
+        ("Arrays and frames", of_arrays_and_frames),
+        ("Backed objects", of_backed_objects),
+    ];
+    for (title, section) in sections {
+        let directory = tempfile::tempdir().unwrap();
+        directory.path().to_str().unwrap().clone_into(&mut refusals.folder);
+        writeln!(refusals.lines, "# {title}\n").unwrap();
+        section(&mut refusals, directory.path());
+        refusals.lines.push('\n');
+    }
     let mut settings = insta::Settings::clone_current();
     settings.set_snapshot_path("../snapshots");
     settings.set_prepend_module_to_snapshot(false);
     settings.set_omit_expression(true);
-    settings.bind(|| insta::assert_snapshot!(name, told.lines));
+    settings.bind(|| insta::assert_snapshot!("errors", refusals.lines));
 }
 
-#[test]
-fn of_opening() {
-    let (directory, mut told) = told();
-    let path = |name: &str| directory.path().join(name);
+fn of_opening(refusals: &mut Refusals, directory: &Path) {
+    let path = |name: &str| directory.join(name);
     let object = object();
     anndata::write_h5ad(path("a.h5ad"), &object).unwrap();
     anndata::write_zarr(path("a.zarr"), &object).unwrap();
@@ -101,7 +111,7 @@ fn of_opening() {
     fs::write(path("empty.h5ad"), "").unwrap();
     fs::write(path("text.zip"), b"PK\x03\x04 and nothing more").unwrap();
     let read_only = anndata::open(path("a.h5ad")).unwrap();
-    tell! { told:
+    refused! { refusals:
         "open what is absent" => anndata::open(path("absent.h5ad"));
         "open a folder that is not a store" => anndata::open(path("folder"));
         "open a text" => anndata::open(path("text.h5ad"));
@@ -134,13 +144,10 @@ fn of_opening() {
         };
         "write_elem to a store that is read" => write_elem(&read_only, "uns/x", &1_i64.into(), &ElemWriteOptions::default());
     }
-    check("errors-of-opening", &told);
 }
 
-#[test]
-fn of_writing() {
-    let (directory, mut told) = told();
-    let path = |name: &str| directory.path().join(name);
+fn of_writing(refusals: &mut Refusals, directory: &Path) {
+    let path = |name: &str| directory.join(name);
     let object = object();
     anndata::write_h5ad(path("a.h5ad"), &object).unwrap();
     anndata::write_zarr(path("a.zarr"), &object).unwrap();
@@ -157,7 +164,7 @@ fn of_writing() {
         ConvertOptions::default().with_write(ElemWriteOptions::default().with_encode(encode))
     };
     let lzf = ElemWriteOptions::default().with_compression(Compression::Lzf);
-    tell! { told:
+    refused! { refusals:
         "write_h5ad where a file is" => anndata::write_h5ad_with(path("a.h5ad"), &object, &h5ad);
         "write_h5ad where a folder is" => anndata::write_h5ad(path("folder.h5ad"), &object);
         "write_h5ad to a device" => anndata::write_h5ad(path("null.h5ad"), &object);
@@ -191,39 +198,33 @@ fn of_writing() {
             write_anndata(&root, &object, &ElemWriteOptions::default())
         };
     }
-    check("errors-of-writing", &told);
 }
 
 /// A malformed file is refused, or has elements that are, when it is read; and it is never converted.
-#[test]
-fn of_malformed_files() {
-    let (directory, mut told) = told();
-    let (output, convert) = (directory.path().join("output.h5ad"), ConvertOptions::default().with_durable(false));
+fn of_malformed_files(refusals: &mut Refusals, directory: &Path) {
+    let (output, convert) = (directory.join("output.h5ad"), ConvertOptions::default().with_durable(false));
     for file in fixtures::h5ad_files(&fixtures::folder().join("malformed")).unwrap() {
         let stem = fixtures::stem(&file);
         match anndata::read_h5ad(&file) {
-            Err(error) => told.tell::<()>(&format!("read {stem}"), Err(error)),
+            Err(error) => refusals.add::<()>(&format!("read {stem}"), Err(error)),
             Ok(adata) => {
                 let found = fixtures::unreadable(&adata);
                 assert!(!found.is_empty(), "{stem} is accepted");
                 for (path, text) in found {
-                    let text = told.stable(&text);
-                    writeln!(told.lines, "read {stem}, but for {path}\n    {text}").unwrap();
+                    let text = refusals.stable(&text);
+                    writeln!(refusals.lines, "read {stem}, but for {path}\n    {text}").unwrap();
                 }
             }
         }
-        told.tell(&format!("convert {stem}"), anndata::convert(&file, &output, &convert));
+        refusals.add(&format!("convert {stem}"), anndata::convert(&file, &output, &convert));
     }
-    check("errors-of-malformed-files", &told);
 }
 
-#[test]
-fn of_objects() {
-    let (_directory, mut told) = told();
+fn of_objects(refusals: &mut Refusals, _directory: &Path) {
     let text = || Tensor::from_strings([2, 3], ["a"; 6]).unwrap();
     let build = AnnData::builder;
     let obs = || DataFrame::new(["a", "b"]);
-    tell! { told:
+    refused! { refusals:
         "build with X of one axis" => build().x(numbers([2])).build();
         "build with X of text" => build().x(text()).build();
         "build with obs that is short" => build().x(numbers([3, 2])).obs(obs()).build();
@@ -290,12 +291,9 @@ fn of_objects() {
         "get a column of a matrix that is not there" => object().get(&A.obsm("pca").column(7));
         "get a name that is not there" => object().get(&A.x().column("CD4"));
     }
-    check("errors-of-objects", &told);
 }
 
-#[test]
-fn of_arrays_and_frames() {
-    let (_directory, mut told) = told();
+fn of_arrays_and_frames(refusals: &mut Refusals, _directory: &Path) {
     let ints = |values: &[i32]| Tensor::from_vec([values.len()], values.to_vec()).unwrap();
     let csr = |data: &[i32], indices: &[i32], indptr: &[i32]| {
         SparseMatrix::new(SparseFormat::Csr, (2, 3), ints(data), ints(indices), ints(indptr))
@@ -313,7 +311,7 @@ fn of_arrays_and_frames() {
         root.create_group("obs").unwrap();
         root
     };
-    tell! { told:
+    refused! { refusals:
         "Tensor::from_vec of another length" => Tensor::from_vec([2], vec![1.0]);
         "as_slice of another type" => numbers([2]).as_slice::<i32>().map(drop);
         "reshape to another length" => numbers([6]).reshape([4]);
@@ -384,14 +382,11 @@ fn of_arrays_and_frames() {
             root().create_array("x", &ArraySpec::new(DType::F32, [2]).with_chunks([1, 1]))
         };
     }
-    check("errors-of-arrays-and-frames", &told);
 }
 
-#[test]
-fn of_backed_objects() {
-    let (directory, mut told) = told();
+fn of_backed_objects(refusals: &mut Refusals, directory: &Path) {
     let file = |name: &str| {
-        let path = directory.path().join(name);
+        let path = directory.join(name);
         anndata::write_h5ad(&path, &object()).unwrap();
         path
     };
@@ -400,16 +395,15 @@ fn of_backed_objects() {
         let root = anndata::open(file("c.h5ad")).unwrap();
         anndata::io::read_anndata(&root, &ElemReadOptions::default().with_lazy(true)).unwrap()
     };
-    fs::write(directory.path().join("b.h5ad"), "b").unwrap();
-    tell! { told:
+    fs::write(directory.join("b.h5ad"), "b").unwrap();
+    refused! { refusals:
         "write_x where it is only read" => backed(Mode::Read).write_x(0, .., &numbers([1, 3]));
         "write_x of another shape" => backed(Mode::ReadWrite).write_x(0, .., &numbers([2, 3]));
         "write_x out of bounds" => backed(Mode::ReadWrite).write_x(7, .., &numbers([1, 3]));
         "write_layer that is not there" => backed(Mode::ReadWrite).write_layer(Some("nope"), 0, .., &numbers([1, 3]));
-        "copy_backed where a file is" => anndata::copy_backed(&object(), directory.path().join("b.h5ad"), Mode::Read);
+        "copy_backed where a file is" => anndata::copy_backed(&object(), directory.join("b.h5ad"), Mode::Read);
         "select of a lazy object" => lazy.select(9, ..);
     }
-    check("errors-of-backed-objects", &told);
 }
 
 /// The path of a folder in an error says which, whatever is in its name.

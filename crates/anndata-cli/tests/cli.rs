@@ -161,7 +161,7 @@ fn validate_prints_a_line_a_finding() {
              Rewrite the file with `anndata convert`.
     warning  /obs/kind/categories: text is stored as S1 [text-fixed-width]
     warning  /var/_index: text is stored as S2 [text-fixed-width]
-    error    /X/indptr: indptr has 5 entries for an axis of 4611686018427387904 [sparse-indptr]
+    error    /X/indptr: expected 4611686018427387905 entries in indptr, one more than the major axis is long, found 5 [sparse-indptr]
              Do not index with it; write the matrix anew.
     error    /X: the shape is [4611686018427387904, 3], not [4, 3] [slot-shape]
              Align it with `obs` and `var`, or move it to `uns`.

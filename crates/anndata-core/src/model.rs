@@ -47,7 +47,7 @@ pub type Layers = IndexMap<Option<String>, Element>;
 /// assert_eq!(adata.to_string(), "AnnData object with n_obs × n_vars = 2 × 3\n    layers: None (.X)");
 ///
 /// let error = AnnData::builder().shape(2, 3).obsm("X_pca", Tensor::from_vec([3], vec![1.0; 3])?).build().unwrap_err();
-/// assert_eq!(error.to_string(), "obsm/X_pca: its shape is [3], which does not begin with [2] (n_obs)");
+/// assert_eq!(error.to_string(), "obsm/X_pca: expected a shape that begins with [2] (n_obs), found [3]");
 /// # Ok::<(), anndata_core::Error>(())
 /// ```
 #[derive(Clone)]

@@ -18,15 +18,16 @@ impl Raw {
         if let Some(shape) = x.as_ref().map(Element::shape).transpose()?.flatten()
             && shape.get(1) != Some(&n_vars)
         {
-            return Err(
-                Error::invalid_input(format!("its shape is {shape:?}, but raw/var has {n_vars} rows")).at("raw/X")
-            );
+            return Err(Error::invalid_input(format!(
+                "expected {n_vars} columns, as raw/var has rows, found shape {shape:?}"
+            ))
+            .at("raw/X"));
         }
         for (key, element) in &varm {
             if let Some(shape) = element.shape()?
                 && shape.first() != Some(&n_vars)
             {
-                let message = format!("its shape is {shape:?}, but raw/var has {n_vars} rows");
+                let message = format!("expected {n_vars} rows, as raw/var has, found shape {shape:?}");
                 return Err(Error::invalid_input(message).at(&format!("raw/varm/{key}")));
             }
         }

@@ -13,6 +13,8 @@ mod store;
 mod tree;
 
 pub use atomic::write_atomic;
+/// The crate of remote stores, in the version that is used here.
+pub use object_store;
 pub use open::{is_zarr, open, open_path};
 pub use options::{Sharding, ZarrFormat, ZarrOptions};
 pub use tree::ZarrStore;

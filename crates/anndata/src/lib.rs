@@ -98,6 +98,11 @@
 //! - [`ConcatOptions`] with [`ConcatAxis`], [`Join`], [`Merge`] and [`FillValue`].
 //! - [`settings`], what stands in the place of Python's global settings.
 //!
+//! ## Crates whose types stand in this API
+//!
+//! - [`ndarray`], [`sprs`], [`arrow_array`] and [`arrow_schema`], [`indexmap`], [`object_store`]: in the versions that it takes, so
+//!   that yours are the same types.
+//!
 //! ## Errors
 //!
 //! - [`Error`], one type for all: an [`ErrorKind`] to act on, the file, the path of the element, and the cause; [`Result`].
@@ -151,6 +156,13 @@ pub use anndata_format::{
 // Errors.
 #[doc(inline)]
 pub use anndata_format::{Error, ErrorKind, Result};
+
+// Crates whose types stand in this API, in the versions that it takes.
+#[cfg(feature = "zarr")]
+#[doc(no_inline)]
+pub use anndata_io_zarr::object_store;
+#[doc(no_inline)]
+pub use {arrow_array, arrow_schema, indexmap, ndarray, sprs};
 
 #[doc(no_inline)]
 pub use anndata_acc as acc;

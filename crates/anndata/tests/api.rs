@@ -128,6 +128,9 @@ fn the_front_page_names_every_public_item() {
             .iter()
             .any(|open| ["`]", "()`]", "!`]"].iter().any(|end| page.contains(&format!("{open}{name}{end}"))))
     };
-    let missing: Vec<&str> = names.into_iter().filter(|name| !RENAMED.contains(name) && !is_linked(name) && !is_linked(plain(name))).collect();
+    let missing: Vec<&str> = names
+        .into_iter()
+        .filter(|name| !RENAMED.contains(name) && !is_linked(name) && !is_linked(plain(name)))
+        .collect();
     assert!(missing.is_empty(), "not on the front page: {missing:?}");
 }

@@ -98,7 +98,7 @@ fn wrong_edits_are_refused_and_named() -> Result<()> {
             (backed.write_x(9, 0, &one), "obs: positions out of bounds of an axis of length 5: 9"),
             (backed.write_layer(Some("counts"), 0, 0, &one), "layers/counts: values of a stored sparse matrix"),
             (backed.write_layer(Some("none"), 0, 0, &one), "layers/none: there is no such matrix"),
-            (backed.replace_x(dense(2, 2), &ElemWriteOptions::default()), "X: its shape is [2, 2]"),
+            (backed.replace_x(dense(2, 2), &ElemWriteOptions::default()), "X: expected a shape that begins with"),
         ];
         for (result, expected) in cases {
             let error = result.unwrap_err();

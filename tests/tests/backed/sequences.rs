@@ -68,7 +68,7 @@ fn step(backed: &mut Backed, expected: &mut AnnData, edit: &Edit) -> Result<(), 
 fn check_refused(error: &Error) -> Result<(), TestCaseError> {
     let text = error.to_string();
     let expected =
-        ["write it back first", "write that back first", "not replaced in place", "which does not begin with"];
+        ["write it back first", "write that back first", "not replaced in place", "expected a shape that begins with"];
     prop_assert!(expected.iter().any(|expected| text.contains(expected)), "{}", text);
     Ok(())
 }

@@ -80,7 +80,10 @@ fn arrays_of_one_dimension_become_columns() -> Result<()> {
     assert_eq!(adata.obsm()["built"].shape()?, Some(vec![3, 1]));
     assert_eq!(adata.varm()["set"].shape()?, Some(vec![2, 1]));
     let line = adata.set_obsp("p", counted(&[3])).unwrap_err();
-    assert!(line.is_invalid_input() && line.to_string().starts_with("obsp/p: its shape is [3]"), "{line:?}");
+    assert!(
+        line.is_invalid_input() && line.to_string().starts_with("obsp/p: expected a shape that begins with"),
+        "{line:?}"
+    );
     Ok(())
 }
 
@@ -168,7 +171,7 @@ fn raw_has_rows_as_the_object_and_variables_of_its_own() -> Result<()> {
     assert_eq!(view.raw().unwrap().x().unwrap().to_tensor()?.as_slice::<i32>()?, [3, 4, 5, 6, 7, 8]);
     assert_eq!(view.raw_to_adata()?.obs(), view.obs());
     let few = Raw::from(&adata.select(..2, ..)?);
-    assert!(adata.set_raw(Some(few)).is_err_and(|error| error.to_string().contains("raw/X: its shape is [2, 2]")));
+    assert!(adata.set_raw(Some(few)).is_err_and(|error| error.to_string().contains("found shape [2, 2]")));
 
     adata.set_raw(None)?;
     assert!(adata.raw().is_none() && adata.raw_to_adata().is_err_and(|error| error.is_not_found()));

@@ -18,18 +18,33 @@ fn a_builder_names_the_slot_that_does_not_fit() {
     let sparse = SparseMatrix::from_dense(&zeros(&[2, 4]), SparseFormat::Csc).unwrap();
     let raw = |rows| Raw::new(Some(zeros(&[rows, 5]).into()), DataFrame::unnamed(5), Mapping::new());
     for (expected, built) in vec![
-        ("obs: it has 4 rows, but X says 2", builder().obs(DataFrame::unnamed(4)).build()),
-        ("var: it has 2 rows, but X says 3", builder().var(DataFrame::unnamed(2)).build()),
-        ("layers/counts: its shape is [2, 4]", builder().layer("counts", sparse).build()),
-        ("obsm/X_pca: its shape is [3, 2]", builder().obsm("X_pca", zeros(&[3, 2])).build()),
-        ("varm/PCs: its shape is [2, 2]", builder().varm("PCs", zeros(&[2, 2])).build()),
-        ("obsp/d: its shape is [2, 3]", builder().obsp("d", zeros(&[2, 3])).build()),
-        ("varp/c: its shape is [3]", builder().varp("c", zeros(&[3])).build()),
+        ("obs: expected 2 rows, as X has, found 4", builder().obs(DataFrame::unnamed(4)).build()),
+        ("var: expected 3 rows, as X has, found 2", builder().var(DataFrame::unnamed(2)).build()),
+        (
+            "layers/counts: expected a shape that begins with [2, 3] (n_obs, n_vars), found [2, 4]",
+            builder().layer("counts", sparse).build(),
+        ),
+        (
+            "obsm/X_pca: expected a shape that begins with [2] (n_obs), found [3, 2]",
+            builder().obsm("X_pca", zeros(&[3, 2])).build(),
+        ),
+        (
+            "varm/PCs: expected a shape that begins with [3] (n_vars), found [2, 2]",
+            builder().varm("PCs", zeros(&[2, 2])).build(),
+        ),
+        (
+            "obsp/d: expected a shape that begins with [2, 2] (n_obs, n_obs), found [2, 3]",
+            builder().obsp("d", zeros(&[2, 3])).build(),
+        ),
+        (
+            "varp/c: expected a shape that begins with [3, 3] (n_vars, n_vars), found [3]",
+            builder().varp("c", zeros(&[3])).build(),
+        ),
         ("obsm/no: it is a mapping", builder().obsm("no", Mapping::new()).build()),
-        ("obsm/no: its shape is []", builder().obsm("no", 1.0).build()),
+        ("obsm/no: expected a shape that begins with [2] (n_obs), found []", builder().obsm("no", 1.0).build()),
         ("obsm/df: its index", builder().obsm("df", DataFrame::new(["a", "b"])).build()),
-        ("raw/X: its shape is [9, 5]", builder().raw(raw(9).unwrap()).build()),
-        ("that of the object was said to be (2, 4)", builder().shape(2, 4).build()),
+        ("raw/X: expected 2 rows, one per observation, found shape [9, 5]", builder().raw(raw(9).unwrap()).build()),
+        ("X: expected the shape (2, 4) that was given for the object, found [2, 3]", builder().shape(2, 4).build()),
         ("X: expected a matrix with two axes, found shape [2]", AnnData::builder().x(zeros(&[2])).build()),
     ] {
         let message = message(built);
@@ -38,7 +53,7 @@ fn a_builder_names_the_slot_that_does_not_fit() {
     assert!(message(Raw::new(Some(zeros(&[2, 4]).into()), DataFrame::unnamed(5), Mapping::new())).contains("raw/X"));
     assert!(
         message(Raw::new(None, DataFrame::unnamed(5), Mapping::from([("PCs".into(), zeros(&[4, 1]).into())])))
-            .contains("raw/varm/PCs: its shape")
+            .contains("raw/varm/PCs: expected 5 rows, as raw/var has, found shape [4, 1]")
     );
 }
 

@@ -198,7 +198,10 @@ impl OffsetCheck {
     pub fn finish(self, major: usize, values: usize) -> Result<usize> {
         let Self { seen, last } = self;
         if seen.checked_sub(1) != Some(major) {
-            return Err(Error::invalid_input(format!("indptr has {seen} entries for an axis of {major}")));
+            return Err(Error::invalid_input(format!(
+                "expected {} entries in indptr, one more than the major axis is long, found {seen}",
+                major.saturating_add(1)
+            )));
         }
         if last > values {
             return Err(Error::invalid_input(format!("indptr ends at {last} but there are {values} values")));

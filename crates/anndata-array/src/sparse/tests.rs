@@ -21,7 +21,7 @@ fn malformed_arrays_are_refused_with_the_place() {
     for (indices, indptr, message) in [
         (vec![0, 3], vec![0, 1, 2], "index 3 at position 1 is out of bounds of an axis of length 3"),
         (vec![-1, 0], vec![0, 1, 2], "index -1 at position 0 is out of bounds of an axis of length 3"),
-        (vec![0, 1], vec![0, 2], "2 entries for an axis of 2"),
+        (vec![0, 1], vec![0, 2], "expected 3 entries in indptr, one more than the major axis is long, found 2"),
         (vec![0, 1], vec![0, 2, 1], "decreases from 2 to 1"),
         (vec![0, 1], vec![0, 2, 3], "ends at 3"),
         (vec![0, 1], vec![1, 2, 2], "begins with"),

@@ -85,15 +85,18 @@ impl Concat {
             let message = "concat on disk is not there yet: use --in-memory, which takes memory for inputs and output";
             return Err(Failure::Usage(message.to_owned()));
         }
-        let format = Format::for_name(&self.output).map_err(Failure::of(&self.output))?;
+        Format::for_name(&self.output).map_err(Failure::of(&self.output))?;
         if !self.overwrite && self.output.exists() {
             // Told before the work, not after it.
             return Err(Failure::of(&self.output)(Error::already_exists("it already exists")));
         }
+        // Elements are read when their turn comes.
+        let open = |path| anndata::read_lazy(path).map_err(Failure::of(path));
         let inputs = self.inputs.iter().map(|path| open(path)).collect::<Result<Vec<_>, _>>()?;
         // An error about one of the inputs names it.
         let joined = anndata::concat(&inputs.iter().collect::<Vec<_>>(), &self.options()).map_err(Failure::Library)?;
-        self.write(&joined, format).map_err(Failure::of(&self.output))
+        let write = WriteOptions::default().with_overwrite(self.overwrite);
+        anndata::write_with(&self.output, &joined, &write).map_err(Failure::of(&self.output))
     }
 
     fn options(&self) -> ConcatOptions {
@@ -114,21 +117,6 @@ impl Concat {
         options.fill_value = self.fill_value;
         options
     }
-
-    fn write(&self, joined: &AnnData, format: Format) -> anndata::Result<()> {
-        if format == Format::Zarr {
-            let options = WriteOptions::default().with_overwrite(self.overwrite);
-            return anndata::write_zarr_with(&self.output, joined, &options);
-        }
-        let options = WriteOptions::default().with_overwrite(self.overwrite);
-        anndata::write_h5ad_with(&self.output, joined, &options)
-    }
-}
-
-/// An object whose elements are read when their turn comes.
-fn open(path: &Path) -> Result<AnnData, Failure> {
-    let root = anndata::open(path).map_err(Failure::of(path))?;
-    read_anndata(&root, &ElemReadOptions::default().with_lazy(true)).map_err(Failure::of(path))
 }
 
 impl Strategy {

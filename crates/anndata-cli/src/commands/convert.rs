@@ -3,11 +3,10 @@
 use std::io::{self, Write as _};
 use std::path::PathBuf;
 
-use anndata::encoding::EncodeOptions;
-use anndata::io::{ElemReadOptions, ElemWriteOptions};
-use anndata::node::NodeWriteOptions;
 use anndata::storage::escaped;
-use anndata::{Compression, ConvertOptions, Format, Note, Sharding, ZarrFormat, ZarrOptions};
+use anndata::{
+    Compression, ConvertOptions, Format, Note, ReadOptions, Sharding, WriteOptions, ZarrFormat, ZarrOptions,
+};
 use clap::{Args, ValueEnum};
 
 use super::Failure;
@@ -89,29 +88,23 @@ enum Algorithm {
 
 impl Convert {
     pub(crate) fn run(&self) -> Result<(), Failure> {
-        let encode = EncodeOptions::default()
+        let mut write = WriteOptions::default()
             .with_plain_strings(self.legacy_strings)
             .with_as_sparse(self.as_sparse.clone())
-            .with_as_dense(self.as_dense.clone());
-        let mut store = NodeWriteOptions::default()
+            .with_as_dense(self.as_dense.clone())
             .with_compression(self.compression()?)
             .with_chunk_rows(self.chunk_rows)
-            .with_keep_layout(self.keep_layout);
+            .with_keep_layout(self.keep_layout)
+            .with_zarr(self.zarr()?)
+            .with_overwrite(self.overwrite);
         let bar = progress::bytes("written");
         if let Some(bar) = &bar {
             let bar = bar.clone();
-            store = store.with_progress(anndata::node::Progress::new(move |bytes| bar.inc(bytes)));
+            write = write.with_progress(anndata::node::Progress::new(move |bytes| bar.inc(bytes)));
         }
-        let read = ElemReadOptions::default()
-            .with_skip(self.skip.clone())
-            .with_drop_unknown(self.drop)
-            .with_repair(self.repair);
-        let options = ConvertOptions::default()
-            .with_read(read)
-            .with_write(ElemWriteOptions::default().with_encode(encode).with_store(store))
-            .with_zarr(self.zarr()?)
-            .with_memory_limit(self.memory_limit)
-            .with_overwrite(self.overwrite);
+        let read =
+            ReadOptions::default().with_skip(self.skip.clone()).with_drop_unknown(self.drop).with_repair(self.repair);
+        let options = ConvertOptions::default().with_read(read).with_write(write).with_memory_limit(self.memory_limit);
         let done = anndata::convert(&self.input, &self.output, &options);
         if let Some(bar) = bar {
             bar.finish_and_clear();

@@ -43,9 +43,7 @@ impl Get {
     pub(crate) fn run(&self, out: &mut impl Write) -> Result<(), Failure> {
         let target = parse(&self.reference).map_err(|error| Failure::Usage(error.to_string()))?;
         let failed = Failure::of(&self.path);
-        let root = anndata::open(&self.path).map_err(&failed)?;
-        let options = io::ElemReadOptions::default().with_lazy(true);
-        let adata = io::read_anndata(&root, &options).map_err(&failed)?;
+        let adata = anndata::read_lazy(&self.path).map_err(&failed)?;
         let element = get(&adata, &target).map_err(|error| failed(error.into()))?;
         let mut out = BufWriter::new(out);
         match self.format {

@@ -37,7 +37,7 @@ impl Show {
             writeln!(out, "{tree}")?;
             return Ok(());
         }
-        let adata = io::read_anndata(&root, &ElemReadOptions::default().with_lazy(true)).map_err(&failed)?;
+        let adata = io::read_anndata(&root, &io::ElemReadOptions::default().with_lazy(true)).map_err(&failed)?;
         if !self.json {
             writeln!(out, "{adata}")?;
             return Ok(());

@@ -162,7 +162,7 @@ impl AnnDataBuilder {
             };
             return match self.shape {
                 Some(said) if said != (n_obs, n_vars) => Err(Error::invalid_input(format!(
-                    "its shape is {shape:?}, but that of the object was said to be {said:?}"
+                    "expected the shape {said:?} that was given for the object, found {shape:?}"
                 ))
                 .at("X")),
                 _ => Ok((n_obs, n_vars)),
@@ -199,7 +199,7 @@ fn named(frame: Option<DataFrame>, len: usize, slot: &str, said_by: &str) -> Res
     let Some(frame) = frame else { return Ok(DataFrame::unnamed(len)) };
     let rows = frame.len()?;
     if rows != len {
-        return Err(Error::invalid_input(format!("it has {rows} rows, but {said_by} says {len}")).at(slot));
+        return Err(Error::invalid_input(format!("expected {len} rows, as {said_by} has, found {rows}")).at(slot));
     }
     with_text_labels(frame)
 }

@@ -153,7 +153,7 @@ impl AnnData {
     pub(super) fn check_raw(&self, raw: &Raw) -> Result<()> {
         match raw.x().map(Element::shape).transpose()?.flatten() {
             Some(shape) if shape.first() != Some(&self.n_obs) => {
-                let message = format!("its shape is {shape:?}, but there are {} observations", self.n_obs);
+                let message = format!("expected {} rows, one per observation, found shape {shape:?}", self.n_obs);
                 Err(Error::invalid_input(message).at("raw/X"))
             }
             _ => Ok(()),
@@ -183,7 +183,7 @@ impl AnnData {
         if let Some(shape) = shape
             && !shape.starts_with(lengths)
         {
-            let message = format!("its shape is {shape:?}, which does not begin with {lengths:?} ({names})");
+            let message = format!("expected a shape that begins with {lengths:?} ({names}), found {shape:?}");
             return Err(Error::invalid_input(message).at(&path()));
         }
         match (element, axis_frame) {
@@ -227,5 +227,5 @@ pub(super) fn check_rows(slot: &str, frame: &DataFrame, expected: usize) -> Resu
     if rows == expected {
         return Ok(());
     }
-    Err(Error::invalid_input(format!("it has {rows} rows, but the shape says {expected}")).at(slot))
+    Err(Error::invalid_input(format!("expected {expected} rows, as the object has, found {rows}")).at(slot))
 }

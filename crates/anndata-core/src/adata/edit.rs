@@ -295,7 +295,10 @@ mod tests {
     fn every_slot_is_checked_and_named() -> Result<()> {
         let mut adata = AnnData::builder().shape(2, 3).build()?;
         let cases: [(&str, Result<()>); 8] = [
-            ("X: its shape is [3, 2]", adata.set_x(Some(zeros(&[3, 2]).into()))),
+            (
+                "X: expected a shape that begins with [2, 3] (n_obs, n_vars), found [3, 2]",
+                adata.set_x(Some(zeros(&[3, 2]).into())),
+            ),
             ("layers/a: its shape", adata.set_layer(Some("a"), zeros(&[2]))),
             ("obsm/m: its shape", adata.set_obsm("m", zeros(&[3, 2]))),
             ("varm/m: its shape", adata.set_varm("m", zeros(&[2, 3]))),

@@ -46,7 +46,7 @@ fn map_text(records: &Tensor, change: &dyn Fn(&Tensor) -> Result<Tensor>) -> Res
         Ok((
             name,
             field.map_err(|error| {
-                Error::invalid_data(format!("field '{name}' cannot be converted")).with_source(error)
+                Error::new(error.kind(), format!("field '{name}' cannot be converted")).with_source(error)
             })?,
         ))
     });
