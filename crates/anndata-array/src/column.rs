@@ -1,9 +1,16 @@
 //! [`Column`]: one column of a data frame, an Arrow array and what pandas would call its dtype.
 
+mod arrow;
+mod cast;
 mod categorical;
+mod compare;
+mod display;
+mod distinct;
 mod from;
 mod labels;
 mod natural;
+mod read;
+mod sort;
 #[cfg(test)]
 mod tests;
 
@@ -16,8 +23,11 @@ use arrow_array::{Array, ArrayRef, LargeStringArray, PrimitiveArray, make_array}
 use arrow_buffer::NullBuffer;
 use arrow_schema::{DataType, Field};
 
+pub use arrow::NullableAs;
 pub use categorical::code_dtype;
+pub use compare::ColumnValue;
 pub use natural::natural_order;
+pub use read::ColumnItem;
 
 /// One column: an Arrow array and its kind, so that what is read is what is written.
 ///

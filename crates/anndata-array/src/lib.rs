@@ -3,6 +3,7 @@
 //! - [`SparseMatrix`]: compressed sparse rows or columns, in the dtypes and order in which they are stored, with kernels
 //!   for selection, conversion, reduction and [stacking](sparse::stack) on all cores.
 //! - [`Column`]: a column of a data frame as an Arrow array: plain, nullable, categorical or of times.
+//! - [`Mask`] chooses rows of a column, [`Groups`] puts them into groups.
 //! - [`Awkward`](awkward::Awkward): nested lists and records of varying length, in the form in which they are stored.
 //! - [`NameIndex`] finds names on an axis, [`Reindex`] maps the positions of one axis to those of another, and
 //!   [`promote`] says which dtype several become together.
@@ -20,13 +21,17 @@
 
 pub mod awkward;
 mod column;
+mod groups;
+mod mask;
 mod names;
 pub mod promote;
 mod reindex;
 pub mod sparse;
 
 pub use anndata_storage::{AxisSelection, Complex, DType, Error, ErrorKind, Result, Scalar, Tensor, f16};
-pub use column::{Column, ColumnKind, NaValue, code_dtype, natural_order};
+pub use column::{Column, ColumnItem, ColumnKind, ColumnValue, NaValue, NullableAs, code_dtype, natural_order};
+pub use groups::Groups;
+pub use mask::Mask;
 pub use names::NameIndex;
 pub use reindex::Reindex;
 pub use sparse::{SparseFormat, SparseMatrix};

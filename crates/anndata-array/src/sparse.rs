@@ -2,6 +2,7 @@
 
 mod buffers;
 mod convert;
+mod display;
 mod format;
 mod major;
 mod offsets;

@@ -4,6 +4,7 @@ mod arrow;
 mod block;
 mod bytes;
 mod cells;
+mod display;
 mod gather;
 mod lists;
 mod record;

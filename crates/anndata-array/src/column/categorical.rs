@@ -8,12 +8,12 @@ use arrow_array::cast::AsArray;
 use arrow_array::types::{
     ArrowDictionaryKeyType, Int8Type, Int16Type, Int32Type, Int64Type, UInt8Type, UInt16Type, UInt32Type, UInt64Type,
 };
-use arrow_array::{Array, ArrayRef, DictionaryArray, PrimitiveArray};
+use arrow_array::{Array, ArrayRef, DictionaryArray, PrimitiveArray, UInt64Array};
 use arrow_buffer::NullBuffer;
 use arrow_schema::DataType;
 
 use super::natural::natural_order;
-use super::{Column, ColumnKind};
+use super::{Column, ColumnKind, NaValue};
 
 /// Runs an expression with the Arrow key type of a dictionary.
 macro_rules! with_keys {
@@ -99,6 +99,46 @@ impl Column {
         let values: Vec<S> = values.into_iter().collect();
         let values: Vec<Option<&str>> = values.iter().map(|value| Some(value.as_ref())).collect();
         Self::categorical_in_order(&values, &distinct(&values))
+    }
+
+    /// A categorical column from texts of which some are missing; otherwise as
+    /// [`categorical_from_strings`](Self::categorical_from_strings).
+    ///
+    /// ```
+    /// # use anndata_array::Column;
+    /// let column = Column::categorical_from_options([Some("T"), None, Some("B")])?;
+    /// assert_eq!(column.codes_and_categories()?.0.as_slice::<i8>()?, [1, -1, 0]);
+    /// # Ok::<(), anndata_array::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// If there are more categories than codes can count.
+    pub fn categorical_from_options<S: AsRef<str>>(values: impl IntoIterator<Item = Option<S>>) -> Result<Self> {
+        let values: Vec<Option<S>> = values.into_iter().collect();
+        let values: Vec<Option<&str>> = values.iter().map(|value| value.as_ref().map(AsRef::as_ref)).collect();
+        Self::categorical_in_order(&values, &distinct(&values))
+    }
+
+    /// The column with the value of each row in place of its category: plain if none is missing; else nullable, or with NaN
+    /// or `NaT` for those that are. A column without categories is itself.
+    ///
+    /// # Errors
+    /// If a code has no category, or the values cannot be missing.
+    pub fn without_categories(&self) -> Result<Self> {
+        let ColumnKind::Categorical { .. } = self.kind else { return Ok(self.clone()) };
+        let (codes, categories) = self.codes_and_categories()?;
+        if self.array.null_count() == 0 {
+            return categories.take(codes.cast(&DType::U64)?.as_slice::<u64>()?);
+        }
+        let codes = codes.cast(&DType::I64)?;
+        let rows: UInt64Array = codes.as_slice::<i64>()?.iter().map(|&code| u64::try_from(code).ok()).collect();
+        let array = categories.gather(&rows)?;
+        if let ColumnKind::Time(_) = categories.kind {
+            return Ok(Self { kind: categories.kind, array });
+        }
+        let values = Tensor::from_arrow(array.as_ref())?;
+        let missing: Vec<bool> = (0..array.len()).map(|row| array.is_null(row)).collect();
+        Self::with_missing(&values, &missing, NaValue::Na)
     }
 
     /// The text column as a categorical one with the categories in natural order, where it repeats values.

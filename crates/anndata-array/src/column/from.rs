@@ -1,15 +1,16 @@
-//! Vectors as columns.
+//! Vectors, arrays and iterators as columns, with values that may be missing or not.
 
 use std::sync::Arc;
 
-use anndata_storage::{Complex, f16};
+use anndata_storage::{Complex, Error, Result, Tensor, f16};
 use arrow_array::{
     BooleanArray, FixedSizeListArray, Float16Array, Float32Array, Float64Array, Int8Array, Int16Array, Int32Array,
-    Int64Array, UInt8Array, UInt16Array, UInt32Array, UInt64Array,
+    Int64Array, LargeStringArray, UInt8Array, UInt16Array, UInt32Array, UInt64Array,
 };
 use arrow_schema::{DataType, Field};
+use ndarray::{ArrayBase, Data, Ix1};
 
-use super::{Column, ColumnKind};
+use super::{Column, ColumnKind, NaValue};
 
 macro_rules! from_numbers {
     ($($type:ty, $array:ident;)*) => {
@@ -55,6 +56,66 @@ from_complex! {
     f64, Float64Array, Float64;
 }
 
+/// `uint64`, whatever the machine.
+impl From<Vec<usize>> for Column {
+    fn from(values: Vec<usize>) -> Self {
+        values.into_iter().map(|value| value as u64).collect()
+    }
+}
+
+/// `int64`, whatever the machine.
+impl From<Vec<isize>> for Column {
+    fn from(values: Vec<isize>) -> Self {
+        values.into_iter().map(|value| value as i64).collect()
+    }
+}
+
+macro_rules! from_options {
+    ($($type:ty, $array:ident;)*) => {
+        $(
+            /// A nullable column, whether a value is missing or not.
+            impl From<Vec<Option<$type>>> for Column {
+                fn from(values: Vec<Option<$type>>) -> Self {
+                    Self { kind: ColumnKind::Nullable(NaValue::Na), array: Arc::new($array::from(values)) }
+                }
+            }
+        )*
+    };
+}
+
+from_options! {
+    bool, BooleanArray;
+    i8, Int8Array;
+    i16, Int16Array;
+    i32, Int32Array;
+    i64, Int64Array;
+    u8, UInt8Array;
+    u16, UInt16Array;
+    u32, UInt32Array;
+    u64, UInt64Array;
+    &str, LargeStringArray;
+    String, LargeStringArray;
+}
+
+macro_rules! from_float_options {
+    ($($type:ident;)*) => {
+        $(
+            /// A plain column in which NaN stands for a missing value, as there are no nullable floats.
+            impl From<Vec<Option<$type>>> for Column {
+                fn from(values: Vec<Option<$type>>) -> Self {
+                    values.into_iter().map(|value| value.unwrap_or($type::NAN)).collect()
+                }
+            }
+        )*
+    };
+}
+
+from_float_options! {
+    f16;
+    f32;
+    f64;
+}
+
 impl<'a> From<Vec<&'a str>> for Column {
     fn from(values: Vec<&'a str>) -> Self {
         Self::strings(values)
@@ -67,10 +128,82 @@ impl From<Vec<String>> for Column {
     }
 }
 
+impl<T, const N: usize> From<[T; N]> for Column
+where
+    Self: From<Vec<T>>,
+{
+    fn from(values: [T; N]) -> Self {
+        Self::from(Vec::from(values))
+    }
+}
+
+impl<T: Clone> From<&[T]> for Column
+where
+    Self: From<Vec<T>>,
+{
+    fn from(values: &[T]) -> Self {
+        Self::from(values.to_vec())
+    }
+}
+
+impl<T: Clone> From<&Vec<T>> for Column
+where
+    Self: From<Vec<T>>,
+{
+    fn from(values: &Vec<T>) -> Self {
+        Self::from(values.clone())
+    }
+}
+
+/// An array of one dimension, or a view of one, with any distance between its values.
+impl<T: Clone, S: Data<Elem = T>> From<ArrayBase<S, Ix1>> for Column
+where
+    Self: From<Vec<T>>,
+{
+    fn from(values: ArrayBase<S, Ix1>) -> Self {
+        values.into_owned().into_iter().collect()
+    }
+}
+
+impl<T: Clone, S: Data<Elem = T>> From<&ArrayBase<S, Ix1>> for Column
+where
+    Self: From<Vec<T>>,
+{
+    fn from(values: &ArrayBase<S, Ix1>) -> Self {
+        values.iter().cloned().collect()
+    }
+}
+
+impl<T> FromIterator<T> for Column
+where
+    Self: From<Vec<T>>,
+{
+    fn from_iter<I: IntoIterator<Item = T>>(values: I) -> Self {
+        Self::from(values.into_iter().collect::<Vec<T>>())
+    }
+}
+
+/// As [`Column::plain`].
+impl TryFrom<Tensor> for Column {
+    type Error = Error;
+
+    fn try_from(values: Tensor) -> Result<Self> {
+        Self::plain(&values)
+    }
+}
+
+/// As [`Column::plain`].
+impl TryFrom<&Tensor> for Column {
+    type Error = Error;
+
+    fn try_from(values: &Tensor) -> Result<Self> {
+        Self::plain(values)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{Result, Tensor};
 
     #[test]
     fn vectors_of_every_number_are_the_column_of_their_tensor() -> Result<()> {
