@@ -85,8 +85,12 @@ impl ValidateOptions {
 /// # Errors
 /// If the group itself cannot be opened. Whatever is wrong within it is a finding.
 pub fn validate(group: &Group, options: &ValidateOptions) -> Result<Report> {
-    let limits =
-        CheckOptions { memory: options.memory, max_findings: options.max_findings, progress: options.progress.clone() };
+    let limits = CheckOptions {
+        memory: options.memory,
+        max_findings: options.max_findings,
+        typed_attributes: group.storage().capabilities().typed_attributes,
+        progress: options.progress.clone(),
+    };
     let mut checker = Checker::new(&limits, &options.registry);
     let node = Node::open_tolerant(group, "", &mut |path, error| checker.cannot_open(path, &error))?;
     validate_root(&node, &options.registry, &mut checker);

@@ -58,12 +58,13 @@ KNOWN = [
     ),
     Known(
         "make",
-        r"/: Unsupported: (?:/[^:]+: )?(uns/[^:]+): zarr version 3 cannot store records with an array in a field \('[^']+'\)"
+        r"/: Unsupported: (?:/[^:]+: )?(uns/[^:]+): zarr cannot store records with an array in a field \('[^']+'\)"
         r"(?:; `--skip \1` \(the option `skip`\) leaves it out)?",
-        "Records with an array in a field have no type in zarr version 3. It is an error that names the element; Python has one, too.",
+        "Records with an array in a field have no type in zarr version 3, and none that Python reads in version 2. It is an error that "
+        "names the element; Python has one, too.",
         (
-            "/: Unsupported: uns/records: zarr version 3 cannot store records with an array in a field ('a'); `--skip uns/records` (the option `skip`) leaves it out",
-            "/: Unsupported: /data/o.zarr: uns/records: zarr version 3 cannot store records with an array in a field ('a')",
+            "/: Unsupported: uns/records: zarr cannot store records with an array in a field ('a'); `--skip uns/records` (the option `skip`) leaves it out",
+            "/: Unsupported: /data/o.zarr: uns/records: zarr cannot store records with an array in a field ('a')",
         ),
     ),
     Known(

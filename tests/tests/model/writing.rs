@@ -252,6 +252,17 @@ fn text_in_a_record_without_dimensions_is_written_as_python_reads_it() -> Result
         assert_eq!(back.field("text")?.to_strings()?, ["CD4"]);
         assert_eq!(back.field("n")?.as_slice::<i32>()?, [1]);
         assert!(validate(root, &ValidateOptions::default())?.is_clean());
+
+        // As other writers store it, it is found.
+        let text_of_any_length = Tensor::from_fields([], [("text", Tensor::string("CD4"))])?;
+        let array = root.create_array("uns/other", &ArraySpec::of(&text_of_any_length))?;
+        array.write(&[], &text_of_any_length)?;
+        array.set_attributes(
+            &[("encoding-type".into(), "rec-array".into()), ("encoding-version".into(), "0.2.0".into())].into(),
+        )?;
+        let report = validate(root, &ValidateOptions::default())?;
+        let found: Vec<_> = report.findings.iter().map(|finding| (finding.path.as_str(), finding.rule)).collect();
+        assert_eq!(found, [("uns/other", "record-text")]);
         Ok(())
     })?;
 

@@ -23,6 +23,8 @@ pub(crate) trait Checks: TreeReader {
 pub(crate) struct CheckOptions {
     pub(crate) memory: u64,
     pub(crate) max_findings: usize,
+    /// Whether the store has attributes with shapes and dtypes, as HDF5 does; in JSON an array of one value is a list.
+    pub(crate) typed_attributes: bool,
     pub(crate) progress: Option<Progress>,
 }
 
@@ -45,6 +47,11 @@ impl<'a> Checker<'a> {
 
     pub(crate) fn finish(self) -> Report {
         self.report
+    }
+
+    /// Whether readers take an attribute of shape `[1]` for a single value: they do not if it is a list in JSON.
+    pub(crate) fn has_typed_attributes(&self) -> bool {
+        self.options.typed_attributes
     }
 
     /// Adds a finding about the element at `path`.

@@ -148,14 +148,7 @@ pub(super) fn name_v2(dtype: &DType) -> Result<Value> {
         DType::FixedBytes(width) => return Ok(Value::from(format!("|S{width}"))),
         DType::FixedUtf32(width) => return Ok(Value::from(format!("<U{width}"))),
         DType::Compound(fields) => {
-            let field = |field: &Field| {
-                let name = name_v2(no_text(&field.dtype)?)?;
-                Ok(if field.shape.is_empty() {
-                    json!([*field.name, name])
-                } else {
-                    json!([*field.name, name, field.shape])
-                })
-            };
+            let field = |field: &Field| Ok(json!([*field.name, name_v2(of_field(field)?)?]));
             return Ok(Value::Array(fields.iter().map(field).collect::<Result<_>>()?));
         }
         other => return Err(lacks(other)),
@@ -178,8 +171,13 @@ fn lacks(dtype: &DType) -> Error {
     Error::unsupported(format!("zarr has no type for values of type {dtype}"))
 }
 
-fn no_text(dtype: &DType) -> Result<&DType> {
-    match dtype {
+/// The dtype of a field, of those that zarr has. Version 2 may have an array in a field, but no current reader takes it.
+fn of_field(field: &Field) -> Result<&DType> {
+    if !field.shape.is_empty() {
+        let message = format!("zarr cannot store records with an array in a field ('{}')", field.name);
+        return Err(Error::unsupported(message));
+    }
+    match &field.dtype {
         DType::String => Err(Error::unsupported("zarr cannot store text of any length in records")),
         dtype => Ok(dtype),
     }
@@ -289,15 +287,7 @@ pub(super) fn name_v3(dtype: &DType) -> Result<Value> {
             Ok(fixed("fixed_length_utf32", bytes))
         }
         DType::Compound(fields) => {
-            let field = |field: &Field| {
-                if !field.shape.is_empty() {
-                    return Err(Error::unsupported(format!(
-                        "zarr version 3 cannot store records with an array in a field ('{}')",
-                        field.name
-                    )));
-                }
-                Ok(json!({"name": *field.name, "data_type": name_v3(no_text(&field.dtype)?)?}))
-            };
+            let field = |field: &Field| Ok(json!({"name": *field.name, "data_type": name_v3(of_field(field)?)?}));
             let fields = fields.iter().map(field).collect::<Result<Vec<_>>>()?;
             Ok(json!({"name": "struct", "configuration": {"fields": fields}}))
         }

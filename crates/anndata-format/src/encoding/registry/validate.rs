@@ -9,7 +9,8 @@ use crate::node::Node;
 /// Attributes that are single values, of which no reader takes an array.
 const TAKEN_AS_THEY_ARE: &[&str] = &["encoding-type", "encoding-version", "_index", "form"];
 
-/// Attributes that are single values, of which readers take an array of one value as well.
+/// Attributes that are single values, of which readers of HDF5 take an array of one value as well. In JSON that is a list, which
+/// they take for one.
 const READ_WITH_DIMENSIONS: &[&str] = &["ordered", "na-value", "length"];
 
 impl Checks for Registry {
@@ -105,9 +106,8 @@ fn expect_encoding(node: &Node, encoding: &dyn Encoding, encodings: &[&str], che
 
 /// Looks for attributes that are to be single values and have dimensions.
 fn check_single_values(node: &Node, checker: &mut Checker<'_>) {
-    for (names, rule) in
-        [(TAKEN_AS_THEY_ARE, &rules::ATTRIBUTE_TYPE), (READ_WITH_DIMENSIONS, &rules::ATTRIBUTE_DIMENSIONS)]
-    {
+    let dimensions = if checker.has_typed_attributes() { &rules::ATTRIBUTE_DIMENSIONS } else { &rules::ATTRIBUTE_TYPE };
+    for (names, rule) in [(TAKEN_AS_THEY_ARE, &rules::ATTRIBUTE_TYPE), (READ_WITH_DIMENSIONS, dimensions)] {
         for name in names {
             if let Some(Attribute::Tensor(value)) = node.attributes().get(*name)
                 && value.ndim() > 0
