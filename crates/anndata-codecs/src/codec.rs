@@ -160,11 +160,13 @@ impl ByteCodec {
             Self::Shuffle { .. } => Codec::Shuffle,
             Self::Checksum(Checksum { kind: ChecksumKind::Crc32c, .. }) => Codec::Crc32c,
             Self::Checksum(Checksum { kind: ChecksumKind::Fletcher32, .. }) => Codec::Fletcher32,
-            Self::Bzip2 { .. } => Codec::Other("bz2".to_owned()),
-            Self::Lzma(_) => Codec::Other("lzma".to_owned()),
-            Self::Bitshuffle(_) => Codec::Other("bitshuffle".to_owned()),
-            Self::Szip(_) => Codec::Other("szip".to_owned()),
-            Self::Checksum(checksum) => Codec::Other(checksum.kind.name().to_owned()),
+            Self::Bzip2 { level } => {
+                Codec::Other { name: "bz2".to_owned(), configuration: format!(r#"{{"level":{level}}}"#) }
+            }
+            Self::Lzma(_) => Codec::named("lzma"),
+            Self::Bitshuffle(_) => Codec::named("bitshuffle"),
+            Self::Szip(_) => Codec::named("szip"),
+            Self::Checksum(checksum) => Codec::named(checksum.kind.name()),
         }
     }
 }

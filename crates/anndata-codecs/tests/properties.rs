@@ -218,7 +218,7 @@ fn codecs_that_were_left_out_name_their_feature() {
         (ByteCodec::Lzma(LzmaFormat::Xz { level: 1 }), cfg!(feature = "lzma")),
     ] {
         let encoded = codec.encode(b"abc", &mut Vec::new());
-        let Codec::Other(name) = codec.spec() else { unreachable!("a codec that specs name") };
+        let Codec::Other { name, .. } = codec.spec() else { unreachable!("a codec that specs name") };
         assert_eq!(encoded.is_ok(), there);
         let said = encoded.is_err_and(|error| error.is_unsupported() && error.message().contains(&name));
         assert_eq!(said, !there);

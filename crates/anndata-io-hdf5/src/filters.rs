@@ -34,6 +34,8 @@ enum Filter {
     Other {
         id: i32,
         name: String,
+        /// The numbers that configure it.
+        values: Vec<u32>,
         in_library: bool,
     },
 }
@@ -187,15 +189,23 @@ impl Filter {
     }
 
     fn other(info: &FilterInfo) -> Self {
-        Self::Other { id: info.id, name: info.name.clone(), in_library: has_filter(info.id) }
+        Self::Other {
+            id: info.id,
+            name: info.name.clone(),
+            values: info.values.clone(),
+            in_library: has_filter(info.id),
+        }
     }
 
     fn codec(&self) -> Codec {
         match self {
-            Self::Known(ByteCodec::Bitshuffle(_)) => Codec::Other(describe(id::BITSHUFFLE, "")),
-            Self::Known(ByteCodec::Szip(_)) => Codec::Other(describe(id::SZIP, "")),
+            Self::Known(ByteCodec::Bitshuffle(_)) => Codec::named(describe(id::BITSHUFFLE, "")),
+            Self::Known(ByteCodec::Szip(_)) => Codec::named(describe(id::SZIP, "")),
             Self::Known(codec) => codec.spec(),
-            Self::Other { id, name, .. } => Codec::Other(describe(*id, name)),
+            Self::Other { id, name, values, .. } => Codec::Other {
+                name: describe(*id, name),
+                configuration: format!(r#"{{"id":{id},"values":{values:?}}}"#),
+            },
         }
     }
 

@@ -162,7 +162,7 @@ mod tests {
             |codecs: &[Codec]| fill_in(&named.clone().with_codecs(codecs), Compression::Default).map(|s| s.codecs);
         assert_eq!(with(&[Codec::Shuffle, Codec::Gzip { level: 7 }])?, [Codec::Shuffle, Codec::Zlib { level: 7 }]);
         assert_eq!(with(&[Codec::Zstd { level: 3 }, Codec::Crc32c])?, [Codec::Zstd { level: 3 }]);
-        assert_eq!(with(&[Codec::Shuffle, Codec::Other("x".to_owned())])?, []);
+        assert_eq!(with(&[Codec::Shuffle, Codec::named("x")])?, []);
         Ok(())
     }
 

@@ -112,16 +112,15 @@ impl Pipeline {
 
     /// The codecs as a spec lists them.
     pub(crate) fn spec(&self) -> Vec<Codec> {
-        let named = |name: &str| Codec::Other(name.to_owned());
         let steps = self.steps.iter().filter(|(_, step)| !matches!(step, Step::Transpose(_) | Step::Narrow(_)));
         let serializer = match &self.serializer {
             Serializer::Bytes(_) | Serializer::Text => None,
-            Serializer::Shards(_) => Some(named("sharding_indexed")),
-            Serializer::Pcodec(_) => Some(named("pcodec")),
-            Serializer::Registered(codec) => Some(named(codec.name())),
+            Serializer::Shards(_) => Some(Codec::named("sharding_indexed")),
+            Serializer::Pcodec(_) => Some(Codec::named("pcodec")),
+            Serializer::Registered(codec) => Some(Codec::named(codec.name())),
         };
         let packed = self.codecs.iter().map(ByteCodec::spec);
-        steps.map(|(_, step)| named(step.name())).chain(serializer).chain(packed).collect()
+        steps.map(|(_, step)| Codec::named(step.name())).chain(serializer).chain(packed).collect()
     }
 
     /// Whether stored bytes are values in C order.

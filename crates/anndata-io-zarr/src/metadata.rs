@@ -172,7 +172,7 @@ impl ArrayMeta {
         spec.shards = self.shard.as_ref().map(|shard| shard.shape.clone());
         spec.codecs = match &self.pipeline {
             Ok(pipeline) => pipeline.spec(),
-            Err(lacking) => vec![Codec::Other(lacking.name.clone())],
+            Err(lacking) => vec![lacking.spec()],
         };
         spec
     }

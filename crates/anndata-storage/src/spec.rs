@@ -180,11 +180,22 @@ pub enum Codec {
     Fletcher32,
     /// CRC-32C at the end of a chunk.
     Crc32c,
-    /// A codec that anndata only knows by name.
-    Other(String),
+    /// A codec of one format, which others do not have.
+    Other {
+        /// Its name there.
+        name: String,
+        /// How it is configured, as JSON in the words of that format. Empty if nothing is known.
+        #[cfg_attr(feature = "serde", serde(default, skip_serializing_if = "String::is_empty"))]
+        configuration: String,
+    },
 }
 
 impl Codec {
+    /// A codec of one format, of which only the name is known.
+    pub fn named(name: impl Into<String>) -> Self {
+        Self::Other { name: name.into(), configuration: String::new() }
+    }
+
     /// Whether it makes values smaller. The others rearrange or check them. One that is known by name alone is taken to.
     pub fn compresses(&self) -> bool {
         !matches!(self, Self::Shuffle | Self::Fletcher32 | Self::Crc32c)
@@ -203,7 +214,8 @@ impl fmt::Display for Codec {
             Self::Shuffle => f.write_str("shuffle"),
             Self::Fletcher32 => f.write_str("fletcher32"),
             Self::Crc32c => f.write_str("crc32c"),
-            Self::Other(name) => f.write_str(name),
+            Self::Other { name, configuration } if configuration.is_empty() => f.write_str(name),
+            Self::Other { name, configuration } => write!(f, "{name}({configuration})"),
         }
     }
 }

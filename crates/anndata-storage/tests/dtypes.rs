@@ -106,7 +106,13 @@ fn specs_come_back_from_json() {
     let plain = ArraySpec::new(DType::F32, [3, 0]);
     assert_eq!(serde_json::to_string(&plain).unwrap(), r#"{"dtype":"float32","shape":[3,0]}"#);
     let blosc = Codec::Blosc { compressor: "lz4".into(), level: 5, shuffle: 1 };
-    let codecs = [Codec::Shuffle, Codec::Zlib { level: 4 }, blosc, Codec::Zstd { level: -3 }, Codec::Other("x".into())];
+    let codecs = [
+        Codec::Shuffle,
+        Codec::Zlib { level: 4 },
+        blosc,
+        Codec::Zstd { level: -3 },
+        Codec::Other { name: "x".into(), configuration: r#"{"level":3}"#.into() },
+    ];
     let full = plain.clone().with_chunks([2, 1]).with_codecs(codecs).with_resizable(true);
     for spec in [plain, ArraySpec { shards: Some(vec![4, 1]), ..full }, ArraySpec::null(DType::String)] {
         assert_eq!(through_json(&spec), spec);

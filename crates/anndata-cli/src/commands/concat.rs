@@ -1,9 +1,8 @@
 //! `anndata concat`: several objects as one.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
-use anndata::io::{ElemReadOptions, read_anndata};
-use anndata::{AnnData, ConcatAxis, ConcatOptions, Error, FillValue, Format, Join, Merge, WriteOptions};
+use anndata::{ConcatAxis, ConcatOptions, Error, FillValue, Format, Join, Merge, WriteOptions};
 use clap::{Args, ValueEnum};
 
 use super::Failure;

@@ -6,7 +6,7 @@ use std::io::{BufWriter, IsTerminal as _, Write};
 use std::path::PathBuf;
 
 use anndata::acc::{A, AccError, Access as _, Target};
-use anndata::{AnnData, Element, io};
+use anndata::{AnnData, Element};
 use clap::{Args, ValueEnum};
 
 use super::Failure;

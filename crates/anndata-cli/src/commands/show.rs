@@ -4,7 +4,6 @@ use std::io::Write;
 use std::path::PathBuf;
 
 use anndata::encoding::Registry;
-use anndata::io::ElemReadOptions;
 use anndata::node::Node;
 use anndata::{AnnData, Description, Mapping, io};
 use clap::Args;

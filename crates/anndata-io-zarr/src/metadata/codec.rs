@@ -126,7 +126,7 @@ pub(super) fn pipeline(mut chain: Chain, codecs: &[MetadataV3], fill: &[u8]) -> 
     let added = codecs.iter().try_for_each(|codec| chain.add(codec, fill)).and_then(|()| chain.finish());
     match added {
         Ok(pipeline) => Ok(Ok(pipeline)),
-        Err(Fault::Lacking(lacking)) => Ok(Err(lacking)),
+        Err(Fault::Lacking(lacking)) => Ok(Err(lacking.configured_in(codecs))),
         Err(Fault::Malformed(error)) => Err(error),
     }
 }

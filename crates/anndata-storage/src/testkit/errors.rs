@@ -165,7 +165,7 @@ pub(super) fn paths(store: &Arc<dyn Storage>) -> Result<()> {
     }
     let unknown = ArraySpec::new(DType::Unknown("bitfield".into()), [1]);
     refused(root.create_array("unknown", &unknown), ErrorKind::Unsupported, "unknown", "an unknown dtype");
-    let other = ArraySpec::new(DType::I32, [4]).with_chunks([2]).with_codecs([Codec::Other("mystery".to_owned())]);
+    let other = ArraySpec::new(DType::I32, [4]).with_chunks([2]).with_codecs([Codec::named("mystery")]);
     if let Err(error) = root.create_array("other", &other) {
         refused(Err::<(), Error>(error), ErrorKind::Unsupported, "other", "an unknown codec");
     }

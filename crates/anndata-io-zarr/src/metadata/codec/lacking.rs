@@ -1,6 +1,7 @@
 //! Codecs that this build does not use, and why.
 
-use anndata_storage::Error;
+use anndata_storage::{Codec, Error};
+use zarrs_metadata::v3::MetadataV3;
 
 use super::id;
 use crate::codec::FEATURE;
@@ -12,14 +13,16 @@ const WITH_FEATURE: [&str; 7] = ["bz2", "lzma", "pcodec", "bitround", "packbits"
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Lacking {
     /// Its name.
-    pub(crate) name: String,
+    name: String,
+    /// Its configuration as JSON; empty if it has none.
+    configuration: String,
     /// Why, as a sentence.
     why: String,
 }
 
 impl Lacking {
     pub(super) fn new(name: &str, why: impl Into<String>) -> Self {
-        Self { name: name.to_owned(), why: why.into() }
+        Self { name: name.to_owned(), configuration: String::new(), why: why.into() }
     }
 
     pub(super) fn unknown(name: &str) -> Self {
@@ -37,6 +40,20 @@ impl Lacking {
         let why = "its decoder trusts what a chunk says of its length, and a chunk can make it end the program: write the array \
                    anew with another codec, such as zstd";
         Self::new(name, format!("codec '{name}' is refused: {why}"))
+    }
+
+    /// With the configuration that it has among the codecs of an array.
+    pub(super) fn configured_in(mut self, codecs: &[MetadataV3]) -> Self {
+        let own = codecs.iter().find(|codec| codec.name() == self.name);
+        if let Some(configuration) = own.and_then(MetadataV3::configuration).filter(|own| !own.is_empty()) {
+            self.configuration = serde_json::to_string(configuration).unwrap_or_default();
+        }
+        self
+    }
+
+    /// The codec as the declaration of an array lists it.
+    pub(crate) fn spec(&self) -> Codec {
+        Codec::Other { name: self.name.clone(), configuration: self.configuration.clone() }
     }
 
     /// The error of every use.
