@@ -328,6 +328,16 @@ const DANGERS: &[Danger] = &[
         &[("obs/kind", "attribute-dimensions")],
     ),
     (
+        "categories that are records",
+        |root| {
+            let records = Tensor::from_fields([2], [("n", i32s(&[1, 2]))])?;
+            put(root, "obs/kind/categories", &records)?;
+            set(root, "obs/kind/categories", "encoding-type", Some("array".into()))?;
+            set(root, "obs/kind/categories", "encoding-version", Some("0.2.0".into()))
+        },
+        &[("obs/kind/categories", "array-dtype"), ("obs/kind/categories", "categorical-categories")],
+    ),
+    (
         "codes of an unknown encoding",
         |root| set(root, "obs/kind/codes", "encoding-type", Some("junk".into())),
         &[("obs/kind/codes", "encoding-unknown")],
@@ -522,6 +532,11 @@ const DANGERS: &[Danger] = &[
     ),
     ("no form", |root| set(root, "obsm/lists", "form", None), &[("obsm/lists", "attribute-missing")]),
     ("no length", |root| set(root, "obsm/lists", "length", None), &[("obsm/lists", "attribute-missing")]),
+    (
+        "a length with a dimension",
+        |root| set(root, "obsm/lists", "length", Some(Tensor::from_vec([1], vec![3_i64])?.into())),
+        &[("obsm/lists", "attribute-type")],
+    ),
     (
         "a length too large",
         |root| set(root, "obsm/lists", "length", Some(4_i64.into())),

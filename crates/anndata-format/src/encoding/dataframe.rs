@@ -43,7 +43,7 @@ use crate::node::{GroupNode, Node};
 use crate::{DataFrame, Element, Schema, stored};
 pub(super) use labels::check_labels;
 pub(super) use layout::n_rows;
-pub(super) use validate::{check_half, check_names};
+pub(super) use validate::{check_half, check_names, is_records};
 
 /// See the [module](self).
 #[derive(Debug)]

@@ -1,6 +1,6 @@
 //! Checks of categorical columns.
 
-use crate::encoding::dataframe::{check_half, distinct};
+use crate::encoding::dataframe::{check_half, distinct, is_records};
 use crate::encoding::registry::Registry;
 use crate::findings::{Checker, rules};
 use crate::node::{GroupNode, Node, first_not_in};
@@ -48,6 +48,7 @@ fn check_categories(group: &GroupNode, registry: &Registry, checker: &mut Checke
     check_half(categories, checker);
     let message = match registry.shape(categories) {
         Ok(Some(shape)) => match shape.as_slice() {
+            [_] if is_records(categories) => "categories are records".to_owned(),
             [len] => return Some(check_distinct(categories, *len as u64, checker)),
             // A single category was written as a scalar once.
             [] if checker.is_legacy() => return Some(check_distinct(categories, 1, checker)),

@@ -86,7 +86,7 @@ fn column(frame: &Node, key: &str, registry: &Registry, checker: &mut Checker<'_
         Ok(Found::Legacy(_)) => matches!(node, Node::Array(_)),
         Ok(Found::Unknown) | Err(_) => return None,
     };
-    let is_column = is_column && !matches!(&node, Node::Array(array) if matches!(array.spec.dtype, DType::Compound(_)));
+    let is_column = is_column && !is_records(&node);
     let message = match registry.shape(&node) {
         Ok(Some(shape)) => match shape.as_slice() {
             [len] if is_column => return Some(*len),
@@ -108,6 +108,11 @@ pub(super) fn index_of(frame: &Node) -> Option<Node> {
     }
     let key = frame.text_attribute("_index").ok().flatten()?;
     layout::named(frame, &key).and_then(|index| layout::upgrade(frame, index)).ok()
+}
+
+/// Whether the values are records, which are not a column, whatever the encoding says.
+pub(in crate::encoding) fn is_records(node: &Node) -> bool {
+    matches!(node, Node::Array(array) if matches!(array.spec.dtype, DType::Compound(_)))
 }
 
 /// Looks for values of which pandas makes no index.

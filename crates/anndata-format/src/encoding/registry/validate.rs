@@ -7,11 +7,11 @@ use crate::findings::{Checker, Checks, rules};
 use crate::node::Node;
 
 /// Attributes that are single values, of which no reader takes an array.
-const TAKEN_AS_THEY_ARE: &[&str] = &["encoding-type", "encoding-version", "_index", "form"];
+const TAKEN_AS_THEY_ARE: &[&str] = &["encoding-type", "encoding-version", "_index", "form", "length"];
 
 /// Attributes that are single values, of which readers of HDF5 take an array of one value as well. In JSON that is a list, which
 /// they take for one.
-const READ_WITH_DIMENSIONS: &[&str] = &["ordered", "na-value", "length"];
+const READ_WITH_DIMENSIONS: &[&str] = &["ordered", "na-value"];
 
 impl Checks for Registry {
     fn check(&self, node: &Node, checker: &mut Checker<'_>) {
