@@ -503,7 +503,7 @@ const DANGERS: &[Danger] = &[
     (
         "a text for a number",
         |root| put(root, "uns/resolution", &Tensor::string("a")),
-        &[("uns/resolution", "array-dtype")],
+        &[("uns/resolution", "array-dtype"), ("uns/resolution", "scalar-text")],
     ),
     (
         "two values for a scalar",

@@ -185,6 +185,8 @@ rules! {
             "Rewrite the file with `anndata convert`, or store an array of one record.";
         TEXT_FIXED = Warning "text-fixed-width": "Text is stored in a fixed width; the format asks for text of any length.",
             "Rewrite the file with `anndata convert`.";
+        SCALAR_TEXT = Error "scalar-text": "A single number, or bytes, is text: Python refuses it.",
+            "Rewrite the file with `anndata convert`.";
         SCALAR_SIZE = Error "scalar-size": "A scalar does not have exactly one value.",
             "Write the element anew.";
         SCALAR_DIMENSIONS = Warning "scalar-dimensions": "A scalar is stored with dimensions.",

@@ -44,6 +44,9 @@ pub(in crate::encoding) fn check_scalar(node: &Node, holds: Holds, checker: &mut
         return;
     }
     check_dtype(array, holds, checker);
+    if holds != Holds::Text && array.spec.dtype == DType::String {
+        checker.add(&rules::SCALAR_TEXT, &array.path, format!("text, not {}", holds.words()));
+    }
     let shape = &array.spec.shape;
     match array.spec.len() {
         Ok(1) if shape.is_empty() => {}
