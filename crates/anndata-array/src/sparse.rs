@@ -1,10 +1,13 @@
 //! [`SparseMatrix`]: compressed sparse rows or columns, kept as they are on disk.
 
 mod buffers;
+mod canonical;
+mod change;
 mod convert;
 mod display;
 mod format;
 mod major;
+mod moments;
 mod offsets;
 mod reduce;
 mod select;

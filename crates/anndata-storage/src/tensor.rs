@@ -4,14 +4,17 @@ mod arrow;
 mod block;
 mod bytes;
 mod cells;
+mod change;
 mod display;
 mod gather;
 mod lists;
+mod moments;
 mod record;
 mod reduce;
 mod scatter;
 #[cfg(feature = "serde")]
 mod serde;
+mod shared;
 mod text;
 mod time;
 
@@ -24,6 +27,8 @@ use ndarray::{ArrayBase, ArrayD, ArrayViewD, Data as NdData, Dimension, IxDyn};
 
 use crate::{DType, Error, OrBug, Result, Scalar};
 pub use bytes::AlignedBytes;
+pub use moments::Moments;
+pub use shared::SharedBytes;
 
 /// A dense n-dimensional array: dtype, shape and values in C order.
 ///
@@ -50,7 +55,7 @@ pub struct Tensor {
 #[derive(Clone)]
 enum Data {
     /// Fixed-size types. Aligned for the type, exactly `len * size` bytes, booleans 0 or 1.
-    Buffer(Buffer),
+    Buffer(SharedBytes),
     /// `DType::String`. No nulls, `len` values.
     Strings(LargeStringArray),
     /// `DType::Opaque` without a size. No nulls, `len` values.
@@ -66,8 +71,8 @@ impl Tensor {
     ///
     /// # Errors
     /// If the buffer's length is not that of the shape, a boolean is neither 0 nor 1, or the dtype has no size.
-    pub fn new(dtype: DType, shape: impl Into<Vec<usize>>, buffer: Buffer) -> Result<Self> {
-        let shape = shape.into();
+    pub fn new(dtype: DType, shape: impl Into<Vec<usize>>, buffer: impl Into<SharedBytes>) -> Result<Self> {
+        let (shape, buffer) = (shape.into(), buffer.into());
         let size = dtype
             .size()
             .ok_or_else(|| Error::invalid_input(format!("values of type {dtype} have no fixed size in bytes")))?;
@@ -95,7 +100,7 @@ impl Tensor {
     /// # Errors
     /// As [`new`](Self::new).
     pub fn from_bytes(dtype: DType, shape: impl Into<Vec<usize>>, bytes: impl AsRef<[u8]>) -> Result<Self> {
-        Self::new(dtype, shape, AlignedBytes::copy_of(bytes.as_ref()).into())
+        Self::new(dtype, shape, AlignedBytes::copy_of(bytes.as_ref()))
     }
 
     /// A tensor over a vector in C order, which is not copied.
@@ -103,7 +108,7 @@ impl Tensor {
     /// # Errors
     /// If the length is not that of the shape.
     pub fn from_vec<T: Scalar>(shape: impl Into<Vec<usize>>, values: Vec<T>) -> Result<Self> {
-        Self::new(T::DTYPE, shape, bytes::buffer_of(values))
+        Self::new(T::DTYPE, shape, SharedBytes::of_vec(values))
     }
 
     /// A tensor over an `ndarray` array; copied only where it is borrowed or not in C order.
@@ -116,12 +121,12 @@ impl Tensor {
         // An array without elements has no first one to begin at.
         values.drain(..offset.unwrap_or(0));
         values.truncate(len);
-        Self { dtype: T::DTYPE, shape, data: Data::Buffer(bytes::buffer_of(values)) }
+        Self { dtype: T::DTYPE, shape, data: Data::Buffer(SharedBytes::of_vec(values)) }
     }
 
     /// A tensor without dimensions.
     pub fn scalar<T: Scalar>(value: T) -> Self {
-        Self { dtype: T::DTYPE, shape: Vec::new(), data: Data::Buffer(bytes::buffer_of(vec![value])) }
+        Self { dtype: T::DTYPE, shape: Vec::new(), data: Data::Buffer(SharedBytes::of_vec(vec![value])) }
     }
 
     /// The type of an element.
@@ -193,6 +198,27 @@ impl Tensor {
         match &self.data {
             Data::Buffer(buffer) => Some(buffer.as_slice()),
             _ => None,
+        }
+    }
+
+    /// Calls a function with the values in C order, to be changed in place. If something else holds them, such as a clone,
+    /// they are copied before.
+    ///
+    /// ```
+    /// use anndata_storage::Tensor;
+    ///
+    /// let mut tensor = Tensor::from_vec([3], vec![1.0_f32, 2.0, 3.0])?;
+    /// tensor.modify(|values: &mut [f32]| values.reverse())?;
+    /// assert_eq!(tensor.as_slice::<f32>()?, [3.0, 2.0, 1.0]);
+    /// # Ok::<(), anndata_storage::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`ErrorKind::DType`](crate::ErrorKind::DType) if `T` is not the dtype's type.
+    pub fn modify<T: Scalar, R>(&mut self, change: impl FnOnce(&mut [T]) -> R) -> Result<R> {
+        match &mut self.data {
+            Data::Buffer(buffer) if self.dtype == T::DTYPE => buffer.modify(change),
+            _ => Err(Error::dtype(format!("the values are of type {}, not {}", self.dtype, T::DTYPE))),
         }
     }
 
@@ -291,7 +317,7 @@ impl PartialEq for Tensor {
         self.dtype == other.dtype
             && self.shape == other.shape
             && match (&self.data, &other.data) {
-                (Data::Buffer(a), Data::Buffer(b)) => a == b,
+                (Data::Buffer(a), Data::Buffer(b)) => **a == **b,
                 (Data::Strings(a), Data::Strings(b)) => a == b,
                 (Data::Lists(a), Data::Lists(b)) => a == b,
                 (Data::Fields(a), Data::Fields(b)) => a == b,

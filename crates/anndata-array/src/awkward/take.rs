@@ -187,7 +187,7 @@ fn gather(data: &Tensor, rows: &Rows<'_>) -> Result<Tensor> {
         rest = tail;
     }
     ensure!(rest.is_empty(), "{} bytes more than were taken", rest.len());
-    Tensor::new(data.dtype().clone(), [rows.len()], out.into())
+    Tensor::new(data.dtype().clone(), [rows.len()], out)
 }
 
 /// Lists, as offsets that start at 0 over the items of these lists only.

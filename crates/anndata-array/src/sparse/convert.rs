@@ -58,7 +58,7 @@ impl SparseMatrix {
                 Ok::<(), Error>(())
             })?;
         }), else => return Err(Error::dtype("values are not numbers")));
-        Tensor::new(self.dtype().clone(), [range.len(), columns], dense.into())
+        Tensor::new(self.dtype().clone(), [range.len(), columns], dense)
     }
 
     /// The non-zero values of a dense two-dimensional tensor, indices sorted, 32-bit where they fit.
@@ -90,8 +90,8 @@ impl SparseMatrix {
                 Ok(())
             })?
         });
-        let data = Tensor::new(dense.dtype().clone(), [nnz], data.into())?;
-        let indices = Tensor::new(index.clone(), [nnz], indices.into())?;
+        let data = Tensor::new(dense.dtype().clone(), [nnz], data)?;
+        let indices = Tensor::new(index.clone(), [nnz], indices)?;
         Self::assembled(SparseFormat::Csr, columns, data, indices, &offsets, &index)?.to_format(format)
     }
 
@@ -123,8 +123,8 @@ impl SparseMatrix {
                 Ok(())
             })?;
             Ok(Self {
-                data: Tensor::new(self.dtype().clone(), [self.nnz()], data.into())?,
-                indices: Tensor::new(self.indices.dtype().clone(), [self.nnz()], indices.into())?,
+                data: Tensor::new(self.dtype().clone(), [self.nnz()], data)?,
+                indices: Tensor::new(self.indices.dtype().clone(), [self.nnz()], indices)?,
                 ..self.clone()
             })
         })

@@ -65,8 +65,8 @@ impl SparseMatrix {
                 // Within the pool, so that no step waits for a thread outside of it.
                 rayon::scope(|_| old.scatter(&new_offsets, indices, values))?;
             });
-            let data = Tensor::new(self.data.dtype().clone(), [self.nnz()], new_data.into())?;
-            let indices = Tensor::new(indices.dtype().clone(), [self.nnz()], new_indices.into())?;
+            let data = Tensor::new(self.data.dtype().clone(), [self.nnz()], new_data)?;
+            let indices = Tensor::new(indices.dtype().clone(), [self.nnz()], new_indices)?;
             Self::assembled(format, major, data, indices, &new_offsets, self.indptr.dtype())
         })
     }

@@ -142,7 +142,7 @@ impl Offsets {
         by_width!(dtype, I => {
             let mut bytes = zeroed(self.0.len(), size_of::<I>())?;
             plain_mut::<I>(&mut bytes)?.iter_mut().zip(&self.0).for_each(|(to, &from)| *to = I::from_usize(from));
-            Tensor::new(dtype.clone(), [self.0.len()], bytes.into())
+            Tensor::new(dtype.clone(), [self.0.len()], bytes)
         })
     }
 

@@ -4,7 +4,6 @@ use anndata_storage::{DType, Error, OrBug, Result, Scalar, Tensor, dispatch};
 use rayon::prelude::*;
 
 use super::buffers::{Index, by_width, filled, plain};
-use super::offsets::to_offsets;
 use super::{SparseFormat, SparseMatrix};
 
 /// At most this many partial sums of an axis; a constant, so that a sum does not depend on the number of cores.
@@ -20,7 +19,7 @@ impl SparseMatrix {
     /// # Errors
     /// [`LimitExceeded`](crate::ErrorKind::LimitExceeded) if the result does not fit into memory.
     pub fn row_sums(&self) -> Result<Tensor> {
-        self.sums(self.format == SparseFormat::Csr)
+        self.narrowed(self.wide_row_sums()?)
     }
 
     /// The sum of each column, one dimension; see [`row_sums`](Self::row_sums).
@@ -28,6 +27,23 @@ impl SparseMatrix {
     /// # Errors
     /// As [`row_sums`](Self::row_sums).
     pub fn column_sums(&self) -> Result<Tensor> {
+        self.narrowed(self.wide_column_sums()?)
+    }
+
+    /// The sum of each row, not rounded to the dtype of the values: `I64`, `U64`, `F64` or `Complex128`. Such sums of
+    /// parts of a row can be added.
+    ///
+    /// # Errors
+    /// As [`row_sums`](Self::row_sums).
+    pub fn wide_row_sums(&self) -> Result<Tensor> {
+        self.sums(self.format == SparseFormat::Csr)
+    }
+
+    /// The sum of each column, not rounded to the dtype of the values; see [`wide_row_sums`](Self::wide_row_sums).
+    ///
+    /// # Errors
+    /// As [`row_sums`](Self::row_sums).
+    pub fn wide_column_sums(&self) -> Result<Tensor> {
         self.sums(self.format == SparseFormat::Csc)
     }
 
@@ -72,13 +88,10 @@ impl SparseMatrix {
             SparseFormat::Csc => (column, row),
         };
         let data = self.data.as_slice::<T>()?;
-        let ends = to_offsets(&self.indptr.slice_rows(slice..slice + 2)?)?;
-        let [start, end] = *ends.as_slice() else {
-            return Err(Error::bug(format!("a major slice has the offsets {ends:?}")));
-        };
+        let slice = self.major_range(slice)?;
         by_width!(self.indices.dtype(), I => {
-            let indices = plain::<I>(&self.indices)?.get(start..end).or_bug("a major slice beyond the indices")?;
-            let values = data.get(start..end).or_bug("a major slice beyond the values")?;
+            let indices = plain::<I>(&self.indices)?.get(slice.clone()).or_bug("a major slice beyond the indices")?;
+            let values = data.get(slice).or_bug("a major slice beyond the values")?;
             let found = indices.iter().zip(values).filter(|(index, _)| index.to_usize() == minor);
             Ok(found.fold(T::default(), |sum, (_, &value)| sum.plus(value)))
         })
@@ -114,9 +127,13 @@ impl SparseMatrix {
                     Ok(())
                 }, Scalar::plus)?
             };
-            let sums = Tensor::from_vec([sums.len()], sums)?;
-            if self.dtype().is_float() || self.dtype().is_complex() { sums.cast(self.dtype()) } else { Ok(sums) }
+            Tensor::from_vec([sums.len()], sums)
         }, else => Err(Error::dtype("values are not numbers")))
+    }
+
+    /// Sums of floating point and complex numbers in their own dtype.
+    fn narrowed(&self, sums: Tensor) -> Result<Tensor> {
+        if self.dtype().is_float() || self.dtype().is_complex() { sums.cast(self.dtype()) } else { Ok(sums) }
     }
 
     /// Numbers of values of the major slices, or across them.
@@ -132,7 +149,7 @@ impl SparseMatrix {
     }
 
     /// Folds all values into one cell for each position of the minor axis.
-    fn across<A: Copy + Default + Send>(
+    pub(super) fn across<A: Copy + Default + Send>(
         &self,
         add: impl Fn(&mut [A], usize, usize) -> Result<()> + Sync,
         join: impl Fn(A, A) -> A,

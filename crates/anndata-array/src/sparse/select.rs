@@ -9,8 +9,7 @@ mod minor_map;
 
 use std::ops::Range;
 
-use anndata_storage::{AxisSelection, DType, Error, OrBug, Result, Tensor, ensure};
-use arrow_buffer::Buffer;
+use anndata_storage::{AlignedBytes, AxisSelection, DType, Error, OrBug, Result, Tensor, ensure};
 use rayon::prelude::*;
 
 use self::minor_map::{MinorMap, Picked, Stored};
@@ -100,7 +99,7 @@ impl SparseMatrix {
                 }
                 Ok(())
             })?;
-            self.rebuilt(self.indices.dtype(), self.axes().1, &new_offsets, indices.into(), data.into())
+            self.rebuilt(self.indices.dtype(), self.axes().1, &new_offsets, indices, data)
         })
     }
 
@@ -110,8 +109,8 @@ impl SparseMatrix {
         index_dtype: &DType,
         minor: usize,
         offsets: &Offsets,
-        indices: Buffer,
-        data: Buffer,
+        indices: AlignedBytes,
+        data: AlignedBytes,
     ) -> Result<Self> {
         let nnz = offsets.total()?;
         let data = Tensor::new(self.data.dtype().clone(), [nnz], data)?;
@@ -135,7 +134,7 @@ fn pick<I: Index>(
     slices: &MajorSlices,
     blocks: &[Range<usize>],
     total: usize,
-) -> Result<(Offsets, Buffer, Buffer)> {
+) -> Result<(Offsets, AlignedBytes, AlignedBytes)> {
     let most = map.most(stored, total, slices, blocks)?;
     let (mut indices, mut data) = (zeroed(most, size_of::<I>())?, zeroed(most, stored.size)?);
     let (mut free_indices, mut free_data) = (plain_mut::<I>(&mut indices)?, data.as_mut_slice());

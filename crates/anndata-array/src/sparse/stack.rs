@@ -71,8 +71,8 @@ pub fn stack(pieces: &[Piece<'_>], target: &Target) -> Result<SparseMatrix> {
         fill::<O, ()>(&offsets, tasks, size, |(), part| plan.fill(part, &offsets, &tables, size))?
     });
     // Not checked again: indices come from matrices that were, through tables of this axis.
-    let data = Tensor::new(target.dtype.clone(), [nnz], data.into())?;
-    let indices = Tensor::new(index_dtype.clone(), [nnz], indices.into())?;
+    let data = Tensor::new(target.dtype.clone(), [nnz], data)?;
+    let indices = Tensor::new(index_dtype.clone(), [nnz], indices)?;
     SparseMatrix::assembled(target.format, minor, data, indices, &offsets, &index_dtype)
 }
 

@@ -6,6 +6,7 @@ use proptest::prelude::*;
 use super::*;
 
 mod broken;
+mod change;
 mod format;
 mod reduce;
 mod select;

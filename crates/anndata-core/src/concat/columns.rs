@@ -197,7 +197,7 @@ fn values(column: &Column) -> Result<Tensor> {
 fn zeros(dtype: &DType, rows: usize) -> Result<Tensor> {
     let size = dtype.size().or_bug("a number without a size")?;
     let bytes = rows.checked_mul(size).ok_or_else(|| Error::limit_exceeded("the rows do not fit into memory"))?;
-    Tensor::new(dtype.clone(), [rows], AlignedBytes::try_zeroed(bytes)?.into())
+    Tensor::new(dtype.clone(), [rows], AlignedBytes::try_zeroed(bytes)?)
 }
 
 fn numbers(dtype: &DType, parts: &[(Option<Column>, usize)]) -> Result<Column> {

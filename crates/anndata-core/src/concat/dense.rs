@@ -43,7 +43,7 @@ pub(super) fn concat(
     } else if bytes > 0 {
         job.beside(plan, &parts, out.as_mut_slice(), total)?;
     }
-    Tensor::new(dtype.clone(), shape, out.into())
+    Tensor::new(dtype.clone(), shape, out)
 }
 
 /// What all tasks share.

@@ -76,7 +76,7 @@ impl Hdf5Array {
         } else {
             pieces.into_iter().try_for_each(read)?;
         }
-        Tensor::new(spec.dtype.clone(), shape, out.into())
+        Tensor::new(spec.dtype.clone(), shape, out)
     }
 
     /// Writes plain values that need no fix where they belong.
@@ -111,7 +111,7 @@ impl Hdf5Array {
             let rest = elements.into_remainder().len();
             ensure!(rest == 0, "a fill value of {} bytes in an array of {bytes}", self.fill.len());
         }
-        Tensor::new(spec.dtype.clone(), shape, out.into())
+        Tensor::new(spec.dtype.clone(), shape, out)
     }
 
     /// Reads whole rows, some at a time, and keeps what is selected of them.

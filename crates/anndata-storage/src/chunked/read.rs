@@ -26,7 +26,7 @@ pub fn read(storage: &dyn ChunkedStorage, spec: &ArraySpec, selection: &[AxisSel
             .into_par_iter()
             .try_for_each_init(Scratch::default, |scratch, number| plan.read_chunk(storage, number, target, scratch))?;
     }
-    Tensor::new(spec.dtype.clone(), plan.out_shape, out.into())
+    Tensor::new(spec.dtype.clone(), plan.out_shape, out)
 }
 
 /// Buffers that a thread reuses from chunk to chunk.

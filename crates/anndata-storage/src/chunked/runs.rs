@@ -53,7 +53,7 @@ pub fn read_runs(storage: &dyn ChunkedStorage, spec: &ArraySpec, runs: &[Range<u
         storage.decode(raw, info, decoded, codec).map_err(name)?;
         scatter(decoded, 1)
     })?;
-    Tensor::new(spec.dtype.clone(), [total], out.into())
+    Tensor::new(spec.dtype.clone(), [total], out)
 }
 
 /// What one chunk gives to one run: sources count within the chunk, targets within the destination.

@@ -91,7 +91,7 @@ impl Tensor {
             )));
         };
         let buffer = match &self.data {
-            Data::Buffer(buffer) => buffer,
+            Data::Buffer(buffer) => &**buffer,
             Data::Strings(strings) => return Ok(Arc::new(strings.clone())),
             Data::Fields(_) => return Err(Error::unsupported("records cannot be a column")),
             Data::Lists(_) => {
@@ -150,7 +150,7 @@ impl Tensor {
                 for (byte, bit) in bytes.as_mut_slice().iter_mut().zip(bits.values()) {
                     *byte = u8::from(bit);
                 }
-                Self::new(DType::Bool, [len], bytes.into())
+                Self::new(DType::Bool, [len], bytes)
             }
             DataType::Null => Self::from_strings([len], std::iter::repeat_n("", len)),
             DataType::LargeUtf8 => Self::from_string_array([len], without_nulls(&LargeStringArray::from(data))),

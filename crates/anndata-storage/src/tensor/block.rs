@@ -43,7 +43,7 @@ impl Tensor {
                 let unsupported = || Error::unsupported(format!("values of type {dtype} cannot be stored"));
                 let size = dtype.size().ok_or_else(unsupported)?;
                 let bytes = count.checked_mul(size).ok_or_else(|| too_large(&shape))?;
-                Self::new(dtype.clone(), shape, AlignedBytes::try_zeroed(bytes)?.into())
+                Self::new(dtype.clone(), shape, AlignedBytes::try_zeroed(bytes)?)
             }
         }
     }

@@ -1,9 +1,8 @@
-//! Buffers: aligned bytes that are filled once, and vectors handed over without a copy.
+//! [`AlignedBytes`]: bytes that are filled once.
 
 use std::fmt;
 
 use arrow_buffer::Buffer;
-use bytemuck::NoUninit;
 use memmap2::MmapMut;
 
 use crate::{Error, Result};
@@ -19,7 +18,7 @@ pub struct AlignedBytes(Memory);
 
 enum Memory {
     Small { words: Vec<u64>, len: usize },
-    Large(MmapMut),
+    Large { map: MmapMut, len: usize },
 }
 
 impl AlignedBytes {
@@ -43,7 +42,7 @@ impl AlignedBytes {
         // A wish: a kernel without huge pages gives small ones.
         #[cfg(target_os = "linux")]
         map.advise(memmap2::Advice::HugePage).ok();
-        Ok(Self(Memory::Large(map)))
+        Ok(Self(Memory::Large { map, len }))
     }
 
     fn small(len: usize) -> Self {
@@ -57,25 +56,32 @@ impl AlignedBytes {
         copy
     }
 
-    /// The first `len` bytes, for a result that turned out smaller than it could have been.
+    /// The first bytes alone, for a result that turned out smaller than it could have been.
     ///
     /// What follows takes no memory: where it was never written to, the system has given none for it, and where there
     /// is little in all, it is copied.
-    pub fn into_first(self, len: usize) -> Buffer {
-        let len = len.min(self.as_slice().len());
+    #[must_use]
+    pub fn into_first(mut self, first: usize) -> Self {
+        let first = first.min(self.as_slice().len());
         let few = match &self.0 {
-            Memory::Small { len: all, .. } => len < all / 2,
-            Memory::Large(_) => len < LARGE,
+            Memory::Small { len, .. } => first < len / 2,
+            Memory::Large { .. } => first < LARGE,
         };
-        if few { Self::copy_of(&self.as_slice()[..len]).into() } else { Buffer::from(self).slice_with_length(0, len) }
+        if few {
+            return Self::copy_of(&self.as_slice()[..first]);
+        }
+        match &mut self.0 {
+            Memory::Small { len, .. } | Memory::Large { len, .. } => *len = first,
+        }
+        self
     }
 
     /// The bytes.
     pub fn as_slice(&self) -> &[u8] {
         match &self.0 {
-            // The words were made to hold so many bytes.
+            // Words and map were made to hold so many bytes.
             Memory::Small { words, len } => &bytemuck::cast_slice::<u64, u8>(words)[..*len],
-            Memory::Large(map) => map,
+            Memory::Large { map, len } => &map[..*len],
         }
     }
 
@@ -83,7 +89,7 @@ impl AlignedBytes {
     pub fn as_mut_slice(&mut self) -> &mut [u8] {
         match &mut self.0 {
             Memory::Small { words, len } => &mut bytemuck::cast_slice_mut::<u64, u8>(words)[..*len],
-            Memory::Large(map) => map,
+            Memory::Large { map, len } => &mut map[..*len],
         }
     }
 }
@@ -92,7 +98,7 @@ impl From<AlignedBytes> for Buffer {
     fn from(bytes: AlignedBytes) -> Self {
         match bytes.0 {
             Memory::Small { words, len } => Self::from_vec(words).slice_with_length(0, len),
-            Memory::Large(map) => Self::from(bytes::Bytes::from_owner(map)),
+            Memory::Large { map, len } => Self::from(bytes::Bytes::from_owner(map)).slice_with_length(0, len),
         }
     }
 }
@@ -100,19 +106,6 @@ impl From<AlignedBytes> for Buffer {
 impl fmt::Debug for AlignedBytes {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "AlignedBytes({})", self.as_slice().len())
-    }
-}
-
-/// A buffer over a vector, without a copy.
-pub(super) fn buffer_of<T: NoUninit + Send + Sync>(values: Vec<T>) -> Buffer {
-    Buffer::from(bytes::Bytes::from_owner(Owner(values)))
-}
-
-struct Owner<T>(Vec<T>);
-
-impl<T: NoUninit> AsRef<[u8]> for Owner<T> {
-    fn as_ref(&self) -> &[u8] {
-        bytemuck::cast_slice(&self.0)
     }
 }
 

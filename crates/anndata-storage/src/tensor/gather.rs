@@ -3,11 +3,10 @@
 use std::ops::Range;
 
 use arrow_array::{Array, LargeStringArray, UInt64Array};
-use arrow_buffer::Buffer;
 use rayon::prelude::*;
 
 use super::text::string_array;
-use super::{AlignedBytes, Data, Tensor, bytes, cells, count, too_large};
+use super::{AlignedBytes, Data, SharedBytes, Tensor, cells, count, too_large};
 use crate::{AxisSelection, Complex, DType, Error, OrBug, Result, Scalar, dispatch, ensure};
 
 impl Tensor {
@@ -27,7 +26,7 @@ impl Tensor {
         let data = match &self.data {
             Data::Buffer(buffer) => {
                 let row = cells * self.dtype.size().or_bug(NO_SIZE)?;
-                Data::Buffer(buffer.slice_with_length(range.start * row, range.len() * row))
+                Data::Buffer(buffer.slice_with_length(range.start * row, range.len() * row).into())
             }
             Data::Strings(strings) => Data::Strings(strings.slice(range.start * cells, range.len() * cells)),
             Data::Lists(lists) => Data::Lists(lists.slice(range.start * cells, range.len() * cells)),
@@ -232,12 +231,12 @@ pub(super) fn cast(tensor: &Tensor, dtype: &DType) -> Result<Tensor> {
     if tensor.dtype.is_complex() && !dtype.is_complex() {
         return Err(refuse());
     }
-    let buffer: Buffer = if tensor.dtype.is_integer() && dtype.is_integer() {
+    let buffer = if tensor.dtype.is_integer() && dtype.is_integer() {
         dispatch!(integer &tensor.dtype, S => dispatch!(integer dtype, D => {
             #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, clippy::cast_possible_wrap,
                 clippy::cast_lossless, trivial_numeric_casts, clippy::unnecessary_cast,
                 reason = "wraps, as numpy's astype does")]
-            bytes::buffer_of(map(tensor.as_slice::<S>()?, |value| value as D))
+            SharedBytes::of_vec(map(tensor.as_slice::<S>()?, |value| value as D))
         }, else => return Err(refuse())), else => return Err(refuse()))
     } else if tensor.dtype.is_complex() {
         let wide: Vec<Complex<f64>> = match &tensor.dtype {
@@ -249,14 +248,14 @@ pub(super) fn cast(tensor: &Tensor, dtype: &DType) -> Result<Tensor> {
             _ => tensor.as_slice::<Complex<f64>>()?.to_vec(),
         };
         if *dtype == DType::Complex128 {
-            bytes::buffer_of(wide)
+            SharedBytes::of_vec(wide)
         } else {
             #[allow(clippy::cast_possible_truncation, reason = "single precision was asked for")]
-            bytes::buffer_of(wide.into_iter().map(|v| Complex::new(v.re as f32, v.im as f32)).collect())
+            SharedBytes::of_vec(wide.into_iter().map(|v| Complex::new(v.re as f32, v.im as f32)).collect())
         }
     } else {
         dispatch!(real &tensor.dtype, S => dispatch!(dtype, D => {
-            bytes::buffer_of(map(tensor.as_slice::<S>()?, |value| D::from_f64(value.to_f64())))
+            SharedBytes::of_vec(map(tensor.as_slice::<S>()?, |value| D::from_f64(value.to_f64())))
         }, else => return Err(refuse())), else => return Err(refuse()))
     };
     Tensor::new(dtype.clone(), tensor.shape.clone(), buffer)

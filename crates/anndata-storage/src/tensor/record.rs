@@ -105,7 +105,7 @@ pub(super) fn unpack(fields: &[Field], shape: &[usize], packed: &[u8]) -> Result
             }
         }
         offset += step;
-        let tensor = Tensor::new(field.dtype.clone(), [shape, &field.shape].concat(), bytes.into())?;
+        let tensor = Tensor::new(field.dtype.clone(), [shape, &field.shape].concat(), bytes)?;
         tensors.push((field.name.clone(), tensor));
     }
     Tensor::from_fields(shape, tensors)

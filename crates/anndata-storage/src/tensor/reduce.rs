@@ -29,12 +29,7 @@ impl Tensor {
     /// # Errors
     /// If it does not have two dimensions, or holds no numbers.
     pub fn row_sums(&self) -> Result<Self> {
-        let (rows, columns) = self.matrix_shape()?;
-        dispatch!(&self.dtype, T => {
-            let values = self.matrix_values::<T>(rows, columns)?;
-            let row = |row: usize| &values[row * columns..(row + 1) * columns];
-            sums((0..rows).into_par_iter().with_min_len(rows_in_task(columns)).map(|i| T::sum(row(i))).collect(), &self.dtype)
-        }, else => Err(self.no_numbers()))
+        narrowed(self.wide_row_sums()?, &self.dtype)
     }
 
     /// The sum of each column of a matrix, one dimension; see [`row_sums`](Self::row_sums).
@@ -42,11 +37,34 @@ impl Tensor {
     /// # Errors
     /// As [`row_sums`](Self::row_sums).
     pub fn column_sums(&self) -> Result<Self> {
+        narrowed(self.wide_column_sums()?, &self.dtype)
+    }
+
+    /// The sum of each row of a matrix, not rounded to its dtype: `I64`, `U64`, `F64` or `Complex128`. Such sums of parts
+    /// of a row can be added.
+    ///
+    /// # Errors
+    /// As [`row_sums`](Self::row_sums).
+    pub fn wide_row_sums(&self) -> Result<Self> {
+        let (rows, columns) = self.matrix_shape()?;
+        dispatch!(&self.dtype, T => {
+            let values = self.matrix_values::<T>(rows, columns)?;
+            let row = |row: usize| &values[row * columns..(row + 1) * columns];
+            let sums = (0..rows).into_par_iter().with_min_len(rows_in_task(columns)).map(|i| T::sum(row(i))).collect();
+            Self::from_vec([rows], sums)
+        }, else => Err(self.no_numbers()))
+    }
+
+    /// The sum of each column of a matrix, not rounded to its dtype; see [`wide_row_sums`](Self::wide_row_sums).
+    ///
+    /// # Errors
+    /// As [`row_sums`](Self::row_sums).
+    pub fn wide_column_sums(&self) -> Result<Self> {
         let (rows, columns) = self.matrix_shape()?;
         dispatch!(&self.dtype, T => {
             type Wide = <T as Scalar>::Sum;
-            let total = self.fold_columns::<T, Wide>((rows, columns), |sum, value| sum.plus(value.widen()), Scalar::plus)?;
-            sums(total, &self.dtype)
+            let add = |sum: Wide, value: T, _| sum.plus(value.widen());
+            Self::from_vec([columns], self.fold_columns((rows, columns), add, Scalar::plus)?)
         }, else => Err(self.no_numbers()))
     }
 
@@ -71,16 +89,17 @@ impl Tensor {
     pub fn nonzero_per_column(&self) -> Result<Vec<usize>> {
         let (rows, columns) = self.matrix_shape()?;
         dispatch!(&self.dtype, T => {
-            let add = |n, value| n + usize::from(!T::default().eq(&value));
-            self.fold_columns::<T, usize>((rows, columns), add, |a, b| a + b)
+            let add = |n: usize, value: T, _| n + usize::from(!T::default().eq(&value));
+            self.fold_columns((rows, columns), add, |a, b| a + b)
         }, else => Err(self.no_numbers()))
     }
 
-    /// Columns folded row by row. The parts do not depend on how many cores there are, so neither does the result.
-    fn fold_columns<T: Scalar, A: Copy + Default + Send>(
+    /// Columns folded row by row; `add` is given the column as well. The parts do not depend on how many cores there are,
+    /// so neither does the result.
+    pub(super) fn fold_columns<T: Scalar, A: Copy + Default + Send>(
         &self,
         (rows, columns): (usize, usize),
-        add: impl Fn(A, T) -> A + Sync,
+        add: impl Fn(A, T, usize) -> A + Sync,
         join: impl Fn(A, A) -> A,
     ) -> Result<Vec<A>> {
         let values = self.matrix_values::<T>(rows, columns)?;
@@ -92,7 +111,9 @@ impl Tensor {
             .map(|rows| {
                 let mut sums = vec![A::default(); columns];
                 for row in rows.chunks(columns.max(1)) {
-                    sums.iter_mut().zip(row).for_each(|(sum, &value)| *sum = add(*sum, value));
+                    for (column, (sum, &value)) in sums.iter_mut().zip(row).enumerate() {
+                        *sum = add(*sum, value, column);
+                    }
                 }
                 sums
             })
@@ -184,7 +205,7 @@ impl Tensor {
         Ok(Self { dtype: self.dtype.clone(), shape, data })
     }
 
-    fn matrix_shape(&self) -> Result<(usize, usize)> {
+    pub(super) fn matrix_shape(&self) -> Result<(usize, usize)> {
         match *self.shape.as_slice() {
             [rows, columns] => Ok((rows, columns)),
             _ => Err(Error::invalid_input(format!("shape {:?} is not a matrix", self.shape))),
@@ -192,24 +213,23 @@ impl Tensor {
     }
 
     /// All values of a matrix of this shape.
-    fn matrix_values<T: Scalar>(&self, rows: usize, columns: usize) -> Result<&[T]> {
+    pub(super) fn matrix_values<T: Scalar>(&self, rows: usize, columns: usize) -> Result<&[T]> {
         let values = self.as_slice::<T>()?;
         ensure!(values.len() == rows * columns, "{} values of {rows} x {columns}", values.len());
         Ok(values)
     }
 
-    fn no_numbers(&self) -> Error {
+    pub(super) fn no_numbers(&self) -> Error {
         Error::dtype(format!("values of type {} are not numbers", self.dtype))
     }
 }
 
 /// Sums of values of a dtype: floating point and complex ones in that dtype.
-fn sums<S: Scalar>(sums: Vec<S>, dtype: &DType) -> Result<Tensor> {
-    let sums = Tensor::from_vec([sums.len()], sums)?;
+fn narrowed(sums: Tensor, dtype: &DType) -> Result<Tensor> {
     if dtype.is_float() || dtype.is_complex() { sums.cast(dtype) } else { Ok(sums) }
 }
 
-fn rows_in_task(len: usize) -> usize {
+pub(super) fn rows_in_task(len: usize) -> usize {
     (TASK / len.max(1)).max(1)
 }
 

@@ -25,10 +25,45 @@ impl Tensor {
     /// or the values cannot be spread; [`DType`](crate::ErrorKind::DType) if they do not fit the dtype: a fraction is
     /// no integer, text no number.
     pub fn put(&self, selection: &[AxisSelection], values: &Self) -> Result<Self> {
+        let mut copy = self.clone();
+        copy.set(selection, values)?;
+        Ok(copy)
+    }
+
+    /// Sets the selected positions of each axis to other values, as [`put`](Self::put) does, in place: nothing is copied but
+    /// what something else holds, texts, and times. What is refused leaves the tensor as it was.
+    ///
+    /// ```
+    /// use anndata_storage::{AxisSelection, Tensor};
+    ///
+    /// let mut matrix = Tensor::from_vec([2, 3], vec![1, 2, 3, 4, 5, 6])?;
+    /// matrix.set(&[AxisSelection::Range(1..2), AxisSelection::Range(0..2)], &Tensor::scalar(0))?;
+    /// assert_eq!(matrix.as_slice::<i32>()?, [1, 2, 3, 0, 0, 6]);
+    /// # Ok::<(), anndata_storage::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// As [`put`](Self::put).
+    pub fn set(&mut self, selection: &[AxisSelection], values: &Self) -> Result<()> {
         check_selection(&self.shape, selection)?;
         let values = values.fit(&self.dtype)?;
         let positions = Positions::new(&self.shape, selection, &values.shape)?;
-        let data = match (&self.data, &values.data) {
+        dispatch!(&self.dtype, T => {
+            let new = values.as_slice::<T>()?;
+            self.modify(|old: &mut [T]| positions.for_each(&mut |to, from| {
+                let cell = old.get_mut(to).or_bug("a position beyond the values")?;
+                *cell = *new.get(from).or_bug("a value that is not there")?;
+                Ok(())
+            }))?
+        }, else => {
+            self.data = self.replaced(&positions, &values)?;
+            Ok(())
+        })
+    }
+
+    /// Values that are not numbers, with others at some positions.
+    fn replaced(&self, positions: &Positions, values: &Self) -> Result<Data> {
+        Ok(match (&self.data, &values.data) {
             (Data::Buffer(old), Data::Buffer(new)) => {
                 let size = self.dtype.size().or_bug("a buffer of values without a size")?;
                 let mut bytes = AlignedBytes::copy_of(old);
@@ -53,8 +88,7 @@ impl Tensor {
                 Data::Strings(super::text::string_array(texts))
             }
             _ => return Err(Error::unsupported(format!("values of type {} cannot be set in part", self.dtype))),
-        };
-        Ok(Self { dtype: self.dtype.clone(), shape: self.shape.clone(), data })
+        })
     }
 
     /// The values in another dtype, where they fit it: every value that becomes an integer or a boolean was one.

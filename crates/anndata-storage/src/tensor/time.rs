@@ -1,6 +1,6 @@
 //! Tensors of dates and spans of time: counts of a step in 64 bits, one of which is "not a time".
 
-use super::{Data, Tensor, bytes};
+use super::{Data, SharedBytes, Tensor};
 use crate::time::{Length, civil, first_day, gcd};
 use crate::{DType, Error, NAT, Result, TimeStep};
 
@@ -23,7 +23,7 @@ impl Tensor {
     /// If the dtype is another one, or the length is not that of the shape.
     pub fn from_ticks(dtype: DType, shape: impl Into<Vec<usize>>, ticks: Vec<i64>) -> Result<Self> {
         match dtype {
-            DType::Datetime(_) | DType::Timedelta(_) => Self::new(dtype, shape, bytes::buffer_of(ticks)),
+            DType::Datetime(_) | DType::Timedelta(_) => Self::new(dtype, shape, SharedBytes::of_vec(ticks)),
             other => Err(Error::dtype(format!("values of type {other} are not dates or spans of time"))),
         }
     }

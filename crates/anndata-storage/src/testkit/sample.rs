@@ -117,7 +117,7 @@ pub(super) fn values(dtype: &DType, shape: &[u64], seed: u64) -> Result<Tensor> 
                     point => point.copy_from_slice(&u32::from(value).to_ne_bytes()),
                 }
             }
-            Tensor::new(dtype.clone(), shape, bytes.into())
+            Tensor::new(dtype.clone(), shape, bytes)
         }
     }
 }

@@ -51,6 +51,41 @@ proptest! {
     }
 
     #[test]
+    fn means_and_variances_are_those_of_the_dense_form(matrix in matrix(), ddof in 0_usize..3) {
+        // Repeated values that are true count twice in a sum, and are one in the dense form.
+        let matrix = if *matrix.dtype() == DType::Bool { matrix.to_canonical()? } else { matrix };
+        if matrix.dtype().is_complex() {
+            prop_assert!(matrix.row_means().is_err_and(|error| error.is_dtype()));
+            prop_assert!(matrix.column_variances(ddof).is_err_and(|error| error.is_dtype()));
+            return Ok(());
+        }
+        let dense = matrix.to_dense()?.cast(&DType::F64)?;
+        for (sparse, dense) in [
+            (matrix.row_means()?, dense.row_means()?),
+            (matrix.column_means()?, dense.column_means()?),
+            (matrix.row_variances(ddof)?, dense.row_variances(ddof)?),
+            (matrix.column_variances(ddof)?, dense.column_variances(ddof)?),
+        ] {
+            prop_assert_eq!(sparse.shape(), dense.shape());
+            for (a, b) in sparse.as_slice::<f64>()?.iter().zip(dense.as_slice::<f64>()?) {
+                prop_assert!((a.is_nan() && b.is_nan()) || (a - b).abs() < 1e-12 * b.abs().max(1.0), "{} {}", a, b);
+            }
+        }
+    }
+
+    #[test]
+    fn canonical_matrices_have_each_index_once(matrix in matrix()) {
+        let canonical = check(&matrix.to_canonical()?);
+        prop_assert!(canonical.is_canonical()?);
+        prop_assert_eq!(canonical.to_dense()?, matrix.to_dense()?);
+        prop_assert_eq!(canonical.dtype(), matrix.dtype());
+        prop_assert_eq!(canonical.indices().dtype(), matrix.indices().dtype());
+        if matrix.is_canonical()? {
+            prop_assert_eq!(canonical, matrix);
+        }
+    }
+
+    #[test]
     fn dense_forms_and_values_are_the_same(matrix in matrix(), cut in 0_usize..9) {
         let (rows, columns) = matrix.shape();
         let mut plain = plain(&matrix);

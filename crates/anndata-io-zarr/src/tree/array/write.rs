@@ -120,7 +120,7 @@ impl Inner {
                 let mut bytes = AlignedBytes::try_zeroed(len)?;
                 // An empty fill value is zero.
                 bytes.as_mut_slice().iter_mut().zip(value.iter().cycle()).for_each(|(byte, fill)| *byte = *fill);
-                Tensor::new(self.meta.dtype.clone(), shape, bytes.into())
+                Tensor::new(self.meta.dtype.clone(), shape, bytes)
             }
         }
     }

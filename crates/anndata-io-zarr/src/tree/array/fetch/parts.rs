@@ -68,7 +68,7 @@ impl Parts {
             (Some(out), _) => {
                 let (filled, len) = (self.filled, out.as_slice().len());
                 ensure!(filled == len, "the parts are {filled} bytes of {len}");
-                Tensor::new(self.dtype, self.shape, out.into())
+                Tensor::new(self.dtype, self.shape, out)
             }
             (None, Some(only)) => Ok(only),
             (None, None) => Err(Error::invalid_data("nothing was read")),

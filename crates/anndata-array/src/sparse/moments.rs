@@ -1,0 +1,158 @@
+//! Means and variances of rows and columns. Values that are not stored are zeros, and count.
+
+use anndata_storage::{DType, Error, Moments, OrBug, Result, Scalar, Tensor, dispatch};
+use rayon::prelude::*;
+
+use super::{SparseFormat, SparseMatrix};
+
+impl SparseMatrix {
+    /// The mean of each row, one dimension, `F64`; NaN if there are no columns. The result does not depend on the number
+    /// of cores.
+    ///
+    /// # Errors
+    /// [`DType`](crate::ErrorKind::DType) if the values are complex.
+    #[doc(alias = "mean")]
+    pub fn row_means(&self) -> Result<Tensor> {
+        let (rows, columns) = self.shape;
+        Moments::new(columns, self.row_sums_f64()?, vec![0.0; rows])?.means()
+    }
+
+    /// The mean of each column; see [`row_means`](Self::row_means).
+    ///
+    /// # Errors
+    /// As [`row_means`](Self::row_means).
+    #[doc(alias = "mean")]
+    pub fn column_means(&self) -> Result<Tensor> {
+        let (rows, columns) = self.shape;
+        Moments::new(rows, self.column_sums_f64()?, vec![0.0; columns])?.means()
+    }
+
+    /// The variance of each row, one dimension, `F64`, in two passes: squared deviations from the mean, divided by the
+    /// number of columns less `ddof`. NaN if there are no more than `ddof` columns.
+    ///
+    /// ```
+    /// use anndata_array::{SparseFormat, SparseMatrix, Tensor};
+    ///
+    /// let dense = Tensor::from_vec([2, 3], vec![1.0_f32, 0.0, 2.0, 0.0, 0.0, 6.0])?;
+    /// let matrix = SparseMatrix::from_dense(&dense, SparseFormat::Csr)?;
+    /// assert_eq!(matrix.row_variances(1)?.as_slice::<f64>()?, [1.0, 12.0]);
+    /// assert_eq!(matrix.column_variances(0)?.as_slice::<f64>()?, [0.25, 0.0, 4.0]);
+    /// # Ok::<(), anndata_array::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// As [`row_means`](Self::row_means).
+    #[doc(alias = "var")]
+    pub fn row_variances(&self, ddof: usize) -> Result<Tensor> {
+        self.row_moments()?.variances(ddof)
+    }
+
+    /// The variance of each column; see [`row_variances`](Self::row_variances).
+    ///
+    /// # Errors
+    /// As [`row_means`](Self::row_means).
+    #[doc(alias = "var")]
+    pub fn column_variances(&self, ddof: usize) -> Result<Tensor> {
+        self.column_moments()?.variances(ddof)
+    }
+
+    /// The moments of each row.
+    ///
+    /// # Errors
+    /// As [`row_means`](Self::row_means).
+    pub fn row_moments(&self) -> Result<Moments> {
+        self.moments(self.format == SparseFormat::Csr, Self::row_sums_f64)
+    }
+
+    /// The moments of each column.
+    ///
+    /// # Errors
+    /// As [`row_means`](Self::row_means).
+    pub fn column_moments(&self) -> Result<Moments> {
+        self.moments(self.format == SparseFormat::Csc, Self::column_sums_f64)
+    }
+
+    /// Moments of the major slices, or across them.
+    fn moments(&self, of_slices: bool, sums: impl Fn(&Self) -> Result<Vec<f64>>) -> Result<Moments> {
+        // The square of a sum is not the sum of squares.
+        let matrix = self.to_canonical()?;
+        let sums = sums(&matrix)?;
+        let (major, minor) = self.axes();
+        let squares = if of_slices { matrix.squares_of(&sums, minor)? } else { matrix.squares_across(&sums, major)? };
+        Moments::new(if of_slices { minor } else { major }, sums, squares)
+    }
+
+    /// The squared deviations of the values of each major slice.
+    fn squares_of(&self, sums: &[f64], len: usize) -> Result<Vec<f64>> {
+        let offsets = self.major_offsets()?;
+        dispatch!(real self.dtype(), T => {
+            let data = self.data.as_slice::<T>()?;
+            let slices = sums.par_iter().zip(offsets.par_ranges()).with_min_len(64).map(|(sum, slice)| {
+                let mean = sum / length(len);
+                let values = data.get(slice).or_bug("a major slice beyond the values")?;
+                let stored: f64 = values.iter().map(|value| (value.to_f64() - mean).powi(2)).sum();
+                with_zeros(stored, mean, len, values.len())
+            });
+            slices.collect()
+        }, else => Err(self.no_doubles()))
+    }
+
+    /// The squared deviations of the values at each position of the minor axis.
+    fn squares_across(&self, sums: &[f64], len: usize) -> Result<Vec<f64>> {
+        let means: Vec<f64> = sums.iter().map(|sum| sum / length(len)).collect();
+        let stored = dispatch!(real self.dtype(), T => {
+            let data = self.data.as_slice::<T>()?;
+            let add = |cells: &mut [(f64, usize)], index: usize, at: usize| {
+                let mean = means.get(index).or_bug("an index beyond the axis")?;
+                let (squares, count) = cells.get_mut(index).or_bug("an index beyond the axis")?;
+                *squares += (data.get(at).or_bug("an index without a value")?.to_f64() - mean).powi(2);
+                *count += 1;
+                Ok(())
+            };
+            self.across(add, |a, b| (a.0 + b.0, a.1 + b.1))?
+        }, else => return Err(self.no_doubles()));
+        let all = means.iter().zip(stored);
+        all.map(|(&mean, (squares, count))| with_zeros(squares, mean, len, count)).collect()
+    }
+
+    /// The sum of each row as a double: what a mean is made of. It does not wrap around, as that of integers in 64 bits may.
+    ///
+    /// # Errors
+    /// As [`row_means`](Self::row_means).
+    pub fn row_sums_f64(&self) -> Result<Vec<f64>> {
+        self.sums_f64(Self::wide_row_sums)
+    }
+
+    /// The sum of each column as a double; see [`row_sums_f64`](Self::row_sums_f64).
+    ///
+    /// # Errors
+    /// As [`row_means`](Self::row_means).
+    pub fn column_sums_f64(&self) -> Result<Vec<f64>> {
+        self.sums_f64(Self::wide_column_sums)
+    }
+
+    fn sums_f64(&self, sums: impl Fn(&Self) -> Result<Tensor>) -> Result<Vec<f64>> {
+        let sums = match self.dtype() {
+            DType::I64 | DType::U64 => sums(&self.cast(&DType::F64)?)?,
+            dtype if dtype.is_complex() => return Err(self.no_doubles()),
+            _ => sums(self)?,
+        };
+        Ok(sums.cast(&DType::F64)?.as_slice::<f64>()?.to_vec())
+    }
+
+    fn no_doubles(&self) -> Error {
+        Error::dtype(format!("values of type {} have no mean and variance as doubles", self.dtype()))
+    }
+}
+
+/// Squared deviations of `len` values, of which `stored` are known and the others are zeros.
+fn with_zeros(squares: f64, mean: f64, len: usize, stored: usize) -> Result<f64> {
+    let zeros = len.checked_sub(stored).or_bug("more values are stored than there are")?;
+    Ok(squares + mean * mean * length(zeros))
+}
+
+/// A number of values as a double, which it is rounded to only beyond 2^53.
+#[expect(clippy::cast_precision_loss, reason = "documented rounding")]
+fn length(count: usize) -> f64 {
+    count as f64
+}
