@@ -29,26 +29,44 @@ impl Element {
     /// spread over it; [`DType`](crate::ErrorKind::DType) if they do not fit the dtype;
     /// [`Unsupported`](crate::ErrorKind::Unsupported) if the element is not an array or matrix.
     pub fn put(&self, axes: &[AxisSelection], values: &Self) -> Result<Self> {
-        match (self.load()?, values.load()?) {
-            (Self::Tensor(tensor), values) => {
-                let values = match values {
+        let mut copy = self.clone();
+        copy.set(axes, values)?;
+        Ok(copy)
+    }
+
+    /// Sets the selected positions to other values, as [`put`](Self::put) does, in place: what nothing else holds is not
+    /// copied. A sparse matrix is made anew where other positions than before are to be stored. What is refused leaves the
+    /// element as it was.
+    ///
+    /// # Errors
+    /// As [`put`](Self::put).
+    pub fn set(&mut self, axes: &[AxisSelection], values: &Self) -> Result<()> {
+        match self {
+            Self::Tensor(tensor) => {
+                let values = match values.load()? {
                     Self::Sparse(matrix) => matrix.to_dense()?,
                     values => values.to_tensor()?,
                 };
                 let whole = tensor.shape().iter().skip(axes.len()).map(|&len| AxisSelection::Range(0..len as u64));
                 let axes: Vec<AxisSelection> = axes.iter().cloned().chain(whole).collect();
-                tensor.put(&axes, &values).map(Self::Tensor)
+                tensor.set(&axes, &values)
             }
-            (Self::Sparse(matrix), values) => {
+            Self::Sparse(matrix) => {
                 let whole = AxisSelection::Range(0..matrix.shape().1 as u64);
                 let (rows, columns) = match axes {
                     [rows] => (rows, &whole),
                     [rows, columns] => (rows, columns),
                     _ => return Err(Error::invalid_input(format!("a matrix has two axes, not {}", axes.len()))),
                 };
-                sparse::put(&matrix, rows, columns, &values).map(Self::Sparse)
+                sparse::set(matrix, rows, columns, &values.load()?)
             }
-            (other, _) => Err(Error::unsupported(format!("no part of {} can be set", other.kind_name()))),
+            Self::Lazy(lazy) => {
+                let mut loaded = lazy.load()?;
+                loaded.set(axes, values)?;
+                *self = loaded;
+                Ok(())
+            }
+            other => Err(Error::unsupported(format!("no part of {} can be set", other.kind_name()))),
         }
     }
 }

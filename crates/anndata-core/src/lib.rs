@@ -43,7 +43,7 @@ mod selector;
 
 pub use adata::{AnnDataBuilder, Chunks, Difference, MemorySize, SelectOptions, Tolerance, make_unique};
 pub use anndata_array::{Column, ColumnKind, NaValue, NameIndex, Reindex, SparseFormat, SparseMatrix, awkward};
-pub use anndata_storage::{AxisSelection, Complex, DType, Error, ErrorKind, Result, Scalar, Tensor, f16};
+pub use anndata_storage::{AxisSelection, Complex, DType, Error, ErrorKind, Moments, Result, Scalar, Tensor, f16};
 pub use concat::{ColumnPlan, ConcatAxis, ConcatOptions, ConcatPlan, FillValue, Join, Merge, concat, concat_named};
 pub use extension::Extension;
 pub use model::{AnnData, DataFrame, Element, Layers, Lazy, LazySource, Mapping, Raw, Selection, Series};

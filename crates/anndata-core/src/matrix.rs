@@ -1,18 +1,22 @@
 //! What can be asked of an [`Element`] that is a matrix, dense or sparse, in memory or stored.
 
+mod blocks;
+mod change;
+mod statistics;
+
 use anndata_storage::{DType, Result, Scalar, Tensor};
 
 use crate::{Element, SparseFormat, SparseMatrix};
 
 /// A matrix in memory.
 #[expect(clippy::large_enum_variant, reason = "there is one at a time")]
-enum Matrix {
+pub(crate) enum Matrix {
     Dense(Tensor),
     Sparse(SparseMatrix),
 }
 
-/// Sums, counts, values, dtypes and formats of a matrix, whether it is a [`Tensor`] or a [`SparseMatrix`]. One that is
-/// lazy is read. Anything else, and a tensor that has not two dimensions, is an error.
+/// Values, dtypes and formats of a matrix, whether it is a [`Tensor`] or a [`SparseMatrix`]. One that is
+/// lazy is read. Anything else, and a tensor that does not have two dimensions, is an error.
 ///
 /// ```
 /// use anndata_core::{DType, Element, SparseFormat, Tensor};
@@ -25,50 +29,6 @@ enum Matrix {
 /// # Ok::<(), anndata_core::Error>(())
 /// ```
 impl Element {
-    /// The sum of each row, one dimension: integers in 64 bits, floating point and complex numbers in their own dtype.
-    ///
-    /// # Errors
-    /// If it is not a matrix of numbers, or cannot be read.
-    pub fn row_sums(&self) -> Result<Tensor> {
-        match self.matrix()? {
-            Matrix::Dense(dense) => dense.row_sums(),
-            Matrix::Sparse(sparse) => sparse.row_sums(),
-        }
-    }
-
-    /// The sum of each column, one dimension; see [`row_sums`](Self::row_sums).
-    ///
-    /// # Errors
-    /// As [`row_sums`](Self::row_sums).
-    pub fn column_sums(&self) -> Result<Tensor> {
-        match self.matrix()? {
-            Matrix::Dense(dense) => dense.column_sums(),
-            Matrix::Sparse(sparse) => sparse.column_sums(),
-        }
-    }
-
-    /// How many values of each row are not zero (dense) or stored (sparse, as scipy counts them).
-    ///
-    /// # Errors
-    /// As [`row_sums`](Self::row_sums).
-    pub fn nnz_per_row(&self) -> Result<Vec<usize>> {
-        match self.matrix()? {
-            Matrix::Dense(dense) => dense.nonzero_per_row(),
-            Matrix::Sparse(sparse) => sparse.nnz_per_row(),
-        }
-    }
-
-    /// How many values of each column are not zero (dense) or stored (sparse).
-    ///
-    /// # Errors
-    /// As [`row_sums`](Self::row_sums).
-    pub fn nnz_per_column(&self) -> Result<Vec<usize>> {
-        match self.matrix()? {
-            Matrix::Dense(dense) => dense.nonzero_per_column(),
-            Matrix::Sparse(sparse) => sparse.nnz_per_column(),
-        }
-    }
-
     /// One value.
     ///
     /// # Errors
@@ -125,7 +85,12 @@ impl Element {
     }
 
     fn matrix(&self) -> Result<Matrix> {
-        match self.load()? {
+        self.load()?.into_matrix()
+    }
+
+    /// An element in memory as a matrix.
+    fn into_matrix(self) -> Result<Matrix> {
+        match self {
             Self::Tensor(dense) if dense.ndim() == 2 => Ok(Matrix::Dense(dense)),
             Self::Sparse(sparse) => Ok(Matrix::Sparse(sparse)),
             other => Err(other.is_not("a matrix")),

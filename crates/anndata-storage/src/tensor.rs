@@ -201,27 +201,6 @@ impl Tensor {
         }
     }
 
-    /// Calls a function with the values in C order, to be changed in place. If something else holds them, such as a clone,
-    /// they are copied before.
-    ///
-    /// ```
-    /// use anndata_storage::Tensor;
-    ///
-    /// let mut tensor = Tensor::from_vec([3], vec![1.0_f32, 2.0, 3.0])?;
-    /// tensor.modify(|values: &mut [f32]| values.reverse())?;
-    /// assert_eq!(tensor.as_slice::<f32>()?, [3.0, 2.0, 1.0]);
-    /// # Ok::<(), anndata_storage::Error>(())
-    /// ```
-    ///
-    /// # Errors
-    /// [`ErrorKind::DType`](crate::ErrorKind::DType) if `T` is not the dtype's type.
-    pub fn modify<T: Scalar, R>(&mut self, change: impl FnOnce(&mut [T]) -> R) -> Result<R> {
-        match &mut self.data {
-            Data::Buffer(buffer) if self.dtype == T::DTYPE => buffer.modify(change),
-            _ => Err(Error::dtype(format!("the values are of type {}, not {}", self.dtype, T::DTYPE))),
-        }
-    }
-
     /// The shared buffer of a fixed-size type that is not a record.
     pub fn buffer(&self) -> Option<&Buffer> {
         match &self.data {

@@ -8,13 +8,13 @@ use ndarray::{ArrayView2, Ix2};
 use crate::{Element, SparseFormat, SparseMatrix};
 use anndata_array::sparse::Offsets;
 
-/// The matrix with values at the selected rows and columns. Zeros are not stored.
-pub(super) fn put(
-    matrix: &SparseMatrix,
+/// Sets values at the selected rows and columns. Zeros are not stored.
+pub(super) fn set(
+    matrix: &mut SparseMatrix,
     rows: &AxisSelection,
     columns: &AxisSelection,
     values: &Element,
-) -> Result<SparseMatrix> {
+) -> Result<()> {
     let (n_rows, n_columns) = matrix.shape();
     for (axis, len, name) in [(rows, n_rows, "rows"), (columns, n_columns, "columns")] {
         if axis.end() > len as u64 {
@@ -25,6 +25,59 @@ pub(super) fn put(
         }
     }
     let is_csr = matrix.format() == SparseFormat::Csr;
+    if !matches!(values, Element::Sparse(_)) {
+        // Its only use is to spread the values as tensors do, and to check their dtype.
+        let spread = spread(&values.to_tensor()?, matrix.dtype(), (rows.len(), columns.len()))?;
+        let spread = if is_csr { spread } else { spread.transpose()? };
+        let (major, minor) = if is_csr { (rows, columns) } else { (columns, rows) };
+        if set_stored(matrix, major, minor, &spread)? {
+            return Ok(());
+        }
+    }
+    *matrix = put(matrix, rows, columns, values)?;
+    Ok(())
+}
+
+/// Sets values that are stored already, in place. If one is not, or is to be 0, nothing is changed, and the answer is no.
+fn set_stored(
+    matrix: &mut SparseMatrix,
+    major: &AxisSelection,
+    minor: &AxisSelection,
+    values: &Tensor,
+) -> Result<bool> {
+    dispatch!(matrix.dtype(), T => {
+        let mut values = values.as_slice::<T>()?.iter();
+        let mut places = Vec::new();
+        for slice in major.positions() {
+            let stored = matrix.major_range(usize::try_from(slice).or_bug("a position that was not checked")?)?;
+            let indices = matrix.indices().slice_rows(stored.clone())?.cast(&DType::U64)?;
+            let indices = indices.as_slice::<u64>()?;
+            if !indices.is_sorted_by(|a, b| a < b) {
+                return Ok(false);
+            }
+            for index in minor.positions() {
+                let value = *values.next().or_bug("a selected position without a value")?;
+                match indices.binary_search(&index) {
+                    Ok(at) if !T::default().eq(&value) => places.push((stored.start + at, value)),
+                    // A zero that is not stored stays so.
+                    Err(_) if T::default().eq(&value) => {}
+                    _ => return Ok(false),
+                }
+            }
+        }
+        matrix.modify_data(|data: &mut [T]| {
+            for (at, value) in places {
+                *data.get_mut(at).or_bug("a position beyond the values")? = value;
+            }
+            Ok(true)
+        })?
+    }, else => Err(Error::dtype(format!("values of type {} are not numbers", matrix.dtype()))))
+}
+
+/// The matrix with values at the selected rows and columns, which are within bounds.
+fn put(matrix: &SparseMatrix, rows: &AxisSelection, columns: &AxisSelection, values: &Element) -> Result<SparseMatrix> {
+    let is_csr = matrix.format() == SparseFormat::Csr;
+    let (n_rows, n_columns) = matrix.shape();
     let (major, minor) = if is_csr { (n_rows, n_columns) } else { (n_columns, n_rows) };
     let selected = Selected {
         major: SelectedAxis::new(if is_csr { rows } else { columns }, major)?,
@@ -46,7 +99,6 @@ pub(super) fn put(
             })
         }
         values => {
-            // Its only use is to spread the values as tensors do, and to check their dtype.
             let spread = spread(&values.to_tensor()?, matrix.dtype(), shape)?;
             let view = spread.view::<T>()?.into_dimensionality::<Ix2>()
                 .map_err(|error| Error::invalid_input("the values are not a matrix").with_source(error))?;
@@ -217,9 +269,37 @@ mod tests {
                 Some(format) => Element::from(SparseMatrix::from_dense(&values, format)?),
                 None => Element::from(values),
             };
-            let set = put(&SparseMatrix::from_dense(&dense, format)?, &rows, &columns, &values)?;
-            prop_assert_eq!(set, SparseMatrix::from_dense(&expected, format)?);
+            let mut matrix = SparseMatrix::from_dense(&dense, format)?;
+            set(&mut matrix, &rows, &columns, &values)?;
+            prop_assert_eq!(matrix, SparseMatrix::from_dense(&expected, format)?);
         }
+    }
+
+    fn made(
+        matrix: &SparseMatrix,
+        rows: &AxisSelection,
+        columns: &AxisSelection,
+        values: &Element,
+    ) -> Result<SparseMatrix> {
+        let mut matrix = matrix.clone();
+        set(&mut matrix, rows, columns, values)?;
+        Ok(matrix)
+    }
+
+    #[test]
+    fn values_that_are_stored_are_set_in_place() -> Result<()> {
+        let dense = Tensor::from_vec([2, 3], vec![1.0_f32, 0.0, 2.0, 3.0, 0.0, 0.0])?;
+        for format in [SparseFormat::Csr, SparseFormat::Csc] {
+            let mut matrix = SparseMatrix::from_dense(&dense, format)?;
+            let before = matrix.data().as_bytes().map(<[u8]>::as_ptr);
+            let (rows, columns) = (AxisSelection::Range(0..1), AxisSelection::from(vec![2, 1, 0]));
+            set(&mut matrix, &rows, &columns, &Tensor::from_vec([3], vec![8.0, 0.0, 9.0])?.into())?;
+            assert_eq!(matrix.data().as_bytes().map(<[u8]>::as_ptr), before);
+            assert_eq!(matrix.to_dense()?.as_slice::<f32>()?, [9.0, 0.0, 8.0, 3.0, 0.0, 0.0]);
+            set(&mut matrix, &rows, &columns, &Element::from(1.0))?;
+            assert_eq!((matrix.nnz(), matrix.get::<f32>(0, 1)?.to_bits()), (4, 1.0_f32.to_bits()));
+        }
+        Ok(())
     }
 
     #[test]
@@ -231,17 +311,17 @@ mod tests {
             Tensor::from_vec([3], vec![2_u16, 0, 1])?,
             Tensor::from_vec([3], vec![0_i64, 2, 3])?,
         )?;
-        let set = put(&matrix, &AxisSelection::Range(1..3), &AxisSelection::Range(0..1), &Element::from(7.0_f64))?;
+        let set = made(&matrix, &AxisSelection::Range(1..3), &AxisSelection::Range(0..1), &Element::from(7.0_f64))?;
         assert_eq!(set.to_dense()?.as_slice::<u8>()?, [2, 0, 7, 3, 7, 0]);
         assert_eq!((set.indices().dtype(), set.indptr().dtype()), (&DType::U16, &DType::I64));
-        let cleared = put(&matrix, &AxisSelection::Range(0..3), &AxisSelection::Range(0..2), &Element::from(false))?;
+        let cleared = made(&matrix, &AxisSelection::Range(0..3), &AxisSelection::Range(0..2), &Element::from(false))?;
         assert_eq!(cleared.nnz(), 0);
         let axis = |end| AxisSelection::Range(0..end);
-        assert!(put(&matrix, &axis(4), &axis(1), &Element::from(1_u8)).is_err_and(|error| error.is_invalid_input()));
-        assert!(put(&matrix, &axis(1), &axis(1), &Element::from(0.5)).is_err_and(|error| error.is_dtype()));
+        assert!(made(&matrix, &axis(4), &axis(1), &Element::from(1_u8)).is_err_and(|error| error.is_invalid_input()));
+        assert!(made(&matrix, &axis(1), &axis(1), &Element::from(0.5)).is_err_and(|error| error.is_dtype()));
         let too_small =
             Element::from(SparseMatrix::from_dense(&Tensor::from_vec([1, 1], vec![1])?, SparseFormat::Csr)?);
-        assert!(put(&matrix, &axis(2), &axis(1), &too_small).is_err_and(|error| error.is_invalid_input()));
+        assert!(made(&matrix, &axis(2), &axis(1), &too_small).is_err_and(|error| error.is_invalid_input()));
         Ok(())
     }
 }

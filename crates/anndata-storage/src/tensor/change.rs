@@ -2,14 +2,35 @@
 
 use rayon::prelude::*;
 
-use super::Tensor;
 use super::reduce::rows_in_task;
+use super::{Data, Tensor};
 use crate::{DType, Error, Result, Scalar, dispatch};
 
 /// About how many values a task works on.
 const TASK: usize = 1 << 14;
 
 impl Tensor {
+    /// Calls a function with the values in C order, to be changed in place. If something else holds them, such as a clone,
+    /// they are copied before.
+    ///
+    /// ```
+    /// use anndata_storage::Tensor;
+    ///
+    /// let mut tensor = Tensor::from_vec([3], vec![1.0_f32, 2.0, 3.0])?;
+    /// tensor.modify(|values: &mut [f32]| values.reverse())?;
+    /// assert_eq!(tensor.as_slice::<f32>()?, [3.0, 2.0, 1.0]);
+    /// # Ok::<(), anndata_storage::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`DType`](crate::ErrorKind::DType) if `T` is not the dtype's type.
+    pub fn modify<T: Scalar, R>(&mut self, change: impl FnOnce(&mut [T]) -> R) -> Result<R> {
+        match &mut self.data {
+            Data::Buffer(buffer) if self.dtype == T::DTYPE => buffer.modify(change),
+            _ => Err(Error::dtype(format!("the values are of type {}, not {}", self.dtype, T::DTYPE))),
+        }
+    }
+
     /// Replaces each value by a function of it. Values that something else holds, such as a clone, are copied before.
     ///
     /// ```
