@@ -38,6 +38,9 @@
 //! # Ok::<(), anndata::Error>(())
 //! ```
 //!
+//! The [`guide`] teaches the rest, page by page: it begins with a [quick start](guide::quick_start), and has
+//! [every name of Python's anndata](guide::from_python) for those who come from there.
+//!
 //! # What there is
 //!
 //! All names stand at the root of the crate; here they are by what they are for. The module [`prelude`] has those that most
@@ -116,6 +119,7 @@
 mod backed;
 mod convert;
 mod format;
+pub mod guide;
 mod open;
 mod options;
 mod read;

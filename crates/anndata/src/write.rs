@@ -44,17 +44,17 @@ pub fn write(path: impl AsRef<Path>, adata: &AnnData) -> Result<()> {
 /// ```
 ///
 /// # Errors
-/// As [`write`], and if something is there that is not to be replaced.
+/// As [`write()`], and if something is there that is not to be replaced.
 pub fn write_with(path: impl AsRef<Path>, adata: &AnnData, options: &WriteOptions) -> Result<()> {
     let path = path.as_ref();
     crate::format::check_output(path)?;
     to(Format::for_name(path)?, path, adata, options).map_err(|error| error.in_file(path))
 }
 
-/// The async twin of [`write`]: works on any executor, and blocks none of its threads.
+/// The async twin of [`write()`]: works on any executor, and blocks none of its threads.
 ///
 /// # Errors
-/// As [`write`].
+/// As [`write()`].
 pub async fn write_async(path: impl AsRef<Path>, adata: &AnnData) -> Result<()> {
     write_with_async(path, adata, &WriteOptions::default()).await
 }
