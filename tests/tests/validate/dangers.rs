@@ -315,6 +315,19 @@ const DANGERS: &[Danger] = &[
         },
         &[("obs", "key-with-slash")],
     ),
+    (
+        "an array for a raw",
+        |root| {
+            root.remove("raw").ok();
+            put(root, "raw", &i32s(&[1]))
+        },
+        &[("raw", "encoding-missing"), ("raw", "slot-kind")],
+    ),
+    (
+        "a shape of two dimensions",
+        |root| set(root, "X", "shape", Some(Tensor::from_vec([1, 2], vec![3_i64, 4])?.into())),
+        &[("X", "sparse-shape")],
+    ),
     // Categorical and nullable columns.
     ("no ordered", |root| set(root, "obs/kind", "ordered", None), &[("obs/kind", "attribute-missing")]),
     (

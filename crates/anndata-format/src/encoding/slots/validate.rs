@@ -133,6 +133,10 @@ fn check_new_raw(node: &Node, n_obs: Option<usize>, registry: &Registry, checker
             checker.element(node);
             checker.add(&rules::SLOT_KIND, node.path(), format!("'{}' stands where a raw should be", encoding.name()));
         }
+        (Node::Array(array), Ok(Found::Legacy(_))) if !array.spec.null => {
+            checker.element(node);
+            checker.add(&rules::SLOT_KIND, node.path(), "an array stands where a raw should be");
+        }
         _ => checker.element(node),
     }
     if let Some(x) = node.descendant("X") {

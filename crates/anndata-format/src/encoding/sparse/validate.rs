@@ -4,7 +4,7 @@ use std::collections::hash_map::RandomState;
 use std::hash::BuildHasher as _;
 use std::ops::Range;
 
-use anndata_storage::{DType, Error, OrBug as _, Result, Scalar, Tensor, dispatch};
+use anndata_storage::{Attribute, DType, Error, OrBug as _, Result, Scalar, Tensor, dispatch};
 
 use super::layout::declared_shape;
 use crate::SparseFormat;
@@ -21,6 +21,12 @@ pub(in crate::encoding) fn check_sparse(
 ) {
     let Some(group) = checker.group(node) else { return };
     let path = node.path();
+    if let Some(Attribute::Tensor(lengths)) = node.attributes().get(shape_attribute)
+        && lengths.ndim() != 1
+    {
+        let message = format!("attribute '{shape_attribute}' has shape {:?}, not that of a list", lengths.shape());
+        checker.add(&rules::SPARSE_SHAPE, path, message);
+    }
     let shape = if node.attributes().contains_key(shape_attribute) {
         checker.add_failed(&rules::SPARSE_SHAPE, path, declared_shape(node, shape_attribute))
     } else {
