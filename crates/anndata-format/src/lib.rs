@@ -4,6 +4,7 @@
 //! - [`io`]: reads and writes elements on any [`Group`] of a store.
 //! - [`encoding`]: one module for each `encoding-type` of the format. An encoding does no IO: it turns an element into a
 //!   tree of [`node`]s and back.
+//! - [`specification`]: what a store has to look like, encoding by encoding.
 //! - [`validate`](mod@validate): every violation of the format and every danger in a store, as a list.
 //! - [`Backed`] and [`SparseDataset`]: matrices that stay in their store.
 //!
@@ -49,3 +50,6 @@ pub use sparse_dataset::SparseDataset;
 pub use stored::StoredTree;
 pub use unwriteable::{Unwriteable, unwriteable};
 pub use validate::{Finding, Report, Severity, ValidateOptions, validate};
+
+#[doc = include_str!("../docs/format.md")]
+pub mod specification {}

@@ -15,8 +15,8 @@
 //! | [`own_encoding`] | an element that the format does not have |
 //! | [`own_backend`] | a store that this crate does not know |
 //!
-//! Beside the guide: [`settings`](crate::settings), what stands in the place of Python's global settings;
-//! [`format`](mod@crate::encoding), the encodings of the files.
+//! Beside the guide: [`specification`](crate::specification), the format of the files, and [`settings`](crate::settings), what
+//! stands in the place of Python's global settings.
 
 macro_rules! pages {
     ($($page:ident, $text:literal;)*) => {

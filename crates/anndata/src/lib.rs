@@ -87,7 +87,8 @@
 //!
 //! - [`Group`], [`Array`] and [`MemoryStore`]; [`Storage`], what a backend implements; [`storage`], all of that layer.
 //! - [`ArraySpec`], [`Attribute`], [`Attributes`], [`Codec`], [`NodeKind`]: how arrays and groups are declared.
-//! - [`encoding`] and [`node`], the format; [`mod@validate`], its rules; [`hdf5`] and [`zarr`], the backends.
+//! - [`specification`], the format; [`encoding`] and [`node`], how it is read and written; [`mod@validate`], its rules;
+//!   [`hdf5`] and [`zarr`], the backends.
 //!
 //! ## Concatenation
 //!
@@ -150,7 +151,7 @@ pub use anndata_format::{
 #[doc(inline)]
 pub use anndata_format::{
     Array, ArraySpec, Attribute, Attributes, Codec, Compression, Group, Limits, MemoryStore, NodeKind, Storage,
-    encoding, node, storage,
+    encoding, node, specification, storage,
 };
 // Concatenation.
 #[doc(inline)]

@@ -226,6 +226,17 @@ fn the_page_of_the_rules_is_true() {
     }
 }
 
+/// The page on the format says by which rule each violation is reported.
+#[test]
+fn the_page_of_the_format_names_rules_that_there_are() {
+    const FORMAT: &str = include_str!("../../../crates/anndata-format/docs/format.md");
+    let in_parentheses = FORMAT.split("(`").skip(1).filter_map(|rest| rest.split(')').next());
+    let named = in_parentheses.flat_map(|names| names.split('`').step_by(2)).filter(|name| name.contains('-'));
+    let (named, page): (Vec<&str>, String) = (named.collect(), rules::markdown());
+    let unknown = named.iter().filter(|name| !page.contains(&format!("| `{name}` |"))).collect::<Vec<_>>();
+    assert!(named.len() > 50 && unknown.is_empty(), "{} names, unknown: {unknown:?}", named.len());
+}
+
 /// Bytes of good files changed at random: what can no longer be read has an error, or cannot be opened.
 #[test]
 fn what_damage_makes_unreadable_is_found() {

@@ -1,4 +1,5 @@
-//! Every encoding is one file, registered, and named in the tables of the module page and of the README.
+//! Every encoding is one file, registered, and named in the tables of the module page, of the README and of the page on the
+//! format, which has a section on each.
 //!
 //! The types of a file are the string literals in its `fn name(&self)` and in those lines of its page that say
 //! `encoding-type`.
@@ -13,13 +14,15 @@ const PAGE: &str = "crates/anndata-format/src/encoding.rs";
 /// What stands beside the encodings: the registry, the options, and what several encodings share.
 const TOOLS: [&str; 4] = ["registry", "options", "slots", "values"];
 const README: &str = "crates/anndata-format/README.md";
+const FORMAT: &str = "crates/anndata-format/docs/format.md";
 
 /// Compare the files, the registry and the tables.
 #[expect(clippy::unnecessary_wraps, reason = "all checks have one type")]
 pub(crate) fn check(files: &[File]) -> Result<Vec<String>> {
     let text_of = |path: &str| files.iter().find(|f| f.path == path).map_or("", |f| f.text.as_str());
     let page = text_of(PAGE);
-    let tables = [(PAGE, table_of(page)), (README, table_of(text_of(README)))];
+    let format = text_of(FORMAT);
+    let tables = [PAGE, README, FORMAT].map(|path| (path, table_of(text_of(path))));
     let mut found = Vec::new();
     let mut types = BTreeSet::new();
     for file in files {
@@ -39,6 +42,7 @@ pub(crate) fn check(files: &[File]) -> Result<Vec<String>> {
         found.extend(types.difference(table).map(|t| format!("{path}: {t} is not in the table of encodings")));
         found.extend(table.difference(&types).map(|t| format!("{path}: {t} is in the table, but no file has it")));
     }
+    found.extend(types.difference(&sections_of(format)).map(|t| format!("{FORMAT}: {t} has no section")));
     Ok(found)
 }
 
@@ -57,6 +61,12 @@ fn table_of(text: &str) -> BTreeSet<&str> {
     first_column.flat_map(|cell| cell.split('`').skip(1).step_by(2)).collect()
 }
 
+/// The code words of the headings of a page.
+fn sections_of(text: &str) -> BTreeSet<&str> {
+    let headings = text.lines().filter(|line| line.starts_with('#'));
+    headings.flat_map(|heading| heading.split('`').skip(1).step_by(2)).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -67,6 +77,10 @@ mod tests {
     const HEAD: &str = "| `encoding-type` | module |\n| --- | --- |\n";
 
     fn complaints(readme: &str) -> Vec<String> {
+        complaints_of(readme, "### `csr_matrix`, `csc_matrix` 0.1.0\n### `null` 0.1.0\n")
+    }
+
+    fn complaints_of(readme: &str, sections: &str) -> Vec<String> {
         let table = format!("{HEAD}| `csr_matrix`, `csc_matrix` | [`sparse`] |\n| `null` | [`null`] |\n");
         let page = table.lines().fold(String::new(), |page, l| page + "//! " + l + "\n")
             + "mod sparse;\nmod null;\n.with(sparse::A).with(null::B)";
@@ -74,6 +88,7 @@ mod tests {
         let files = [
             file(PAGE, &page),
             file(README, &format!("{HEAD}{readme}")),
+            file(FORMAT, &format!("{table}\n{sections}")),
             file(&format!("{FOLDER}sparse.rs"), SPARSE),
             file(&format!("{FOLDER}null.rs"), NULL),
         ];
@@ -90,5 +105,12 @@ mod tests {
         let found = complaints("| `csr_matrix`, `csc_matrix` | |\n| `nothing` | |\n");
         assert_eq!(found.len(), 2, "{found:?}");
         assert!(found.iter().all(|c| c.starts_with(README)), "{found:?}");
+    }
+
+    #[test]
+    fn an_encoding_without_a_section_is_found() {
+        let found = complaints_of("| `csr_matrix`, `csc_matrix` | |\n| `null` | |\n", "### `null`\n`csr_matrix`\n");
+        let missing = ["csc_matrix", "csr_matrix"].map(|t| format!("{FORMAT}: {t} has no section"));
+        assert_eq!(found, missing);
     }
 }
