@@ -15,6 +15,8 @@
 //! | [`own_encoding`] | an element that the format does not have |
 //! | [`own_backend`] | a store that this crate does not know |
 //!
+//! Whole programs are in the folder `examples` of the crate: `cargo run --example qc`.
+//!
 //! Beside the guide: [`specification`](crate::specification), the format of the files, and [`settings`](crate::settings), what
 //! stands in the place of Python's global settings.
 
