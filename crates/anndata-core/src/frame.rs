@@ -1,7 +1,9 @@
 //! [`DataFrame`]: an index and ordered columns, as pandas has it.
 
 mod arrow;
+mod display;
 mod edit;
+mod rows;
 
 use std::sync::Arc;
 

@@ -42,7 +42,10 @@ mod select;
 mod selector;
 
 pub use adata::{AnnDataBuilder, Chunks, Difference, MemorySize, SelectOptions, Tolerance, make_unique};
-pub use anndata_array::{Column, ColumnKind, NaValue, NameIndex, Reindex, SparseFormat, SparseMatrix, awkward};
+pub use anndata_array::{
+    Column, ColumnItem, ColumnKind, ColumnValue, Groups, Mask, NaValue, NameIndex, NullableAs, Reindex, SparseFormat,
+    SparseMatrix, awkward,
+};
 pub use anndata_storage::{AxisSelection, Complex, DType, Error, ErrorKind, Moments, Result, Scalar, Tensor, f16};
 pub use concat::{ColumnPlan, ConcatAxis, ConcatOptions, ConcatPlan, FillValue, Join, Merge, concat, concat_named};
 pub use extension::Extension;

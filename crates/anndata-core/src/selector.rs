@@ -1,13 +1,17 @@
 //! [`Selector`]: what of an axis is selected, in any of the ways in which users say it.
 
+mod combine;
+mod from;
+
 use std::fmt;
-use std::ops::{Bound, Range, RangeBounds, RangeFrom, RangeFull, RangeInclusive, RangeTo, RangeToInclusive};
+use std::ops::{Bound, RangeBounds};
 use std::sync::Arc;
 
+use anndata_array::ColumnValue;
 use anndata_storage::{AxisSelection, DType, Error, Result};
-use arrow_array::{Array, BooleanArray, LargeStringArray, StringArray};
+use arrow_array::{Array, BooleanArray, LargeStringArray};
 
-use crate::{Column, DataFrame};
+use crate::{Column, DataFrame, Mask};
 
 /// How many wrong positions an error shows.
 const SHOWN: usize = 5;
@@ -21,10 +25,11 @@ const SHOWN: usize = 5;
 /// | steps | [`Selector::step(.., 2)`](Selector::step), [`Selector::step(.., -1)`](Selector::step) |
 /// | positions, in any order, repeated | `3`, `[4, 0, 4]`, a `Vec` or slice of integers |
 /// | positions that may count from the end | [`Selector::signed([-1, 0])`](Selector::signed) |
-/// | masks | `[true, false, true]`, an Arrow [`BooleanArray`] |
+/// | masks | `[true, false, true]`, a [`Mask`], an Arrow [`BooleanArray`], [`Selector::mask_of("is_doublet")`](Selector::mask_of) |
 /// | names | `"cell-1"`, `["cell-3", "cell-1"]`, an Arrow string array |
 /// | ranges of names, both ends included | [`Selector::name_range("a", "f")`](Selector::name_range) |
-/// | values of a column | [`Selector::equal("louvain", "B cells")`](Selector::equal), [`Selector::filter("n_genes", \|n\| n > 200.0)`](Selector::filter), [`Selector::by_column`] |
+/// | values of a column | [`Selector::equal("louvain", "B cells")`](Selector::equal), [`Selector::is_in("batch", ["a", "b"])`](Selector::is_in), [`Selector::filter("n_genes", \|n\| n > 200.0)`](Selector::filter), [`Selector::by_column`] |
+/// | several together | [`Selector::equal("louvain", "B cells").and(Selector::mask_of("is_good"))`](Selector::and), [`or`](Selector::or), `!` |
 ///
 /// A range that ends beyond the axis is an error here, where Python cuts it.
 ///
@@ -45,15 +50,18 @@ pub struct Selector(Kind);
 enum Kind {
     Range { start: Bound<i64>, end: Bound<i64>, step: i64 },
     Positions { positions: Vec<i64>, from_end: bool },
-    Mask(Vec<Option<bool>>),
+    Mask(BooleanArray),
     Name(String),
     Names(LargeStringArray),
     NameRange(String, String),
     Column { name: String, test: Arc<Test> },
     Axis(AxisSelection),
+    Both(Box<(Selector, Selector)>),
+    Either(Box<(Selector, Selector)>),
+    Others(Box<Selector>),
 }
 
-type Test = dyn Fn(&Column) -> Result<Vec<bool>> + Send + Sync;
+type Test = dyn Fn(&Column) -> Result<Mask> + Send + Sync;
 
 impl Selector {
     /// Every `step`-th position of a range, from its first; with a negative step from its last, backwards.
@@ -78,11 +86,31 @@ impl Selector {
     }
 
     /// The rows of the annotation `column` for which a function of the whole column says `true`.
-    pub fn by_column(
+    ///
+    /// ```
+    /// # use anndata_core::Selector;
+    /// let selector = Selector::by_column("n_genes", |n| n.at_least(200)?.and(&n.less_than(5000)?));
+    /// # let obs = anndata_core::DataFrame::new(["a", "b"]).with_column("n_genes", vec![300, 7000])?;
+    /// # assert_eq!(selector.resolve(&obs)?, anndata_core::AxisSelection::Range(0..1));
+    /// # Ok::<(), anndata_core::Error>(())
+    /// ```
+    pub fn by_column<M: Into<Mask>>(
         column: impl Into<String>,
-        test: impl Fn(&Column) -> Result<Vec<bool>> + Send + Sync + 'static,
+        test: impl Fn(&Column) -> Result<M> + Send + Sync + 'static,
     ) -> Self {
-        Self(Kind::Column { name: column.into(), test: Arc::new(test) })
+        Self(Kind::Column { name: column.into(), test: Arc::new(move |column| test(column).map(Into::into)) })
+    }
+
+    /// The rows whose value in a column is one of these. A missing value is not.
+    #[doc(alias = "isin")]
+    pub fn is_in<'a, V: Into<ColumnValue<'a>>>(column: impl Into<String>, values: impl IntoIterator<Item = V>) -> Self {
+        let values: Vec<_> = values.into_iter().map(|value| value.into().into_owned()).collect();
+        Self::by_column(column, move |column| column.is_in(&values))
+    }
+
+    /// The rows that are `true` in a column of booleans. A missing value is not.
+    pub fn mask_of(column: impl Into<String>) -> Self {
+        Self::by_column(column, Column::to_mask)
     }
 
     /// The rows whose text or category in a column is this one; for a column of numbers or booleans, whose value is
@@ -97,7 +125,8 @@ impl Selector {
         Self::by_column(column, move |column| {
             let values = column.to_tensor()?.cast(&DType::F64)?;
             let missing = column.missing();
-            Ok(values.as_slice::<f64>()?.iter().zip(missing).map(|(&value, missing)| !missing && test(value)).collect())
+            let chosen = values.as_slice::<f64>()?.iter().zip(missing).map(|(&value, missing)| !missing && test(value));
+            Ok(chosen.collect::<Mask>())
         })
     }
 
@@ -128,10 +157,16 @@ impl Selector {
                 };
                 Ok(AxisSelection::Range(first..(last + 1).max(first)))
             }
-            Kind::Column { name, test } => {
-                let mask = test(&axis.column(name)?)?;
-                resolve_mask(&mask.into_iter().map(Some).collect::<Vec<_>>(), len)
+            Kind::Column { name, test } => resolve_mask(&test(&axis.column(name)?)?.to_array(), len),
+            Kind::Both(pair) => {
+                let chosen = pair.0.mask(axis)?.and(&pair.1.mask(axis)?)?;
+                Ok(AxisSelection::of_positions(chosen.rows()))
             }
+            Kind::Either(pair) => {
+                let chosen = pair.0.mask(axis)?.or(&pair.1.mask(axis)?)?;
+                Ok(AxisSelection::of_positions(chosen.rows()))
+            }
+            Kind::Others(selector) => Ok(AxisSelection::of_positions((!selector.mask(axis)?).rows())),
             Kind::Axis(selection) => {
                 if selection.end() > len as u64 {
                     return Err(out_of_bounds(&[selection.end() - 1], len));
@@ -197,18 +232,17 @@ fn resolve_positions(positions: &[i64], from_end: bool, len: usize) -> Result<Ax
     Err(if hint { Error::invalid_input(format!("{error}; Selector::signed counts from the end")) } else { error })
 }
 
-fn resolve_mask(mask: &[Option<bool>], len: usize) -> Result<AxisSelection> {
+fn resolve_mask(mask: &BooleanArray, len: usize) -> Result<AxisSelection> {
     if mask.len() != len {
         return Err(Error::invalid_input(format!(
             "a mask of length {} was given for an axis of length {len}",
             mask.len()
         )));
     }
-    if let Some(missing) = mask.iter().position(Option::is_none) {
+    if let Some(missing) = mask.iter().position(|chosen| chosen.is_none()) {
         return Err(Error::invalid_input(format!("the mask is missing at {missing}")));
     }
-    let chosen = (0_u64..).zip(mask).filter(|(_, chosen)| **chosen == Some(true)).map(|(at, _)| at);
-    Ok(AxisSelection::of_positions(chosen.collect()))
+    Ok(AxisSelection::of_positions(mask.values().set_indices().map(|row| row as u64).collect()))
 }
 
 fn out_of_bounds<T: fmt::Display>(wrong: &[T], len: usize) -> Error {
@@ -229,170 +263,9 @@ impl fmt::Debug for Kind {
             Self::NameRange(first, last) => write!(f, "names from '{first}' to '{last}'"),
             Self::Column { name, .. } => write!(f, "rows by column '{name}'"),
             Self::Axis(axis) => axis.fmt(f),
+            Self::Both(pair) => write!(f, "({:?} and {:?})", pair.0.0, pair.1.0),
+            Self::Either(pair) => write!(f, "({:?} or {:?})", pair.0.0, pair.1.0),
+            Self::Others(selector) => write!(f, "not {:?}", selector.0),
         }
-    }
-}
-
-macro_rules! from_integers {
-    ($($type:ty),*) => {
-        $(
-            impl From<$type> for Selector {
-                fn from(position: $type) -> Self {
-                    Self::from(std::slice::from_ref(&position))
-                }
-            }
-
-            impl From<&[$type]> for Selector {
-                fn from(positions: &[$type]) -> Self {
-                    // One beyond the numbers is out of bounds of every axis, as the largest number is.
-                    let positions = positions.iter().map(|&at| i64::try_from(at).unwrap_or(i64::MAX)).collect();
-                    Self(Kind::Positions { positions, from_end: false })
-                }
-            }
-
-            impl<const N: usize> From<[$type; N]> for Selector {
-                fn from(positions: [$type; N]) -> Self {
-                    Self::from(positions.as_slice())
-                }
-            }
-
-            impl From<Vec<$type>> for Selector {
-                fn from(positions: Vec<$type>) -> Self {
-                    Self::from(positions.as_slice())
-                }
-            }
-
-            impl From<&Vec<$type>> for Selector {
-                fn from(positions: &Vec<$type>) -> Self {
-                    Self::from(positions.as_slice())
-                }
-            }
-
-            from_ranges!($type: Range, RangeFrom, RangeTo, RangeInclusive, RangeToInclusive);
-        )*
-    };
-}
-
-macro_rules! from_ranges {
-    ($type:ty: $($range:ident),*) => {
-        $(impl From<$range<$type>> for Selector {
-            fn from(range: $range<$type>) -> Self {
-                // As for positions.
-                let bound = |bound: Bound<&$type>| bound.map(|&at| i64::try_from(at).unwrap_or(i64::MAX));
-                Self(Kind::Range { start: bound(range.start_bound()), end: bound(range.end_bound()), step: 1 })
-            }
-        })*
-    };
-}
-
-from_integers!(i32, i64, u32, u64, usize);
-
-impl From<RangeFull> for Selector {
-    fn from(_: RangeFull) -> Self {
-        Self(Kind::Range { start: Bound::Unbounded, end: Bound::Unbounded, step: 1 })
-    }
-}
-
-impl From<AxisSelection> for Selector {
-    fn from(axis: AxisSelection) -> Self {
-        Self(Kind::Axis(axis))
-    }
-}
-
-impl From<&[bool]> for Selector {
-    fn from(mask: &[bool]) -> Self {
-        Self(Kind::Mask(mask.iter().copied().map(Some).collect()))
-    }
-}
-
-impl<const N: usize> From<[bool; N]> for Selector {
-    fn from(mask: [bool; N]) -> Self {
-        Self::from(mask.as_slice())
-    }
-}
-
-impl From<Vec<bool>> for Selector {
-    fn from(mask: Vec<bool>) -> Self {
-        Self::from(mask.as_slice())
-    }
-}
-
-impl From<&BooleanArray> for Selector {
-    fn from(mask: &BooleanArray) -> Self {
-        Self(Kind::Mask(mask.iter().collect()))
-    }
-}
-
-impl From<BooleanArray> for Selector {
-    fn from(mask: BooleanArray) -> Self {
-        Self::from(&mask)
-    }
-}
-
-impl From<&str> for Selector {
-    fn from(name: &str) -> Self {
-        Self(Kind::Name(name.to_owned()))
-    }
-}
-
-impl From<String> for Selector {
-    fn from(name: String) -> Self {
-        Self(Kind::Name(name))
-    }
-}
-
-macro_rules! from_names {
-    ($($type:ty),*) => {
-        $(
-            impl From<&[$type]> for Selector {
-                fn from(names: &[$type]) -> Self {
-                    Self(Kind::Names(LargeStringArray::from_iter_values(names)))
-                }
-            }
-
-            impl<const N: usize> From<[$type; N]> for Selector {
-                fn from(names: [$type; N]) -> Self {
-                    Self::from(names.as_slice())
-                }
-            }
-
-            impl From<Vec<$type>> for Selector {
-                fn from(names: Vec<$type>) -> Self {
-                    Self::from(names.as_slice())
-                }
-            }
-
-            impl From<&Vec<$type>> for Selector {
-                fn from(names: &Vec<$type>) -> Self {
-                    Self::from(names.as_slice())
-                }
-            }
-        )*
-    };
-}
-
-from_names!(&str, String);
-
-impl From<&LargeStringArray> for Selector {
-    fn from(names: &LargeStringArray) -> Self {
-        Self(Kind::Names(names.clone()))
-    }
-}
-
-impl From<LargeStringArray> for Selector {
-    fn from(names: LargeStringArray) -> Self {
-        Self(Kind::Names(names))
-    }
-}
-
-impl From<&StringArray> for Selector {
-    fn from(names: &StringArray) -> Self {
-        Self(Kind::Names(names.iter().collect()))
-    }
-}
-
-impl From<StringArray> for Selector {
-    fn from(names: StringArray) -> Self {
-        Self::from(&names)
     }
 }

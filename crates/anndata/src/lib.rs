@@ -61,12 +61,15 @@
 //!
 //! - [`Tensor`], a dense array of any [`DType`], [`struct@f16`] and [`Complex`] among them; [`Scalar`], the Rust types of its elements.
 //! - [`SparseMatrix`], by rows or by columns ([`SparseFormat`]).
-//! - [`Column`], [`ColumnKind`] and [`NaValue`]: plain, nullable and categorical columns, and times.
+//! - [`Column`], [`ColumnKind`] and [`NaValue`]: plain, nullable and categorical columns, and times. [`NullableAs`] says which
+//!   columns from Arrow are nullable, [`ColumnItem`] the Rust types that values are read as.
 //! - [`awkward`], nested lists and records of varying length.
 //!
 //! ## Selection
 //!
 //! - [`Selector`], what [`AnnData::select`] takes: ranges, positions, masks, names, conditions; [`SelectOptions`].
+//! - [`Mask`], the rows that fulfil a condition on a column, and [`ColumnValue`], what it is compared with; [`Groups`], the rows
+//!   of each of its values.
 //! - [`AxisSelection`], checked positions along one axis; [`NameIndex`], where each name is; [`Reindex`], from one axis to another.
 //! - [`Chunks`], a matrix as blocks of rows.
 //! - [`mod@acc`] and [`acc!`], references to the arrays of an object.
@@ -136,11 +139,14 @@ pub use anndata_format::{
 // Values.
 #[doc(inline)]
 pub use anndata_format::{
-    Column, ColumnKind, Complex, DType, NaValue, Scalar, SparseFormat, SparseMatrix, Tensor, awkward, f16,
+    Column, ColumnItem, ColumnKind, Complex, DType, NaValue, NullableAs, Scalar, SparseFormat, SparseMatrix, Tensor,
+    awkward, f16,
 };
 // Selection.
 #[doc(inline)]
-pub use anndata_format::{AxisSelection, Chunks, NameIndex, Reindex, SelectOptions, Selector};
+pub use anndata_format::{
+    AxisSelection, Chunks, ColumnValue, Groups, Mask, NameIndex, Reindex, SelectOptions, Selector,
+};
 // Reading and writing.
 #[doc(inline)]
 pub use anndata_format::{
