@@ -32,10 +32,7 @@ impl Selection {
     }
 
     async fn load_async(&self) -> Result<Element> {
-        let whole = match &self.of {
-            Element::Lazy(whole) => whole,
-            _ => return self.load(),
-        };
+        let Element::Lazy(whole) = &self.of else { return self.load() };
         let selected = match &*whole.0 {
             Origin::Source { source, value } if value.get().is_none() => {
                 value.check(&**source)?;

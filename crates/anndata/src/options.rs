@@ -75,7 +75,10 @@ impl ReadOptions {
 
     /// Sets how much declared sizes are trusted, in every format.
     #[must_use]
-    #[cfg_attr(not(any(feature = "hdf5", feature = "zarr")), expect(unused_variables, reason = "no format is built"))]
+    #[cfg_attr(
+        not(any(feature = "hdf5", feature = "zarr")),
+        expect(unused_variables, unused_mut, reason = "no format is built")
+    )]
     pub fn with_limits(mut self, limits: Limits) -> Self {
         #[cfg(feature = "hdf5")]
         {

@@ -62,7 +62,10 @@ fn groupby() -> Result<()> {
     let out = run("groupby", &[&demo()])?;
     let kinds = anndata::read(demo())?.obs().column("cell_type")?.value_counts()?;
     assert!(out.contains(&format!("{} {}", kinds.0.to_vec::<String>()?.swap_remove(0), kinds.1[0])), "{out}");
-    assert!(out.contains("layers: 'count_nonzero', 'mean'") || out.contains("layers: 'mean', 'count_nonzero'"), "{out}");
+    assert!(
+        out.contains("layers: 'count_nonzero', 'mean'") || out.contains("layers: 'mean', 'count_nonzero'"),
+        "{out}"
+    );
     Ok(())
 }
 

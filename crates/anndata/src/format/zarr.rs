@@ -6,7 +6,7 @@ use std::sync::Arc;
 use anndata_format::{AnnData, Error, Group, Result, io};
 use anndata_io_zarr::{ZarrOptions, ZarrStore, write_atomic};
 
-use crate::format::Location;
+use crate::format::{Location, check_output};
 use crate::{Format, ReadOptions, WriteOptions};
 
 /// Reads the object in a `.zarr` folder, a `.zarr.zip` file or, with the feature `cloud`, at a URL.
@@ -66,7 +66,7 @@ pub fn write_zarr(path: impl AsRef<Path>, adata: &AnnData) -> Result<()> {
 /// # Errors
 /// As [`write_zarr`], and if a store is there that is not to be replaced.
 pub fn write_zarr_with(path: impl AsRef<Path>, adata: &AnnData, options: &WriteOptions) -> Result<()> {
-    crate::write::to(Format::Zarr, path.as_ref(), adata, options).map_err(|error| error.in_file(path))
+    check_output(path.as_ref()).and_then(|()| write(path.as_ref(), adata, options)).map_err(|error| error.in_file(path))
 }
 
 /// As above, but errors about the object itself name no file.
