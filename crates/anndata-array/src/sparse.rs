@@ -11,15 +11,16 @@ mod moments;
 mod offsets;
 mod reduce;
 mod select;
+mod sprs;
 pub mod stack;
 #[cfg(test)]
 mod tests;
 
 use std::fmt;
 
+use ::sprs::{CsMatViewI, SpIndex};
 use anndata_storage::{DType, Error, OrBug, Result, Scalar, Tensor, dispatch, ensure};
 use rayon::prelude::*;
-use sprs::{CsMatViewI, SpIndex};
 
 pub use buffers::largest;
 pub use offsets::{OffsetCheck, Offsets, to_offsets};

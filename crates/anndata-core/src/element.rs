@@ -1,9 +1,14 @@
 //! [`Element`]: anything that a slot of an `AnnData`, or a key of a store, can hold.
 
-use anndata_storage::{Complex, Error, Result, Tensor, f16};
+mod convert;
+mod json;
+
+use anndata_storage::{Complex, DType, Error, Result, Tensor, f16};
 
 use crate::awkward::Awkward;
-use crate::{AnnData, Column, ColumnSchema, DataFrame, Element, Lazy, Mapping, Opaque, Raw, Schema, SparseMatrix};
+use crate::{
+    AnnData, Column, ColumnSchema, DataFrame, Element, Lazy, Mapping, Opaque, Raw, Schema, SparseFormat, SparseMatrix,
+};
 
 /// Equal values of the same kind, in memory: nothing is read from a store. An element that was not read yet is equal to
 /// itself alone; [`AnnData::approx_eq`] reads what has to be compared.
@@ -173,6 +178,47 @@ impl Element {
             _ if matches!(self, Self::Null) => name.to_owned(),
             Some('a' | 'e' | 'i' | 'o' | 'u' | 'A') => format!("an {name}"),
             _ => format!("a {name}"),
+        }
+    }
+
+    /// The dtype of the values, known without loading; `None` for what has no one dtype, such as a frame. That of a column
+    /// of categories is the one of the categories.
+    ///
+    /// # Errors
+    /// If the metadata of a lazy element are malformed.
+    pub fn dtype(&self) -> Result<Option<DType>> {
+        Ok(self.schema()?.dtype().cloned())
+    }
+
+    /// Whether it is a sparse matrix, known without loading.
+    ///
+    /// # Errors
+    /// If the metadata of a lazy element are malformed.
+    #[doc(alias = "issparse")]
+    pub fn is_sparse(&self) -> Result<bool> {
+        Ok(self.sparse_format()?.is_some())
+    }
+
+    /// The axis along which a sparse matrix is compressed, known without loading; `None` for anything else.
+    ///
+    /// # Errors
+    /// If the metadata of a lazy element are malformed.
+    pub fn sparse_format(&self) -> Result<Option<SparseFormat>> {
+        Ok(match self.schema()? {
+            Schema::Sparse { format, .. } => Some(format),
+            _ => None,
+        })
+    }
+
+    /// The number of stored values of a sparse matrix in memory; `None` for anything else, and for what was not read yet.
+    pub fn nnz(&self) -> Option<usize> {
+        match self {
+            Self::Sparse(matrix) => Some(matrix.nnz()),
+            Self::Lazy(lazy) if lazy.selected().is_none() => match lazy.in_memory()? {
+                Self::Sparse(matrix) => Some(matrix.nnz()),
+                _ => None,
+            },
+            _ => None,
         }
     }
 

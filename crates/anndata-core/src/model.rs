@@ -89,6 +89,24 @@ pub struct Raw {
 pub type Mapping = IndexMap<String, Element>;
 
 /// A value of any kind that anndata can store. A clone shares the values.
+///
+/// An element of a view or of a stored object is [`Lazy`](Self::Lazy), whatever it will be: [`load`](Self::load) it before
+/// it is matched on. [`dtype`](Self::dtype), [`shape`](Self::shape) and [`is_sparse`](Self::is_sparse) answer without that.
+///
+/// ```
+/// use anndata_core::{AnnData, Element, Tensor};
+///
+/// let adata = AnnData::builder().x(Tensor::from_vec([2, 2], vec![1.0_f32, 2.0, 3.0, 4.0])?).build()?;
+/// let view = adata.select(1, ..)?;
+/// let x = view.x().unwrap();
+/// assert!(matches!(x, Element::Lazy(_)) && !x.is_sparse()?);
+/// match x.load()? {
+///     Element::Tensor(dense) => assert_eq!(dense.as_slice::<f32>()?, [3.0, 4.0]),
+///     Element::Sparse(_) => unreachable!("it is dense"),
+///     other => panic!("{other:?}"),
+/// }
+/// # Ok::<(), anndata_core::Error>(())
+/// ```
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 #[expect(clippy::large_enum_variant, reason = "an object holds few elements")]

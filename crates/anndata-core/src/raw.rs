@@ -4,7 +4,7 @@ use anndata_storage::{AxisSelection, Error, OrBug, Result};
 
 use crate::element::load_mapping;
 use crate::model::Categories;
-use crate::{AnnData, DataFrame, Element, Mapping, Raw, Selector};
+use crate::{AnnData, Column, DataFrame, Element, Mapping, Raw, Selector};
 
 impl Raw {
     /// A raw matrix of shape (observations, rows of `var`), with its variables and their arrays.
@@ -83,6 +83,40 @@ impl Raw {
     /// If the metadata of a lazy index are malformed.
     pub fn n_vars(&self) -> Result<usize> {
         self.var.len()
+    }
+
+    /// The number of observations, known without loading; `None` if there is no matrix.
+    ///
+    /// # Errors
+    /// If the metadata of a lazy matrix are malformed.
+    pub fn n_obs(&self) -> Result<Option<usize>> {
+        let shape = self.x.as_ref().map(Element::shape).transpose()?.flatten();
+        Ok(shape.and_then(|shape| shape.first().copied()))
+    }
+
+    /// The number of observations and of variables; `None` if there is no matrix.
+    ///
+    /// # Errors
+    /// If the metadata of a lazy matrix or index are malformed.
+    pub fn shape(&self) -> Result<Option<(usize, usize)>> {
+        let n_vars = self.n_vars()?;
+        Ok(self.n_obs()?.map(|n_obs| (n_obs, n_vars)))
+    }
+
+    /// The names of the variables.
+    ///
+    /// # Errors
+    /// If a lazy index cannot be read.
+    pub fn var_names(&self) -> Result<Vec<String>> {
+        self.var.names()
+    }
+
+    /// An annotation of the variables: a column of `var`. That of an observation is a row of the matrix.
+    ///
+    /// # Errors
+    /// [`NotFound`](crate::ErrorKind::NotFound) if there is no such column, or if it cannot be read.
+    pub fn var_vector(&self, key: &str) -> Result<Column> {
+        self.var.column(key).map_err(|error| error.at("raw/var"))
     }
 
     /// Returns a copy with everything in memory.

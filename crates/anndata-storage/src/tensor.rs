@@ -6,6 +6,7 @@ mod bytes;
 mod cells;
 mod change;
 mod display;
+mod from;
 mod gather;
 mod lists;
 mod moments;

@@ -173,7 +173,7 @@ impl SparseMatrix {
 }
 
 /// 32 bits where they hold lengths and offsets, as scipy chooses, otherwise 64.
-fn index_dtype(shape: (usize, usize), nnz: usize) -> DType {
+pub(super) fn index_dtype(shape: (usize, usize), nnz: usize) -> DType {
     let widest = shape.0.max(shape.1).max(nnz);
     if i32::try_from(widest).is_ok() { DType::I32 } else { DType::I64 }
 }

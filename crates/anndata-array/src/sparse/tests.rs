@@ -10,6 +10,7 @@ mod change;
 mod format;
 mod reduce;
 mod select;
+mod sprs;
 
 fn small(indices: Vec<i32>, indptr: Vec<i64>) -> Result<SparseMatrix> {
     let data = Tensor::from_vec([indices.len()], vec![1_u8; indices.len()])?;
