@@ -1,5 +1,7 @@
 //! [`Groups`]: the rows of each value of a column.
 
+mod aggregate;
+
 use anndata_storage::{Error, OrBug, Result};
 
 use crate::{Column, ColumnKind};

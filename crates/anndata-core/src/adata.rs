@@ -8,6 +8,7 @@ mod chunks;
 mod display;
 mod edit;
 mod equality;
+mod group;
 mod matrix;
 mod names;
 mod size;
@@ -15,7 +16,7 @@ mod transpose;
 mod vectors;
 mod view;
 
-use anndata_storage::Result;
+use anndata_storage::{Error, Result};
 
 use crate::caches::Namespaces;
 use crate::element::load_mapping;
@@ -23,6 +24,7 @@ use crate::{AnnData, DataFrame, Element, Layers, Mapping, Raw};
 pub use build::AnnDataBuilder;
 pub use chunks::Chunks;
 pub use equality::{Difference, Tolerance};
+pub use group::{Aggregate, GroupBy};
 pub use names::make_unique;
 pub use size::MemorySize;
 pub use view::SelectOptions;
@@ -129,6 +131,28 @@ impl AnnData {
     /// Unstructured annotations.
     pub fn uns(&self) -> &Mapping {
         &self.uns
+    }
+
+    /// The unstructured annotation at a path of keys with `/` between them, within mappings of mappings.
+    ///
+    /// ```
+    /// use anndata_core::{AnnData, Element};
+    ///
+    /// let adata = AnnData::builder().uns("neighbors", Element::try_from(serde_json::json!({"params": {"k": 15}}))?).build()?;
+    /// assert_eq!(adata.uns_at("neighbors/params/k")?.to_f64()?, 15.0);
+    /// # Ok::<(), anndata_core::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`NotFound`](crate::ErrorKind::NotFound) if there is none.
+    pub fn uns_at(&self, path: &str) -> Result<&Element> {
+        let mut keys = path.split('/');
+        let first = keys.next().and_then(|key| self.uns.get(key));
+        let found = keys.try_fold(first, |element, key| match element? {
+            Element::Mapping(mapping) => Some(mapping.get(key)),
+            _ => None,
+        });
+        found.flatten().ok_or_else(|| Error::not_found(format!("there is no '{path}' in uns")))
     }
 
     /// Unstructured annotations, to be changed: they are aligned to nothing.

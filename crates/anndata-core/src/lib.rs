@@ -41,7 +41,9 @@ mod schema;
 mod select;
 mod selector;
 
-pub use adata::{AnnDataBuilder, Chunks, Difference, MemorySize, SelectOptions, Tolerance, make_unique};
+pub use adata::{
+    Aggregate, AnnDataBuilder, Chunks, Difference, GroupBy, MemorySize, SelectOptions, Tolerance, make_unique,
+};
 pub use anndata_array::{
     Column, ColumnItem, ColumnKind, ColumnValue, Groups, Mask, NaValue, NameIndex, NullableAs, Reindex, SparseFormat,
     SparseMatrix, awkward,

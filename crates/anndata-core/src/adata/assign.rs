@@ -156,7 +156,7 @@ mod tests {
             *x = Tensor::from_vec([1, 1], vec![1.0])?.into();
             Ok(())
         });
-        assert!(misfit.is_err_and(|error| error.to_string().contains("its shape is [1, 1]")));
+        assert!(misfit.is_err_and(|error| error.to_string().contains("[1, 1]")));
         assert!(adata.x().is_none() && adata.layer(Some("counts")).is_some());
         assert!(adata.update_x(Element::ln_1p).is_err_and(|error| error.is_not_found()));
         Ok(())

@@ -1,5 +1,6 @@
 //! Statistics of an [`Element`] that is a matrix, by rows and by columns.
 
+use anndata_array::Groups;
 use anndata_storage::{Error, Moments, OrBug, Result, Scalar, Tensor, dispatch};
 
 use super::Matrix;
@@ -135,6 +136,25 @@ impl Element {
         let count = self.shape()?.and_then(|shape| shape.get(1 - axis).copied()).or_bug("a matrix has two axes")?;
         let squares = vec![0.0; sums.len()];
         Moments::new(count, sums, squares)?.means()
+    }
+
+    /// What is made of the rows of each group, a matrix of groups x columns, put together from blocks.
+    pub(crate) fn of_groups(&self, groups: &Groups, of: impl Fn(&Groups, &Matrix) -> Result<Tensor>) -> Result<Tensor> {
+        let blocks = Blocks::of(self)?;
+        let along = blocks.axis();
+        let mut parts = blocks.map(|block| {
+            let (range, matrix) = block?;
+            if along == 1 {
+                return of(groups, &matrix)?.transpose();
+            }
+            let codes = groups.codes().get(range).or_bug("more rows than there are in the groups")?;
+            of(&Groups::new(groups.names().clone(), codes.to_vec())?, &matrix)
+        });
+        if along == 1 {
+            return Tensor::concat_rows(&parts.collect::<Result<Vec<_>>>()?)?.transpose();
+        }
+        let first = parts.next().or_bug("a matrix without a block")??;
+        parts.try_fold(first, |total, part| Statistic::merge(total, &part?))
     }
 
     /// What is found for each row (axis 0) or column (axis 1), put together from blocks.

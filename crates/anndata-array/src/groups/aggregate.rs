@@ -1,0 +1,224 @@
+//! Sums and counts of the rows of each group of a matrix, on all cores.
+//!
+//! The rows of a group are added in their order, in parts that do not depend on how many cores there are, so neither does
+//! the result.
+
+use anndata_storage::{DType, Error, OrBug, Result, Scalar, Tensor, dispatch};
+use rayon::prelude::*;
+
+use super::Groups;
+use crate::sparse::{SparseFormat, SparseMatrix};
+
+/// At most about so many parts of the rows have sums of their own before they are joined.
+const PARTS: usize = 64;
+
+impl Groups {
+    /// The sum of the rows of each group of a matrix: `F64`, groups x columns. A group without rows has zeros.
+    ///
+    /// ```
+    /// use anndata_array::{Column, Groups, Tensor};
+    ///
+    /// let groups = Groups::of(&Column::strings(["T", "B", "T"]))?;
+    /// let matrix = Tensor::from_vec([3, 2], vec![1_u8, 2, 3, 0, 5, 6])?;
+    /// assert_eq!(groups.sum_rows(&matrix)?.as_slice::<f64>()?, [3.0, 0.0, 6.0, 8.0]);
+    /// assert_eq!(groups.count_nonzero_rows(&matrix)?.as_slice::<i64>()?, [1, 0, 2, 2]);
+    /// # Ok::<(), anndata_array::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`InvalidInput`](crate::ErrorKind::InvalidInput) if it is not a matrix with as many rows as there are in the groups;
+    /// [`DType`](crate::ErrorKind::DType) if it does not hold real numbers.
+    pub fn sum_rows(&self, matrix: &Tensor) -> Result<Tensor> {
+        check_real(matrix.dtype())?;
+        dispatch!(real matrix.dtype(), T => self.fold_dense(matrix, |value: T| value.to_f64()), else => Err(no_numbers()))
+    }
+
+    /// How many values of the rows of each group are not zero: `I64`, groups x columns.
+    ///
+    /// # Errors
+    /// As [`sum_rows`](Self::sum_rows).
+    pub fn count_nonzero_rows(&self, matrix: &Tensor) -> Result<Tensor> {
+        dispatch!(matrix.dtype(), T => self.fold_dense(matrix, |value: T| i64::from(!T::default().eq(&value))),
+            else => Err(no_numbers()))
+    }
+
+    /// The sum of the rows of each group of a sparse matrix; see [`sum_rows`](Self::sum_rows).
+    ///
+    /// # Errors
+    /// As [`sum_rows`](Self::sum_rows).
+    pub fn sum_sparse_rows(&self, matrix: &SparseMatrix) -> Result<Tensor> {
+        check_real(matrix.dtype())?;
+        // Repeated values that are true are one, not two.
+        let canonical = if *matrix.dtype() == DType::Bool { matrix.to_canonical()? } else { matrix.clone() };
+        dispatch!(real matrix.dtype(), T => self.fold_sparse(&canonical, |value: T| value.to_f64()),
+            else => Err(no_numbers()))
+    }
+
+    /// How many values of the rows of each group of a sparse matrix are not zero, whether stored or not.
+    ///
+    /// # Errors
+    /// As [`sum_rows`](Self::sum_rows).
+    pub fn count_nonzero_sparse_rows(&self, matrix: &SparseMatrix) -> Result<Tensor> {
+        let canonical = matrix.to_canonical()?;
+        dispatch!(matrix.dtype(), T => self.fold_sparse(&canonical, |value: T| i64::from(!T::default().eq(&value))),
+            else => Err(no_numbers()))
+    }
+
+    fn fold_dense<T: Scalar, A: Scalar>(&self, matrix: &Tensor, of: impl Fn(T) -> A + Sync) -> Result<Tensor> {
+        let [rows, columns] = *matrix.shape() else {
+            return Err(Error::invalid_input(format!("shape {:?} is not a matrix", matrix.shape())));
+        };
+        self.check_rows(rows)?;
+        let values = matrix.as_slice::<T>()?;
+        self.fold_rows(columns, |sums: &mut [A], row| {
+            let row = values.get(row * columns..(row + 1) * columns).or_bug("a row beyond the values")?;
+            sums.iter_mut().zip(row).for_each(|(sum, &value)| *sum = sum.plus(of(value)));
+            Ok(())
+        })
+    }
+
+    fn fold_sparse<T: Scalar, A: Scalar>(&self, matrix: &SparseMatrix, of: impl Fn(T) -> A + Sync) -> Result<Tensor> {
+        let (rows, columns) = matrix.shape();
+        self.check_rows(rows)?;
+        let (values, offsets) = (matrix.data().as_slice::<T>()?, matrix.major_offsets()?);
+        dispatch!(integer matrix.indices().dtype(), I => {
+            let indices = matrix.indices().as_slice::<I>()?;
+            let entries = |slice: usize| {
+                let slice = offsets.range(slice)?;
+                let values = values.get(slice.clone()).or_bug("a major slice beyond the values")?;
+                Ok::<_, Error>(indices.get(slice).or_bug("a major slice beyond the indices")?.iter().zip(values))
+            };
+            if matrix.format() == SparseFormat::Csr {
+                return self.fold_rows(columns, |sums: &mut [A], row| {
+                    for (&index, &value) in entries(row)? {
+                        let sum = sums.get_mut(position(index)?).or_bug("an index beyond the axis")?;
+                        *sum = sum.plus(of(value));
+                    }
+                    Ok(())
+                });
+            }
+            // A column at a time, whose sums lie together; then turned.
+            let mut sums = vec![A::default(); columns * self.len()];
+            sums.par_chunks_mut(self.len().max(1)).enumerate().try_for_each(|(column, sums)| {
+                for (&index, &value) in entries(column)? {
+                    let code = *self.codes().get(position(index)?).or_bug("an index beyond the axis")?;
+                    if let Ok(group) = usize::try_from(code) {
+                        let sum = sums.get_mut(group).or_bug("a row of a group that is not there")?;
+                        *sum = sum.plus(of(value));
+                    }
+                }
+                Ok::<(), Error>(())
+            })?;
+            Tensor::from_vec([columns, self.len()], sums)?.transpose()
+        }, else => Err(Error::bug("indices that are not integers")))
+    }
+
+    /// Adds up the rows of each group; `add` adds one row.
+    fn fold_rows<A: Scalar>(
+        &self,
+        columns: usize,
+        add: impl Fn(&mut [A], usize) -> Result<()> + Sync,
+    ) -> Result<Tensor> {
+        let mut all = vec![A::default(); self.len() * columns];
+        let step = self.n_rows().div_ceil(PARTS).max(1);
+        let add_all = |sums: &mut [A], rows: &[u64]| {
+            rows.iter().try_for_each(|&row| add(sums, usize::try_from(row).ok().or_bug("a row beyond all")?))
+        };
+        all.par_chunks_mut(columns.max(1)).zip(self.rows()).try_for_each(|(sums, rows)| {
+            if rows.len() <= step {
+                return add_all(sums, rows);
+            }
+            let parts = rows.par_chunks(step).map(|rows| {
+                let mut sums = vec![A::default(); columns];
+                add_all(&mut sums, rows)?;
+                Ok::<_, Error>(sums)
+            });
+            for part in parts.collect::<Result<Vec<_>>>()? {
+                sums.iter_mut().zip(part).for_each(|(sum, part)| *sum = sum.plus(part));
+            }
+            Ok(())
+        })?;
+        Tensor::from_vec([self.len(), columns], all)
+    }
+
+    fn check_rows(&self, rows: usize) -> Result<()> {
+        if rows == self.n_rows() {
+            return Ok(());
+        }
+        Err(Error::invalid_input(format!(
+            "a matrix of {rows} rows cannot be grouped by the groups of {}",
+            self.n_rows()
+        )))
+    }
+}
+
+fn check_real(dtype: &DType) -> Result<()> {
+    if dtype.is_complex() {
+        return Err(Error::dtype(format!("values of type {dtype} have no sums as doubles")));
+    }
+    Ok(())
+}
+
+/// An index that was checked when the matrix was made.
+fn position(index: impl Scalar) -> Result<usize> {
+    index.to_integer().and_then(|index| usize::try_from(index).ok()).or_bug("an index that was not checked")
+}
+
+#[cold]
+fn no_numbers() -> Error {
+    Error::dtype("values are not numbers")
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::Column;
+
+    proptest! {
+        #[test]
+        fn groups_of_any_matrix_are_summed(
+            (rows, columns, values, codes) in (0_usize..80, 0_usize..6).prop_flat_map(|(r, c)| {
+                (Just(r), Just(c), proptest::collection::vec(0_u8..4, r * c), proptest::collection::vec(-1_i64..3, r))
+            }),
+            dtype in proptest::sample::select(DType::NUMERIC.iter().filter(|d| !d.is_complex()).cloned().collect::<Vec<_>>()),
+        ) {
+            let groups = Groups::new(Column::strings(["a", "b", "c"]), codes.clone())?;
+            let matrix = Tensor::from_vec([rows, columns], values)?.cast(&dtype)?;
+            let doubles = matrix.cast(&DType::F64)?;
+            let doubles = doubles.as_slice::<f64>()?;
+            let (mut sums, mut counts) = (vec![0.0; 3 * columns], vec![0_i64; 3 * columns]);
+            for (row, &code) in codes.iter().enumerate().filter(|(_, code)| **code >= 0) {
+                for column in 0..columns {
+                    let (value, at) = (doubles[row * columns + column], usize::try_from(code).unwrap() * columns + column);
+                    sums[at] += value;
+                    counts[at] += i64::from(value != 0.0);
+                }
+            }
+            let (sums, counts) = (Tensor::from_vec([3, columns], sums)?, Tensor::from_vec([3, columns], counts)?);
+            prop_assert_eq!(&groups.sum_rows(&matrix)?, &sums);
+            prop_assert_eq!(&groups.count_nonzero_rows(&matrix)?, &counts);
+            for format in [SparseFormat::Csr, SparseFormat::Csc] {
+                let sparse = SparseMatrix::from_dense(&matrix, format)?;
+                prop_assert_eq!(&groups.sum_sparse_rows(&sparse)?, &sums);
+                prop_assert_eq!(&groups.count_nonzero_sparse_rows(&sparse)?, &counts);
+            }
+        }
+    }
+
+    #[test]
+    fn what_does_not_fit_is_refused() -> Result<()> {
+        let groups = Groups::new(Column::strings(["a"]), vec![0, -1])?;
+        let other = groups.sum_rows(&Tensor::from_vec([3, 1], vec![1, 2, 3])?).unwrap_err();
+        assert!(
+            other.is_invalid_input() && other.message() == "a matrix of 3 rows cannot be grouped by the groups of 2",
+            "{other}"
+        );
+        assert!(groups.sum_rows(&Tensor::from_vec([2], vec![1, 2])?).is_err_and(|error| error.is_invalid_input()));
+        assert!(groups.sum_rows(&Tensor::from_strings([2, 1], ["a", "b"])?).is_err_and(|error| error.is_dtype()));
+        let nan = groups.sum_rows(&Tensor::from_vec([2, 1], vec![f32::NAN, 1.0])?)?;
+        assert!(nan.get::<f64>(&[0, 0])?.is_nan());
+        Ok(())
+    }
+}
