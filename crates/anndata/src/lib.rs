@@ -72,6 +72,7 @@
 //!   of each of its values.
 //! - [`AxisSelection`], checked positions along one axis; [`NameIndex`], where each name is; [`Reindex`], from one axis to another.
 //! - [`Chunks`], a matrix as blocks of rows.
+//! - [`GroupBy`] and [`Aggregate`], statistics of groups of observations; [`Moments`], means and variances of blocks.
 //! - [`mod@acc`] and [`acc!`], references to the arrays of an object.
 //!
 //! ## Reading and writing
@@ -145,7 +146,8 @@ pub use anndata_format::{
 // Selection.
 #[doc(inline)]
 pub use anndata_format::{
-    AxisSelection, Chunks, ColumnValue, Groups, Mask, NameIndex, Reindex, SelectOptions, Selector,
+    Aggregate, AxisSelection, Chunks, ColumnValue, GroupBy, Groups, Mask, Moments, NameIndex, Reindex, SelectOptions,
+    Selector,
 };
 // Reading and writing.
 #[doc(inline)]
