@@ -6,6 +6,7 @@
 //! | [`from_python`] | every name of Python's anndata, and what it is here |
 //! | [`selecting`] | ranges, positions, names, masks and conditions |
 //! | [`editing`] | setting, removing and renaming; names, categories, values |
+//! | [`conversions`] | values of ndarray, sprs, Arrow and JSON, in and out |
 //! | [`views_and_lazy`] | what is read when: views, lazy and backed objects |
 //! | [`concatenation`] | joins, merges, labels |
 //! | [`zarr_and_clouds`] | versions, chunks and shards; stores behind a URL |
@@ -31,6 +32,7 @@ pages! {
     from_python, "../docs/guide/from_python.md";
     selecting, "../docs/guide/selecting.md";
     editing, "../docs/guide/editing.md";
+    conversions, "../docs/guide/conversions.md";
     views_and_lazy, "../docs/guide/views_and_lazy.md";
     concatenation, "../docs/guide/concatenation.md";
     zarr_and_clouds, "../docs/guide/zarr_and_clouds.md";
