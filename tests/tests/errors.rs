@@ -242,7 +242,7 @@ fn of_objects(refusals: &mut Refusals, _directory: &Path) {
         };
         "Raw::new of other variables" => Raw::new(Some(numbers([2, 3]).into()), obs(), [].into());
         "Raw::new with varm that is long" => Raw::new(None, obs(), [("PCs".to_owned(), numbers([3, 1]).into())].into());
-        "set_x of another shape" => object().set_x(Some(numbers([3, 2]).into()));
+        "set_x of another shape" => object().set_x(numbers([3, 2]));
         "set_layer of another shape" => object().set_layer(Some("l"), numbers([3, 2]));
         "set_obsm of another length" => object().set_obsm("pca", numbers([3, 2]));
         "set_varm of no axes" => object().set_varm("PCs", Element::Null);

@@ -286,7 +286,7 @@ fn a_view_that_is_changed_is_an_object_of_its_own() -> Result<()> {
     assert!(!view.is_view());
     assert_eq!(adata.obsm()["m"].to_tensor()?.as_slice::<i32>()?, [1, 2, 3]);
     // Nor does the view follow the object.
-    adata.set_x(Some(Tensor::from_vec([3, 2], vec![0_i32; 6])?.into()))?;
+    adata.set_x(Tensor::from_vec([3, 2], vec![0_i32; 6])?)?;
     assert_eq!(view.x().unwrap().to_tensor()?.as_slice::<i32>()?, [3, 4, 5, 6]);
     assert_eq!(view.select(1, 1)?.obsm()["m"].to_tensor()?.as_slice::<i32>()?, [9]);
 

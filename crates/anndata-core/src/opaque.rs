@@ -115,7 +115,7 @@ impl Opaque {
 fn removal(path: &str) -> Option<String> {
     let (slot, key) = path.split_once('/').unwrap_or((path, ""));
     Some(match slot {
-        "X" => "set_x(None)".to_owned(),
+        "X" => "remove_x()".to_owned(),
         _ if key.is_empty() => return None,
         "obs" | "var" => format!("remove_{slot}_column({key:?})"),
         "obsm" | "varm" | "obsp" | "varp" => format!("remove_{slot}({:?})", first_name(key)),

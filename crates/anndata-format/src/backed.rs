@@ -249,7 +249,7 @@ impl Backed {
         }
         if let Some(raw) = new.raw().filter(|raw| raw.x().is_some() && is_changed("raw")) {
             let x = self.read_matrix("raw/X")?;
-            new.set_raw(Some(raw.clone().map_x(|_| Ok(x.clone()))?))?;
+            new.set_raw(raw.clone().map_x(|_| Ok(x.clone()))?)?;
         }
         self.adata = new.clone();
         self.stored = new;

@@ -291,11 +291,11 @@ fn make_sparse(mut adata: AnnData, options: &ElemReadOptions) -> Result<AnnData>
             None => Err(names_nothing(asked)),
         };
         match path.split_once('/') {
-            None if path == "X" => adata.set_x(Some(sparse(adata.x())?))?,
+            None if path == "X" => adata.set_x(sparse(adata.x())?)?,
             Some(("layers", key)) => adata.set_layer(Some(key), sparse(adata.layer(Some(key)))?)?,
             Some(("raw", "X")) => {
                 let raw = adata.raw().ok_or_else(|| names_nothing(asked))?.clone();
-                adata.set_raw(Some(raw.map_x(sparse)?))?;
+                adata.set_raw(raw.map_x(sparse)?)?;
             }
             _ => return Err(Error::invalid_input(format!("'{asked}' is not a matrix that can be read as sparse"))),
         }

@@ -51,7 +51,7 @@ pub(crate) fn strings_to_categoricals(case: &Case) -> Result<()> {
 /// Keeps the object as the raw of itself with every so-many-th variable; with `back`, the object of that raw.
 pub(crate) fn set_raw(case: &Case) -> Result<()> {
     let mut adata = case.read(0)?;
-    adata.set_raw(Some(Raw::from(&adata)))?;
+    adata.set_raw(Raw::from(&adata))?;
     let part = adata.select(.., every(case, "step"))?;
     case.write(&if case.flag("back") { part.raw_to_adata()? } else { part })
 }

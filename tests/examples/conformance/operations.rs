@@ -219,8 +219,14 @@ fn random_object(seed: u64) -> Result<AnnData> {
 fn remove(adata: &mut AnnData, path: &str) -> Result<()> {
     let (slot, key) = path.trim_matches('/').split_once('/').unwrap_or((path.trim_matches('/'), ""));
     let removed = match slot {
-        "X" => return adata.set_x(None),
-        "raw" => return adata.set_raw(None),
+        "X" => {
+            adata.remove_x();
+            return Ok(());
+        }
+        "raw" => {
+            adata.remove_raw();
+            return Ok(());
+        }
         "layers" => adata.remove_layer(Some(key)),
         "obsm" => adata.remove_obsm(key),
         "varm" => adata.remove_varm(key),

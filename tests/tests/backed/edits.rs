@@ -98,11 +98,11 @@ pub(crate) fn edit(adata: &mut AnnData, Edit { kind, a, b }: &Edit) -> Result<()
             let to = if b.is_multiple_of(4) { None } else { Some(format!("layer {}", b % 3)) };
             adata.rename_layer(from.as_deref(), to.as_deref())
         }
-        (2, ..) => adata.set_raw(Some(Raw::from(&*adata))),
+        (2, ..) => adata.set_raw(Raw::from(&*adata)),
         (3, Some(key), _) => {
             let raw = Raw::new(adata.layer(key.as_deref()).cloned(), adata.var().clone(), Mapping::new())?;
             adata.remove_layer(key.as_deref());
-            adata.set_raw(Some(raw))
+            adata.set_raw(raw)
         }
         (4, Some(key), Some(other)) => {
             let [one, two] = [&key, &other].map(|key| adata.layer(key.as_deref()).unwrap().clone());
@@ -122,7 +122,7 @@ pub(crate) fn edit(adata: &mut AnnData, Edit { kind, a, b }: &Edit) -> Result<()
             Some(x) => adata.set_layer(if b.is_multiple_of(2) { None } else { Some("of raw") }, x),
             None => Ok(()),
         },
-        (9, ..) => adata.set_x(Some(matrix(n_obs, n_vars, a, b))),
+        (9, ..) => adata.set_x(matrix(n_obs, n_vars, a, b)),
         (10, ..) => adata.set_layer(Some(&format!("layer {}", b % 3)), matrix(n_obs, n_vars, a, b)),
         (11, Some(key), _) => {
             adata.remove_layer(key.as_deref());
@@ -148,7 +148,10 @@ pub(crate) fn edit(adata: &mut AnnData, Edit { kind, a, b }: &Edit) -> Result<()
             Ok(())
         }
         (17, ..) => adata.set_obs_names((0..n_obs).map(|i| format!("name {}", i * 7 + a % 5))),
-        (18, ..) => adata.set_raw(None),
+        (18, ..) => {
+            adata.remove_raw();
+            Ok(())
+        }
         (19, Some(key), _) => {
             let nested = Mapping::from([("matrix".to_owned(), adata.layer(key.as_deref()).unwrap().clone())]);
             adata.set_uns("kept", nested);

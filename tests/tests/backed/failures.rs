@@ -154,8 +154,8 @@ fn all_that_was_edited_is_written_back_or_nothing() -> Result<()> {
     for path in write(directory.path(), &object()?)? {
         check(&path, &object()?, |backed| {
             let raw = Raw::from(&**backed);
-            backed.set_raw(Some(raw))?;
-            backed.set_x(Some(dense(3, 4, 100).into()))?;
+            backed.set_raw(raw)?;
+            backed.set_x(dense(3, 4, 100))?;
             backed.rename_layer(Some("counts"), Some("renamed"))?;
             backed.remove_layer(Some("old"));
             backed.set_obs_column("m", vec!["x", "y", "z"])?;
@@ -218,7 +218,7 @@ fn what_failed_once_is_written_at_the_second_attempt() -> Result<()> {
             for adata in [&mut *backed, &mut expected] {
                 adata.rename_layer(Some("counts"), Some("renamed"))?;
                 adata.rename_layer(None, Some("counts"))?;
-                adata.set_raw(None)?;
+                adata.remove_raw();
             }
             steps.fail_at(number, Failure::Once);
             let first = backed.write_back(&ElemWriteOptions::default());

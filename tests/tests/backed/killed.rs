@@ -22,7 +22,7 @@ fn object(value: f32) -> Result<AnnData> {
         .obs(DataFrame::unnamed(40).with_column("value", vec![value; 40])?)
         .obsm("pca", Tensor::from_vec([40, 2], vec![value; 80])?)
         .build()?;
-    adata.set_raw(Some(Raw::from(&adata)))?;
+    adata.set_raw(Raw::from(&adata))?;
     Ok(adata)
 }
 

@@ -106,7 +106,7 @@ fn wrong_edits_are_refused_and_named() -> Result<()> {
             let message = error.to_string();
             assert!(message.contains(expected), "{message} should say {expected}");
         }
-        backed.set_x(Some(dense(5, 4).into()))?;
+        backed.set_x(dense(5, 4))?;
         assert!(backed.write_x(0, 0, &one).unwrap_err().to_string().contains("write it back first"));
         drop(backed);
         assert_eq!(open_backed(path, Mode::Read)?.to_memory()?, object()?);
@@ -128,8 +128,8 @@ fn changes_in_memory_are_written_back() -> Result<()> {
             adata.uns_mut().insert("seed".to_owned(), Tensor::scalar(3_i64).into());
             adata.remove_layer(Some("counts"));
             adata.set_layer(Some("more"), new.clone())?;
-            adata.set_x(Some(new.clone().into()))?;
-            adata.set_raw(None)?;
+            adata.set_x(new.clone())?;
+            adata.remove_raw();
         }
         // In memory until then.
         assert_eq!(open_backed(path, Mode::Read)?.obsm().len(), 1);

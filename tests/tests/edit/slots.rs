@@ -24,18 +24,18 @@ fn x_may_be_of_any_number_dtype_and_format() -> Result<()> {
     for dtype in dtypes {
         let dense = counted(&[3, 4]).cast(&dtype)?;
         let mut adata = adata();
-        adata.set_x(Some(dense.clone().into()))?;
+        adata.set_x(dense.clone())?;
         assert_eq!(adata.x(), Some(&dense.clone().into()));
         assert_eq!(adata.layer(Some("L")), Some(&counted(&[3, 4]).into()), "layers keep their dtype");
         for format in [SparseFormat::Csr, SparseFormat::Csc] {
             let sparse = SparseMatrix::from_dense(&dense, format)?;
-            adata.set_x(Some(sparse.clone().into()))?;
+            adata.set_x(sparse.clone())?;
             assert_eq!(adata.x(), Some(&sparse.into()));
         }
     }
     for shape in [[1, 4], [3, 1], [1, 1]] {
         let mut adata = AnnData::builder().shape(shape[0], shape[1]).build()?;
-        adata.set_x(Some(counted(&shape).into()))?;
+        adata.set_x(counted(&shape))?;
         assert_eq!(adata.x().unwrap().shape()?, Some(shape.to_vec()));
     }
     Ok(())
@@ -44,7 +44,7 @@ fn x_may_be_of_any_number_dtype_and_format() -> Result<()> {
 #[test]
 fn an_object_without_x_keeps_its_shape_and_layers() -> Result<()> {
     let mut adata = adata();
-    adata.set_x(None)?;
+    adata.remove_x();
     assert!(adata.x().is_none() && adata.remove_layer(None).is_none());
     assert_eq!((adata.shape(), adata.layers().len()), ((3, 4), 1));
     assert_eq!(adata.select(1.., ..2)?.load()?.shape(), (2, 2));
@@ -159,7 +159,7 @@ fn raw_has_rows_as_the_object_and_variables_of_its_own() -> Result<()> {
         .varm("PCs", counted(&[3, 2]))
         .build()?;
     let mut adata = all.select(.., [0, 1])?.load()?;
-    adata.set_raw(Some(Raw::from(&all)))?;
+    adata.set_raw(Raw::from(&all))?;
     let raw = adata.raw().unwrap();
     assert_eq!((raw.n_vars()?, raw.var().names()?[2].as_str()), (3, "var3"));
     let part = raw.select_var("var3")?;
@@ -171,9 +171,9 @@ fn raw_has_rows_as_the_object_and_variables_of_its_own() -> Result<()> {
     assert_eq!(view.raw().unwrap().x().unwrap().to_tensor()?.as_slice::<i32>()?, [3, 4, 5, 6, 7, 8]);
     assert_eq!(view.raw_to_adata()?.obs(), view.obs());
     let few = Raw::from(&adata.select(..2, ..)?);
-    assert!(adata.set_raw(Some(few)).is_err_and(|error| error.to_string().contains("found shape [2, 2]")));
+    assert!(adata.set_raw(few).is_err_and(|error| error.to_string().contains("found shape [2, 2]")));
 
-    adata.set_raw(None)?;
+    adata.remove_raw();
     assert!(adata.raw().is_none() && adata.raw_to_adata().is_err_and(|error| error.is_not_found()));
     Ok(())
 }

@@ -19,7 +19,7 @@ fn adata() -> Result<AnnData> {
         .obsm("df", frame)
         .uns("type_colors", Tensor::from_strings([3], ["red", "green", "blue"])?)
         .build()?;
-    adata.set_raw(Some(Raw::from(&adata)))?;
+    adata.set_raw(Raw::from(&adata))?;
     Ok(adata)
 }
 

@@ -22,16 +22,19 @@ fn adata() -> AnnData {
         .uns("type_colors", Tensor::from_strings([3], ["red", "green", "blue"]).unwrap())
         .build()
         .unwrap();
-    adata.set_raw(Some(Raw::from(&adata))).unwrap();
+    adata.set_raw(Raw::from(&adata)).unwrap();
     adata
 }
 
 type Edit = fn(&mut AnnData) -> Result<()>;
 
 const EDITS: &[(&str, Edit)] = &[
-    ("X", |view| view.set_x(Some(ones(&[2, 2]).into()))),
+    ("X", |view| view.set_x(ones(&[2, 2]))),
     ("part of X", |view| view.set_x_at(0, .., 5.0)),
-    ("no X", |view| view.set_x(None)),
+    ("no X", |view| {
+        view.remove_x();
+        Ok(())
+    }),
     ("a layer", |view| view.set_layer(Some("T"), ones(&[2, 2]))),
     ("part of a layer", |view| view.set_layer_at(Some("L"), "q", .., 7.0)),
     ("obs", |view| view.set_obs(DataFrame::new(["x", "y"]))),
@@ -58,7 +61,10 @@ const EDITS: &[(&str, Edit)] = &[
         view.set_all_uns(Mapping::new());
         Ok(())
     }),
-    ("raw", |view| view.set_raw(None)),
+    ("raw", |view| {
+        view.remove_raw();
+        Ok(())
+    }),
     ("categories", |view| view.rename_categories("type", vec!["A", "B"])),
 ];
 
@@ -85,7 +91,7 @@ fn a_view_that_was_refused_an_edit_stays_a_view() -> Result<()> {
     let mut view = origin.select(1..3, [2, 0])?;
     let before = view.load()?;
     for (refused, kind, message) in [
-        (view.set_x(Some(ones(&[3, 2]).into())), ErrorKind::InvalidInput, "[3, 2]"),
+        (view.set_x(ones(&[3, 2])), ErrorKind::InvalidInput, "[3, 2]"),
         (view.set_all_obsm(Mapping::from([("o".to_owned(), ones(&[3, 1]).into())])), ErrorKind::InvalidInput, "[3, 1]"),
         (view.set_obs_names(["x"]), ErrorKind::InvalidInput, "labels was given for 2 rows"),
         (view.set_obs(DataFrame::unnamed(4)), ErrorKind::InvalidInput, "4"),
@@ -107,7 +113,7 @@ fn a_view_of_a_view_is_edited_alone() -> Result<()> {
     let origin = adata();
     let outer = origin.select(0, ..)?;
     let mut inner = outer.select(.., 1..)?;
-    inner.set_x(Some(ones(&[1, 2]).into()))?;
+    inner.set_x(ones(&[1, 2]))?;
     assert_eq!(inner.x().unwrap().to_tensor()?, ones(&[1, 2]));
     assert_eq!((outer.x().unwrap().to_sparse()?.nnz(), origin.x().unwrap().to_sparse()?.nnz()), (0, 0));
     assert!(outer.is_view());

@@ -63,7 +63,7 @@ fn an_object_that_was_refused_is_as_it_was() -> Result<()> {
     let before = adata.clone();
     for (refused, message) in [
         (adata.set_obsm("m", zeros(&[3, 1])), "[3, 1]"),
-        (adata.set_x(Some(zeros(&[3, 3]).into())), "[3, 3]"),
+        (adata.set_x(zeros(&[3, 3])), "[3, 3]"),
         (adata.set_layer(Some("l"), zeros(&[3, 3])), "[3, 3]"),
         (adata.set_obs(DataFrame::unnamed(3)), "3"),
     ] {

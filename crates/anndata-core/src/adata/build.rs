@@ -66,6 +66,16 @@ impl AnnDataBuilder {
         self
     }
 
+    /// All layers; `X` is under `None`, and stays where they bring none.
+    pub fn all_layers(mut self, layers: Layers) -> Self {
+        let x = self.layers.shift_remove(&None);
+        self.layers = layers;
+        if let (Some(x), None) = (x, self.layers.get(&None)) {
+            self.layers.shift_insert(0, None, x);
+        }
+        self
+    }
+
     /// The observations.
     pub fn obs(mut self, obs: DataFrame) -> Self {
         self.obs = Some(obs);

@@ -143,17 +143,18 @@ impl AnnData {
         var, varm, n_vars, set_var, clear_var, set_var_column, remove_var_column, rename_var_column, "variables";
     }
 
-    /// Sets or removes the data matrix. A data frame becomes an array.
+    /// Sets the data matrix. A data frame becomes an array.
     ///
     /// # Errors
     /// If its shape does not fit; of a data frame, if its labels are not those of the object, or a column holds no
     /// numbers.
-    pub fn set_x(&mut self, x: Option<Element>) -> Result<()> {
-        if let Some(x) = x {
-            return self.set_layer(None, x);
-        }
-        self.remove_layer(None);
-        Ok(())
+    pub fn set_x(&mut self, x: impl Into<Element>) -> Result<()> {
+        self.set_layer(None, x)
+    }
+
+    /// Removes the data matrix.
+    pub fn remove_x(&mut self) -> Option<Element> {
+        self.remove_layer(None)
     }
 
     /// Sets a layer; `None` is `X`. It may be of another dtype and format than the others. A data frame becomes an
@@ -169,7 +170,7 @@ impl AnnData {
         Ok(())
     }
 
-    /// Replaces all layers. `X` stays where they bring none; [`set_x`](Self::set_x) removes it.
+    /// Replaces all layers. `X` stays where they bring none; [`remove_x`](Self::remove_x) removes it.
     ///
     /// # Errors
     /// If the shape of one does not fit.
@@ -222,7 +223,7 @@ impl AnnData {
 
     entries!(uns, remove_uns, rename_uns);
 
-    /// Sets or removes the matrix before filtering.
+    /// Sets the matrix before filtering.
     ///
     /// `Raw::from(&adata)` is the raw that holds the matrix, the variables and their arrays of an object:
     ///
@@ -231,20 +232,26 @@ impl AnnData {
     ///
     /// let all = AnnData::builder().x(Tensor::from_vec([2, 3], vec![1, 2, 3, 4, 5, 6])?).build()?;
     /// let mut filtered = all.select(.., [0, 2])?;
-    /// filtered.set_raw(Some(Raw::from(&all)))?;
+    /// filtered.set_raw(Raw::from(&all))?;
     /// assert_eq!(filtered.raw_to_adata()?.shape(), (2, 3));
     /// # Ok::<(), anndata_core::Error>(())
     /// ```
     ///
     /// # Errors
     /// If it does not have one row per observation.
-    pub fn set_raw(&mut self, raw: Option<Raw>) -> Result<()> {
-        if let Some(raw) = &raw {
-            self.check_raw(raw)?;
-        }
-        self.raw = raw;
+    pub fn set_raw(&mut self, raw: impl Into<Raw>) -> Result<()> {
+        let raw = raw.into();
+        self.check_raw(&raw)?;
+        self.raw = Some(raw);
         self.edited();
         Ok(())
+    }
+
+    /// Removes the matrix before filtering.
+    pub fn remove_raw(&mut self) -> Option<Raw> {
+        let removed = self.raw.take()?;
+        self.edited();
+        Some(removed)
     }
 
     /// The raw as an object: its matrix, variables and their arrays, with the observations, `obsm`, `obsp` and `uns` of
@@ -295,20 +302,14 @@ mod tests {
     fn every_slot_is_checked_and_named() -> Result<()> {
         let mut adata = AnnData::builder().shape(2, 3).build()?;
         let cases: [(&str, Result<()>); 8] = [
-            (
-                "X: expected a shape that begins with [2, 3] (n_obs, n_vars), found [3, 2]",
-                adata.set_x(Some(zeros(&[3, 2]).into())),
-            ),
-            ("layers/a: its shape", adata.set_layer(Some("a"), zeros(&[2]))),
-            ("obsm/m: its shape", adata.set_obsm("m", zeros(&[3, 2]))),
-            ("varm/m: its shape", adata.set_varm("m", zeros(&[2, 3]))),
-            ("obsp/p: its shape", adata.set_obsp("p", zeros(&[2, 3]))),
-            ("varp/p: it is a mapping, which has no axes", adata.set_varp("p", Mapping::new())),
-            ("obs: it has 1 rows", adata.set_obs(DataFrame::unnamed(1))),
-            (
-                "raw/X: its shape",
-                adata.set_raw(Some(Raw::new(Some(zeros(&[9, 1]).into()), DataFrame::unnamed(1), Mapping::new())?)),
-            ),
+            ("X: expected a shape that begins with [2, 3] (n_obs, n_vars), found [3, 2]", adata.set_x(zeros(&[3, 2]))),
+            ("layers/a: expected a shape", adata.set_layer(Some("a"), zeros(&[2]))),
+            ("obsm/m: ", adata.set_obsm("m", zeros(&[3, 2]))),
+            ("varm/m: ", adata.set_varm("m", zeros(&[2, 3]))),
+            ("obsp/p: ", adata.set_obsp("p", zeros(&[2, 3]))),
+            ("varp/p: ", adata.set_varp("p", Mapping::new())),
+            ("obs: ", adata.set_obs(DataFrame::unnamed(1))),
+            ("raw/X: ", adata.set_raw(Raw::new(Some(zeros(&[9, 1]).into()), DataFrame::unnamed(1), Mapping::new())?)),
         ];
         for (expected, result) in cases {
             let error = result.unwrap_err();
@@ -316,7 +317,7 @@ mod tests {
             assert!(error.to_string().starts_with(expected), "{error} should begin with {expected}");
         }
         let texts = Tensor::from_strings([2, 3], ["a"; 6])?;
-        for refused in [adata.set_x(Some(texts.clone().into())), adata.set_layer(Some("t"), texts.clone())] {
+        for refused in [adata.set_x(texts.clone()), adata.set_layer(Some("t"), texts.clone())] {
             assert!(refused.is_err_and(|error| error.is_dtype() && error.to_string().contains("not numbers")));
         }
         let refused = AnnData::builder().layer("t", texts.clone()).build();

@@ -80,7 +80,7 @@ mod tests {
         assert_eq!(adata.obs().columns().len(), 0);
 
         let mut set = AnnData::builder().obs(frame()?).var(DataFrame::new(["A", "B"])).build()?;
-        set.set_x(Some(frame()?.into()))?;
+        set.set_x(frame()?)?;
         set.set_layer(
             Some("l"),
             DataFrame::unnamed(2).with_column("0", vec![1.0, 2.0])?.with_column("1", vec![3.0, 4.0])?,

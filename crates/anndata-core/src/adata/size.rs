@@ -141,7 +141,7 @@ mod tests {
             .obs(DataFrame::new(["ab", "c"]).with_column("n", vec![1_i32, 2])?)
             .obsm("m", dense)
             .build()?;
-        adata.set_raw(Some(Raw::from(&adata)))?;
+        adata.set_raw(Raw::from(&adata))?;
         Ok(adata)
     }
 

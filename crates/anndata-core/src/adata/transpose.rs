@@ -67,7 +67,7 @@ mod tests {
             .varp("p", Tensor::from_vec([3, 3], vec![1_u8; 9])?)
             .uns("k", "v")
             .build()?;
-        adata.set_raw(Some(Raw::from(&adata)))?;
+        adata.set_raw(Raw::from(&adata))?;
         let t = adata.select(.., ..)?.transpose()?;
         assert!(!t.is_view() && t.raw().is_none());
         assert_eq!((t.obs(), t.var(), t.uns()), (adata.var(), adata.obs(), adata.uns()));
@@ -75,7 +75,7 @@ mod tests {
         let x = adata.transpose()?.matrix(None)?.to_sparse()?;
         assert_eq!(x.data().as_slice::<f32>()?.as_ptr(), sparse.data().as_slice::<f32>()?.as_ptr());
         assert_eq!(x.to_dense()?, t.matrix(Some("d"))?.to_tensor()?);
-        adata.set_raw(None)?;
+        adata.remove_raw();
         assert_eq!(t.transpose()?, adata);
         Ok(())
     }

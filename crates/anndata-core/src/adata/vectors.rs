@@ -185,7 +185,7 @@ mod tests {
         assert_eq!(frame.column_names().collect::<Vec<_>>(), ["a", "b", "c"]);
         assert_eq!(frame.column("c")?, Column::from(vec![3_i64, 6]));
         assert_eq!(adata.select(1, 1..)?.to_df(Some("half"))?.num_columns(), 3);
-        adata.set_x(None)?;
+        adata.remove_x();
         assert!(adata.to_df(None).is_err_and(|error| error.to_string().contains("no X")));
         Ok(())
     }

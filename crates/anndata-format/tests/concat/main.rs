@@ -161,7 +161,7 @@ fn raw_is_kept_where_all_have_it() -> Result<()> {
         let raw = Tensor::from_vec([x.len(), wide.len()], vec![1_i64; x.len() * wide.len()])?;
         let varm = [("w".to_owned(), Tensor::from_vec([wide.len(), 1], vec![0.0; wide.len()])?.into())].into();
         let var = DataFrame::new(labels(wide)).with_column("kept", vec![true; wide.len()])?;
-        one.set_raw(Some(anndata_format::Raw::new(Some(raw.into()), var, varm)?))?;
+        one.set_raw(anndata_format::Raw::new(Some(raw.into()), var, varm)?)?;
         Ok::<_, Error>(one)
     };
     let (a, b) = (with_raw(&[[1, 2]], "ab", "abz")?, with_raw(&[[3, 4], [5, 6]], "bc", "zab")?);
