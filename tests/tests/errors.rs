@@ -71,12 +71,15 @@ fn object() -> AnnData {
         .unwrap()
 }
 
+/// What is refused in one way of using the library, with a folder to use.
+type Section = fn(&mut Refusals, &Path);
+
 /// Every error, in the order of what users do.
 #[test]
 fn every_error() {
     let fixtures = fixtures::folder().to_str().unwrap().to_owned();
     let mut refusals = Refusals { lines: String::new(), folder: String::new(), fixtures };
-    let sections: [(&str, fn(&mut Refusals, &Path)); 6] = [
+    let sections: [(&str, Section); 6] = [
         ("Opening", of_opening),
         ("Writing", of_writing),
         ("Malformed files", of_malformed_files),

@@ -2,6 +2,8 @@
 //!
 //! `cargo run --features cloud --example async_remote -- https://host/cells.zarr`
 
+#![allow(clippy::print_stdout, reason = "it shows what it does")]
+
 use anndata::prelude::*;
 use anndata::{read_async, read_lazy_async};
 

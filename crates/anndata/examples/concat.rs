@@ -2,6 +2,8 @@
 //!
 //! `cargo run --example concat -- a.h5ad b.h5ad`
 
+#![allow(clippy::print_stdout, reason = "it shows what it does")]
+
 use anndata::prelude::*;
 use anndata::{Join, Merge};
 

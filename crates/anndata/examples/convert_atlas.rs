@@ -2,6 +2,8 @@
 //!
 //! `cargo run --release --example convert_atlas -- atlas.h5ad atlas.zarr`
 
+#![allow(clippy::print_stdout, reason = "it shows what it does")]
+
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 

@@ -1,6 +1,8 @@
 //! Means of genes in groups of cells.
 //!
-//! `cargo run --example groupby -- cells.h5ad cell_type`
+//! `cargo run --example groupby -- cells.h5ad cell_type means.h5ad`
+
+#![allow(clippy::print_stdout, reason = "it shows what it does")]
 
 use anndata::Aggregate;
 use anndata::prelude::*;
@@ -21,5 +23,8 @@ fn main() -> Result<()> {
     println!("{groups}");
     let means = groups.layer(Some("mean")).ok_or_else(|| Error::not_found("no means"))?.to_tensor()?;
     println!("{means}");
+    if let Some(output) = arguments.next() {
+        write(output, &groups)?;
+    }
     Ok(())
 }

@@ -2,6 +2,8 @@
 //!
 //! `cargo run --example lazy_subset -- cells.h5ad subset.zarr`
 
+#![allow(clippy::print_stdout, reason = "it shows what it does")]
+
 use anndata::prelude::*;
 
 fn main() -> Result<()> {

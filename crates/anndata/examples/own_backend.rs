@@ -2,6 +2,8 @@
 //!
 //! `cargo run --example own_backend -- cells.h5ad cells.sqlite`
 
+#![allow(clippy::print_stdout, reason = "it shows what it does")]
+
 #[path = "../../anndata-storage/examples/sqlite/store.rs"]
 #[allow(unreachable_pub, reason = "elsewhere it is a crate of its own")]
 mod store;

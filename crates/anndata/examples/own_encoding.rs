@@ -2,6 +2,8 @@
 //!
 //! `cargo run --example own_encoding`
 
+#![allow(clippy::print_stdout, reason = "it shows what it does")]
+
 use std::any::Any;
 use std::sync::Arc;
 

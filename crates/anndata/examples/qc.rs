@@ -3,6 +3,9 @@
 //!
 //! `cargo run --release --example qc -- counts.h5ad out.h5ad`
 
+#![allow(clippy::print_stdout, clippy::cast_precision_loss, reason = "it shows what it does; genes are few")]
+
+use anndata::Groups;
 use anndata::prelude::*;
 
 fn main() -> Result<()> {
@@ -33,14 +36,37 @@ fn main() -> Result<()> {
     adata.subset(.., cells.iter().map(|&cells| cells >= 3).collect::<Vec<bool>>())?;
 
     // 10,000 counts for each cell, and the logarithm.
-    let totals = adata.x().map_or(Ok(Tensor::zeros(&DType::F64, [0])?), Element::row_sums)?.cast(&DType::F64)?;
-    let factors: Vec<f64> =
-        totals.as_slice::<f64>()?.iter().map(|&total| if total > 0.0 { 1e4 / total } else { 1.0 }).collect();
+    let factors = |totals: &[f64]| totals.iter().map(|&t| if t > 0.0 { 1e4 / t } else { 1.0 }).collect::<Vec<f64>>();
     adata.update_x(|x| {
         *x = x.cast(&DType::F32)?;
-        x.scale_rows(&factors)?;
+        x.scale_rows(&factors(x.row_sums()?.cast(&DType::F64)?.as_slice()?))?;
         x.ln_1p()
     })?;
+
+    // Genes of high dispersion, among those of like mean: scanpy's flavor "seurat".
+    let mut linear = adata.x().cloned().unwrap_or(Element::Null);
+    linear.map_in_place(f32::exp_m1)?;
+    let (means, variances) = (linear.column_means()?, linear.column_variances(1)?);
+    let moments = means.as_slice::<f64>()?.iter().zip(variances.as_slice::<f64>()?);
+    let (means, dispersions): (Vec<f64>, Vec<f64>) = moments
+        .map(|(&mean, &variance)| (mean.ln_1p(), if variance > 0.0 { (variance / mean).ln() } else { f64::NAN }))
+        .unzip();
+    let (low, high) = means.iter().fold((f64::MAX, f64::MIN), |(low, high), &mean| (low.min(mean), high.max(mean)));
+    let bin = |mean: &f64| ((mean - low) / (high - low) * 20.0).ceil().clamp(1.0, 20.0);
+    let mut normalized = vec![f64::NAN; means.len()];
+    for genes in &Groups::of(&means.iter().map(bin).collect::<Vec<f64>>().into())? {
+        let genes: Vec<usize> = genes.iter().filter_map(|&gene| usize::try_from(gene).ok()).collect();
+        let own: Vec<f64> = genes.iter().map(|&gene| dispersions[gene]).filter(|own| !own.is_nan()).collect();
+        let mean = own.iter().sum::<f64>() / own.len() as f64;
+        let deviation = (own.iter().map(|own| (own - mean).powi(2)).sum::<f64>() / (own.len() as f64 - 1.0)).sqrt();
+        let (mean, deviation) = if own.len() == 1 { (0.0, mean) } else { (mean, deviation) };
+        genes.iter().for_each(|&gene| normalized[gene] = (dispersions[gene] - mean) / deviation);
+    }
+    let variable = means.iter().zip(&normalized).map(|(&mean, &own)| mean > 0.0125 && mean < 3.0 && own > 0.5);
+    adata.set_var_column("highly_variable", variable.collect::<Vec<bool>>())?;
+    adata.set_var_column("means", means)?;
+    adata.set_var_column("dispersions", dispersions)?;
+    adata.set_var_column("dispersions_norm", normalized)?;
 
     write(&output, &adata)?;
     println!("{adata}\n{}", adata.obs().head(5)?);

@@ -2,6 +2,8 @@
 //!
 //! `cargo run --example read_write`
 
+#![allow(clippy::print_stdout, reason = "it shows what it does")]
+
 use anndata::prelude::*;
 
 fn main() -> Result<()> {

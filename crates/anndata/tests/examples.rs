@@ -1,5 +1,8 @@
 //! The examples run, on a real file, and print what they promise.
 #![cfg(all(feature = "hdf5", feature = "zarr"))]
+#![allow(clippy::unwrap_used, reason = "tests")]
+
+mod support;
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -79,6 +82,21 @@ fn qc() -> Result<()> {
     for column in ["n_genes_by_counts", "total_counts", "pct_counts_mt"] {
         assert!(adata.obs().contains(column), "{adata}");
     }
+    Ok(())
+}
+
+/// Every number of the chapter is that of scanpy, and means of groups are those of pandas, to 1e-6.
+#[test]
+fn qc_and_groups_are_those_of_scanpy_and_pandas() -> Result<()> {
+    let folder = tempfile::tempdir()?;
+    let [counts, output, groups] = ["counts.h5ad", "qc.h5ad", "groups.h5ad"].map(|name| folder.path().join(name));
+    if !support::python("qc.py", &[Path::new("make"), &counts]) {
+        return Ok(());
+    }
+    run("qc", &[&counts, &output])?;
+    support::python("qc.py", &[Path::new("check"), &counts, &output]);
+    run("groupby", &[&counts, Path::new("cell_type"), &groups])?;
+    support::python("qc.py", &[Path::new("groups"), &counts, Path::new("cell_type"), &groups]);
     Ok(())
 }
 

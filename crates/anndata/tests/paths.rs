@@ -40,9 +40,9 @@ fn what_is_written_is_read_whatever_the_name_says() -> Result<()> {
         std::fs::rename(path, &renamed)?;
         assert_eq!(anndata::read(&renamed)?, *object);
         if renamed.is_dir() {
-            std::fs::remove_dir_all(renamed)?
+            std::fs::remove_dir_all(renamed)?;
         } else {
-            std::fs::remove_file(renamed)?
+            std::fs::remove_file(renamed)?;
         }
         Ok(())
     })
