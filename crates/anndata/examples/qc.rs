@@ -60,7 +60,9 @@ fn main() -> Result<()> {
         let mean = own.iter().sum::<f64>() / own.len() as f64;
         let deviation = (own.iter().map(|own| (own - mean).powi(2)).sum::<f64>() / (own.len() as f64 - 1.0)).sqrt();
         let (mean, deviation) = if own.len() == 1 { (0.0, mean) } else { (mean, deviation) };
-        genes.iter().for_each(|&gene| normalized[gene] = (dispersions[gene] - mean) / deviation);
+        for gene in genes {
+            normalized[gene] = (dispersions[gene] - mean) / deviation;
+        }
     }
     let variable = means.iter().zip(&normalized).map(|(&mean, &own)| mean > 0.0125 && mean < 3.0 && own > 0.5);
     adata.set_var_column("highly_variable", variable.collect::<Vec<bool>>())?;
