@@ -154,8 +154,7 @@ fn converted() {
     let (once, twice) = (directory.path().join("once.h5ad"), directory.path().join("twice.h5ad"));
     all(&readable_and_corpus(), |file| {
         let options = ConvertOptions::default().with_overwrite(true).with_durable(false);
-        let write = ElemWriteOptions::default().with_compression(Compression::Gzip(1));
-        anndata::convert(file, &once, &options.clone().with_write(write))?;
+        anndata::convert(file, &once, &options.clone().with_compression(Compression::Gzip(1)))?;
         if let Some(difference) = unequal(&read_h5ad(file)?, &read_h5ad(&once)?)? {
             return Ok(Some(difference));
         }

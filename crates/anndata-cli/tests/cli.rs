@@ -232,7 +232,10 @@ fn an_error_is_one_line_that_names_file_and_element() {
         (&["show", "malformed/empty.h5ad"], &["malformed/empty.h5ad: "]),
         (&["show", "malformed/not-anndata.h5ad"], &["malformed/not-anndata.h5ad: ", "not an AnnData object"]),
         (&["show", "malformed/column-order-number.h5ad"], &["column-order-number.h5ad: obs: ", "'column-order'"]),
-        (&["show", "malformed/shape-mismatch.h5ad", "--json"], &["shape-mismatch.h5ad: ", "X says 3"]),
+        (
+            &["show", "malformed/shape-mismatch.h5ad", "--json"],
+            &["shape-mismatch.h5ad: ", "obs: expected 3 rows, as X has, found 4"],
+        ),
         (&["show", "h5ad/anndata-both-raw.h5ad"], &["anndata-both-raw.h5ad: ", "raw in two forms"]),
     ] {
         let line = complaint(arguments);

@@ -116,6 +116,6 @@ fn readers_of_one_format_name_that_of_the_other() {
         };
         assert!(error.is_invalid_input());
         assert_eq!(error.file(), Some(path.as_path()));
-        assert!(error.to_string().contains(reader) && error.to_string().contains("`open`"), "{error}");
+        assert!(error.to_string().contains(reader) && error.to_string().contains("`read` reads any format"), "{error}");
     }
 }

@@ -52,6 +52,27 @@ impl AnnData {
         AnnDataBuilder::default()
     }
 
+    /// An object of a table of numbers: `X` from its columns, in the dtype that holds them all, and the names from its
+    /// index and its columns, as Python's `AnnData(DataFrame)`.
+    ///
+    /// ```
+    /// use anndata_core::{AnnData, DataFrame};
+    ///
+    /// let table = DataFrame::new(["c1", "c2"])
+    ///     .with_column("CD4", vec![1_i32, 2])?
+    ///     .with_column("CD8A", vec![0.5_f64, 1.5])?;
+    /// let adata = AnnData::from_frame(&table)?;
+    /// assert_eq!(adata.var_names()?, ["CD4", "CD8A"]);
+    /// assert_eq!(adata.x().unwrap().to_tensor()?.as_slice::<f64>()?, [1.0, 0.5, 2.0, 1.5]);
+    /// # Ok::<(), anndata_core::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`DType`](crate::ErrorKind::DType) if a column is not of numbers, or has a missing value: keep it in `obs`.
+    pub fn from_frame(frame: &DataFrame) -> Result<Self> {
+        Self::builder().x(frame.clone()).build()
+    }
+
     /// The number of observations and of variables.
     pub fn shape(&self) -> (usize, usize) {
         (self.n_obs, self.n_vars)

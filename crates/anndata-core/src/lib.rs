@@ -40,6 +40,8 @@ mod raw;
 mod schema;
 mod select;
 mod selector;
+#[cfg(any(test, feature = "testing"))]
+pub mod testing;
 
 pub use adata::{
     Aggregate, AnnDataBuilder, Chunks, Difference, GroupBy, MemorySize, SelectOptions, Tolerance, make_unique,

@@ -41,7 +41,7 @@ impl ConvertOptions {
         self
     }
 
-    /// Sets how the output is written, all of it at once.
+    /// Sets how the output is written, all of it at once: whether it is replaced, too.
     #[must_use]
     pub fn with_write(mut self, write: impl Into<WriteOptions>) -> Self {
         self.write = write.into();

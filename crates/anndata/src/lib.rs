@@ -55,6 +55,7 @@
 //! - [`Lazy`], an element that is read when it is asked for, from a [`LazySource`] or as a [`Selection`] of another.
 //! - [`Opaque`] and [`OpaqueSource`], elements of unknown encodings; [`Extension`], those of encodings that you add.
 //! - [`Tolerance`] and [`Difference`], to compare objects; [`MemorySize`], what one takes; [`make_unique`], for its names.
+//! - `testing` (feature `testing`): objects made at random for the tests of your crate.
 //! - [`namespace`], [`Namespace`] and [`register_anndata_namespace!`], functions of your crate on an object.
 //!
 //! ## Values
@@ -166,6 +167,10 @@ pub use anndata_format::{
 pub use anndata_format::{
     ColumnPlan, ConcatAxis, ConcatOptions, ConcatPlan, FillValue, Join, Merge, concat, concat_named,
 };
+// For tests.
+#[cfg(feature = "testing")]
+#[doc(inline)]
+pub use anndata_format::testing;
 // Errors.
 #[doc(inline)]
 pub use anndata_format::{Error, ErrorKind, Result};

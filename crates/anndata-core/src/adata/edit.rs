@@ -304,12 +304,24 @@ mod tests {
         let cases: [(&str, Result<()>); 8] = [
             ("X: expected a shape that begins with [2, 3] (n_obs, n_vars), found [3, 2]", adata.set_x(zeros(&[3, 2]))),
             ("layers/a: expected a shape", adata.set_layer(Some("a"), zeros(&[2]))),
-            ("obsm/m: ", adata.set_obsm("m", zeros(&[3, 2]))),
-            ("varm/m: ", adata.set_varm("m", zeros(&[2, 3]))),
-            ("obsp/p: ", adata.set_obsp("p", zeros(&[2, 3]))),
-            ("varp/p: ", adata.set_varp("p", Mapping::new())),
-            ("obs: ", adata.set_obs(DataFrame::unnamed(1))),
-            ("raw/X: ", adata.set_raw(Raw::new(Some(zeros(&[9, 1]).into()), DataFrame::unnamed(1), Mapping::new())?)),
+            (
+                "obsm/m: expected a shape that begins with [2] (n_obs), found [3, 2]",
+                adata.set_obsm("m", zeros(&[3, 2])),
+            ),
+            (
+                "varm/m: expected a shape that begins with [3] (n_vars), found [2, 3]",
+                adata.set_varm("m", zeros(&[2, 3])),
+            ),
+            (
+                "obsp/p: expected a shape that begins with [2, 2] (n_obs, n_obs), found [2, 3]",
+                adata.set_obsp("p", zeros(&[2, 3])),
+            ),
+            ("varp/p: it is a mapping", adata.set_varp("p", Mapping::new())),
+            ("obs: expected 2 rows, as the object has, found 1", adata.set_obs(DataFrame::unnamed(1))),
+            (
+                "raw/X: expected 2 rows, one per observation, found shape [9, 1]",
+                adata.set_raw(Raw::new(Some(zeros(&[9, 1]).into()), DataFrame::unnamed(1), Mapping::new())?),
+            ),
         ];
         for (expected, result) in cases {
             let error = result.unwrap_err();

@@ -78,6 +78,9 @@ mod tests {
         assert_eq!((adata.obs_names()?, adata.var_names()?), (frame()?.names()?, vec!["A".to_owned(), "B".to_owned()]));
         assert_eq!((adata.obs().index_name(), adata.var().index_name()), (Some("cell"), None));
         assert_eq!(adata.obs().columns().len(), 0);
+        assert_eq!(AnnData::from_frame(&frame()?)?.x(), adata.x());
+        let text = AnnData::from_frame(&frame()?.with_column("C", vec!["x", "y"])?);
+        assert!(text.is_err_and(|error| error.is_dtype() && error.to_string().contains("column 'C'")));
 
         let mut set = AnnData::builder().obs(frame()?).var(DataFrame::new(["A", "B"])).build()?;
         set.set_x(frame()?)?;
