@@ -252,7 +252,7 @@ fn errors_name_the_axis_and_the_first_offenders() -> Result<()> {
     let adata = AnnData::builder().shape(3, 2).obs(obs).build()?;
     let cases: Vec<(Result<AnnData>, &str)> = vec![
         (adata.select([0, 3, 1, 9], ..), "obs: positions out of bounds of an axis of length 3: 3, 9"),
-        (adata.select(.., [-1]), "Index::signed counts from the end"),
+        (adata.select(.., [-1]), "Selector::signed counts from the end"),
         (adata.select(.., Selector::signed([-3])), "var: positions out of bounds of an axis of length 2: -3"),
         (adata.select(1..5, ..), "obs: the range 1..5 is out of bounds of an axis of length 3"),
         (adata.select([true, false], ..), "obs: a mask of length 2 was given for an axis of length 3"),
