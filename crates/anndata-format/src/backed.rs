@@ -101,7 +101,7 @@ impl Backed {
     /// # io::write_anndata(&root, &AnnData::builder().shape(1, 2).build()?, &io::ElemWriteOptions::default())?;
     /// # let mut backed = Backed::open(&root, &io::ElemReadOptions::default())?;
     /// let adata = backed.adata_mut();
-    /// adata.set_uns("columns", i64::try_from(adata.var().columns().len()).unwrap_or(0));
+    /// adata.set_uns("n_vars", i64::try_from(adata.n_vars()).unwrap_or(0));
     /// # Ok::<(), anndata_format::Error>(())
     /// ```
     pub fn adata_mut(&mut self) -> &mut AnnData {
