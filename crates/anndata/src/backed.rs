@@ -5,7 +5,8 @@ use std::path::Path;
 use anndata_format::io::{ElemReadOptions, ElemWriteOptions};
 use anndata_format::{AnnData, Backed, Error, Mode, Result};
 
-use crate::WriteOptions;
+use crate::open::open_as;
+use crate::{ReadOptions, WriteOptions};
 
 /// Opens an `.h5ad` file or zarr store with everything in memory but `X`, layers and `raw.X`: see [`Backed`].
 ///
@@ -27,10 +28,7 @@ use crate::WriteOptions;
 /// # Errors
 /// As [`open`](crate::open), or if something but a matrix cannot be read.
 pub fn open_backed(location: impl AsRef<Path>, mode: Mode) -> Result<Backed> {
-    let root = match mode {
-        Mode::Read => crate::open(location)?,
-        Mode::ReadWrite => crate::open_rw(location)?,
-    };
+    let root = open_as(location.as_ref(), &ReadOptions::default(), mode)?;
     Backed::open(&root, &ElemReadOptions::default())
 }
 

@@ -4,9 +4,9 @@ use std::path::Path;
 use std::sync::Arc;
 
 use anndata_format::storage::unblock;
-use anndata_format::{Group, Report, Result, Storage, ValidateOptions};
+use anndata_format::{Group, Mode, Report, Result, Storage, ValidateOptions};
 
-use crate::format::Location;
+use crate::format::{Location, check_changeable};
 use crate::{Format, ReadOptions};
 
 /// The root group of what is at a path or URL, for reading; the format is recognized by its content. Opening reads
@@ -38,17 +38,7 @@ pub fn open(location: impl AsRef<Path>) -> Result<Group> {
 /// # Errors
 /// As [`open`].
 pub fn open_with(location: impl AsRef<Path>, options: &ReadOptions) -> Result<Group> {
-    let location = Location::of(location.as_ref())?;
-    let path = &location.store;
-    let store: Arc<dyn Storage> = match Format::of_store(path)? {
-        #[cfg(feature = "hdf5")]
-        Format::H5ad => Arc::new(anndata_io_hdf5::Hdf5Store::open(path, &options.hdf5)?),
-        #[cfg(feature = "zarr")]
-        Format::Zarr => Arc::new(crate::format::zarr::open(path, &options.zarr)?),
-        #[cfg(not(all(feature = "hdf5", feature = "zarr")))]
-        other => return Err(crate::format::not_built(other).in_file(path)),
-    };
-    location.within(Group::root(store))
+    open_as(location.as_ref(), options, Mode::Read)
 }
 
 /// The async twin of [`open`]: works on any executor, and blocks none of its threads.
@@ -95,16 +85,27 @@ pub fn open_rw(location: impl AsRef<Path>) -> Result<Group> {
 /// # Errors
 /// As [`open_rw`].
 pub fn open_rw_with(location: impl AsRef<Path>, options: &ReadOptions) -> Result<Group> {
-    let location = Location::of(location.as_ref())?;
+    open_as(location.as_ref(), options, Mode::ReadWrite)
+}
+
+/// The root group of what is at a path or URL, or a group within it.
+pub(crate) fn open_as(location: &Path, options: &ReadOptions, mode: Mode) -> Result<Group> {
+    let location = Location::of(location)?;
     let path = &location.store;
-    crate::format::check_changeable(path)?;
-    let store: Arc<dyn Storage> = match Format::of_store(path)? {
+    if mode == Mode::ReadWrite {
+        check_changeable(path)?;
+    }
+    let store: Arc<dyn Storage> = match (Format::of_store(path)?, mode) {
         #[cfg(feature = "hdf5")]
-        Format::H5ad => Arc::new(anndata_io_hdf5::Hdf5Store::open_rw(path, &options.hdf5)?),
+        (Format::H5ad, Mode::Read) => Arc::new(anndata_io_hdf5::Hdf5Store::open(path, &options.hdf5)?),
+        #[cfg(feature = "hdf5")]
+        (Format::H5ad, Mode::ReadWrite) => Arc::new(anndata_io_hdf5::Hdf5Store::open_rw(path, &options.hdf5)?),
         #[cfg(feature = "zarr")]
-        Format::Zarr => Arc::new(anndata_io_zarr::ZarrStore::open_rw(path, &options.zarr)?),
+        (Format::Zarr, Mode::Read) => Arc::new(crate::format::zarr::open(path, &options.zarr)?),
+        #[cfg(feature = "zarr")]
+        (Format::Zarr, Mode::ReadWrite) => Arc::new(anndata_io_zarr::ZarrStore::open_rw(path, &options.zarr)?),
         #[cfg(not(all(feature = "hdf5", feature = "zarr")))]
-        other => return Err(crate::format::not_built(other).in_file(path)),
+        (other, _) => return Err(crate::format::not_built(other).in_file(path)),
     };
     location.within(Group::root(store))
 }

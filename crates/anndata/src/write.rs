@@ -69,13 +69,12 @@ pub async fn write_with_async(path: impl AsRef<Path>, adata: &AnnData, options: 
     unblock(move || write_with(path, &adata, &options)).await
 }
 
-/// Writes an object in a format. Errors about the object itself name no file.
+/// Writes an object in a format to a path that was checked. Errors about the object itself name no file.
 #[cfg_attr(
     not(any(feature = "hdf5", feature = "zarr")),
     expect(unused_variables, reason = "without a format there is nothing to write to")
 )]
 pub(crate) fn to(format: Format, path: &Path, adata: &AnnData, options: &WriteOptions) -> Result<()> {
-    crate::format::check_output(path)?;
     match format {
         #[cfg(feature = "hdf5")]
         Format::H5ad => crate::format::h5ad::write(path, adata, options),
