@@ -75,7 +75,7 @@ impl Groups {
         self.rows.len()
     }
 
-    /// Whether there is no group.
+    /// Whether there are no groups.
     pub fn is_empty(&self) -> bool {
         self.rows.is_empty()
     }

@@ -227,7 +227,8 @@ impl Random {
 
     /// From 0 up to, and not, 1.
     fn unit(&mut self) -> f64 {
-        f64::from(u32::try_from(self.next() >> 32).unwrap_or(0)) / 4_294_967_296.0
+        let [_, _, _, _, high @ ..] = self.next().to_le_bytes();
+        f64::from(u32::from_le_bytes(high)) / 4_294_967_296.0
     }
 
     fn below(&mut self, end: usize) -> usize {

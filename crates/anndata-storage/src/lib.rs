@@ -74,7 +74,7 @@ pub use storage::{
     ArrayStorage, AsyncArrayStorage, AsyncStorage, BoxFuture, NodeKind, NodeMeta, Storage, TreeVisitor, read_positions,
     walk,
 };
-pub use tensor::{AlignedBytes, Moments, SharedBytes, Tensor};
+pub use tensor::{AlignedBytes, Moments, SharedBytes, Tensor, check_factors, times};
 pub use time::{NAT, TimeStep, TimeUnit};
 pub use unblock::unblock;
 

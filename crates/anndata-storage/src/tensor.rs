@@ -28,6 +28,7 @@ use ndarray::{ArrayBase, ArrayD, ArrayViewD, Data as NdData, Dimension, IxDyn};
 
 use crate::{DType, Error, OrBug, Result, Scalar};
 pub use bytes::AlignedBytes;
+pub use change::{check_factors, times};
 pub use moments::Moments;
 pub use shared::SharedBytes;
 

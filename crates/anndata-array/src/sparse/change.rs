@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use anndata_storage::{DType, Error, OrBug, Result, Scalar, dispatch};
+use anndata_storage::{DType, Error, OrBug, Result, Scalar, check_factors, dispatch, times};
 use rayon::prelude::*;
 
 use super::buffers::{Index, by_width, plain};
@@ -99,7 +99,7 @@ impl SparseMatrix {
         self.data.modify(change)
     }
 
-    /// Where the values of one row (CSR) or column (CSC) are among those that are stored.
+    /// The positions of the values of one row (CSR) or column (CSC) among those that are stored.
     ///
     /// # Errors
     /// [`InvalidInput`](crate::ErrorKind::InvalidInput) if it is out of bounds.
@@ -167,16 +167,4 @@ fn scale_slices<T: Scalar>(mut values: &mut [T], offsets: &Offsets, factors: &[f
         }
         Ok(())
     })
-}
-
-/// A product in 64 bits, rounded to the type.
-fn times<T: Scalar>(value: T, factor: f64) -> T {
-    T::from_f64(value.to_f64() * factor)
-}
-
-fn check_factors(factors: &[f64], len: usize, axis: &str) -> Result<()> {
-    if factors.len() == len {
-        return Ok(());
-    }
-    Err(Error::invalid_input(format!("expected one factor per {axis}, found {} factors and {len}", factors.len())))
 }

@@ -120,12 +120,16 @@ impl Tensor {
     }
 }
 
-/// A product in 64 bits, rounded to the type.
-fn times<T: Scalar>(value: T, factor: f64) -> T {
+/// A product in 64 bits, rounded to the type: what scaling makes of a value, of a dense or a sparse matrix.
+pub fn times<T: Scalar>(value: T, factor: f64) -> T {
     T::from_f64(value.to_f64() * factor)
 }
 
-fn check_factors(factors: &[f64], len: usize, axis: &str) -> Result<()> {
+/// Refuses factors of which there is not one per position of an axis, which is called `axis` (`row`) in the error.
+///
+/// # Errors
+/// [`InvalidInput`](crate::ErrorKind::InvalidInput) if there is not.
+pub fn check_factors(factors: &[f64], len: usize, axis: &str) -> Result<()> {
     if factors.len() == len {
         return Ok(());
     }
