@@ -16,7 +16,7 @@ use crate::{DType, Error, Result, Scalar, dispatch, ensure};
 /// use anndata_storage::Tensor;
 ///
 /// let matrix = Tensor::from_vec([4, 2], vec![1.0_f32, 0.0, 2.0, 0.0, 3.0, 0.0, 4.0, 8.0])?;
-/// let (top, bottom) = (matrix.slice_rows(0..1)?, matrix.slice_rows(1..4)?);
+/// let (top, bottom) = (matrix.slice_rows(0..2)?, matrix.slice_rows(2..4)?);
 /// let moments = top.column_moments()?.merge(&bottom.column_moments()?)?;
 /// assert_eq!(moments.means()?.as_slice::<f64>()?, [2.5, 2.0]);
 /// assert_eq!(moments.variances(0)?.as_slice::<f64>()?, [1.25, 12.0]);
