@@ -26,7 +26,9 @@ pub use chunks::Chunks;
 pub use equality::{Difference, Tolerance};
 pub use group::{Aggregate, GroupBy};
 pub use names::make_unique;
+pub(crate) use names::warn_of_duplicates;
 pub use size::MemorySize;
+pub(crate) use size::nbytes;
 pub use view::SelectOptions;
 
 /// Equal values; whether one is a view does not matter.

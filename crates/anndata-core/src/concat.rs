@@ -76,6 +76,8 @@ mod columns;
 mod dense;
 mod equal;
 mod execute;
+mod join;
+mod joined;
 mod labels;
 mod merge;
 mod outline;
@@ -83,12 +85,13 @@ mod plan;
 
 use anndata_storage::{Error, Result, Scalar};
 
+use crate::adata::warn_of_duplicates;
 use crate::{AnnData, Column, ColumnKind, DataFrame, Mapping, Tensor};
 pub use anndata_array::Reindex;
 use anndata_array::code_dtype;
 pub use anndata_array::promote::FillValue;
 pub use columns::ColumnPlan;
-pub use labels::Labels;
+pub use labels::{JoinedLabels, Labels};
 pub use merge::{Merge, MergeFunction};
 pub use plan::{ConcatPlan, ElementKind, ElementPlan, FramePlan};
 
@@ -100,9 +103,34 @@ pub use plan::{ConcatPlan, ElementKind, ElementPlan, FramePlan};
 /// If there is no object, labels that are joined are repeated, keys are missing or repeated, or elements of one key
 /// cannot become one; the message names the element.
 pub fn concat(inputs: &[&AnnData], options: &ConcatOptions) -> Result<AnnData> {
-    inputs.iter().try_for_each(|input| input.check_frame_labels())?;
-    let plan = ConcatPlan::new(inputs, options)?;
-    execute::execute(&plan, inputs, options)
+    let joined = concat_lazy(inputs, options)?.load()?;
+    warn_of_duplicates(options.axis.name(), options.axis.frame(&joined));
+    Ok(joined)
+}
+
+/// Concatenates objects without reading them: the elements of the result are lazy, and no more of them is read than is
+/// selected. What is said of [`concat`](concat()) holds for each element once it is read.
+///
+/// ```
+/// use anndata_core::{AnnData, ConcatOptions, Tensor, concat, concat_lazy};
+///
+/// let object = |rows: usize| AnnData::builder().x(Tensor::from_vec([rows, 2], vec![rows as f32; 2 * rows])?).build();
+/// let (a, b) = (object(2)?, object(3)?);
+/// let joined = concat_lazy(&[&a, &b], &ConcatOptions::default())?;
+/// assert_eq!(joined.shape(), (5, 2));
+/// // Of each object, the rows that are selected.
+/// let rows = joined.select(vec![4, 0], ..)?;
+/// assert_eq!(rows.x().unwrap().to_tensor()?.as_slice::<f32>()?, [3.0, 3.0, 2.0, 2.0]);
+/// assert_eq!(joined.load()?, concat(&[&a, &b], &ConcatOptions::default())?);
+/// # Ok::<(), anndata_core::Error>(())
+/// ```
+///
+/// What is not aligned to the axis is merged now; see [`ConcatPlan::join`].
+///
+/// # Errors
+/// As [`concat`](concat()).
+pub fn concat_lazy(inputs: &[&AnnData], options: &ConcatOptions) -> Result<AnnData> {
+    ConcatPlan::new(inputs, options)?.join(inputs, options)
 }
 
 /// Concatenates objects under names, which serve as keys.

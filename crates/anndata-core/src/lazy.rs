@@ -227,17 +227,25 @@ impl Lazy {
     /// # Errors
     /// If it cannot be read.
     pub async fn load_async(&self) -> Result<Element> {
+        let element = self.load_once_async().await?;
+        match &*self.0 {
+            Origin::Source { value: Kept::Once(value), .. } => Ok(value.get_or_init(|| element).clone()),
+            _ => Ok(element),
+        }
+    }
+
+    /// The async twin of [`load_once`](Self::load_once).
+    ///
+    /// # Errors
+    /// If it cannot be read.
+    pub async fn load_once_async(&self) -> Result<Element> {
         match &*self.0 {
             Origin::Source { source, value } => {
                 if let Some(element) = value.get() {
                     return Ok(element.clone());
                 }
                 value.check(&**source)?;
-                let element = source.load_async().await.map_err(|error| source.locate(error))?;
-                match value {
-                    Kept::Once(value) => Ok(value.get_or_init(|| element).clone()),
-                    Kept::Never { .. } => Ok(element),
-                }
+                source.load_async().await.map_err(|error| source.locate(error))
             }
             Origin::Selection(selection) => selection.load_async().await,
         }

@@ -51,7 +51,9 @@ pub use anndata_array::{
     SparseMatrix, awkward,
 };
 pub use anndata_storage::{AxisSelection, Complex, DType, Error, ErrorKind, Moments, Result, Scalar, Tensor, f16};
-pub use concat::{ColumnPlan, ConcatAxis, ConcatOptions, ConcatPlan, FillValue, Join, Merge, concat, concat_named};
+pub use concat::{
+    ColumnPlan, ConcatAxis, ConcatOptions, ConcatPlan, FillValue, Join, Merge, concat, concat_lazy, concat_named,
+};
 pub use extension::Extension;
 pub use model::{AnnData, DataFrame, Element, Layers, Lazy, LazySource, Mapping, Raw, Selection, Series};
 pub use namespace::Namespace;

@@ -97,7 +97,8 @@
 //!
 //! ## Concatenation
 //!
-//! - [`concat()`] and [`concat_named`]; the module [`mod@concat`] has examples.
+//! - [`concat()`] and [`concat_named`]; [`concat_lazy`], an object whose elements are put together when they are asked for;
+//!   the module [`mod@concat`] has examples.
 //! - [`ConcatPlan`] and [`ColumnPlan`], what would become of each element, without reading it.
 //!
 //! ## Options
@@ -165,7 +166,7 @@ pub use anndata_format::{
 // Concatenation.
 #[doc(inline)]
 pub use anndata_format::{
-    ColumnPlan, ConcatAxis, ConcatOptions, ConcatPlan, FillValue, Join, Merge, concat, concat_named,
+    ColumnPlan, ConcatAxis, ConcatOptions, ConcatPlan, FillValue, Join, Merge, concat, concat_lazy, concat_named,
 };
 // For tests.
 #[cfg(feature = "testing")]

@@ -147,7 +147,7 @@ pub(super) fn with_text_labels(mut frame: DataFrame) -> Result<DataFrame> {
 }
 
 /// Warns of names that stand twice, where someone listens. A lazy index is not read for it.
-pub(super) fn warn_of_duplicates(axis: &str, frame: &DataFrame) {
+pub(crate) fn warn_of_duplicates(axis: &str, frame: &DataFrame) {
     if !tracing::enabled!(tracing::Level::WARN) || !matches!(frame.index(), Series::Loaded(_)) {
         return;
     }

@@ -65,6 +65,17 @@ impl AnnData {
     }
 }
 
+/// The bytes of the values of an element, as an estimate: what is malformed counts nothing.
+pub(crate) fn nbytes(element: &Element, with_stored: bool) -> usize {
+    match element {
+        Element::Lazy(lazy) => match lazy.nbytes(with_stored) {
+            Some(bytes) => bytes,
+            None => lazy.in_memory().map_or(0, |element| nbytes(&element, false)),
+        },
+        element => Sizes { with_disk: with_stored }.element(element).unwrap_or(0),
+    }
+}
+
 struct Sizes {
     with_disk: bool,
 }

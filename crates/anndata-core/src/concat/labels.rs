@@ -9,7 +9,7 @@ use arrow_array::{Array, ArrayRef, LargeStringArray};
 use arrow_schema::Field;
 use rayon::prelude::*;
 
-use crate::{Column, ColumnKind, DataFrame, NaValue, Reindex};
+use crate::{Column, ColumnKind, ColumnSchema, DType, DataFrame, NaValue, Reindex, Schema, Series};
 
 /// The labels of an axis as text; a missing label is null.
 #[derive(Debug, Clone)]
@@ -27,12 +27,22 @@ impl PartialEq for Labels {
 }
 
 impl Labels {
-    /// The labels of the rows of a frame.
+    /// The labels of the rows of frames. Those that are equal to the first ones are the same in memory, and nothing that is
+    /// read is kept by its frame.
     ///
     /// # Errors
     /// If a lazy index cannot be read, or labels are not text.
-    pub(crate) fn of(frame: &DataFrame) -> Result<Self> {
-        Self::from_column(&frame.index().load()?)
+    pub(super) fn of_all(frames: &[&DataFrame]) -> Result<Vec<Self>> {
+        let of = |frame: &&DataFrame| Self::from_column(&frame.index().load_once()?);
+        let Some((first, rest)) = frames.split_first() else { return Ok(Vec::new()) };
+        let first = of(first)?;
+        let rest = rest.par_iter().map(|frame| {
+            let own = of(frame)?;
+            Ok(if own == first { Self { texts: first.texts.clone(), ..own } } else { own })
+        });
+        let mut all = rest.collect::<Result<Vec<_>>>()?;
+        all.insert(0, first);
+        Ok(all)
     }
 
     fn from_column(column: &Column) -> Result<Self> {
@@ -71,19 +81,19 @@ impl Labels {
         Column::from_arrow(&field, &texts)
     }
 
-    /// The labels of all, one after the other, each followed by `separator` and the key of its input where asked.
-    pub(crate) fn concat(all: &[Self], unique: Option<(&str, &[String])>) -> Result<Self> {
-        let na_value = all.iter().find_map(|labels| labels.na_value);
-        let Some((separator, keys)) = unique else {
+    /// The labels of all, one after the other, each followed by the suffix of its input where there are such.
+    fn concat(all: &[Self], suffixes: Option<&[String]>, na_value: Option<NaValue>) -> Result<Self> {
+        let Some(suffixes) = suffixes else {
             let arrays: Vec<&dyn Array> = all.iter().map(|labels| &labels.texts as &dyn Array).collect();
             let joined = arrow_select::concat::concat(&arrays)
                 .map_err(|error| Error::invalid_data("labels cannot be joined").with_source(error))?;
             return Ok(Self { texts: LargeStringArray::from(joined.to_data()), na_value });
         };
-        let with_key = all.iter().zip(keys).flat_map(|(labels, key)| {
-            labels.iter().map(move |label| label.map(|label| format!("{label}{separator}{key}")))
-        });
-        Ok(Self { texts: with_key.collect(), na_value })
+        let with_suffix = all
+            .iter()
+            .zip(suffixes)
+            .flat_map(|(labels, suffix)| labels.iter().map(move |label| label.map(|label| format!("{label}{suffix}"))));
+        Ok(Self { texts: with_suffix.collect(), na_value })
     }
 
     /// The labels that all have, in the order of the first.
@@ -140,6 +150,90 @@ impl Labels {
     }
 }
 
+/// The labels of the inputs, one after the other, each followed by the key of its input where asked: where they are, not
+/// what they are. They are read when they are asked for.
+#[derive(Debug, Clone, PartialEq)]
+pub struct JoinedLabels {
+    parts: Arc<[Series]>,
+    /// What follows the labels of each input.
+    suffixes: Option<Arc<[String]>>,
+    na_value: Option<NaValue>,
+    len: usize,
+}
+
+impl JoinedLabels {
+    /// The labels of frames; `unique` is a separator and the key of each frame, which follow its labels.
+    pub(super) fn new(frames: &[&DataFrame], unique: Option<(&str, &[String])>) -> Result<Self> {
+        let na_values = frames.iter().map(|frame| na_value(frame.index())).collect::<Result<Vec<_>>>()?;
+        let missing = frames.iter().map(|frame| has_missing(frame.index())).collect::<Result<Vec<_>>>()?;
+        let implied = missing.contains(&true).then_some(NaValue::Nan);
+        let suffixes = unique.map(|(separator, keys)| keys.iter().map(|key| format!("{separator}{key}")).collect());
+        Ok(Self {
+            parts: frames.iter().map(|frame| frame.index().clone()).collect(),
+            suffixes,
+            na_value: na_values.into_iter().flatten().next().or(implied),
+            len: frames.iter().map(|frame| frame.len()).sum::<Result<_>>()?,
+        })
+    }
+
+    /// The number of labels.
+    pub fn len(&self) -> usize {
+        self.len
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.len == 0
+    }
+
+    /// The labels in memory.
+    ///
+    /// # Errors
+    /// If an index cannot be read, or labels are not text.
+    pub fn load(&self) -> Result<Labels> {
+        let all = self.parts.iter().map(|part| Labels::from_column(&part.load_once()?));
+        Labels::concat(&all.collect::<Result<Vec<_>>>()?, self.suffixes.as_deref(), self.na_value)
+    }
+
+    /// The index of each input.
+    pub(super) fn parts(&self) -> &[Series] {
+        &self.parts
+    }
+
+    /// Labels of each input as one column; of an input without any there is no column.
+    pub(super) fn join(&self, parts: Vec<(Option<Column>, usize)>) -> Result<Column> {
+        let labels =
+            parts.into_iter().map(|(part, _)| part.map_or(Ok(Labels::none()), |part| Labels::from_column(&part)));
+        Labels::concat(&labels.collect::<Result<Vec<_>>>()?, self.suffixes.as_deref(), self.na_value)?.to_column()
+    }
+
+    /// What they are as a column.
+    pub(super) fn schema(&self) -> Schema {
+        match self.na_value {
+            None => Schema::Array { dtype: DType::String, shape: vec![self.len] },
+            Some(na_value) => {
+                Schema::Column(ColumnSchema::new(ColumnKind::Nullable(na_value), DType::String, self.len))
+            }
+        }
+    }
+}
+
+/// What a missing label of an index is, where its type has one.
+fn na_value(index: &Series) -> Result<Option<NaValue>> {
+    Ok(match index.schema()?.map(|schema| schema.kind) {
+        Some(ColumnKind::Nullable(na_value)) => Some(na_value),
+        _ => None,
+    })
+}
+
+/// Whether a label is missing in an index whose type does not say so: of labels that are categories.
+fn has_missing(index: &Series) -> Result<bool> {
+    Ok(match index.schema()?.map(|schema| schema.kind) {
+        Some(ColumnKind::Categorical { .. }) => index.load_once()?.array().null_count() > 0,
+        _ => false,
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -186,10 +280,16 @@ mod tests {
     #[test]
     fn labels_get_keys_and_missing_ones_stay_missing() -> Result<()> {
         let keys = ["x".to_owned(), "y".to_owned()];
-        let joined = Labels::concat(&[labels("a?"), labels("a")], Some(("-", &keys)))?;
-        assert_eq!(joined.iter().collect::<Vec<_>>(), [Some("a-x"), None, Some("a-y")]);
-        assert_eq!(joined.to_column()?.missing(), [false, true, false]);
-        assert_eq!(Labels::concat(&[labels("a"), labels("a")], None)?.duplicate(), Some("a"));
+        let frames = [DataFrame::with_index(labels("a?").to_column()?), DataFrame::new(["a"])];
+        let joined = |unique| JoinedLabels::new(&frames.each_ref(), unique);
+        let unique = joined(Some(("-", &keys)))?;
+        assert_eq!(unique.load()?.iter().collect::<Vec<_>>(), [Some("a-x"), None, Some("a-y")]);
+        assert_eq!(unique.load()?.to_column()?.missing(), [false, true, false]);
+        assert_eq!(
+            (unique.len(), unique.schema()),
+            (3, Series::from(unique.load()?.to_column()?).to_element().schema()?)
+        );
+        assert_eq!(joined(None)?.load()?.duplicate(), Some("a"));
         Ok(())
     }
 }

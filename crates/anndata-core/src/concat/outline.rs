@@ -4,7 +4,7 @@ use anndata_storage::{DType, Error, Result};
 
 use crate::awkward::Awkward;
 use crate::schema::ColumnSchema;
-use crate::{Column, ColumnKind, DataFrame, Element, Lazy, Opaque, Schema, Series};
+use crate::{Column, ColumnKind, DataFrame, Element, Lazy, Opaque, Schema, Series, SparseFormat};
 
 /// What an aligned element is, from metadata.
 #[derive(Debug, Clone)]
@@ -12,7 +12,7 @@ pub(crate) enum Outline {
     /// A dense array. One axis counts as a matrix of one column.
     Dense { dtype: DType, shape: Vec<usize> },
     /// A sparse matrix.
-    Sparse { dtype: DType, shape: (usize, usize) },
+    Sparse { format: SparseFormat, dtype: DType, shape: (usize, usize) },
     /// A frame: its columns in order.
     Frame { rows: usize, columns: Vec<(String, ColumnOutline)> },
     /// An awkward array, and the fields of the records in it, where there are any.
@@ -39,7 +39,9 @@ impl Outline {
     pub(crate) fn of(element: &Element) -> Result<Self> {
         Ok(match element {
             Element::Tensor(tensor) => Self::Dense { dtype: tensor.dtype().clone(), shape: matrix(tensor.shape()) },
-            Element::Sparse(matrix) => Self::Sparse { dtype: matrix.dtype().clone(), shape: matrix.shape() },
+            Element::Sparse(matrix) => {
+                Self::Sparse { format: matrix.format(), dtype: matrix.dtype().clone(), shape: matrix.shape() }
+            }
             Element::Frame(frame) => Self::Frame { rows: frame.len()?, columns: columns(frame)? },
             Element::Awkward(awkward) => Self::Awkward { rows: awkward.len(), fields: fields(awkward) },
             Element::Extension(extension) => {
@@ -58,7 +60,7 @@ impl Outline {
                 Self::Dense { dtype, shape: matrix(&shape) }
             }
             Schema::Extension { encoding, shape } => Self::of_extension(&encoding, shape.as_deref())?,
-            Schema::Sparse { dtype, shape, .. } if dtype.is_numeric() => Self::Sparse { dtype, shape },
+            Schema::Sparse { format, dtype, shape } if dtype.is_numeric() => Self::Sparse { format, dtype, shape },
             _ => Self::of(&lazy.load_once()?)?,
         })
     }

@@ -8,7 +8,7 @@ use anndata_storage::{DType, Error, Result};
 use rayon::prelude::*;
 
 use super::columns::ColumnPlan;
-use super::labels::Labels;
+use super::labels::{JoinedLabels, Labels};
 use super::outline::{self, ColumnOutline};
 use super::{ConcatAxis, ConcatOptions, Join};
 use crate::Reindex;
@@ -43,7 +43,7 @@ pub struct ConcatPlan {
     /// The length of each input along the axis.
     pub lengths: Arc<[usize]>,
     /// The labels of the result along the axis.
-    pub labels: Labels,
+    pub labels: JoinedLabels,
     /// The name of the index along the axis.
     pub index_name: Option<String>,
     /// The labels of the result along the other axis.
@@ -105,6 +105,8 @@ pub enum ElementKind {
         dtype: DType,
         /// What is in cells that no input has.
         fill: FillValue,
+        /// Whether the indices of each row are sorted. As in scipy, those of matrices that are CSR already stay as they are.
+        sorted: bool,
     },
     /// A CSR matrix with the inputs as blocks along the diagonal.
     Diagonal {
@@ -139,13 +141,13 @@ impl ConcatPlan {
         let keys = options.keys(inputs.len())?;
         let lengths: Arc<[usize]> = inputs.iter().map(|input| axis.len(input)).collect();
 
-        let own_labels = inputs.iter().map(|input| Labels::of(axis.frame(input))).collect::<Result<Vec<_>>>()?;
         let texts = options.index_unique.as_deref().map(|_| super::key_texts(&keys)).transpose()?;
         let unique = options.index_unique.as_deref().zip(texts.as_deref());
-        let labels = Labels::concat(&own_labels, unique)?;
+        let frames = |axis: ConcatAxis| inputs.iter().map(|input| axis.frame(input)).collect::<Vec<_>>();
+        let labels = JoinedLabels::new(&frames(axis), unique)?;
 
         let other = axis.other();
-        let other_own = inputs.iter().map(|input| Labels::of(other.frame(input))).collect::<Result<Vec<_>>>()?;
+        let other_own = Labels::of_all(&frames(other))?;
         check_unique(&other_own, other)?;
         let other_labels = match options.join {
             Join::Inner => Labels::intersection(&other_own),
@@ -224,7 +226,7 @@ fn plan_raw(inputs: &[&AnnData], options: &ConcatOptions) -> Result<Option<Conca
 /// A raw matrix as an object.
 pub(super) fn raw_object(input: &AnnData, raw: &Raw) -> Result<AnnData> {
     let index_name = input.obs().index_name().map(str::to_owned);
-    let obs = DataFrame::with_index(input.obs().index().load()?).with_index_name(index_name);
+    let obs = DataFrame::with_index(input.obs().index().clone()).with_index_name(index_name);
     let mut builder = AnnData::builder().shape(input.n_obs(), raw.n_vars()?).obs(obs).var(raw.var().clone());
     if let Some(x) = raw.x() {
         builder = builder.x(x.clone());

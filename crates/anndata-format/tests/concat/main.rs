@@ -3,6 +3,7 @@
 #![expect(clippy::float_cmp, clippy::cast_precision_loss, reason = "small integers are exact as doubles")]
 
 mod frames;
+mod joined;
 mod matrices;
 mod merges;
 

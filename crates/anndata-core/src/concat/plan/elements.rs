@@ -6,10 +6,10 @@ use anndata_storage::{DType, Error, OrBug, Result, TimeUnit, child_path};
 
 use super::{ElementKind, ElementPlan, FramePlan};
 use crate::Element;
-use crate::Reindex;
 use crate::concat::columns::{self, Absent, ColumnPlan};
 use crate::concat::outline::{ColumnOutline, Outline};
 use crate::concat::{ConcatOptions, Join};
+use crate::{Reindex, SparseFormat};
 use anndata_array::promote::{FillValue, promote, result_type};
 
 /// What the plans of all elements share.
@@ -106,7 +106,10 @@ impl Context<'_> {
             if !inner.is_empty() {
                 return Err(Error::unsupported("a sparse matrix cannot be concatenated with an array of three axes"));
             }
-            ElementKind::Sparse { dtype: join_dtypes(&dtypes)?, fill }
+            // As scipy does: only what all is by rows already is put together as it is.
+            let by_columns = |outline: &&Outline| matches!(outline, Outline::Sparse { format: SparseFormat::Csc, .. });
+            let sorted = axis == 1 || known.iter().any(by_columns);
+            ElementKind::Sparse { dtype: join_dtypes(&dtypes)?, fill, sorted }
         } else {
             ElementKind::Dense { dtype: join_dtypes(&dtypes)?, inner, fill }
         };
@@ -145,7 +148,13 @@ impl Context<'_> {
             Some(_) => Err(Error::unsupported("only dense and sparse matrices are pairwise")),
         });
         let dtype = join_dtypes(&dtypes.collect::<Result<Vec<_>>>()?)?;
-        Ok(self.plan(0, self.unchanged(), ElementKind::Diagonal { dtype }))
+        let total: usize = self.lengths.iter().sum();
+        let mut start = 0;
+        let blocks = self.lengths.iter().map(|&len| {
+            start += len;
+            Reindex::shift(len, start - len, total)
+        });
+        Ok(self.plan(0, blocks.collect::<Result<_>>()?, ElementKind::Diagonal { dtype }))
     }
 
     fn count_columns(&self, outlines: &[Option<Outline>]) -> Arc<[Reindex]> {

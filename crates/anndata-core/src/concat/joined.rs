@@ -1,0 +1,388 @@
+//! [`Joined`]: elements, columns or labels of several inputs as one lazy element.
+//!
+//! To select from it is to carry out a smaller plan: the selected positions go to the inputs that have them, the plan is cut
+//! down to what each of them gives, and in the end the order that was asked for is restored.
+
+use anndata_array::sparse::Offsets;
+use anndata_storage::{AxisSelection, BoxFuture, OrBug, Result};
+use futures_util::future::try_join_all;
+use rayon::prelude::*;
+
+use super::columns::ColumnPlan;
+use super::execute::{once, run};
+use super::label_column;
+use super::labels::JoinedLabels;
+use super::plan::{ElementKind, ElementPlan};
+use crate::adata::nbytes;
+use crate::schema::len_of;
+use crate::{Column, ColumnKind, ColumnSchema, Element, LazySource, NaValue, Reindex, Schema, SparseFormat};
+
+/// What the inputs have of a key, as one element. The values are put together when they are asked for.
+#[derive(Debug)]
+pub(super) struct Joined {
+    path: String,
+    what: What,
+    /// What each input has of it.
+    parts: Vec<Option<Element>>,
+    /// Where the positions of each input are, along the axis on which they follow each other.
+    starts: Offsets,
+    schema: Schema,
+}
+
+/// What it is that is put together.
+#[derive(Debug, Clone)]
+enum What {
+    /// Arrays.
+    Element(ElementPlan),
+    /// Columns of frames.
+    Column(ColumnPlan),
+    /// Labels of rows.
+    Labels(JoinedLabels),
+    /// Nothing: for each row the key of its input.
+    Keys(Column),
+}
+
+impl Joined {
+    /// Arrays of one key.
+    pub(super) fn element(plan: &ElementPlan, parts: Vec<Option<Element>>, path: String) -> Result<Self> {
+        let schema = plan.schema(&parts)?;
+        Self::new(What::Element(plan.clone()), parts, &plan.lengths, schema, path)
+    }
+
+    /// Columns of one name.
+    pub(super) fn column(
+        plan: &ColumnPlan,
+        parts: Vec<Option<Element>>,
+        lengths: &[usize],
+        path: String,
+    ) -> Result<Self> {
+        let schema = plan.schema(lengths.iter().sum())?;
+        Self::new(What::Column(plan.clone()), parts, lengths, schema, path)
+    }
+
+    /// The labels of all rows.
+    pub(super) fn labels(labels: &JoinedLabels, lengths: &[usize], path: String) -> Result<Self> {
+        let parts = labels.parts().iter().map(|series| Some(series.to_element())).collect();
+        Self::new(What::Labels(labels.clone()), parts, lengths, labels.schema(), path)
+    }
+
+    /// For each row the key of its input.
+    pub(super) fn keys(keys: &Column, lengths: &[usize], path: String) -> Result<Self> {
+        let schema = ColumnSchema::of(&label_column(keys, &[])?)?;
+        let schema = Schema::Column(ColumnSchema { len: lengths.iter().sum(), ..schema });
+        Self::new(What::Keys(keys.clone()), vec![None; lengths.len()], lengths, schema, path)
+    }
+
+    fn new(what: What, parts: Vec<Option<Element>>, lengths: &[usize], schema: Schema, path: String) -> Result<Self> {
+        Ok(Self { path, what, parts, starts: Offsets::of_lengths(lengths.iter().copied())?, schema })
+    }
+
+    /// The same for selected positions alone.
+    fn selected(&self, axes: &[AxisSelection]) -> Result<Selected> {
+        let whole: Vec<usize> = self.schema.shape().or_bug("rows that follow each other without axes")?;
+        let selection = |axis: usize| axes.get(axis).or_bug("fewer selections than axes");
+        let along = self.what.axis();
+        let (rows, rows_order) = self.split(selection(along)?)?;
+        let mut order: Vec<Option<AxisSelection>> = vec![None; whole.len()];
+        if let Some(slot) = order.get_mut(along) {
+            *slot = rows_order;
+        }
+        let lengths = rows.iter().map(len_of).collect::<Result<Vec<_>>>()?;
+        let (what, parts) = match &self.what {
+            What::Element(plan) if plan.is_matrix() => {
+                let (kept, kept_order) = distinct(selection(1 - along)?);
+                if let Some(slot) = order.get_mut(1 - along) {
+                    *slot = kept_order;
+                }
+                let inner = axes.get(2..).unwrap_or_default();
+                let mut cut = Cut { plan: plan.select(&lengths, inner)?, reindex: Vec::new(), parts: Vec::new() };
+                for ((part, reindex), rows) in self.parts.iter().zip(plan.reindex.iter()).zip(&rows) {
+                    cut.part(part.as_ref(), reindex, rows, &kept, inner)?;
+                }
+                (What::Element(ElementPlan { reindex: cut.reindex.into(), ..cut.plan }), cut.parts)
+            }
+            what => {
+                let rest = axes.get(1..).unwrap_or_default();
+                let parts = self.parts.iter().zip(&rows).map(|(part, rows)| match part {
+                    Some(part) if !rows.is_empty() || what.needs_all() => {
+                        let axes: Vec<_> = std::iter::once(rows).chain(rest).cloned().collect();
+                        select(part, &axes).map(Some)
+                    }
+                    _ => Ok(None),
+                });
+                let what = match what {
+                    What::Element(plan) => What::Element(plan.select(&lengths, &[])?),
+                    what => what.clone(),
+                };
+                (what, parts.collect::<Result<Vec<_>>>()?)
+            }
+        };
+        Ok(Selected { what, lengths, parts, order })
+    }
+
+    /// Positions along the axis on which inputs follow each other: those of each input, and where what was asked for is
+    /// among these, unless it is in the same order.
+    fn split(&self, rows: &AxisSelection) -> Result<(Vec<AxisSelection>, Option<AxisSelection>)> {
+        let positions = match rows {
+            AxisSelection::Range(range) => {
+                let within = |input: std::ops::Range<usize>| {
+                    let (start, end) = (input.start as u64, input.end as u64);
+                    let (from, to) = (range.start.clamp(start, end), range.end.clamp(start, end));
+                    AxisSelection::Range(from - start..to.max(from) - start)
+                };
+                return Ok((self.starts.ranges().map(within).collect(), None));
+            }
+            AxisSelection::Indices(positions) => positions,
+        };
+        let mut split: Vec<Vec<u64>> = vec![Vec::new(); self.parts.len()];
+        let mut from = Vec::with_capacity(positions.len());
+        for &position in positions.iter() {
+            let at = usize::try_from(position).or_bug("a position beyond what memory can hold")?;
+            let input = self.starts.ends().partition_point(|&end| end <= at);
+            let own = split.get_mut(input).or_bug("a position of no input")?;
+            from.push((input, own.len()));
+            own.push((at - self.starts.range(input)?.start) as u64);
+        }
+        let order = if from.is_sorted_by_key(|(input, _)| *input) {
+            None
+        } else {
+            let starts = Offsets::of_lengths(split.iter().map(Vec::len))?;
+            let place = |(input, at): (usize, usize)| Ok((starts.range(input)?.start + at) as u64);
+            Some(from.into_iter().map(place).collect::<Result<Vec<_>>>()?.into())
+        };
+        Ok((split.into_iter().map(AxisSelection::of_positions).collect(), order))
+    }
+}
+
+impl LazySource for Joined {
+    fn path(&self) -> &str {
+        &self.path
+    }
+
+    fn schema(&self) -> Result<Schema> {
+        Ok(self.schema.clone())
+    }
+
+    fn load(&self) -> Result<Element> {
+        let lengths: Vec<usize> = self.starts.lengths().collect();
+        self.what.run(&lengths, load_all(&self.parts)?)
+    }
+
+    fn select(&self, axes: &[AxisSelection]) -> Result<Element> {
+        let selected = self.selected(axes)?;
+        selected.finish(load_all(&selected.parts)?)
+    }
+
+    fn load_async(&self) -> BoxFuture<'_, Result<Element>> {
+        Box::pin(async move {
+            let lengths: Vec<usize> = self.starts.lengths().collect();
+            self.what.run(&lengths, load_all_async(&self.parts).await?)
+        })
+    }
+
+    fn select_async<'a>(&'a self, axes: &'a [AxisSelection]) -> BoxFuture<'a, Result<Element>> {
+        Box::pin(async move {
+            let selected = self.selected(axes)?;
+            selected.finish(load_all_async(&selected.parts).await?)
+        })
+    }
+
+    fn nbytes(&self, with_stored: bool) -> usize {
+        self.parts.iter().flatten().map(|part| nbytes(part, with_stored)).sum()
+    }
+}
+
+/// A selection: a smaller plan, what it needs of each input, and the order in which the positions were asked for along each
+/// axis, where that is another.
+struct Selected {
+    what: What,
+    lengths: Vec<usize>,
+    parts: Vec<Option<Element>>,
+    order: Vec<Option<AxisSelection>>,
+}
+
+impl Selected {
+    fn finish(&self, parts: Vec<Option<Element>>) -> Result<Element> {
+        let element = self.what.run(&self.lengths, parts)?;
+        if self.order.iter().all(Option::is_none) {
+            return Ok(element);
+        }
+        let shape = element.shape()?.or_bug("an element with rows, but without axes")?;
+        let axes = self.order.iter().zip(shape);
+        let axes = axes.map(|(order, len)| order.clone().unwrap_or(AxisSelection::Range(0..len as u64)));
+        element.select(&axes.collect::<Vec<_>>())
+    }
+}
+
+/// The matrices of a selection, input by input.
+struct Cut {
+    plan: ElementPlan,
+    reindex: Vec<Reindex>,
+    parts: Vec<Option<Element>>,
+}
+
+impl Cut {
+    fn part(
+        &mut self,
+        part: Option<&Element>,
+        reindex: &Reindex,
+        rows: &AxisSelection,
+        kept: &AxisSelection,
+        inner: &[AxisSelection],
+    ) -> Result<()> {
+        let (old, mut left) = reindex.select(kept)?;
+        let Some(part) = part else {
+            self.parts.push(None);
+            self.reindex.push(left);
+            return Ok(());
+        };
+        // Of numbers, what an input does not have is filled.
+        let skips = self.plan.fills() && (rows.is_empty() || old.is_empty());
+        let shape = part.shape()?.or_bug("a matrix without axes")?;
+        let mut axes = vec![rows.clone()];
+        if shape.len() > 1 {
+            axes.insert(1 - self.plan.axis, old);
+            axes.extend(inner.iter().cloned());
+        } else if old.is_empty() {
+            // One column, of which none is kept.
+            left = Reindex::from_map(vec![None], left.new_len())?;
+        }
+        self.parts.push(if skips { None } else { Some(select(part, &axes)?) });
+        self.reindex.push(left);
+        Ok(())
+    }
+}
+
+impl What {
+    /// The axis along which the inputs follow each other.
+    fn axis(&self) -> usize {
+        match self {
+            Self::Element(plan) => plan.axis,
+            Self::Column(_) | Self::Labels(_) | Self::Keys(_) => 0,
+        }
+    }
+
+    /// Whether what the result is depends on inputs that give no row to it.
+    fn needs_all(&self) -> bool {
+        matches!(self, Self::Element(_))
+    }
+
+    fn run(&self, lengths: &[usize], parts: Vec<Option<Element>>) -> Result<Element> {
+        let columns = |parts: Vec<Option<Element>>| {
+            let columns = parts.into_iter().zip(lengths).map(|(part, &rows)| {
+                // Without rows there is nothing to convert.
+                Ok((part.filter(|_| rows > 0).map(Element::into_column).transpose()?, rows))
+            });
+            columns.collect::<Result<Vec<_>>>()
+        };
+        match self {
+            Self::Element(plan) => run(plan, parts),
+            Self::Column(plan) => plan.concat(&columns(parts)?).map(Element::Column),
+            Self::Labels(labels) => labels.join(columns(parts)?).map(Element::Column),
+            Self::Keys(keys) => label_column(keys, lengths).map(Element::Column),
+        }
+    }
+}
+
+impl ElementPlan {
+    /// What the result is, as far as it is known from the plan.
+    fn schema(&self, parts: &[Option<Element>]) -> Result<Schema> {
+        let total: usize = self.lengths.iter().sum();
+        let other = self.reindex.first().map_or(0, Reindex::new_len);
+        let (rows, columns) = if self.axis == 0 { (total, other) } else { (other, total) };
+        Ok(match &self.kind {
+            ElementKind::Dense { dtype, inner, .. } => {
+                let shape = [rows, columns].into_iter().chain(inner.iter().copied()).collect();
+                Schema::Array { dtype: dtype.clone(), shape }
+            }
+            ElementKind::Sparse { dtype, .. } | ElementKind::Diagonal { dtype } => {
+                Schema::Sparse { format: SparseFormat::Csr, dtype: dtype.clone(), shape: (rows, columns) }
+            }
+            ElementKind::Awkward { .. } => Schema::Awkward { len: total },
+            ElementKind::Frame(_) => return Err(crate::Error::bug("a frame is joined column by column")),
+            ElementKind::Extension { encoding } => {
+                let mut shape = parts.iter().flatten().next().map(Element::shape).transpose()?.flatten();
+                if let Some(rows) = shape.as_mut().and_then(|shape| shape.first_mut()) {
+                    *rows = total;
+                }
+                Schema::Extension { encoding: encoding.clone(), shape }
+            }
+        })
+    }
+
+    /// Whether the result has two axes or more, of which one is reindexed.
+    fn is_matrix(&self) -> bool {
+        matches!(self.kind, ElementKind::Dense { .. } | ElementKind::Sparse { .. } | ElementKind::Diagonal { .. })
+    }
+
+    /// Whether there is a value for what an input does not have.
+    fn fills(&self) -> bool {
+        match &self.kind {
+            ElementKind::Dense { dtype, .. } => dtype.is_numeric() || dtype.is_time(),
+            ElementKind::Sparse { .. } | ElementKind::Diagonal { .. } => true,
+            ElementKind::Frame(_) | ElementKind::Awkward { .. } | ElementKind::Extension { .. } => false,
+        }
+    }
+
+    /// The plan for so many positions of each input, and positions along the axes below the second.
+    fn select(&self, lengths: &[usize], inner: &[AxisSelection]) -> Result<Self> {
+        let mut plan = Self { lengths: lengths.into(), ..self.clone() };
+        if let ElementKind::Dense { inner: lens, .. } = &mut plan.kind {
+            *lens = inner.iter().map(len_of).collect::<Result<_>>()?;
+        }
+        Ok(plan)
+    }
+}
+
+impl ColumnPlan {
+    /// What a column of so many rows is.
+    fn schema(&self, len: usize) -> Result<Schema> {
+        let column = |kind, dtype| ColumnSchema::new(kind, dtype, len);
+        Ok(match self {
+            Self::Numbers(dtype) | Self::Times(dtype) => Schema::Array { dtype: dtype.clone(), shape: vec![len] },
+            Self::Text(None) => Schema::Array { dtype: crate::DType::String, shape: vec![len] },
+            Self::Text(Some(na_value)) => Schema::Column(column(ColumnKind::Nullable(*na_value), crate::DType::String)),
+            Self::Nullable(dtype) => Schema::Column(column(ColumnKind::Nullable(NaValue::Na), dtype.clone())),
+            Self::Categorical { categories, ordered } => {
+                let dtype = super::outline::dtype(categories)?;
+                let kind = ColumnKind::Categorical { ordered: *ordered };
+                Schema::Column(column(kind, dtype).with_n_categories(categories.len()))
+            }
+        })
+    }
+}
+
+/// Selected positions of what an input has; all of it as it is.
+fn select(part: &Element, axes: &[AxisSelection]) -> Result<Element> {
+    let shape = part.shape()?.or_bug("rows without axes")?;
+    let is_whole = axes.iter().zip(&shape).all(|(axis, &len)| axis.is_whole(len as u64));
+    if is_whole { Ok(part.clone()) } else { part.select(axes) }
+}
+
+/// A strictly increasing version of a selection, and where what was asked for is in it, unless it is the same.
+fn distinct(axis: &AxisSelection) -> (AxisSelection, Option<AxisSelection>) {
+    let AxisSelection::Indices(positions) = axis else { return (axis.clone(), None) };
+    if positions.is_sorted_by(|a, b| a < b) {
+        return (axis.clone(), None);
+    }
+    let mut sorted = positions.to_vec();
+    sorted.sort_unstable();
+    sorted.dedup();
+    let place = |position: &u64| sorted.partition_point(|at| at < position) as u64;
+    let order: Vec<u64> = positions.iter().map(place).collect();
+    (AxisSelection::of_positions(sorted), Some(order.into()))
+}
+
+/// All parts in memory, read concurrently and not kept.
+fn load_all(parts: &[Option<Element>]) -> Result<Vec<Option<Element>>> {
+    parts.par_iter().map(|part| part.as_ref().map(once).transpose()).collect()
+}
+
+async fn load_all_async(parts: &[Option<Element>]) -> Result<Vec<Option<Element>>> {
+    let load = async |part: &Option<Element>| match part {
+        Some(Element::Lazy(lazy)) => lazy.load_once_async().await.map(Some),
+        Some(element) => element.load_async().await.map(Some),
+        None => Ok(None),
+    };
+    try_join_all(parts.iter().map(load)).await
+}
