@@ -26,7 +26,7 @@ pub(crate) fn run() -> Result<()> {
     step("documentation", tools.apply(&mut doc))?;
     features::run(&tools)?;
     // With what the tests are built with, so that nothing is built twice.
-    crate::demo::run(&["--features", "cloud"])?;
+    crate::demo::run(&[&["--workspace", "--bin", "anndata"], FEATURES.as_slice()].concat())?;
     crate::test::run(&[])?;
     println!("\nall passed in {:.0} s", start.elapsed().as_secs_f64());
     Ok(())

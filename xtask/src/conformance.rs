@@ -11,6 +11,7 @@ use std::process::{Command, Output};
 
 use crate::env::{Tools, anndata_python_with, no_python};
 use crate::sh::{Error, Result, cargo, command, flag, option, output, root, step, target};
+use crate::test::FEATURES;
 
 /// The versions of anndata that are compared with, the newest first, and what is installed for each.
 const VERSIONS: [(&str, &str); 2] =
@@ -111,7 +112,8 @@ fn compare(python: &Path, runner: &Path) -> Command {
 fn build(project: &Path, folder: &Path) -> Result<PathBuf> {
     let mut build = cargo();
     build.current_dir(project).env("CARGO_TARGET_DIR", folder);
-    build.args(["build", "--quiet", "--package", "anndata-tests", "--features", "cloud", "--example", "conformance"]);
+    // With what the tests are built with, so that nothing is built twice.
+    build.args(["build", "--quiet", "--workspace", "--example", "conformance"]).args(FEATURES);
     step("build the runner", Tools::bring()?.apply(&mut build))?;
     Ok(folder.join(format!("debug/examples/conformance{}", std::env::consts::EXE_SUFFIX)))
 }

@@ -22,13 +22,13 @@ const COMMANDS: &[&[&str]] = &[
     &["show", BACK],
 ];
 
-/// Build the command with these features, of which it needs none, and run the demonstration.
+/// Build the command, selected by these arguments of cargo, and run the demonstration.
 ///
 /// # Errors
 ///
 /// When the build or one of the commands fails.
-pub(crate) fn run(features: &[&str]) -> Result<()> {
-    let binary = build_binary(&Tools::bring()?, features)?;
+pub(crate) fn run(selection: &[&str]) -> Result<()> {
+    let binary = build_binary(&Tools::bring()?, selection)?;
     std::fs::create_dir_all(root().join("target/demo"))?;
     for arguments in COMMANDS {
         let line = format!("anndata {}", arguments.join(" "));
@@ -41,9 +41,9 @@ pub(crate) fn run(features: &[&str]) -> Result<()> {
 }
 
 /// Build the `anndata` command and say where it is.
-fn build_binary(tools: &Tools, features: &[&str]) -> Result<PathBuf> {
+fn build_binary(tools: &Tools, selection: &[&str]) -> Result<PathBuf> {
     let mut build = cargo();
-    build.args(["build", "--package", "anndata-cli"]).args(features);
+    build.arg("build").args(selection);
     step("build the anndata command", tools.apply(&mut build))?;
     let binary = target().join("debug").join(format!("anndata{}", std::env::consts::EXE_SUFFIX));
     if binary.exists() { Ok(binary) } else { Err(Error::new(format!("no command at {}", binary.display()))) }

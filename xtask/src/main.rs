@@ -36,7 +36,7 @@ fn main() -> ExitCode {
         ["ci"] => ci::run(),
         ["test", rest @ ..] => test::run(rest),
         ["conformance", rest @ ..] => conformance::run(rest),
-        ["demo"] => demo::run(&[]),
+        ["demo"] => demo::run(&["--package", "anndata-cli"]),
         ["tidy"] => tidy::run(),
         ["fixtures", rest @ ..] => fixtures::run(rest),
         ["bench", rest @ ..] => bench::run(rest),

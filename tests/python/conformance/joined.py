@@ -218,25 +218,46 @@ def without_awkward(adata):
     return adata
 
 
-def storable(adata, inputs):
-    """The object, in a form that can be written, and the columns that have another type now: text that pandas has as Python
-    objects is text, and floats that can be missing, which have no encoding, are floats with NaN."""
+def storable(given, options):
+    """The objects joined, in a form that can be written, and the columns that have another type now: text that pandas has as
+    Python objects is text; floats that can be missing, which have no encoding, are floats with NaN; and where an input
+    without rows makes Python objects of a column, it is that of the others."""
+    adata = ad.concat(given, **options)
     changed = []
-    given = [dict(frames_of(one)) for one in inputs]
     for path, own in frames_of(adata):
         for name in own.columns:
+            columns = [frame[name] for one in given if name in (frame := dict(frames_of(one)).get(path, ()))]
             if own[name].dtype == object and all(isinstance(value, str) for value in own[name].dropna()):
                 own[name] = own[name].astype("str")
+            elif own[name].dtype == object and not all(map(len, columns)):
+                others = ad.concat([without_rowless(one, path, name) for one in given], **options)
+                own[name] = dict(frames_of(others))[path][name]
+                changed.append(f"{path}/{name}: object has no encoding, where an input without rows has another type")
             elif isinstance(own[name].array, pd.arrays.FloatingArray):
-                kinds = {kind_of(frames[path][name]) for frames in given if path in frames and name in frames[path]}
-                why = f"inputs have {sorted(kinds)}"
-                # Integers of an input that lacks rows are floats before they are joined.
-                for other in ("integers", "floats"):
-                    if {"integers that can be missing", other} <= kinds:
-                        why = f"an input has integers that can be missing and another one {other}"
-                changed.append(f"{path}/{name}: {own[name].dtype} has no encoding, where {why}")
+                changed.append(f"{path}/{name}: {own[name].dtype} has no encoding, where {why_floats(columns)}")
                 own[name] = own[name].to_numpy(own[name].dtype.numpy_dtype, na_value=np.nan)
     return adata, changed
+
+
+def without_rowless(adata, path, name):
+    """A copy of an object, without a column of one of its frames if that has no rows."""
+    adata = adata.copy()
+    frame = dict(frames_of(adata)).get(path)
+    if frame is not None and len(frame) == 0 and name in frame:
+        frame.drop(columns=name, inplace=True)
+    return adata
+
+
+def why_floats(columns):
+    """Why columns become floats that can be missing."""
+    kinds = {kind_of(column) for column in columns}
+    # Integers of an input that lacks rows are floats before they are joined.
+    for other in ("integers", "floats"):
+        if {"integers that can be missing", other} <= kinds:
+            return f"an input has integers that can be missing and another one {other}"
+    if kinds == {"integers that can be missing"} and {column.dtype.kind for column in columns} == {"i", "u"}:
+        return "integers that can be missing are signed and unsigned"
+    return f"inputs have {sorted(kinds)}"
 
 
 def kind_of(column):

@@ -75,10 +75,17 @@ KNOWN = [
     ),
     Known(
         "concat",
-        r"/(obs|var|raw/var|(obsm|varm)/frame)/odd: Float(32|64) has no encoding, where an input has integers that can be missing and another one (floats|integers)",
-        "Of integers that can be missing and floats, or integers of which rows are missing, pandas makes floats that can be missing, which Python cannot write. Here, "
-        "and in what is compared, they are floats with NaN.",
-        ("/obs/odd: Float64 has no encoding, where an input has integers that can be missing and another one floats",),
+        r"/(obs|var|raw/var|(obsm|varm)/frame)/odd: (Float(32|64) has no encoding, where "
+        r"(an input has integers that can be missing and another one (floats|integers)|integers that can be missing are signed and unsigned)"
+        r"|object has no encoding, where an input without rows has another type)",
+        "pandas makes a column that Python cannot write. Of integers that can be missing and floats, or integers of which rows are missing, and of signed and "
+        "unsigned integers of 64 bits that can be missing, floats that can be missing: here, and in what is compared, they are floats with NaN. "
+        "Of types that do not go together, one of them in an input without rows, Python objects: here what has no rows does not stand in the way of the others.",
+        (
+            "/obs/odd: Float64 has no encoding, where an input has integers that can be missing and another one floats",
+            "/var/odd: Float64 has no encoding, where integers that can be missing are signed and unsigned",
+            "/obs/odd: object has no encoding, where an input without rows has another type",
+        ),
         anndata="0.13",
     ),
     Known(

@@ -305,7 +305,7 @@ def concat(draw):
             stores.write(joined.without_awkward(adata), path)
     try:
         given = [stores.read(path) for path in paths]
-        result, draw.case.foreseen = joined.storable(ad.concat(given, **options), given)
+        result, draw.case.foreseen = joined.storable(given, options)
         stores.write(result, draw.folder / "expected.h5ad")
     except (TypeError, IORegistryError):
         # A column of mixed objects, which has no form on disk.

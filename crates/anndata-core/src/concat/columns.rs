@@ -71,6 +71,11 @@ impl ColumnPlan {
         for column in columns.iter().filter(|column| matches!(column, ColumnOutline::Categorical { .. })) {
             missing |= column.has_missing()?;
         }
+        // Booleans and numbers go together only as plain columns.
+        let categorical = columns.iter().any(|column| matches!(column, ColumnOutline::Categorical { .. }));
+        if categorical && dtypes.contains(&DType::Bool) && dtypes.iter().any(|dtype| *dtype != DType::Bool) {
+            return Err(mixed(&dtypes));
+        }
         let nullable = columns.iter().any(|column| matches!(column, ColumnOutline::Nullable(..)));
         let truth = absent == Absent::NoRows && dtypes.iter().all(|dtype| *dtype == DType::Bool);
         Self::numbers(&dtypes, nullable || truth, missing)

@@ -139,6 +139,20 @@ fn what_has_no_common_type_is_refused_by_name() {
     }
 }
 
+/// pandas counts booleans as numbers only between plain columns.
+#[test]
+fn booleans_and_categories_of_numbers_are_refused() -> Result<()> {
+    let codes = || Tensor::from_vec([2], vec![0_i8, 1]);
+    let numbers = Column::categorical(&codes()?, &Column::from(vec![2_i64, 3]), false)?;
+    let truths = Column::categorical(&codes()?, &Column::from(vec![false, true]), false)?;
+    let plain = Column::from(vec![true, false]);
+    for columns in [[&plain, &numbers], [&numbers, &plain], [&truths, &Column::from(vec![1_i32])]] {
+        says(joined(&columns.map(|column| Some(column.clone()))), "obs/c: columns of type");
+    }
+    assert_eq!(joined(&[Some(plain), Some(truths)])?.to_tensor()?.dtype(), &DType::Bool);
+    Ok(())
+}
+
 #[test]
 fn columns_that_not_all_have() -> Result<()> {
     let frame = |names: &[&str]| {
