@@ -2,14 +2,15 @@
 
 use std::any::Any;
 use std::fmt::{self, Debug};
+use std::ops::Range;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 
-use anndata_storage::{AxisSelection, Error, Result};
+use anndata_storage::{AxisSelection, Error, OrBug, Result};
 
 use crate::model::{Categories, Kept, Origin};
 use crate::schema::len_of;
-use crate::{ColumnKind, Element, Lazy, LazySource, Schema, Selection};
+use crate::{ColumnKind, Element, Lazy, LazySource, Schema, Selection, SparseFormat};
 
 impl Selection {
     /// The whole element.
@@ -64,6 +65,21 @@ impl Selection {
             },
             of => of.select(&self.axes),
         }
+    }
+
+    /// The whole matrix and where some of the selected major slices are in it, if these follow each other and nothing is
+    /// selected within them.
+    fn consecutive(&self, slices: &Range<usize>) -> Result<Option<(&Element, Range<usize>)>> {
+        let Schema::Sparse { format, shape: (rows, columns), .. } = self.of.schema()? else { return Ok(None) };
+        let [row_axis, column_axis] = self.axes.as_slice() else { return Ok(None) };
+        let (major, minor, minor_len) = match format {
+            SparseFormat::Csr => (row_axis, column_axis, columns),
+            SparseFormat::Csc => (column_axis, row_axis, rows),
+        };
+        let AxisSelection::Range(major) = major else { return Ok(None) };
+        let start = usize::try_from(major.start).or_bug("a major slice that was not checked")?;
+        let is_whole = minor.is_whole(minor_len as u64);
+        Ok(is_whole.then(|| (&self.of, start + slices.start..start + slices.end)))
     }
 
     fn shape(&self) -> Result<Option<Vec<usize>>> {
@@ -265,6 +281,24 @@ impl Lazy {
                 source.load().map_err(|error| source.locate(error))
             }
             Origin::Selection(selection) => selection.load(),
+        }
+    }
+
+    /// How many values each of some major slices of a sparse matrix has, if that is known without reading these.
+    ///
+    /// # Errors
+    /// If it cannot be read.
+    pub(crate) fn major_lengths(&self, slices: Range<usize>) -> Result<Option<Vec<usize>>> {
+        match &*self.0 {
+            Origin::Source { source, value } if value.get().is_none() => {
+                value.check(&**source)?;
+                source.major_lengths(slices).map_err(|error| source.locate(error))
+            }
+            Origin::Source { .. } => Ok(None),
+            Origin::Selection(selection) => match selection.consecutive(&slices)? {
+                Some((Element::Lazy(whole), slices)) => whole.major_lengths(slices),
+                _ => Ok(None),
+            },
         }
     }
 

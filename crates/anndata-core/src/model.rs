@@ -6,6 +6,7 @@
 
 use std::any::Any;
 use std::fmt::Debug;
+use std::ops::Range;
 use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, OnceLock};
 
@@ -238,6 +239,16 @@ pub trait LazySource: Any + Debug + Send + Sync {
     /// If it cannot be read, or has no such axes.
     fn select(&self, axes: &[AxisSelection]) -> Result<Element> {
         self.load()?.select(axes)
+    }
+
+    /// How many values each of some major slices (rows of CSR, columns of CSC) of a sparse matrix has, if that is known
+    /// without reading the values themselves. The default knows nothing.
+    ///
+    /// # Errors
+    /// If it cannot be read.
+    fn major_lengths(&self, slices: Range<usize>) -> Result<Option<Vec<usize>>> {
+        let _ = slices;
+        Ok(None)
     }
 
     /// The async twin of [`load`](Self::load). The default blocks.

@@ -1,4 +1,5 @@
 //! Lazy concatenation reads what is asked for, and nothing else.
+#![allow(clippy::unwrap_used, reason = "tests")]
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};

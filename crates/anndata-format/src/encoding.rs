@@ -41,6 +41,7 @@ pub mod string;
 
 pub(crate) mod options;
 mod registry;
+mod rows;
 pub(crate) mod slots;
 mod values;
 

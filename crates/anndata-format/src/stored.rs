@@ -2,6 +2,7 @@
 
 use std::any::Any;
 use std::fmt::Debug;
+use std::ops::Range;
 use std::sync::Arc;
 
 use anndata_core::{Element, Lazy, LazySource, Opaque, OpaqueSource, Schema};
@@ -40,6 +41,9 @@ pub(crate) trait TreeReader: Any + Debug + Send + Sync {
 
     /// Selected positions along the axes of the element of a stored tree; no more is read than has to be.
     fn build_part(&self, node: &Node, axes: &[AxisSelection]) -> Result<Element>;
+
+    /// How many values each of some major slices of a stored sparse matrix has; `None` for anything else.
+    fn major_lengths(&self, node: &Node, slices: Range<usize>) -> Result<Option<Vec<usize>>>;
 }
 
 /// The source of a lazy element: its stored tree, and what reads it.
@@ -98,6 +102,10 @@ impl LazySource for StoredElement {
     fn select_async<'a>(&'a self, axes: &'a [AxisSelection]) -> BoxFuture<'a, Result<Element>> {
         let (stored, axes) = (self.clone(), axes.to_vec());
         Box::pin(unblock(move || stored.select(&axes)))
+    }
+
+    fn major_lengths(&self, slices: Range<usize>) -> Result<Option<Vec<usize>>> {
+        self.reader.major_lengths(&self.node, slices)
     }
 
     fn nbytes(&self, with_stored: bool) -> usize {

@@ -63,7 +63,7 @@ pub fn stack(pieces: &[Piece<'_>], target: &Target) -> Result<SparseMatrix> {
         work
     };
     let nnz = offsets.total()?;
-    let index_dtype = if i32::try_from(nnz.max(slices).max(minor)).is_ok() { DType::I32 } else { DType::I64 };
+    let index_dtype = index_dtype(nnz, slices, minor);
     let size = size_of_value(&target.dtype)?;
     let (indices, data) = by_width!(&index_dtype, O => {
         let tables: Vec<Option<Vec<O>>> =
@@ -74,6 +74,12 @@ pub fn stack(pieces: &[Piece<'_>], target: &Target) -> Result<SparseMatrix> {
     let data = Tensor::new(target.dtype.clone(), [nnz], data)?;
     let indices = Tensor::new(index_dtype.clone(), [nnz], indices)?;
     SparseMatrix::assembled(target.format, minor, data, indices, &offsets, &index_dtype)
+}
+
+/// The dtype of the offsets and indices of a matrix of so many values that is put together: 32 bits where they hold all of
+/// them, as in scipy.
+pub fn index_dtype(nnz: usize, major: usize, minor: usize) -> DType {
+    if i32::try_from(nnz.max(major).max(minor)).is_ok() { DType::I32 } else { DType::I64 }
 }
 
 /// All matrices.

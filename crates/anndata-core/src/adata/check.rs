@@ -204,6 +204,11 @@ impl AnnData {
         for (slot, elements, axis) in [("obsm", &self.obsm, &self.obs), ("varm", &self.varm, &self.var)] {
             for (key, element) in elements {
                 if let Element::Frame(frame) = element {
+                    if let (Series::Lazy(own), Series::Lazy(labels)) = (frame.index(), axis.index())
+                        && own.is(labels)
+                    {
+                        continue;
+                    }
                     let (own, labels) = (frame.index().load_once()?, axis.index().load_once()?);
                     check_labels(&path(slot, key), &own, &labels)
                         .map_err(|error| error.at(&format!("{slot}/{key}")))?;

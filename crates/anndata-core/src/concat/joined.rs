@@ -3,6 +3,8 @@
 //! To select from it is to carry out a smaller plan: the selected positions go to the inputs that have them, the plan is cut
 //! down to what each of them gives, and in the end the order that was asked for is restored.
 
+use std::ops::Range;
+
 use anndata_array::sparse::Offsets;
 use anndata_storage::{AxisSelection, BoxFuture, OrBug, Result};
 use futures_util::future::try_join_all;
@@ -125,7 +127,7 @@ impl Joined {
     fn split(&self, rows: &AxisSelection) -> Result<(Vec<AxisSelection>, Option<AxisSelection>)> {
         let positions = match rows {
             AxisSelection::Range(range) => {
-                let within = |input: std::ops::Range<usize>| {
+                let within = |input: Range<usize>| {
                     let (start, end) = (input.start as u64, input.end as u64);
                     let (from, to) = (range.start.clamp(start, end), range.end.clamp(start, end));
                     AxisSelection::Range(from - start..to.max(from) - start)
@@ -185,6 +187,40 @@ impl LazySource for Joined {
             let selected = self.selected(axes)?;
             selected.finish(load_all_async(&selected.parts).await?)
         })
+    }
+
+    fn major_lengths(&self, slices: Range<usize>) -> Result<Option<Vec<usize>>> {
+        let What::Element(plan) = &self.what else { return Ok(None) };
+        let filled = match &plan.kind {
+            ElementKind::Sparse { fill, .. } => !fill.is_zero(),
+            ElementKind::Diagonal { .. } => false,
+            _ => return Ok(None),
+        };
+        // Rows of CSR that lose nothing are as long as they are there, and get what is filled in.
+        let is_unchanged = |(part, reindex): (&Option<Element>, &Reindex)| match part {
+            None => Ok(true),
+            Some(part) => Ok(!reindex.drops() && part.sparse_format()? == Some(SparseFormat::Csr)),
+        };
+        let unchanged = self.parts.iter().zip(plan.reindex.iter()).map(is_unchanged).collect::<Result<Vec<bool>>>()?;
+        if plan.axis != 0 || unchanged.contains(&false) {
+            return Ok(None);
+        }
+        let mut lengths = Vec::with_capacity(slices.len());
+        for ((part, reindex), own) in self.parts.iter().zip(plan.reindex.iter()).zip(self.starts.ranges()) {
+            let within = |at: usize| at.clamp(own.start, own.end) - own.start;
+            let rows = within(slices.start)..within(slices.end);
+            if rows.is_empty() {
+                continue;
+            }
+            match part {
+                Some(part) => {
+                    let more = if filled { reindex.missing().count() } else { 0 };
+                    lengths.extend(part.major_lengths(rows)?.into_iter().map(|len| len + more));
+                }
+                None => lengths.resize(lengths.len() + rows.len(), if filled { reindex.new_len() } else { 0 }),
+            }
+        }
+        Ok(Some(lengths))
     }
 
     fn nbytes(&self, with_stored: bool) -> usize {

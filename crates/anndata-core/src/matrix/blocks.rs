@@ -87,6 +87,54 @@ impl Iterator for Blocks<'_> {
     }
 }
 
+impl Element {
+    /// How many values each of some major slices (rows of CSR, columns of CSC) of a sparse matrix has. Of what is stored, values
+    /// are read only where nothing else tells, some slices at a time.
+    ///
+    /// ```
+    /// use anndata_core::{Element, SparseFormat, Tensor};
+    ///
+    /// let dense = Element::from(Tensor::from_vec([3, 2], vec![1, 2, 0, 0, 0, 3])?);
+    /// let matrix = Element::from(dense.to_format(SparseFormat::Csr)?);
+    /// assert_eq!(matrix.major_lengths(1..3)?, [0, 1]);
+    /// # Ok::<(), anndata_core::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// If it is not a sparse matrix, the slices are out of bounds, or it cannot be read.
+    pub fn major_lengths(&self, slices: Range<usize>) -> Result<Vec<usize>> {
+        let Schema::Sparse { format, shape: (rows, columns), .. } = self.schema()? else {
+            return Err(self.is_not("a sparse matrix"));
+        };
+        let len = if format == SparseFormat::Csr { rows } else { columns };
+        if slices.start > slices.end || slices.end > len {
+            return Err(Error::invalid_input(format!("the slices {slices:?} are out of bounds of {len}")));
+        }
+        match self {
+            Self::Sparse(matrix) => return Ok(matrix.major_offsets()?.slice(slices)?.lengths().collect()),
+            Self::Lazy(lazy) => {
+                if let Some(lengths) = lazy.major_lengths(slices.clone())? {
+                    return Ok(lengths);
+                }
+            }
+            _ => {}
+        }
+        let some = AxisSelection::Range(slices.start as u64..slices.end as u64);
+        let part = match format {
+            SparseFormat::Csr => self.select(&[some])?,
+            SparseFormat::Csc => self.select(&[AxisSelection::Range(0..rows as u64), some])?,
+        };
+        let mut lengths = Vec::with_capacity(slices.len());
+        for block in Blocks::of(&part)? {
+            match block?.1 {
+                Matrix::Sparse(matrix) => lengths.extend(matrix.major_offsets()?.lengths()),
+                Matrix::Dense(_) => return Err(self.is_not("a sparse matrix")),
+            }
+        }
+        Ok(lengths)
+    }
+}
+
 /// About how many bytes a lazy matrix of this schema takes in memory; `len` is the length of its axis.
 fn bytes(lazy: &Lazy, schema: &Schema, axis: usize, len: usize) -> Result<usize> {
     if let Schema::Array { dtype, shape } = schema {

@@ -23,10 +23,11 @@
 use anndata_storage::{AxisSelection, Result};
 
 use super::registry::{BuildContext, EncodeContext, Encoding, Registry};
+use super::rows;
 use super::values::wrong_element;
 use crate::findings::Checker;
 use crate::node::{ArrayNode, Node};
-use crate::{Element, Schema};
+use crate::{Element, Lazy, Schema};
 
 /// See the [module](self).
 #[derive(Debug)]
@@ -56,6 +57,10 @@ impl Encoding for ArrayEncoding {
             other => return Err(wrong_element("array", other)),
         };
         Ok(Node::Array(ArrayNode::encoded(path, "array", "0.2.0", values)))
+    }
+
+    fn stream(&self, lazy: &Lazy, path: &str, context: &EncodeContext<'_>) -> Result<Option<Node>> {
+        rows::stream(lazy, path, context, &[""]).map(Some)
     }
 
     fn select(&self, node: &Node, axes: &[AxisSelection]) -> Result<Option<Node>> {

@@ -32,10 +32,11 @@ mod validate;
 use anndata_storage::{Attribute, AxisSelection, Error, Result, Scalar as _, Tensor, child_path, dispatch};
 
 use super::registry::{BuildContext, EncodeContext, Encoding, Registry};
+use super::rows;
 use super::values::wrong_element;
 use crate::findings::Checker;
 use crate::node::{GroupNode, Node, Seen};
-use crate::{Column, ColumnKind, ColumnSchema, Element, Schema};
+use crate::{Column, ColumnKind, ColumnSchema, Element, Lazy, Schema};
 use anndata_array::code_dtype;
 
 /// See the [module](self).
@@ -123,6 +124,10 @@ impl Encoding for CategoricalEncoding {
             group.children.insert(key.to_owned(), context.encode(&element, &child_path(path, key))?);
         }
         Ok(Node::Group(group))
+    }
+
+    fn stream(&self, lazy: &Lazy, path: &str, context: &EncodeContext<'_>) -> Result<Option<Node>> {
+        rows::stream(lazy, path, context, &["codes"]).map(Some)
     }
 
     fn select(&self, node: &Node, axes: &[AxisSelection]) -> Result<Option<Node>> {

@@ -31,10 +31,11 @@ mod validate;
 use anndata_storage::{Attribute, AxisSelection, DType, Error, Result, Tensor, child_path, dispatch};
 
 use super::registry::{BuildContext, EncodeContext, Encoding, Registry};
+use super::rows;
 use super::values::wrong_element;
 use crate::findings::Checker;
 use crate::node::{GroupNode, Node, first_not_in};
-use crate::{Column, ColumnKind, ColumnSchema, Element, NaValue, Schema};
+use crate::{Column, ColumnKind, ColumnSchema, Element, Lazy, NaValue, Schema};
 
 /// The three encodings: see the [module](self).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -146,6 +147,11 @@ impl Encoding for NullableEncoding {
             group.children.insert(key.to_owned(), child);
         }
         Ok(Node::Group(group))
+    }
+
+    fn stream(&self, lazy: &Lazy, path: &str, context: &EncodeContext<'_>) -> Result<Option<Node>> {
+        let is_plain = *self == Self::String && context.options().plain_strings;
+        rows::stream(lazy, path, context, if is_plain { &[""] } else { &["values", "mask"] }).map(Some)
     }
 
     fn select(&self, node: &Node, axes: &[AxisSelection]) -> Result<Option<Node>> {

@@ -6,6 +6,7 @@ mod validate;
 
 use std::borrow::Cow;
 use std::fmt::Debug;
+use std::ops::Range;
 use std::sync::Arc;
 
 use anndata_storage::{ArraySpec, Attribute, AxisSelection, Capabilities, DType, Error, Result};
@@ -16,7 +17,7 @@ use super::values::{encoding_of_values, vector, without_encoding};
 use crate::findings::Checker;
 use crate::node::{ArrayNode, GroupNode, Node};
 use crate::stored::{self, StoredElement, StoredTree as _, TreeReader};
-use crate::{Element, Lazy, LazySource as _, Schema, Series};
+use crate::{Element, Lazy, LazySource as _, Schema, Selection, Series};
 
 /// How one kind of element is stored: a pair of functions between elements and trees of nodes.
 pub trait Encoding: Debug + Send + Sync {
@@ -110,6 +111,23 @@ pub trait Encoding: Debug + Send + Sync {
     /// If the tree is malformed.
     fn copy(&self, node: &Node) -> Result<Node> {
         Ok(node.clone())
+    }
+
+    /// The tree of a lazy element that no store holds and that is not read yet, to stand at `path`: its values are made while
+    /// they are written. `None`, by default: it is loaded as a whole and then encoded.
+    ///
+    /// # Errors
+    /// If the element has no such form, or something of it that has to be known now cannot be read.
+    fn stream(&self, _lazy: &Lazy, _path: &str, _context: &EncodeContext<'_>) -> Result<Option<Node>> {
+        Ok(None)
+    }
+
+    /// How many values each of some major slices of a stored sparse matrix has. `None`, by default: it is not one.
+    ///
+    /// # Errors
+    /// If they cannot be read.
+    fn major_lengths(&self, _node: &Node, _slices: Range<usize>) -> Result<Option<Vec<usize>>> {
+        Ok(None)
     }
 
     /// Reports everything in a stored tree that is malformed or dangerous, and goes on to the next: see
@@ -348,6 +366,14 @@ impl TreeReader for Registry {
     fn build_part(&self, node: &Node, axes: &[AxisSelection]) -> Result<Element> {
         Self::build_part(self, node, axes)
     }
+
+    fn major_lengths(&self, node: &Node, slices: Range<usize>) -> Result<Option<Vec<usize>>> {
+        match self.find(node)? {
+            Found::Known(encoding) => encoding.major_lengths(node, slices),
+            Found::Legacy(_) | Found::Unknown => Ok(None),
+        }
+        .map_err(|error| error.of_stored().at(node.path()))
+    }
 }
 
 /// A current stored tree as it is to be copied, saying its encoding as it is written.
@@ -502,7 +528,10 @@ impl<'a> EncodeContext<'a> {
             },
             Element::Lazy(lazy) => match self.copy(lazy).map_err(|error| lazy.locate(error))? {
                 Some(stored) => Ok(stored),
-                None => self.encode(&lazy.load_once()?, path),
+                None => match self.stream(lazy, path)? {
+                    Some(made) => Ok(made),
+                    None => self.encode(&lazy.load_once()?, path),
+                },
             },
             element => {
                 let encoding = self.registry.encoding_of(element).map_err(|error| error.at(path))?;
@@ -529,6 +558,31 @@ impl<'a> EncodeContext<'a> {
         whole.check_current()?;
         let Some(registry) = self.reader_of_current(stored)? else { return Ok(None) };
         registry.select(&self.laid_out(stored.node()), selection.axes())
+    }
+
+    /// The tree of a lazy element of which nothing was read and that is in no store, if its encoding can make it block by
+    /// block.
+    fn stream(&self, lazy: &Lazy, path: &str) -> Result<Option<Node>> {
+        let whole = match lazy.selected().map(Selection::of) {
+            None => lazy,
+            Some(Element::Lazy(whole)) => whole,
+            Some(_) => return Ok(None),
+        };
+        if whole.is_loaded() || whole.source::<StoredElement>().is_some() {
+            return Ok(None);
+        }
+        let is_categorical = || matches!(lazy.schema(), Ok(Schema::Column(column)) if column.is_categorical());
+        if lazy.selected().is_some_and(Selection::drops_unused_categories) && is_categorical() {
+            return Ok(None);
+        }
+        match lazy.schema()? {
+            Schema::Array { shape, .. } if !shape.is_empty() => {}
+            Schema::Sparse { .. } | Schema::Column(_) => {}
+            _ => return Ok(None),
+        }
+        let without_rows = Element::Lazy(lazy.clone()).select(&[AxisSelection::Range(0..0)])?.load()?;
+        let encoding = self.registry.encoding_of(&without_rows).map_err(|error| error.at(path))?;
+        encoding.stream(lazy, path, self).map_err(|error| error.at(path))
     }
 
     /// The encodings that a stored element was read with, if its tree can be copied as it is.

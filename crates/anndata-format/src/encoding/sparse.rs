@@ -29,8 +29,10 @@
 
 mod layout;
 mod select;
+mod stream;
 mod validate;
 
+use std::ops::Range;
 use std::sync::Arc;
 
 use anndata_storage::{Array, ArraySpec, AxisSelection, BlockSize, DType, Error, OrBug, Result, child_path};
@@ -42,8 +44,8 @@ use super::values::wrong_element;
 use crate::findings::Checker;
 use crate::node::{ArrayNode, BlockIter, BlockSource, GroupNode, Node, Source, encoding_attributes};
 use crate::stored::StoredTree as _;
-use crate::{Element, Schema, SparseFormat, SparseMatrix};
-use anndata_array::sparse::Offsets;
+use crate::{Element, Lazy, Schema, SparseFormat, SparseMatrix};
+use anndata_array::sparse::{Offsets, to_offsets};
 pub(crate) use layout::{BLOCK_BYTES, declared_shape, shape_value};
 pub(crate) use select::build_part;
 use select::select;
@@ -131,6 +133,21 @@ impl Encoding for SparseEncoding {
             group.children.insert(key.to_owned(), Node::Array(array));
         }
         Ok(Node::Group(group))
+    }
+
+    fn stream(&self, lazy: &Lazy, path: &str, context: &EncodeContext<'_>) -> Result<Option<Node>> {
+        stream::stream(lazy, self.0, path, context).map(Some)
+    }
+
+    fn major_lengths(&self, node: &Node, slices: Range<usize>) -> Result<Option<Vec<usize>>> {
+        let indptr = node.as_group()?.child("indptr")?.as_array()?;
+        let offsets = indptr.read_rows(slices.start as u64, slices.len() + 1)?;
+        let offsets = to_offsets(&offsets).map_err(|error| error.of_stored().at(&indptr.path))?;
+        let lengths = offsets.iter().zip(offsets.iter().skip(1)).map(|(&start, &end)| {
+            let message = || format!("indptr decreases from {start} to {end}");
+            end.checked_sub(start).ok_or_else(|| Error::invalid_data(message()).at(&indptr.path))
+        });
+        lengths.collect::<Result<_>>().map(Some)
     }
 
     fn select(&self, node: &Node, axes: &[AxisSelection]) -> Result<Option<Node>> {

@@ -27,10 +27,11 @@
 use anndata_storage::{ArraySpec, AxisSelection, DType, Result};
 
 use super::registry::{BuildContext, EncodeContext, Encoding, Registry};
+use super::rows;
 use super::values::wrong_element;
 use crate::findings::Checker;
 use crate::node::{ArrayNode, Node};
-use crate::{Element, Schema};
+use crate::{Element, Lazy, Schema};
 
 /// `string-array`: see the [module](self).
 #[derive(Debug)]
@@ -64,6 +65,10 @@ impl Encoding for StringArrayEncoding {
             other => return Err(wrong_element("string-array", other)),
         };
         Ok(Node::Array(ArrayNode::encoded(path, "string-array", "0.2.0", text)))
+    }
+
+    fn stream(&self, lazy: &Lazy, path: &str, context: &EncodeContext<'_>) -> Result<Option<Node>> {
+        rows::stream(lazy, path, context, &[""]).map(Some)
     }
 
     fn select(&self, node: &Node, axes: &[AxisSelection]) -> Result<Option<Node>> {

@@ -11,7 +11,7 @@ use rayon::prelude::*;
 
 use super::open::MAX_DEPTH;
 use super::read::fetch_all;
-use super::{ArrayNode, GroupNode, Node, Source};
+use super::{ArrayNode, BlockGroup, GroupNode, Node, Source};
 
 /// How a tree is written.
 #[derive(Debug, Clone)]
@@ -304,17 +304,62 @@ fn batches<'a>(
     arrays: &'a [Made<'a>],
     options: &'a NodeWriteOptions,
 ) -> impl Iterator<Item = Result<Batch<'a>>> + Send + 'a {
-    let (small, large): (Vec<_>, Vec<_>) = arrays.iter().partition(|made| made.bytes <= options.block_bytes / SMALL);
+    let is_small = |made: &&Made<'_>| made.bytes <= options.block_bytes / SMALL && made.group().is_none();
+    let (small, large): (Vec<_>, Vec<_>) = arrays.iter().partition(is_small);
     let small = together(small, options.block_bytes).into_iter().map(move |some| read_small(&some, options));
-    let blocks = move |made: &'a Made<'a>| made.source.blocks(made.block_size(options)).map(move |block| (made, block));
-    let large = large.into_iter().flat_map(blocks).map(|(made, block)| {
-        let (offset, values) = block?;
-        Ok(vec![(made, offset, values)])
-    });
+    let large = grouped(large).into_iter().flat_map(move |arrays| large_blocks(arrays, options));
     small.chain(large)
 }
 
+/// Arrays that are made together, and every other one alone.
+fn grouped<'a>(arrays: Vec<&'a Made<'a>>) -> Vec<Vec<&'a Made<'a>>> {
+    let mut groups: Vec<Vec<&Made<'_>>> = Vec::new();
+    for made in arrays {
+        let same = |other: &&Made<'_>| match (made.group(), other.group()) {
+            (Some((own, _)), Some((group, _))) => Arc::ptr_eq(own, group),
+            _ => false,
+        };
+        match groups.iter_mut().find(|group| group.iter().any(same)) {
+            Some(group) => group.push(made),
+            None => groups.push(vec![made]),
+        }
+    }
+    groups
+}
+
+/// The blocks of an array, or of some that are made together.
+fn large_blocks<'a>(
+    arrays: Vec<&'a Made<'a>>,
+    options: &'a NodeWriteOptions,
+) -> Box<dyn Iterator<Item = Result<Batch<'a>>> + Send + 'a> {
+    let members: Vec<(usize, &Made<'_>)> = arrays.iter().filter_map(|made| Some((made.group()?.1, *made))).collect();
+    if let Some((group, _)) = arrays.first().and_then(|made| made.group()) {
+        let last = members.iter().map(|(at, _)| *at).max().unwrap_or(0);
+        let member = move |at: usize| members.iter().find(|(own, _)| *own == at).map(|(_, made)| *made);
+        let size = |at| member(at).map_or(BlockSize::new(options.block_bytes), |made| made.block_size(options));
+        let sizes: Vec<BlockSize<'_>> = (0..=last).map(size).collect();
+        return Box::new(group.blocks(&sizes).map(move |block| {
+            let (at, offset, values) = block?;
+            // One that is not written is left out.
+            Ok(member(at).map(|made| (made, offset, values)).into_iter().collect())
+        }));
+    }
+    Box::new(arrays.into_iter().flat_map(|made| {
+        made.source.blocks(made.block_size(options)).map(move |block| {
+            let (offset, values) = block?;
+            Ok(vec![(made, offset, values)])
+        })
+    }))
+}
+
 impl Made<'_> {
+    fn group(&self) -> Option<(&Arc<dyn BlockGroup>, usize)> {
+        match self.source {
+            Source::Blocks(blocks) => blocks.group(),
+            _ => None,
+        }
+    }
+
     fn block_size(&self, options: &NodeWriteOptions) -> BlockSize<'_> {
         BlockSize::new(options.block_bytes).with_chunks(self.chunks.as_deref())
     }

@@ -149,8 +149,37 @@ fn compare(inputs: &[Input], options: &ConcatOptions, obs: &[u64], var: &[u64]) 
         same(&select(&joined)?.load()?, &expected, &what);
         same(&pollster::block_on(select(&joined)?.load_async())?, &expected, &what);
     }
+    let (written, expected) = (written(&joined, 1)?, written(&whole, 1 << 20)?);
+    assert!(joined.layers().values().all(|layer| !matches!(layer, Element::Lazy(lazy) if lazy.is_loaded())));
+    assert_eq!(written, expected);
     let loaded = joined.load()?;
     assert_eq!(loaded, whole);
+    Ok(())
+}
+
+/// What a store holds of an object that is written in blocks of so many bytes: the object, and where the values of each
+/// element are as they are stored.
+fn written(adata: &AnnData, block_bytes: u64) -> Result<(AnnData, Vec<String>)> {
+    let root = Group::root(Arc::new(MemoryStore::new()));
+    let mut options = io::ElemWriteOptions::default();
+    options.store = options.store.with_block_bytes(block_bytes);
+    io::write_anndata(&root, adata, &options)?;
+    let mut seen = Vec::new();
+    describe(&root, &mut seen)?;
+    Ok((io::read_anndata(&root, &io::ElemReadOptions::default())?, seen))
+}
+
+/// Path, dtype and attributes of everything.
+fn describe(group: &Group, seen: &mut Vec<String>) -> Result<()> {
+    seen.push(format!("{} {:?}", group.path(), group.attributes()?));
+    for child in group.children()? {
+        if let Ok(array) = group.array(&child) {
+            let spec = array.spec();
+            seen.push(format!("{} {} {:?} {:?}", array.path(), spec.dtype, spec.shape, array.attributes()?));
+        } else {
+            describe(&group.group(&child)?, seen)?;
+        }
+    }
     Ok(())
 }
 
@@ -169,4 +198,79 @@ proptest! {
         let compared = compare(&inputs, &options.with_axis(axis), &obs, &var);
         prop_assert!(compared.is_ok(), "{compared:?}");
     }
+}
+
+/// An element that is never given as a whole.
+#[derive(Debug)]
+struct OnlyParts(Element);
+
+impl anndata_format::LazySource for OnlyParts {
+    fn path(&self) -> &'static str {
+        "part"
+    }
+
+    fn schema(&self) -> Result<anndata_format::Schema> {
+        self.0.schema()
+    }
+
+    fn load(&self) -> Result<Element> {
+        Err(Error::limit_exceeded("too large to be read as a whole"))
+    }
+
+    fn select(&self, axes: &[anndata_format::AxisSelection]) -> Result<Element> {
+        match axes.first() {
+            Some(rows) if rows.len() > 30 => Err(Error::limit_exceeded(format!("{} rows at once", rows.len()))),
+            _ => self.0.select(axes),
+        }
+    }
+
+    fn nbytes(&self, _with_stored: bool) -> usize {
+        // So that it is counted some rows at a time.
+        16 * (64 << 20)
+    }
+}
+
+#[test]
+fn what_is_joined_is_written_in_blocks() -> Result<()> {
+    let lazy = |element: Element| anndata_format::Lazy::new(OnlyParts(element));
+    let series = |column: Column| anndata_format::Series::Lazy(lazy(column.into()));
+    let n = 40;
+    let part = |names: &str, lazily: bool| {
+        let element = |element: Element| if lazily { lazy(element).into() } else { element };
+        let column = |column: Column| if lazily { series(column) } else { column.into() };
+        let numbers: Vec<i64> = (0..n).collect();
+        let x = Tensor::from_vec([40, 3], (0..120).map(|i| i64::from(i % 4 == 0) * i).collect::<Vec<_>>())?;
+        let missing: Vec<bool> = (0..n).map(|i| i % 3 == 0).collect();
+        let ints = Tensor::from_vec([40], numbers.clone())?;
+        let nullable = Column::nullable(&ints, &missing, anndata_format::NaValue::Na)?;
+        let obs = DataFrame::with_index(column(Column::strings((0..n).map(|i| format!("{names}{i}")))))
+            .with_column("category", Column::categorical_from_strings((0..n).map(|i| format!("c{}", i % 5)))?)?
+            .with_column("nullable", column(nullable))?
+            .with_column("number", column(numbers.into()))?
+            .with_column("text", Column::strings((0..n).map(|i| "x".repeat(usize::try_from(i).unwrap_or(0)))))?;
+        AnnData::builder()
+            .x(element(SparseMatrix::from_dense(&x, SparseFormat::Csr)?.into()))
+            .layer("dense", element(x.clone().into()))
+            .layer("csc", element(SparseMatrix::from_dense(&x, SparseFormat::Csc)?.into()))
+            .obs(obs)
+            .var(DataFrame::new(labels(names)))
+            .obsp(
+                "near",
+                element(
+                    SparseMatrix::from_dense(&Tensor::from_vec([40, 40], vec![1_u8; 1600])?, SparseFormat::Csr)?.into(),
+                ),
+            )
+            .build()
+    };
+    for options in [ConcatOptions::default(), outer(), outer().with_fill_value(2_i64)] {
+        let options = options.with_pairwise(true);
+        let (a, b) = (part("abc", true)?, part("cdb", true)?);
+        let joined = concat_lazy(&[&a, &b], &options)?;
+        let whole = concat(&[&part("abc", false)?, &part("cdb", false)?], &options)?;
+        assert_eq!(written(&joined, 30)?, written(&whole, 1 << 20)?);
+        let rows: Vec<u64> = (0..80).rev().step_by(3).collect();
+        let view = |adata: &AnnData| adata.select(rows.clone(), ..);
+        assert_eq!(written(&view(&joined)?, 30)?, written(&view(&whole)?, 1 << 20)?);
+    }
+    Ok(())
 }

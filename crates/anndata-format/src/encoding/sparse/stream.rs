@@ -1,0 +1,251 @@
+//! A lazy sparse matrix that no store holds, written some major slices at a time.
+//!
+//! Its values are counted first, so that the arrays are made in full size and in integers that are wide enough; then each part
+//! of it is read once, for all three arrays.
+
+use std::collections::VecDeque;
+use std::ops::Range;
+use std::sync::Arc;
+
+use anndata_storage::{AxisSelection, BlockSize, DType, Error, OrBug, Result, Tensor};
+
+use super::layout::shape_value;
+use crate::encoding::registry::EncodeContext;
+use crate::node::{BlockGroup, GroupIter, Member, Node, Source};
+use crate::{Element, Lazy, Schema, SparseFormat, SparseMatrix};
+use anndata_array::sparse::largest;
+use anndata_array::sparse::stack::index_dtype;
+
+/// The arrays of a matrix, in the order of their blocks.
+const ARRAYS: [&str; 3] = ["data", "indices", "indptr"];
+
+/// How many major slices are counted at a time.
+const COUNTED: usize = 1 << 16;
+
+/// About the most places where a block may begin.
+const MAX_STARTS: usize = 1 << 16;
+
+/// The tree of a lazy matrix of this format, to stand at `path`.
+pub(super) fn stream(lazy: &Lazy, format: SparseFormat, path: &str, context: &EncodeContext<'_>) -> Result<Node> {
+    let Schema::Sparse { shape, dtype, .. } = lazy.schema()? else {
+        return Err(Error::bug("a matrix that says that it is none"));
+    };
+    let (major, minor) = match format {
+        SparseFormat::Csr => shape,
+        SparseFormat::Csc => (shape.1, shape.0),
+    };
+    let matrix = Element::Lazy(lazy.clone());
+    let empty = read(&matrix, format, minor, 0..0)?;
+    let (starts, nnz) = count(&matrix, major)?;
+    let needed = usize::try_from(nnz).or_bug("more values than memory can address")?;
+    let integers = match empty.indices().dtype() {
+        own if largest(own)? >= needed.max(major).max(minor) => own.clone(),
+        _ => index_dtype(needed, major, minor),
+    };
+    let mut node = context.encode(&Element::Sparse(empty), path)?;
+    node.attributes_mut().insert("shape".to_owned(), shape_value(shape)?);
+    let lengths = [nnz, nnz, major as u64 + 1];
+    let dtypes = [dtype, integers.clone(), integers];
+    let group: Arc<dyn BlockGroup> =
+        Arc::new(Parts { matrix, format, minor, starts, dtypes: dtypes.clone(), path: path.to_owned() });
+    let Node::Group(tree) = &mut node else { return Err(Error::bug("a sparse matrix is a group")) };
+    for (at, ((key, len), dtype)) in ARRAYS.into_iter().zip(lengths).zip(dtypes).enumerate() {
+        let Some(Node::Array(array)) = tree.children.get_mut(key) else {
+            return Err(Error::bug(format!("a sparse matrix without '{key}'")));
+        };
+        (array.spec.dtype, array.spec.shape) = (dtype, vec![len]);
+        array.source = Source::Blocks(Arc::new(Member { group: Arc::clone(&group), at, of: ARRAYS.len() }));
+    }
+    Ok(node)
+}
+
+/// Where blocks may begin, with the number of values before each, and at the end; and the number of all values.
+fn count(matrix: &Element, major: usize) -> Result<(Vec<(usize, u64)>, u64)> {
+    let (mut starts, mut nnz) = (vec![(0, 0)], 0_u64);
+    // At first each major slice, then, as there are more, those that have so many values between them.
+    let mut step = 0;
+    let is_far = |starts: &[(usize, u64)], at: u64, step: u64| starts.last().is_none_or(|last| at - last.1 >= step);
+    for start in (0..major).step_by(COUNTED) {
+        let lengths = matrix.major_lengths(start..major.min(start + COUNTED))?;
+        for (slice, len) in (start..).zip(lengths) {
+            if slice > 0 && is_far(&starts, nnz, step) {
+                starts.push((slice, nnz));
+            }
+            nnz = nnz.checked_add(len as u64).ok_or_else(|| Error::limit_exceeded("more values than can be stored"))?;
+        }
+        while starts.len() > MAX_STARTS {
+            step = (step * 2).max(1);
+            let mut kept = Vec::with_capacity(MAX_STARTS);
+            for at in starts {
+                if is_far(&kept, at.1, step) {
+                    kept.push(at);
+                }
+            }
+            starts = kept;
+        }
+    }
+    starts.push((major, nnz));
+    Ok((starts, nnz))
+}
+
+/// Some major slices in memory.
+fn read(matrix: &Element, format: SparseFormat, minor: usize, slices: Range<usize>) -> Result<SparseMatrix> {
+    let some = AxisSelection::Range(slices.start as u64..slices.end as u64);
+    let axes = match format {
+        SparseFormat::Csr => vec![some],
+        SparseFormat::Csc => vec![AxisSelection::Range(0..minor as u64), some],
+    };
+    matrix.select(&axes)?.to_sparse()
+}
+
+/// A matrix in parts.
+#[derive(Debug)]
+struct Parts {
+    matrix: Element,
+    format: SparseFormat,
+    minor: usize,
+    starts: Vec<(usize, u64)>,
+    dtypes: [DType; 3],
+    path: String,
+}
+
+impl Parts {
+    /// The major slices of blocks of about so many values each, and how many values there really are.
+    fn ranges(&self, max_values: u64) -> impl Iterator<Item = (Range<usize>, u64)> + Send + '_ {
+        let mut rest = self.starts.as_slice();
+        std::iter::from_fn(move || {
+            let &(start, before) = rest.first()?;
+            let within = |at: &&(usize, u64)| at.1 - before <= max_values;
+            // The step behind the first is taken, however long it is.
+            let taken = rest.iter().skip(1).take_while(within).count().max(1);
+            let &(end, after) = rest.get(taken)?;
+            rest = rest.get(taken..)?;
+            Some((start..end, after - before))
+        })
+    }
+
+    /// The values of each array that a block has. The offset before the first major slice is that of the first block.
+    fn block(&self, slices: &Range<usize>, values: u64, before: u64) -> Result<[Tensor; 3]> {
+        let matrix = read(&self.matrix, self.format, self.minor, slices.clone())?;
+        if matrix.nnz() as u64 != values {
+            let message = format!("slices {slices:?} had {values} values when they were counted, now {}", matrix.nnz());
+            return Err(Error::new(anndata_storage::ErrorKind::Stale, message));
+        }
+        let offsets = matrix.major_offsets()?;
+        let first = if slices.start == 0 { Some(0) } else { None };
+        let ends = first.into_iter().chain(offsets.ends().iter().copied()).map(|end| before + end as u64);
+        let ends: Vec<u64> = ends.collect();
+        let indptr = Tensor::from_vec([ends.len()], ends)?;
+        let [data, indices, offsets] = &self.dtypes;
+        Ok([matrix.data().cast(data)?, matrix.indices().cast(indices)?, indptr.cast(offsets)?])
+    }
+}
+
+impl BlockGroup for Parts {
+    fn blocks<'a>(&'a self, sizes: &[BlockSize<'a>]) -> GroupIter<'a> {
+        let value: u64 = self.dtypes.iter().take(2).map(|dtype| dtype.size().unwrap_or(1) as u64).sum();
+        let max_bytes = sizes.iter().map(|size| size.max_bytes).min().unwrap_or(u64::MAX);
+        Box::new(PartBlocks {
+            parts: self,
+            ranges: self.ranges((max_bytes / value.max(1)).max(1)),
+            whole: sizes.iter().map(|size| WholeChunks::new(*size)).collect(),
+            ready: VecDeque::new(),
+            before: 0,
+            done: false,
+        })
+    }
+}
+
+/// The blocks of all arrays, a part of the matrix after the other.
+struct PartBlocks<'a, R> {
+    parts: &'a Parts,
+    ranges: R,
+    whole: Vec<WholeChunks>,
+    ready: VecDeque<(usize, Vec<u64>, Tensor)>,
+    /// The values before the next part.
+    before: u64,
+    done: bool,
+}
+
+impl<R: Iterator<Item = (Range<usize>, u64)>> PartBlocks<'_, R> {
+    /// Reads the next part, or takes what is left behind the last one.
+    fn advance(&mut self) -> Result<()> {
+        let part = self.ranges.next();
+        let part = part.map(|(slices, values)| {
+            let block = self.parts.block(&slices, values, self.before);
+            self.before += values;
+            block
+        });
+        let mut part = part.transpose()?.map(IntoIterator::into_iter);
+        self.done = part.is_none();
+        for (at, whole) in self.whole.iter_mut().enumerate() {
+            let block = match &mut part {
+                Some(part) => whole.push(part.next().or_bug("a part without an array")?)?,
+                None => whole.rest()?,
+            };
+            self.ready.extend(block.map(|(offset, values)| (at, offset, values)));
+        }
+        Ok(())
+    }
+}
+
+impl<R: Iterator<Item = (Range<usize>, u64)>> Iterator for PartBlocks<'_, R> {
+    type Item = Result<(usize, Vec<u64>, Tensor)>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        while self.ready.is_empty() && !self.done {
+            if let Err(error) = self.advance() {
+                self.done = true;
+                return Some(Err(error.at(&self.parts.path)));
+            }
+        }
+        self.ready.pop_front().map(Ok)
+    }
+}
+
+/// Gathers values until they are whole chunks of the array that they go to, so that no chunk is written twice.
+struct WholeChunks {
+    chunk: usize,
+    /// Where the values that are kept begin in the array.
+    at: u64,
+    kept: Vec<Tensor>,
+}
+
+impl WholeChunks {
+    fn new(size: BlockSize<'_>) -> Self {
+        let chunk = size.chunks.and_then(|chunks| chunks.first().copied()).unwrap_or(1);
+        // One that is larger than a block is written in parts.
+        let chunk = if chunk > size.max_bytes / 8 { 1 } else { chunk };
+        Self { chunk: usize::try_from(chunk).unwrap_or(1).max(1), at: 0, kept: Vec::new() }
+    }
+
+    fn push(&mut self, values: Tensor) -> Result<Option<(Vec<u64>, Tensor)>> {
+        self.kept.push(values);
+        let len: usize = self.kept.iter().map(Tensor::len).sum();
+        self.take(len - len % self.chunk)
+    }
+
+    fn rest(&mut self) -> Result<Option<(Vec<u64>, Tensor)>> {
+        self.take(self.kept.iter().map(Tensor::len).sum())
+    }
+
+    /// So many of the values.
+    fn take(&mut self, len: usize) -> Result<Option<(Vec<u64>, Tensor)>> {
+        if len == 0 {
+            return Ok(None);
+        }
+        let all = match self.kept.as_slice() {
+            [single] => single.clone(),
+            several => Tensor::concat_rows(several)?,
+        };
+        let offset = self.at;
+        self.at += len as u64;
+        self.kept.clear();
+        if len < all.len() {
+            // A copy, so that what was taken is not kept with it.
+            let positions: Vec<u64> = (len as u64..all.len() as u64).collect();
+            self.kept.push(all.take(0, &positions)?);
+        }
+        Ok(Some((vec![offset], all.slice_rows(0..len)?)))
+    }
+}
