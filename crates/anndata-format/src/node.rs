@@ -5,6 +5,7 @@
 //! arrays are still stored ones. Encodings turn elements into trees and back, and do no IO themselves.
 
 mod attributes;
+mod blocks;
 mod checked;
 mod open;
 mod part;
@@ -20,6 +21,7 @@ use anndata_storage::{Array, ArraySpec, Attributes, AxisSelection, BlockSize, Er
 use indexmap::IndexMap;
 
 pub use attributes::encoding_attributes;
+pub use blocks::{BlockGroup, BlockIter, BlockSource, GroupIter, Member};
 pub(crate) use checked::{Seen, first_not_in};
 pub use part::Part;
 pub use unreadable::Unreadable;
@@ -76,55 +78,6 @@ pub enum Source {
     /// whatever it is.
     Unreadable(Arc<Unreadable>),
 }
-
-/// Values that are made block by block.
-pub trait BlockSource: Debug + Send + Sync {
-    /// The blocks, of about this size each: offset and values, together the whole array.
-    fn blocks<'a>(&'a self, size: BlockSize<'a>) -> BlockIter<'a>;
-
-    /// What makes the array together with others, if something does, and which of them this is.
-    fn group(&self) -> Option<(&Arc<dyn BlockGroup>, usize)> {
-        None
-    }
-}
-
-/// Arrays that are made together, block by block, so that what they are made of is read once.
-pub trait BlockGroup: Debug + Send + Sync {
-    /// The blocks of all arrays, for each of which there is a size: which array, offset and values. The blocks of one array are
-    /// in order.
-    fn blocks<'a>(&'a self, sizes: &[BlockSize<'a>]) -> GroupIter<'a>;
-}
-
-/// Blocks of arrays that are made together: which array, offset and values.
-pub type GroupIter<'a> = Box<dyn Iterator<Item = Result<(usize, Vec<u64>, Tensor)>> + Send + 'a>;
-
-/// One of the arrays of a group.
-#[derive(Debug)]
-pub struct Member {
-    /// The group.
-    pub group: Arc<dyn BlockGroup>,
-    /// Which of its arrays this is.
-    pub at: usize,
-    /// How many arrays it has.
-    pub of: usize,
-}
-
-impl BlockSource for Member {
-    fn blocks<'a>(&'a self, size: BlockSize<'a>) -> BlockIter<'a> {
-        let blocks = self.group.blocks(&vec![size; self.of]);
-        Box::new(blocks.filter_map(|block| match block {
-            Ok((at, offset, values)) => (at == self.at).then_some(Ok((offset, values))),
-            Err(error) => Some(Err(error)),
-        }))
-    }
-
-    fn group(&self) -> Option<(&Arc<dyn BlockGroup>, usize)> {
-        Some((&self.group, self.at))
-    }
-}
-
-/// Blocks of an array: offset and values.
-pub type BlockIter<'a> = Box<dyn Iterator<Item = Result<(Vec<u64>, Tensor)>> + Send + 'a>;
 
 impl Source {
     /// The values, if there are any: those in memory as they are, others are read.

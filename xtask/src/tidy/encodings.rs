@@ -12,7 +12,7 @@ use crate::sh::Result;
 const FOLDER: &str = "crates/anndata-format/src/encoding/";
 const PAGE: &str = "crates/anndata-format/src/encoding.rs";
 /// What stands beside the encodings: the registry, the options, and what several encodings share.
-const TOOLS: [&str; 4] = ["registry", "options", "slots", "values"];
+const TOOLS: [&str; 5] = ["registry", "options", "rows", "slots", "values"];
 const README: &str = "crates/anndata-format/README.md";
 const FORMAT: &str = "crates/anndata-format/docs/format.md";
 

@@ -3,6 +3,8 @@
 //! To select from it is to carry out a smaller plan: the selected positions go to the inputs that have them, the plan is cut
 //! down to what each of them gives, and in the end the order that was asked for is restored.
 
+mod schema;
+
 use std::ops::Range;
 
 use anndata_array::sparse::Offsets;
@@ -17,7 +19,7 @@ use super::labels::JoinedLabels;
 use super::plan::{ElementKind, ElementPlan};
 use crate::adata::nbytes;
 use crate::schema::len_of;
-use crate::{Column, ColumnKind, ColumnSchema, Element, LazySource, NaValue, Reindex, Schema, SparseFormat};
+use crate::{Column, ColumnSchema, Element, LazySource, Reindex, Schema, SparseFormat};
 
 /// What the inputs have of a key, as one element. The values are put together when they are asked for.
 #[derive(Debug)]
@@ -266,7 +268,10 @@ impl Cut {
         kept: &AxisSelection,
         inner: &[AxisSelection],
     ) -> Result<()> {
-        let (old, mut left) = reindex.select(kept)?;
+        // Rows of sparse matrices are read whole where no column is left out: so the order of their values is the same.
+        let is_whole = self.plan.is_sparse() && kept.is_whole(reindex.new_len() as u64);
+        let all = AxisSelection::Range(0..reindex.old_len() as u64);
+        let (old, mut left) = if is_whole { (all, reindex.clone()) } else { reindex.select(kept)? };
         let Some(part) = part else {
             self.parts.push(None);
             self.reindex.push(left);
@@ -317,74 +322,6 @@ impl What {
             Self::Labels(labels) => labels.join(columns(parts)?).map(Element::Column),
             Self::Keys(keys) => label_column(keys, lengths).map(Element::Column),
         }
-    }
-}
-
-impl ElementPlan {
-    /// What the result is, as far as it is known from the plan.
-    fn schema(&self, parts: &[Option<Element>]) -> Result<Schema> {
-        let total: usize = self.lengths.iter().sum();
-        let other = self.reindex.first().map_or(0, Reindex::new_len);
-        let (rows, columns) = if self.axis == 0 { (total, other) } else { (other, total) };
-        Ok(match &self.kind {
-            ElementKind::Dense { dtype, inner, .. } => {
-                let shape = [rows, columns].into_iter().chain(inner.iter().copied()).collect();
-                Schema::Array { dtype: dtype.clone(), shape }
-            }
-            ElementKind::Sparse { dtype, .. } | ElementKind::Diagonal { dtype } => {
-                Schema::Sparse { format: SparseFormat::Csr, dtype: dtype.clone(), shape: (rows, columns) }
-            }
-            ElementKind::Awkward { .. } => Schema::Awkward { len: total },
-            ElementKind::Frame(_) => return Err(crate::Error::bug("a frame is joined column by column")),
-            ElementKind::Extension { encoding } => {
-                let mut shape = parts.iter().flatten().next().map(Element::shape).transpose()?.flatten();
-                if let Some(rows) = shape.as_mut().and_then(|shape| shape.first_mut()) {
-                    *rows = total;
-                }
-                Schema::Extension { encoding: encoding.clone(), shape }
-            }
-        })
-    }
-
-    /// Whether the result has two axes or more, of which one is reindexed.
-    fn is_matrix(&self) -> bool {
-        matches!(self.kind, ElementKind::Dense { .. } | ElementKind::Sparse { .. } | ElementKind::Diagonal { .. })
-    }
-
-    /// Whether there is a value for what an input does not have.
-    fn fills(&self) -> bool {
-        match &self.kind {
-            ElementKind::Dense { dtype, .. } => dtype.is_numeric() || dtype.is_time(),
-            ElementKind::Sparse { .. } | ElementKind::Diagonal { .. } => true,
-            ElementKind::Frame(_) | ElementKind::Awkward { .. } | ElementKind::Extension { .. } => false,
-        }
-    }
-
-    /// The plan for so many positions of each input, and positions along the axes below the second.
-    fn select(&self, lengths: &[usize], inner: &[AxisSelection]) -> Result<Self> {
-        let mut plan = Self { lengths: lengths.into(), ..self.clone() };
-        if let ElementKind::Dense { inner: lens, .. } = &mut plan.kind {
-            *lens = inner.iter().map(len_of).collect::<Result<_>>()?;
-        }
-        Ok(plan)
-    }
-}
-
-impl ColumnPlan {
-    /// What a column of so many rows is.
-    fn schema(&self, len: usize) -> Result<Schema> {
-        let column = |kind, dtype| ColumnSchema::new(kind, dtype, len);
-        Ok(match self {
-            Self::Numbers(dtype) | Self::Times(dtype) => Schema::Array { dtype: dtype.clone(), shape: vec![len] },
-            Self::Text(None) => Schema::Array { dtype: crate::DType::String, shape: vec![len] },
-            Self::Text(Some(na_value)) => Schema::Column(column(ColumnKind::Nullable(*na_value), crate::DType::String)),
-            Self::Nullable(dtype) => Schema::Column(column(ColumnKind::Nullable(NaValue::Na), dtype.clone())),
-            Self::Categorical { categories, ordered } => {
-                let dtype = super::outline::dtype(categories)?;
-                let kind = ColumnKind::Categorical { ordered: *ordered };
-                Schema::Column(column(kind, dtype).with_n_categories(categories.len()))
-            }
-        })
     }
 }
 
