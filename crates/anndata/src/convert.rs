@@ -144,7 +144,7 @@ pub fn convert(input: impl AsRef<Path>, output: impl AsRef<Path>, options: &Conv
 }
 
 /// Refuses an output within the input, which would change it, and one that holds the input, which would be lost.
-fn check_apart(input: &Path, output: &Path) -> Result<()> {
+pub(crate) fn check_apart(input: &Path, output: &Path) -> Result<()> {
     let parent = output.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let (Ok(from), Ok(parent), Some(name)) = (input.canonicalize(), parent.canonicalize(), output.file_name()) else {
         return Ok(());

@@ -101,6 +101,10 @@
 //!   the module [`mod@concat`] has examples.
 //! - [`ConcatPlan`] and [`ColumnPlan`], what would become of each element, without reading it.
 //!
+//! ## Collections larger than memory
+//!
+//! - `experimental` (feature `experimental`): `Collection`, many stores as one object, and `concat_on_disk`.
+//!
 //! ## Options
 //!
 //! - [`ReadOptions`], [`WriteOptions`], [`ConvertOptions`], [`ValidateOptions`].
@@ -125,6 +129,8 @@
 
 mod backed;
 mod convert;
+#[cfg(feature = "experimental")]
+pub mod experimental;
 mod format;
 pub mod guide;
 mod open;

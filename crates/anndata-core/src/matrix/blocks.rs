@@ -10,6 +10,9 @@ use crate::{Element, Lazy, Schema, SparseFormat, SparseMatrix};
 /// About how many bytes of values and indices a block has.
 const BLOCK_BYTES: usize = 64 << 20;
 
+/// About how many bytes a block has of which only the lengths are wanted.
+const COUNTED_BYTES: usize = 4 << 20;
+
 /// The blocks of a matrix along one of its axes: the columns of CSC, the rows of all others. There is at least one, which
 /// may be empty. What is in memory is one block; what is read is not kept.
 pub(crate) struct Blocks<'a> {
@@ -26,6 +29,11 @@ impl<'a> Blocks<'a> {
     /// # Errors
     /// [`DType`](crate::ErrorKind::DType) if it is not a matrix, or if the metadata of a lazy one are malformed.
     pub(crate) fn of(matrix: &'a Element) -> Result<Self> {
+        Self::of_size(matrix, BLOCK_BYTES)
+    }
+
+    /// Of a matrix, with about so many bytes of values and indices in a block.
+    fn of_size(matrix: &'a Element, block_bytes: usize) -> Result<Self> {
         let schema = matrix.schema()?;
         let (axis, shape) = match &schema {
             Schema::Array { shape, .. } if shape.len() == 2 => (0, shape.clone()),
@@ -42,7 +50,7 @@ impl<'a> Blocks<'a> {
             Element::Lazy(lazy) if lazy.selected().is_some() || !lazy.is_loaded() => {
                 // Of a matrix of which nothing is known but that it has values, all is one block.
                 let bytes = bytes(lazy, &schema, axis, len)?;
-                len.min(BLOCK_BYTES.saturating_mul(len) / bytes.max(1)).max(1)
+                len.min(block_bytes.saturating_mul(len) / bytes.max(1)).max(1)
             }
             _ => len.max(1),
         };
@@ -125,7 +133,7 @@ impl Element {
             SparseFormat::Csc => self.select(&[AxisSelection::Range(0..rows as u64), some])?,
         };
         let mut lengths = Vec::with_capacity(slices.len());
-        for block in Blocks::of(&part)? {
+        for block in Blocks::of_size(&part, COUNTED_BYTES)? {
             match block?.1 {
                 Matrix::Sparse(matrix) => lengths.extend(matrix.major_offsets()?.lengths()),
                 Matrix::Dense(_) => return Err(self.is_not("a sparse matrix")),

@@ -35,8 +35,13 @@ impl Progress {
         Self(Arc::new(tell))
     }
 
+    /// Tells that so many bytes more were written.
+    pub fn add(&self, bytes: u64) {
+        (self.0)(bytes);
+    }
+
     pub(crate) fn tell(&self, values: &Tensor) {
-        (self.0)(values.nbytes() as u64);
+        self.add(values.nbytes() as u64);
     }
 }
 

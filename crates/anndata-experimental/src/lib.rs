@@ -1,0 +1,8 @@
+//! Collections of annotated data matrices that are larger than memory.
+#![doc = include_str!("../README.md")]
+
+mod collection;
+mod pool;
+
+pub use collection::{Collection, RowId};
+pub use pool::StorePool;

@@ -1,0 +1,225 @@
+//! [`concat_on_disk`]: a concatenation that is written and never in memory as a whole.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use anndata_experimental::Collection;
+use anndata_format::node::Progress;
+use anndata_format::storage::FileStamp;
+use anndata_format::{AnnData, ConcatAxis, ConcatOptions, ConcatPlan, Error, Result};
+
+use crate::format::{Location, check_output, is_url};
+use crate::{Format, ReadOptions, WriteOptions};
+
+/// How objects are concatenated on disk.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct OnDiskOptions {
+    /// What becomes of each element: all that [`concat`](crate::concat()) can.
+    pub concat: ConcatOptions,
+    /// How the inputs are opened.
+    pub read: ReadOptions,
+    /// How the output is written. What is there is replaced only if that is asked for.
+    pub write: WriteOptions,
+    /// About the most bytes of memory that values on their way take, however large the inputs are. Default: 512 MiB.
+    pub memory_limit: u64,
+}
+
+impl Default for OnDiskOptions {
+    fn default() -> Self {
+        let (concat, read, write) = (ConcatOptions::default(), ReadOptions::default(), WriteOptions::default());
+        Self { concat, read, write, memory_limit: 512 << 20 }
+    }
+}
+
+impl OnDiskOptions {
+    /// Sets what becomes of each element.
+    #[must_use]
+    pub fn with_concat(mut self, concat: ConcatOptions) -> Self {
+        self.concat = concat;
+        self
+    }
+
+    /// Sets how the inputs are opened.
+    #[must_use]
+    pub fn with_read(mut self, read: ReadOptions) -> Self {
+        self.read = read;
+        self
+    }
+
+    /// Sets how the output is written.
+    #[must_use]
+    pub fn with_write(mut self, write: WriteOptions) -> Self {
+        self.write = write;
+        self
+    }
+
+    /// Sets the memory limit in bytes.
+    #[must_use]
+    pub fn with_memory_limit(mut self, bytes: u64) -> Self {
+        self.memory_limit = bytes;
+        self
+    }
+}
+
+/// What a concatenation on disk did.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct OnDiskReport {
+    /// The bytes of the values that were written, before compression.
+    pub bytes_written: u64,
+    /// The paths of elements that inputs have and the output has not, as the options say.
+    pub dropped: Vec<String>,
+}
+
+/// Which part of the memory a block is: of joined values there is the block, what it is made of, and both of the next one.
+const BLOCKS_IN_MEMORY: u64 = 8;
+
+/// Concatenates the objects in some stores, each under a key, into the store at a path, whose name says the format.
+///
+/// The output is what [`concat`](crate::concat()) makes of the same objects with the same options: every slot, kind of element
+/// and option. Inputs may be of any format, version and number, URLs among them. Matrices, columns and labels are written block
+/// by block; in memory as a whole are the names of the joined axis, the categories of a column, what is
+/// [merged](ConcatOptions::merge), and awkward arrays.
+///
+/// The output appears whole or not at all, as [`write`](crate::write()) promises.
+///
+/// ```
+/// use anndata::experimental::{OnDiskOptions, concat_on_disk};
+/// # use anndata::{AnnData, ConcatOptions, Tensor};
+///
+/// # let directory = tempfile::tempdir()?;
+/// # let [a, b, all] = ["a.h5ad", "b.zarr", "all.zarr"].map(|name| directory.path().join(name));
+/// # let object = |value: f32| AnnData::builder().x(Tensor::from_vec([2, 1], vec![value; 2])?).build();
+/// # anndata::write(&a, &object(1.0)?)?;
+/// # anndata::write(&b, &object(2.0)?)?;
+/// let options = OnDiskOptions::default().with_concat(ConcatOptions::default().with_label("plate"));
+/// let report = concat_on_disk([("a", &a), ("b", &b)], &all, &options)?;
+/// assert!(report.dropped.is_empty());
+/// assert_eq!(anndata::read(&all)?.obs().column("plate")?.len(), 4);
+/// # Ok::<(), anndata::Error>(())
+/// ```
+///
+/// # Errors
+/// If the output is one of the inputs, or within one; if it is there and is not to be replaced; as
+/// [`concat`](crate::concat()); if an input cannot be read or was changed meanwhile, or writing fails. The error names the
+/// store, and the path within it.
+pub fn concat_on_disk<K: Into<String>, P: AsRef<Path>>(
+    inputs: impl IntoIterator<Item = (K, P)>,
+    output: impl AsRef<Path>,
+    options: &OnDiskOptions,
+) -> Result<OnDiskReport> {
+    let output = output.as_ref();
+    let job = Job::open(inputs, output, options)?;
+    let written = Arc::new(AtomicU64::new(0));
+    let write = options.write_within_limit(&written);
+    let done = crate::write::to(job.format, output, &job.joined, &write);
+    done.map_err(|error| error.in_file(output))?;
+    Ok(OnDiskReport { bytes_written: written.load(Ordering::Relaxed), dropped: job.dropped })
+}
+
+/// What [`concat_on_disk`] would do: the plan, and about the bytes of the values that it would write, before compression.
+/// Nothing is written.
+///
+/// # Errors
+/// As [`concat_on_disk`], of what is looked at before anything is written.
+pub fn plan_on_disk<K: Into<String>, P: AsRef<Path>>(
+    inputs: impl IntoIterator<Item = (K, P)>,
+    output: impl AsRef<Path>,
+    options: &OnDiskOptions,
+) -> Result<(ConcatPlan, u64)> {
+    let job = Job::open(inputs, output.as_ref(), options)?;
+    let bytes = job.joined.size_in_memory(true)?.total();
+    Ok((job.joined.plan().clone(), bytes as u64))
+}
+
+impl OnDiskOptions {
+    /// How the output is written within the limit; what is written is counted.
+    fn write_within_limit(&self, written: &Arc<AtomicU64>) -> WriteOptions {
+        let mut write = self.write.clone();
+        write.elem.store.block_bytes = (self.memory_limit / BLOCKS_IN_MEMORY).max(1);
+        let (told, written) = (write.elem.store.progress.take(), Arc::clone(written));
+        write.with_progress(Progress::new(move |bytes| {
+            written.fetch_add(bytes, Ordering::Relaxed);
+            if let Some(told) = &told {
+                told.add(bytes);
+            }
+        }))
+    }
+}
+
+/// A concatenation that was looked at and can be written.
+struct Job {
+    format: Format,
+    joined: Collection,
+    dropped: Vec<String>,
+}
+
+impl Job {
+    fn open<K: Into<String>, P: AsRef<Path>>(
+        inputs: impl IntoIterator<Item = (K, P)>,
+        output: &Path,
+        options: &OnDiskOptions,
+    ) -> Result<Self> {
+        check_output(output)?;
+        let format = Format::for_name(output)?;
+        let inputs: Vec<(String, PathBuf)> =
+            inputs.into_iter().map(|(key, path)| (key.into(), path.as_ref().to_owned())).collect();
+        inputs.iter().try_for_each(|(_, input)| check_apart(input, output))?;
+        if options.write.overwrite != Some(true) && output.exists() {
+            return Err(Error::already_exists("it already exists").in_file(output));
+        }
+        let read = options.read.clone();
+        let objects = Collection::objects(inputs, &read.elem.clone(), move |path| crate::open_with(path, &read))?;
+        let own: Vec<Vec<String>> = objects.iter().map(|(_, object)| paths(object)).collect();
+        let joined = Collection::new(objects, &options.concat)?;
+        let kept = paths(&joined);
+        let mut dropped: Vec<String> = own.into_iter().flatten().filter(|path| !kept.contains(path)).collect();
+        dropped.sort_unstable();
+        dropped.dedup();
+        Ok(Self { format, joined, dropped })
+    }
+}
+
+/// The paths of the elements of an object, columns among them.
+fn paths(adata: &AnnData) -> Vec<String> {
+    let mut paths: Vec<String> = adata
+        .layers()
+        .keys()
+        .map(|key| key.as_ref().map_or_else(|| "X".to_owned(), |key| format!("layers/{key}")))
+        .collect();
+    for (slot, mapping) in [
+        ("obsm", adata.obsm()),
+        ("varm", adata.varm()),
+        ("obsp", adata.obsp()),
+        ("varp", adata.varp()),
+        ("uns", adata.uns()),
+    ] {
+        paths.extend(mapping.keys().map(|key| format!("{slot}/{key}")));
+    }
+    for (axis, frame) in [(ConcatAxis::Obs, adata.obs()), (ConcatAxis::Var, adata.var())] {
+        paths.extend(frame.column_names().map(|name| format!("{}/{name}", axis.name())));
+    }
+    paths.extend(adata.raw().map(|_| "raw".to_owned()));
+    paths
+}
+
+/// Refuses an output that is an input, under whatever name, or within one, and one that holds an input: it would be changed or
+/// lost.
+fn check_apart(input: &Path, output: &Path) -> Result<()> {
+    if input.to_str().is_some_and(is_url) {
+        return Ok(());
+    }
+    let input = Location::of(input)?.store;
+    let stamp = |path: &Path| std::fs::metadata(path).ok().map(|metadata| FileStamp::of(&metadata));
+    let is_same = match (stamp(&input), stamp(output)) {
+        (Some(input), Some(output)) => input.is_same_file(&output),
+        _ => false,
+    };
+    if is_same {
+        let message = "it is one of the inputs, which would be lost: choose another output";
+        return Err(Error::invalid_input(message).in_file(output));
+    }
+    crate::convert::check_apart(&input, output)
+}
