@@ -71,7 +71,7 @@ fn run(command: Command) -> Result<bool, Failure> {
         Command::Convert(convert) => convert.run().map(|()| true),
         Command::Get(get) => get.run(&mut io::stdout().lock()).map(|()| true),
         Command::Validate(validate) => validate.run(&mut io::stdout().lock()),
-        Command::Concat(concat) => concat.run().map(|()| true),
+        Command::Concat(concat) => concat.run(&mut io::stdout().lock()).map(|()| true),
     }
 }
 

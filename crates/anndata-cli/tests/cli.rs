@@ -421,22 +421,33 @@ fn concat_joins_objects() {
     let folder = tempfile::tempdir().unwrap();
     let output = folder.path().join("all.h5ad");
     let to = output.to_str().unwrap();
-    let line = complaint(&["concat", to, "demo.h5ad", "demo.h5ad"]);
-    assert!(line.contains("--in-memory"), "{line}");
+    let inputs = ["concat", to, "demo.h5ad", "demo.h5ad"];
+    let options = ["--label", "batch", "--keys", "one,two", "--index-unique", "-", "--merge", "same"];
+    let plan = printed(&[&inputs[..], &options, &["--dry-run"]].concat());
+    let n_obs = 2 * read_h5ad(fixtures().join("demo.h5ad")).unwrap().n_obs();
+    assert!(plan.starts_with(&format!("n_obs × n_vars = {n_obs} × ")), "{plan}");
+    assert!(plan.lines().any(|line| line == "obs/batch") && plan.lines().any(|line| line.starts_with("X: ")), "{plan}");
     assert!(names(folder.path()).is_empty());
 
-    let options = ["--in-memory", "--label", "batch", "--keys", "one,two", "--index-unique", "-", "--merge", "same"];
-    printed(&[&["concat", to, "demo.h5ad", "demo.h5ad"][..], &options].concat());
+    // On disk, in small blocks, and in memory are the same.
+    printed(&[&inputs[..], &options, &["--memory-limit", "1K"]].concat());
+    let on_disk = read_h5ad(&output).unwrap();
+    printed(&[&inputs[..], &options, &["--in-memory", "--overwrite"]].concat());
+    assert_eq!(on_disk, read_h5ad(&output).unwrap());
     let (joined, demo) = (read_h5ad(&output).unwrap(), read_h5ad(fixtures().join("demo.h5ad")).unwrap());
     assert_eq!(joined.shape(), (2 * demo.n_obs(), demo.n_vars()));
     assert_eq!(joined.var(), demo.var());
     assert_eq!(joined.obs().column("batch").unwrap().to_strings().unwrap()[0].as_deref(), Some("one"));
     assert!(joined.obs_names().unwrap()[0].ends_with("-one"));
 
-    let line = complaint(&["concat", to, "demo.h5ad", "--in-memory"]);
-    assert!(line.contains(to) && line.contains("--overwrite"), "{line}");
-    let line = complaint(&["concat", to, "demo.h5ad", "demo.h5ad", "--in-memory", "--overwrite", "--keys", "one"]);
-    assert!(line.contains("found 1 keys for 2 objects"), "{line}");
+    for in_memory in [&["--in-memory"][..], &[]] {
+        let line = complaint(&[&["concat", to, "demo.h5ad"][..], in_memory].concat());
+        assert!(line.contains(to) && line.contains("--overwrite"), "{line}");
+        let line = complaint(&[&inputs[..], &["--overwrite", "--keys", "one"], in_memory].concat());
+        assert!(line.contains("found 1 keys for 2 objects"), "{line}");
+    }
+    let line = complaint(&["concat", to, to, "--overwrite"]);
+    assert!(line.contains("it is one of the inputs"), "{line}");
 }
 
 /// A reader of the output that stops early is not an error.

@@ -270,12 +270,14 @@ fn errors_name_the_file_that_they_are_about() {
     for arguments in [
         &["convert", damaged, "out.zarr"][..],
         &["concat", "out.h5ad", small, damaged, "--in-memory", "--uns-merge", "first"],
+        &["concat", "out.h5ad", small, damaged, "--uns-merge", "first"],
     ] {
         let line = complaint(folder, arguments);
         assert!(line.starts_with(&format!("anndata: {damaged}: uns/zipped: ")), "{line}");
     }
     for output in ["no/out.h5ad", "no/out.zarr", "no/out.zarr.zip"] {
-        for arguments in [&["convert", small, output][..], &["concat", output, small, "--in-memory"]] {
+        let concat = ["concat", output, small];
+        for arguments in [&["convert", small, output][..], &concat, &["concat", output, small, "--in-memory"]] {
             let line = complaint(folder, arguments);
             assert_eq!(line, format!("anndata: {output}: No such file or directory (os error 2)"));
         }

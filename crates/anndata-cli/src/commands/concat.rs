@@ -1,17 +1,24 @@
 //! `anndata concat`: several objects as one.
 
+use std::io::{self, Write};
 use std::path::PathBuf;
 
+use anndata::concat::{ConcatPlan, ElementKind};
+use anndata::experimental::{OnDiskOptions, concat_on_disk, plan_on_disk};
+use anndata::storage::escaped;
 use anndata::{ConcatAxis, ConcatOptions, Error, FillValue, Format, Join, Merge, WriteOptions};
 use clap::{Args, ValueEnum};
 
 use super::Failure;
+use super::convert::size;
+use crate::progress;
 
 /// Concatenate objects along one axis, joining the other by name.
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Examples:\n  anndata concat all.h5ad one.h5ad two.h5ad --in-memory --join outer --label batch --keys one,two\n  anndata concat all.zarr one.h5ad two.zarr --in-memory --index-unique - --merge same"
+    after_help = "Examples:\n  anndata concat all.h5ad one.h5ad two.h5ad --join outer --label batch --keys one,two\n  anndata concat all.zarr one.h5ad two.zarr --index-unique - --merge same --memory-limit 2G"
 )]
+#[expect(clippy::struct_excessive_bools, reason = "independent flags")]
 pub(crate) struct Concat {
     /// Where to write the result.
     output: PathBuf,
@@ -45,9 +52,15 @@ pub(crate) struct Concat {
     /// Keep obsp (or varp, along that axis), as blocks along a diagonal.
     #[arg(long)]
     pairwise: bool,
-    /// Concatenate in memory (required: on-disk concatenation is not implemented yet).
-    #[arg(long)]
+    /// Concatenate in memory, which holds the output, instead of block by block.
+    #[arg(long, conflicts_with_all = ["memory_limit", "dry_run"])]
     in_memory: bool,
+    /// Approximate memory budget for data in flight, in bytes or with a unit (K, M, G).
+    #[arg(long, value_name = "SIZE", default_value = "512M", value_parser = size)]
+    memory_limit: u64,
+    /// Print what the output would be, and write nothing.
+    #[arg(long)]
+    dry_run: bool,
     /// Replace an existing output.
     #[arg(long)]
     overwrite: bool,
@@ -79,10 +92,9 @@ enum Strategy {
 }
 
 impl Concat {
-    pub(crate) fn run(&self) -> Result<(), Failure> {
+    pub(crate) fn run(&self, out: &mut impl Write) -> Result<(), Failure> {
         if !self.in_memory {
-            let message = "concat on disk is not there yet: use --in-memory, which takes memory for inputs and output";
-            return Err(Failure::Usage(message.to_owned()));
+            return self.on_disk(out);
         }
         Format::for_name(&self.output).map_err(Failure::of(&self.output))?;
         if !self.overwrite && self.output.exists() {
@@ -96,6 +108,37 @@ impl Concat {
         let joined = anndata::concat(&inputs.iter().collect::<Vec<_>>(), &self.options()).map_err(Failure::Library)?;
         let write = WriteOptions::default().with_overwrite(self.overwrite);
         anndata::write_with(&self.output, &joined, &write).map_err(Failure::of(&self.output))
+    }
+
+    /// Block by block.
+    fn on_disk(&self, out: &mut impl Write) -> Result<(), Failure> {
+        let keys = match &self.keys {
+            Some(keys) if keys.len() < self.inputs.len() => {
+                let message = format!("found {} keys for {} objects", keys.len(), self.inputs.len());
+                return Err(Failure::Library(Error::invalid_input(message)));
+            }
+            Some(keys) => keys.clone(),
+            None => (0..self.inputs.len()).map(|at| at.to_string()).collect(),
+        };
+        let inputs = keys.into_iter().zip(&self.inputs);
+        let bar = if self.dry_run { None } else { progress::bytes("written") };
+        let mut write = WriteOptions::default().with_overwrite(self.overwrite);
+        if let Some(bar) = bar.clone() {
+            write = write.with_progress(anndata::node::Progress::new(move |bytes| bar.inc(bytes)));
+        }
+        let mut concat = self.options();
+        concat.keys = None;
+        let options =
+            OnDiskOptions::default().with_concat(concat).with_write(write).with_memory_limit(self.memory_limit);
+        if self.dry_run {
+            let (plan, bytes) = plan_on_disk(inputs, &self.output, &options).map_err(Failure::Library)?;
+            return describe(&plan, bytes, out).map_err(Failure::Output);
+        }
+        let done = concat_on_disk(inputs, &self.output, &options);
+        if let Some(bar) = bar {
+            bar.finish_and_clear();
+        }
+        done.map(drop).map_err(Failure::Library)
     }
 
     fn options(&self) -> ConcatOptions {
@@ -116,6 +159,41 @@ impl Concat {
         options.fill_value = self.fill_value;
         options
     }
+}
+
+/// What a plan makes, a line for each element.
+fn describe(plan: &ConcatPlan, bytes: u64, out: &mut impl Write) -> io::Result<()> {
+    let (n_obs, n_vars) = plan.shape();
+    writeln!(out, "n_obs × n_vars = {n_obs} × {n_vars}, about {bytes} bytes of values")?;
+    let axis = plan.axis.name();
+    for (name, _) in &plan.annotation.columns {
+        writeln!(out, "{axis}/{}", escaped(name))?;
+    }
+    if let Some((name, _)) = &plan.label {
+        writeln!(out, "{axis}/{}", escaped(name))?;
+    }
+    let layers = plan.layers.iter().map(|(key, element)| match key {
+        None => ("X".to_owned(), element),
+        Some(key) => (format!("layers/{key}"), element),
+    });
+    let arrays = plan.arrays.iter().map(|(key, element)| (format!("{axis}m/{key}"), element));
+    let pairwise = plan.pairwise.iter().map(|(key, element)| (format!("{axis}p/{key}"), element));
+    for (path, element) in layers.chain(arrays).chain(pairwise) {
+        let kind = match &element.kind {
+            ElementKind::Dense { dtype, .. } => format!("array of {dtype}"),
+            ElementKind::Sparse { dtype, .. } | ElementKind::Diagonal { dtype } => format!("CSR matrix of {dtype}"),
+            ElementKind::Frame(_) => "data frame".to_owned(),
+            ElementKind::Awkward { .. } => "awkward array".to_owned(),
+            ElementKind::Extension { encoding } => encoding.clone(),
+            _ => "element".to_owned(),
+        };
+        writeln!(out, "{}: {}", escaped(&path), escaped(&kind))?;
+    }
+    if let Some(raw) = &plan.raw {
+        let (n_obs, n_vars) = raw.shape();
+        writeln!(out, "raw: {n_obs} × {n_vars}")?;
+    }
+    Ok(())
 }
 
 impl Strategy {

@@ -159,7 +159,7 @@ impl Convert {
 }
 
 /// A number of bytes: `1000`, `64K`, `512M`, `1GiB`; units are powers of 1024.
-fn size(text: &str) -> Result<u64, String> {
+pub(super) fn size(text: &str) -> Result<u64, String> {
     let end = text.find(|letter: char| !letter.is_ascii_digit()).unwrap_or(text.len());
     let (number, unit) = text.split_at(end);
     let shift = match unit.to_ascii_uppercase().trim_end_matches("IB").trim_end_matches('B') {
