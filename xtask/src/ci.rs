@@ -5,8 +5,7 @@ mod features;
 use std::time::Instant;
 
 use crate::env::Tools;
-use crate::sh::{Result, cargo, step};
-use crate::test::FEATURES;
+use crate::sh::{FEATURES, Result, cargo, step};
 
 /// Run every check.
 ///

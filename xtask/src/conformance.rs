@@ -10,8 +10,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
 use crate::env::{Tools, anndata_python_with, no_python};
-use crate::sh::{Error, Result, cargo, command, flag, option, output, root, step, target};
-use crate::test::FEATURES;
+use crate::sh::{Error, FEATURES, Result, cargo, command, flag, option, output, root, step, target};
 
 /// The versions of anndata that are compared with, the newest first, and what is installed for each.
 const VERSIONS: [(&str, &str); 2] =

@@ -3,10 +3,7 @@
 //! All of them run, also after a failure. The Rust tests come last, so that their summary ends the output.
 
 use crate::env::{Tools, anndata_python};
-use crate::sh::{Error, Result, cargo, command, option, output, step};
-
-/// What is built beside the default features: stores by URL. The same everywhere, so that nothing is built twice.
-pub(crate) const FEATURES: [&str; 2] = ["--features", "anndata-tests/cloud,anndata-cli/cloud"];
+use crate::sh::{Error, FEATURES, Result, cargo, command, option, output, step};
 
 /// Run all tests.
 ///

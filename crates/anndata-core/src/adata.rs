@@ -1,9 +1,9 @@
 //! [`AnnData`]: a matrix of observations x variables and annotations that stay aligned with it.
 
+mod aligned;
 mod assign;
 mod build;
 mod categories;
-mod check;
 mod chunks;
 mod display;
 mod edit;
@@ -20,7 +20,10 @@ use anndata_storage::{Error, Result};
 
 use crate::caches::Namespaces;
 use crate::element::load_mapping;
+use crate::model::{Aligned, AlignedSlot};
 use crate::{AnnData, DataFrame, Element, Layers, Mapping, Raw};
+pub(crate) use aligned::Dimensions;
+use aligned::dimensions;
 pub use build::AnnDataBuilder;
 pub use chunks::Chunks;
 pub use equality::{Difference, Tolerance};
@@ -199,8 +202,8 @@ impl AnnData {
     /// # Errors
     /// If something cannot be read.
     pub fn load_annotations(&self, matrices: impl Fn(&Element) -> Element) -> Result<Self> {
-        let layers = self.layers.iter().map(|(key, layer)| (key.clone(), matrices(layer))).collect();
-        let rest = Self { layers: Layers::new(), raw: None, ..self.clone() }.load()?;
+        let layers = self.layers.map(|layer| Ok(matrices(layer)))?;
+        let rest = Self { layers: Aligned::empty(AlignedSlot::Layers), raw: None, ..self.clone() }.load()?;
         let raw = self.raw.as_ref().map(|raw| raw.load_annotations(matrices)).transpose()?;
         Ok(Self { layers, raw, ..rest })
     }
@@ -215,18 +218,26 @@ impl AnnData {
         Ok(loaded)
     }
 
+    /// Checks the labels of the frames in `obsm` and `varm`, which are read for it where they are lazy.
+    ///
+    /// # Errors
+    /// If a frame has other labels than its axis, or an index cannot be read.
+    pub fn check_frame_labels(&self) -> Result<()> {
+        self.obsm.check_labels(&dimensions!(self))?;
+        self.varm.check_labels(&dimensions!(self))
+    }
+
     fn load_slots(&self) -> Result<Self> {
-        let layers = self.layers.iter().map(|(key, element)| Ok((key.clone(), element.load()?)));
         Ok(Self {
             n_obs: self.n_obs,
             n_vars: self.n_vars,
             obs: self.obs.load()?,
             var: self.var.load()?,
-            layers: layers.collect::<Result<_>>()?,
-            obsm: load_mapping(&self.obsm)?,
-            varm: load_mapping(&self.varm)?,
-            obsp: load_mapping(&self.obsp)?,
-            varp: load_mapping(&self.varp)?,
+            layers: self.layers.map(Element::load)?,
+            obsm: self.obsm.map(Element::load)?,
+            varm: self.varm.map(Element::load)?,
+            obsp: self.obsp.map(Element::load)?,
+            varp: self.varp.map(Element::load)?,
             uns: load_mapping(&self.uns)?,
             raw: self.raw.as_ref().map(Raw::load).transpose()?,
             other: load_mapping(&self.other)?,

@@ -41,15 +41,14 @@ impl AnnData {
     }
 
     fn map_lazy(&self, change: &mut Change<'_>) -> Result<Self> {
-        let layers = self.layers.iter().map(|(key, layer)| Ok((key.clone(), layer.map_lazy(change)?)));
         Ok(Self {
-            layers: layers.collect::<Result<_>>()?,
+            layers: self.layers.map(|layer| layer.map_lazy(change))?,
             obs: self.obs.map_lazy(change)?,
             var: self.var.map_lazy(change)?,
-            obsm: map_mapping(&self.obsm, change)?,
-            varm: map_mapping(&self.varm, change)?,
-            obsp: map_mapping(&self.obsp, change)?,
-            varp: map_mapping(&self.varp, change)?,
+            obsm: self.obsm.map(|element| element.map_lazy(change))?,
+            varm: self.varm.map(|element| element.map_lazy(change))?,
+            obsp: self.obsp.map(|element| element.map_lazy(change))?,
+            varp: self.varp.map(|element| element.map_lazy(change))?,
             uns: map_mapping(&self.uns, change)?,
             raw: self.raw.as_ref().map(|raw| raw.map_lazy(change)).transpose()?,
             other: map_mapping(&self.other, change)?,
@@ -63,7 +62,7 @@ impl Raw {
         Ok(Self {
             x: self.x.as_ref().map(|x| x.map_lazy(change)).transpose()?,
             var: self.var.map_lazy(change)?,
-            varm: map_mapping(&self.varm, change)?,
+            varm: self.varm.map(|element| element.map_lazy(change))?,
             other: map_mapping(&self.other, change)?,
         })
     }

@@ -57,11 +57,11 @@ pub struct AnnData {
     pub(crate) n_vars: usize,
     pub(crate) obs: DataFrame,
     pub(crate) var: DataFrame,
-    pub(crate) layers: Layers,
-    pub(crate) obsm: Mapping,
-    pub(crate) varm: Mapping,
-    pub(crate) obsp: Mapping,
-    pub(crate) varp: Mapping,
+    pub(crate) layers: Aligned<Option<String>>,
+    pub(crate) obsm: Aligned,
+    pub(crate) varm: Aligned,
+    pub(crate) obsp: Aligned,
+    pub(crate) varp: Aligned,
     pub(crate) uns: Mapping,
     pub(crate) raw: Option<Raw>,
     pub(crate) other: Mapping,
@@ -81,9 +81,28 @@ pub(crate) struct ViewOf {
 pub struct Raw {
     pub(crate) x: Option<Element>,
     pub(crate) var: DataFrame,
-    pub(crate) varm: Mapping,
+    pub(crate) varm: Aligned,
     /// Groups beside the known ones, kept.
     pub(crate) other: Mapping,
+}
+
+/// The elements of a slot, each of which fits the axes of the slot. It is read as the mapping that it is, and changed
+/// only by what keeps it aligned.
+#[derive(Debug, Clone)]
+pub(crate) struct Aligned<K = String> {
+    pub(crate) slot: AlignedSlot,
+    pub(crate) elements: IndexMap<K, Element>,
+}
+
+/// A slot of aligned elements; `X` is one of the layers.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum AlignedSlot {
+    Layers,
+    Obsm,
+    Varm,
+    Obsp,
+    Varp,
+    RawVarm,
 }
 
 /// Named elements in order: `uns`, `obsm` and their like.

@@ -2,8 +2,9 @@
 
 use anndata_storage::{AxisSelection, Error, OrBug, Result};
 
+use crate::adata::Dimensions;
 use crate::element::load_mapping;
-use crate::model::Categories;
+use crate::model::{Aligned, AlignedSlot, Categories};
 use crate::{AnnData, Column, DataFrame, Element, Mapping, Raw, Selector};
 
 impl Raw {
@@ -14,7 +15,6 @@ impl Raw {
     pub fn new(x: Option<Element>, var: DataFrame, varm: Mapping) -> Result<Self> {
         let n_vars = var.len()?;
         x.as_ref().map_or(Ok(()), |x| check_axes("raw.X", x))?;
-        varm.iter().try_for_each(|(key, element)| check_axes(&format!("raw.varm['{key}']"), element))?;
         if let Some(shape) = x.as_ref().map(Element::shape).transpose()?.flatten()
             && shape.get(1) != Some(&n_vars)
         {
@@ -23,14 +23,9 @@ impl Raw {
             ))
             .at("raw/X"));
         }
-        for (key, element) in &varm {
-            if let Some(shape) = element.shape()?
-                && shape.first() != Some(&n_vars)
-            {
-                let message = format!("expected {n_vars} rows, as raw/var has, found shape {shape:?}");
-                return Err(Error::invalid_input(message).at(&format!("raw/varm/{key}")));
-            }
-        }
+        // The observations are those of the object.
+        let axes = Dimensions { n_obs: 0, n_vars, obs: &var, var: &var };
+        let varm = Aligned::stored(AlignedSlot::RawVarm, varm, &axes)?;
         Ok(Self { x, var, varm, other: Mapping::new() })
     }
 
@@ -127,7 +122,7 @@ impl Raw {
         Ok(Self {
             x: self.x.as_ref().map(Element::load).transpose()?,
             var: self.var.load()?,
-            varm: load_mapping(&self.varm)?,
+            varm: self.varm.map(Element::load)?,
             other: load_mapping(&self.other)?,
         })
     }
@@ -144,14 +139,10 @@ impl Raw {
             let rows = x.shape()?.and_then(|shape| shape.first().copied()).or_bug("a matrix without rows")?;
             x.view(&[AxisSelection::Range(0..rows as u64), var.clone()], Categories::Keep)
         });
-        let varm = self.varm.iter().map(|(key, element)| {
-            let part = element.view(std::slice::from_ref(&var), Categories::Keep);
-            Ok((key.clone(), part.map_err(|error| error.at(&format!("raw/varm/{key}")))?))
-        });
         Ok(Self {
             x: x.transpose()?,
             var: self.var.view(&var, Categories::Keep)?,
-            varm: varm.collect::<Result<_>>()?,
+            varm: self.varm.view(&var, &var, Categories::Keep)?,
             other: self.other.clone(),
         })
     }
@@ -169,6 +160,7 @@ fn check_axes(path: &str, element: &Element) -> Result<()> {
 /// The matrix, the variables and their arrays of an object, to be kept as the raw of one that is filtered.
 impl From<&AnnData> for Raw {
     fn from(adata: &AnnData) -> Self {
-        Self { x: adata.x().cloned(), var: adata.var().clone(), varm: adata.varm().clone(), other: Mapping::new() }
+        let varm = Aligned { slot: AlignedSlot::RawVarm, ..adata.varm.clone() };
+        Self { x: adata.x().cloned(), var: adata.var().clone(), varm, other: Mapping::new() }
     }
 }

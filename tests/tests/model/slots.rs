@@ -53,7 +53,7 @@ fn a_builder_names_the_slot_that_does_not_fit() {
     assert!(message(Raw::new(Some(zeros(&[2, 4]).into()), DataFrame::unnamed(5), Mapping::new())).contains("raw/X"));
     assert!(
         message(Raw::new(None, DataFrame::unnamed(5), Mapping::from([("PCs".into(), zeros(&[4, 1]).into())])))
-            .contains("raw/varm/PCs: expected 5 rows, as raw/var has, found shape [4, 1]")
+            .contains("raw/varm/PCs: expected a shape that begins with [5] (the rows of raw/var), found [4, 1]")
     );
 }
 

@@ -1,8 +1,9 @@
 //! Setting part of a matrix of an object.
 
-use anndata_storage::{Error, Result};
+use anndata_storage::Result;
 
 use super::AnnData;
+use super::aligned::dimensions;
 use crate::{Element, Selector};
 
 impl AnnData {
@@ -47,14 +48,9 @@ impl AnnData {
         var: impl Into<Selector>,
         values: impl Into<Element>,
     ) -> Result<()> {
-        let path = key.map_or_else(|| "X".to_owned(), |key| format!("layers/{key}"));
         let obs = obs.into().resolve(&self.obs).map_err(|error| error.at("obs"))?;
         let var = var.into().resolve(&self.var).map_err(|error| error.at("var"))?;
-        let layer = self.layers.get_mut(&key.map(str::to_owned));
-        let layer = layer.ok_or_else(|| Error::not_found("there is no such matrix").at(&path))?;
-        layer.set(&[obs, var], &values.into()).map_err(|error| error.at(&path))?;
-        self.edited();
-        Ok(())
+        self.update_layer(key, |layer| layer.set(&[obs, var], &values.into()))
     }
 
     /// Changes `X` by a function, in place: values that nothing else holds are not copied.
@@ -83,16 +79,10 @@ impl AnnData {
     /// # Errors
     /// As [`update_x`](Self::update_x).
     pub fn update_layer(&mut self, key: Option<&str>, change: impl FnOnce(&mut Element) -> Result<()>) -> Result<()> {
-        let path = key.map_or_else(|| "X".to_owned(), |key| format!("layers/{key}"));
-        let layer = self.layers.get_mut(&key.map(str::to_owned));
-        let layer = layer.ok_or_else(|| Error::not_found("there is no such matrix").at(&path))?;
-        let mut changed = std::mem::replace(layer, Element::Null);
-        let result = change(&mut changed).map_err(|error| error.at(&path));
-        if let Err(error) = self.set_layer(key, changed) {
-            self.remove_layer(key);
-            return Err(result.err().unwrap_or(error));
-        }
-        result
+        let key = key.map(str::to_owned);
+        let updated = self.layers.update(&key, &dimensions!(self), change);
+        self.edited();
+        updated
     }
 }
 

@@ -2,9 +2,11 @@
 
 use anndata_storage::{Error, Result};
 
+use super::aligned::Dimensions;
 use super::names::{warn_of_duplicates, with_text_labels};
 use super::{AnnData, Layers};
 use crate::caches::Namespaces;
+use crate::model::{Aligned, AlignedSlot};
 use crate::{DataFrame, Element, Mapping, Raw};
 
 /// Collects the slots of an [`AnnData`]. Made by [`AnnData::builder`].
@@ -126,27 +128,29 @@ impl AnnDataBuilder {
         self.take_names_of_x();
         let (n_obs, n_vars) = self.infer_shape()?;
         let said_by = if self.layers.contains_key(&None) { "X" } else { "the shape" };
+        let obs = named(self.obs, n_obs, "obs", said_by)?;
+        let var = named(self.var, n_vars, "var", said_by)?;
+        let axes = Dimensions { n_obs, n_vars, obs: &obs, var: &var };
+        let aligned = if self.stored { Aligned::stored } else { Aligned::new };
+        let layers = if self.stored { Aligned::stored } else { Aligned::new };
         let mut adata = AnnData {
             n_obs,
             n_vars,
-            obs: named(self.obs, n_obs, "obs", said_by)?,
-            var: named(self.var, n_vars, "var", said_by)?,
-            layers: self.layers,
-            obsm: self.obsm,
-            varm: self.varm,
-            obsp: self.obsp,
-            varp: self.varp,
+            layers: layers(AlignedSlot::Layers, self.layers, &axes)?,
+            obsm: aligned(AlignedSlot::Obsm, self.obsm, &axes)?,
+            varm: aligned(AlignedSlot::Varm, self.varm, &axes)?,
+            obsp: aligned(AlignedSlot::Obsp, self.obsp, &axes)?,
+            varp: aligned(AlignedSlot::Varp, self.varp, &axes)?,
+            obs,
+            var,
             uns: self.uns,
-            raw: self.raw,
+            raw: None,
             other: self.other,
             view: None,
             namespaces: Namespaces::default(),
         };
-        adata.check()?;
-        if !self.stored {
-            adata.shape_matrices()?;
-            adata.check_dtypes()?;
-            adata.shape_elements()?;
+        if let Some(raw) = self.raw {
+            adata.set_raw(raw)?;
         }
         warn_of_duplicates("obs", &adata.obs);
         warn_of_duplicates("var", &adata.var);

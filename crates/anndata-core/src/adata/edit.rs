@@ -2,27 +2,22 @@
 //!
 //! Every edit makes an object of a view. What is refused leaves the object as it was.
 
-use std::hash::Hash;
-
 use anndata_storage::{Error, Result};
-use indexmap::IndexMap;
 
-use super::check::{Axes, check_rows};
-use super::names::{relabelled, warn_of_duplicates, with_text_labels};
+use super::aligned::{dimensions, rename};
+use super::names::{warn_of_duplicates, with_text_labels};
 use super::{AnnData, Layers};
 use crate::{DataFrame, Element, Mapping, Raw, Series};
 
 macro_rules! aligned {
-    ($($slot:ident, $set:ident, $set_all:ident, $remove:ident, $rename:ident, $axes:ident, $what:literal;)*) => {
+    ($($slot:ident, $set:ident, $set_all:ident, $remove:ident, $rename:ident, $what:literal;)*) => {
         $(
             #[doc = concat!("Sets an element of `", stringify!($slot), "`, ", $what, ".")]
             ///
             /// # Errors
             /// If its shape does not fit.
             pub fn $set(&mut self, key: impl Into<String>, element: impl Into<Element>) -> Result<()> {
-                let key = key.into();
-                let element = self.fitting(stringify!($slot), &key, element.into(), Axes::$axes)?;
-                self.$slot.insert(key, element);
+                self.$slot.insert(key.into(), element.into(), &dimensions!(self))?;
                 self.edited();
                 Ok(())
             }
@@ -32,42 +27,29 @@ macro_rules! aligned {
             /// # Errors
             /// If the shape of an element does not fit.
             pub fn $set_all(&mut self, elements: Mapping) -> Result<()> {
-                let fitting = elements.into_iter().map(|(key, element)| {
-                    let element = self.fitting(stringify!($slot), &key, element, Axes::$axes)?;
-                    Ok((key, element))
-                });
-                self.$slot = fitting.collect::<Result<_>>()?;
+                self.$slot.replace(elements, &dimensions!(self))?;
                 self.edited();
                 Ok(())
             }
 
-            entries!($slot, $remove, $rename);
+            #[doc = concat!("Removes an element of `", stringify!($slot), "` and keeps the order of the others.")]
+            pub fn $remove(&mut self, key: &str) -> Option<Element> {
+                let removed = self.$slot.remove(&key.to_owned())?;
+                self.edited();
+                Some(removed)
+            }
+
+            #[doc = concat!("Renames an element of `", stringify!($slot), "`; it stays where it is among the others.")]
+            ///
+            /// # Errors
+            /// [`NotFound`](crate::ErrorKind::NotFound) if there is none, or
+            /// [`AlreadyExists`](crate::ErrorKind::AlreadyExists) if another one has the new name.
+            pub fn $rename(&mut self, from: &str, to: impl Into<String>) -> Result<()> {
+                self.$slot.rename(&from.to_owned(), to.into())?;
+                self.edited();
+                Ok(())
+            }
         )*
-    };
-}
-
-/// Removing and renaming of the elements of a mapping.
-macro_rules! entries {
-    ($slot:ident, $remove:ident, $rename:ident) => {
-        #[doc = concat!("Removes an element of `", stringify!($slot), "` and keeps the order of the others.")]
-        pub fn $remove(&mut self, key: &str) -> Option<Element> {
-            let removed = self.$slot.shift_remove(key)?;
-            self.edited();
-            Some(removed)
-        }
-
-        #[doc = concat!("Renames an element of `", stringify!($slot), "`; it stays where it is among the others.")]
-        ///
-        /// # Errors
-        /// [`NotFound`](crate::ErrorKind::NotFound) if there is none, or
-        /// [`AlreadyExists`](crate::ErrorKind::AlreadyExists) if another one has the new name.
-        pub fn $rename(&mut self, from: &str, to: impl Into<String>) -> Result<()> {
-            let to = to.into();
-            let position = self.$slot.get_index_of(from);
-            rename(&mut self.$slot, position, to.clone(), [from, &to]).map_err(|error| error.at(stringify!($slot)))?;
-            self.edited();
-            Ok(())
-        }
     };
 }
 
@@ -87,7 +69,7 @@ macro_rules! frames {
             pub fn $set(&mut self, frame: DataFrame) -> Result<()> {
                 check_rows(stringify!($axis), &frame, self.$len)?;
                 let frame = with_text_labels(frame)?;
-                let aligned = relabelled(&self.$aligned, &frame)?;
+                let aligned = self.$aligned.relabelled(&frame)?;
                 (self.$axis, self.$aligned) = (frame, aligned);
                 warn_of_duplicates(stringify!($axis), &self.$axis);
                 self.edited();
@@ -132,10 +114,10 @@ macro_rules! frames {
 
 impl AnnData {
     aligned! {
-        obsm, set_obsm, set_all_obsm, remove_obsm, rename_obsm, Obs, "an array aligned to the observations";
-        varm, set_varm, set_all_varm, remove_varm, rename_varm, Var, "an array aligned to the variables";
-        obsp, set_obsp, set_all_obsp, remove_obsp, rename_obsp, ObsObs, "a square matrix over the observations";
-        varp, set_varp, set_all_varp, remove_varp, rename_varp, VarVar, "a square matrix over the variables";
+        obsm, set_obsm, set_all_obsm, remove_obsm, rename_obsm, "an array aligned to the observations";
+        varm, set_varm, set_all_varm, remove_varm, rename_varm, "an array aligned to the variables";
+        obsp, set_obsp, set_all_obsp, remove_obsp, rename_obsp, "a square matrix over the observations";
+        varp, set_varp, set_all_varp, remove_varp, rename_varp, "a square matrix over the variables";
     }
 
     frames! {
@@ -163,9 +145,7 @@ impl AnnData {
     /// # Errors
     /// As [`set_x`](Self::set_x).
     pub fn set_layer(&mut self, key: Option<&str>, layer: impl Into<Element>) -> Result<()> {
-        let slot = key.map_or("X", |_| "layers");
-        let layer = self.fitting(slot, key.unwrap_or_default(), layer.into(), Axes::ObsVar)?;
-        self.layers.insert(key.map(str::to_owned), layer);
+        self.layers.insert(key.map(str::to_owned), layer.into(), &dimensions!(self))?;
         self.edited();
         Ok(())
     }
@@ -174,24 +154,18 @@ impl AnnData {
     ///
     /// # Errors
     /// If the shape of one does not fit.
-    pub fn set_all_layers(&mut self, layers: Layers) -> Result<()> {
-        let fitting = layers.into_iter().map(|(key, layer)| {
-            let slot = key.as_ref().map_or("X", |_| "layers");
-            let layer = self.fitting(slot, key.as_deref().unwrap_or_default(), layer, Axes::ObsVar)?;
-            Ok((key, layer))
-        });
-        let mut layers = fitting.collect::<Result<Layers>>()?;
+    pub fn set_all_layers(&mut self, mut layers: Layers) -> Result<()> {
         if let (None, Some(x)) = (layers.get(&None), self.layers.get(&None)) {
             layers.shift_insert(0, None, x.clone());
         }
-        self.layers = layers;
+        self.layers.replace(layers, &dimensions!(self))?;
         self.edited();
         Ok(())
     }
 
     /// Removes a layer and keeps the order of the others; `None` is `X`.
     pub fn remove_layer(&mut self, key: Option<&str>) -> Option<Element> {
-        let removed = self.layers.shift_remove(&key.map(str::to_owned))?;
+        let removed = self.layers.remove(&key.map(str::to_owned))?;
         self.edited();
         Some(removed)
     }
@@ -202,9 +176,7 @@ impl AnnData {
     /// [`NotFound`](crate::ErrorKind::NotFound) if there is none, or
     /// [`AlreadyExists`](crate::ErrorKind::AlreadyExists) if another one has the new name.
     pub fn rename_layer(&mut self, from: Option<&str>, to: Option<&str>) -> Result<()> {
-        let names = [from.unwrap_or("X"), to.unwrap_or("X")];
-        let position = self.layers.get_index_of(&from.map(str::to_owned));
-        rename(&mut self.layers, position, to.map(str::to_owned), names).map_err(|error| error.at("layers"))?;
+        self.layers.rename(&from.map(str::to_owned), to.map(str::to_owned))?;
         self.edited();
         Ok(())
     }
@@ -221,7 +193,23 @@ impl AnnData {
         self.edited();
     }
 
-    entries!(uns, remove_uns, rename_uns);
+    /// Removes an unstructured annotation and keeps the order of the others.
+    pub fn remove_uns(&mut self, key: &str) -> Option<Element> {
+        let removed = self.uns.shift_remove(key)?;
+        self.edited();
+        Some(removed)
+    }
+
+    /// Renames an unstructured annotation; it stays where it is among the others.
+    ///
+    /// # Errors
+    /// [`NotFound`](crate::ErrorKind::NotFound) if there is none, or
+    /// [`AlreadyExists`](crate::ErrorKind::AlreadyExists) if another one has the new name.
+    pub fn rename_uns(&mut self, from: &str, to: impl Into<String>) -> Result<()> {
+        rename(&mut self.uns, &from.to_owned(), to.into()).map_err(|error| error.at("uns"))?;
+        self.edited();
+        Ok(())
+    }
 
     /// Sets the matrix before filtering.
     ///
@@ -265,8 +253,8 @@ impl AnnData {
             .shape(self.n_obs, raw.n_vars()?)
             .obs(self.obs.clone())
             .var(raw.var().clone())
-            .all_obsm(self.obsm.clone())
-            .all_obsp(self.obsp.clone())
+            .all_obsm(self.obsm().clone())
+            .all_obsp(self.obsp().clone())
             .all_varm(raw.varm().clone())
             .all_uns(self.uns.clone());
         if let Some(x) = raw.x() {
@@ -274,19 +262,24 @@ impl AnnData {
         }
         builder.build()
     }
+
+    fn check_raw(&self, raw: &Raw) -> Result<()> {
+        match raw.x().map(Element::shape).transpose()?.flatten() {
+            Some(shape) if shape.first() != Some(&self.n_obs) => {
+                let message = format!("expected {} rows, one per observation, found shape {shape:?}", self.n_obs);
+                Err(Error::invalid_input(message).at("raw/X"))
+            }
+            _ => Ok(()),
+        }
+    }
 }
 
-/// Gives the entry at a position another key.
-fn rename<K: Hash + Eq, V>(
-    map: &mut IndexMap<K, V>,
-    position: Option<usize>,
-    to: K,
-    [old, new]: [&str; 2],
-) -> Result<()> {
-    let position = position.ok_or_else(|| Error::not_found(format!("there is no '{old}'")))?;
-    map.replace_index(position, to)
-        .map_err(|_| Error::already_exists(format!("'{old}' cannot be renamed to '{new}', which already exists")))?;
-    Ok(())
+fn check_rows(slot: &str, frame: &DataFrame, expected: usize) -> Result<()> {
+    let rows = frame.len()?;
+    if rows == expected {
+        return Ok(());
+    }
+    Err(Error::invalid_input(format!("expected {expected} rows, as the object has, found {rows}")).at(slot))
 }
 
 #[cfg(test)]

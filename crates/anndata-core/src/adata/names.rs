@@ -5,7 +5,7 @@ use std::collections::{HashMap, HashSet};
 use anndata_storage::{Result, Tensor};
 
 use super::AnnData;
-use crate::{Column, ColumnKind, DataFrame, Element, Mapping, Series};
+use crate::{Column, ColumnKind, DataFrame, Series};
 
 /// How many colliding names a warning shows.
 const SHOWN: usize = 5;
@@ -22,7 +22,7 @@ macro_rules! names {
             pub fn $set<S: AsRef<str>>(&mut self, names: impl IntoIterator<Item = S>) -> Result<()> {
                 let mut frame = self.$axis.clone();
                 frame.set_index(Column::strings(names)).map_err(|error| error.at(stringify!($axis)))?;
-                let aligned = relabelled(&self.$aligned, &frame)?;
+                let aligned = self.$aligned.relabelled(&frame)?;
                 (self.$axis, self.$aligned) = (frame, aligned);
                 warn_of_duplicates(stringify!($axis), &self.$axis);
                 self.edited();
@@ -42,7 +42,7 @@ macro_rules! names {
                 }
                 let mut frame = self.$axis.clone();
                 frame.set_index(unique_labels(&frame.index().load()?, join)?)?;
-                let aligned = relabelled(&self.$aligned, &frame)?;
+                let aligned = self.$aligned.relabelled(&frame)?;
                 (self.$axis, self.$aligned) = (frame, aligned);
                 self.edited();
                 Ok(())
@@ -119,22 +119,6 @@ fn unique_labels(index: &Column, join: &str) -> Result<Column> {
     }
 }
 
-/// The elements with the labels of their axis on every frame.
-pub(super) fn relabelled(elements: &Mapping, axis: &DataFrame) -> Result<Mapping> {
-    let relabel = |(key, element): (&String, &Element)| {
-        let element = match element {
-            Element::Frame(frame) => {
-                let mut frame = frame.clone().with_index_name(axis.index_name().map(str::to_owned));
-                frame.set_index(axis.index().clone())?;
-                Element::Frame(frame)
-            }
-            other => other.clone(),
-        };
-        Ok((key.clone(), element))
-    };
-    elements.iter().map(relabel).collect()
-}
-
 /// The frame with labels of text. A lazy index is taken as it is.
 pub(super) fn with_text_labels(mut frame: DataFrame) -> Result<DataFrame> {
     if let Series::Loaded(index) = frame.index()
@@ -159,7 +143,7 @@ pub(crate) fn warn_of_duplicates(axis: &str, frame: &DataFrame) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::NaValue;
+    use crate::{Element, NaValue};
 
     #[test]
     fn numbers_that_are_taken_are_passed_over() {

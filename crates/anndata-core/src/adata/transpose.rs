@@ -2,8 +2,7 @@
 
 use anndata_storage::Result;
 
-use super::{AnnData, Layers};
-use crate::Element;
+use super::AnnData;
 use crate::caches::Namespaces;
 
 impl AnnData {
@@ -28,20 +27,16 @@ impl AnnData {
     /// # Errors
     /// If a matrix cannot be read, or a layer is not a matrix; the error names it.
     pub fn transpose(&self) -> Result<Self> {
-        let transpose = |(key, layer): (&Option<String>, &Element)| {
-            let path = || key.as_ref().map_or_else(|| "X".to_owned(), |key| format!("layers/{key}"));
-            Ok((key.clone(), layer.transpose().map_err(|error| error.at(&path()))?))
-        };
         Ok(Self {
             n_obs: self.n_vars,
             n_vars: self.n_obs,
             obs: self.var.clone(),
             var: self.obs.clone(),
-            layers: self.layers.iter().map(transpose).collect::<Result<Layers>>()?,
-            obsm: self.varm.clone(),
-            varm: self.obsm.clone(),
-            obsp: self.varp.clone(),
-            varp: self.obsp.clone(),
+            layers: self.layers.transposed()?,
+            obsm: self.varm.transposed()?,
+            varm: self.obsm.transposed()?,
+            obsp: self.varp.transposed()?,
+            varp: self.obsp.transposed()?,
             raw: None,
             view: None,
             namespaces: Namespaces::default(),

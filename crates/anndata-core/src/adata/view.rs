@@ -102,15 +102,6 @@ impl AnnData {
 
     fn view(&self, obs: &AxisSelection, var: &AxisSelection, options: &SelectOptions) -> Result<Self> {
         let categories = if options.keep_unused_categories { Categories::Keep } else { Categories::DropUnused };
-        let both = [obs.clone(), var.clone()];
-        let parts = |slot: &str, elements: &Mapping, axes: &[AxisSelection]| -> Result<Mapping> {
-            let part = |(key, element): (&String, &Element)| {
-                let part = element.view(axes, categories).map_err(|error| error.at(&format!("{slot}/{key}")))?;
-                Ok((key.clone(), part))
-            };
-            elements.iter().map(part).collect()
-        };
-        let layers = self.layers.iter().map(|(key, layer)| Ok((key.clone(), layer.view(&both, categories)?)));
         let frames = (self.obs.view(obs, categories)?, self.var.view(var, categories)?);
         let mut uns = self.uns.clone();
         if categories == Categories::DropUnused {
@@ -126,11 +117,11 @@ impl AnnData {
             n_vars: len_of(var)?,
             obs: frames.0,
             var: frames.1,
-            layers: layers.collect::<Result<_>>()?,
-            obsm: parts("obsm", &self.obsm, std::slice::from_ref(obs))?,
-            varm: parts("varm", &self.varm, std::slice::from_ref(var))?,
-            obsp: parts("obsp", &self.obsp, &[obs.clone(), obs.clone()])?,
-            varp: parts("varp", &self.varp, &[var.clone(), var.clone()])?,
+            layers: self.layers.view(obs, var, categories)?,
+            obsm: self.obsm.view(obs, var, categories)?,
+            varm: self.varm.view(obs, var, categories)?,
+            obsp: self.obsp.view(obs, var, categories)?,
+            varp: self.varp.view(obs, var, categories)?,
             uns,
             raw: self.raw.as_ref().map(|raw| raw.view(obs, categories)).transpose()?,
             other: self.other.clone(),
