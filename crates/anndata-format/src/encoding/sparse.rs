@@ -28,6 +28,7 @@
 //! ```
 
 mod layout;
+mod offsets;
 mod select;
 mod stream;
 mod validate;

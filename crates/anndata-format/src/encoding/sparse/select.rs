@@ -7,6 +7,7 @@ use std::sync::Arc;
 use anndata_storage::{AxisSelection, BlockSize, DType, Error, OrBug, Result, Tensor};
 
 use super::layout::{BLOCK_BYTES, declared_shape, one_dimension, shape_value};
+use super::offsets::StoredOffsets;
 use crate::node::{ArrayNode, BlockIter, BlockSource, GroupNode, Node, Source};
 use crate::{SparseFormat, SparseMatrix};
 use anndata_array::sparse::Offsets;
@@ -92,7 +93,7 @@ pub(super) struct StoredPart {
     data: ArrayNode,
     indices: ArrayNode,
     indptr: ArrayNode,
-    offsets: Offsets,
+    offsets: StoredOffsets,
 }
 
 impl StoredPart {
@@ -128,8 +129,7 @@ impl StoredPart {
                 data.spec.shape, indices.spec.shape
             )));
         }
-        let stored = indptr.source.read()?;
-        let offsets = Offsets::given(&stored, major_len, one_dimension(&indices)?).map_err(Error::of_stored);
+        let offsets = StoredOffsets::read(&indptr, slices, major_len, one_dimension(&indices)?);
         let offsets = offsets.map_err(|error| error.at(&indptr.path))?;
         Ok(Self { format, slices: slices.clone(), minor: minor.clone(), minor_len, data, indices, indptr, offsets })
     }
@@ -159,7 +159,8 @@ impl StoredPart {
 
     /// Where the values of a major slice are.
     fn slice(&self, slice: u64) -> Result<Range<usize>> {
-        self.offsets.range(usize::try_from(slice).or_bug("a major slice that was not checked")?)
+        let slice = usize::try_from(slice).or_bug("a major slice that was not checked")?;
+        self.offsets.run(slice..slice + 1)
     }
 
     /// The offsets of selected major slices alone.

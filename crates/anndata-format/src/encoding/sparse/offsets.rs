@@ -1,0 +1,196 @@
+//! [`StoredOffsets`]: the offsets of a stored sparse matrix, as many of them as a selection needs.
+
+use std::ops::Range;
+
+use anndata_storage::{AxisSelection, Error, OrBug, Result};
+
+use crate::node::{ArrayNode, Source};
+use anndata_array::sparse::{Offsets, to_offsets};
+
+/// The major slices of a block of offsets, which is read as a whole.
+const BLOCK: usize = 1 << 16;
+
+/// Where the values of selected major slices are. Of a long matrix only the blocks of offsets are read in which one is
+/// selected; what is read is checked, so that no value is looked for beyond those that there are.
+#[derive(Debug)]
+pub(super) struct StoredOffsets(Vec<Part>);
+
+/// The offsets of consecutive major slices, and the end of the last.
+#[derive(Debug)]
+struct Part {
+    first: usize,
+    offsets: Vec<usize>,
+}
+
+impl StoredOffsets {
+    /// The offsets of the selected ones of `major` slices within `values` values.
+    ///
+    /// # Errors
+    /// If they cannot be read, or are not what offsets have to be; the error says where.
+    pub(super) fn read(indptr: &ArrayNode, slices: &AxisSelection, major: usize, values: usize) -> Result<Self> {
+        if major <= BLOCK || !matches!(indptr.source, Source::Stored(_)) {
+            let all = Offsets::given(&indptr.source.read()?, major, values).map_err(Error::of_stored)?;
+            let ends = std::iter::once(0).chain(all.ends().iter().copied());
+            return Ok(Self(vec![Part { first: 0, offsets: ends.collect() }]));
+        }
+        let expected = major.saturating_add(1);
+        if indptr.shape()? != [expected] {
+            let found = indptr.spec.shape.iter().product::<u64>();
+            return Err(Error::invalid_data(format!(
+                "expected {expected} entries in indptr, one more than the major axis is long, found {found}"
+            )));
+        }
+        let read = |blocks: Range<usize>| {
+            let (first, end) = (blocks.start * BLOCK, major.min(blocks.end * BLOCK));
+            let stored = indptr.read_rows(first as u64, end - first + 1)?;
+            let offsets = to_offsets(&stored).map_err(Error::of_stored)?;
+            check(&offsets, first, values)?;
+            Ok(Part { first, offsets })
+        };
+        touched(slices)?.into_iter().map(read).collect::<Result<_>>().map(Self)
+    }
+
+    /// Where the values of consecutive selected major slices are.
+    ///
+    /// # Errors
+    /// [`Bug`](crate::ErrorKind::Bug) if they were not selected.
+    pub(super) fn run(&self, slices: Range<usize>) -> Result<Range<usize>> {
+        let after = self.0.partition_point(|part| part.first <= slices.start);
+        let part =
+            after.checked_sub(1).and_then(|at| self.0.get(at)).or_bug("a major slice before all that were read")?;
+        let offset = |slice: usize| {
+            let at = slice.checked_sub(part.first);
+            at.and_then(|at| part.offsets.get(at)).copied().or_bug("a major slice that was not selected")
+        };
+        Ok(offset(slices.start)?..offset(slices.end)?)
+    }
+}
+
+/// The runs of blocks in which a major slice is selected, in order.
+fn touched(slices: &AxisSelection) -> Result<Vec<Range<usize>>> {
+    let block = |slice: u64| {
+        usize::try_from(slice).map(|slice| slice / BLOCK).ok().or_bug("a major slice that was not checked")
+    };
+    let mut blocks: Vec<Range<usize>> = Vec::new();
+    for (start, len) in slices.runs() {
+        let last =
+            start.checked_add(len).and_then(|end| end.checked_sub(1)).or_bug("a run of major slices without an end")?;
+        blocks.push(block(start)?..block(last)? + 1);
+    }
+    blocks.sort_unstable_by_key(|run| (run.start, run.end));
+    let mut joined: Vec<Range<usize>> = Vec::new();
+    for run in blocks {
+        match joined.last_mut() {
+            Some(before) if run.start <= before.end => before.end = before.end.max(run.end),
+            _ => joined.push(run),
+        }
+    }
+    Ok(joined)
+}
+
+/// Checks that offsets never decrease and stay within the values.
+fn check(offsets: &[usize], first: usize, values: usize) -> Result<()> {
+    if let (0, Some(&start)) = (first, offsets.first())
+        && start != 0
+    {
+        return Err(Error::invalid_data(format!("indptr begins with {start}, not 0")));
+    }
+    let mut pairs = offsets.iter().zip(offsets.iter().skip(1)).zip(first..);
+    if let Some(((last, offset), at)) = pairs.find(|((last, offset), _)| offset < last) {
+        return Err(Error::invalid_data(format!("indptr decreases from {last} to {offset} at {at}")));
+    }
+    match offsets.last() {
+        Some(&last) if last > values => {
+            Err(Error::invalid_data(format!("indptr ends at {last} but there are {values} values")))
+        }
+        _ => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicU64, Ordering};
+
+    use anndata_storage::{Array, ArraySpec, ArrayStorage, MemoryStore, Tensor};
+
+    use super::*;
+
+    /// An array that counts the values that are read.
+    #[derive(Debug)]
+    struct Counting {
+        values: Tensor,
+        read: AtomicU64,
+    }
+
+    impl ArrayStorage for Counting {
+        fn spec(&self) -> Arc<ArraySpec> {
+            Arc::new(ArraySpec::of(&self.values))
+        }
+
+        fn read(&self, selection: &[AxisSelection]) -> Result<Tensor> {
+            self.read.fetch_add(selection.iter().map(AxisSelection::len).product(), Ordering::Relaxed);
+            self.values.select(selection)
+        }
+    }
+
+    fn stored(offsets: Vec<i64>) -> Result<(ArrayNode, Arc<Counting>)> {
+        let values = Tensor::from_vec([offsets.len()], offsets)?;
+        let counting = Arc::new(Counting { values: values.clone(), read: AtomicU64::new(0) });
+        let array = Array::new(Arc::new(MemoryStore::new()), Arc::clone(&counting) as Arc<dyn ArrayStorage>, "indptr");
+        let node = ArrayNode { source: Source::Stored(array), ..ArrayNode::plain("X/indptr", values) };
+        Ok((node, counting))
+    }
+
+    #[test]
+    fn only_the_blocks_are_read_in_which_something_is_selected() -> Result<()> {
+        let major = 4 * BLOCK + 5;
+        let (indptr, counting) = stored((0..).take(major + 1).map(|at: i64| 2 * at).collect())?;
+        let last = major as u64 - 1;
+        for (slices, blocks) in [
+            (AxisSelection::Range(3..4), 1),
+            (AxisSelection::from(vec![last, 3, 7]), 2),
+            (AxisSelection::Range(BLOCK as u64 - 1..BLOCK as u64 + 1), 2),
+            (AxisSelection::from(vec![3 * BLOCK as u64, 5, 5]), 2),
+            (AxisSelection::Range(0..0), 0),
+        ] {
+            counting.read.store(0, Ordering::Relaxed);
+            let offsets = StoredOffsets::read(&indptr, &slices, major, 2 * major)?;
+            let read = usize::try_from(counting.read.load(Ordering::Relaxed)).unwrap();
+            assert!(read <= blocks * (BLOCK + 1), "{read} offsets for {slices:?}");
+            for (start, len) in slices.runs() {
+                let run = usize::try_from(start).unwrap()..usize::try_from(start + len).unwrap();
+                assert_eq!(offsets.run(run.clone())?, 2 * run.start..2 * run.end);
+            }
+        }
+        Ok(())
+    }
+
+    #[test]
+    fn offsets_of_long_matrices_are_checked_where_they_are_read() -> Result<()> {
+        let major = 2 * BLOCK;
+        let good: Vec<i64> = (0..).take(major + 1).collect();
+        let all = AxisSelection::Range(0..major as u64);
+        let refused = |offsets: Vec<i64>, values: usize, slices: &AxisSelection| {
+            let (indptr, _) = stored(offsets)?;
+            Ok::<_, Error>(
+                StoredOffsets::read(&indptr, slices, major, values).map(|_| ()).map_err(|error| error.text()),
+            )
+        };
+        let with = |at: usize, offset: i64| {
+            let mut offsets = good.clone();
+            offsets[at] = offset;
+            offsets
+        };
+        assert_eq!(refused(good.clone(), major, &all)?, Ok(()));
+        let says = |text: String| Err(text);
+        assert_eq!(refused(with(0, 1), major, &all)?, says("indptr begins with 1, not 0".to_owned()));
+        assert_eq!(refused(with(9, 3), major, &all)?, says("indptr decreases from 8 to 3 at 8".to_owned()));
+        assert_eq!(refused(with(5, -3), major, &all)?, says("indptr has the impossible offset -3".to_owned()));
+        let beyond = format!("indptr ends at {major} but there are 7 values");
+        assert_eq!(refused(good.clone(), 7, &AxisSelection::Range(major as u64 - 1..major as u64))?, says(beyond));
+        let short = format!("expected {} entries in indptr, one more than the major axis is long, found 4", major + 1);
+        assert_eq!(refused(vec![0, 1, 2, 3], 7, &all)?, says(short));
+        Ok(())
+    }
+}
