@@ -9,7 +9,7 @@ use anndata_format::io::{self, ElemReadOptions};
 use anndata_storage::{Error, Group, OrBug, Result};
 use rayon::prelude::*;
 
-use crate::StorePool;
+use crate::{StorePool, manifest};
 
 /// The concatenation of the objects in many stores, read in parts.
 ///
@@ -37,6 +37,9 @@ pub struct Collection {
     adata: AnnData,
     plan: Arc<ConcatPlan>,
     keys: Arc<[String]>,
+    objects: Arc<[AnnData]>,
+    /// Where the stores are, if they were opened.
+    places: Option<Arc<[PathBuf]>>,
 }
 
 /// A row of one of the stores of a [`Collection`] (a column, where these follow each other along the variables).
@@ -62,10 +65,11 @@ impl Collection {
         }
         let (keys, objects): (Vec<String>, Vec<AnnData>) =
             objects.into_iter().map(|(key, object)| (key.into(), object)).unzip();
-        let objects: Vec<&AnnData> = objects.iter().collect();
+        let inputs: Vec<&AnnData> = objects.iter().collect();
         let options = options.clone().with_keys(keys.clone());
-        let plan = ConcatPlan::new(&objects, &options)?;
-        Ok(Self { adata: plan.join(&objects, &options)?, plan: Arc::new(plan), keys: keys.into() })
+        let plan = ConcatPlan::new(&inputs, &options)?;
+        let adata = plan.join(&inputs, &options)?;
+        Ok(Self { adata, plan: Arc::new(plan), keys: keys.into(), objects: objects.into(), places: None })
     }
 
     /// The concatenation of the objects at some places, each under a key, which a function opens: `anndata::open` for files,
@@ -79,7 +83,43 @@ impl Collection {
         options: &ConcatOptions,
         open: impl Fn(&Path) -> Result<Group> + Send + Sync + 'static,
     ) -> Result<Self> {
-        Self::new(Self::objects(stores, &ElemReadOptions::default(), open)?, options)
+        let stores: Vec<(String, PathBuf)> =
+            stores.into_iter().map(|(key, path)| (key.into(), path.as_ref().to_owned())).collect();
+        let places = stores.iter().map(|(_, place)| place.clone()).collect();
+        let all = Self::new(Self::objects(stores, &ElemReadOptions::default(), open)?, options)?;
+        Ok(Self { places: Some(places), ..all })
+    }
+
+    /// Writes where the stores are, relative to the manifest where they are below it, and what they are now: shape, names of the
+    /// variables, size and time. The file is JSON.
+    ///
+    /// # Errors
+    /// [`InvalidInput`](anndata_core::ErrorKind::InvalidInput) if the collection was not [opened](Self::open) from stores; or if
+    /// the file cannot be written.
+    pub fn save_manifest(&self, path: impl AsRef<Path>) -> Result<()> {
+        let Some(places) = &self.places else {
+            return Err(Error::invalid_input("a collection of objects in memory has no stores to list"));
+        };
+        let stores = self.keys.iter().zip(places.iter()).zip(self.objects.iter());
+        manifest::save(path.as_ref(), stores.map(|((key, place), object)| (key.as_str(), place.as_path(), object)))
+    }
+
+    /// Opens the stores of a [manifest](Self::save_manifest).
+    ///
+    /// # Errors
+    /// As [`open`](Self::open); [`Stale`](anndata_core::ErrorKind::Stale) if a store is not what it was when the manifest was
+    /// written; the error names it and what differs.
+    pub fn load_manifest(
+        path: impl AsRef<Path>,
+        options: &ConcatOptions,
+        open: impl Fn(&Path) -> Result<Group> + Send + Sync + 'static,
+    ) -> Result<Self> {
+        let entries = manifest::load(path.as_ref())?;
+        let stores = entries.iter().map(|entry| (entry.key.clone(), entry.location.clone()));
+        let objects = Self::objects(stores, &ElemReadOptions::default(), open)?;
+        entries.par_iter().zip(&objects).try_for_each(|(entry, (_, object))| entry.check(object))?;
+        let places = entries.into_iter().map(|entry| entry.location).collect();
+        Ok(Self { places: Some(places), ..Self::new(objects, options)? })
     }
 
     /// The objects at some places, each under its key, as [`open`](Self::open) has them: lazy, over stores of which not all are

@@ -2,6 +2,7 @@
 #![doc = include_str!("../README.md")]
 
 mod collection;
+mod manifest;
 mod pool;
 
 pub use collection::{Collection, RowId};

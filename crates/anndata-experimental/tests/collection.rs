@@ -152,3 +152,42 @@ fn a_store_that_is_missing_or_was_changed_is_an_error_that_names_it() -> Result<
     assert_eq!(missing.unwrap_err().file(), Some(folder.path().join("z.h5ad").as_path()));
     Ok(())
 }
+
+#[test]
+fn a_manifest_opens_the_same_stores_and_tells_which_one_changed() -> Result<()> {
+    let folder = tempfile::tempdir()?;
+    let plates = || [0, 1].map(|number| plate(folder.path(), number, ["A", "B"], "t"));
+    let stores = plates().into_iter().collect::<Result<Vec<_>>>()?;
+    let options = ConcatOptions::default().with_label("plate");
+    let all = Collection::open(stores.clone(), &options, open)?;
+    let manifest = folder.path().join("all.json");
+    all.save_manifest(&manifest)?;
+    assert!(std::fs::read_to_string(&manifest)?.contains("\"location\": \"0.h5ad\""));
+
+    // Where the folder goes, the collection goes.
+    let elsewhere = folder.path().with_extension("moved");
+    std::fs::rename(folder.path(), &elsewhere)?;
+    let again = Collection::load_manifest(elsewhere.join("all.json"), &options, open)?;
+    assert_eq!((again.stores(), again.load()?), (all.stores(), again.clone().into_anndata().load()?));
+    assert_eq!(again.shape(), (4, 2));
+    std::fs::rename(&elsewhere, folder.path())?;
+
+    plate(folder.path(), 1, ["A", "C"], "t")?;
+    let error = Collection::load_manifest(&manifest, &options, open).unwrap_err();
+    assert!(error.is_stale() && error.file() == Some(&folder.path().canonicalize()?.join("1.h5ad")), "{error}");
+    assert!(error.message().starts_with("it is not what the manifest says: "), "{error}");
+    std::fs::remove_file(&stores[0].1)?;
+    assert!(Collection::load_manifest(&manifest, &options, open).is_err_and(|error| error.is_not_found()));
+    for (text, says) in [
+        ("[", "it is not a manifest"),
+        ("{}", "it is not a manifest"),
+        (r#"{"anndata-collection": 2}"#, "version 1, found 2"),
+    ] {
+        std::fs::write(&manifest, text)?;
+        let error = Collection::load_manifest(&manifest, &options, open).unwrap_err();
+        assert!(error.message().contains(says) && error.file() == Some(&manifest), "{error}");
+    }
+    let memory = Collection::new([("a", AnnData::builder().shape(1, 1).build()?)], &options)?;
+    assert!(memory.save_manifest(&manifest).is_err_and(|error| error.is_invalid_input()));
+    Ok(())
+}
