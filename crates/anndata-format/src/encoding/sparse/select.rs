@@ -1,11 +1,16 @@
 //! Parts of a stored sparse matrix: major slices (rows of CSR, columns of CSC) as runs of the stored values, and within
 //! them positions of the other axis, block by block.
 
+mod filtered;
+#[cfg(test)]
+mod tests;
+
 use std::ops::Range;
 use std::sync::Arc;
 
 use anndata_storage::{AxisSelection, BlockSize, DType, Error, OrBug, Result, Tensor};
 
+use self::filtered::Filtered;
 use super::layout::{BLOCK_BYTES, declared_shape, one_dimension, shape_value};
 use super::offsets::StoredOffsets;
 use crate::node::{ArrayNode, BlockIter, BlockSource, GroupNode, Node, Source};
@@ -215,15 +220,22 @@ impl StoredPart {
         }
         let runs = self.runs(slices)?;
         let indices = self.indices.select_runs(runs.clone())?.source.read()?;
-        // Where each value is stored, in place of the value.
-        let positions: Vec<u64> = runs.into_iter().flatten().collect();
-        let positions = Tensor::from_vec([positions.len()], positions)?;
-        let kept = self.keep(&self.matrix(slices, positions, indices)?)?;
-        let runs = AxisSelection::from(kept.data().as_slice::<u64>()?).runs();
-        // Places of stored values, which are fewer than a machine can count.
-        let runs = runs.into_iter().map(|(start, len)| start..start + len).collect();
-        let values = self.data.select_runs(runs)?.source.read()?;
-        SparseMatrix::new(self.format, kept.shape(), values, kept.indices().clone(), kept.indptr().clone())
+        let all = self.without_values(slices, indices)?;
+        let mut wanted = vec![false; self.minor_len];
+        for position in self.minor.positions() {
+            let at = usize::try_from(position).or_bug("a position that was not checked")?;
+            *wanted.get_mut(at).or_bug("a position that was not checked")? = true;
+        }
+        let kept = Filtered::new(&all, &runs, &wanted)?;
+        let values = self.data.select_runs(kept.runs)?.source.read()?;
+        let indptr = kept.lengths.to_tensor(&self.indptr.spec.dtype)?;
+        self.keep(&SparseMatrix::new(self.format, all.shape(), values, kept.indices, indptr)?)
+    }
+
+    /// Whole major slices whose values do not matter.
+    fn without_values(&self, slices: &AxisSelection, indices: Tensor) -> Result<SparseMatrix> {
+        let data = Tensor::from_vec([indices.len()], vec![0_u8; indices.len()])?;
+        self.matrix(slices, data, indices)
     }
 
     fn keep(&self, slices: &SparseMatrix) -> Result<SparseMatrix> {
@@ -240,9 +252,7 @@ impl StoredPart {
         for slices in self.blocks(BLOCK_BYTES) {
             let slices = slices?;
             let indices = self.indices.select_runs(self.runs(&slices)?)?.source.read()?;
-            // The values do not matter for the count.
-            let data = Tensor::from_vec([indices.len()], vec![0_u8; indices.len()])?;
-            let kept = self.keep(&self.matrix(&slices, data, indices)?)?;
+            let kept = self.keep(&self.without_values(&slices, indices)?)?;
             counts.extend(kept.major_offsets()?.lengths());
         }
         Offsets::of_lengths(counts)
@@ -310,83 +320,5 @@ impl BlockSource for Kept {
             at += values.len() as u64;
             Ok((vec![offset], values))
         }))
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::{Element, Group, MemoryStore, io};
-
-    #[test]
-    fn parts_are_read_in_blocks_of_any_size() -> Result<()> {
-        let values: Vec<i32> = (0..35).map(|i| if i % 3 == 0 { i } else { 0 }).collect();
-        let dense = Tensor::from_vec([7, 5], values)?;
-        let axes = [AxisSelection::from(vec![6, 0, 3, 3]), AxisSelection::from(vec![4, 0, 4])];
-        for format in [SparseFormat::Csr, SparseFormat::Csc] {
-            let root = Group::root(Arc::new(MemoryStore::new()));
-            let matrix = Element::from(SparseMatrix::from_dense(&dense, format)?);
-            io::write_elem(&root, "X", &matrix, &io::ElemWriteOptions::default())?;
-            let node = Node::open(&root, "X")?;
-            let expected = dense.select(&axes)?;
-            for bytes in [1, 20, 50, 1000] {
-                let part = build_part(&node, format, "shape", &axes, bytes)?;
-                assert_eq!(part.to_dense()?, expected);
-            }
-            // Few positions within long major slices.
-            let wide = Tensor::from_vec([9, 9], (0..81).map(|i| i * (i % 2)).collect::<Vec<i32>>())?;
-            io::write_elem(
-                &root,
-                "wide",
-                &SparseMatrix::from_dense(&wide, format)?.into(),
-                &io::ElemWriteOptions::default(),
-            )?;
-            let node_of_wide = Node::open(&root, "wide")?;
-            for axes in [
-                [AxisSelection::from(vec![5, 2, 2, 8, 0]), AxisSelection::Range(3..4)],
-                [AxisSelection::from(vec![4]), AxisSelection::from(vec![7, 1, 0])],
-            ] {
-                for bytes in [1, 40, 1000] {
-                    let part = build_part(&node_of_wide, format, "shape", &axes, bytes)?;
-                    assert_eq!(part.to_dense()?, wide.select(&axes)?);
-                }
-            }
-            let empty =
-                build_part(&node, format, "shape", &[AxisSelection::Range(0..0), AxisSelection::Range(1..2)], 1)?;
-            assert_eq!((empty.shape(), empty.dtype()), ((0, 1), dense.dtype()));
-            let beyond =
-                build_part(&node, format, "shape", &[AxisSelection::Range(0..8), AxisSelection::Range(0..5)], 1)
-                    .unwrap_err();
-            assert!(beyond.is_invalid_input() && beyond.message().contains("out of bounds of 7 x 5"), "{beyond}");
-        }
-        Ok(())
-    }
-
-    #[test]
-    fn stored_offsets_that_are_none_are_refused_by_every_way_to_read() -> Result<()> {
-        let dense = Tensor::from_vec([3, 2], vec![1, 0, 0, 2, 3, 0])?;
-        for (offsets, message) in [
-            (vec![0_i32, 2, 1, 3], "indptr decreases from 2 to 1 at 1"),
-            (vec![1, 1, 2, 3], "indptr begins with 1, not 0"),
-            (vec![0, 1, 2, 4], "indptr ends at 4 but there are 3 values"),
-            (vec![0, -1, 2, 3], "indptr has the impossible offset -1"),
-        ] {
-            let root = Group::root(Arc::new(MemoryStore::new()));
-            let matrix = Element::from(SparseMatrix::from_dense(&dense, SparseFormat::Csr)?);
-            io::write_elem(&root, "X", &matrix, &io::ElemWriteOptions::default())?;
-            root.array("X/indptr")?.write(&[0], &Tensor::from_vec([4], offsets)?)?;
-            let node = Node::open(&root, "X")?;
-            let axes = [AxisSelection::Range(0..1), AxisSelection::Range(0..2)];
-            let errors = [
-                build_part(&node, SparseFormat::Csr, "shape", &axes, 1).unwrap_err(),
-                select(&node, SparseFormat::Csr, "shape", &axes).unwrap_err(),
-                io::read_elem(&root, "X", &io::ElemReadOptions::default()).unwrap_err(),
-            ];
-            for error in errors {
-                assert!(error.is_invalid_data() && error.message() == message, "{error:?} should say {message}");
-                assert!(error.path().is_some_and(|path| path.starts_with('X')), "{error}");
-            }
-        }
-        Ok(())
     }
 }
