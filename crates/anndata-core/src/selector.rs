@@ -44,6 +44,7 @@ const SHOWN: usize = 5;
 /// # Ok::<(), anndata_core::Error>(())
 /// ```
 #[derive(Debug, Clone)]
+#[doc(alias("Index", "Index1D"))]
 pub struct Selector(Kind);
 
 #[derive(Clone)]
@@ -59,6 +60,21 @@ enum Kind {
     Both(Box<(Selector, Selector)>),
     Either(Box<(Selector, Selector)>),
     Others(Box<Selector>),
+}
+
+/// What is selected of: the length of an axis, and the frame that annotates it if there is one.
+#[derive(Clone, Copy)]
+struct Axis<'a> {
+    len: usize,
+    frame: Option<&'a DataFrame>,
+}
+
+impl<'a> Axis<'a> {
+    fn frame(self) -> Result<&'a DataFrame> {
+        self.frame.ok_or_else(|| {
+            Error::invalid_input("a matrix alone has neither names nor columns: select by positions, ranges or a mask")
+        })
+    }
 }
 
 type Test = dyn Fn(&Column) -> Result<Mask> + Send + Sync;
@@ -137,36 +153,57 @@ impl Selector {
     /// or a list of names is looked up among names that are not unique; [`NotFound`](crate::ErrorKind::NotFound)
     /// if there is no such name or column. The first few offenders are shown.
     pub fn resolve(&self, axis: &DataFrame) -> Result<AxisSelection> {
-        let len = axis.len()?;
+        self.resolve_on(Axis { len: axis.len()?, frame: Some(axis) })
+    }
+
+    /// The positions that are selected of an axis of this length, of which neither names nor annotations are known: that
+    /// of a matrix alone.
+    ///
+    /// ```
+    /// use anndata_core::{AxisSelection, Selector};
+    ///
+    /// assert_eq!(Selector::from([true, false, true]).resolve_positions(3)?, AxisSelection::from(vec![0, 2]));
+    /// assert!(Selector::from("cell-1").resolve_positions(3).is_err_and(|error| error.is_invalid_input()));
+    /// # Ok::<(), anndata_core::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// As [`resolve`](Self::resolve); [`InvalidInput`](crate::ErrorKind::InvalidInput) if it selects by name or by column.
+    pub fn resolve_positions(&self, len: usize) -> Result<AxisSelection> {
+        self.resolve_on(Axis { len, frame: None })
+    }
+
+    fn resolve_on(&self, axis: Axis<'_>) -> Result<AxisSelection> {
+        let len = axis.len;
         match &self.0 {
             Kind::Range { start, end, step } => range(*start, *end, *step, len),
-            Kind::Positions { positions, from_end } => resolve_positions(positions, *from_end, len),
+            Kind::Positions { positions, from_end } => signed_positions(positions, *from_end, len),
             Kind::Mask(mask) => resolve_mask(mask, len),
             Kind::Name(name) => {
-                let found = axis.name_index()?.all_positions(name);
+                let found = axis.frame()?.name_index()?.all_positions(name);
                 if found.is_empty() {
                     return Err(Error::not_found(format!("no such name: '{name}'")));
                 }
                 Ok(AxisSelection::of_positions(found))
             }
-            Kind::Names(names) => Ok(AxisSelection::of_positions(axis.name_index()?.positions_of(names)?)),
+            Kind::Names(names) => Ok(AxisSelection::of_positions(axis.frame()?.name_index()?.positions_of(names)?)),
             Kind::NameRange(first, last) => {
-                let names = axis.name_index()?;
+                let names = axis.frame()?.name_index()?;
                 let &[first, last] = names.positions(&[first, last])?.as_slice() else {
                     return Err(Error::bug("two names are not at two positions"));
                 };
                 Ok(AxisSelection::Range(first..(last + 1).max(first)))
             }
-            Kind::Column { name, test } => resolve_mask(&test(&axis.column(name)?)?.to_array(), len),
+            Kind::Column { name, test } => resolve_mask(&test(&axis.frame()?.column(name)?)?.to_array(), len),
             Kind::Both(pair) => {
-                let chosen = pair.0.mask(axis)?.and(&pair.1.mask(axis)?)?;
+                let chosen = pair.0.mask_on(axis)?.and(&pair.1.mask_on(axis)?)?;
                 Ok(AxisSelection::of_positions(chosen.rows()))
             }
             Kind::Either(pair) => {
-                let chosen = pair.0.mask(axis)?.or(&pair.1.mask(axis)?)?;
+                let chosen = pair.0.mask_on(axis)?.or(&pair.1.mask_on(axis)?)?;
                 Ok(AxisSelection::of_positions(chosen.rows()))
             }
-            Kind::Others(selector) => Ok(AxisSelection::of_positions((!selector.mask(axis)?).rows())),
+            Kind::Others(selector) => Ok(AxisSelection::of_positions((!selector.mask_on(axis)?).rows())),
             Kind::Axis(selection) => {
                 if selection.end() > len as u64 {
                     return Err(out_of_bounds(&[selection.end() - 1], len));
@@ -213,7 +250,7 @@ fn range(start: Bound<i64>, end: Bound<i64>, step: i64, len: usize) -> Result<Ax
     }
 }
 
-fn resolve_positions(positions: &[i64], from_end: bool, len: usize) -> Result<AxisSelection> {
+fn signed_positions(positions: &[i64], from_end: bool, len: usize) -> Result<AxisSelection> {
     let count = signed(len)?;
     let mut resolved = Vec::with_capacity(positions.len());
     let mut wrong = Vec::new();

@@ -7,7 +7,7 @@ use anndata_storage::{Array, ArraySpec, AxisSelection, Compression, DType, Error
 use crate::encoding::legacy;
 use crate::encoding::sparse::{BLOCK_BYTES, build_part, declared_shape, shape_value};
 use crate::node::{Node, NodeWriteOptions};
-use crate::{SparseFormat, SparseMatrix};
+use crate::{Selector, SparseFormat, SparseMatrix};
 use anndata_array::sparse::largest;
 
 /// A CSR or CSC matrix in a store. Reading takes what is selected and no more: major slices (rows of CSR, columns of
@@ -15,7 +15,7 @@ use anndata_array::sparse::largest;
 ///
 /// ```
 /// # use std::sync::Arc;
-/// use anndata_format::{AxisSelection, Group, MemoryStore, SparseDataset, SparseFormat, SparseMatrix, Tensor, io};
+/// use anndata_format::{Group, MemoryStore, SparseDataset, SparseFormat, SparseMatrix, Tensor, io};
 ///
 /// let dense = Tensor::from_vec([3, 2], vec![1.0_f32, 0.0, 2.0, 0.0, 0.0, 3.0])?;
 /// let matrix = SparseMatrix::from_dense(&dense, SparseFormat::Csr)?;
@@ -25,7 +25,7 @@ use anndata_array::sparse::largest;
 /// let mut stored = SparseDataset::open(&root, "X")?;
 /// stored.append(&matrix)?;
 /// assert_eq!(stored.shape(), (6, 2));
-/// let part = stored.select(&AxisSelection::from(vec![5, 0]), &AxisSelection::Range(0..2))?;
+/// let part = stored.select([5, 0], ..)?;
 /// assert_eq!(part.to_dense()?.as_slice::<f32>()?, [0.0, 3.0, 1.0, 0.0]);
 /// for chunk in stored.chunks(4) {
 ///     let (rows, chunk) = chunk?;
@@ -34,6 +34,7 @@ use anndata_array::sparse::largest;
 /// # Ok::<(), anndata_format::Error>(())
 /// ```
 #[derive(Debug, Clone)]
+#[doc(alias("CSRDataset", "CSCDataset"))]
 pub struct SparseDataset {
     group: Group,
     node: Node,
@@ -49,6 +50,7 @@ impl SparseDataset {
     /// # Errors
     /// [`NotFound`](crate::ErrorKind::NotFound) if nothing is there, [`DType`](crate::ErrorKind::DType) if it is
     /// no sparse matrix, or if its metadata are malformed.
+    #[doc(alias = "sparse_dataset")]
     pub fn open(parent: &Group, key: &str) -> Result<Self> {
         Self::of(&parent.group(key)?)
     }
@@ -101,14 +103,26 @@ impl SparseDataset {
         &self.group
     }
 
-    /// The selected rows and columns: positions in any order, with repeats.
+    /// The selected rows and columns, in the order given: whatever [`AnnData::select`](crate::AnnData::select) takes, but for
+    /// names and columns, which a matrix alone does not have. Positions may repeat.
     ///
     /// # Errors
-    /// If the selection is out of bounds, or the matrix cannot be read.
-    pub fn select(&self, rows: &AxisSelection, columns: &AxisSelection) -> Result<SparseMatrix> {
-        let axes = [rows.clone(), columns.clone()];
+    /// [`InvalidInput`](crate::ErrorKind::InvalidInput) if a selection is out of bounds, or by name or by column; if the matrix
+    /// cannot be read.
+    #[doc(alias = "__getitem__")]
+    pub fn select(&self, rows: impl Into<Selector>, columns: impl Into<Selector>) -> Result<SparseMatrix> {
+        self.select_resolved(&rows.into(), &columns.into()).map_err(|error| located(&self.group, error))
+    }
+
+    fn select_resolved(&self, rows: &Selector, columns: &Selector) -> Result<SparseMatrix> {
+        let axes = [
+            rows.resolve_positions(self.shape.0)
+                .map_err(|error| Error::new(error.kind(), "rows").with_source(error))?,
+            columns
+                .resolve_positions(self.shape.1)
+                .map_err(|error| Error::new(error.kind(), "columns").with_source(error))?,
+        ];
         build_part(&self.node, self.format, self.shape_attribute, &axes, BLOCK_BYTES)
-            .map_err(|error| located(&self.group, error))
     }
 
     /// The whole matrix.
@@ -116,21 +130,19 @@ impl SparseDataset {
     /// # Errors
     /// If it cannot be read.
     pub fn to_memory(&self) -> Result<SparseMatrix> {
-        self.select(&AxisSelection::Range(0..self.shape.0 as u64), &AxisSelection::Range(0..self.shape.1 as u64))
+        self.select(.., ..)
     }
 
     /// The matrix in blocks of this many major slices (rows of CSR, columns of CSC; the last has fewer): the range of
     /// major slices, and the block.
     pub fn chunks(&self, slices: usize) -> impl Iterator<Item = Result<(Range<usize>, SparseMatrix)>> + '_ {
-        let (major, minor) = self.axes();
+        let major = self.axes().0;
         (0..major).step_by(slices.max(1)).map(move |start| {
             // A sum beyond all numbers is cut to the length of the axis.
             let range = start..major.min(start.saturating_add(slices.max(1)));
-            let (slices, whole) =
-                (AxisSelection::Range(range.start as u64..range.end as u64), AxisSelection::Range(0..minor as u64));
             let block = match self.format {
-                SparseFormat::Csr => self.select(&slices, &whole)?,
-                SparseFormat::Csc => self.select(&whole, &slices)?,
+                SparseFormat::Csr => self.select(range.clone(), ..)?,
+                SparseFormat::Csc => self.select(.., range.clone())?,
             };
             Ok((range, block))
         })

@@ -4,8 +4,8 @@ use std::path::Path;
 
 use anndata::io::{self, ElemReadOptions, ElemWriteOptions};
 use anndata::{
-    AnnData, AxisSelection, Backed, DataFrame, Element, Group, Mapping, Mode, Raw, Result, SparseDataset, SparseFormat,
-    SparseMatrix, Tensor, copy_backed, open_backed,
+    AnnData, AxisSelection, Backed, DataFrame, Element, Group, Mapping, Mode, Raw, Result, Selector, SparseDataset,
+    SparseFormat, SparseMatrix, Tensor, copy_backed, open_backed,
 };
 use anndata_tests::stores;
 
@@ -221,6 +221,45 @@ fn sparse_matrices_grow_in_their_store() -> Result<()> {
             assert!(stored.append(&SparseMatrix::from_dense(&dense(9, 9), format)?).unwrap_err().is_invalid_input());
             assert_eq!(SparseDataset::open(&root, "X")?.to_memory()?.to_dense()?, whole.to_dense()?);
         }
+    }
+    Ok(())
+}
+
+#[test]
+fn a_stored_matrix_is_selected_from_as_an_object_is() -> Result<()> {
+    for format in [SparseFormat::Csr, SparseFormat::Csc] {
+        let x = SparseMatrix::from_dense(&dense(5, 4), format)?;
+        let root = stores::memory();
+        io::write_elem(&root, "X", &x.clone().into(), &ElemWriteOptions::default())?;
+        let (stored, adata) = (SparseDataset::open(&root, "X")?, AnnData::builder().x(x).build()?);
+        let rows: [Selector; 9] = [
+            (..).into(),
+            2.into(),
+            (1..=3).into(),
+            [4, 0, 4].into(),
+            Vec::<u64>::new().into(),
+            [true, false, false, true, true].into(),
+            Selector::signed([-1, 0]),
+            Selector::step(.., -2),
+            !Selector::from(1..4),
+        ];
+        for rows in rows {
+            for columns in [Selector::from(..), Selector::from([3, 1]), Selector::from(0..0)] {
+                let part = adata.select(rows.clone(), columns.clone())?;
+                let expected = part.x().map(Element::to_dense).transpose()?;
+                assert_eq!(Some(stored.select(rows.clone(), columns)?.to_dense()?), expected, "{rows:?}");
+            }
+        }
+        let said = |rows: Selector, columns: Selector| {
+            let error = stored.select(rows, columns).unwrap_err();
+            assert!(error.is_invalid_input() && error.path() == Some("X"), "{error:?}");
+            error.text()
+        };
+        assert_eq!(said(5.into(), (..).into()), "rows: positions out of bounds of an axis of length 5: 5");
+        assert_eq!(said((..).into(), [true].into()), "columns: a mask of length 1 was given for an axis of length 4");
+        let unnamed = "a matrix alone has neither names nor columns: select by positions, ranges or a mask";
+        assert_eq!(said("c1".into(), (..).into()), format!("rows: {unnamed}"));
+        assert_eq!(said((..).into(), !Selector::mask_of("good")), format!("columns: {unnamed}"));
     }
     Ok(())
 }

@@ -4,7 +4,7 @@ use std::ops::Not;
 
 use anndata_storage::{OrBug, Result};
 
-use super::{Kind, Selector};
+use super::{Axis, Kind, Selector};
 use crate::{DataFrame, Mask};
 
 /// Selectors are combined before the axis is known; what they select is in the order of the axis then, each position once.
@@ -40,8 +40,12 @@ impl Selector {
     /// # Errors
     /// As [`resolve`](Self::resolve).
     pub fn mask(&self, axis: &DataFrame) -> Result<Mask> {
-        let mut chosen = vec![false; axis.len()?];
-        for position in self.resolve(axis)?.positions() {
+        self.mask_on(Axis { len: axis.len()?, frame: Some(axis) })
+    }
+
+    pub(super) fn mask_on(&self, axis: Axis<'_>) -> Result<Mask> {
+        let mut chosen = vec![false; axis.len];
+        for position in self.resolve_on(axis)?.positions() {
             let position = usize::try_from(position).ok().and_then(|position| chosen.get_mut(position));
             *position.or_bug("a position beyond the axis")? = true;
         }

@@ -86,6 +86,12 @@ impl From<AxisSelection> for Selector {
     }
 }
 
+impl From<&AxisSelection> for Selector {
+    fn from(axis: &AxisSelection) -> Self {
+        Self::from(axis.clone())
+    }
+}
+
 impl From<Mask> for Selector {
     fn from(mask: Mask) -> Self {
         Self(Kind::Mask(mask.to_array()))
