@@ -1,4 +1,4 @@
-//! `cargo xtask bench read|write|zarr|convert|matrix|concat`: this library and its peers on the same files, in turn, in one run.
+//! `cargo xtask bench read|write|zarr|convert|matrix|concat|qc`: this library and its peers on the same files, in turn, in one run.
 //!
 //! Each measurement is a process of its own. The two sides alternate, so that whatever else the machine does falls
 //! on both; what is reported is the ratio of each pair, then the peak memory, and the physical limit: the same
@@ -7,6 +7,7 @@
 
 mod concat;
 mod matrix;
+mod qc;
 mod zarr;
 
 use std::cell::Cell;
@@ -16,7 +17,7 @@ use std::process::Command;
 use serde_json::Value;
 
 use crate::env::{Tools, anndata_python, no_python};
-use crate::sh::{Error, Result, cargo, command, option, output, step, target};
+use crate::sh::{Error, Result, cargo, command, flag, option, output, step, target};
 
 const ROUNDS: usize = 5;
 const SCRIPT: &str = "tests/python/bench.py";
@@ -31,6 +32,8 @@ struct Measurement {
     peak_bytes: f64,
     /// The time that the whole process spent on cores.
     cpu_seconds: f64,
+    /// What both sides have to find, where they say it.
+    check: Option<f64>,
 }
 
 /// The pairs of two sides that were measured in turn.
@@ -55,13 +58,18 @@ struct Bench {
 pub(crate) fn run(arguments: &[&str]) -> Result<()> {
     let (&what, rest) = arguments.split_first().ok_or_else(|| Error::new(crate::USAGE))?;
     let known = ["--rounds", "--python"];
-    let rounds = option(rest, "--rounds", &known)?.map_or(Ok(ROUNDS), str::parse);
+    // Only this one makes a smaller file.
+    let quick = what == "qc" && flag(rest, "--quick");
+    let rest: Vec<&str> = rest.iter().copied().filter(|&word| !(quick && word == "--quick")).collect();
+    let rounds = option(&rest, "--rounds", &known)?.map_or(Ok(ROUNDS), str::parse);
     let rounds = rounds.ok().filter(|n| *n > 0).ok_or_else(|| Error::new("--rounds takes a number above 0"))?;
-    let python = anndata_python(option(rest, "--python", &known)?)?.ok_or_else(|| Error::new(no_python()))?;
+    let python = anndata_python(option(&rest, "--python", &known)?)?.ok_or_else(|| Error::new(no_python()))?;
     let bench =
         Bench { python, rust: build("bench", &[])?, folder: target().join("bench"), rounds, outputs: Cell::new(0) };
-    if what == "concat" {
-        return bench.concat();
+    match what {
+        "concat" => return bench.concat(),
+        "qc" => return bench.qc(quick),
+        _ => {}
     }
     bench.make_files()?;
     bench.remove_outputs()?;
@@ -187,6 +195,7 @@ fn measure(run: &mut Command) -> Result<Measurement> {
         bytes: number("bytes")?,
         peak_bytes: number("peak_bytes")?,
         cpu_seconds: number("cpu_seconds")?,
+        check: value["check"].as_f64(),
     })
 }
 

@@ -24,8 +24,9 @@ usage: cargo xtask COMMAND
   demo                   show and convert a real file with the anndata command
   tidy                   conventions that clippy cannot check
   fixtures [--python P]  write tests/fixtures anew with Python anndata
-  bench read|write|zarr|convert|matrix|concat [--rounds N] [--python P]
-                         ratios to Python anndata (and the crate zarrs) on a made file of 40 million non-zeros
+  bench read|write|zarr|convert|matrix|concat|qc [--rounds N] [--python P]
+                         ratios to Python anndata (and the crate zarrs, scanpy) on a made file of 40 million non-zeros;
+                         qc takes --quick: a small one
 
 P is a Python of version 3.12 or later; without it $ANNDATA_PYTHON and then the usual positions are tried.";
 

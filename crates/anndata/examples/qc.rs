@@ -16,37 +16,41 @@ fn main() -> Result<()> {
     if let Some(counts) = adata.layer(Some("counts")).cloned() {
         adata.set_x(counts)?;
     }
+    quality_control(&mut adata)?;
+    write(&output, &adata)?;
+    println!("{adata}\n{}", adata.obs().head(5)?);
+    Ok(())
+}
 
+/// The chapter, from counts in `X`. `cargo xtask bench qc` times it beside scanpy.
+pub(crate) fn quality_control(adata: &mut AnnData) -> Result<()> {
     // Counts of each cell, and the share of mitochondrial genes.
-    let x = adata.x().cloned().ok_or_else(|| Error::not_found("there are no counts"))?;
-    let total = x.row_sums()?.cast(&DType::F64)?;
+    let sums = |adata: &AnnData| adata.x().map_or_else(|| Err(no_counts()), Element::row_sums)?.cast(&DType::F64);
     let mito: Vec<bool> = adata.var_names()?.iter().map(|name| name.starts_with("MT-")).collect();
-    let mito = adata.select(.., mito)?.x().map(Element::row_sums).transpose()?.unwrap_or_else(|| total.clone());
-    let mito = mito.cast(&DType::F64)?;
+    let (total, mito) = (sums(adata)?, sums(&adata.select(.., mito)?)?);
     let share = mito.as_slice::<f64>()?.iter().zip(total.as_slice::<f64>()?).map(|(mito, total)| 100.0 * mito / total);
     adata.set_obs_column("pct_counts_mt", share.collect::<Vec<f64>>())?;
-    adata.set_obs_column("n_genes_by_counts", x.nnz_per_row()?)?;
+    adata.set_obs_column("n_genes_by_counts", adata.x().ok_or_else(no_counts)?.nnz_per_row()?)?;
     adata.set_obs_column("total_counts", Column::try_from(total)?)?;
 
     // Cells with enough genes, then genes in enough cells.
     let enough = adata.obs().column("n_genes_by_counts")?.at_least(20)?;
     let few_mito = adata.obs().column("pct_counts_mt")?.less_than(20.0)?;
     adata.subset(enough.and(&few_mito)?, ..)?;
-    let cells = adata.x().map_or(Ok(Vec::new()), Element::nnz_per_column)?;
+    let cells = adata.x().ok_or_else(no_counts)?.nnz_per_column()?;
     adata.subset(.., cells.iter().map(|&cells| cells >= 3).collect::<Vec<bool>>())?;
 
-    // 10,000 counts for each cell, and the logarithm.
+    // 10,000 counts for each cell. The moments of each gene are those before the logarithm.
     let factors = |totals: &[f64]| totals.iter().map(|&t| if t > 0.0 { 1e4 / t } else { 1.0 }).collect::<Vec<f64>>();
     adata.update_x(|x| {
         *x = x.cast(&DType::F32)?;
-        x.scale_rows(&factors(x.row_sums()?.cast(&DType::F64)?.as_slice()?))?;
-        x.ln_1p()
+        x.scale_rows(&factors(x.row_sums()?.cast(&DType::F64)?.as_slice()?))
     })?;
+    let x = adata.x().ok_or_else(no_counts)?;
+    let (means, variances) = (x.column_means()?, x.column_variances(1)?);
+    adata.update_x(Element::ln_1p)?;
 
     // Genes of high dispersion, among those of like mean: scanpy's flavor "seurat".
-    let mut linear = adata.x().cloned().unwrap_or(Element::Null);
-    linear.map_in_place(f32::exp_m1)?;
-    let (means, variances) = (linear.column_means()?, linear.column_variances(1)?);
     let moments = means.as_slice::<f64>()?.iter().zip(variances.as_slice::<f64>()?);
     let (means, dispersions): (Vec<f64>, Vec<f64>) = moments
         .map(|(&mean, &variance)| (mean.ln_1p(), if variance > 0.0 { (variance / mean).ln() } else { f64::NAN }))
@@ -69,8 +73,9 @@ fn main() -> Result<()> {
     adata.set_var_column("means", means)?;
     adata.set_var_column("dispersions", dispersions)?;
     adata.set_var_column("dispersions_norm", normalized)?;
-
-    write(&output, &adata)?;
-    println!("{adata}\n{}", adata.obs().head(5)?);
     Ok(())
+}
+
+fn no_counts() -> Error {
+    Error::not_found("there are no counts")
 }
