@@ -16,7 +16,8 @@
 //! | [`own_encoding`] | an element that the format does not have |
 //! | [`own_backend`] | a store that this crate does not know |
 //!
-//! Whole programs are in the folder `examples` of the crate: `cargo run --example qc`.
+//! Whole programs are in the folder `examples` of the crate: `cargo run --example qc`. Its page `README.md` says where there is
+//! a program for each of the main jobs.
 //!
 //! Beside the guide: [`specification`](crate::specification), the format of the files, and [`settings`](crate::settings), what
 //! stands in the place of Python's global settings.
