@@ -108,3 +108,36 @@ def test_every_row_says_what_is_here():
 def test_no_name_has_two_rows():
     first = [row[0].strip() for row in rows()]
     assert sorted({name for name in first if first.count(name) > 1}) == []
+
+
+ITEM = re.compile(r"\b(?:fn|struct|enum|trait|type|mod) (\w+)|macro_rules! (\w+)")
+
+
+def aliases():
+    """Of each name of an item of Rust, the names under which `#[doc(alias)]` lets it be found."""
+    found = {}
+    for file in PAGE.parents[3].glob("*/src/**/*.rs"):
+        pending = set()
+        for line in file.read_text(encoding="utf-8").splitlines():
+            if line.strip().startswith("#[doc(alias"):
+                pending |= set(re.findall(r'"([^"]+)"', line))
+            elif pending and (item := ITEM.search(line)):
+                found.setdefault(item[1] or item[2], set()).update(pending)
+                pending = set()
+    return found
+
+
+def test_what_has_another_name_here_is_found_under_that_of_python():
+    known = aliases()
+    missing = []
+    for row in rows():
+        name = row[0].strip().strip("`")
+        if not re.fullmatch(r"[\w.]+", name) or name in {module.__name__ for module in MODULES} or row[1].strip().startswith("none"):
+            continue
+        linked = [path.rstrip("()!").split("::")[-1] for path in re.findall(r"\]\(((?:mod@)?crate::[\w:]+(?:\(\)|!)?)\)", row[1])]
+        own_name = name.split(".")[-1]
+        # Rustdoc searches without regard to case.
+        same = any(own_name.lower() == here.lower() for here in linked)
+        if linked and not same and not any(own_name in known.get(here, ()) for here in linked):
+            missing.append((name, linked))
+    assert missing == []

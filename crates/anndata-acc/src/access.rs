@@ -77,6 +77,7 @@ pub trait Access: Container {
     ///
     /// # Errors
     /// If the names of a dimension cannot be read.
+    #[doc(alias = "isin")]
     fn contains<T: Contained<Self> + ?Sized>(&self, what: &T) -> Result<bool> {
         what.is_in(self)
     }

@@ -20,6 +20,7 @@ use crate::{
 /// | `A.layers()`, `A.obsm_map()`, `A.obsp_map()` | `A.layers`, `A.obsm`, `A.obsp` | [`LayerMapAcc`], [`MultiMapAcc`], [`GraphMapAcc`] |
 ///
 /// and the same for `var`. The macro [`acc!`](crate::acc) takes Python's spelling.
+#[doc(alias = "ref_class")]
 pub struct AdAcc<R = AdRef>(PhantomData<fn() -> R>);
 
 /// Makes [`AdRef`]s.
@@ -116,11 +117,13 @@ impl<R: From<AdRef>> AdAcc<R> {
     }
 
     /// The names of the observations.
+    #[doc(alias = "index")]
     pub fn obs_index(&self) -> R {
         self.obs_frame().index()
     }
 
     /// The names of the variables.
+    #[doc(alias = "index")]
     pub fn var_index(&self) -> R {
         self.var_frame().index()
     }

@@ -212,6 +212,7 @@ impl AnnData {
     ///
     /// # Errors
     /// If something cannot be read, or a frame in `obsm` or `varm` turns out to be labelled otherwise than its axis.
+    #[doc(alias = "copy")]
     pub fn load(&self) -> Result<Self> {
         let loaded = self.load_slots()?;
         loaded.check_frame_labels()?;

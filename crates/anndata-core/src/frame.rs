@@ -98,6 +98,7 @@ impl Series {
     ///
     /// # Errors
     /// If the metadata of a lazy column are malformed, or those of something that is not a column.
+    #[doc(alias = "dtype")]
     pub fn schema(&self) -> Result<Option<ColumnSchema>> {
         match self {
             Self::Loaded(column) => ColumnSchema::of(column).map(Some),
@@ -178,6 +179,7 @@ impl DataFrame {
     ///
     /// # Errors
     /// If the metadata of a lazy index are malformed.
+    #[doc(alias = "shape")]
     pub fn len(&self) -> Result<usize> {
         match (self.index.rows()?, &self.index) {
             (Some(rows), _) => Ok(rows),
@@ -195,11 +197,13 @@ impl DataFrame {
     }
 
     /// The name of the index, if it has one.
+    #[doc(alias("index_dim", "true_index_dim"))]
     pub fn index_name(&self) -> Option<&str> {
         self.index_name.as_deref()
     }
 
     /// The index, not loaded where it is lazy.
+    #[doc(alias("true_index", "xr_index", "true_xr_index"))]
     pub fn index(&self) -> &Series {
         &self.index
     }
@@ -240,6 +244,7 @@ impl DataFrame {
     }
 
     /// The names of the columns, in order.
+    #[doc(alias("obs_keys", "var_keys", "keys"))]
     pub fn column_names(&self) -> impl ExactSizeIterator<Item = &str> {
         self.columns.keys().map(String::as_str)
     }
@@ -286,6 +291,7 @@ impl DataFrame {
     ///
     /// # Errors
     /// If one cannot be read.
+    #[doc(alias = "to_memory")]
     pub fn load(&self) -> Result<Self> {
         let other = load_mapping(&self.other)?;
         Ok(self.map(Series::to_loaded)?.with_other(other))
@@ -295,6 +301,7 @@ impl DataFrame {
     ///
     /// # Errors
     /// If a position is out of bounds or a column cannot be loaded.
+    #[doc(alias("iloc", "Dataset2DIlocIndexer"))]
     pub fn take(&self, rows: &[u64]) -> Result<Self> {
         self.map(|series| Ok(Series::Loaded(series.load()?.take(rows)?)))
     }
@@ -318,6 +325,7 @@ impl DataFrame {
     ///
     /// # Errors
     /// If the metadata of a lazy index or column are malformed.
+    #[doc(alias = "dtypes")]
     pub fn schema(&self) -> Result<Schema> {
         let columns = self.columns().map(|(name, series)| Ok((name.to_owned(), series.schema()?)));
         Ok(Schema::Frame { n_rows: self.len()?, columns: columns.collect::<Result<_>>()? })

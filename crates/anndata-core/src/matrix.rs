@@ -77,6 +77,7 @@ impl Element {
     ///
     /// # Errors
     /// If it is not a matrix.
+    #[doc(alias = "T")]
     pub fn transpose(&self) -> Result<Self> {
         Ok(match self.matrix()? {
             Matrix::Dense(dense) => dense.transpose()?.into(),

@@ -130,6 +130,7 @@ pub type Mapping = IndexMap<String, Element>;
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 #[expect(clippy::large_enum_variant, reason = "an object holds few elements")]
+#[doc(alias("RWAble", "AxisStorable"))]
 pub enum Element {
     /// Nothing (Python's `None`).
     Null,
@@ -161,6 +162,7 @@ pub enum Element {
 ///
 /// The index of the frames `obs` and `var` is text. Other frames may have any index.
 #[derive(Debug, Clone, PartialEq)]
+#[doc(alias = "Dataset2D")]
 pub struct DataFrame {
     pub(crate) index_name: Option<String>,
     pub(crate) index: Series,
@@ -173,6 +175,7 @@ pub struct DataFrame {
 
 /// A column that is in memory, or stored and loaded when it is asked for.
 #[derive(Debug, Clone)]
+#[doc(alias("CategoricalArray", "MaskedArray", "is_backed"))]
 pub enum Series {
     /// In memory.
     Loaded(Column),

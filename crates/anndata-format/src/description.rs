@@ -13,6 +13,7 @@ use crate::node::{ArrayNode, Node, Source};
 /// It prints as a tree, one element per line.
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
+#[doc(alias = "IOSpec")]
 pub struct Description {
     /// The path; the root is empty.
     pub path: String,

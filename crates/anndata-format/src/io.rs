@@ -46,6 +46,7 @@ pub struct ElemReadOptions {
 impl ElemReadOptions {
     /// Sets whether values are read when they are asked for, instead of at once.
     #[must_use]
+    #[doc(alias = "read_elem_lazy")]
     pub fn with_lazy(mut self, lazy: bool) -> Self {
         self.lazy = lazy;
         self

@@ -14,6 +14,7 @@ pub use array::{Array, BlockSize, Blocks};
 
 /// A group of a store. Cheap to clone.
 #[derive(Debug, Clone)]
+#[doc(alias = "StorageType")]
 pub struct Group {
     storage: Arc<dyn Storage>,
     path: String,
@@ -29,6 +30,7 @@ impl Group {
     }
 
     /// The store.
+    #[doc(alias = "backend")]
     pub fn storage(&self) -> &Arc<dyn Storage> {
         &self.storage
     }

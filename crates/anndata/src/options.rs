@@ -188,6 +188,7 @@ impl WriteOptions {
 
     /// Sets whether nullable text is written as plain text, which anndata before 0.11 reads. Default: no.
     #[must_use]
+    #[doc(alias = "allow_write_nullable_strings")]
     pub fn with_plain_strings(mut self, yes: bool) -> Self {
         self.elem.encode = self.elem.encode.with_plain_strings(yes);
         self

@@ -234,11 +234,9 @@ impl Column {
             return Ok(self.clone());
         }
         let codes = codes.cast(&DType::I64)?;
-        let renumber = |&code: &i64| match usize::try_from(code) {
-            Err(_) => Ok(-1),
-            Ok(at) => {
-                new_codes.get(at).copied().ok_or_else(|| Error::invalid_data(format!("code {code} has no category")))
-            }
+        let renumber = |&code: &i64| {
+            let Ok(at) = usize::try_from(code) else { return Ok(-1) };
+            new_codes.get(at).copied().ok_or_else(|| Error::invalid_data(format!("code {code} has no category")))
         };
         let codes = codes.as_slice::<i64>()?.iter().map(renumber).collect::<Result<Vec<_>>>()?;
         let codes = Tensor::from_vec([codes.len()], codes)?.cast(&code_dtype(kept.len()))?;
@@ -249,6 +247,7 @@ impl Column {
     ///
     /// # Errors
     /// If the column is not categorical, or a code has no category.
+    #[doc(alias = "categories")]
     pub fn codes_and_categories(&self) -> Result<(Tensor, Self)> {
         let DataType::Dictionary(key_type, _) = self.array.data_type() else {
             return Err(Error::dtype("the column is not categorical"));

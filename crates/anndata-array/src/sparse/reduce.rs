@@ -193,6 +193,7 @@ impl SparseMatrix {
     /// # Errors
     /// [`DType`](crate::ErrorKind::DType) if it is not an integer dtype;
     /// [`LimitExceeded`](crate::ErrorKind::LimitExceeded) if it does not hold them.
+    #[doc(alias = "write_csr_csc_indices_with_min_possible_dtype")]
     pub fn cast_indices(&self, dtype: &DType) -> Result<Self> {
         if !dtype.is_integer() {
             return Err(Error::dtype(format!("indices cannot be of type {dtype}")));

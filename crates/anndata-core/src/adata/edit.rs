@@ -247,6 +247,7 @@ impl AnnData {
     ///
     /// # Errors
     /// [`NotFound`](crate::ErrorKind::NotFound) if there is no raw.
+    #[doc(alias = "to_adata")]
     pub fn raw_to_adata(&self) -> Result<Self> {
         let raw = self.raw.as_ref().ok_or_else(|| Error::not_found("the object has no raw"))?;
         let mut builder = Self::builder()

@@ -26,6 +26,7 @@ impl AnnData {
     ///
     /// # Errors
     /// If a matrix cannot be read, or a layer is not a matrix; the error names it.
+    #[doc(alias = "T")]
     pub fn transpose(&self) -> Result<Self> {
         Ok(Self {
             n_obs: self.n_vars,

@@ -13,6 +13,7 @@ use crate::{Column, DataFrame, Element, Lazy, LazySource, Mapping, Raw, Schema, 
 /// How a part of an object is taken.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 #[non_exhaustive]
+#[doc(alias = "remove_unused_categories")]
 pub struct SelectOptions {
     /// Whether categories that no selected row has are kept in `obs`, `var` and the frames of `obsm` and `varm`, and the
     /// colours of those of `obs` and `var` in `uns`.
@@ -91,6 +92,7 @@ impl AnnData {
     }
 
     /// Whether this is a view of another object.
+    #[doc(alias = "isview")]
     pub fn is_view(&self) -> bool {
         self.view.is_some()
     }

@@ -73,6 +73,7 @@ impl NodeWriteOptions {
 
     /// Sets the block size in bytes.
     #[must_use]
+    #[doc(alias = "min_rows_for_chunked_h5_copy")]
     pub fn with_block_bytes(mut self, bytes: u64) -> Self {
         self.block_bytes = bytes;
         self
