@@ -69,9 +69,14 @@ KNOWN = [
     ),
     Known(
         "make",
-        r"/raw: anndata reads one from the (source|copy) alone \(rewritten\)",
-        "Of a `raw` without `X`, Python reads the rest from `.h5ad`, and nothing from zarr. What is stored is the same in both.",
-        ("/raw: anndata reads one from the source alone (rewritten)",),
+        r"(/raw: anndata reads one from the (source|copy) alone|"
+        r"/: anndata cannot read the (source|copy): AttributeError: 'NoneType' object has no attribute 'copy') \(rewritten\)",
+        "Of a `raw` without `X`, Python reads the rest from `.h5ad`, and nothing from zarr; anndata 0.12 fails in reading `.h5ad` if the object has no `X` "
+        "either. What is stored is the same in both.",
+        (
+            "/raw: anndata reads one from the source alone (rewritten)",
+            "/: anndata cannot read the copy: AttributeError: 'NoneType' object has no attribute 'copy' (rewritten)",
+        ),
     ),
     Known(
         "concat",

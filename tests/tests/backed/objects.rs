@@ -299,7 +299,7 @@ fn errors_of_a_stored_matrix_name_the_file_and_the_element() -> Result<()> {
         assert_eq!(text, "expected a sparse matrix, found an element encoded as 'dataframe'");
         let mut stored = SparseDataset::open(&root, "layers/counts")?;
         let (kind, at, text) =
-            said(stored.select(&AxisSelection::Range(0..99), &AxisSelection::Range(0..1)).unwrap_err());
+            said(stored.select(AxisSelection::Range(0..99), AxisSelection::Range(0..1)).unwrap_err());
         assert_eq!((kind, at.as_deref()), (anndata::ErrorKind::InvalidInput, Some("layers/counts")), "{text}");
         let other = SparseMatrix::from_dense(&dense(1, 9), SparseFormat::Csr)?;
         let (kind, at, text) = said(stored.append(&other).unwrap_err());

@@ -91,8 +91,7 @@ impl Groups {
             if matrix.format() == SparseFormat::Csr {
                 return self.fold_rows(columns, |sums: &mut [A], row| {
                     for (&index, &value) in entries(row)? {
-                        let sum = usize::try_from(index).ok().and_then(|index| sums.get_mut(index));
-                        let sum = sum.or_bug("an index beyond the axis")?;
+                        let sum = sums.get_mut(position(index)?).or_bug("an index beyond the axis")?;
                         *sum = sum.plus(of(value));
                     }
                     Ok(())
@@ -102,8 +101,7 @@ impl Groups {
             let mut sums = vec![A::default(); columns * self.len()];
             sums.par_chunks_mut(self.len().max(1)).enumerate().try_for_each(|(column, sums)| {
                 for (&index, &value) in entries(column)? {
-                    let code = usize::try_from(index).ok().and_then(|index| self.codes().get(index));
-                    let code = *code.or_bug("an index beyond the axis")?;
+                    let code = *self.codes().get(position(index)?).or_bug("an index beyond the axis")?;
                     if let Ok(group) = usize::try_from(code) {
                         let sum = sums.get_mut(group).or_bug("a row of a group that is not there")?;
                         *sum = sum.plus(of(value));
@@ -159,6 +157,11 @@ fn check_real(dtype: &DType) -> Result<()> {
         return Err(Error::dtype(format!("values of type {dtype} have no sums as doubles")));
     }
     Ok(())
+}
+
+/// An index that was checked when the matrix was made.
+fn position(index: impl Scalar) -> Result<usize> {
+    index.to_integer().and_then(|index| usize::try_from(index).ok()).or_bug("an index that was not checked")
 }
 
 #[cold]

@@ -113,8 +113,10 @@ impl Concat {
     /// Block by block.
     fn on_disk(&self, out: &mut impl Write) -> Result<(), Failure> {
         let keys = match &self.keys {
-            Some(keys) if keys.len() < self.inputs.len() => {
-                let message = format!("found {} keys for {} objects", keys.len(), self.inputs.len());
+            // In memory they are the categories of a label, of which some may have no object.
+            Some(keys) if keys.len() != self.inputs.len() => {
+                let inputs = self.inputs.len();
+                let message = format!("expected one key per object, found {} keys for {inputs} objects", keys.len());
                 return Err(Failure::Library(Error::invalid_input(message)));
             }
             Some(keys) => keys.clone(),
