@@ -18,6 +18,8 @@ import sys
 import time
 from pathlib import Path
 
+from qc import quality_control
+
 REPEATS = 5
 CHUNK_ROWS = 6000
 MITOCHONDRIAL, KINDS = 13, 30
@@ -68,19 +70,6 @@ def make(file, cells, genes):
 
 def size_of(x):
     return int(x.data.nbytes + x.indices.nbytes + x.indptr.nbytes)
-
-
-def quality_control(adata):
-    import scanpy as sc
-
-    adata.var["mt"] = adata.var_names.str.startswith("MT-")
-    sc.pp.calculate_qc_metrics(adata, qc_vars=["mt"], percent_top=None, log1p=False, inplace=True)
-    adata = adata[(adata.obs["n_genes_by_counts"] >= 20) & (adata.obs["pct_counts_mt"] < 20)].copy()
-    sc.pp.filter_genes(adata, min_cells=3)
-    sc.pp.normalize_total(adata, target_sum=1e4)
-    sc.pp.log1p(adata)
-    sc.pp.highly_variable_genes(adata, flavor="seurat")
-    return adata
 
 
 def small(file):

@@ -32,12 +32,17 @@ def make(path):
 
 
 def scanpy_qc(path):
-    import scanpy as sc
-
     adata = ad.read_h5ad(path)
     if "counts" in adata.layers:
         adata.X = adata.layers["counts"]
     adata.X = adata.X.astype("float32")
+    return quality_control(adata)
+
+
+def quality_control(adata):
+    """The chapter, as scanpy does it."""
+    import scanpy as sc
+
     adata.var["mt"] = adata.var_names.str.startswith("MT-")
     sc.pp.calculate_qc_metrics(adata, qc_vars=["mt"], percent_top=None, log1p=False, inplace=True)
     adata = adata[(adata.obs["n_genes_by_counts"] >= 20) & (adata.obs["pct_counts_mt"] < 20)].copy()

@@ -134,6 +134,17 @@ impl AnnData {
         self.var.names()
     }
 
+    /// The slots that are mappings, by name: `obsm`, `varm`, `obsp`, `varp` and `uns`.
+    pub fn mappings(&self) -> [(&'static str, &Mapping); 5] {
+        [
+            ("obsm", self.obsm()),
+            ("varm", self.varm()),
+            ("obsp", self.obsp()),
+            ("varp", self.varp()),
+            ("uns", self.uns()),
+        ]
+    }
+
     /// Arrays aligned to the observations.
     pub fn obsm(&self) -> &Mapping {
         &self.obsm

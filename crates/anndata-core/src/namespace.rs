@@ -154,7 +154,7 @@ const RESERVED: &[&str] = &[
     "CHUNK_ROWS", "X", "approx_eq", "as_ref", "borrow", "borrow_mut", "builder", "check_frame_labels", "chunk_x",
     "chunked_layer", "chunked_x", "clear_obs", "clear_var", "clone", "clone_from", "clone_into", "close", "copy",
     "eq", "filename", "fmt", "from", "from_frame", "group_by", "group_by_groups", "into", "is_backed", "is_view", "isbacked",
-    "layer", "layers", "load", "load_annotations", "load_async", "n_obs", "n_vars", "ne", "ns", "obs", "obs_names",
+    "layer", "layers", "load", "load_annotations", "load_async", "mappings", "n_obs", "n_vars", "ne", "ns", "obs", "obs_names",
     "obs_names_make_unique", "obs_vector", "obsm", "obsp", "other", "random_chunk_x", "raw", "raw_to_adata",
     "remove_layer", "remove_obs_column", "remove_obsm", "remove_obsp", "remove_raw", "remove_uns",
     "remove_unused_categories", "remove_var_column", "remove_varm", "remove_varp", "remove_x", "rename_categories",

@@ -85,13 +85,7 @@ impl Search<'_> {
         }
         self.frame(adata.obs(), &child_path(path, "obs"));
         self.frame(adata.var(), &child_path(path, "var"));
-        for (slot, mapping) in [
-            ("obsm", adata.obsm()),
-            ("varm", adata.varm()),
-            ("obsp", adata.obsp()),
-            ("varp", adata.varp()),
-            ("uns", adata.uns()),
-        ] {
+        for (slot, mapping) in adata.mappings() {
             self.mapping(mapping, &child_path(path, slot));
         }
         if let Some(raw) = adata.raw() {

@@ -163,13 +163,7 @@ impl Comparison {
         let ((x, layers), (other_x, other_layers)) = (layers(a), layers(b));
         self.mapping(path, &x, &other_x)?;
         self.mapping(&below(path, "layers"), &layers, &other_layers)?;
-        for (slot, a, b) in [
-            ("obsm", a.obsm(), b.obsm()),
-            ("varm", a.varm(), b.varm()),
-            ("obsp", a.obsp(), b.obsp()),
-            ("varp", a.varp(), b.varp()),
-            ("uns", a.uns(), b.uns()),
-        ] {
+        for ((slot, a), (_, b)) in a.mappings().into_iter().zip(b.mappings()) {
             self.mapping(&below(path, slot), a, b)?;
         }
         match (a.raw(), b.raw()) {

@@ -43,14 +43,7 @@ impl Backed {
                 changes.push(self.change(key, &Element::Frame(frame), context)?);
             }
         }
-        let mappings: [(&str, &Mapping, &Mapping); 5] = [
-            ("obsm", new.obsm(), old.obsm()),
-            ("varm", new.varm(), old.varm()),
-            ("obsp", new.obsp(), old.obsp()),
-            ("varp", new.varp(), old.varp()),
-            ("uns", new.uns(), old.uns()),
-        ];
-        for (key, new, old) in mappings {
+        for ((key, new), (_, old)) in new.mappings().into_iter().zip(old.mappings()) {
             if !is_same_mapping(new, old) {
                 changes.push(self.change(key, &Element::Mapping(new.clone()), context)?);
             }
@@ -138,14 +131,8 @@ impl Backed {
         let matrices = self.layers().iter().filter(|(other, _)| other.as_deref() != key);
         let matrices = matrices.map(|(key, layer)| (path_of(key.as_deref()), layer));
         let raw = self.raw().and_then(Raw::x).map(|x| ("raw/X".to_owned(), x));
-        let mappings = [
-            ("obsm", self.obsm()),
-            ("varm", self.varm()),
-            ("obsp", self.obsp()),
-            ("varp", self.varp()),
-            ("uns", self.uns()),
-        ];
-        let others = mappings
+        let others = self
+            .mappings()
             .into_iter()
             .flat_map(|(slot, mapping)| mapping.iter().map(move |(key, element)| (format!("{slot}/{key}"), element)));
         match matrices.chain(raw).chain(others).find(|(_, element)| reads_from(element, &path)) {

@@ -33,7 +33,7 @@ impl Notes {
         }
         self.frame(adata.obs(), &at("obs"));
         self.frame(adata.var(), &at("var"));
-        for (slot, elements) in slots(adata) {
+        for (slot, elements) in adata.mappings() {
             self.mapping(elements, &at(slot));
         }
         if let Some(raw) = adata.raw() {
@@ -82,16 +82,6 @@ impl Notes {
         let message = format!("{what} was copied as it is; Python refuses an object that has it");
         self.0.push(Note { path: path.to_owned(), message, unknown_member: false });
     }
-}
-
-fn slots(adata: &AnnData) -> [(&'static str, &Mapping); 5] {
-    [
-        ("obsm", adata.obsm()),
-        ("varm", adata.varm()),
-        ("obsp", adata.obsp()),
-        ("varp", adata.varp()),
-        ("uns", adata.uns()),
-    ]
 }
 
 /// The error with the advice to leave out the element that is at fault, if one can be.

@@ -189,13 +189,7 @@ fn paths(adata: &AnnData) -> Vec<String> {
         .keys()
         .map(|key| key.as_ref().map_or_else(|| "X".to_owned(), |key| format!("layers/{key}")))
         .collect();
-    for (slot, mapping) in [
-        ("obsm", adata.obsm()),
-        ("varm", adata.varm()),
-        ("obsp", adata.obsp()),
-        ("varp", adata.varp()),
-        ("uns", adata.uns()),
-    ] {
+    for (slot, mapping) in adata.mappings() {
         paths.extend(mapping.keys().map(|key| format!("{slot}/{key}")));
     }
     for (axis, frame) in [(ConcatAxis::Obs, adata.obs()), (ConcatAxis::Var, adata.var())] {
