@@ -263,6 +263,9 @@ def why_floats(columns):
 def kind_of(column):
     if isinstance(column.array, pd.arrays.IntegerArray):
         return "integers that can be missing"
+    if isinstance(column.dtype, pd.CategoricalDtype):
+        # Categories of numbers are joined as these numbers.
+        return kind_of(column.cat.categories.to_series())
     kinds = {"f": "floats", "i": "integers", "u": "integers"}
     return kinds.get(column.dtype.kind, str(column.dtype))
 
