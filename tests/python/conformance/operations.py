@@ -163,10 +163,10 @@ if accessors.A is not None:
 def select(draw):
     """A view by any kind of index on each axis, or a view of a view, of an object in memory or in a file."""
     adata = draw.given(draw.object())
-    chain = [(index_of(draw, adata, 0), index_of(draw, adata, 1))]
+    chain = [indices_of(draw, adata)]
     inner = attempt(lambda: view(adata, *chain[0]))
     if inner is not None and draw.maybe(0.3):
-        chain.append((index_of(draw, inner, 0), index_of(draw, inner, 1)))
+        chain.append(indices_of(draw, inner))
 
     def expected():
         part = adata
@@ -189,8 +189,14 @@ def attempt(compute):
         return None
 
 
-def index_of(draw, adata, axis):
-    """An index of an axis as JSON; now and then one that is wrong."""
+def indices_of(draw, adata):
+    """An index of each axis; now and then one of them is wrong. Of two that are, either may be told."""
+    wrong = draw.choose(0, 1) if draw.maybe(0.12) else None
+    return tuple(index_of(draw, adata, axis, wrong == axis) for axis in (0, 1))
+
+
+def index_of(draw, adata, axis, is_wrong):
+    """An index of an axis as JSON."""
     n, names = adata.shape[axis], list((adata.obs_names, adata.var_names)[axis])
     rng = draw.rng
     start, stop = sorted(int(v) for v in rng.integers(0, n + 1, 2))
@@ -210,8 +216,8 @@ def index_of(draw, adata, axis):
     }
     if len(set(names)) < n:
         del kinds["names"], wrong["names"]
-    table = wrong if draw.maybe(0.06) else kinds
-    kind = draw.choose("all", "range", *table) if table is kinds else draw.choose(*table)
+    table = wrong if is_wrong else kinds
+    kind = draw.choose(*table) if is_wrong else draw.choose("all", "range", *table)
     return {"kind": kind, "value": table[kind]()}
 
 
