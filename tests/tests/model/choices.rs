@@ -251,6 +251,7 @@ fn texts_that_repeat_become_categorical() -> Result<()> {
         .var(DataFrame::new(["p", "q"]).with_column("v", vec!["same", "same"])?)
         .raw(Raw::new(None, DataFrame::new(["r", "s"]).with_column("v", vec!["x", "x"])?, Mapping::new())?)
         .obsm("df", frame.clone())
+        .uns("inner", AnnData::builder().obs(frame.clone()).build()?)
         .build()?;
     let options = ElemWriteOptions::default().with_encode(EncodeOptions::default().with_strings_to_categoricals(true));
     stores::on_each(|root| {
@@ -271,6 +272,7 @@ fn texts_that_repeat_become_categorical() -> Result<()> {
         let codes = back.obs().column("repeats")?.codes_and_categories()?.0;
         assert_eq!(codes.dtype().to_string(), "int8");
         assert_eq!(back.obsm()["df"], frame.clone().into(), "frames beside obs and var are left alone");
+        assert_eq!(back.uns()["inner"], adata.uns()["inner"], "objects within the object are left alone");
         Ok(())
     })
 }

@@ -29,6 +29,7 @@
 
 use anndata_storage::{Error, Result, child_path};
 
+use super::options::EncodeOptions;
 use super::registry::{BuildContext, EncodeContext, Encoding, Registry};
 use super::slots::{check_matrix, check_object, frame_to_write};
 use super::values::wrong_element;
@@ -60,6 +61,9 @@ impl Encoding for AnnDataEncoding {
 
     fn encode(&self, element: &Element, path: &str, context: &EncodeContext<'_>) -> Result<Node> {
         let Element::AnnData(adata) = element else { return Err(wrong_element("anndata", element)) };
+        // Python makes categories of the columns of the outermost object alone.
+        let options = EncodeOptions { strings_to_categoricals: false, ..context.options().clone() };
+        let context = &context.with_options(&options);
         let mut node = encode(adata, path, context)?;
         if let (None, Node::Group(group)) = (adata.raw(), &mut node) {
             // Python says of an object within another that it has no raw.

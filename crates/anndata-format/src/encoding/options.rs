@@ -6,7 +6,8 @@ use anndata_storage::child_path;
 #[derive(Debug, Clone, Default, PartialEq)]
 #[non_exhaustive]
 pub struct EncodeOptions {
-    /// Text columns of `obs`, `var` and `raw.var` that repeat values become categorical. Default: no.
+    /// Text columns of `obs`, `var` and `raw.var` that repeat values become categorical; those of objects within the
+    /// object stay as they are, as in Python. Default: no.
     pub strings_to_categoricals: bool,
     /// Nullable text is written as plain text, which anndata before 0.11 reads; a missing value is an error. Default: no.
     pub plain_strings: bool,

@@ -466,6 +466,14 @@ impl<'a> EncodeContext<'a> {
         Self { registry, options, capabilities }
     }
 
+    /// The same context with other options.
+    pub(crate) fn with_options<'b>(&self, options: &'b EncodeOptions) -> EncodeContext<'b>
+    where
+        'a: 'b,
+    {
+        EncodeContext { options, ..*self }
+    }
+
     /// The options.
     pub fn options(&self) -> &'a EncodeOptions {
         self.options
