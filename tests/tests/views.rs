@@ -5,7 +5,10 @@
 use anndata::awkward::Awkward;
 use anndata::io::{self, ElemReadOptions, ElemWriteOptions};
 use anndata::node::NodeWriteOptions;
-use anndata::{AnnData, AxisSelection, DataFrame, Element, Group, Mapping, Result, SelectOptions, Selector, Tensor};
+use anndata::{
+    AnnData, AxisSelection, DType, DataFrame, Element, Error, Group, Lazy, LazySource, Mapping, Result, Schema,
+    SelectOptions, Selector, SparseFormat, SparseMatrix, Tensor,
+};
 use anndata_tests::{random, stores};
 use proptest::prelude::*;
 
@@ -293,5 +296,70 @@ fn a_view_that_is_changed_is_an_object_of_its_own() -> Result<()> {
     adata.subset(Selector::signed([-1]), 0)?;
     assert_eq!((adata.shape(), adata.is_view()), ((1, 1), false));
     assert_eq!(adata.obs_names()?, ["2"]);
+    Ok(())
+}
+
+#[test]
+fn a_subset_is_what_a_selection_is() -> Result<()> {
+    let dense = Tensor::from_vec([4, 3], (0..12).map(|i| i % 5).collect::<Vec<i32>>())?;
+    let sparse = || SparseMatrix::from_dense(&dense, SparseFormat::Csr);
+    let shared = sparse()?;
+    let whole = AnnData::builder()
+        .x(sparse()?)
+        .layer("csc", SparseMatrix::from_dense(&dense, SparseFormat::Csc)?)
+        .layer("dense", dense.clone())
+        .layer("shared", shared.clone())
+        .build()?;
+    let everything = Selector::from(..);
+    for (obs, var) in [
+        (Selector::from(1..4), Selector::from(vec![true, false, true])),
+        (Selector::from([0, 2]), everything.clone()),
+        (Selector::from([3, 0]), Selector::from([1, 1])),
+        (everything, Selector::from(0..0)),
+    ] {
+        let mut adata = whole.select(.., ..)?.load()?;
+        let part = adata.select(obs.clone(), var.clone())?.load()?;
+        adata.subset(obs, var)?;
+        assert_eq!(adata, part);
+        assert!(adata.layers().keys().eq(whole.layers().keys()));
+    }
+    assert_eq!(shared, sparse()?);
+    Ok(())
+}
+
+#[test]
+fn a_subset_that_cannot_be_read_changes_nothing() -> Result<()> {
+    #[derive(Debug)]
+    struct Broken;
+
+    impl LazySource for Broken {
+        fn path(&self) -> &'static str {
+            "obsm/broken"
+        }
+
+        fn schema(&self) -> Result<Schema> {
+            Ok(Schema::Array { dtype: DType::I32, shape: vec![4, 1] })
+        }
+
+        fn load(&self) -> Result<Element> {
+            Err(Error::invalid_data("it is broken"))
+        }
+
+        fn select(&self, _: &[AxisSelection]) -> Result<Element> {
+            self.load()
+        }
+    }
+
+    let dense = Tensor::from_vec([4, 2], vec![1_i32, 0, 0, 2, 3, 4, 0, 0])?;
+    let mut adata = AnnData::builder()
+        .x(SparseMatrix::from_dense(&dense, SparseFormat::Csr)?)
+        .layer("again", SparseMatrix::from_dense(&dense, SparseFormat::Csr)?)
+        .obsm("broken", Element::from(Lazy::new(Broken)))
+        .build()?;
+    assert!(adata.subset([0, 1], ..).is_err_and(|error| error.message() == "it is broken"));
+    assert_eq!(adata.shape(), (4, 2));
+    for key in [None, Some("again")] {
+        assert_eq!(adata.layer(key).unwrap().to_tensor()?, dense);
+    }
     Ok(())
 }

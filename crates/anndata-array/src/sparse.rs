@@ -1,6 +1,6 @@
 //! [`SparseMatrix`]: compressed sparse rows or columns, kept as they are on disk.
 
-mod buffers;
+pub(crate) mod buffers;
 mod canonical;
 mod change;
 mod convert;

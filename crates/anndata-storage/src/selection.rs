@@ -80,6 +80,14 @@ impl AxisSelection {
         range.chain(indices.iter().copied())
     }
 
+    /// Whether positions are selected in their order, none of them twice.
+    pub fn keeps_order(&self) -> bool {
+        match self {
+            Self::Range(_) => true,
+            Self::Indices(indices) => indices.is_sorted_by(|a, b| a < b),
+        }
+    }
+
     /// Whether this is everything of an axis of this length, in order.
     pub fn is_whole(&self, len: u64) -> bool {
         matches!(self, Self::Range(range) if range.start == 0 && range.end == len)

@@ -9,6 +9,7 @@ mod display;
 mod from;
 mod gather;
 mod lists;
+mod ln_1p;
 mod moments;
 mod record;
 mod reduce;

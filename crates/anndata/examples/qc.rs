@@ -46,8 +46,8 @@ pub(crate) fn quality_control(adata: &mut AnnData) -> Result<()> {
         *x = x.cast(&DType::F32)?;
         x.scale_rows(&factors(x.row_sums()?.cast(&DType::F64)?.as_slice()?))
     })?;
-    let x = adata.x().ok_or_else(no_counts)?;
-    let (means, variances) = (x.column_means()?, x.column_variances(1)?);
+    let moments = adata.x().ok_or_else(no_counts)?.column_moments()?;
+    let (means, variances) = (moments.means()?, moments.variances(1)?);
     adata.update_x(Element::ln_1p)?;
 
     // Genes of high dispersion, among those of like mean: scanpy's flavor "seurat".

@@ -7,6 +7,7 @@ use anndata_storage::{DType, Error, OrBug, Result, Scalar, Tensor, dispatch};
 use rayon::prelude::*;
 
 use super::Groups;
+use crate::sparse::buffers::{Index, by_width, plain};
 use crate::sparse::{SparseFormat, SparseMatrix};
 
 /// At most about so many parts of the rows have sums of their own before they are joined.
@@ -81,8 +82,8 @@ impl Groups {
         let (rows, columns) = matrix.shape();
         self.check_rows(rows)?;
         let (values, offsets) = (matrix.data().as_slice::<T>()?, matrix.major_offsets()?);
-        dispatch!(integer matrix.indices().dtype(), I => {
-            let indices = matrix.indices().as_slice::<I>()?;
+        by_width!(matrix.indices().dtype(), I => {
+            let indices = plain::<I>(matrix.indices())?;
             let entries = |slice: usize| {
                 let slice = offsets.range(slice)?;
                 let values = values.get(slice.clone()).or_bug("a major slice beyond the values")?;
@@ -91,7 +92,7 @@ impl Groups {
             if matrix.format() == SparseFormat::Csr {
                 return self.fold_rows(columns, |sums: &mut [A], row| {
                     for (&index, &value) in entries(row)? {
-                        let sum = sums.get_mut(position(index)?).or_bug("an index beyond the axis")?;
+                        let sum = sums.get_mut(index.to_usize()).or_bug("an index beyond the axis")?;
                         *sum = sum.plus(of(value));
                     }
                     Ok(())
@@ -101,7 +102,7 @@ impl Groups {
             let mut sums = vec![A::default(); columns * self.len()];
             sums.par_chunks_mut(self.len().max(1)).enumerate().try_for_each(|(column, sums)| {
                 for (&index, &value) in entries(column)? {
-                    let code = *self.codes().get(position(index)?).or_bug("an index beyond the axis")?;
+                    let code = *self.codes().get(index.to_usize()).or_bug("an index beyond the axis")?;
                     if let Ok(group) = usize::try_from(code) {
                         let sum = sums.get_mut(group).or_bug("a row of a group that is not there")?;
                         *sum = sum.plus(of(value));
@@ -110,7 +111,7 @@ impl Groups {
                 Ok::<(), Error>(())
             })?;
             Tensor::from_vec([columns, self.len()], sums)?.transpose()
-        }, else => Err(Error::bug("indices that are not integers")))
+        })
     }
 
     /// Adds up the rows of each group; `add` adds one row.
@@ -157,11 +158,6 @@ fn check_real(dtype: &DType) -> Result<()> {
         return Err(Error::dtype(format!("values of type {dtype} have no sums as doubles")));
     }
     Ok(())
-}
-
-/// An index that was checked when the matrix was made.
-fn position(index: impl Scalar) -> Result<usize> {
-    index.to_integer().and_then(|index| usize::try_from(index).ok()).or_bug("an index that was not checked")
 }
 
 #[cold]

@@ -8,7 +8,7 @@ use anndata_storage::{AlignedBytes, DType, Error, OrBug, Result, Tensor, ensure}
 use bytemuck::Pod;
 
 /// An index as an unsigned integer of its stored width.
-pub(super) trait Index: Pod + Ord + Send + Sync {
+pub(crate) trait Index: Pod + Ord + Send + Sync {
     /// As a machine integer. An index that does not fit one is beyond every axis.
     fn to_usize(self) -> usize;
 
@@ -58,7 +58,7 @@ macro_rules! by_width {
         }
     };
 }
-pub(super) use by_width;
+pub(crate) use by_width;
 
 /// Runs an expression with a type alias bound to the bytes of one value of a numeric dtype.
 macro_rules! by_size {
@@ -91,7 +91,7 @@ macro_rules! by_size {
 pub(super) use by_size;
 
 /// The values of a tensor of a fixed-size dtype as plain data of the same size.
-pub(super) fn plain<T: Pod>(tensor: &Tensor) -> Result<&[T]> {
+pub(crate) fn plain<T: Pod>(tensor: &Tensor) -> Result<&[T]> {
     bytemuck::try_cast_slice(bytes_of(tensor)?)
         .map_err(|error| Error::bug(format!("values of type {} cannot be used: {error}", tensor.dtype())))
 }

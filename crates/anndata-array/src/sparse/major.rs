@@ -7,7 +7,7 @@ use std::ops::Range;
 use anndata_storage::{AlignedBytes, OrBug, Result, ensure};
 use rayon::prelude::*;
 
-use super::buffers::{Index, plain_mut, zeroed};
+use super::buffers::{Index, filled, plain_mut, zeroed};
 use super::offsets::Offsets;
 
 /// About how many values a task works on: enough to be worth a task, few enough to share the work evenly.
@@ -16,13 +16,18 @@ const TASK: usize = 1 << 16;
 /// Consecutive major slices with about [`TASK`] values per block; `ends` are the ends of all major slices, which never
 /// decrease.
 pub(super) fn blocks(ends: impl ExactSizeIterator<Item = usize>) -> Vec<Range<usize>> {
+    blocks_of(ends, TASK)
+}
+
+/// Consecutive major slices with about `size` values per block.
+pub(super) fn blocks_of(ends: impl ExactSizeIterator<Item = usize>, size: usize) -> Vec<Range<usize>> {
     let mut blocks = Vec::new();
     let (mut first, mut base) = (0, 0);
     let slices = ends.len();
     for (slice, end) in ends.enumerate() {
         // A major slice without values is work as well. The sum is compared with a small number only.
         let work = (end - base).saturating_add(slice - first);
-        if work >= TASK || slice + 1 == slices {
+        if work >= size || slice + 1 == slices {
             blocks.push(first..slice + 1);
             (first, base) = (slice + 1, end);
         }
@@ -71,6 +76,39 @@ pub(super) fn fill<I: Index, S: Default>(
         Ok(())
     })?;
     Ok((indices, data))
+}
+
+/// At most this many parts have cells of their own; a constant, so that a sum does not depend on the number of cores.
+const PARTS: usize = 64;
+
+/// Folds whole major slices into one cell for each position of the minor axis, on all cores. `add` adds one major slice,
+/// with what it reuses from slice to slice; where it gives false for one, there is no result.
+pub(super) fn fold_slices<A: Copy + Default + Send, S: Default>(
+    offsets: &Offsets,
+    minor: usize,
+    add: impl Fn(&mut [A], &mut S, Range<usize>) -> Result<bool> + Sync,
+    join: impl Fn(A, A) -> A,
+) -> Result<Option<Vec<A>>> {
+    let nnz = offsets.total()?;
+    // The cells of all parts together are fewer than the values.
+    let parts = (nnz / minor.max(1)).clamp(1, PARTS);
+    let parts = blocks_of(offsets.ends().iter().copied(), nnz.div_ceil(parts).max(1));
+    let parts = parts.into_par_iter().map(|slices| {
+        let (mut cells, mut scratch) = (filled(minor, A::default())?, S::default());
+        for slice in slices {
+            if !add(&mut cells, &mut scratch, offsets.range(slice)?)? {
+                return Ok(None);
+            }
+        }
+        Ok(Some(cells))
+    });
+    let Some(parts) = parts.collect::<Result<Option<Vec<_>>>>()? else { return Ok(None) };
+    let mut parts = parts.into_iter();
+    let Some(mut total) = parts.next() else { return filled(minor, A::default()).map(Some) };
+    for part in parts {
+        total.iter_mut().zip(part).for_each(|(cell, other)| *cell = join(*cell, other));
+    }
+    Ok(Some(total))
 }
 
 /// How many major slices ahead memory is asked for.

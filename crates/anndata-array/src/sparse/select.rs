@@ -5,6 +5,7 @@
 //! slices is picked while the block is in the cache; then the blocks are put together. Both axes together are one such
 //! pass over the selected major slices. All of it runs on all cores.
 
+mod in_place;
 mod minor_map;
 
 use std::ops::Range;

@@ -9,7 +9,7 @@ use indexmap::IndexMap;
 
 use super::matrix;
 use crate::model::{Aligned, AlignedSlot, Categories};
-use crate::{Column, DataFrame, Element, Series};
+use crate::{Column, DataFrame, Element, Series, SparseMatrix};
 
 /// The axes that elements are aligned to: how long they are, and their frames.
 #[derive(Clone, Copy)]
@@ -224,6 +224,43 @@ impl<K: SlotKey> Aligned<K> {
     pub(crate) fn view(&self, obs: &AxisSelection, var: &AxisSelection, categories: Categories) -> Result<Self> {
         let selections = self.slot.selections(obs, var);
         self.map(|element| element.view(&selections, categories))
+    }
+
+    /// Takes those sparse matrices out that nothing else holds, each with where it was among the others.
+    pub(crate) fn take_exclusive(&mut self) -> Vec<(usize, K, SparseMatrix)> {
+        let is_exclusive = |element: &Element| matches!(element, Element::Sparse(matrix) if matrix.is_exclusive());
+        let mut taken = Vec::new();
+        for position in (0..self.elements.len()).rev() {
+            if self.elements.get_index(position).is_some_and(|(_, element)| is_exclusive(element))
+                && let Some((key, Element::Sparse(matrix))) = self.elements.shift_remove_index(position)
+            {
+                taken.push((position, key, matrix));
+            }
+        }
+        taken
+    }
+
+    /// Puts matrices that were [taken](Self::take_exclusive) where they were.
+    pub(crate) fn put_back(&mut self, taken: Vec<(usize, K, SparseMatrix)>) {
+        for (position, key, matrix) in taken.into_iter().rev() {
+            self.elements.shift_insert(position, key, Element::Sparse(matrix));
+        }
+    }
+
+    /// The selected parts of matrices that were [taken](Self::take_exclusive), in their memory where that can be.
+    pub(crate) fn selected(
+        &self,
+        taken: Vec<(usize, K, SparseMatrix)>,
+        obs: &AxisSelection,
+        var: &AxisSelection,
+    ) -> Result<Vec<(usize, K, SparseMatrix)>> {
+        let selections = self.slot.selections(obs, var);
+        let [rows, columns] = selections.as_slice() else { return Err(Error::bug("a slot of matrices has two axes")) };
+        let select = |(position, key, matrix): (usize, K, SparseMatrix)| {
+            let selected = matrix.into_selected(rows, columns).map_err(|error| error.at(&key.path(self.slot)))?;
+            Ok((position, key, selected))
+        };
+        taken.into_iter().map(select).collect()
     }
 
     /// The elements in the slot that has them in the transposed object. Layers are transposed themselves.

@@ -76,18 +76,32 @@ impl AnnData {
         var: impl Into<Selector>,
         options: &SelectOptions,
     ) -> Result<Self> {
-        let obs = obs.into().resolve(&self.obs).map_err(|error| error.at("obs"))?;
-        let var = var.into().resolve(&self.var).map_err(|error| error.at("var"))?;
+        let (obs, var) = self.resolve(obs.into(), var.into())?;
         self.view(&obs, &var, options)
     }
 
     /// Keeps only some observations and variables: the object becomes its part, loaded. Python's
     /// `_inplace_subset_obs` and `_inplace_subset_var`.
     ///
+    /// Layers and `X` that are sparse matrices in memory, which nothing else holds, stay in their memory if the selection
+    /// keeps the order of what it selects.
+    ///
     /// # Errors
     /// As [`select`](Self::select), or if something cannot be read; the object stays as it was then.
     pub fn subset(&mut self, obs: impl Into<Selector>, var: impl Into<Selector>) -> Result<()> {
-        *self = self.select(obs, var)?.load()?;
+        let (obs, var) = self.resolve(obs.into(), var.into())?;
+        let in_place = obs.keeps_order() && var.keeps_order();
+        let taken = if in_place { self.layers.take_exclusive() } else { Vec::new() };
+        match self.view(&obs, &var, &SelectOptions::default()).and_then(|part| part.load()) {
+            Ok(part) => *self = part,
+            Err(error) => {
+                self.layers.put_back(taken);
+                return Err(error);
+            }
+        }
+        // All that is read has been.
+        let selected = self.layers.selected(taken, &obs, &var)?;
+        self.layers.put_back(selected);
         Ok(())
     }
 
@@ -100,6 +114,12 @@ impl AnnData {
     /// Which observations and variables a view shows of the object that it was taken from.
     pub fn view_of(&self) -> Option<(&AxisSelection, &AxisSelection)> {
         self.view.as_ref().map(|view| (&view.obs, &view.var))
+    }
+
+    fn resolve(&self, obs: Selector, var: Selector) -> Result<(AxisSelection, AxisSelection)> {
+        let obs = obs.resolve(&self.obs).map_err(|error| error.at("obs"))?;
+        let var = var.resolve(&self.var).map_err(|error| error.at("var"))?;
+        Ok((obs, var))
     }
 
     fn view(&self, obs: &AxisSelection, var: &AxisSelection, options: &SelectOptions) -> Result<Self> {

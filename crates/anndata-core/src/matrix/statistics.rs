@@ -78,11 +78,7 @@ impl Element {
     /// As [`row_means`](Self::row_means).
     #[doc(alias = "var")]
     pub fn row_variances(&self, ddof: usize) -> Result<Tensor> {
-        let moments = self.statistic(0, |matrix| match matrix {
-            Matrix::Dense(dense) => dense.row_moments(),
-            Matrix::Sparse(sparse) => sparse.row_moments(),
-        });
-        moments?.variances(ddof)
+        self.row_moments()?.variances(ddof)
     }
 
     /// The variance of each column, one dimension, `F64`; see [`row_variances`](Self::row_variances).
@@ -91,11 +87,39 @@ impl Element {
     /// As [`row_means`](Self::row_means).
     #[doc(alias = "var")]
     pub fn column_variances(&self, ddof: usize) -> Result<Tensor> {
-        let moments = self.statistic(1, |matrix| match matrix {
+        self.column_moments()?.variances(ddof)
+    }
+
+    /// What the means and the variances of the rows are made of, for both in one pass.
+    ///
+    /// # Errors
+    /// As [`row_means`](Self::row_means).
+    pub fn row_moments(&self) -> Result<Moments> {
+        self.statistic(0, |matrix| match matrix {
+            Matrix::Dense(dense) => dense.row_moments(),
+            Matrix::Sparse(sparse) => sparse.row_moments(),
+        })
+    }
+
+    /// What the means and the variances of the columns are made of, for both in one pass.
+    ///
+    /// ```
+    /// use anndata_core::{Element, Tensor};
+    ///
+    /// let x = Element::from(Tensor::from_vec([2, 2], vec![1.0_f32, 0.0, 3.0, 4.0])?);
+    /// let moments = x.column_moments()?;
+    /// assert_eq!(moments.means()?.as_slice::<f64>()?, [2.0, 2.0]);
+    /// assert_eq!(moments.variances(1)?.as_slice::<f64>()?, [2.0, 8.0]);
+    /// # Ok::<(), anndata_core::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// As [`row_means`](Self::row_means).
+    pub fn column_moments(&self) -> Result<Moments> {
+        self.statistic(1, |matrix| match matrix {
             Matrix::Dense(dense) => dense.column_moments(),
             Matrix::Sparse(sparse) => sparse.column_moments(),
-        });
-        moments?.variances(ddof)
+        })
     }
 
     /// How many values of each row are not zero (dense) or stored (sparse, as scipy counts them).

@@ -3,7 +3,7 @@
 use rayon::prelude::*;
 
 use super::reduce::rows_in_task;
-use super::{Data, Tensor};
+use super::{AlignedBytes, Data, Tensor};
 use crate::{DType, Error, Result, Scalar, dispatch};
 
 /// About how many values a task works on.
@@ -29,6 +29,25 @@ impl Tensor {
             Data::Buffer(buffer) if self.dtype == T::DTYPE => buffer.modify(change),
             _ => Err(Error::dtype(format!("the values are of type {}, not {}", self.dtype, T::DTYPE))),
         }
+    }
+
+    /// Whether nothing else, such as a clone, holds the values, and [`into_aligned`](Self::into_aligned) gives their memory.
+    pub fn is_exclusive(&self) -> bool {
+        matches!(&self.data, Data::Buffer(buffer) if buffer.is_exclusive())
+    }
+
+    /// The memory of the values of a fixed-size dtype, in C order, if nothing else holds it and it was made as
+    /// [`AlignedBytes`], as what is read is.
+    ///
+    /// # Errors
+    /// The tensor, if not.
+    pub fn into_aligned(self) -> Result<AlignedBytes, Self> {
+        let Self { dtype, shape, data } = self;
+        match data {
+            Data::Buffer(buffer) => buffer.into_aligned().map_err(Data::Buffer),
+            other => Err(other),
+        }
+        .map_err(|data| Self { dtype, shape, data })
     }
 
     /// Replaces each value by a function of it. Values that something else holds, such as a clone, are copied before.
@@ -61,6 +80,9 @@ impl Tensor {
     #[doc(alias = "log1p")]
     pub fn ln_1p(&mut self) -> Result<()> {
         self.make_float()?;
+        if self.dtype == DType::F32 {
+            return self.modify(|values: &mut [f32]| values.par_chunks_mut(TASK).for_each(super::ln_1p::ln_1p));
+        }
         dispatch!(real &self.dtype, T => self.map_in_place(|value: T| T::from_f64(value.to_f64().ln_1p())),
             else => Err(self.no_numbers()))
     }

@@ -87,6 +87,22 @@ impl SharedBytes {
         changed
     }
 
+    /// Whether nothing else holds the memory, and it is one of bytes.
+    pub(super) fn is_exclusive(&self) -> bool {
+        // The buffer has a share of its own.
+        let held_twice = |owner: &Arc<Owner>| Arc::strong_count(owner) == 2 && matches!(**owner, Owner::Aligned(_));
+        self.buffer.strong_count() == 1 && self.owner.as_ref().is_some_and(held_twice)
+    }
+
+    /// The memory, if it is [exclusive](Self::is_exclusive).
+    pub(super) fn into_aligned(self) -> Result<AlignedBytes, Self> {
+        match self.into_owner::<u8>() {
+            Ok(Owner::Aligned(bytes)) => Ok(bytes),
+            Ok(vector) => Err(Self::over(Arc::new(vector))),
+            Err(shared) => Err(shared),
+        }
+    }
+
     /// The memory, if nothing else holds it and values of this type can be set in it.
     fn into_owner<T: Scalar>(self) -> Result<Owner, Self> {
         let Self { buffer, owner } = self;

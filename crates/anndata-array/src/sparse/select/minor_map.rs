@@ -119,6 +119,32 @@ impl MinorMap {
         }
     }
 
+    /// Whether what is kept stays in its order, and is not repeated.
+    pub(super) fn keeps_order(&self) -> bool {
+        matches!(self.form, Form::Slice(_) | Form::Injective { in_order: true, .. })
+    }
+
+    /// Moves what is kept of a major slice to `end`, which is not behind its start, under new indices; gives the new end. The
+    /// map [keeps the order](Self::keeps_order).
+    pub(super) fn compact<I: Index, V: Copy>(
+        &self,
+        indices: &mut [I],
+        values: &mut [V],
+        slice: Range<usize>,
+        end: usize,
+    ) -> Result<usize> {
+        match &self.form {
+            Form::Slice(start) => compact(indices, values, slice, end, |index| {
+                let new = index.wrapping_sub(*start);
+                Some((new, new < self.len))
+            }),
+            Form::Injective { kept, new, .. } => {
+                compact(indices, values, slice, end, |index| Some((*new.get(index)? as usize, *kept.get(index)?)))
+            }
+            Form::Multi { .. } | Form::Sorted(_) => Err(Error::bug("a map that does not keep the order")),
+        }
+    }
+
     /// At least as many values as blocks of major slices have in the result; stored there are `total`.
     pub(super) fn most<I: Index>(
         &self,
@@ -316,6 +342,26 @@ fn find<I: Index>(
         found += usize::from(keep(index.to_usize())?);
     }
     Ok(found)
+}
+
+/// Moves the values of a major slice that are kept to `end`, without a branch that depends on them; gives the new end.
+/// `position` tells the new index of an old one, and whether it is kept.
+fn compact<I: Index, V: Copy>(
+    indices: &mut [I],
+    values: &mut [V],
+    slice: Range<usize>,
+    mut end: usize,
+    position: impl Fn(usize) -> Option<(usize, bool)>,
+) -> Result<usize> {
+    ensure!(end <= slice.start && slice.end <= indices.len().min(values.len()), "{slice:?} cannot move to {end}");
+    for at in slice {
+        let (new, is_kept) = position(indices[at].to_usize()).or_bug("an index beyond the axis")?;
+        // What is not kept is written over by what comes next.
+        indices[end] = I::from_usize(new);
+        values[end] = values[at];
+        end += usize::from(is_kept);
+    }
+    Ok(end)
 }
 
 impl Scratch {

@@ -135,3 +135,24 @@ fn dtypes_of_values_and_indices_are_chosen() -> Result<()> {
     assert!(matrix.get::<i8>(0, 0).is_err_and(|error| error.is_dtype()));
     Ok(())
 }
+
+#[test]
+fn values_far_from_zero_keep_their_variance() -> Result<()> {
+    for (values, variance) in [
+        ([1e9 + 4.0, 1e9 + 7.0, 1e9 + 13.0, 1e9 + 16.0], 30.0),
+        ([3.0; 4], 0.0),
+        ([1e200; 4], 0.0),
+        ([0.0, 0.0, 0.0, 4.0], 4.0),
+    ] {
+        let dense = Tensor::from_vec([4, 2], values.iter().flat_map(|&value| [value, 0.0]).collect())?;
+        for format in [SparseFormat::Csr, SparseFormat::Csc] {
+            let matrix = SparseMatrix::from_dense(&dense, format)?;
+            assert_eq!(matrix.column_variances(1)?.as_slice::<f64>()?, [variance, 0.0]);
+            assert_eq!(matrix.transpose().row_variances(1)?.as_slice::<f64>()?, [variance, 0.0]);
+        }
+    }
+    let missing = Tensor::from_vec([2, 2], vec![f64::NAN, 1.0, 2.0, 3.0])?;
+    let variances = SparseMatrix::from_dense(&missing, SparseFormat::Csr)?.column_variances(1)?;
+    assert!(variances.get::<f64>(&[0])?.is_nan() && variances.get::<f64>(&[1])? == 2.0);
+    Ok(())
+}

@@ -60,6 +60,7 @@ proptest! {
     ) {
         let part = check(&matrix.select(&rows, &columns)?);
         prop_assert_eq!(entries(&part), expected(&matrix, &rows, &columns));
+        prop_assert_eq!(&check(&alone(&matrix)?.into_selected(&rows, &columns)?), &part);
         prop_assert_eq!(part.format(), matrix.format());
         let shape = (usize::try_from(rows.len()).unwrap(), usize::try_from(columns.len()).unwrap());
         prop_assert_eq!(part.shape(), shape);
@@ -104,6 +105,8 @@ fn large_matrices_are_selected_in_blocks() -> Result<()> {
             let matrix = large(format);
             let (rows, columns) = if format == SparseFormat::Csr { (&major, &minor) } else { (&minor, &major) };
             assert_eq!(entries(&check(&matrix.select(rows, columns)?)), expected(&matrix, rows, columns));
+            let own = alone(&matrix)?;
+            assert_eq!(entries(&check(&own.into_selected(rows, columns)?)), expected(&matrix, rows, columns));
         }
     }
     Ok(())
@@ -143,6 +146,36 @@ fn positions_out_of_bounds_are_named() -> Result<()> {
     ] {
         let error = matrix.select(&rows, &columns).map_or_else(|error| error.to_string(), |_| "selected".to_owned());
         assert!(error.contains(message), "{error} should say {message}");
+        let own = alone(&matrix)?.into_selected(&rows, &columns);
+        assert_eq!(own.map_or_else(|error| error.to_string(), |_| "selected".to_owned()), error);
     }
     Ok(())
+}
+
+#[test]
+fn what_nothing_else_holds_is_selected_in_its_memory() -> Result<()> {
+    let at = |tensor: &Tensor| tensor.as_bytes().unwrap().as_ptr();
+    let most = AxisSelection::from((0..20_000).filter(|i| i % 4 > 0).collect::<Vec<_>>());
+    let (few, all) = (AxisSelection::from(vec![1, 7]), AxisSelection::Range(0..50));
+    let own = alone(&large(SparseFormat::Csr))?;
+    let before = (at(own.data()), at(own.indices()));
+    let own = own.into_selected(&AxisSelection::from((1..50).filter(|i| *i != 9).collect::<Vec<_>>()), &most)?;
+    assert_eq!((at(own.data()), at(own.indices())), before);
+    // What something else holds is not changed.
+    let (clone, entries_before) = (own.clone(), entries(&own));
+    assert_ne!(at(own.into_selected(&AxisSelection::Range(0..40), &most)?.data()), before.0);
+    assert_eq!(entries(&clone), entries_before);
+    // Of little, no large memory is kept.
+    assert_ne!(at(alone(&clone)?.into_selected(&few, &AxisSelection::Range(0..10_000))?.data()), before.0);
+    let own = alone(&large(SparseFormat::Csc))?;
+    let before = at(own.data());
+    assert_eq!(at(own.into_selected(&most, &all)?.data()), before);
+    Ok(())
+}
+
+/// The same matrix, in memory of its own.
+fn alone(matrix: &SparseMatrix) -> Result<SparseMatrix> {
+    let copy = |tensor: &Tensor| Tensor::from_bytes(tensor.dtype().clone(), tensor.shape(), tensor.as_bytes().unwrap());
+    let (data, indices) = (copy(matrix.data())?, copy(matrix.indices())?);
+    SparseMatrix::new(matrix.format(), matrix.shape(), data, indices, matrix.indptr().clone())
 }
