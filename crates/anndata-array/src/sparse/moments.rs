@@ -101,6 +101,9 @@ impl SparseMatrix {
 
     /// Moments of the major slices, or across them.
     fn moments(&self, of_slices: bool, sums: impl Fn(&Self) -> Result<Vec<f64>>) -> Result<Moments> {
+        if self.dtype().is_complex() {
+            return Err(self.no_doubles());
+        }
         if !of_slices && let Some(moments) = self.moments_at_once()? {
             return Ok(moments);
         }
@@ -219,8 +222,11 @@ impl SparseMatrix {
 
 /// Squared deviations of `len` values, of which `stored` are known and the others are zeros.
 fn with_zeros(squares: f64, mean: f64, len: usize, stored: usize) -> Result<f64> {
-    let zeros = len.checked_sub(stored).or_bug("more values are stored than there are")?;
-    Ok(squares + mean * mean * length(zeros))
+    // The square of a large mean may be infinite: without a zero it has no part in this.
+    match len.checked_sub(stored).or_bug("more values are stored than there are")? {
+        0 => Ok(squares),
+        zeros => Ok(squares + mean * mean * length(zeros)),
+    }
 }
 
 /// A number of values as a double, which it is rounded to only beyond 2^53.

@@ -163,7 +163,8 @@ fn what_nothing_else_holds_is_selected_in_its_memory() -> Result<()> {
     assert_eq!((at(own.data()), at(own.indices())), before);
     // What something else holds is not changed.
     let (clone, entries_before) = (own.clone(), entries(&own));
-    assert_ne!(at(own.into_selected(&AxisSelection::Range(0..40), &most)?.data()), before.0);
+    let fewer = AxisSelection::Range(10..15_000);
+    assert_ne!(at(own.into_selected(&AxisSelection::Range(0..40), &fewer)?.data()), before.0);
     assert_eq!(entries(&clone), entries_before);
     // Of little, no large memory is kept.
     assert_ne!(at(alone(&clone)?.into_selected(&few, &AxisSelection::Range(0..10_000))?.data()), before.0);
