@@ -363,7 +363,7 @@ fn a_subset_that_cannot_be_read_changes_nothing() -> Result<()> {
     assert!(adata.subset([0, 1], ..).is_err_and(|error| error.message() == "it is broken"));
     assert_eq!(adata.shape(), (4, 2));
     for key in [None, Some("again")] {
-        assert_eq!(adata.layer(key).unwrap().to_tensor()?, dense);
+        assert_eq!(adata.layer(key).unwrap().to_dense()?, dense);
     }
     Ok(())
 }
