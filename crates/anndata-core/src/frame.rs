@@ -4,6 +4,7 @@ mod arrow;
 mod display;
 mod edit;
 mod rows;
+mod series;
 
 use std::sync::Arc;
 
@@ -12,116 +13,7 @@ use indexmap::IndexMap;
 
 use crate::caches::NameCache;
 use crate::element::load_mapping;
-use crate::{Column, ColumnSchema, DataFrame, Element, Mapping, NameIndex, Schema, Series};
-
-/// Equal values in memory. A column that was not read yet is equal to itself alone.
-impl PartialEq for Series {
-    fn eq(&self, other: &Self) -> bool {
-        match (self, other) {
-            (Self::Loaded(a), Self::Loaded(b)) => a == b,
-            (Self::Opaque(a), Self::Opaque(b)) => a == b,
-            (Self::Lazy(a), Self::Lazy(b)) => a == b,
-            (Self::Opaque(_), _) | (_, Self::Opaque(_)) => false,
-            (Self::Lazy(lazy), Self::Loaded(column)) | (Self::Loaded(column), Self::Lazy(lazy)) => {
-                let own = lazy.in_memory().map(Element::into_column);
-                matches!(own, Some(Ok(own)) if own == *column)
-            }
-        }
-    }
-}
-
-impl Series {
-    /// The column, loaded where it is lazy.
-    ///
-    /// # Errors
-    /// If it cannot be read, or is not a column.
-    pub fn load(&self) -> Result<Column> {
-        match self {
-            Self::Loaded(column) => Ok(column.clone()),
-            Self::Lazy(lazy) => lazy.load()?.into_column().map_err(|error| lazy.locate(error)),
-            Self::Opaque(opaque) => Err(opaque.error("the column cannot be read")),
-        }
-    }
-
-    /// The column, loaded where it is lazy, and then not kept.
-    ///
-    /// # Errors
-    /// If it cannot be read, or is not a column.
-    pub fn load_once(&self) -> Result<Column> {
-        match self {
-            Self::Lazy(lazy) => lazy.load_once()?.into_column().map_err(|error| lazy.locate(error)),
-            other => other.load(),
-        }
-    }
-
-    /// The number of rows, known without loading; `None` for a column of an unknown encoding.
-    ///
-    /// # Errors
-    /// If a lazy column's metadata are malformed.
-    pub fn rows(&self) -> Result<Option<usize>> {
-        match self {
-            Self::Loaded(column) => Ok(Some(column.len())),
-            Self::Lazy(lazy) => match lazy.shape()?.as_deref() {
-                Some([len]) => Ok(Some(*len)),
-                None if matches!(lazy.schema()?, Schema::Opaque) => Ok(None),
-                Some([]) => {
-                    Err(lazy.locate(Error::invalid_data("a column is an array of one dimension, not a single value")))
-                }
-                Some(shape) => {
-                    let message = format!("a column is an array of one dimension, not of shape {shape:?}");
-                    Err(lazy.locate(Error::invalid_data(message)))
-                }
-                None => Err(lazy.locate(Error::invalid_data("a column is an array of one dimension"))),
-            },
-            Self::Opaque(_) => Ok(None),
-        }
-    }
-
-    /// The column as an element, not loaded.
-    pub fn to_element(&self) -> Element {
-        match self {
-            Self::Loaded(column) => Element::Column(column.clone()),
-            Self::Lazy(lazy) => Element::Lazy(lazy.clone()),
-            Self::Opaque(opaque) => Element::Opaque(opaque.clone()),
-        }
-    }
-
-    /// The column in memory where it can be; one of an unknown encoding stays what it is.
-    fn to_loaded(&self) -> Result<Self> {
-        match self {
-            Self::Opaque(opaque) => Ok(Self::Opaque(opaque.load()?)),
-            other => other.load().map(Self::Loaded),
-        }
-    }
-
-    /// What the column is, known without loading; `None` for one of an unknown encoding.
-    ///
-    /// # Errors
-    /// If the metadata of a lazy column are malformed, or those of something that is not a column.
-    #[doc(alias = "dtype")]
-    pub fn schema(&self) -> Result<Option<ColumnSchema>> {
-        match self {
-            Self::Loaded(column) => ColumnSchema::of(column).map(Some),
-            Self::Opaque(_) => Ok(None),
-            Self::Lazy(lazy) => match lazy.schema()? {
-                Schema::Opaque => Ok(None),
-                schema => {
-                    let not_a_column = || {
-                        let message = format!("expected a column, found a value of kind '{}'", schema.kind_name());
-                        lazy.locate(Error::invalid_data(message))
-                    };
-                    schema.as_column().map(Some).ok_or_else(not_a_column)
-                }
-            },
-        }
-    }
-}
-
-impl<C: Into<Column>> From<C> for Series {
-    fn from(column: C) -> Self {
-        Self::Loaded(column.into())
-    }
-}
+use crate::{Column, DataFrame, Mapping, NameIndex, Schema, Series};
 
 impl DataFrame {
     /// A frame without columns, with this index of text.

@@ -1,136 +1,33 @@
 //! [`Lazy`]: an element that is read, or made from another, when it is asked for.
 
+mod keep;
+mod selection;
+
 use std::any::Any;
 use std::fmt::{self, Debug};
 use std::ops::Range;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 
-use anndata_storage::{AxisSelection, Error, OrBug, Result};
+use anndata_storage::{AxisSelection, Error, Result};
 
-use crate::model::{Categories, Kept, Origin};
-use crate::schema::len_of;
-use crate::{ColumnKind, Element, Lazy, LazySource, Schema, Selection, SparseFormat};
-
-impl Selection {
-    /// The whole element.
-    pub fn of(&self) -> &Element {
-        &self.of
-    }
-
-    /// The selected positions, one selection per axis.
-    pub fn axes(&self) -> &[AxisSelection] {
-        &self.axes
-    }
-
-    /// Whether categories that no selected row has are dropped.
-    pub fn drops_unused_categories(&self) -> bool {
-        self.categories == Categories::DropUnused
-    }
-
-    fn load(&self) -> Result<Element> {
-        self.without_unused(self.select()?)
-    }
-
-    async fn load_async(&self) -> Result<Element> {
-        let Element::Lazy(whole) = &self.of else { return self.load() };
-        let selected = match &*whole.0 {
-            Origin::Source { source, value } if value.get().is_none() => {
-                value.check(&**source)?;
-                source.select_async(&self.axes).await.map_err(|error| source.locate(error))?
-            }
-            _ => return self.load(),
-        };
-        self.without_unused(selected)
-    }
-
-    fn without_unused(&self, selected: Element) -> Result<Element> {
-        match (selected, self.categories) {
-            (Element::Column(column), Categories::DropUnused) => {
-                Ok(Element::Column(column.without_unused_categories()?))
-            }
-            (element, _) => Ok(element),
-        }
-    }
-
-    /// Of an element that was not loaded, no more is read than has to be.
-    fn select(&self) -> Result<Element> {
-        match &self.of {
-            Element::Lazy(whole) => match &*whole.0 {
-                Origin::Source { source, value } if value.get().is_none() => {
-                    value.check(&**source)?;
-                    source.select(&self.axes).map_err(|error| source.locate(error))
-                }
-                _ => whole.load()?.select(&self.axes),
-            },
-            of => of.select(&self.axes),
-        }
-    }
-
-    /// The whole matrix and where some of the selected major slices are in it, if these follow each other and nothing is
-    /// selected within them.
-    fn consecutive(&self, slices: &Range<usize>) -> Result<Option<(&Element, Range<usize>)>> {
-        let Schema::Sparse { format, shape: (rows, columns), .. } = self.of.schema()? else { return Ok(None) };
-        let [row_axis, column_axis] = self.axes.as_slice() else { return Ok(None) };
-        let (major, minor, minor_len) = match format {
-            SparseFormat::Csr => (row_axis, column_axis, columns),
-            SparseFormat::Csc => (column_axis, row_axis, rows),
-        };
-        let AxisSelection::Range(major) = major else { return Ok(None) };
-        let start = usize::try_from(major.start).or_bug("a major slice that was not checked")?;
-        let is_whole = minor.is_whole(minor_len as u64);
-        Ok(is_whole.then(|| (&self.of, start + slices.start..start + slices.end)))
-    }
-
-    fn shape(&self) -> Result<Option<Vec<usize>>> {
-        let Some(mut shape) = self.of.shape()? else { return Ok(None) };
-        for (len, axis) in shape.iter_mut().zip(&self.axes) {
-            *len = len_of(axis)?;
-        }
-        Ok(Some(shape))
-    }
-
-    fn schema(&self) -> Result<Schema> {
-        let mut schema = self.of.schema()?.select(&self.axes)?;
-        // Which categories are left is known once the rows are.
-        if let (Categories::DropUnused, Schema::Column(column)) = (self.categories, &mut schema) {
-            column.n_categories = None;
-        }
-        Ok(schema)
-    }
-}
-
-impl Kept {
-    fn get(&self) -> Option<&Element> {
-        match self {
-            Self::Once(value) => value.get(),
-            Self::Never { .. } => None,
-        }
-    }
-
-    /// Refuses what is not there any more.
-    fn check(&self, source: &dyn LazySource) -> Result<()> {
-        match self {
-            Self::Never { replaced } if replaced.load(Ordering::Acquire) => {
-                let message = "the stored element was replaced after this part of it was taken";
-                Err(source.locate(Error::unsupported(message)))
-            }
-            _ => Ok(()),
-        }
-    }
-}
+use crate::model::{Categories, Origin};
+use crate::{Column, ColumnKind, Element, Keep, Lazy, LazySource, Schema, Selection};
 
 impl Lazy {
     /// The element of a source, read on first use and then kept.
     pub fn new(source: impl LazySource) -> Self {
-        Self(Arc::new(Origin::Source { source: Box::new(source), value: Kept::Once(OnceLock::new()) }))
+        Self::with_keep(source, &Keep::Once)
     }
 
     /// The element of a source, read anew each time: for what stays in its store because it is too large, or may change
     /// there.
     pub fn uncached(source: impl LazySource) -> Self {
-        let value = Kept::Never { replaced: AtomicBool::new(false) };
-        Self(Arc::new(Origin::Source { source: Box::new(source), value }))
+        Self::with_keep(source, &Keep::Never)
+    }
+
+    /// The element of a source, whose values are kept or not once they are read.
+    pub fn with_keep(source: impl LazySource, keep: &Keep) -> Self {
+        Self(Arc::new(Origin::Source { source: Box::new(source), value: keep.of_new() }))
     }
 
     /// Selected positions along the axes of an element, one selection per axis; a selection of a selection is one of the
@@ -154,8 +51,8 @@ impl Lazy {
     /// Declares that what is stored was replaced by another element, so that neither this [uncached](Self::uncached)
     /// element nor a selection of it can be read again.
     pub fn set_replaced(&self) {
-        if let Origin::Source { value: Kept::Never { replaced }, .. } = &*self.0 {
-            replaced.store(true, Ordering::Release);
+        if let Origin::Source { value, .. } = &*self.0 {
+            value.set_replaced();
         }
     }
 
@@ -226,15 +123,16 @@ impl Lazy {
         }
     }
 
-    /// The element. That of a source is read on first use and kept, unless it is [uncached](Self::uncached).
+    /// The element. That of a source is read on first use and kept, unless it is [uncached](Self::uncached) or a cache has no
+    /// room for it. Several threads that ask at once wait for the one that reads; those of rayon's pool, which may not wait for
+    /// each other, read it themselves.
     ///
     /// # Errors
     /// If it cannot be read.
     pub fn load(&self) -> Result<Element> {
-        let element = self.load_once()?;
         match &*self.0 {
-            Origin::Source { value: Kept::Once(value), .. } => Ok(value.get_or_init(|| element).clone()),
-            _ => Ok(element),
+            Origin::Source { value, .. } => value.get_or_read(|| self.load_once()),
+            Origin::Selection(_) => self.load_once(),
         }
     }
 
@@ -245,8 +143,8 @@ impl Lazy {
     pub async fn load_async(&self) -> Result<Element> {
         let element = self.load_once_async().await?;
         match &*self.0 {
-            Origin::Source { value: Kept::Once(value), .. } => Ok(value.get_or_init(|| element).clone()),
-            _ => Ok(element),
+            Origin::Source { value, .. } => Ok(value.put(element)),
+            Origin::Selection(_) => Ok(element),
         }
     }
 
@@ -258,7 +156,7 @@ impl Lazy {
         match &*self.0 {
             Origin::Source { source, value } => {
                 if let Some(element) = value.get() {
-                    return Ok(element.clone());
+                    return Ok(element);
                 }
                 value.check(&**source)?;
                 source.load_async().await.map_err(|error| source.locate(error))
@@ -275,7 +173,7 @@ impl Lazy {
         match &*self.0 {
             Origin::Source { source, value } => {
                 if let Some(element) = value.get() {
-                    return Ok(element.clone());
+                    return Ok(element);
                 }
                 value.check(&**source)?;
                 source.load().map_err(|error| source.locate(error))
@@ -295,10 +193,39 @@ impl Lazy {
                 source.major_lengths(slices).map_err(|error| source.locate(error))
             }
             Origin::Source { .. } => Ok(None),
-            Origin::Selection(selection) => match selection.consecutive(&slices)? {
-                Some((Element::Lazy(whole), slices)) => whole.major_lengths(slices),
-                _ => Ok(None),
+            Origin::Selection(selection) => selection.major_lengths(slices),
+        }
+    }
+
+    /// Some of the categories of a column of categories, no more of which are read than has to be; codes are not, unless this
+    /// is a view that drops unused categories.
+    ///
+    /// # Errors
+    /// If the range is out of bounds, they cannot be read, or it is not a column of categories.
+    pub(crate) fn categories(&self, range: Range<usize>) -> Result<Column> {
+        match &*self.0 {
+            Origin::Source { source, value } => {
+                if let Some(loaded) = value.get() {
+                    return loaded.into_column()?.categories()?.slice(range);
+                }
+                value.check(&**source)?;
+                source.categories(range).map_err(|error| source.locate(error))
+            }
+            Origin::Selection(selection) => selection.categories(range),
+        }
+    }
+
+    /// The last position along an axis, at most `position`, at which a chunk of the stored values ends.
+    ///
+    /// # Errors
+    /// If the metadata are malformed.
+    pub(crate) fn chunk_end(&self, axis: usize, position: usize) -> Result<usize> {
+        match &*self.0 {
+            Origin::Source { source, value } => match value.get() {
+                Some(_) => Ok(position),
+                None => source.chunk_end(axis, position).map_err(|error| source.locate(error)),
             },
+            Origin::Selection(selection) => selection.chunk_end(axis, position),
         }
     }
 
@@ -345,7 +272,16 @@ impl PartialEq for Lazy {
 impl Lazy {
     /// The values, if they are in memory or are made of what is.
     pub(crate) fn in_memory(&self) -> Option<Element> {
-        if self.is_loaded() { self.load_once().ok() } else { None }
+        match &*self.0 {
+            Origin::Source { value, .. } => value.get(),
+            Origin::Selection(selection) => match &selection.of {
+                Element::Lazy(whole) => {
+                    let selected = whole.in_memory()?.select(&selection.axes).ok()?;
+                    selection.without_unused(selected).ok()
+                }
+                _ => selection.load().ok(),
+            },
+        }
     }
 }
 

@@ -37,6 +37,7 @@ mod model;
 pub mod namespace;
 mod opaque;
 mod raw;
+mod recent;
 mod schema;
 mod select;
 mod selector;
@@ -55,7 +56,9 @@ pub use concat::{
     ColumnPlan, ConcatAxis, ConcatOptions, ConcatPlan, FillValue, Join, Merge, concat, concat_lazy, concat_named,
 };
 pub use extension::Extension;
-pub use model::{AnnData, DataFrame, Element, Layers, Lazy, LazySource, Mapping, Raw, Selection, Series};
+pub use model::{
+    AnnData, DataFrame, Element, ElementCache, Keep, Layers, Lazy, LazySource, Mapping, Raw, Selection, Series,
+};
 pub use namespace::Namespace;
 pub use opaque::{Opaque, OpaqueSource};
 pub use schema::{ColumnSchema, Schema};

@@ -8,13 +8,14 @@ use std::any::Any;
 use std::fmt::Debug;
 use std::ops::Range;
 use std::sync::atomic::AtomicBool;
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock};
 
 use anndata_storage::{AxisSelection, BoxFuture, Error, Result, Tensor};
 use indexmap::IndexMap;
 
 use crate::awkward::Awkward;
 use crate::caches::{NameCache, Namespaces};
+use crate::recent::{Recent, Slot};
 use crate::{Column, Extension, Opaque, Schema, SparseMatrix};
 
 /// Matrices of the shape of `X` by name; `X` itself is under `None`.
@@ -200,13 +201,35 @@ pub(crate) enum Origin {
     Selection(Selection),
 }
 
-/// What becomes of the values of a source once they are read.
+/// What becomes of the values of lazy elements once they are read.
+///
+/// Values that are selected from an element which was not read as a whole are never kept.
+#[derive(Debug, Clone, Default)]
+#[non_exhaustive]
+pub enum Keep {
+    /// They are kept for as long as the element is there.
+    #[default]
+    Once,
+    /// They are read anew each time.
+    Never,
+    /// They are kept in a cache, which all elements that are made with it share.
+    Cache(ElementCache),
+}
+
+/// A cache of elements that were read: of so many bytes in memory at most. Elements that were not used for the longest time
+/// make room for new ones; one that is larger than the cache is not kept. A clone is the same cache.
+#[derive(Debug, Clone)]
+pub struct ElementCache(pub(crate) Recent<Element>);
+
+/// The values of a source, if they are kept.
 #[expect(clippy::large_enum_variant, reason = "always behind an `Arc`")]
 pub(crate) enum Kept {
-    /// They are kept.
-    Once(OnceLock<Element>),
+    /// They are, once they are read. One thread reads, and others wait for it.
+    Once { value: OnceLock<Element>, reading: Mutex<()> },
     /// They are read anew each time, until the stored element is replaced by another.
     Never { replaced: AtomicBool },
+    /// They are as long as there is room for them.
+    Cached { slot: Slot<Element>, reading: Mutex<()> },
 }
 
 /// Selected positions along the axes of an element.
@@ -271,6 +294,24 @@ pub trait LazySource: Any + Debug + Send + Sync {
     fn major_lengths(&self, slices: Range<usize>) -> Result<Option<Vec<usize>>> {
         let _ = slices;
         Ok(None)
+    }
+
+    /// Some of the categories of a column of categories. By default all of them are read, and no codes.
+    ///
+    /// # Errors
+    /// If they cannot be read, or it is not a column of categories.
+    fn categories(&self, range: Range<usize>) -> Result<Column> {
+        self.select(&[AxisSelection::Range(0..0)])?.into_column()?.categories()?.slice(range)
+    }
+
+    /// The last position along an axis, at most `position`, at which a chunk of the stored values ends, so that no chunk is
+    /// decoded twice where blocks end there. The default knows of no chunks: any position is one.
+    ///
+    /// # Errors
+    /// If the metadata are malformed.
+    fn chunk_end(&self, axis: usize, position: usize) -> Result<usize> {
+        let _ = axis;
+        Ok(position)
     }
 
     /// The async twin of [`load`](Self::load). The default blocks.

@@ -47,7 +47,7 @@ mod values;
 
 use crate::SparseFormat;
 pub use options::EncodeOptions;
-pub use registry::{BuildContext, EncodeContext, Encoding, Registry};
+pub use registry::{BuildContext, ElementVisitor, EncodeContext, Encoding, Registry};
 
 impl Default for Registry {
     /// All encodings of anndata.

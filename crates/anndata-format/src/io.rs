@@ -11,107 +11,17 @@
 //! # Ok::<(), anndata_format::Error>(())
 //! ```
 
+mod read_options;
+
 use anndata_storage::{Compression, Error, Group, Result};
 
 use crate::encoding::options::matrix_path;
-use crate::encoding::slots::{check_is_anndata, drop_unknown};
+use crate::encoding::slots::check_is_anndata;
 use crate::encoding::sparse::to_sparse;
-use crate::encoding::{BuildContext, EncodeContext, EncodeOptions, Registry, adata, sparse};
+use crate::encoding::{BuildContext, ElementVisitor, EncodeContext, EncodeOptions, Registry, adata, sparse};
 use crate::node::{Node, NodeWriteOptions};
 use crate::{AnnData, Element, SparseFormat};
-
-/// How elements are read.
-#[derive(Debug, Clone, Default)]
-#[non_exhaustive]
-pub struct ElemReadOptions {
-    /// Whether only metadata are read now, and values when they are asked for. Default: no.
-    pub lazy: bool,
-    /// The paths of dense matrices (`X`, `raw/X`, `layers/counts`) that are read as sparse ones.
-    pub as_sparse: Vec<String>,
-    /// The format of these. Default: CSR.
-    pub as_sparse_format: Option<SparseFormat>,
-    /// The paths of elements that are left out, such as `uns/x` or `obs/column`: they are not looked at. An error where
-    /// there is none.
-    pub skip: Vec<String>,
-    /// Whether members of an object, or of its raw, that are not slots are left out. They are kept otherwise; Python
-    /// refuses an object that has any, and ignores those of a raw. Default: no.
-    pub drop_unknown: bool,
-    /// Whether what is plainly meant is repaired where the format is broken: see [`Registry::with_repair`]. Default: no,
-    /// and an error says where it would help.
-    pub repair: bool,
-    /// The encodings that are known.
-    pub registry: Registry,
-}
-
-impl ElemReadOptions {
-    /// Sets whether values are read when they are asked for, instead of at once.
-    #[must_use]
-    #[doc(alias = "read_elem_lazy")]
-    pub fn with_lazy(mut self, lazy: bool) -> Self {
-        self.lazy = lazy;
-        self
-    }
-
-    /// Sets the paths of dense matrices that are read as sparse ones.
-    #[must_use]
-    pub fn with_as_sparse<S: Into<String>>(mut self, paths: impl IntoIterator<Item = S>, format: SparseFormat) -> Self {
-        self.as_sparse = paths.into_iter().map(Into::into).collect();
-        self.as_sparse_format = Some(format);
-        self
-    }
-
-    /// Sets the paths of elements that are left out.
-    #[must_use]
-    pub fn with_skip<S: Into<String>>(mut self, paths: impl IntoIterator<Item = S>) -> Self {
-        self.skip = paths.into_iter().map(Into::into).collect();
-        self
-    }
-
-    /// Sets whether members of objects that are not slots are left out.
-    #[must_use]
-    pub fn with_drop_unknown(mut self, drop: bool) -> Self {
-        self.drop_unknown = drop;
-        self
-    }
-
-    /// Sets whether what is plainly meant is repaired instead of refused.
-    #[must_use]
-    pub fn with_repair(mut self, repair: bool) -> Self {
-        self.repair = repair;
-        self
-    }
-
-    /// Sets the encodings.
-    #[must_use]
-    pub fn with_registry(mut self, registry: Registry) -> Self {
-        self.registry = registry;
-        self
-    }
-
-    /// The tree of the element at `key` of a group, without what is left out.
-    fn open(&self, group: &Group, key: &str, is_object: bool) -> Result<Node> {
-        Ok(self.prune(Node::open_without(group, key, &self.skip)?, is_object))
-    }
-
-    /// The async twin: does not block the thread if the store has latency.
-    async fn open_async(&self, group: &Group, key: &str, is_object: bool) -> Result<Node> {
-        Ok(self.prune(Node::open_async(group, key, &self.skip).await?, is_object))
-    }
-
-    /// The tree without what is of no use.
-    fn prune(&self, mut node: Node, is_object: bool) -> Node {
-        if self.drop_unknown {
-            drop_unknown(&mut node, is_object);
-        }
-        node
-    }
-
-    /// The encodings, which repair what they read where that is asked for.
-    fn registry(&self) -> Registry {
-        let registry = self.registry.clone();
-        if self.repair { registry.with_repair(true) } else { registry }
-    }
-}
+pub use read_options::{ElemReadOptions, Names};
 
 /// How elements are written.
 #[derive(Debug, Clone, Default)]
@@ -171,7 +81,7 @@ pub fn read_elem(group: &Group, key: &str, options: &ElemReadOptions) -> Result<
     let registry = options.registry();
     let read = || {
         let node = options.open(group, key, false)?;
-        if options.lazy { registry.build_lazy(node) } else { registry.build(node.fetch()?) }
+        if options.lazy { registry.build_lazy(node, &options.keep) } else { registry.build(node.fetch()?) }
     };
     read().map_err(|error| error.in_store(&**group.storage()))
 }
@@ -185,7 +95,7 @@ pub async fn read_elem_async(group: &Group, key: &str, options: &ElemReadOptions
     let registry = options.registry();
     let read = async {
         let node = options.open_async(group, key, false).await?;
-        if options.lazy { registry.build_lazy(node) } else { registry.build(node.fetch_async().await?) }
+        if options.lazy { registry.build_lazy(node, &options.keep) } else { registry.build(node.fetch_async().await?) }
     };
     read.await.map_err(|error: Error| error.in_store(&**group.storage()))
 }
@@ -199,6 +109,46 @@ pub fn write_elem(group: &Group, key: &str, element: &Element, options: &ElemWri
     let path = group.path_of(key);
     options.encode(element, group, &path)?.replace(group, key, &options.store)?;
     group.storage().commit().map_err(|error| error.at(&path).in_store(&**group.storage()))
+}
+
+/// Writes an element at `key` of a group, whose tree a function has the last word about; with the empty key, as the content of an
+/// empty group. A visitor is asked about the elements in it. Nothing is written if there is no tree.
+pub(crate) fn write_visited(
+    group: &Group,
+    key: &str,
+    element: &Element,
+    options: &ElemWriteOptions,
+    visitor: &dyn ElementVisitor,
+    finish: impl FnOnce(Option<Node>) -> Result<Option<Node>>,
+) -> Result<()> {
+    let path = group.path_of(key);
+    if key.is_empty() {
+        check_empty(group)?;
+    }
+    let encode = options.encode.below("", options.store.keep_layout);
+    let context = EncodeContext::new(&options.registry, &encode, group.storage().capabilities()).with_visitor(visitor);
+    let node = match element {
+        // An object that is a store, not one within another.
+        Element::AnnData(adata) if key.is_empty() => match context.visit(element, &path)? {
+            None => adata::encode(adata, &path, &context),
+            Some(Element::AnnData(adata)) => adata::encode(&adata, &path, &context),
+            Some(other) => context.encode_visited(&other, &path),
+        },
+        element => sparse::encode(element, &path, &context),
+    };
+    let Some(node) = finish(Some(node?))? else { return Ok(()) };
+    if key.is_empty() {
+        node.write(group, "", &options.store)?
+    } else {
+        node.replace(group, key, &options.store)?
+    }
+    group.storage().commit().map_err(|error| error.at(&path))
+}
+
+fn check_empty(group: &Group) -> Result<()> {
+    let Some(child) = group.children()?.into_iter().next() else { return Ok(()) };
+    let error = Error::already_exists(format!("the group is not empty: it has '{child}'"));
+    Err(error.at(group.path()).in_store(&**group.storage()))
 }
 
 /// Reads the `AnnData` that a group is, of any version since 0.5.
@@ -216,7 +166,7 @@ fn read(group: &Group, options: &ElemReadOptions) -> Result<AnnData> {
     // Matrices that are to be made sparse are read block by block, so they are not fetched with the rest.
     let lazy = options.lazy || !options.as_sparse.is_empty();
     let node = if lazy { node } else { node.fetch()? };
-    let adata = build_anndata(node, &options.registry(), lazy)?;
+    let adata = build_anndata(node, options, lazy)?;
     if options.as_sparse.is_empty() {
         return Ok(adata);
     }
@@ -238,7 +188,7 @@ pub async fn read_anndata_async(group: &Group, options: &ElemReadOptions) -> Res
         let node = prepare(options.open_async(group, "", true).await?)?;
         check_is_anndata(&node)?;
         let node = if options.lazy { node } else { node.fetch_async().await? };
-        build_anndata(node, &options.registry(), options.lazy)
+        build_anndata(node, options, options.lazy)
     };
     read.await.map_err(|error: Error| error.in_store(&**group.storage()))
 }
@@ -248,10 +198,7 @@ pub async fn read_anndata_async(group: &Group, options: &ElemReadOptions) -> Res
 /// # Errors
 /// If the group is not empty, something has no stored form, or writing fails.
 pub fn write_anndata(group: &Group, adata: &AnnData, options: &ElemWriteOptions) -> Result<()> {
-    if let Some(child) = group.children()?.first() {
-        let error = Error::already_exists(format!("the group is not empty: it has '{child}'"));
-        return Err(error.at(group.path()).in_store(&**group.storage()));
-    }
+    check_empty(group)?;
     check_paths(adata, &options.encode)?;
     let encode = options.encode.below(group.path(), options.store.keep_layout);
     let context = EncodeContext::new(&options.registry, &encode, group.storage().capabilities());
@@ -260,8 +207,10 @@ pub fn write_anndata(group: &Group, adata: &AnnData, options: &ElemWriteOptions)
 }
 
 /// The object of a root group, which in files before 0.7 does not say what it is.
-fn build_anndata(node: Node, registry: &Registry, lazy: bool) -> Result<AnnData> {
-    adata::build(node.into_group()?, &BuildContext::new(registry, lazy)).map_err(Error::of_stored)
+fn build_anndata(node: Node, options: &ElemReadOptions, lazy: bool) -> Result<AnnData> {
+    let registry = options.registry();
+    let context = if lazy { BuildContext::lazy(&registry, &options.keep) } else { BuildContext::new(&registry) };
+    adata::build(node.into_group()?, &context).map_err(Error::of_stored)
 }
 
 /// In files before 0.7, frames are arrays of records and need their values to be understood.

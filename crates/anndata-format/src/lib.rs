@@ -30,6 +30,7 @@
 
 mod backed;
 mod description;
+pub mod dispatch;
 pub mod encoding;
 mod findings;
 pub mod io;

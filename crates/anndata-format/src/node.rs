@@ -194,6 +194,14 @@ impl Node {
         })
     }
 
+    /// The descendant at a relative path, to be changed.
+    pub fn descendant_mut(&mut self, path: &str) -> Option<&mut Self> {
+        path.split('/').filter(|name| !name.is_empty()).try_fold(self, |node, name| match node {
+            Self::Group(group) => group.children.get_mut(name),
+            Self::Array(_) => None,
+        })
+    }
+
     /// The group, if it is one.
     ///
     /// # Errors

@@ -5,7 +5,7 @@ use std::fmt::Debug;
 use std::ops::Range;
 use std::sync::Arc;
 
-use anndata_core::{Element, Lazy, LazySource, Opaque, OpaqueSource, Schema};
+use anndata_core::{Column, Element, Lazy, LazySource, Opaque, OpaqueSource, Schema};
 use anndata_storage::{Attribute, AxisSelection, BoxFuture, Error, Result, unblock};
 
 use crate::node::{ArrayNode, Node, Source, Unreadable};
@@ -44,6 +44,12 @@ pub(crate) trait TreeReader: Any + Debug + Send + Sync {
 
     /// How many values each of some major slices of a stored sparse matrix has; `None` for anything else.
     fn major_lengths(&self, node: &Node, slices: Range<usize>) -> Result<Option<Vec<usize>>>;
+
+    /// Some of the categories of a stored column of categories, without its codes; `None` if they are known as a whole only.
+    fn categories(&self, node: &Node, range: Range<usize>) -> Result<Option<Column>>;
+
+    /// The chunks along the axes of a stored element, if its values are in such.
+    fn chunks(&self, node: &Node) -> Result<Option<Vec<u64>>>;
 }
 
 /// The source of a lazy element: its stored tree, and what reads it.
@@ -106,6 +112,19 @@ impl LazySource for StoredElement {
 
     fn major_lengths(&self, slices: Range<usize>) -> Result<Option<Vec<usize>>> {
         self.reader.major_lengths(&self.node, slices)
+    }
+
+    fn categories(&self, range: Range<usize>) -> Result<Column> {
+        match self.reader.categories(&self.node, range.clone())? {
+            Some(categories) => Ok(categories),
+            None => self.select(&[AxisSelection::Range(0..0)])?.into_column()?.categories()?.slice(range),
+        }
+    }
+
+    fn chunk_end(&self, axis: usize, position: usize) -> Result<usize> {
+        let chunks = self.reader.chunks(&self.node)?;
+        let chunk = chunks.and_then(|chunks| usize::try_from(*chunks.get(axis)?).ok());
+        Ok(chunk.filter(|&chunk| chunk > 0).map_or(position, |chunk| position - position % chunk))
     }
 
     fn nbytes(&self, with_stored: bool) -> usize {

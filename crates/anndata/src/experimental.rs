@@ -1,4 +1,10 @@
-//! Collections of many stores, and concatenation on disk: what Python has in `anndata.experimental`. Feature `experimental`.
+//! Lazy elements in chunks, collections of many stores, and concatenation on disk: what Python has in `anndata.experimental`.
+//! Feature `experimental`.
+//!
+//! [`read_lazy`] opens an object of which nothing is in memory, [`chunks()`] and [`fold_chunks`] go through an element of any size,
+//! and [`map_lazy`] makes a new one of it that is computed when it is asked for, or written.
+//!
+//! [`read_dispatched`] and [`write_dispatched`] ask a function what becomes of each element.
 //!
 //! [`Collection::open`] takes [`open`](crate::open()) to open stores in any format:
 //!
@@ -20,7 +26,12 @@
 //!
 //! [`concat_on_disk`] writes what [`concat`](crate::concat()) would give, without having it in memory.
 
+mod lazy;
 mod on_disk;
 
-pub use anndata_experimental::{Collection, RowId, StorePool};
+pub use anndata_experimental::{
+    ChunkOptions, Collection, ElementChunks, MapKind, OnRead, OnWrite, ReadStep, RowId, StorePool, WriteStep, chunks,
+    fold_chunks, map_lazy, read_dispatched, write_dispatched,
+};
+pub use lazy::{read_elem_lazy, read_elem_lazy_async, read_lazy, read_lazy_async};
 pub use on_disk::{OnDiskOptions, OnDiskReport, concat_on_disk, plan_on_disk};

@@ -52,7 +52,8 @@
 //!   named elements.
 //! - [`DataFrame`], what `obs` and `var` are, and [`Series`], a column of it that is in memory or still stored.
 //! - [`Element`], anything that a slot can hold; [`Schema`] and [`ColumnSchema`], what it is without reading it.
-//! - [`Lazy`], an element that is read when it is asked for, from a [`LazySource`] or as a [`Selection`] of another.
+//! - [`Lazy`], an element that is read when it is asked for, from a [`LazySource`] or as a [`Selection`] of another. [`Keep`] says
+//!   what becomes of its values then, an [`ElementCache`] keeps those of many.
 //! - [`Opaque`] and [`OpaqueSource`], elements of unknown encodings; [`Extension`], those of encodings that you add.
 //! - [`Tolerance`] and [`Difference`], to compare objects; [`MemorySize`], what one takes; [`make_unique`], for its names.
 //! - `testing` (feature `testing`): objects made at random for the tests of your crate.
@@ -103,7 +104,8 @@
 //!
 //! ## Collections larger than memory
 //!
-//! - `experimental` (feature `experimental`): `Collection`, many stores as one object, and `concat_on_disk`.
+//! - `experimental` (feature `experimental`): `read_lazy` with options, `chunks` and `map_lazy`; `read_dispatched` and
+//!   `write_dispatched`; `Collection`, many stores as one object, and `concat_on_disk`.
 //!
 //! ## Options
 //!
@@ -141,9 +143,9 @@ mod write;
 // Objects and their slots.
 #[doc(inline)]
 pub use anndata_format::{
-    AnnData, AnnDataBuilder, ColumnSchema, DataFrame, Difference, Element, Extension, Layers, Lazy, LazySource,
-    Mapping, MemorySize, Namespace, Opaque, OpaqueSource, Raw, Schema, Selection, Series, Tolerance, make_unique,
-    namespace, register_anndata_namespace,
+    AnnData, AnnDataBuilder, ColumnSchema, DataFrame, Difference, Element, ElementCache, Extension, Keep, Layers, Lazy,
+    LazySource, Mapping, MemorySize, Namespace, Opaque, OpaqueSource, Raw, Schema, Selection, Series, Tolerance,
+    make_unique, namespace, register_anndata_namespace,
 };
 // Values.
 #[doc(inline)]

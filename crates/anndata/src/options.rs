@@ -1,9 +1,9 @@
 //! How objects are read from and written to paths, whatever the format: one type for each direction.
 
 use anndata_format::encoding::Registry;
-use anndata_format::io::{ElemReadOptions, ElemWriteOptions};
+use anndata_format::io::{ElemReadOptions, ElemWriteOptions, Names};
 use anndata_format::node::Progress;
-use anndata_format::{Compression, Limits, SparseFormat};
+use anndata_format::{Compression, Keep, Limits, SparseFormat};
 #[cfg(feature = "hdf5")]
 use anndata_io_hdf5::Hdf5Options;
 #[cfg(feature = "zarr")]
@@ -35,6 +35,28 @@ impl ReadOptions {
     #[must_use]
     pub fn with_lazy(mut self, lazy: bool) -> Self {
         self.elem = self.elem.with_lazy(lazy);
+        self
+    }
+
+    /// Sets what becomes of the values of lazy elements once they are read. Default: they are kept.
+    ///
+    /// ```
+    /// use anndata::{Keep, ReadOptions};
+    ///
+    /// // All objects that are read with these options share one cache.
+    /// let options = ReadOptions::default().with_lazy(true).with_keep(Keep::cache(1 << 30));
+    /// # let _ = options;
+    /// ```
+    #[must_use]
+    pub fn with_keep(mut self, keep: Keep) -> Self {
+        self.elem = self.elem.with_keep(keep);
+        self
+    }
+
+    /// Sets when the labels of lazy frames are read. Default: when they are asked for.
+    #[must_use]
+    pub fn with_names(mut self, names: Names) -> Self {
+        self.elem = self.elem.with_names(names);
         self
     }
 

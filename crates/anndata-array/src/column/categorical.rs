@@ -247,16 +247,12 @@ impl Column {
     ///
     /// # Errors
     /// If the column is not categorical, or a code has no category.
-    #[doc(alias = "categories")]
+    #[doc(alias = "codes")]
     pub fn codes_and_categories(&self) -> Result<(Tensor, Self)> {
-        let DataType::Dictionary(key_type, _) = self.array.data_type() else {
-            return Err(Error::dtype("the column is not categorical"));
-        };
-        with_keys!(key_type.as_ref(), K => {
-            let dictionary: &DictionaryArray<K> = self.array.as_dictionary();
-            let values = Arc::clone(dictionary.values());
-            let categories = Self { kind: super::kind_of_array(values.data_type()), array: values };
-            Ok((codes(dictionary)?, categories))
+        let categories = self.categories()?;
+        let keys = self.array.as_any_dictionary().keys().data_type();
+        with_keys!(keys, K => {
+            Ok((codes(self.array.as_dictionary::<K>())?, categories))
         }, else => Err(Error::dtype("the column is not categorical")))
     }
 }

@@ -3,14 +3,26 @@
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use std::hash::Hash;
+use std::sync::Arc;
 
 use ahash::RandomState;
 use anndata_storage::{Complex, DType, Error, OrBug, Result, Tensor};
+use arrow_array::cast::AsArray as _;
 
 use super::{Column, ColumnKind};
 use crate::Mask;
 
 impl Column {
+    /// The categories of a categorical column, in order, those without rows included.
+    ///
+    /// # Errors
+    /// [`DType`](anndata_storage::ErrorKind::DType) if the column is not categorical.
+    pub fn categories(&self) -> Result<Self> {
+        let dictionary = self.array.as_any_dictionary_opt();
+        let values = Arc::clone(dictionary.ok_or_else(|| Error::dtype("the column is not categorical"))?.values());
+        Ok(Self { kind: super::kind_of_array(values.data_type()), array: values })
+    }
+
     /// The rows whose value is missing or NaN; `NaT` is missing.
     ///
     /// # Errors

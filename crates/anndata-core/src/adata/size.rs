@@ -65,6 +65,21 @@ impl AnnData {
     }
 }
 
+impl Element {
+    /// About how many bytes the values take in memory. What is stored and was not read counts nothing, or, `with_disk`, what it
+    /// would take; of a selection, its share of the whole.
+    pub fn size_in_memory(&self, with_disk: bool) -> usize {
+        let Self::Lazy(lazy) = self else { return nbytes(self, with_disk) };
+        let Some(selection) = lazy.selected() else { return nbytes(self, with_disk) };
+        let whole = selection.of().size_in_memory(with_disk);
+        let Ok(Some(shape)) = selection.of().shape() else { return whole };
+        selection.axes().iter().zip(shape).fold(whole, |bytes, (axis, len)| {
+            let selected = usize::try_from(axis.len()).unwrap_or(usize::MAX);
+            bytes.saturating_mul(selected) / len.max(1)
+        })
+    }
+}
+
 /// The bytes of the values of an element, as an estimate: what is malformed counts nothing.
 pub(crate) fn nbytes(element: &Element, with_stored: bool) -> usize {
     match element {

@@ -143,6 +143,20 @@ impl Element {
     }
 }
 
+impl Element {
+    /// The last position along an axis, at most `position`, at which a chunk of the stored values ends: blocks that end there
+    /// decode each chunk once. What is in memory, or stored without such chunks, has one at each position.
+    ///
+    /// # Errors
+    /// If the metadata of a lazy element are malformed.
+    pub fn chunk_end(&self, axis: usize, position: usize) -> Result<usize> {
+        match self {
+            Self::Lazy(lazy) => lazy.chunk_end(axis, position),
+            _ => Ok(position),
+        }
+    }
+}
+
 /// About how many bytes a lazy matrix of this schema takes in memory; `len` is the length of its axis.
 fn bytes(lazy: &Lazy, schema: &Schema, axis: usize, len: usize) -> Result<usize> {
     if let Schema::Array { dtype, shape } = schema {

@@ -96,6 +96,11 @@ impl Encoding for AnnDataEncoding {
         if has("obs") && has("var") { Ok(self.schema(node, registry)?.shape()) } else { Ok(None) }
     }
 
+    fn elements(&self, node: &Node) -> Result<Vec<(String, Node)>> {
+        let slots = ["X", "obs", "var", "obsm", "varm", "obsp", "varp", "layers", "uns", "raw"];
+        super::values::children(node, &slots)
+    }
+
     fn is_container(&self, _node: &Node) -> bool {
         true
     }
@@ -145,12 +150,13 @@ pub(crate) fn build(mut group: GroupNode, context: &BuildContext<'_>) -> Result<
 
 /// The raw of a group, with or without encoding attributes; `null` is none.
 fn build_raw(node: Node, context: &BuildContext<'_>) -> Result<Option<Raw>> {
-    if let Node::Group(group) = node {
-        let path = group.path.clone();
+    if let (None, Node::Group(group)) = (context.decided(&node), &node) {
+        let (group, path) = (group.clone(), group.path.clone());
         return raw::build(group, context).map(Some).map_err(|error| error.at(&path));
     }
     match context.build(node)? {
         Element::Null => Ok(None),
+        Element::Raw(raw) => Ok(Some(*raw)),
         Element::Lazy(lazy) if matches!(lazy.load()?, Element::Null) => Ok(None),
         other => Err(Error::invalid_data(format!("raw is {}, not an object", other.kind_name()))),
     }
@@ -161,20 +167,20 @@ pub(crate) fn encode(adata: &AnnData, path: &str, context: &EncodeContext<'_>) -
     adata.check_frame_labels()?;
     let at = |key: &str| child_path(path, key);
     let mut group = GroupNode::encoded(path, "anndata", "0.1.0");
-    let mut put = |key: &str, node: Node| group.children.insert(key.to_owned(), node);
-    if let Some(x) = adata.x() {
-        check_matrix(x, &at("X"))?;
-        put("X", sparse::encode(x, &at("X"), context)?);
-    }
-    for (key, frame) in [("obs", adata.obs()), ("var", adata.var())] {
+    // Encoded in the order of Python, in which a visitor is asked about them.
+    let frame = |key: &str, frame: &DataFrame| {
         let frame = frame_to_write(frame, context).map_err(|error| error.at(&at(key)))?;
-        put(key, context.encode(&Element::Frame(frame), &at(key))?);
-    }
-    for (key, mapping) in
-        [("obsm", adata.obsm()), ("varm", adata.varm()), ("obsp", adata.obsp()), ("varp", adata.varp())]
-    {
-        put(key, dict::encode(mapping, &at(key), context)?);
-    }
+        context.encode(&Element::Frame(frame), &at(key))
+    };
+    let slot = |key: &str, mapping: &Mapping| dict::encode_slot(mapping, &at(key), context);
+    let (obs, var, uns) = (frame("obs", adata.obs())?, frame("var", adata.var())?, slot("uns", adata.uns())?);
+    let (obsm, varm) = (slot("obsm", adata.obsm())?, slot("varm", adata.varm())?);
+    let (obsp, varp) = (slot("obsp", adata.obsp())?, slot("varp", adata.varp())?);
+    let x = adata.x().map(|x| {
+        check_matrix(x, &at("X"))?;
+        sparse::encode(x, &at("X"), context)
+    });
+    let x = x.transpose()?;
     let mut layers = Mapping::new();
     for (key, layer) in adata.layers() {
         if let Some(key) = key {
@@ -182,11 +188,15 @@ pub(crate) fn encode(adata: &AnnData, path: &str, context: &EncodeContext<'_>) -
             layers.insert(key.clone(), layer.clone());
         }
     }
-    put("layers", dict::encode(&layers, &at("layers"), context)?);
-    put("uns", dict::encode(adata.uns(), &at("uns"), context)?);
-    if let Some(raw) = adata.raw() {
-        put("raw", raw::encode(raw, &at("raw"), context)?);
-    }
+    let layers = slot("layers", &layers)?;
+    let raw = adata.raw().map(|raw| match context.visit_made(|| Element::Raw(Box::new(raw.clone())), &at("raw"))? {
+        Some(instead) => context.encode_visited(&instead, &at("raw")),
+        None => raw::encode(raw, &at("raw"), context),
+    });
+    let (x, raw) = (x.map(|x| ("X", x)), raw.transpose()?.map(|raw| ("raw", raw)));
+    let slots = [("obs", obs), ("var", var), ("obsm", obsm), ("varm", varm), ("obsp", obsp), ("varp", varp)];
+    let slots = x.into_iter().chain(slots).chain([("layers", layers), ("uns", uns)]).chain(raw);
+    group.children.extend(slots.map(|(key, node)| (key.to_owned(), node)));
     for (key, element) in adata.other() {
         group.insert(key, context.encode(element, &at(key))?)?;
     }

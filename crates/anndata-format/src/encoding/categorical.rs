@@ -29,6 +29,8 @@
 
 mod validate;
 
+use std::ops::Range;
+
 use anndata_storage::{Attribute, AxisSelection, Error, Result, Scalar as _, Tensor, child_path, dispatch};
 
 use super::registry::{BuildContext, EncodeContext, Encoding, Registry};
@@ -135,6 +137,24 @@ impl Encoding for CategoricalEncoding {
         let part = group.child("codes")?.as_array()?.select(axes)?;
         group.children.insert("codes".to_owned(), Node::Array(part));
         Ok(Some(Node::Group(group)))
+    }
+
+    fn categories(&self, node: &Node, range: Range<usize>, registry: &Registry) -> Result<Option<Column>> {
+        let categories = node.as_group()?.child("categories")?;
+        // Repairs merge categories, which they see as a whole.
+        if registry.repairs() || registry.shape(categories)?.is_none_or(|shape| shape.len() != 1) {
+            return Ok(None);
+        }
+        let axis = AxisSelection::Range(range.start as u64..range.end as u64);
+        registry.build_part(categories, &[axis])?.into_column().map(Some).map_err(|error| error.at(categories.path()))
+    }
+
+    fn elements(&self, node: &Node) -> Result<Vec<(String, Node)>> {
+        super::values::children(node, &["codes", "categories"])
+    }
+
+    fn chunks<'n>(&self, node: &'n Node) -> Option<&'n [u64]> {
+        node.descendant("codes")?.as_array().ok()?.spec.chunks.as_deref()
     }
 
     fn validate(&self, node: &Node, registry: &Registry, checker: &mut Checker<'_>) {

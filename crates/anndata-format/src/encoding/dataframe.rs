@@ -137,6 +137,15 @@ impl Encoding for DataFrameEncoding {
         Ok(Some(vec![n_rows(node)?, columns]))
     }
 
+    fn elements(&self, node: &Node) -> Result<Vec<(String, Node)>> {
+        let mut keys = node.texts_attribute("column-order")?.unwrap_or_default();
+        let index = index_key(node)?;
+        if !keys.contains(&index) {
+            keys.push(index);
+        }
+        keys.into_iter().map(|key| Ok((key.clone(), upgrade(node, named(node, &key)?)?))).collect()
+    }
+
     fn is_container(&self, _node: &Node) -> bool {
         true
     }

@@ -88,6 +88,14 @@ pub(super) fn encode<'a>(
     Ok(Node::Group(group))
 }
 
+/// The tree of a slot of an object, which is an element of its own as well.
+pub(super) fn encode_slot(mapping: &Mapping, path: &str, context: &EncodeContext<'_>) -> Result<Node> {
+    match context.visit_made(|| Element::Mapping(mapping.clone()), path)? {
+        Some(instead) => context.encode_visited(&instead, path),
+        None => encode(mapping, path, context),
+    }
+}
+
 /// Refuses keys that would not read back as they are.
 pub(crate) fn check_key(key: &str) -> Result<()> {
     if key.is_empty() || key == "." || key == ".." {

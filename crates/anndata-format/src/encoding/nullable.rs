@@ -133,7 +133,7 @@ impl Encoding for NullableEncoding {
             return if missing.contains(&true) {
                 Err(Error::invalid_input("a missing text cannot be written as plain text"))
             } else {
-                context.encode(&Element::Tensor(column.to_tensor()?), path)
+                context.encode_visited(&Element::Tensor(column.to_tensor()?), path)
             };
         }
         let mut group = GroupNode::encoded(path, self.name(), "0.1.0");
@@ -161,6 +161,14 @@ impl Encoding for NullableEncoding {
             group.children.insert(key.to_owned(), Node::Array(part));
         }
         Ok(Some(Node::Group(group)))
+    }
+
+    fn elements(&self, node: &Node) -> Result<Vec<(String, Node)>> {
+        super::values::children(node, &["values", "mask"])
+    }
+
+    fn chunks<'n>(&self, node: &'n Node) -> Option<&'n [u64]> {
+        node.descendant("values")?.as_array().ok()?.spec.chunks.as_deref()
     }
 
     fn validate(&self, node: &Node, registry: &Registry, checker: &mut Checker<'_>) {

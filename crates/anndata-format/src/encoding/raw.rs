@@ -68,6 +68,10 @@ impl Encoding for RawEncoding {
         Ok(Schema::Raw)
     }
 
+    fn elements(&self, node: &Node) -> Result<Vec<(String, Node)>> {
+        super::values::children(node, &["X", "var", "varm"])
+    }
+
     fn is_container(&self, _node: &Node) -> bool {
         true
     }
@@ -95,7 +99,7 @@ pub(super) fn encode(raw: &Raw, path: &str, context: &EncodeContext<'_>) -> Resu
     }
     let var = super::slots::frame_to_write(raw.var(), context)?;
     group.children.insert("var".to_owned(), context.encode(&Element::Frame(var), &child_path(path, "var"))?);
-    let varm = dict::encode(raw.varm(), &child_path(path, "varm"), context)?;
+    let varm = dict::encode_slot(raw.varm(), &child_path(path, "varm"), context)?;
     group.children.insert("varm".to_owned(), varm);
     for (key, element) in raw.other() {
         group.insert(key, context.encode(element, &child_path(path, key))?)?;

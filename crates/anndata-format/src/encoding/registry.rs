@@ -5,6 +5,7 @@
 mod validate;
 
 use std::borrow::Cow;
+use std::collections::HashMap;
 use std::fmt::Debug;
 use std::ops::Range;
 use std::sync::Arc;
@@ -17,7 +18,7 @@ use super::values::{encoding_of_values, vector, without_encoding};
 use crate::findings::Checker;
 use crate::node::{ArrayNode, GroupNode, Node};
 use crate::stored::{self, StoredElement, StoredTree as _, TreeReader};
-use crate::{Element, Lazy, LazySource as _, Schema, Selection, Series};
+use crate::{Column, Element, Keep, Lazy, LazySource as _, Schema, Selection, Series};
 
 /// How one kind of element is stored: a pair of functions between elements and trees of nodes.
 pub trait Encoding: Debug + Send + Sync {
@@ -79,6 +80,19 @@ pub trait Encoding: Debug + Send + Sync {
         false
     }
 
+    /// The elements that the element of a stored tree is made of, with their keys, in the order in which they are read. By default
+    /// all children of a container, and of other elements those children that say an encoding.
+    ///
+    /// # Errors
+    /// If the tree is malformed.
+    fn elements(&self, node: &Node) -> Result<Vec<(String, Node)>> {
+        let Node::Group(group) = node else { return Ok(Vec::new()) };
+        let is_container = self.is_container(node);
+        let elements = group.children.iter();
+        let elements = elements.filter(|(_, child)| is_container || child.attributes().contains_key("encoding-type"));
+        Ok(elements.map(|(key, child)| (key.clone(), child.clone())).collect())
+    }
+
     /// Whether an element is written in this encoding. By default an [`Extension`](Element::Extension) that names it.
     fn encodes(&self, element: &Element) -> bool {
         matches!(element, Element::Extension(extension) if extension.encoding_type() == self.name())
@@ -128,6 +142,23 @@ pub trait Encoding: Debug + Send + Sync {
     /// If they cannot be read.
     fn major_lengths(&self, _node: &Node, _slices: Range<usize>) -> Result<Option<Vec<usize>>> {
         Ok(None)
+    }
+
+    /// Some of the categories of a stored column of categories, without its codes. `None`, by default: they are known once the
+    /// column is built.
+    ///
+    /// # Errors
+    /// If they cannot be read.
+    fn categories(&self, _node: &Node, _range: Range<usize>, _registry: &Registry) -> Result<Option<Column>> {
+        Ok(None)
+    }
+
+    /// The chunks along the axes of a stored element. By default those of an array; a group has none.
+    fn chunks<'n>(&self, node: &'n Node) -> Option<&'n [u64]> {
+        match node {
+            Node::Array(array) => array.spec.chunks.as_deref(),
+            Node::Group(_) => None,
+        }
     }
 
     /// Reports everything in a stored tree that is malformed or dangerous, and goes on to the next: see
@@ -208,15 +239,15 @@ impl Registry {
     /// # Errors
     /// If the tree is malformed; the error names the path.
     pub fn build(&self, node: Node) -> Result<Element> {
-        self.build_with(node, &BuildContext::new(self, false))
+        self.build_with(node, &BuildContext::new(self))
     }
 
     /// The element of a tree, with everything that is not a container lazy.
     ///
     /// # Errors
     /// As [`build`](Self::build).
-    pub fn build_lazy(&self, node: Node) -> Result<Element> {
-        BuildContext::new(self, true).build(node)
+    pub fn build_lazy(&self, node: Node, keep: &Keep) -> Result<Element> {
+        BuildContext::lazy(self, keep).build(node)
     }
 
     /// What the element of a tree is, from metadata alone.
@@ -260,7 +291,21 @@ impl Registry {
         Ok(!matches!(self.find(node)?, Found::Unknown))
     }
 
-    pub(super) fn is_container(&self, node: &Node) -> Result<bool> {
+    /// The element of a tree, kept as it is stored, whatever its encoding.
+    pub(crate) fn build_opaque(&self, node: Node) -> Element {
+        Element::Opaque(stored::opaque(node))
+    }
+
+    /// The elements that the element of a tree is made of, with their keys, in the order in which they are read.
+    pub(crate) fn elements(&self, node: &Node) -> Result<Vec<(String, Node)>> {
+        match self.find(node)? {
+            Found::Known(encoding) | Found::Legacy(encoding) => encoding.elements(node),
+            Found::Unknown => Ok(Vec::new()),
+        }
+        .map_err(|error| error.of_stored().at(node.path()))
+    }
+
+    pub(crate) fn is_container(&self, node: &Node) -> Result<bool> {
         Ok(match self.find(node)? {
             Found::Known(encoding) | Found::Legacy(encoding) => encoding.is_container(node),
             Found::Unknown => false,
@@ -288,7 +333,7 @@ impl Registry {
 
     /// A part of the element of a stored tree, in memory: no more is read than its encoding needs.
     pub(super) fn build_part(&self, node: &Node, axes: &[AxisSelection]) -> Result<Element> {
-        let context = BuildContext::new(self, false);
+        let context = BuildContext::new(self);
         match self.find(node)? {
             Found::Known(encoding) | Found::Legacy(encoding) => encoding.build_part(node, axes, &context),
             Found::Unknown => Err(Error::unsupported("an element of an unknown encoding has no known parts")),
@@ -374,6 +419,21 @@ impl TreeReader for Registry {
         }
         .map_err(|error| error.of_stored().at(node.path()))
     }
+
+    fn categories(&self, node: &Node, range: Range<usize>) -> Result<Option<Column>> {
+        match self.find(node)? {
+            Found::Known(encoding) => encoding.categories(node, range, self),
+            Found::Legacy(_) | Found::Unknown => Ok(None),
+        }
+        .map_err(|error| error.of_stored().at(node.path()))
+    }
+
+    fn chunks(&self, node: &Node) -> Result<Option<Vec<u64>>> {
+        Ok(match self.find(node)? {
+            Found::Known(encoding) | Found::Legacy(encoding) => encoding.chunks(node).map(<[u64]>::to_vec),
+            Found::Unknown => None,
+        })
+    }
 }
 
 /// A current stored tree as it is to be copied, saying its encoding as it is written.
@@ -402,13 +462,32 @@ fn unknown(node: Node) -> Element {
 #[derive(Debug, Clone, Copy)]
 pub struct BuildContext<'a> {
     registry: &'a Registry,
-    lazy: bool,
+    /// What becomes of the values of lazy elements, if elements are built lazily.
+    lazy: Option<&'a Keep>,
+    /// What stands in the place of elements, by path.
+    decided: Option<&'a HashMap<String, Element>>,
 }
 
 impl<'a> BuildContext<'a> {
-    /// A context in which every element is built, or in which those that are not containers are lazy.
-    pub fn new(registry: &'a Registry, lazy: bool) -> Self {
-        Self { registry, lazy }
+    /// A context in which every element is built.
+    pub fn new(registry: &'a Registry) -> Self {
+        Self { registry, lazy: None, decided: None }
+    }
+
+    /// A context in which elements that are not containers are lazy; their values are kept or not once they are read.
+    pub fn lazy(registry: &'a Registry, keep: &'a Keep) -> Self {
+        Self { registry, lazy: Some(keep), decided: None }
+    }
+
+    /// Returns the same context with elements that stand in the place of those of a tree, by path.
+    pub(crate) fn with_decided(mut self, decided: &'a HashMap<String, Element>) -> Self {
+        self.decided = Some(decided);
+        self
+    }
+
+    /// What stands in the place of the element of a node, if something does.
+    pub(super) fn decided(&self, node: &Node) -> Option<&'a Element> {
+        self.decided?.get(node.path())
     }
 
     /// The encodings.
@@ -421,11 +500,15 @@ impl<'a> BuildContext<'a> {
     /// # Errors
     /// If it cannot be built.
     pub fn build(&self, node: Node) -> Result<Element> {
-        if !self.lazy || node.is_fetched() || self.registry.is_container(&node)? {
+        if let Some(decided) = self.decided(&node) {
+            return Ok(decided.clone());
+        }
+        let Some(keep) = self.lazy.filter(|_| !node.is_fetched()) else { return self.registry.build_with(node, self) };
+        if self.registry.is_container(&node)? {
             return self.registry.build_with(node, self);
         }
         Ok(if self.registry.is_known(&node)? {
-            Element::Lazy(Lazy::new(StoredElement::new(node, self.registry.clone())))
+            Element::Lazy(Lazy::with_keep(StoredElement::new(node, self.registry.clone()), keep))
         } else {
             unknown(node)
         })
@@ -452,18 +535,45 @@ impl<'a> BuildContext<'a> {
     }
 }
 
+/// Is asked about each element before it is encoded.
+pub trait ElementVisitor: Debug + Sync {
+    /// What is encoded in the place of an element that is to stand at `path`; `None` is the element itself.
+    ///
+    /// # Errors
+    /// Those of whoever is asked.
+    fn visit(&self, element: &Element, path: &str) -> Result<Option<Element>>;
+}
+
 /// What an encoding needs to encode the elements within its own.
 #[derive(Debug, Clone, Copy)]
 pub struct EncodeContext<'a> {
     registry: &'a Registry,
     options: &'a EncodeOptions,
     capabilities: Capabilities,
+    visitor: Option<&'a dyn ElementVisitor>,
 }
 
 impl<'a> EncodeContext<'a> {
     /// A context for a store of these capabilities.
     pub fn new(registry: &'a Registry, options: &'a EncodeOptions, capabilities: Capabilities) -> Self {
-        Self { registry, options, capabilities }
+        Self { registry, options, capabilities, visitor: None }
+    }
+
+    /// Returns the same context with a visitor, who is asked about each element.
+    #[must_use]
+    pub fn with_visitor(mut self, visitor: &'a dyn ElementVisitor) -> Self {
+        self.visitor = Some(visitor);
+        self
+    }
+
+    /// What is to be encoded in the place of an element, if there is a visitor who says so.
+    pub(crate) fn visit(&self, element: &Element, path: &str) -> Result<Option<Element>> {
+        self.visitor.map_or(Ok(None), |visitor| visitor.visit(element, path))
+    }
+
+    /// The same of an element that is made for the visitor alone.
+    pub(super) fn visit_made(&self, element: impl FnOnce() -> Element, path: &str) -> Result<Option<Element>> {
+        self.visitor.map_or(Ok(None), |visitor| visitor.visit(&element(), path))
     }
 
     /// The same context with other options.
@@ -526,6 +636,14 @@ impl<'a> EncodeContext<'a> {
     /// # Errors
     /// If the element cannot be stored.
     pub fn encode(&self, element: &Element, path: &str) -> Result<Node> {
+        match self.visit(element, path)? {
+            Some(instead) => self.encode_visited(&instead, path),
+            None => self.encode_visited(element, path),
+        }
+    }
+
+    /// The tree of an element about which the visitor was asked.
+    pub(crate) fn encode_visited(&self, element: &Element, path: &str) -> Result<Node> {
         match element {
             Element::Opaque(opaque) => match opaque.unreadable() {
                 Some(reason) => Err(reason),
@@ -538,7 +656,7 @@ impl<'a> EncodeContext<'a> {
                 Some(stored) => Ok(stored),
                 None => match self.stream(lazy, path)? {
                     Some(made) => Ok(made),
-                    None => self.encode(&lazy.load_once()?, path),
+                    None => self.encode_visited(&lazy.load_once()?, path),
                 },
             },
             element => {

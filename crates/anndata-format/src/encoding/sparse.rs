@@ -194,15 +194,22 @@ pub(super) fn build(node: Node, format: SparseFormat, shape_attribute: &str) -> 
 /// # Errors
 /// If the element cannot be stored.
 pub(crate) fn encode(element: &Element, path: &str, context: &EncodeContext<'_>) -> Result<Node> {
+    match context.visit(element, path)? {
+        Some(instead) => encode_as_asked(&instead, path, context),
+        None => encode_as_asked(element, path, context),
+    }
+}
+
+fn encode_as_asked(element: &Element, path: &str, context: &EncodeContext<'_>) -> Result<Node> {
     let asked = |paths: &[String]| paths.iter().any(|asked| asked == path);
     if asked(&context.options().as_dense) {
         return encode_dense(element, path).map_err(|error| error.at(path));
     }
     if asked(&context.options().as_sparse) {
         let matrix = to_sparse(element, SparseFormat::Csr).map_err(|error| error.at(path))?;
-        return context.encode(&Element::Sparse(matrix), path);
+        return context.encode_visited(&Element::Sparse(matrix), path);
     }
-    context.encode(element, path)
+    context.encode_visited(element, path)
 }
 
 /// The tree of a sparse matrix as a dense `array`, made block by block; a dense one as it is.

@@ -92,3 +92,9 @@ fn not_registered(encoding: &str) -> Error {
 pub(super) fn wrong_element(encoding: &str, element: &Element) -> Error {
     Error::invalid_input(format!("{} cannot be encoded as '{encoding}'", element.kind_name()))
 }
+
+/// Those of some children that there are, with their keys.
+pub(super) fn children(node: &Node, keys: &[&str]) -> Result<Vec<(String, Node)>> {
+    let children = &node.as_group()?.children;
+    Ok(keys.iter().filter_map(|&key| Some((key.to_owned(), children.get(key)?.clone()))).collect())
+}

@@ -262,6 +262,28 @@ impl TreeVisitor for Opener<'_> {
     }
 }
 
+impl Node {
+    /// Takes the element at a path of the store out of the tree. A column is no longer named in the attributes of its frame.
+    ///
+    /// # Errors
+    /// [`InvalidInput`](crate::ErrorKind::InvalidInput) if it is the index of a frame.
+    pub(crate) fn leave_out(&mut self, path: &str) -> Result<()> {
+        forget_column(self, path)?;
+        let Some(within) = path.strip_prefix(self.path()).map(|rest| rest.trim_start_matches('/').to_owned()) else {
+            return Ok(());
+        };
+        let mut rest = within.as_str();
+        while !rest.is_empty() {
+            let (parent, name) = rest.rsplit_once('/').unwrap_or(("", rest));
+            let Some(Self::Group(group)) = self.descendant_mut(parent) else { return Ok(()) };
+            group.children.shift_remove(name);
+            // Groups that were there for it alone go with it.
+            rest = if group.children.is_empty() && group.attributes.is_empty() { parent } else { "" };
+        }
+        Ok(())
+    }
+}
+
 /// Takes the column at a path, or the columns in the group at it, out of what the attributes of their frame name.
 fn forget_column(node: &mut Node, path: &str) -> Result<()> {
     let Node::Group(group) = node else { return Ok(()) };
