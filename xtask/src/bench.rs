@@ -1,4 +1,5 @@
-//! `cargo xtask bench read|write|zarr|convert|matrix|concat|qc`: this library and its peers on the same files, in turn, in one run.
+//! `cargo xtask bench read|write|zarr|convert|matrix|concat|qc|lazy|dispatch`: this library and its peers on the same files, in
+//! turn, in one run.
 //!
 //! Each measurement is a process of its own. The two sides alternate, so that whatever else the machine does falls
 //! on both; what is reported is the ratio of each pair, then the peak memory, and the physical limit: the same
@@ -6,6 +7,7 @@
 //! spread over all cores.
 
 mod concat;
+mod lazy;
 mod matrix;
 mod qc;
 mod zarr;
@@ -58,8 +60,8 @@ struct Bench {
 pub(crate) fn run(arguments: &[&str]) -> Result<()> {
     let (&what, rest) = arguments.split_first().ok_or_else(|| Error::new(crate::USAGE))?;
     let known = ["--rounds", "--python"];
-    // Only this one makes a smaller file.
-    let quick = what == "qc" && flag(rest, "--quick");
+    // Only these make a smaller file.
+    let quick = ["qc", "lazy", "dispatch"].contains(&what) && flag(rest, "--quick");
     let rest: Vec<&str> = rest.iter().copied().filter(|&word| !(quick && word == "--quick")).collect();
     let rounds = option(&rest, "--rounds", &known)?.map_or(Ok(ROUNDS), str::parse);
     let rounds = rounds.ok().filter(|n| *n > 0).ok_or_else(|| Error::new("--rounds takes a number above 0"))?;
@@ -69,6 +71,8 @@ pub(crate) fn run(arguments: &[&str]) -> Result<()> {
     match what {
         "concat" => return bench.concat(),
         "qc" => return bench.qc(quick),
+        "lazy" => return bench.lazy(quick),
+        "dispatch" => return bench.dispatch(quick),
         _ => {}
     }
     bench.make_files()?;

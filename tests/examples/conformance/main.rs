@@ -9,6 +9,7 @@
 
 mod case;
 mod edits;
+mod experimental;
 mod operations;
 mod references;
 mod stored;

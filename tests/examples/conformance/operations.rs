@@ -18,6 +18,7 @@ use serde_json::Value;
 
 use crate::case::Case;
 use crate::edits;
+use crate::experimental;
 use crate::references::references;
 use crate::stored;
 
@@ -45,6 +46,9 @@ pub(crate) const OPERATIONS: &[(&str, Operation)] = &[
     ("set_raw", edits::set_raw),
     ("set_part", edits::set_part),
     ("concat", concat),
+    ("read_lazy", experimental::read_lazy),
+    ("read_dispatched", experimental::read_dispatched),
+    ("write_dispatched", experimental::write_dispatched),
     ("layouts", stored::layouts),
     ("mutate", stored::mutate),
 ];

@@ -12,7 +12,7 @@ import stores
 from compare import compare_elements, differences
 from describe import describe_file, walk_node
 
-from . import accessors, hdf5_layouts, joined
+from . import accessors, hdf5_layouts, joined, visited
 
 #: Arrays smaller than this, in bytes, need not be compressed.
 SMALL = 4096
@@ -219,6 +219,16 @@ def check_joined(case):
     yield from joined.differences(case.expected, case.output, case.options["axis"], case.inputs)
 
 
+def check_visited_by_reading(case):
+    """Rust asks of elements in the order of Python; not of what is in those that it decided on as a whole."""
+    yield from visited.differences(case, visited.of_reading(case.inputs[0]), inner=True)
+
+
+def check_visited_by_writing(case):
+    """Rust asks about elements in the order of Python. What columns consist of depends on what each library has in memory."""
+    yield from visited.differences(case, visited.of_writing(case.inputs[0]), inner=False)
+
+
 CHECKS = {
     "description": check_description,
     "description of output": check_output_description,
@@ -229,4 +239,6 @@ CHECKS = {
     "findings": check_findings,
     "mutations": check_mutations,
     "arrays": check_arrays,
+    "visited by reading": check_visited_by_reading,
+    "visited by writing": check_visited_by_writing,
 }

@@ -17,7 +17,7 @@ import stores
 from anndata._io.specs.registry import IORegistryError
 from scipy import sparse
 
-from . import accessors, hdf5_layouts, joined, objects, reduce
+from . import accessors, hdf5_layouts, joined, objects, reduce, visited
 
 #: How many changes of the metadata of a file are tried; all where the environment says 0.
 MUTATIONS = int(os.environ.get("CONFORMANCE_MUTATIONS", "12")) or None
@@ -471,6 +471,54 @@ def set_part(draw):
         return part
 
     draw.expect(change)
+
+
+# ------------------------------------------------------------------ what is in `anndata.experimental`
+
+
+@operation([*OBJECTS, *objects.FILES], full=3)
+def read_lazy(draw):
+    """Rust reads lazily and writes what is lazy; X may go through chunks, and a function that changes nothing."""
+    source = draw.source()
+    if source_is_refused(draw):
+        return
+    draw.output(draw.format())
+    draw.options(keep=draw.choose(None, "never", "cache"), names=draw.maybe(), mapped=draw.maybe())
+    draw.options(chunk_len=draw.choose(None, 1, 7))
+    draw.expect_file(source)
+
+
+@operation(OBJECTS, full=3)
+def read_dispatched(draw):
+    """Rust is asked of the elements of which Python is, in its order; it leaves some out, and keeps others as they are stored."""
+    source = draw.input(draw.object(), fmt="h5ad")
+    draw.output(draw.format())
+    left_out(draw, source)
+    rest = [path for path in visited.of_reading(source) if "/" in path and path not in draw.case.options.get("skip", [])]
+    rest = [path for path in rest if path.split("/")[0] in visited.SLOTS and path.count("/") == 1]
+    if rest:
+        draw.options(lazy=[draw.choose(*rest)])
+    draw.options(visited=draw.beside("visited.json"))
+    draw.check("visited by reading")
+
+
+@operation(OBJECTS, full=3)
+def write_dispatched(draw):
+    """Rust asks about the elements about which Python does, in its order, and leaves some out."""
+    source = draw.input(draw.object(), fmt="h5ad")
+    draw.output("h5ad")
+    left_out(draw, source)
+    draw.options(visited=draw.beside("visited.json"))
+    draw.check("visited by writing")
+
+
+def left_out(draw, source):
+    """Some elements that Rust leaves out; what is expected is the file without them."""
+    skip = [path for path in visited.removable(source) if draw.maybe(0.2)]
+    draw.options(skip=skip or None)
+    expected = draw.folder / "expected.h5ad"
+    visited.without(source, skip, expected)
+    draw.expect_file(expected)
 
 
 # ------------------------------------------------------------------ what operations share

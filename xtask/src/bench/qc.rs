@@ -4,6 +4,8 @@
 //! Both sides have to find the same numbers. What is compared with is the fastest that we know in Python: what it compiles
 //! when it is first used is compiled before, and of scanpy and scipy the faster one counts.
 
+use std::path::PathBuf;
+
 use super::{Bench, Measurement, Pairs, build, measure, report, spread};
 use crate::sh::{Error, Result, command, step};
 
@@ -16,13 +18,7 @@ impl Bench {
     /// `quick` takes a small file, to see that all of it works.
     pub(super) fn qc(&self, quick: bool) -> Result<()> {
         let rust = build("bench_qc", &[])?;
-        let (name, cells, genes) = if quick { ("qc-quick", "6000", "4000") } else { ("qc", "60000", "20000") };
-        let file = self.file(name);
-        if !file.exists() {
-            std::fs::create_dir_all(&self.folder)?;
-            let mut make = command(&self.python);
-            step("make the file", make.arg(SCRIPT).arg("make").arg(&file).args([cells, genes]))?;
-        }
+        let file = self.counts(quick)?;
         self.remove_outputs()?;
         let pairs = |what: &str, durable: &[&str]| {
             let out = (what == "chapter").then(|| self.folder.join("out/qc.h5ad"));
@@ -45,9 +41,21 @@ impl Bench {
         self.remove_outputs()?;
         report_memory(&variances)
     }
+
+    /// A file of counts, made once; a small one to see that all works.
+    pub(super) fn counts(&self, quick: bool) -> Result<PathBuf> {
+        let (name, cells, genes) = if quick { ("qc-quick", "6000", "4000") } else { ("qc", "60000", "20000") };
+        let file = self.file(name);
+        if !file.exists() {
+            std::fs::create_dir_all(&self.folder)?;
+            let mut make = command(&self.python);
+            step("make the file", make.arg(SCRIPT).arg("make").arg(&file).args([cells, genes]))?;
+        }
+        Ok(file)
+    }
 }
 
-fn same_numbers(what: &str, pairs: &Pairs) -> Result<()> {
+pub(super) fn same_numbers(what: &str, pairs: &Pairs) -> Result<()> {
     let of = |side: &Measurement| side.check.ok_or_else(|| Error::new(format!("no check of '{what}'")));
     for (rust, python) in pairs {
         let (ours, theirs) = (of(rust)?, of(python)?);
@@ -58,7 +66,7 @@ fn same_numbers(what: &str, pairs: &Pairs) -> Result<()> {
     Ok(())
 }
 
-fn report_memory(pairs: &Pairs) -> Result<()> {
+pub(super) fn report_memory(pairs: &Pairs) -> Result<()> {
     let peaks = |side: fn(&(Measurement, Measurement)) -> f64| pairs.iter().map(side).collect::<Vec<f64>>();
     let ours = peaks(|(rust, _)| rust.peak_bytes);
     println!("  peak memory of Rust    {}", spread(&ours.iter().map(|peak| peak / MIB).collect::<Vec<_>>(), " MiB"));

@@ -1,0 +1,100 @@
+//! The Rust half of `cargo xtask bench lazy|dispatch`: one measurement, printed as one line of JSON.
+//!
+//! ```text
+//! bench_lazy open FILE        time opening FILE lazily
+//! bench_lazy rows FILE        open FILE, then time reading a thousand rows of X, in no order
+//! bench_lazy pass FILE        time the sum of X, chunk by chunk
+//! bench_lazy dispatched FILE  time reading FILE, with a function that is asked of each element and changes nothing
+//! bench_lazy whole FILE       time reading FILE without one
+//! ```
+
+use std::error::Error;
+use std::io::Write as _;
+use std::time::{Duration, Instant};
+
+use anndata::experimental::{ChunkOptions, OnRead, fold_chunks, read_dispatched, read_lazy};
+use anndata::io::{ElemReadOptions, read_elem};
+use anndata::{AnnData, Element, ReadOptions};
+
+type Result<T> = std::result::Result<T, Box<dyn Error + Send + Sync>>;
+
+/// How many rows are read, and the steps between them, modulo all rows.
+const ROWS: usize = 1000;
+const STEP: usize = 7919;
+
+fn main() -> Result<()> {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    let (time, bytes, check) = match words.as_slice() {
+        ["open", file] => open(file)?,
+        ["rows", file] => rows(file)?,
+        ["pass", file] => pass(file)?,
+        ["dispatched", file] => read(file, true)?,
+        ["whole", file] => read(file, false)?,
+        _ => return Err("see the top of this example for its arguments".into()),
+    };
+    let line = serde_json::json!({ "seconds": time.as_secs_f64(), "bytes": bytes, "check": check });
+    writeln!(std::io::stdout(), "{line}")?;
+    Ok(())
+}
+
+fn open(file: &str) -> Result<(Duration, usize, f64)> {
+    let start = Instant::now();
+    let adata = read_lazy(file, &ReadOptions::default())?;
+    let time = start.elapsed();
+    Ok((time, size(&adata)?, number(adata.n_obs())? * 1e6 + number(adata.n_vars())?))
+}
+
+fn rows(file: &str) -> Result<(Duration, usize, f64)> {
+    let adata = read_lazy(file, &ReadOptions::default())?;
+    let rows: Vec<u64> =
+        (0..ROWS).map(|at| u64::try_from(at * STEP % adata.n_obs())).collect::<std::result::Result<_, _>>()?;
+    let start = Instant::now();
+    let some = adata.select(rows, ..)?;
+    let x = some.x().ok_or("no X")?.load()?;
+    let time = start.elapsed();
+    Ok((time, x.size_in_memory(false), sum(&x)?))
+}
+
+fn pass(file: &str) -> Result<(Duration, usize, f64)> {
+    let start = Instant::now();
+    let adata = read_lazy(file, &ReadOptions::default())?;
+    let x = adata.x().ok_or("no X")?;
+    let total = fold_chunks(
+        x,
+        &ChunkOptions::default().with_memory_limit(128 << 20),
+        |_rows, chunk| sum_of(chunk),
+        |a, b| Ok(a + b),
+    )?;
+    Ok((start.elapsed(), size(&adata)?, total.unwrap_or(0.0)))
+}
+
+fn read(file: &str, dispatched: bool) -> Result<(Duration, usize, f64)> {
+    let (root, options) = (anndata::open(file)?, ElemReadOptions::default());
+    let start = Instant::now();
+    let element = if dispatched {
+        read_dispatched(&root, "", &options, |_| Ok(OnRead::Default))?
+    } else {
+        read_elem(&root, "", &options)?
+    };
+    let time = start.elapsed();
+    let Element::AnnData(adata) = element else { return Err("it is not an object".into()) };
+    Ok((time, size(&adata)?, sum(adata.x().ok_or("no X")?)?))
+}
+
+fn sum_of(x: &Element) -> anndata::Result<f64> {
+    Ok(x.row_sums()?.cast(&anndata::DType::F64)?.as_slice::<f64>()?.iter().sum())
+}
+
+fn sum(x: &Element) -> Result<f64> {
+    Ok(sum_of(x)?)
+}
+
+/// The bytes of the matrix in memory, whether it is there or not.
+fn size(adata: &AnnData) -> Result<usize> {
+    Ok(adata.x().ok_or("no X")?.size_in_memory(true))
+}
+
+fn number(count: usize) -> Result<f64> {
+    Ok(f64::from(u32::try_from(count)?))
+}
