@@ -70,8 +70,8 @@ impl Attribute {
         }
     }
 
-    /// The texts of an array of strings. An empty array of any dtype counts, as Python writes empty lists as floats; one
-    /// that has rows of nothing, or several axes, is no list.
+    /// The texts of an array of strings. An empty array of any dtype counts, as Python writes empty lists as floats. An
+    /// array with several axes is not a list, unless its first axis is empty.
     pub fn as_strings(&self) -> Option<Vec<String>> {
         match self {
             Self::Tensor(tensor) if tensor.shape().first() == Some(&0) => Some(Vec::new()),

@@ -81,8 +81,8 @@ pub(super) fn fill<I: Index, S: Default>(
 /// At most this many parts have cells of their own; a constant, so that a sum does not depend on the number of cores.
 const PARTS: usize = 64;
 
-/// Folds whole major slices into one cell for each position of the minor axis, on all cores. `add` adds one major slice,
-/// with what it reuses from slice to slice; where it gives false for one, there is no result.
+/// Folds whole major slices into one cell for each position of the minor axis, on all cores. `add` adds one major slice
+/// and may use its scratch value again for the next. If it returns false for any of them, there is no result.
 pub(super) fn fold_slices<A: Copy + Default + Send, S: Default>(
     offsets: &Offsets,
     minor: usize,

@@ -42,7 +42,7 @@ fn in_groups(values: &mut [f32]) {
     }
 }
 
-/// Of -1 and less, and of what is not finite, there is no logarithm as of other values.
+/// Whether `logarithm` applies: not to -1 and below, nor to values that are not finite.
 fn has_logarithm(value: f32) -> bool {
     value > -1.0 && value < f32::INFINITY
 }
