@@ -81,6 +81,22 @@ pub(super) fn fill<I: Index, S: Default>(
 /// At most this many parts have cells of their own; a constant, so that a sum does not depend on the number of cores.
 const PARTS: usize = 64;
 
+/// About how many values each part has, if the cells of all parts together are to be fewer than the values.
+pub(super) fn part_size(nnz: usize, cells: usize) -> usize {
+    let parts = (nnz / cells.max(1)).clamp(1, PARTS);
+    nnz.div_ceil(parts).max(1)
+}
+
+/// The cells of all parts joined, in the order of the parts; `len` defaults if there are none.
+pub(super) fn joined<A: Copy + Default>(parts: Vec<Vec<A>>, len: usize, join: impl Fn(A, A) -> A) -> Result<Vec<A>> {
+    let mut parts = parts.into_iter();
+    let Some(mut total) = parts.next() else { return filled(len, A::default()) };
+    for part in parts {
+        total.iter_mut().zip(part).for_each(|(cell, other)| *cell = join(*cell, other));
+    }
+    Ok(total)
+}
+
 /// Folds whole major slices into one cell for each position of the minor axis, on all cores. `add` adds one major slice
 /// and may use its scratch value again for the next. If it returns false for any of them, there is no result.
 pub(super) fn fold_slices<A: Copy + Default + Send, S: Default>(
@@ -89,10 +105,7 @@ pub(super) fn fold_slices<A: Copy + Default + Send, S: Default>(
     add: impl Fn(&mut [A], &mut S, Range<usize>) -> Result<bool> + Sync,
     join: impl Fn(A, A) -> A,
 ) -> Result<Option<Vec<A>>> {
-    let nnz = offsets.total()?;
-    // The cells of all parts together are fewer than the values.
-    let parts = (nnz / minor.max(1)).clamp(1, PARTS);
-    let parts = blocks_of(offsets.ends().iter().copied(), nnz.div_ceil(parts).max(1));
+    let parts = blocks_of(offsets.ends().iter().copied(), part_size(offsets.total()?, minor));
     let parts = parts.into_par_iter().map(|slices| {
         let (mut cells, mut scratch) = (filled(minor, A::default())?, S::default());
         for slice in slices {
@@ -102,13 +115,8 @@ pub(super) fn fold_slices<A: Copy + Default + Send, S: Default>(
         }
         Ok(Some(cells))
     });
-    let Some(parts) = parts.collect::<Result<Option<Vec<_>>>>()? else { return Ok(None) };
-    let mut parts = parts.into_iter();
-    let Some(mut total) = parts.next() else { return filled(minor, A::default()).map(Some) };
-    for part in parts {
-        total.iter_mut().zip(part).for_each(|(cell, other)| *cell = join(*cell, other));
-    }
-    Ok(Some(total))
+    let parts = parts.collect::<Result<Option<Vec<_>>>>()?;
+    parts.map(|parts| joined(parts, minor, join)).transpose()
 }
 
 /// Moves the values of a major slice that are kept to `end`, without a branch that depends on them; gives the new end.
