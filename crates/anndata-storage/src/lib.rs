@@ -68,7 +68,7 @@ pub use path::{child_path, file_name, parent_path};
 pub use runtime::Runtime;
 pub use scalar::Scalar;
 pub use selection::AxisSelection;
-pub use spec::{ArraySpec, Codec, Compression};
+pub use spec::{ArrayLayout, ArraySpec, Codec, Compression};
 pub use stamp::FileStamp;
 pub use storage::{
     ArrayStorage, AsyncArrayStorage, AsyncStorage, BoxFuture, NodeKind, NodeMeta, Storage, TreeVisitor, read_positions,

@@ -1,8 +1,11 @@
 //! What an array is declared to be: dtype, shape, chunks, codecs.
 
+mod layout;
+
 use std::fmt;
 
 use crate::{DType, Error, Result, Tensor};
+pub use layout::ArrayLayout;
 
 /// The declaration of a stored array.
 #[derive(Debug, Clone, PartialEq)]
@@ -118,6 +121,13 @@ impl ArraySpec {
                     "a {what} shape of {lengths:?} does not fit an array of shape {:?}: one positive length per axis",
                     self.shape
                 )));
+            }
+        }
+        if let Some(shards) = &self.shards {
+            let Some(chunks) = &self.chunks else { return Err(Error::invalid_input("shards need chunks")) };
+            if shards.iter().zip(chunks).any(|(shard, chunk)| shard % chunk != 0) {
+                let message = format!("a shard of {shards:?} is not a multiple of its chunks of {chunks:?}");
+                return Err(Error::invalid_input(message));
             }
         }
         if self.chunks.is_none() && !self.codecs.is_empty() {
@@ -250,8 +260,15 @@ mod tests {
         assert_eq!(spec.clone().with_chunks([3, 4]).chunk_grid(), [4, 1]);
         let mut null = spec.clone();
         null.null = true;
+        let sharded = |mut spec: ArraySpec| {
+            spec.shards = Some(vec![6, 4]);
+            spec
+        };
+        assert!(sharded(spec.clone().with_chunks([3, 2])).validate().is_ok());
         for (spec, message) in [
             (spec.clone().with_codecs([Codec::Lzf]), "compression needs chunks"),
+            (sharded(spec.clone()), "shards need chunks"),
+            (sharded(spec.clone().with_chunks([4, 4])), "a shard of [6, 4] is not a multiple of its chunks of [4, 4]"),
             (spec.clone().with_chunks([5]), "a chunk shape of [5] does not fit an array of shape [10, 4]"),
             (spec.with_chunks([0, 4]), "a chunk shape of [0, 4] does not fit an array of shape [10, 4]"),
             (ArraySpec::new(DType::F32, []).with_chunks([]), "a scalar has no chunks"),

@@ -1,12 +1,12 @@
 //! Writing trees to a store.
 
+mod layout;
 mod options;
 
 use std::sync::Arc;
 
 use anndata_storage::{
-    Array, Attribute, Attributes, BlockSize, Compression, Edit, Error, Group, OrBug as _, Result, Storage, Tensor,
-    child_path,
+    Array, Attribute, Attributes, BlockSize, Edit, Error, Group, OrBug as _, Result, Storage, Tensor, child_path,
 };
 use rayon::prelude::*;
 
@@ -21,13 +21,15 @@ impl Node {
     /// Chunks, shards and codecs that the [`spec`](ArrayNode::spec) of an array names are kept where the format has them;
     /// what it leaves open is chosen, as the options say. So a tree that was [opened](Self::open) is laid out in the target
     /// as in its store, except that arrays without codecs get those of the options, unless
-    /// [`keep_layout`](NodeWriteOptions::keep_layout) is set.
+    /// [`keep_layout`](NodeWriteOptions::keep_layout) is set. [Layouts](NodeWriteOptions::with_layout) of single arrays come
+    /// before that.
     ///
     /// # Errors
     /// If something is in the way, the format cannot store something, or writing fails. What was written until then
     /// stays: see [`replace`](Self::replace) for a write that leaves nothing behind.
     pub fn write(&self, parent: &Group, key: &str, options: &NodeWriteOptions) -> Result<()> {
         let path = parent.path_of(key);
+        options.check_layouts(self, &path)?;
         write(self, parent, key, options, Move { from: self.path(), to: &path, destination: &path, path: &path })
     }
 
@@ -38,6 +40,7 @@ impl Node {
     /// As [`write`](Self::write); the old element stays, and nothing is left of the new one.
     pub fn replace(&self, parent: &Group, key: &str, options: &NodeWriteOptions) -> Result<()> {
         let path = parent.path_of(key);
+        options.check_layouts(self, &path)?;
         let mut edit = Edit::begin(parent.storage()).map_err(|error| error.at(&path))?;
         self.stage(&mut edit, parent.storage(), &path, options)?;
         edit.commit().map_err(|error| error.at(&path))
@@ -75,8 +78,13 @@ struct Move<'a> {
 impl Move<'_> {
     /// How many groups an element is within in the end that is written at this path.
     fn depth(&self, written: &str) -> Result<usize> {
+        Ok(self.in_the_end(written)?.split('/').count())
+    }
+
+    /// The path, in the end, of what is written at this path.
+    fn in_the_end(&self, written: &str) -> Result<String> {
         let below = written.strip_prefix(self.destination).or_bug("an element outside of what is written")?;
-        Ok(child_path(self.path, below).split('/').count())
+        Ok(child_path(self.path, below))
     }
 
     /// What is at a path, relative to the tree, where it is within it.
@@ -150,14 +158,9 @@ impl<'a> Layout<'a> {
 
     fn array(&mut self, node: &'a ArrayNode, parent: &Group, key: &str) -> Result<()> {
         let path = parent.path_of(key);
-        let mut spec = node.spec.clone();
-        if let Some(rows) = self.options.chunk_rows.filter(|_| spec.ndim() > 1 && !spec.is_empty()) {
-            (spec.chunks, spec.shards) = (Some(chunks_of(&spec.shape, rows)), None);
-        }
-        let is_plain = self.options.keep_layout && node.spec.chunks.is_some() && node.spec.codecs.is_empty();
-        let compression = if is_plain { Compression::None } else { self.options.compression };
-        let layout = parent.storage().layout(&spec, compression);
-        let spec = layout.map_err(|error| error.at(&path).in_store(&**parent.storage()))?;
+        let storage = &**parent.storage();
+        let spec = self.options.lay_out(node, &self.moved.in_the_end(&path)?, storage);
+        let spec = spec.map_err(|error| error.at(&path).in_store(storage))?;
         let array = parent.create_array(key, &spec)?;
         if !node.attributes.is_empty() {
             array.set_attributes(&rebase(&node.attributes, self.moved))?;
@@ -296,15 +299,6 @@ fn read_small<'a>(arrays: &[&'a Made<'a>], options: &NodeWriteOptions) -> Result
         blocks.map(|block| block.map(|(offset, values)| (*made, offset, values))).collect::<Result<Batch<'a>>>()
     });
     Ok(blocks.collect::<Result<Vec<_>>>()?.into_iter().flatten().collect())
-}
-
-/// Chunks of this many whole rows.
-fn chunks_of(shape: &[u64], rows: u64) -> Vec<u64> {
-    let mut chunks = shape.to_vec();
-    if let Some(first) = chunks.first_mut() {
-        *first = rows.clamp(1, *first);
-    }
-    chunks
 }
 
 /// The attributes with references into the tree following it to its new place.

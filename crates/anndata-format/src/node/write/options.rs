@@ -3,7 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use anndata_storage::{Compression, Tensor};
+use anndata_storage::{ArrayLayout, Compression, Tensor, child_path};
 
 /// How a tree is written.
 #[derive(Debug, Clone)]
@@ -20,6 +20,9 @@ pub struct NodeWriteOptions {
     /// in chunks and not compressed are not compressed in the target either. Default: no, all are chosen anew. Elements that
     /// are not copied but made anew, and parts of arrays, have none to keep.
     pub keep_layout: bool,
+    /// How single arrays are stored, each with its path in the store (`X/data`, `layers/counts`), or that of a group for all
+    /// arrays in it, except scalars; the longest path counts. This comes before all other options.
+    pub layouts: Vec<(String, ArrayLayout)>,
     /// Receives the progress.
     pub progress: Option<Progress>,
 }
@@ -58,6 +61,7 @@ impl Default for NodeWriteOptions {
             block_bytes: 64 << 20,
             chunk_rows: None,
             keep_layout: false,
+            layouts: Vec::new(),
             progress: None,
         }
     }
@@ -91,6 +95,21 @@ impl NodeWriteOptions {
     pub fn with_keep_layout(mut self, yes: bool) -> Self {
         self.keep_layout = yes;
         self
+    }
+
+    /// Sets how the array at a path is stored, or all arrays in the group there. What the layout names is not left to the
+    /// format: what it lacks is an error when the array is written, and so is a path at which nothing is written.
+    #[must_use]
+    pub fn with_layout(mut self, path: impl Into<String>, layout: ArrayLayout) -> Self {
+        self.layouts.push((path.into(), layout));
+        self
+    }
+
+    /// Returns the options with the paths of layouts as they are in a store, for what is written at `group`.
+    pub(crate) fn below(&self, group: &str) -> Self {
+        let layouts = self.layouts.iter();
+        let layouts = layouts.map(|(path, layout)| (child_path(group, path.trim_matches('/')), layout.clone()));
+        Self { layouts: layouts.collect(), ..self.clone() }
     }
 
     /// Sets the receiver of progress reports.
