@@ -21,6 +21,11 @@ pub struct ArraySpec {
     /// The shape of a shard (a file of many chunks), where the format has shards.
     #[cfg_attr(feature = "serde", serde(default, skip_serializing_if = "Option::is_none"))]
     pub shards: Option<Vec<u64>>,
+    /// The lengths of the shards (chunks, where there are no shards) along the first axis, where these are not all the same: each
+    /// length, and how many have it one after the other. The shape of a shard or chunk says the longest. Mostly empty; few formats
+    /// have this.
+    #[cfg_attr(feature = "serde", serde(default, skip_serializing_if = "Vec::is_empty"))]
+    pub grid: Vec<(u64, u64)>,
     /// The codecs, in the order in which they are applied when writing.
     #[cfg_attr(feature = "serde", serde(default, skip_serializing_if = "Vec::is_empty"))]
     pub codecs: Vec<Codec>,
@@ -40,6 +45,7 @@ impl ArraySpec {
             shape: shape.into(),
             chunks: None,
             shards: None,
+            grid: Vec::new(),
             codecs: Vec::new(),
             resizable: false,
             null: false,
@@ -130,6 +136,9 @@ impl ArraySpec {
                 return Err(Error::invalid_input(message));
             }
         }
+        if !self.grid.is_empty() {
+            self.validate_grid()?;
+        }
         if self.chunks.is_none() && !self.codecs.is_empty() {
             return Err(Error::invalid_input("compression needs chunks"));
         }
@@ -138,6 +147,23 @@ impl ArraySpec {
         }
         if self.null && !self.shape.is_empty() {
             return Err(Error::invalid_input("an array without values has no shape"));
+        }
+        Ok(())
+    }
+
+    /// Checks that lengths along the first axis cover it, none of which is longer than it should be.
+    fn validate_grid(&self) -> Result<()> {
+        let longest =
+            self.shards.as_ref().or(self.chunks.as_ref()).and_then(|piece| piece.first().copied()).unwrap_or(0);
+        let unit = self.chunks.as_ref().and_then(|chunk| chunk.first().copied()).filter(|_| self.shards.is_some());
+        let fits = |len: u64| len > 0 && len <= longest && unit.is_none_or(|unit| len.is_multiple_of(unit));
+        let rows = self.grid.iter().try_fold(0_u64, |rows, &(len, count)| rows.checked_add(len.checked_mul(count)?));
+        let len = self.shape.first().copied().unwrap_or(0);
+        if rows.is_none_or(|rows| rows < len) || !self.grid.iter().all(|&(len, _)| fits(len)) {
+            return Err(Error::invalid_input(format!(
+                "lengths of {:?} along the first axis do not fit an array of shape {:?}, in pieces of at most {longest}",
+                self.grid, self.shape
+            )));
         }
         Ok(())
     }

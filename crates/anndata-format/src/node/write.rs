@@ -1,19 +1,23 @@
 //! Writing trees to a store.
 
 mod layout;
+mod noted;
 mod options;
 
+use std::ops::Range;
 use std::sync::Arc;
 
 use anndata_storage::{
-    Array, Attribute, Attributes, BlockSize, Edit, Error, Group, OrBug as _, Result, Storage, Tensor, child_path,
+    Array, Attribute, Attributes, BlockSize, Edit, Error, Group, OrBug as _, PieceCopy, Result, Storage, Tensor,
+    child_path, merge_ranges,
 };
 use rayon::prelude::*;
 
 use super::open::MAX_DEPTH;
 use super::read::fetch_all;
 use super::{ArrayNode, BlockGroup, GroupNode, Node, Source};
-pub use options::{NodeWriteOptions, Progress};
+use noted::Noted;
+pub use options::{Grid, NodeWriteOptions, Progress};
 
 impl Node {
     /// Writes the tree at the free key of a group; with the empty key, a group's content goes into the group itself.
@@ -128,6 +132,12 @@ struct Made<'a> {
     /// About the bytes of its values.
     bytes: u64,
     moved: Move<'a>,
+    /// What of stored arrays is copied into it as it is.
+    copies: Vec<PieceCopy>,
+    /// The rows that need not be made: they are copied, or there already.
+    there: Vec<Range<u64>>,
+    /// What is noted of it, where there is a journal.
+    noted: Option<Noted>,
 }
 
 impl<'a> Layout<'a> {
@@ -167,8 +177,35 @@ impl<'a> Layout<'a> {
         }
         let element = spec.dtype.size().unwrap_or(TEXT_BYTES);
         let bytes = spec.shape.iter().copied().fold(element as u64, u64::saturating_mul);
-        self.arrays.push(Made { array, chunks: spec.chunks, source: &node.source, bytes, moved: self.moved });
+        let copies = self.copies(&node.source, &array)?;
+        let is_made = matches!(node.source, Source::Blocks(_));
+        let journal = self.options.journal.as_deref();
+        let noted = journal.map(|journal| Noted::new(&array, journal, bytes, is_made)).transpose()?.flatten();
+        let there = copies.iter().map(|copy| copy.rows().clone());
+        let there = merge_ranges(there.chain(noted.iter().flat_map(|noted| noted.there().to_vec())).collect());
+        let (chunks, source, moved) = (spec.chunks, &node.source, self.moved);
+        self.arrays.push(Made { array, chunks, source, bytes, moved, copies, there, noted });
         Ok(())
+    }
+
+    /// Whether a piece of an array can be copied within the memory of a block, as shards cannot that are written as a whole.
+    fn fits_in_memory(&self, array: &Array) -> Result<bool> {
+        let (Some(pieces), Some(shard)) = (array.inner().as_pieces(), array.spec().shards.clone()) else {
+            return Ok(true);
+        };
+        let size = array.dtype().size().unwrap_or(TEXT_BYTES) as u64;
+        let bytes = shard.iter().fold(size, |bytes, &len| bytes.saturating_mul(len));
+        Ok(bytes <= self.options.block_bytes || pieces.format()?.in_parts)
+    }
+
+    /// What of stored arrays can be copied as it is.
+    fn copies(&self, source: &Source, array: &Array) -> Result<Vec<PieceCopy>> {
+        let Source::Blocks(source) = source else { return Ok(Vec::new()) };
+        if !self.options.copy_chunks || !self.fits_in_memory(array)? {
+            return Ok(Vec::new());
+        }
+        let copies = source.stored().iter().map(|(start, stored)| stored.pieces_for(array, *start));
+        copies.filter_map(Result::transpose).collect()
     }
 }
 
@@ -183,6 +220,7 @@ type Batch<'a> = Vec<(&'a Made<'a>, Vec<u64>, Tensor)>;
 
 /// The second pass: writes batch after batch, in order; the next one is read meanwhile.
 fn write_values(arrays: &[Made<'_>], options: &NodeWriteOptions) -> Result<()> {
+    copy_pieces(arrays, options)?;
     let mut batches = batches(arrays, options);
     let mut next = batches.next();
     while let Some(batch) = next {
@@ -194,6 +232,25 @@ fn write_values(arrays: &[Made<'_>], options: &NodeWriteOptions) -> Result<()> {
     Ok(())
 }
 
+/// Copies what is copied as it is, from all arrays at once.
+fn copy_pieces(arrays: &[Made<'_>], options: &NodeWriteOptions) -> Result<()> {
+    let copies: Vec<_> = arrays.iter().flat_map(|made| made.copies.iter().map(move |copy| (made, copy))).collect();
+    copies.into_par_iter().try_for_each(|(made, copy)| {
+        let done = made.noted.as_ref().map_or(0, |noted| noted.end_from(copy.rows().start));
+        let mut start = copy.rows().start.max(done);
+        let copied = copy.run(done, &mut |end, _| {
+            if let (Some(noted), Some(journal)) = (&made.noted, &options.journal) {
+                noted.rows(&made.array, start..end, 0, &**journal)?;
+            }
+            start = end;
+            Ok(())
+        })?;
+        let rows = copy.rows().end - copy.rows().start;
+        options.tell_copied(copied, made.row_bytes().saturating_mul(rows));
+        Ok(())
+    })
+}
+
 fn write_batch(batch: &Batch<'_>, options: &NodeWriteOptions) -> Result<()> {
     for (made, offset, values) in batch {
         if values.dtype().has_references() {
@@ -201,6 +258,9 @@ fn write_batch(batch: &Batch<'_>, options: &NodeWriteOptions) -> Result<()> {
             made.array.write(offset, &values.map_err(|error| error.at(made.array.path()))?)?;
         } else {
             made.array.write(offset, values)?;
+        }
+        if let (Some(noted), Some(journal)) = (&made.noted, &options.journal) {
+            noted.wrote(&made.array, offset, values, &**journal)?;
         }
         options.tell(values);
     }
@@ -214,7 +274,9 @@ fn batches<'a>(
     options: &'a NodeWriteOptions,
 ) -> impl Iterator<Item = Result<Batch<'a>>> + Send + 'a {
     let is_small = |made: &&Made<'_>| made.bytes <= options.block_bytes / SMALL && made.group().is_none();
-    let (small, large): (Vec<_>, Vec<_>) = arrays.iter().partition(is_small);
+    let is_left =
+        |made: &&Made<'_>| made.group().is_some() || made.noted.as_ref().is_none_or(|noted| !noted.is_whole());
+    let (small, large): (Vec<_>, Vec<_>) = arrays.iter().filter(is_left).partition(is_small);
     let small = together(small, options.block_bytes).into_iter().map(move |some| read_small(&some, options));
     let large = grouped(large).into_iter().flat_map(move |arrays| large_blocks(arrays, options));
     small.chain(large)
@@ -269,8 +331,12 @@ impl Made<'_> {
         }
     }
 
+    fn row_bytes(&self) -> u64 {
+        self.bytes / self.array.shape().first().copied().unwrap_or(1).max(1)
+    }
+
     fn block_size(&self, options: &NodeWriteOptions) -> BlockSize<'_> {
-        BlockSize::new(options.block_bytes).with_chunks(self.chunks.as_deref())
+        BlockSize::new(options.block_bytes).with_chunks(self.chunks.as_deref()).with_there(&self.there)
     }
 }
 

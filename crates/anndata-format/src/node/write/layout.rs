@@ -1,9 +1,12 @@
 //! How the arrays of a tree are laid out: as the options say, and where they leave it open as the format does.
 
-use anndata_storage::{ArrayLayout, ArraySpec, Codec, Compression, Error, Result, Storage};
+use anndata_storage::{Array, ArrayLayout, ArraySpec, Codec, Compression, Error, Result, Storage};
 
-use super::super::{ArrayNode, Node};
-use super::NodeWriteOptions;
+use super::super::{ArrayNode, Node, Source};
+use super::{Grid, NodeWriteOptions};
+
+/// Chunks of fewer bytes of values are too small to be those of a larger array.
+const LEAST_ADOPTED: u64 = 64 << 10;
 
 impl NodeWriteOptions {
     /// Dtype, shape, chunks, shards and codecs of an array that is to stand at a path of a store.
@@ -15,8 +18,47 @@ impl NodeWriteOptions {
         if let Some(layout) = self.layout_at(path, spec.ndim()) {
             return asked(spec, layout, self.compression, storage);
         }
+        if let Some(adopted) = self.adopted(node, &spec, storage)? {
+            return Ok(adopted);
+        }
         let is_plain = self.keep_layout && node.spec.chunks.is_some() && node.spec.codecs.is_empty();
         storage.layout(&spec, if is_plain { Compression::None } else { self.compression })
+    }
+
+    /// The layout of the stored array that most rows are from, if nothing else is asked for.
+    fn adopted(&self, node: &ArrayNode, spec: &ArraySpec, storage: &dyn Storage) -> Result<Option<ArraySpec>> {
+        let is_open = spec.chunks.is_none() && spec.codecs.is_empty() && self.compression == Compression::Default;
+        let Source::Blocks(source) = &node.source else { return Ok(None) };
+        if !self.adopt_layout || !is_open {
+            return Ok(None);
+        }
+        let rows = |array: &Array| array.shape().first().copied();
+        // Of equal ones the first.
+        let largest = source.stored().iter().rev().map(|(_, array)| array).max_by_key(|array| rows(array));
+        let Some(array) = largest.filter(|array| array.storage().piece_family() == storage.piece_family()) else {
+            return Ok(None);
+        };
+        let stored = array.spec();
+        let size = stored.dtype.size().unwrap_or(1) as u64;
+        let bytes = stored.chunks.iter().flatten().fold(size, |bytes, &len| bytes.saturating_mul(len));
+        if stored.chunks.is_none() || stored.dtype != spec.dtype || bytes < LEAST_ADOPTED {
+            return Ok(None);
+        }
+        let mut adopted = spec.clone();
+        (adopted.chunks, adopted.shards) = (stored.chunks.clone(), stored.shards.clone());
+        adopted.codecs.clone_from(&stored.codecs);
+        if self.grid == Grid::Rectilinear
+            && let Some(grid) = cuts(source.stored(), &stored, spec)
+        {
+            let longest = grid.iter().map(|&(len, _)| len).max();
+            let outer = adopted.shards.as_mut().or(adopted.chunks.as_mut());
+            if let Some((own, longest)) = outer.and_then(|outer| outer.first_mut()).zip(longest) {
+                *own = longest;
+            }
+            adopted.grid = grid;
+        }
+        let made = storage.layout(&adopted, Compression::None)?;
+        Ok(Some(made).filter(|made| *made == adopted))
     }
 
     /// The layout that is given for an array: under its own path, or for all arrays in a group that it is in, if it has axes.
@@ -34,6 +76,63 @@ impl NodeWriteOptions {
                 Err(Error::invalid_input(format!("a layout is given for '{given}', where nothing is written")))
             }
             None => Ok(()),
+        }
+    }
+}
+
+/// The lengths along the first axis of the pieces of stored arrays, one array after the other; what no array with pieces like those
+/// of `largest` has is cut as that one. `None` if the pieces cannot follow each other, as shards that are not full cannot.
+fn cuts(stored: &[(u64, Array)], largest: &ArraySpec, spec: &ArraySpec) -> Option<Vec<(u64, u64)>> {
+    let outer = |spec: &ArraySpec| spec.shards.clone().or_else(|| spec.chunks.clone());
+    let first = |spec: &ArraySpec| outer(spec).and_then(|outer| outer.first().copied());
+    let usual = first(largest).filter(|&len| len > 0)?;
+    let is_like = |own: &ArraySpec| {
+        let inner = |spec: &ArraySpec| outer(spec).map(|outer| outer.get(1..).map(<[u64]>::to_vec));
+        let chunks = own.shards.is_none() || own.chunks == largest.chunks;
+        own.shards.is_some() == largest.shards.is_some()
+            && chunks
+            && inner(own) == inner(largest)
+            && (&own.dtype, &own.codecs) == (&largest.dtype, &largest.codecs)
+    };
+    let end = spec.shape.first().copied()?;
+    let mut cuts = Cuts { runs: Vec::new(), at: 0 };
+    for (start, array) in stored {
+        let own = array.spec();
+        cuts.rows(start.checked_sub(cuts.at)?, usual);
+        let len = first(&own).filter(|_| is_like(&own)).unwrap_or(usual);
+        cuts.rows(own.shape.first().copied()?, len);
+    }
+    cuts.rows(end.checked_sub(cuts.at)?, usual);
+    if let Some(unit) = largest.shards.as_ref().and(largest.chunks.as_ref()).and_then(|chunks| chunks.first()) {
+        let (last, before) = cuts.runs.split_last_mut()?;
+        // The last shard may end behind the array.
+        if last.1 == 1 {
+            last.0 = last.0.next_multiple_of(*unit);
+        }
+        let fit = |&(len, _): &(u64, u64)| len.is_multiple_of(*unit);
+        if !before.iter().chain([&*last]).all(fit) {
+            return None;
+        }
+    }
+    (!cuts.runs.is_empty()).then_some(cuts.runs)
+}
+
+/// Lengths of pieces that follow each other.
+struct Cuts {
+    runs: Vec<(u64, u64)>,
+    at: u64,
+}
+
+impl Cuts {
+    /// Adds pieces of a length for so many rows; the last one is shorter where they do not fit.
+    fn rows(&mut self, rows: u64, len: u64) {
+        self.at += rows;
+        for (own, count) in [(len, rows / len.max(1)), (rows % len.max(1), 1)] {
+            match self.runs.last_mut() {
+                _ if own == 0 || count == 0 => {}
+                Some((last, times)) if *last == own => *times += count,
+                _ => self.runs.push((own, count)),
+            }
         }
     }
 }
