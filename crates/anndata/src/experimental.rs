@@ -23,4 +23,5 @@
 mod on_disk;
 
 pub use anndata_experimental::{Collection, RowId, StorePool};
+pub use anndata_format::node::Grid;
 pub use on_disk::{OnDiskOptions, OnDiskReport, concat_on_disk, plan_on_disk};

@@ -9,6 +9,7 @@
 
 mod case;
 mod edits;
+mod joined;
 mod operations;
 mod references;
 mod stored;
