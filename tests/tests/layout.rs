@@ -8,9 +8,10 @@ use std::path::Path;
 use anndata::awkward::Awkward;
 use anndata::io::ElemWriteOptions;
 use anndata::node::{Node, NodeWriteOptions};
+use anndata::storage::ArrayLayout;
 use anndata::{
     AnnData, ArraySpec, Codec, Compression, ConvertOptions, DataFrame, Group, Mode, Result, SparseDataset,
-    SparseFormat, SparseMatrix, Tensor, ZarrFormat, ZarrOptions, convert, open,
+    SparseFormat, SparseMatrix, Tensor, WriteOptions, ZarrFormat, ZarrOptions, convert, open,
 };
 use anndata_tests::stores;
 use arrow_array::builder::{Int64Builder, ListBuilder};
@@ -117,6 +118,76 @@ fn what_a_tree_names_is_kept() -> Result<()> {
     let again = write("b.zarr", &stored)?;
     assert_eq!((again.chunks, again.codecs), (Some(vec![64]), vec![Codec::Gzip { level: 2 }]));
     assert_eq!(again.shards, Some(vec![1024]), "a shard that the store does not name is chosen");
+    Ok(())
+}
+
+/// What is asked for of one array, or of all in a group, is so in either format, and what a format lacks is an error.
+#[test]
+fn single_arrays_are_laid_out_as_asked_for() -> Result<()> {
+    let folder = tempfile::tempdir()?;
+    let path = |name: &str| folder.path().join(name);
+    let adata =
+        AnnData::builder().x(sparse(400, 30)).layer("dense", dense(400, 30)).obsm("pca", dense(400, 3)).build()?;
+    let gzip = [Codec::Gzip { level: 1 }];
+    let rows = ArrayLayout::default().with_chunks([8, 30]).with_codecs([]);
+    let group = ArrayLayout::default().with_chunks([100]).with_codecs(gzip.clone());
+    let plain = ArrayLayout::default().with_codecs([]);
+    let options = WriteOptions::default()
+        .with_compression(Compression::Gzip(5))
+        .with_chunk_rows(50)
+        .with_layout("/X", group.clone())
+        .with_layout("X/indices", plain.clone())
+        .with_layout("layers/dense", rows);
+    for name in ["a.zarr", "a.h5ad"] {
+        anndata::write_with(path(name), &adata, &options)?;
+        assert_eq!(anndata::read(path(name))?, adata);
+        let spec = |key: &str| spec(&path(name), key);
+        let codec = if name == "a.zarr" { Codec::Gzip { level: 1 } } else { Codec::Zlib { level: 1 } };
+        for key in ["X/data", "X/indptr"] {
+            assert_eq!((spec(key).chunks, spec(key).codecs), (Some(vec![100]), vec![codec.clone()]), "{name} {key}");
+        }
+        assert_eq!(spec("X/indices").codecs, [], "{name}: the longest path counts");
+        assert_eq!((spec("layers/dense").chunks, spec("layers/dense").codecs), (Some(vec![8, 30]), vec![]), "{name}");
+        assert_eq!(spec("obsm/pca").chunks, Some(vec![50, 3]), "{name}");
+    }
+    let shards = ArrayLayout::default().with_chunks([8, 30]).with_shards([80, 30]);
+    let sharded = WriteOptions::default().with_layout("layers/dense", shards.clone());
+    anndata::write_with(path("b.zarr"), &adata, &sharded)?;
+    assert_eq!(spec(&path("b.zarr"), "layers/dense").shards, Some(vec![80, 30]));
+    // The arrays of one element, and of an object within a store, are named as those of an object.
+    let store = NodeWriteOptions::default().with_layout("layers/dense", shards);
+    let elem = ElemWriteOptions::default().with_store(store);
+    anndata::zarr::write_atomic(path("c.zarr"), &ZarrOptions::default(), true, |root| {
+        anndata::io::write_elem(root, "layers/dense", &dense(400, 30).into(), &elem)?;
+        anndata::io::write_anndata(&root.create_group("inner")?, &adata, &elem)
+    })?;
+    for key in ["layers/dense", "inner/layers/dense"] {
+        assert_eq!(ArraySpec::clone(&open_any(&path("c.zarr"))?.array(key)?.spec()).shards, Some(vec![80, 30]));
+    }
+    // Codecs alone are enough, also in a format that has arrays in one piece.
+    let codecs = WriteOptions::default().with_layout("X/data", ArrayLayout::default().with_codecs(gzip.clone()));
+    anndata::write_with(path("d.h5ad"), &adata, &codecs)?;
+    assert_eq!(spec(&path("d.h5ad"), "X/data").codecs, [Codec::Zlib { level: 1 }]);
+
+    let lzf = ArrayLayout::default().with_codecs([Codec::Lzf]);
+    let no_chunks = ArrayLayout::default().with_shards([80, 30]);
+    let odd = ArrayLayout::default().with_chunks([7, 30]).with_shards([80, 30]);
+    let v2 = sharded.clone().with_zarr_format(ZarrFormat::V2);
+    let with = |key: &str, layout: ArrayLayout| WriteOptions::default().with_layout(key, layout);
+    for (name, options, unsupported, message) in [
+        ("e.h5ad", sharded, true, "layers/dense: this format has no shards"),
+        ("e.zarr", v2, true, "layers/dense: this format has no shards"),
+        ("e.zarr", with("X/data", lzf), true, "X/data: the codec 'lzf' cannot be written to this format"),
+        ("e.zarr", with("layers/dense", no_chunks), false, "layers/dense: a layout has shards and no chunks"),
+        ("e.zarr", with("layers/dense", odd), false, "a shard of [80, 30] is not a multiple of its chunks of [7, 30]"),
+        ("e.zarr", with("layers", group), false, "layers/dense: a chunk shape of [100] does not fit"),
+        ("e.zarr", with("layers/x", plain), false, "a layout is given for 'layers/x', where nothing is written"),
+    ] {
+        let error = anndata::write_with(path(name), &adata, &options).unwrap_err();
+        assert!(if unsupported { error.is_unsupported() } else { error.is_invalid_input() }, "{message}: {error:?}");
+        assert!(error.to_string().contains(message), "{message}: {error}");
+        assert!(!path(name).exists());
+    }
     Ok(())
 }
 

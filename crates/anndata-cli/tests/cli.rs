@@ -448,6 +448,15 @@ fn concat_joins_objects() {
     }
     let line = complaint(&["concat", to, to, "--overwrite"]);
     assert!(line.contains("it is one of the inputs"), "{line}");
+    for option in ["--resume", "--rectilinear"] {
+        let line = complaint(&[&inputs[..], &["--overwrite", option]].concat());
+        assert!(line.contains("choose an output that ends in .zarr"), "{line}");
+        misuse(&[&inputs[..], &["--in-memory", option]].concat());
+    }
+    let folder_of = folder.path().join("all.zarr");
+    printed(&["concat", folder_of.to_str().unwrap(), to, "demo.h5ad", "--resume", "--rectilinear"]);
+    assert_eq!(anndata::read(&folder_of).unwrap().n_obs(), 3 * demo.n_obs());
+    assert_eq!(names(folder.path()), ["all.h5ad", "all.zarr"]);
 }
 
 /// A reader of the output that stops early is not an error.

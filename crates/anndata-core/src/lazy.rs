@@ -229,6 +229,20 @@ impl Lazy {
         }
     }
 
+    /// The elements whose rows this is made of, one after the other: see [`LazySource::parts`]. None for a selection, and where
+    /// the values were read already.
+    ///
+    /// # Errors
+    /// If the metadata are malformed.
+    pub fn parts(&self) -> Result<Vec<(usize, Option<Element>)>> {
+        match &*self.0 {
+            Origin::Source { source, value } if value.get().is_none() => {
+                source.parts().map_err(|error| source.locate(error))
+            }
+            _ => Ok(Vec::new()),
+        }
+    }
+
     /// The bytes that the values take in memory: those that are there and, `with_stored`, those that would be read.
     pub(crate) fn nbytes(&self, with_stored: bool) -> Option<usize> {
         match &*self.0 {

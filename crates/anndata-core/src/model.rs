@@ -314,6 +314,16 @@ pub trait LazySource: Any + Debug + Send + Sync {
         Ok(position)
     }
 
+    /// What the element is made of, if that is rows of other elements, one after the other: how many rows each stretch has, and
+    /// the element that has these rows alone with these values, if there is one. Of a CSR matrix that is one too, without
+    /// columns that are missing at the end. By default it is made of nothing else.
+    ///
+    /// # Errors
+    /// If the metadata are malformed.
+    fn parts(&self) -> Result<Vec<(usize, Option<Element>)>> {
+        Ok(Vec::new())
+    }
+
     /// The async twin of [`load`](Self::load). The default blocks.
     fn load_async(&self) -> BoxFuture<'_, Result<Element>> {
         Box::pin(async move { self.load() })

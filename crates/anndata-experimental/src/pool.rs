@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 use anndata_storage::{
     ArraySpec, ArrayStorage, Attributes, AxisSelection, Capabilities, Error, ErrorKind, FileStamp, Group, Limits,
-    NodeKind, NodeMeta, OrBug, Result, Storage, Tensor, TreeVisitor,
+    NodeKind, NodeMeta, OrBug, PieceFormat, PieceState, Result, Storage, StoredPieces, Tensor, TreeVisitor,
 };
 
 /// Stores that are opened when they are read and of which the least recently used is closed where there are too many, so that
@@ -61,6 +61,7 @@ impl StorePool {
             stamp: location.as_deref().and_then(stamp_of),
             capabilities: storage.capabilities().read_only(),
             limits: storage.limits(),
+            piece_family: storage.piece_family(),
             location,
             open: Box::new(move || Ok(Arc::clone(open()?.storage()))),
             current: Mutex::new(Some(Arc::new(Open { storage, arrays: Mutex::default() }))),
@@ -116,6 +117,7 @@ struct Pooled {
     stamp: Option<FileStamp>,
     capabilities: Capabilities,
     limits: Limits,
+    piece_family: Option<&'static str>,
     current: Mutex<Option<Arc<Open>>>,
 }
 
@@ -159,9 +161,10 @@ impl Pooled {
         Ok(Arc::clone(lock(&self.current).get_or_insert(open)))
     }
 
-    fn wrap(&self, path: &str, spec: Arc<ArraySpec>) -> Result<Arc<dyn ArrayStorage>> {
+    fn wrap(&self, path: &str, array: &dyn ArrayStorage) -> Result<Arc<dyn ArrayStorage>> {
         let store = self.me.upgrade().or_bug("a store that is gone")?;
-        Ok(Arc::new(PooledArray { store, path: path.to_owned(), spec }))
+        let has_pieces = array.as_pieces().is_some();
+        Ok(Arc::new(PooledArray { store, path: path.to_owned(), spec: array.spec(), has_pieces }))
     }
 }
 
@@ -210,12 +213,16 @@ impl Storage for Pooled {
     }
 
     fn open_array(&self, path: &str) -> Result<Arc<dyn ArrayStorage>> {
-        let spec = self.get()?.array(path)?.spec();
-        self.wrap(path, spec)
+        let array = self.get()?.array(path)?;
+        self.wrap(path, &*array)
     }
 
     fn tree(&self, path: &str, visitor: &mut dyn TreeVisitor) -> Result<()> {
         self.get()?.storage.tree(path, &mut Wrapping { store: self, visitor })
+    }
+
+    fn piece_family(&self) -> Option<&'static str> {
+        self.piece_family
     }
 
     fn verify(&self) -> Result<Vec<Error>> {
@@ -236,7 +243,7 @@ impl TreeVisitor for Wrapping<'_> {
 
     fn visit(&mut self, path: &str, found: Result<NodeMeta>) -> Result<bool> {
         let found = found.and_then(|meta| {
-            let array = meta.array.map(|array| self.store.wrap(path, array.spec())).transpose()?;
+            let array = meta.array.map(|array| self.store.wrap(path, &*array)).transpose()?;
             Ok(NodeMeta { array, ..meta })
         });
         self.visitor.visit(path, found)
@@ -249,6 +256,28 @@ struct PooledArray {
     store: Arc<Pooled>,
     path: String,
     spec: Arc<ArraySpec>,
+    has_pieces: bool,
+}
+
+impl PooledArray {
+    fn with_pieces<T>(&self, run: impl FnOnce(&dyn StoredPieces) -> Result<T>) -> Result<T> {
+        let array = self.store.get()?.array(&self.path)?;
+        run(array.as_pieces().or_bug("an array that had pieces before")?)
+    }
+}
+
+impl StoredPieces for PooledArray {
+    fn format(&self) -> Result<PieceFormat> {
+        self.with_pieces(|pieces| pieces.format())
+    }
+
+    fn state(&self, position: &[u64]) -> Result<PieceState> {
+        self.with_pieces(|pieces| pieces.state(position))
+    }
+
+    fn read(&self, position: &[u64], range: Range<u64>, bytes: &mut Vec<u8>) -> Result<()> {
+        self.with_pieces(|pieces| pieces.read(position, range, bytes))
+    }
 }
 
 impl ArrayStorage for PooledArray {
@@ -266,5 +295,9 @@ impl ArrayStorage for PooledArray {
 
     fn read_runs(&self, runs: &[Range<u64>]) -> Result<Tensor> {
         self.store.get()?.array(&self.path)?.read_runs(runs)
+    }
+
+    fn as_pieces(&self) -> Option<&dyn StoredPieces> {
+        self.has_pieces.then_some(self)
     }
 }

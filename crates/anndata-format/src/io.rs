@@ -107,7 +107,7 @@ pub async fn read_elem_async(group: &Group, key: &str, options: &ElemReadOptions
 /// If the element has no stored form, or writing fails.
 pub fn write_elem(group: &Group, key: &str, element: &Element, options: &ElemWriteOptions) -> Result<()> {
     let path = group.path_of(key);
-    options.encode(element, group, &path)?.replace(group, key, &options.store)?;
+    options.encode(element, group, &path)?.replace(group, key, &options.store.below(""))?;
     group.storage().commit().map_err(|error| error.at(&path).in_store(&**group.storage()))
 }
 
@@ -202,7 +202,11 @@ pub fn write_anndata(group: &Group, adata: &AnnData, options: &ElemWriteOptions)
     check_paths(adata, &options.encode)?;
     let encode = options.encode.below(group.path(), options.store.keep_layout);
     let context = EncodeContext::new(&options.registry, &encode, group.storage().capabilities());
-    crate::encoding::adata::encode(adata, group.path(), &context)?.write(group, "", &options.store)?;
+    crate::encoding::adata::encode(adata, group.path(), &context)?.write(
+        group,
+        "",
+        &options.store.below(group.path()),
+    )?;
     group.storage().commit()
 }
 

@@ -25,7 +25,7 @@ pub use blocks::{BlockGroup, BlockIter, BlockSource, GroupIter, Member};
 pub(crate) use checked::{Seen, first_not_in};
 pub use part::Part;
 pub use unreadable::Unreadable;
-pub use write::{NodeWriteOptions, Progress};
+pub use write::{Grid, NodeWriteOptions, Progress};
 
 /// A group or an array, with its path for messages.
 #[derive(Debug, Clone, PartialEq)]

@@ -10,6 +10,7 @@
 mod chunks;
 mod contiguous;
 mod library;
+mod pieces;
 
 pub(crate) use library::read_attribute;
 
@@ -17,7 +18,8 @@ use std::ops::Range;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use anndata_storage::{
-    ArraySpec, ArrayStorage, AxisSelection, ChunkedStorage, DType, Error, Result, Tensor, chunked, read_positions,
+    ArraySpec, ArrayStorage, AxisSelection, ChunkedStorage, DType, Error, Result, StoredPieces, Tensor, chunked,
+    read_positions,
 };
 use arrow_buffer::Buffer;
 
@@ -306,6 +308,10 @@ impl ArrayStorage for Hdf5Array {
             }
             _ => Some(dataset::storage_size(&self.id).min(file)),
         })
+    }
+
+    fn as_pieces(&self) -> Option<&dyn StoredPieces> {
+        self.as_chunked().is_some().then_some(self)
     }
 
     fn as_chunked(&self) -> Option<&dyn ChunkedStorage> {

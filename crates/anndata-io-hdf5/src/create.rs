@@ -15,6 +15,9 @@ pub(crate) fn create(store: &Shared, parent: &Id, name: &str, spec: &ArraySpec) 
     if spec.shards.is_some() {
         return Err(Error::unsupported("HDF5 has no shards"));
     }
+    if !spec.grid.is_empty() {
+        return Err(Error::unsupported("HDF5 has no chunks of unequal length"));
+    }
     if spec.resizable && spec.chunks.is_none() {
         return Err(Error::invalid_input("an array that can grow needs chunks"));
     }

@@ -48,6 +48,7 @@ pub fn default_layout(dtype: DType, shape: impl Into<Vec<u64>>, compression: Com
 pub(crate) fn fill_in(spec: &ArraySpec, compression: Compression) -> Result<ArraySpec> {
     let mut spec = spec.clone();
     spec.shards = None;
+    spec.grid.clear();
     spec.codecs = kept(&spec.codecs);
     let codecs = codecs(compression)?;
     if spec.shape.is_empty() || spec.null {

@@ -234,6 +234,10 @@ impl Storage for Hdf5Store {
         result
     }
 
+    fn piece_family(&self) -> Option<&'static str> {
+        Some("hdf5")
+    }
+
     fn flush(&self) -> Result<()> {
         if self.shared.writable {
             // Also what nobody reported: the library closes what was removed when its last handle is closed.

@@ -47,7 +47,7 @@ pub fn write_atomic<T>(
 }
 
 /// Refuses to replace what is not a zarr store.
-fn check_is_store(target: &Path) -> Result<()> {
+pub(crate) fn check_is_store(target: &Path) -> Result<()> {
     if target.symlink_metadata().is_ok() && !crate::is_zarr(target) {
         return Err(Error::refused("it is not a zarr store, and is not replaced by one"));
     }

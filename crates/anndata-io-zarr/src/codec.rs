@@ -123,6 +123,19 @@ impl Pipeline {
         steps.map(|(_, step)| Codec::named(step.name())).chain(serializer).chain(packed).collect()
     }
 
+    /// Whether two pipelines that print the same do the same: what the registry has may not say all of itself.
+    pub(crate) fn says_all(&self) -> bool {
+        let of_registry = |step: &Step| matches!(step, Step::Registered(_));
+        !self.steps.iter().any(|(_, step)| of_registry(step))
+            && !matches!(self.serializer, Serializer::Registered(_) | Serializer::Shards(_))
+    }
+
+    /// What is done to values, whatever the shape of the chunk.
+    pub(crate) fn says(&self) -> String {
+        let steps: Vec<&Step> = self.steps.iter().map(|(_, step)| step).collect();
+        format!("{steps:?} {:?} {:?} {:?}", self.left.dtype, self.serializer, self.codecs)
+    }
+
     /// Whether stored bytes are values in C order.
     pub(crate) fn is_raw(&self) -> bool {
         let plain = matches!(&self.serializer, Serializer::Bytes(swapped) if swapped.is_empty());

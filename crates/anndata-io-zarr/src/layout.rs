@@ -61,7 +61,10 @@ pub(crate) fn fill_in(
     let chunks = spec.chunks.clone().unwrap_or_else(|| {
         chunk_shape(&spec, size, if shard_bytes.is_some() { CHUNK_IN_SHARD } else { CHUNK_AS_FILE })
     });
-    if let (None, Some(target)) = (&spec.shards, shard_bytes) {
+    if format == ZarrFormat::V2 {
+        spec.grid.clear();
+    }
+    if let (None, Some(target), true) = (&spec.shards, shard_bytes, spec.grid.is_empty()) {
         spec.shards = shard_shape(&spec, &chunks, size, target);
     }
     spec.chunks = Some(chunks);

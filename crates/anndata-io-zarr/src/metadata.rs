@@ -37,12 +37,27 @@ pub(crate) struct ArrayMeta {
     pub(crate) chunks: Vec<u64>,
     /// The shape of a shard and how it is laid out, where chunks are put together in shards.
     pub(crate) shard: Option<ShardMeta>,
+    /// The lengths of the shards (chunks, where there are none) along the first axis, where these are not all the same: see
+    /// [`ArraySpec::grid`]. Then the shape of a shard or chunk says the longest, and `segments` what each of them is.
+    pub(crate) grid: Vec<(u64, u64)>,
+    /// The arrays of pieces of one length that follow each other along the first axis, where lengths are not all the same.
+    pub(crate) segments: Vec<Segment>,
     /// How the position of a chunk (or shard) becomes a key.
     pub(crate) keys: ChunkKeys,
     /// What a chunk that was never written reads as.
     pub(crate) fill: Fill,
     /// From stored bytes to values; the codec that this build does not use.
     pub(crate) pipeline: Result<Pipeline, Lacking>,
+}
+
+/// Rows of an array whose pieces are of one length: an array of its own.
+#[derive(Debug, Clone)]
+pub(crate) struct Segment {
+    /// Its first row.
+    pub(crate) start: u64,
+    /// The number of its first piece along the first axis.
+    pub(crate) first_piece: u64,
+    pub(crate) meta: ArrayMeta,
 }
 
 /// The first member of a document of version 3 that is not among those known, and that may not be ignored.
@@ -120,6 +135,9 @@ impl ArrayMeta {
     /// If the format lacks the dtype, a codec or shards.
     pub(crate) fn create(format: ZarrFormat, spec: &ArraySpec) -> Result<(Document, Self)> {
         let document = match format {
+            ZarrFormat::V2 if !spec.grid.is_empty() => {
+                return Err(Error::unsupported("zarr version 2 has no chunks of unequal length"));
+            }
             ZarrFormat::V2 => v2::array_document(spec)?,
             ZarrFormat::V3 => v3::array_document(spec)?,
         };
@@ -169,6 +187,7 @@ impl ArrayMeta {
             return spec;
         }
         spec.chunks = Some(self.chunks.clone());
+        spec.grid.clone_from(&self.grid);
         spec.shards = self.shard.as_ref().map(|shard| shard.shape.clone());
         spec.codecs = match &self.pipeline {
             Ok(pipeline) => pipeline.spec(),

@@ -226,7 +226,7 @@ fn what_is_not_known_of_one_array_blocks_no_other() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("a.zarr");
     for (member, value, words) in [
-        ("chunk_grid", json!({"name": "rectilinear", "configuration": {}}), "chunk grid 'rectilinear' is not known"),
+        ("chunk_grid", json!({"name": "hexagonal", "configuration": {}}), "chunk grid 'hexagonal' is not known"),
         ("chunk_key_encoding", json!({"name": "suffix"}), "chunk key encoding 'suffix' is not known"),
         ("storage_transformers", json!([{"name": "x"}]), "storage transformer 'x' is not known"),
         ("codecs", json!([{"name": "bytes"}, {"name": "numcodecs.x"}]), "codec 'numcodecs.x' is not known"),

@@ -70,10 +70,12 @@ impl Attribute {
         }
     }
 
-    /// The texts of an array of strings. An empty array of any dtype counts, as Python writes empty lists as floats.
+    /// The texts of an array of strings. An empty array of any dtype counts, as Python writes empty lists as floats. An
+    /// array with several axes is not a list, unless its first axis is empty.
     pub fn as_strings(&self) -> Option<Vec<String>> {
         match self {
-            Self::Tensor(tensor) if tensor.is_empty() => Some(Vec::new()),
+            Self::Tensor(tensor) if tensor.shape().first() == Some(&0) => Some(Vec::new()),
+            Self::Tensor(tensor) if tensor.ndim() > 1 => None,
             Self::Tensor(tensor) if tensor.dtype().is_text() => tensor.to_strings().ok(),
             _ => None,
         }
@@ -230,7 +232,10 @@ mod tests {
         assert_eq!(Attribute::from(2_i64).as_bool(), None);
         let fixed = Tensor::from_bytes(DType::FixedBytes(4), [1], b"csr\0")?;
         assert_eq!(Attribute::Tensor(fixed).as_str().as_deref(), Some("csr"));
-        assert_eq!(Attribute::Tensor(Tensor::from_vec([0], Vec::<f64>::new())?).as_strings(), Some(vec![]));
+        let empty = |shape: &[usize]| Ok::<_, Error>(Attribute::Tensor(Tensor::from_vec(shape, Vec::<f64>::new())?));
+        assert_eq!((empty(&[0])?.as_strings(), empty(&[0, 3])?.as_strings()), (Some(vec![]), Some(vec![])));
+        assert_eq!((empty(&[1, 0])?.as_strings(), empty(&[0])?.as_str()), (None, None));
+        assert_eq!(Attribute::Tensor(Tensor::from_strings([2, 1], ["a", "b"])?).as_strings(), None);
         assert_eq!(Attribute::from("csr").as_i64(), None);
         let lengths = |values: &[f64]| Tensor::from_vec([values.len()], values.to_vec()).map(Attribute::Tensor);
         assert_eq!(lengths(&[2.0, 0.0])?.as_lengths(), Some(vec![2, 0]));

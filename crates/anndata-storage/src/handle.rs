@@ -10,7 +10,7 @@ use crate::storage::make_parents;
 use crate::{
     ArraySpec, Attribute, Attributes, Error, NodeKind, NodeMeta, Result, Storage, TreeVisitor, child_path, file_name,
 };
-pub use array::{Array, BlockSize, Blocks};
+pub use array::{Array, BlockSize, Blocks, Copied, PieceCopy};
 
 /// A group of a store. Cheap to clone.
 #[derive(Debug, Clone)]

@@ -35,6 +35,7 @@ mod escape;
 #[allow(rustdoc::invalid_rust_codeblocks, reason = "a part of an implementation is explained at a time")]
 pub mod guide {}
 mod handle;
+mod journal;
 mod limits;
 mod memory;
 mod path;
@@ -59,7 +60,8 @@ pub use edit::Edit;
 pub use error::{Error, ErrorKind, OrBug, Result};
 pub use escape::escaped;
 pub use half::f16;
-pub use handle::{Array, BlockSize, Blocks, Group};
+pub use handle::{Array, BlockSize, Blocks, Copied, Group, PieceCopy};
+pub use journal::{Journal, merge_ranges};
 pub use limits::Limits;
 pub use memory::MemoryStore;
 pub use num_complex::Complex;
@@ -68,11 +70,11 @@ pub use path::{child_path, file_name, parent_path};
 pub use runtime::Runtime;
 pub use scalar::Scalar;
 pub use selection::AxisSelection;
-pub use spec::{ArraySpec, Codec, Compression};
+pub use spec::{ArrayLayout, ArraySpec, Codec, Compression};
 pub use stamp::FileStamp;
 pub use storage::{
-    ArrayStorage, AsyncArrayStorage, AsyncStorage, BoxFuture, NodeKind, NodeMeta, Storage, TreeVisitor, read_positions,
-    walk,
+    ArrayStorage, AsyncArrayStorage, AsyncStorage, BoxFuture, NodeKind, NodeMeta, PieceFormat, PieceState, Storage,
+    StoredPieces, TreeVisitor, read_positions, walk,
 };
 pub use tensor::{AlignedBytes, Moments, SharedBytes, Tensor, check_factors, times};
 pub use time::{NAT, TimeStep, TimeUnit};

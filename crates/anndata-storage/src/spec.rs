@@ -1,8 +1,11 @@
 //! What an array is declared to be: dtype, shape, chunks, codecs.
 
+mod layout;
+
 use std::fmt;
 
 use crate::{DType, Error, Result, Tensor};
+pub use layout::ArrayLayout;
 
 /// The declaration of a stored array.
 #[derive(Debug, Clone, PartialEq)]
@@ -18,6 +21,11 @@ pub struct ArraySpec {
     /// The shape of a shard (a file of many chunks), where the format has shards.
     #[cfg_attr(feature = "serde", serde(default, skip_serializing_if = "Option::is_none"))]
     pub shards: Option<Vec<u64>>,
+    /// The lengths of the shards (chunks, where there are no shards) along the first axis, where these are not all the same: each
+    /// length, and how many have it one after the other. The shape of a shard or chunk says the longest. Mostly empty; few formats
+    /// have this.
+    #[cfg_attr(feature = "serde", serde(default, skip_serializing_if = "Vec::is_empty"))]
+    pub grid: Vec<(u64, u64)>,
     /// The codecs, in the order in which they are applied when writing.
     #[cfg_attr(feature = "serde", serde(default, skip_serializing_if = "Vec::is_empty"))]
     pub codecs: Vec<Codec>,
@@ -37,6 +45,7 @@ impl ArraySpec {
             shape: shape.into(),
             chunks: None,
             shards: None,
+            grid: Vec::new(),
             codecs: Vec::new(),
             resizable: false,
             null: false,
@@ -120,6 +129,16 @@ impl ArraySpec {
                 )));
             }
         }
+        if let Some(shards) = &self.shards {
+            let Some(chunks) = &self.chunks else { return Err(Error::invalid_input("shards need chunks")) };
+            if shards.iter().zip(chunks).any(|(shard, chunk)| shard % chunk != 0) {
+                let message = format!("a shard of {shards:?} is not a multiple of its chunks of {chunks:?}");
+                return Err(Error::invalid_input(message));
+            }
+        }
+        if !self.grid.is_empty() {
+            self.validate_grid()?;
+        }
         if self.chunks.is_none() && !self.codecs.is_empty() {
             return Err(Error::invalid_input("compression needs chunks"));
         }
@@ -128,6 +147,23 @@ impl ArraySpec {
         }
         if self.null && !self.shape.is_empty() {
             return Err(Error::invalid_input("an array without values has no shape"));
+        }
+        Ok(())
+    }
+
+    /// Checks that lengths along the first axis cover it, none of which is longer than it should be.
+    fn validate_grid(&self) -> Result<()> {
+        let longest =
+            self.shards.as_ref().or(self.chunks.as_ref()).and_then(|piece| piece.first().copied()).unwrap_or(0);
+        let unit = self.chunks.as_ref().and_then(|chunk| chunk.first().copied()).filter(|_| self.shards.is_some());
+        let fits = |len: u64| len > 0 && len <= longest && unit.is_none_or(|unit| len.is_multiple_of(unit));
+        let rows = self.grid.iter().try_fold(0_u64, |rows, &(len, count)| rows.checked_add(len.checked_mul(count)?));
+        let len = self.shape.first().copied().unwrap_or(0);
+        if rows.is_none_or(|rows| rows < len) || !self.grid.iter().all(|&(len, _)| fits(len)) {
+            return Err(Error::invalid_input(format!(
+                "lengths of {:?} along the first axis do not fit an array of shape {:?}, in pieces of at most {longest}",
+                self.grid, self.shape
+            )));
         }
         Ok(())
     }
@@ -250,8 +286,15 @@ mod tests {
         assert_eq!(spec.clone().with_chunks([3, 4]).chunk_grid(), [4, 1]);
         let mut null = spec.clone();
         null.null = true;
+        let sharded = |mut spec: ArraySpec| {
+            spec.shards = Some(vec![6, 4]);
+            spec
+        };
+        assert!(sharded(spec.clone().with_chunks([3, 2])).validate().is_ok());
         for (spec, message) in [
             (spec.clone().with_codecs([Codec::Lzf]), "compression needs chunks"),
+            (sharded(spec.clone()), "shards need chunks"),
+            (sharded(spec.clone().with_chunks([4, 4])), "a shard of [6, 4] is not a multiple of its chunks of [4, 4]"),
             (spec.clone().with_chunks([5]), "a chunk shape of [5] does not fit an array of shape [10, 4]"),
             (spec.with_chunks([0, 4]), "a chunk shape of [0, 4] does not fit an array of shape [10, 4]"),
             (ArraySpec::new(DType::F32, []).with_chunks([]), "a scalar has no chunks"),

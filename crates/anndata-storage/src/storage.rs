@@ -1,6 +1,7 @@
 //! The traits that a backend implements: [`Storage`] for the tree, [`ArrayStorage`] for one array.
 
 mod parents;
+mod pieces;
 mod tree;
 
 use std::fmt::{Debug, Display};
@@ -15,6 +16,7 @@ use crate::{
     Tensor,
 };
 pub(crate) use parents::{make_parents, missing_parents};
+pub use pieces::{PieceFormat, PieceState, StoredPieces};
 pub use tree::{NodeMeta, TreeVisitor, walk};
 
 /// What stands at a path.
@@ -251,6 +253,11 @@ pub trait Storage: Debug + Display + Send + Sync + 'static {
         self.flush()
     }
 
+    /// Where the [pieces](StoredPieces) of its arrays may be copied to: stores of the same family. `None`, the default: nowhere.
+    fn piece_family(&self) -> Option<&'static str> {
+        None
+    }
+
     /// Compares the checksums that the format has beside those of chunks, and that reading compares only where it reads all
     /// that they cover, as those of the entries of a zip file: an error with its path for each that is wrong and was not
     /// reported yet. Reads what they cover. By default there are none.
@@ -318,6 +325,11 @@ pub trait ArrayStorage: Debug + Send + Sync {
 
     /// Access to the raw chunks, where values are stored in chunks of a fixed-size dtype.
     fn as_chunked(&self) -> Option<&dyn ChunkedStorage> {
+        None
+    }
+
+    /// The stored pieces, where these can be copied as they are. By default they cannot.
+    fn as_pieces(&self) -> Option<&dyn StoredPieces> {
         None
     }
 

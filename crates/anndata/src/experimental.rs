@@ -33,5 +33,6 @@ pub use anndata_experimental::{
     ChunkOptions, Collection, ElementChunks, MapKind, OnRead, OnWrite, ReadStep, RowId, StorePool, WriteStep, chunks,
     fold_chunks, map_lazy, read_dispatched, write_dispatched,
 };
+pub use anndata_format::node::Grid;
 pub use lazy::{read_elem_lazy, read_elem_lazy_async, read_lazy, read_lazy_async};
 pub use on_disk::{OnDiskOptions, OnDiskReport, concat_on_disk, plan_on_disk};

@@ -3,6 +3,7 @@
 use anndata_format::encoding::Registry;
 use anndata_format::io::{ElemReadOptions, ElemWriteOptions, Names};
 use anndata_format::node::Progress;
+use anndata_format::storage::ArrayLayout;
 use anndata_format::{Compression, Keep, Limits, SparseFormat};
 #[cfg(feature = "hdf5")]
 use anndata_io_hdf5::Hdf5Options;
@@ -227,6 +228,28 @@ impl WriteOptions {
     #[must_use]
     pub fn with_keep_layout(mut self, yes: bool) -> Self {
         self.elem.store = self.elem.store.with_keep_layout(yes);
+        self
+    }
+
+    /// Sets how the array at a path of the object is stored (`X`, `layers/counts/data`), or all arrays in the group there: see
+    /// [`NodeWriteOptions::with_layout`](crate::node::NodeWriteOptions::with_layout).
+    ///
+    /// ```
+    /// use anndata::storage::{ArrayLayout, Codec};
+    /// # use anndata::{AnnData, Tensor, WriteOptions};
+    ///
+    /// # let directory = tempfile::tempdir()?;
+    /// # let path = directory.path().join("cells.zarr");
+    /// # let adata = AnnData::builder().x(Tensor::from_vec([4, 2], vec![1_i32; 8])?).build()?;
+    /// let layout = ArrayLayout::default().with_chunks([1, 2]).with_shards([4, 2]).with_codecs([Codec::Gzip { level: 1 }]);
+    /// anndata::write_with(&path, &adata, &WriteOptions::default().with_layout("X", layout))?;
+    /// assert_eq!(anndata::open(&path)?.array("X")?.spec().shards.as_deref(), Some(&[4, 2][..]));
+    /// # Ok::<(), anndata::Error>(())
+    /// ```
+    #[must_use]
+    #[doc(alias = "dataset_kwargs")]
+    pub fn with_layout(mut self, path: impl Into<String>, layout: ArrayLayout) -> Self {
+        self.elem.store = self.elem.store.with_layout(path, layout);
         self
     }
 

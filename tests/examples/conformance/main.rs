@@ -10,6 +10,7 @@
 mod case;
 mod edits;
 mod experimental;
+mod joined;
 mod operations;
 mod references;
 mod stored;

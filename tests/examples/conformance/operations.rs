@@ -7,8 +7,8 @@ use std::sync::Arc;
 use anndata::hdf5::{Hdf5Options, Hdf5Store};
 use anndata::node::Node;
 use anndata::{
-    AnnData, ConcatAxis, ConcatOptions, ConvertOptions, Element, Error, Format, Group, Join, Merge, Result, Selector,
-    SparseFormat, ValidateOptions, ZarrOptions, io, zarr,
+    AnnData, ConvertOptions, Element, Error, Format, Group, Result, Selector, SparseFormat, ValidateOptions,
+    ZarrOptions, io, zarr,
 };
 use anndata_tests::describe::describe;
 use anndata_tests::random;
@@ -19,6 +19,7 @@ use serde_json::Value;
 use crate::case::Case;
 use crate::edits;
 use crate::experimental;
+use crate::joined;
 use crate::references::references;
 use crate::stored;
 
@@ -45,7 +46,9 @@ pub(crate) const OPERATIONS: &[(&str, Operation)] = &[
     ("strings_to_categoricals", edits::strings_to_categoricals),
     ("set_raw", edits::set_raw),
     ("set_part", edits::set_part),
-    ("concat", concat),
+    ("concat", joined::concat),
+    ("concat_on_disk", joined::concat_on_disk),
+    ("collection", joined::collection),
     ("read_lazy", experimental::read_lazy),
     ("read_dispatched", experimental::read_dispatched),
     ("write_dispatched", experimental::write_dispatched),
@@ -130,32 +133,6 @@ fn select(case: &Case) -> Result<()> {
 fn validate(case: &Case) -> Result<()> {
     let report = anndata::validate_path(case.path(0)?, &ValidateOptions::default())?;
     Ok(fs::write(case.required("findings")?, report.to_json().to_string())?)
-}
-
-/// Several objects as one.
-fn concat(case: &Case) -> Result<()> {
-    let inputs = (0..case.count()).map(|i| case.read(i)).collect::<Result<Vec<AnnData>>>()?;
-    let mut options = ConcatOptions::default().with_pairwise(case.flag("pairwise"));
-    options.axis = if case.text("axis").as_deref() == Some("var") { ConcatAxis::Var } else { ConcatAxis::Obs };
-    options.join = if case.text("join").as_deref() == Some("outer") { Join::Outer } else { Join::Inner };
-    options.merge = merge(case, "merge")?;
-    options.uns_merge = merge(case, "uns_merge")?;
-    options.label = case.text("label");
-    options.keys = Some(case.list("keys")).filter(|keys| !keys.is_empty()).map(Into::into);
-    options.index_unique = case.text("index_unique");
-    options.fill_value = case.text("fill_value").map(|value| value.parse()).transpose()?;
-    case.write(&anndata::concat(&inputs.iter().collect::<Vec<_>>(), &options)?)
-}
-
-fn merge(case: &Case, option: &str) -> Result<Merge> {
-    Ok(match case.text(option).as_deref() {
-        None => Merge::Off,
-        Some("same") => Merge::Same,
-        Some("unique") => Merge::Unique,
-        Some("first") => Merge::First,
-        Some("only") => Merge::Only,
-        Some(other) => return Err(case.malformed(&format!("has the strategy '{other}'"))),
-    })
 }
 
 // ------------------------------------------------------------------ parts of operations

@@ -229,12 +229,28 @@ def check_visited_by_writing(case):
     yield from visited.differences(case, visited.of_writing(case.inputs[0]), inner=False)
 
 
+def check_collection(case):
+    """Each row is from the file that Python takes it from, and each file has the names of the other axis that it has."""
+    answers = json.loads(Path(case.options["answers"]).read_text())
+    axis = case.options["axis"]
+    given = [stores.read(path) for path in case.inputs]
+    lengths = [getattr(one, f"n_{axis}" if axis == "obs" else "n_vars") for one in given]
+    located = [[store, row] for store, n in enumerate(lengths) for row in range(n)]
+    if answers["located"] != located:
+        yield f"/: rows are located at {answers['located']}, expected {located}"
+    other = "var" if axis == "obs" else "obs"
+    present = [[name in set(getattr(one, f"{other}_names")) for name in answers["names"]] for one in given]
+    if answers["present"] != present:
+        yield f"/: present are {answers['present']}, expected {present}"
+
+
 CHECKS = {
     "description": check_description,
     "description of output": check_output_description,
     "rewritten": check_rewritten,
     "references": check_references,
     "joined": check_joined,
+    "collection": check_collection,
     "layout": check_layout,
     "findings": check_findings,
     "mutations": check_mutations,

@@ -79,7 +79,7 @@ KNOWN = [
         ),
     ),
     Known(
-        "concat",
+        "concat|concat_on_disk|collection",
         r"/(obs|var|raw/var|(obsm|varm)/frame)/odd: (Float(32|64) has no encoding, where "
         r"(an input has integers that can be missing and another one (floats|integers)|integers that can be missing are signed and unsigned)"
         r"|object has no encoding, where an input without rows has another type)",
@@ -94,7 +94,7 @@ KNOWN = [
         anndata="0.13",
     ),
     Known(
-        "concat",
+        "concat|concat_on_disk|collection",
         r"/(obsm|varm)/awkward: rows that are missing repeat the last one of an input in Python",
         "An outer join with an awkward array along the joined axis: for labels that an object lacks, Python repeats the last row "
         "of the array. Here the rows are missing, as in every other kind of array; the other rows are the same.",
@@ -102,7 +102,7 @@ KNOWN = [
         anndata="0.13",
     ),
     Known(
-        "concat",
+        "concat|concat_on_disk|collection",
         r"/raw: only in the found, of 0 observations",
         "Along the variables, where no observation is left: Python takes an object without observations for none, and drops `raw`. "
         "Here it stays, without rows.",

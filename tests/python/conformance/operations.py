@@ -298,13 +298,48 @@ def layouts(draw):
 
 def concat(draw):
     """Objects that overlap and disagree as one, with every option."""
+    expect_joined(draw, "h5ad")
+    draw.options(lazy=draw.maybe())
+
+
+def concat_on_disk(draw):
+    """The same from files of any format to one of any format, in blocks of a few values or in one."""
+    expect_joined(draw, draw.format(), any_format=True)
+    draw.options(memory_limit=draw.choose(300, 5_000, 2**29))
+
+
+def collection(draw):
+    """Files of any format as a collection: positions of both axes in any order; where each row is from, and what each file has
+    of the other axis."""
+    size = draw.choose(1, 4, 30)
+    picks = {"obs": draw.rng.random(size).tolist(), "var": draw.rng.random(size).tolist()}
+    positions = {}
+
+    def pick(adata):
+        for axis, n in zip(picks, adata.shape, strict=True):
+            positions[axis] = [int(at * n) for at in picks[axis]] if n else []
+        # A part has no names that are there twice, of which a mapping of the axis would be refused.
+        positions.update({axis: list(dict.fromkeys(own)) for axis, own in positions.items()})
+        rows, columns = (np.array(positions[axis], dtype=int) for axis in picks)
+        return adata[rows][:, columns].copy()
+
+    expect_joined(draw, "h5ad", any_format=True, change=pick)
+    draw.options(obs=positions.get("obs"), var=positions.get("var"), manifest=draw.beside("manifest.json"))
+    draw.options(answers=draw.beside("answers.json"))
+    if draw.case.errors is None:
+        draw.check("collection")
+
+
+def expect_joined(draw, fmt, *, any_format=False, change=lambda adata: adata):
+    """Expect what Python makes of some objects with any options, and of the result."""
     axis = draw.choose("obs", "obs", "var")
     inputs = [reduce.of_object(adata, draw.reductions) for adata in joined.objects(draw.rng, axis)]
-    paths = [draw.input(adata, f"input{i}", "h5ad") for i, adata in enumerate(inputs)]
+    formats = [draw.format() if any_format else "h5ad" for _ in inputs]
+    paths = [draw.input(adata, f"input{i}", fmt) for i, (adata, fmt) in enumerate(zip(inputs, formats, strict=True))]
     options = joined.options(draw, len(inputs)) | {"axis": axis}
-    draw.output("h5ad")
+    draw.output(fmt)
     fill = options["fill_value"]
-    draw.options(**options | {"fill_value": None if fill is None else str(fill)}, lazy=draw.maybe())
+    draw.options(**options | {"fill_value": None if fill is None else str(fill)})
     draw.check("joined")
     if joined.fails_in_awkward(inputs, options):
         for adata, path in zip(inputs, paths, strict=True):
@@ -312,7 +347,7 @@ def concat(draw):
     try:
         given = [stores.read(path) for path in paths]
         result, draw.case.foreseen = joined.storable(given, options)
-        stores.write(result, draw.folder / "expected.h5ad")
+        stores.write(change(result), draw.folder / "expected.h5ad")
     except (TypeError, IORegistryError):
         # A column of mixed objects, which has no form on disk.
         stores.remove(draw.folder / "expected.h5ad")
@@ -323,6 +358,8 @@ def concat(draw):
 
 if joined.CURRENT:
     operation(["everything"], quick=12, full=520)(concat)
+    operation(["everything"], quick=12, full=500)(concat_on_disk)
+    operation(["everything"], quick=8, full=200)(collection)
 
 
 # ------------------------------------------------------------------ edits

@@ -81,18 +81,31 @@ pub(super) fn fill<I: Index, S: Default>(
 /// At most this many parts have cells of their own; a constant, so that a sum does not depend on the number of cores.
 const PARTS: usize = 64;
 
-/// Folds whole major slices into one cell for each position of the minor axis, on all cores. `add` adds one major slice,
-/// with what it reuses from slice to slice; where it gives false for one, there is no result.
+/// About how many values each part has, if the cells of all parts together are to be fewer than the values.
+pub(super) fn part_size(nnz: usize, cells: usize) -> usize {
+    let parts = (nnz / cells.max(1)).clamp(1, PARTS);
+    nnz.div_ceil(parts).max(1)
+}
+
+/// The cells of all parts joined, in the order of the parts; `len` defaults if there are none.
+pub(super) fn joined<A: Copy + Default>(parts: Vec<Vec<A>>, len: usize, join: impl Fn(A, A) -> A) -> Result<Vec<A>> {
+    let mut parts = parts.into_iter();
+    let Some(mut total) = parts.next() else { return filled(len, A::default()) };
+    for part in parts {
+        total.iter_mut().zip(part).for_each(|(cell, other)| *cell = join(*cell, other));
+    }
+    Ok(total)
+}
+
+/// Folds whole major slices into one cell for each position of the minor axis, on all cores. `add` adds one major slice
+/// and may use its scratch value again for the next. If it returns false for any of them, there is no result.
 pub(super) fn fold_slices<A: Copy + Default + Send, S: Default>(
     offsets: &Offsets,
     minor: usize,
     add: impl Fn(&mut [A], &mut S, Range<usize>) -> Result<bool> + Sync,
     join: impl Fn(A, A) -> A,
 ) -> Result<Option<Vec<A>>> {
-    let nnz = offsets.total()?;
-    // The cells of all parts together are fewer than the values.
-    let parts = (nnz / minor.max(1)).clamp(1, PARTS);
-    let parts = blocks_of(offsets.ends().iter().copied(), nnz.div_ceil(parts).max(1));
+    let parts = blocks_of(offsets.ends().iter().copied(), part_size(offsets.total()?, minor));
     let parts = parts.into_par_iter().map(|slices| {
         let (mut cells, mut scratch) = (filled(minor, A::default())?, S::default());
         for slice in slices {
@@ -102,13 +115,28 @@ pub(super) fn fold_slices<A: Copy + Default + Send, S: Default>(
         }
         Ok(Some(cells))
     });
-    let Some(parts) = parts.collect::<Result<Option<Vec<_>>>>()? else { return Ok(None) };
-    let mut parts = parts.into_iter();
-    let Some(mut total) = parts.next() else { return filled(minor, A::default()).map(Some) };
-    for part in parts {
-        total.iter_mut().zip(part).for_each(|(cell, other)| *cell = join(*cell, other));
+    let parts = parts.collect::<Result<Option<Vec<_>>>>()?;
+    parts.map(|parts| joined(parts, minor, join)).transpose()
+}
+
+/// Moves the values of a major slice that are kept to `end`, without a branch that depends on them; gives the new end.
+/// `position` tells the new index of an old one, and whether it is kept.
+pub(super) fn compact<I: Index, V: Copy>(
+    indices: &mut [I],
+    values: &mut [V],
+    slice: Range<usize>,
+    mut end: usize,
+    position: impl Fn(usize) -> Option<(usize, bool)>,
+) -> Result<usize> {
+    ensure!(end <= slice.start && slice.end <= indices.len().min(values.len()), "{slice:?} cannot move to {end}");
+    for at in slice {
+        let (new, is_kept) = position(indices[at].to_usize()).or_bug("an index beyond the axis")?;
+        // What is not kept is written over by what comes next.
+        indices[end] = I::from_usize(new);
+        values[end] = values[at];
+        end += usize::from(is_kept);
     }
-    Ok(Some(total))
+    Ok(end)
 }
 
 /// How many major slices ahead memory is asked for.

@@ -54,8 +54,8 @@ impl SparseMatrix {
     }
 
     /// The variance of each row, one dimension, `F64`: squared deviations from the mean, divided by the number of columns
-    /// less `ddof`. NaN if there are no more than `ddof` columns. Values that are all nearly the same are passed over
-    /// twice, so that no digits are lost.
+    /// less `ddof`. NaN if there are no more than `ddof` columns. If all values are nearly the same, a second
+    /// pass is made, so that no digits are lost.
     ///
     /// ```
     /// use anndata_array::{SparseFormat, SparseMatrix, Tensor};

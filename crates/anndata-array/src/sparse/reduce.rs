@@ -4,10 +4,8 @@ use anndata_storage::{DType, Error, OrBug, Result, Scalar, Tensor, dispatch};
 use rayon::prelude::*;
 
 use super::buffers::{Index, by_width, filled, plain};
+use super::major::{joined, part_size};
 use super::{SparseFormat, SparseMatrix};
-
-/// At most this many partial sums of an axis; a constant, so that a sum does not depend on the number of cores.
-const PARTS: usize = 64;
 
 impl SparseMatrix {
     /// The sum of each row, one dimension.
@@ -155,9 +153,7 @@ impl SparseMatrix {
         join: impl Fn(A, A) -> A,
     ) -> Result<Vec<A>> {
         let minor = self.axes().1;
-        // The cells of all parts together are fewer than the values.
-        let parts = (self.nnz() / minor.max(1)).clamp(1, PARTS);
-        let step = self.nnz().div_ceil(parts).max(1);
+        let step = part_size(self.nnz(), minor);
         by_width!(self.indices.dtype(), I => {
             let indices = plain::<I>(&self.indices)?;
             let parts = indices.par_chunks(step).enumerate().map(|(number, part)| {
@@ -167,12 +163,7 @@ impl SparseMatrix {
                 }
                 Ok(cells)
             });
-            let mut parts = parts.collect::<Result<Vec<_>>>()?.into_iter();
-            let Some(mut total) = parts.next() else { return filled(minor, A::default()) };
-            for part in parts {
-                total.iter_mut().zip(part).for_each(|(cell, other)| *cell = join(*cell, other));
-            }
-            Ok(total)
+            joined(parts.collect::<Result<Vec<_>>>()?, minor, join)
         })
     }
 

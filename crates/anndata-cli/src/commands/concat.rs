@@ -4,7 +4,7 @@ use std::io::{self, Write};
 use std::path::PathBuf;
 
 use anndata::concat::{ConcatPlan, ElementKind};
-use anndata::experimental::{OnDiskOptions, concat_on_disk, plan_on_disk};
+use anndata::experimental::{Grid, OnDiskOptions, concat_on_disk, plan_on_disk};
 use anndata::storage::escaped;
 use anndata::{ConcatAxis, ConcatOptions, Error, FillValue, Format, Join, Merge, WriteOptions};
 use clap::{Args, ValueEnum};
@@ -53,8 +53,14 @@ pub(crate) struct Concat {
     #[arg(long)]
     pairwise: bool,
     /// Concatenate in memory, which holds the output, instead of block by block.
-    #[arg(long, conflicts_with_all = ["memory_limit", "dry_run"])]
+    #[arg(long, conflicts_with_all = ["memory_limit", "dry_run", "rectilinear", "resume"])]
     in_memory: bool,
+    /// Let the chunks of the inputs follow each other, so that they are copied as they are (output: zarr version 3).
+    #[arg(long)]
+    rectilinear: bool,
+    /// Keep what was written if this is interrupted, and go on with it next time (output: a .zarr folder).
+    #[arg(long)]
+    resume: bool,
     /// Approximate memory budget for data in flight, in bytes or with a unit (K, M, G).
     #[arg(long, value_name = "SIZE", default_value = "512M", value_parser = size)]
     memory_limit: u64,
@@ -132,6 +138,8 @@ impl Concat {
         concat.keys = None;
         let options =
             OnDiskOptions::default().with_concat(concat).with_write(write).with_memory_limit(self.memory_limit);
+        let grid = if self.rectilinear { Grid::Rectilinear } else { Grid::Regular };
+        let options = options.with_resume(self.resume).with_grid(grid);
         if self.dry_run {
             let (plan, bytes) = plan_on_disk(inputs, &self.output, &options).map_err(Failure::Library)?;
             return describe(&plan, bytes, out).map_err(Failure::Output);

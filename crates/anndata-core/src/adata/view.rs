@@ -76,7 +76,7 @@ impl AnnData {
         var: impl Into<Selector>,
         options: &SelectOptions,
     ) -> Result<Self> {
-        let (obs, var) = self.resolve(obs.into(), var.into())?;
+        let (obs, var) = self.resolve(&obs.into(), &var.into())?;
         self.view(&obs, &var, options)
     }
 
@@ -89,7 +89,7 @@ impl AnnData {
     /// # Errors
     /// As [`select`](Self::select), or if something cannot be read; the object stays as it was then.
     pub fn subset(&mut self, obs: impl Into<Selector>, var: impl Into<Selector>) -> Result<()> {
-        let (obs, var) = self.resolve(obs.into(), var.into())?;
+        let (obs, var) = self.resolve(&obs.into(), &var.into())?;
         let in_place = obs.keeps_order() && var.keeps_order();
         let taken = if in_place { self.layers.take_exclusive() } else { Vec::new() };
         match self.view(&obs, &var, &SelectOptions::default()).and_then(|part| part.load()) {
@@ -116,7 +116,7 @@ impl AnnData {
         self.view.as_ref().map(|view| (&view.obs, &view.var))
     }
 
-    fn resolve(&self, obs: Selector, var: Selector) -> Result<(AxisSelection, AxisSelection)> {
+    fn resolve(&self, obs: &Selector, var: &Selector) -> Result<(AxisSelection, AxisSelection)> {
         let obs = obs.resolve(&self.obs).map_err(|error| error.at("obs"))?;
         let var = var.resolve(&self.var).map_err(|error| error.at("var"))?;
         Ok((obs, var))

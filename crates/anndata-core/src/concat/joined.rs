@@ -3,6 +3,7 @@
 //! To select from it is to carry out a smaller plan: the selected positions go to the inputs that have them, the plan is cut
 //! down to what each of them gives, and in the end the order that was asked for is restored.
 
+mod parts;
 mod schema;
 
 use std::ops::Range;
@@ -223,6 +224,11 @@ impl LazySource for Joined {
             }
         }
         Ok(Some(lengths))
+    }
+
+    fn parts(&self) -> Result<Vec<(usize, Option<Element>)>> {
+        let parts = self.parts.iter().enumerate().zip(self.starts.lengths());
+        parts.map(|((at, part), rows)| Ok((rows, self.what.unchanged(at, part.as_ref())?.cloned()))).collect()
     }
 
     fn nbytes(&self, with_stored: bool) -> usize {

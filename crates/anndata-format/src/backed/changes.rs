@@ -100,10 +100,11 @@ impl Backed {
         let storage = self.root.storage();
         let path = |change: &Change| self.root.path_of(&change.key);
         let first = changes.first().map(path).unwrap_or_default();
+        let options = options.store.below(self.root.path());
         let mut edit = Edit::begin(storage).map_err(|error| error.at(&first))?;
         for change in changes {
             match &change.node {
-                Some(node) => node.stage(&mut edit, storage, &path(change), &options.store)?,
+                Some(node) => node.stage(&mut edit, storage, &path(change), &options)?,
                 None => edit.remove(&path(change))?,
             }
         }

@@ -2,11 +2,12 @@
 
 use std::sync::Arc;
 
-use anndata_storage::{AxisSelection, BlockSize, Error, OrBug, Result, Tensor};
+use anndata_storage::{Array, AxisSelection, BlockSize, Error, OrBug, Result, Tensor};
 
 use super::options::EncodeOptions;
 use super::registry::{EncodeContext, Registry};
 use crate::node::{ArrayNode, BlockIter, BlockSource, Node, Source};
+use crate::stored::StoredTree as _;
 use crate::{Element, Lazy};
 
 /// The tree of a lazy element: that of the element without rows, in which arrays of one row for each row of the element (at
@@ -18,13 +19,29 @@ pub(super) fn stream(lazy: &Lazy, path: &str, context: &EncodeContext<'_>, array
     let len = *lazy.shape()?.as_deref().and_then(<[usize]>::first).or_bug("rows of what has none")? as u64;
     let rows = Arc::new(Rows { lazy: lazy.clone(), path: path.to_owned(), context: OwnedContext::of(context), len });
     let mut node = rows.encode(0..0)?;
+    let parts = if let [""] = arrays { stored_parts(lazy)? } else { Vec::new() };
     for &key in arrays {
         let array = array_of(&mut node, key)?;
         let first = array.spec.shape.first_mut().or_bug("rows of an array without axes")?;
         *first = len;
-        array.source = Source::Blocks(Arc::new(RowBlocks { rows: Arc::clone(&rows), key: key.to_owned() }));
+        let stored = parts.clone();
+        array.source = Source::Blocks(Arc::new(RowBlocks { rows: Arc::clone(&rows), key: key.to_owned(), stored }));
     }
     Ok(node)
+}
+
+/// The stored arrays that an element which is an array itself has rows of, each with the row at which it begins.
+fn stored_parts(lazy: &Lazy) -> Result<Vec<(u64, Array)>> {
+    let (mut start, mut stored) = (0, Vec::new());
+    for (rows, part) in lazy.parts()? {
+        if let Some(Element::Lazy(part)) = part
+            && let Some(Node::Array(ArrayNode { source: Source::Stored(array), .. })) = part.node()
+        {
+            stored.push((start, array.clone()));
+        }
+        start += rows as u64;
+    }
+    Ok(stored)
 }
 
 /// What an element is encoded with, for as long as it is written.
@@ -68,6 +85,7 @@ impl Rows {
 struct RowBlocks {
     rows: Arc<Rows>,
     key: String,
+    stored: Vec<(u64, Array)>,
 }
 
 impl RowBlocks {
@@ -99,10 +117,12 @@ impl BlockSource for RowBlocks {
         };
         let len = self.rows.len;
         let starts = (0..len).step_by(usize::try_from(step).unwrap_or(usize::MAX));
-        Box::new(starts.map(move |start| {
-            let block = self.read(start, len.min(start.saturating_add(step)));
-            block.map_err(|error: Error| error.at(&self.rows.path))
-        }))
+        let missing = starts.flat_map(move |start| size.missing(start..len.min(start.saturating_add(step))));
+        Box::new(missing.map(|rows| self.read(rows.start, rows.end).map_err(|error: Error| error.at(&self.rows.path))))
+    }
+
+    fn stored(&self) -> &[(u64, Array)] {
+        &self.stored
     }
 }
 

@@ -3,12 +3,19 @@
 use std::fmt::Debug;
 use std::sync::Arc;
 
-use anndata_storage::{BlockSize, Result, Tensor};
+use anndata_storage::{Array, BlockSize, Result, Tensor};
 
 /// Values that are made block by block.
 pub trait BlockSource: Debug + Send + Sync {
-    /// The blocks, of about this size each: offset and values, together the whole array.
+    /// The blocks, of about this size each: offset and values, together the whole array. Rows that are [there](BlockSize::there)
+    /// already may be left out.
     fn blocks<'a>(&'a self, size: BlockSize<'a>) -> BlockIter<'a>;
+
+    /// Stored arrays whose rows are rows of this one, each with the row of this one at which it begins, in order: what is stored
+    /// of them may be copied as it is. By default there are none.
+    fn stored(&self) -> &[(u64, Array)] {
+        &[]
+    }
 
     /// What makes the array together with others, if something does, and which of them this is.
     fn group(&self) -> Option<(&Arc<dyn BlockGroup>, usize)> {
@@ -19,7 +26,7 @@ pub trait BlockSource: Debug + Send + Sync {
 /// Arrays that are made together, block by block, so that what they are made of is read once.
 pub trait BlockGroup: Debug + Send + Sync {
     /// The blocks of all arrays, for each of which there is a size: which array, offset and values. The blocks of one array are
-    /// in order.
+    /// in order; rows that are there already may be left out.
     fn blocks<'a>(&'a self, sizes: &[BlockSize<'a>]) -> GroupIter<'a>;
 }
 
@@ -35,6 +42,8 @@ pub struct Member {
     pub at: usize,
     /// How many arrays it has.
     pub of: usize,
+    /// Stored arrays whose rows are rows of this one: see [`BlockSource::stored`].
+    pub stored: Vec<(u64, Array)>,
 }
 
 impl BlockSource for Member {
@@ -44,6 +53,10 @@ impl BlockSource for Member {
             Ok((at, offset, values)) => (at == self.at).then_some(Ok((offset, values))),
             Err(error) => Some(Err(error)),
         }))
+    }
+
+    fn stored(&self) -> &[(u64, Array)] {
+        &self.stored
     }
 
     fn group(&self) -> Option<(&Arc<dyn BlockGroup>, usize)> {

@@ -1,19 +1,23 @@
 //! Writing trees to a store.
 
+mod layout;
+mod noted;
 mod options;
 
+use std::ops::Range;
 use std::sync::Arc;
 
 use anndata_storage::{
-    Array, Attribute, Attributes, BlockSize, Compression, Edit, Error, Group, OrBug as _, Result, Storage, Tensor,
-    child_path,
+    Array, Attribute, Attributes, BlockSize, Edit, Error, Group, OrBug as _, PieceCopy, Result, Storage, Tensor,
+    child_path, merge_ranges,
 };
 use rayon::prelude::*;
 
 use super::open::MAX_DEPTH;
 use super::read::fetch_all;
 use super::{ArrayNode, BlockGroup, GroupNode, Node, Source};
-pub use options::{NodeWriteOptions, Progress};
+use noted::Noted;
+pub use options::{Grid, NodeWriteOptions, Progress};
 
 impl Node {
     /// Writes the tree at the free key of a group; with the empty key, a group's content goes into the group itself.
@@ -21,13 +25,15 @@ impl Node {
     /// Chunks, shards and codecs that the [`spec`](ArrayNode::spec) of an array names are kept where the format has them;
     /// what it leaves open is chosen, as the options say. So a tree that was [opened](Self::open) is laid out in the target
     /// as in its store, except that arrays without codecs get those of the options, unless
-    /// [`keep_layout`](NodeWriteOptions::keep_layout) is set.
+    /// [`keep_layout`](NodeWriteOptions::keep_layout) is set. [Layouts](NodeWriteOptions::with_layout) of single arrays come
+    /// before that.
     ///
     /// # Errors
     /// If something is in the way, the format cannot store something, or writing fails. What was written until then
     /// stays: see [`replace`](Self::replace) for a write that leaves nothing behind.
     pub fn write(&self, parent: &Group, key: &str, options: &NodeWriteOptions) -> Result<()> {
         let path = parent.path_of(key);
+        options.check_layouts(self, &path)?;
         write(self, parent, key, options, Move { from: self.path(), to: &path, destination: &path, path: &path })
     }
 
@@ -38,6 +44,7 @@ impl Node {
     /// As [`write`](Self::write); the old element stays, and nothing is left of the new one.
     pub fn replace(&self, parent: &Group, key: &str, options: &NodeWriteOptions) -> Result<()> {
         let path = parent.path_of(key);
+        options.check_layouts(self, &path)?;
         let mut edit = Edit::begin(parent.storage()).map_err(|error| error.at(&path))?;
         self.stage(&mut edit, parent.storage(), &path, options)?;
         edit.commit().map_err(|error| error.at(&path))
@@ -75,8 +82,13 @@ struct Move<'a> {
 impl Move<'_> {
     /// How many groups an element is within in the end that is written at this path.
     fn depth(&self, written: &str) -> Result<usize> {
+        Ok(self.in_the_end(written)?.split('/').count())
+    }
+
+    /// The path, in the end, of what is written at this path.
+    fn in_the_end(&self, written: &str) -> Result<String> {
         let below = written.strip_prefix(self.destination).or_bug("an element outside of what is written")?;
-        Ok(child_path(self.path, below).split('/').count())
+        Ok(child_path(self.path, below))
     }
 
     /// What is at a path, relative to the tree, where it is within it.
@@ -120,6 +132,12 @@ struct Made<'a> {
     /// About the bytes of its values.
     bytes: u64,
     moved: Move<'a>,
+    /// What of stored arrays is copied into it as it is.
+    copies: Vec<PieceCopy>,
+    /// The rows that need not be made: they are copied, or there already.
+    there: Vec<Range<u64>>,
+    /// What is noted of it, where there is a journal.
+    noted: Option<Noted>,
 }
 
 impl<'a> Layout<'a> {
@@ -150,22 +168,44 @@ impl<'a> Layout<'a> {
 
     fn array(&mut self, node: &'a ArrayNode, parent: &Group, key: &str) -> Result<()> {
         let path = parent.path_of(key);
-        let mut spec = node.spec.clone();
-        if let Some(rows) = self.options.chunk_rows.filter(|_| spec.ndim() > 1 && !spec.is_empty()) {
-            (spec.chunks, spec.shards) = (Some(chunks_of(&spec.shape, rows)), None);
-        }
-        let is_plain = self.options.keep_layout && node.spec.chunks.is_some() && node.spec.codecs.is_empty();
-        let compression = if is_plain { Compression::None } else { self.options.compression };
-        let layout = parent.storage().layout(&spec, compression);
-        let spec = layout.map_err(|error| error.at(&path).in_store(&**parent.storage()))?;
+        let storage = &**parent.storage();
+        let spec = self.options.lay_out(node, &self.moved.in_the_end(&path)?, storage);
+        let spec = spec.map_err(|error| error.at(&path).in_store(storage))?;
         let array = parent.create_array(key, &spec)?;
         if !node.attributes.is_empty() {
             array.set_attributes(&rebase(&node.attributes, self.moved))?;
         }
         let element = spec.dtype.size().unwrap_or(TEXT_BYTES);
         let bytes = spec.shape.iter().copied().fold(element as u64, u64::saturating_mul);
-        self.arrays.push(Made { array, chunks: spec.chunks, source: &node.source, bytes, moved: self.moved });
+        let copies = self.copies(&node.source, &array)?;
+        let is_made = matches!(node.source, Source::Blocks(_));
+        let journal = self.options.journal.as_deref();
+        let noted = journal.map(|journal| Noted::new(&array, journal, bytes, is_made)).transpose()?.flatten();
+        let there = copies.iter().map(|copy| copy.rows().clone());
+        let there = merge_ranges(there.chain(noted.iter().flat_map(|noted| noted.there().to_vec())).collect());
+        let (chunks, source, moved) = (spec.chunks, &node.source, self.moved);
+        self.arrays.push(Made { array, chunks, source, bytes, moved, copies, there, noted });
         Ok(())
+    }
+
+    /// Whether a piece of an array can be copied within the memory of a block, as shards cannot that are written as a whole.
+    fn fits_in_memory(&self, array: &Array) -> Result<bool> {
+        let (Some(pieces), Some(shard)) = (array.inner().as_pieces(), array.spec().shards.clone()) else {
+            return Ok(true);
+        };
+        let size = array.dtype().size().unwrap_or(TEXT_BYTES) as u64;
+        let bytes = shard.iter().fold(size, |bytes, &len| bytes.saturating_mul(len));
+        Ok(bytes <= self.options.block_bytes || pieces.format()?.in_parts)
+    }
+
+    /// What of stored arrays can be copied as it is.
+    fn copies(&self, source: &Source, array: &Array) -> Result<Vec<PieceCopy>> {
+        let Source::Blocks(source) = source else { return Ok(Vec::new()) };
+        if !self.options.copy_chunks || !self.fits_in_memory(array)? {
+            return Ok(Vec::new());
+        }
+        let copies = source.stored().iter().map(|(start, stored)| stored.pieces_for(array, *start));
+        copies.filter_map(Result::transpose).collect()
     }
 }
 
@@ -180,6 +220,7 @@ type Batch<'a> = Vec<(&'a Made<'a>, Vec<u64>, Tensor)>;
 
 /// The second pass: writes batch after batch, in order; the next one is read meanwhile.
 fn write_values(arrays: &[Made<'_>], options: &NodeWriteOptions) -> Result<()> {
+    copy_pieces(arrays, options)?;
     let mut batches = batches(arrays, options);
     let mut next = batches.next();
     while let Some(batch) = next {
@@ -191,6 +232,25 @@ fn write_values(arrays: &[Made<'_>], options: &NodeWriteOptions) -> Result<()> {
     Ok(())
 }
 
+/// Copies what is copied as it is, from all arrays at once.
+fn copy_pieces(arrays: &[Made<'_>], options: &NodeWriteOptions) -> Result<()> {
+    let copies: Vec<_> = arrays.iter().flat_map(|made| made.copies.iter().map(move |copy| (made, copy))).collect();
+    copies.into_par_iter().try_for_each(|(made, copy)| {
+        let done = made.noted.as_ref().map_or(0, |noted| noted.end_from(copy.rows().start));
+        let mut start = copy.rows().start.max(done);
+        let copied = copy.run(done, &mut |end, _| {
+            if let (Some(noted), Some(journal)) = (&made.noted, &options.journal) {
+                noted.rows(&made.array, start..end, 0, &**journal)?;
+            }
+            start = end;
+            Ok(())
+        })?;
+        let rows = copy.rows().end - copy.rows().start;
+        options.tell_copied(copied, made.row_bytes().saturating_mul(rows));
+        Ok(())
+    })
+}
+
 fn write_batch(batch: &Batch<'_>, options: &NodeWriteOptions) -> Result<()> {
     for (made, offset, values) in batch {
         if values.dtype().has_references() {
@@ -198,6 +258,9 @@ fn write_batch(batch: &Batch<'_>, options: &NodeWriteOptions) -> Result<()> {
             made.array.write(offset, &values.map_err(|error| error.at(made.array.path()))?)?;
         } else {
             made.array.write(offset, values)?;
+        }
+        if let (Some(noted), Some(journal)) = (&made.noted, &options.journal) {
+            noted.wrote(&made.array, offset, values, &**journal)?;
         }
         options.tell(values);
     }
@@ -211,7 +274,9 @@ fn batches<'a>(
     options: &'a NodeWriteOptions,
 ) -> impl Iterator<Item = Result<Batch<'a>>> + Send + 'a {
     let is_small = |made: &&Made<'_>| made.bytes <= options.block_bytes / SMALL && made.group().is_none();
-    let (small, large): (Vec<_>, Vec<_>) = arrays.iter().partition(is_small);
+    let is_left =
+        |made: &&Made<'_>| made.group().is_some() || made.noted.as_ref().is_none_or(|noted| !noted.is_whole());
+    let (small, large): (Vec<_>, Vec<_>) = arrays.iter().filter(is_left).partition(is_small);
     let small = together(small, options.block_bytes).into_iter().map(move |some| read_small(&some, options));
     let large = grouped(large).into_iter().flat_map(move |arrays| large_blocks(arrays, options));
     small.chain(large)
@@ -266,8 +331,12 @@ impl Made<'_> {
         }
     }
 
+    fn row_bytes(&self) -> u64 {
+        self.bytes / self.array.shape().first().copied().unwrap_or(1).max(1)
+    }
+
     fn block_size(&self, options: &NodeWriteOptions) -> BlockSize<'_> {
-        BlockSize::new(options.block_bytes).with_chunks(self.chunks.as_deref())
+        BlockSize::new(options.block_bytes).with_chunks(self.chunks.as_deref()).with_there(&self.there)
     }
 }
 
@@ -296,15 +365,6 @@ fn read_small<'a>(arrays: &[&'a Made<'a>], options: &NodeWriteOptions) -> Result
         blocks.map(|block| block.map(|(offset, values)| (*made, offset, values))).collect::<Result<Batch<'a>>>()
     });
     Ok(blocks.collect::<Result<Vec<_>>>()?.into_iter().flatten().collect())
-}
-
-/// Chunks of this many whole rows.
-fn chunks_of(shape: &[u64], rows: u64) -> Vec<u64> {
-    let mut chunks = shape.to_vec();
-    if let Some(first) = chunks.first_mut() {
-        *first = rows.clamp(1, *first);
-    }
-    chunks
 }
 
 /// The attributes with references into the tree following it to its new place.

@@ -26,7 +26,7 @@ fn number(position: impl IntoIterator<Item = u64>, grid: &[u64]) -> Option<u64> 
 }
 
 impl Hdf5Array {
-    fn chunk_shape(&self) -> &[u64] {
+    pub(super) fn chunk_shape(&self) -> &[u64] {
         match &self.layout {
             Layout::Chunked(chunks) => chunks,
             _ => &[],
@@ -64,7 +64,7 @@ impl Hdf5Array {
     }
 
     /// Where a chunk is, `None` if it was never written.
-    fn chunk(&self, position: &[u64]) -> Result<Option<Chunk>> {
+    pub(super) fn chunk(&self, position: &[u64]) -> Result<Option<Chunk>> {
         let offset = self.first_element(position)?;
         let (listed, shape) = {
             let state = self.state();

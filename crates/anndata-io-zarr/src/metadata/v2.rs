@@ -50,6 +50,8 @@ pub(super) fn parse_array(document: &Document) -> Result<ArrayMeta> {
     let codecs: Vec<MetadataV3> = filters.iter().chain(&given.compressor).map(numcodecs).collect();
     Ok(ArrayMeta {
         pipeline: pipeline(chain, &codecs, fill.bytes())?,
+        grid: Vec::new(),
+        segments: Vec::new(),
         fill,
         keys: ChunkKeys {
             prefixed: false,

@@ -3,6 +3,8 @@
 //! Read in `ArrayMetadataV3`, and written out here: that type puts members in another order, leaves out configurations that are
 //! empty and forgets the order of the fields of a fill value, so that files would not be what they were before.
 
+mod grid;
+
 use anndata_storage::{ArraySpec, Codec, DType, Error, Result};
 use serde_json::{Value, json};
 use zarrs_metadata::v3::{ArrayMetadataV3, MetadataV3};
@@ -11,8 +13,11 @@ use zarrs_metadata_ext::chunk_key_encoding::default::DefaultChunkKeyEncodingConf
 use zarrs_metadata_ext::chunk_key_encoding::v2::V2ChunkKeyEncodingConfiguration;
 
 use super::codec::{self, Chunks, Stored};
-use super::{ArrayMeta, ChunkKeys, Document, configuration, dtype, fill, not_understood, outer_chunks, typed};
+use super::{ArrayMeta, ChunkKeys, Document, Segment, configuration, dtype, fill, not_understood, outer_chunks, typed};
 use crate::codec::{Narrow, type_size, words};
+
+/// The grid of chunks that are all of one shape.
+const REGULAR: &str = "regular";
 
 /// Reads `zarr.json` of an array.
 pub(super) fn parse_array(document: &Document) -> Result<ArrayMeta> {
@@ -32,20 +37,30 @@ pub(super) fn parse_array(document: &Document) -> Result<ArrayMeta> {
         None => dtype::parse_v3(&given.data_type)?,
     };
     check_understood(&given)?;
-    let grid: RegularChunkGridConfiguration = configuration(&given.chunk_grid)?;
-    let outer = grid.chunk_shape.iter().map(|len| len.get()).collect();
     let fill = fill::parse(Some(&widened(fill_value, narrow)), &dtype)?;
-    let Chunks { shape: chunks, shard, pipeline } =
-        codec::chunks(outer, &given.codecs, &Stored { dtype: &dtype, narrow, fill: fill.bytes() })?;
-    Ok(ArrayMeta {
-        keys: chunk_keys(&given.chunk_key_encoding)?,
-        fill,
-        dtype,
-        shape: given.shape,
-        chunks,
-        shard,
-        pipeline,
-    })
+    let keys = chunk_keys(&given.chunk_key_encoding)?;
+    let of_pieces = |outer: Vec<u64>, shape: Vec<u64>| -> Result<ArrayMeta> {
+        let stored = Stored { dtype: &dtype, narrow, fill: fill.bytes() };
+        let Chunks { shape: chunks, shard, pipeline } = codec::chunks(outer, &given.codecs, &stored)?;
+        let (fill, dtype, grid, segments) = (fill.clone(), dtype.clone(), Vec::new(), Vec::new());
+        Ok(ArrayMeta { keys, fill, dtype, shape, chunks, shard, grid, segments, pipeline })
+    };
+    if given.chunk_grid.name() == REGULAR {
+        let grid: RegularChunkGridConfiguration = configuration(&given.chunk_grid)?;
+        return of_pieces(grid.chunk_shape.iter().map(|len| len.get()).collect(), given.shape.clone());
+    }
+    let grid = grid::parse(&given.chunk_grid, &given.shape)?;
+    let longest = grid.rows.iter().map(|&(len, _)| len).max().unwrap_or(1);
+    let mut meta = of_pieces(grid.outer(longest), given.shape.clone())?;
+    for (start, first_piece, len, rows) in grid.segments() {
+        let mut shape = given.shape.clone();
+        shape.splice(..1, [rows]);
+        let own = of_pieces(grid.outer(len), shape)?;
+        own.check()?;
+        meta.segments.push(Segment { start, first_piece, meta: own });
+    }
+    meta.grid = grid.rows;
+    Ok(meta)
 }
 
 /// A fill value for the wider type: the bits of a `bfloat16` are the upper half of those of its `float32`.
@@ -69,7 +84,7 @@ fn check_understood(given: &ArrayMetadataV3) -> Result<()> {
     if let Some(transformer) = given.storage_transformers.iter().find(|extension| extension.must_understand()) {
         return unknown("storage transformer", transformer);
     }
-    if given.chunk_grid.name() != "regular" {
+    if ![REGULAR, grid::RECTILINEAR].contains(&given.chunk_grid.name()) {
         return unknown("chunk grid", &given.chunk_grid);
     }
     Ok(())
@@ -106,7 +121,7 @@ pub(super) fn array_document(spec: &ArraySpec) -> Result<Document> {
     let document = json!({
         "shape": spec.shape,
         "data_type": dtype::name_v3(&spec.dtype)?,
-        "chunk_grid": {"name": "regular", "configuration": {"chunk_shape": outer_chunks(spec)}},
+        "chunk_grid": chunk_grid(spec),
         "chunk_key_encoding": {"name": "default", "configuration": {"separator": "/"}},
         "fill_value": fill::zero_v3(&spec.dtype),
         "codecs": codecs,
@@ -119,6 +134,15 @@ pub(super) fn array_document(spec: &ArraySpec) -> Result<Document> {
         Value::Object(document) => Ok(document),
         _ => Err(Error::bug("metadata that are not an object")),
     }
+}
+
+/// Where the pieces of an array are.
+fn chunk_grid(spec: &ArraySpec) -> Value {
+    let outer = outer_chunks(spec);
+    if spec.grid.is_empty() {
+        return json!({"name": REGULAR, "configuration": {"chunk_shape": outer}});
+    }
+    grid::document(&spec.grid, &outer)
 }
 
 pub(super) fn codec_document(codec: &Codec, dtype: &DType) -> Result<Value> {

@@ -4,6 +4,8 @@
 //! chunk is a range of its file, found through the index of the shard.
 
 mod fetch;
+mod pieces;
+mod segments;
 mod text;
 mod write;
 
@@ -14,7 +16,7 @@ use std::sync::{Arc, Mutex, PoisonError, RwLock, RwLockWriteGuard};
 
 use anndata_storage::{
     ArraySpec, ArrayStorage, AsyncArrayStorage, AxisSelection, BoxFuture, ChunkInfo, ChunkedStorage, DType, Error,
-    Result, Tensor, chunked, read_positions,
+    Result, StoredPieces, Tensor, chunked, read_positions,
 };
 
 use super::{Shared, Stamp};
@@ -38,6 +40,10 @@ struct Inner {
     /// The shape of a chunk in memory.
     chunk_shape: Vec<usize>,
     state: Arc<State>,
+    /// What the position of a piece along the first axis is counted from in its key.
+    first_piece: u64,
+    /// The arrays of pieces of one length, each with its first row, where lengths along the first axis are not all the same.
+    segments: Vec<(u64, ZarrArray)>,
 }
 
 /// What changes when an array is written. Its node and all arrays opened from it share it.
@@ -49,6 +55,8 @@ pub(crate) struct State {
     /// Shards that are being written, by position. The lock is held while bytes are put down, never while other threads
     /// are waited for, so that blocks can be written from within a pool of threads.
     open_shards: Mutex<BTreeMap<Vec<u64>, OpenShard>>,
+    /// Those of the segments of the array, each by the number of its first piece.
+    segments: Mutex<BTreeMap<u64, Arc<State>>>,
 }
 
 impl State {
@@ -66,6 +74,28 @@ impl ZarrArray {
         stamp: Stamp,
         state: Arc<State>,
     ) -> Result<Self> {
+        let segments = meta.segments.iter().map(|segment| {
+            let mut states = state.segments.lock().unwrap_or_else(PoisonError::into_inner);
+            let own = Arc::clone(states.entry(segment.first_piece).or_default());
+            drop(states);
+            let (shared, stamp, meta) = (Arc::clone(&shared), stamp.clone(), segment.meta.clone());
+            let array = Self::of_pieces(shared, path, meta, false, stamp, own, (segment.first_piece, Vec::new()))?;
+            Ok((segment.start, array))
+        });
+        let segments = segments.collect::<Result<_>>()?;
+        Self::of_pieces(shared, path, meta, resizable, stamp, state, (0, segments))
+    }
+
+    fn of_pieces(
+        shared: Arc<Shared>,
+        path: &str,
+        meta: ArrayMeta,
+        resizable: bool,
+        stamp: Stamp,
+        state: Arc<State>,
+        (first_piece, segments): (u64, Vec<(u64, Self)>),
+    ) -> Result<Self> {
+        let resizable = resizable && segments.is_empty();
         let in_memory = |&len: &u64| usize::try_from(len).map_err(|_| Error::limit_exceeded("a chunk is too large"));
         state.shape_mut().get_or_insert_with(|| meta.shape.clone());
         Ok(Self(Arc::new(Inner {
@@ -76,6 +106,8 @@ impl ZarrArray {
             meta,
             stamp,
             state,
+            first_piece,
+            segments,
         })))
     }
 }
@@ -129,7 +161,14 @@ impl Inner {
 
     /// The key of a chunk that is a value of its own, or of a shard.
     fn key(&self, position: &[u64]) -> String {
-        join(&self.path, &self.meta.keys.key(position))
+        if self.first_piece == 0 {
+            return join(&self.path, &self.meta.keys.key(position));
+        }
+        let mut position = position.to_vec();
+        if let Some(first) = position.first_mut() {
+            *first += self.first_piece;
+        }
+        join(&self.path, &self.meta.keys.key(&position))
     }
 
     /// The index of the shard at `key`, `None` if there is no such shard.
@@ -189,6 +228,9 @@ impl ArrayStorage for ZarrArray {
     }
 
     fn read(&self, selection: &[AxisSelection]) -> Result<Tensor> {
+        if !self.0.segments.is_empty() {
+            return self.read_segments(selection);
+        }
         match self.0.shared.store.as_remote() {
             Some(remote) => fetch::read(&self.0, remote, selection),
             None => self.0.unchanged(self.0.read(&*self.0, selection)),
@@ -197,13 +239,17 @@ impl ArrayStorage for ZarrArray {
 
     fn read_runs(&self, runs: &[Range<u64>]) -> Result<Tensor> {
         self.0.pipeline()?;
-        if self.0.is_text() || self.0.shared.store.as_remote().is_some() {
+        let in_one = self.0.segments.is_empty();
+        if self.0.is_text() || self.0.shared.store.as_remote().is_some() || !in_one {
             return read_positions(|selection| self.read(selection), runs);
         }
         self.0.unchanged(chunked::read_runs(&*self.0, &self.0.spec(), runs))
     }
 
     fn write(&self, offset: &[u64], values: &Tensor) -> Result<()> {
+        if !self.0.segments.is_empty() {
+            return self.write_segments(offset, values);
+        }
         self.0.write(offset, values)
     }
 
@@ -218,7 +264,13 @@ impl ArrayStorage for ZarrArray {
     /// Chunks in shards are not values of their own, and text has no fixed size.
     fn as_chunked(&self) -> Option<&dyn ChunkedStorage> {
         let plain = self.0.meta.shard.is_none() && !self.0.is_text() && self.0.meta.pipeline.is_ok();
+        let plain = plain && self.0.segments.is_empty();
         if plain && !self.0.meta.shape.is_empty() { Some(&*self.0) } else { None }
+    }
+
+    fn as_pieces(&self) -> Option<&dyn StoredPieces> {
+        let known = self.0.meta.pipeline.as_ref().is_ok_and(Pipeline::says_all);
+        if known && !self.0.meta.shape.is_empty() { Some(&*self.0) } else { None }
     }
 
     fn as_async(&self) -> Option<&dyn AsyncArrayStorage> {
@@ -229,6 +281,9 @@ impl ArrayStorage for ZarrArray {
 impl AsyncArrayStorage for ZarrArray {
     fn read_async<'a>(&'a self, selection: &'a [AxisSelection]) -> BoxFuture<'a, Result<Tensor>> {
         Box::pin(async move {
+            if !self.0.segments.is_empty() {
+                return self.read_segments_async(selection).await;
+            }
             match self.0.shared.store.as_remote() {
                 Some(remote) => fetch::read_async(&self.0, remote, selection).await,
                 None => self.0.unchanged(self.0.read(&*self.0, selection)),

@@ -212,6 +212,10 @@ impl Storage for ZarrStore {
         Ok(())
     }
 
+    fn piece_family(&self) -> Option<&'static str> {
+        Some("zarr")
+    }
+
     fn flush(&self) -> Result<()> {
         self.0.settle()?;
         self.0.store.flush()

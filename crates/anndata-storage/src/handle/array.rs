@@ -1,6 +1,7 @@
 //! [`Array`]: reading, writing and streaming of one array, checked.
 
 mod blocks;
+mod pieces;
 
 use std::ops::Range;
 use std::sync::Arc;
@@ -10,6 +11,7 @@ use crate::{
     ArraySpec, ArrayStorage, Attributes, AxisSelection, DType, Error, OrBug, Result, Storage, Tensor, ensure, file_name,
 };
 pub use blocks::{BlockSize, Blocks};
+pub use pieces::{Copied, PieceCopy};
 
 /// An open array of a store. Cheap to clone.
 #[derive(Debug, Clone)]

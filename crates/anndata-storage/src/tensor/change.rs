@@ -37,17 +37,12 @@ impl Tensor {
     }
 
     /// The memory of the values of a fixed-size dtype, in C order, if nothing else holds it and it was made as
-    /// [`AlignedBytes`], as what is read is.
-    ///
-    /// # Errors
-    /// The tensor, if not.
-    pub fn into_aligned(self) -> Result<AlignedBytes, Self> {
-        let Self { dtype, shape, data } = self;
-        match data {
-            Data::Buffer(buffer) => buffer.into_aligned().map_err(Data::Buffer),
-            other => Err(other),
+    /// [`AlignedBytes`], as what is read is; see [`is_exclusive`](Self::is_exclusive).
+    pub fn into_aligned(self) -> Option<AlignedBytes> {
+        match self.data {
+            Data::Buffer(buffer) => buffer.into_aligned(),
+            _ => None,
         }
-        .map_err(|data| Self { dtype, shape, data })
     }
 
     /// Replaces each value by a function of it. Values that something else holds, such as a clone, are copied before.

@@ -95,11 +95,10 @@ impl SharedBytes {
     }
 
     /// The memory, if it is [exclusive](Self::is_exclusive).
-    pub(super) fn into_aligned(self) -> Result<AlignedBytes, Self> {
+    pub(super) fn into_aligned(self) -> Option<AlignedBytes> {
         match self.into_owner::<u8>() {
-            Ok(Owner::Aligned(bytes)) => Ok(bytes),
-            Ok(vector) => Err(Self::over(Arc::new(vector))),
-            Err(shared) => Err(shared),
+            Ok(Owner::Aligned(bytes)) => Some(bytes),
+            _ => None,
         }
     }
 

@@ -1,11 +1,13 @@
 //! [`concat_on_disk`]: a concatenation that is written and never in memory as a whole.
 
+mod resume;
+
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use anndata_experimental::Collection;
-use anndata_format::node::Progress;
+use anndata_format::node::{Grid, Progress};
 use anndata_format::storage::FileStamp;
 use anndata_format::{AnnData, ConcatAxis, ConcatOptions, ConcatPlan, Error, Result};
 
@@ -24,12 +26,25 @@ pub struct OnDiskOptions {
     pub write: WriteOptions,
     /// About the most bytes of memory that values on their way take, however large the inputs are. Default: 512 MiB.
     pub memory_limit: u64,
+    /// Whether stored chunks (shards, where there are such) are copied as they are if they fit: the values are the same, so are
+    /// dtype, codecs and the shape of the chunk, and their rows begin where a chunk of the output does, as those of the first
+    /// input do. Where [`write`](Self::write) asks for no layout, arrays are laid out as the input that most of their rows are
+    /// from. Default: yes.
+    pub copy_chunks: bool,
+    /// How arrays are cut that are put together from stored ones and for which [`write`](Self::write) asks for no layout. With
+    /// [`Grid::Rectilinear`] the chunks of the inputs follow each other, so that nearly all are copied as they are; the output has
+    /// to be a zarr store of version 3. Default: [`Grid::Regular`].
+    pub grid: Grid,
+    /// Whether what was written stays if the work is interrupted, so that the next call with the same inputs, options and output
+    /// goes on with it: in a folder `.NAME.resume` beside the output, which has to be a zarr folder. The output is the same, byte
+    /// for byte. Default: no, and nothing is left behind.
+    pub resume: bool,
 }
 
 impl Default for OnDiskOptions {
     fn default() -> Self {
         let (concat, read, write) = (ConcatOptions::default(), ReadOptions::default(), WriteOptions::default());
-        Self { concat, read, write, memory_limit: 512 << 20 }
+        Self { concat, read, write, memory_limit: 512 << 20, copy_chunks: true, grid: Grid::Regular, resume: false }
     }
 }
 
@@ -61,6 +76,27 @@ impl OnDiskOptions {
         self.memory_limit = bytes;
         self
     }
+
+    /// Sets whether stored chunks are copied as they are if they fit.
+    #[must_use]
+    pub fn with_copy_chunks(mut self, yes: bool) -> Self {
+        self.copy_chunks = yes;
+        self
+    }
+
+    /// Sets how arrays are cut that are put together from stored ones.
+    #[must_use]
+    pub fn with_grid(mut self, grid: Grid) -> Self {
+        self.grid = grid;
+        self
+    }
+
+    /// Sets whether an interrupted concatenation is gone on with.
+    #[must_use]
+    pub fn with_resume(mut self, yes: bool) -> Self {
+        self.resume = yes;
+        self
+    }
 }
 
 /// What a concatenation on disk did.
@@ -69,6 +105,10 @@ impl OnDiskOptions {
 pub struct OnDiskReport {
     /// The bytes of the values that were written, before compression.
     pub bytes_written: u64,
+    /// The stored chunks (or shards) that were copied as they are.
+    pub chunks_copied: u64,
+    /// The bytes that these take in the store.
+    pub bytes_copied: u64,
     /// The paths of elements that inputs have and the output has not, as the options say.
     pub dropped: Vec<String>,
 }
@@ -83,7 +123,8 @@ const BLOCKS_IN_MEMORY: u64 = 8;
 /// by block; in memory as a whole are the names of the joined axis, the categories of a column, what is
 /// [merged](ConcatOptions::merge), and awkward arrays.
 ///
-/// The output appears whole or not at all, as [`write`](crate::write()) promises.
+/// The output appears whole or not at all, as [`write`](crate::write()) promises. With [`resume`](OnDiskOptions::resume), work
+/// that was interrupted is gone on with.
 ///
 /// ```
 /// use anndata::experimental::{OnDiskOptions, concat_on_disk};
@@ -102,7 +143,9 @@ const BLOCKS_IN_MEMORY: u64 = 8;
 /// ```
 ///
 /// # Errors
-/// If the output is one of the inputs, or within one; if it is there and is not to be replaced; as
+/// If the output is one of the inputs, or within one; if it is there and is not to be replaced; with `resume`
+/// [`Unsupported`](crate::ErrorKind::Unsupported) for an output that is not a zarr folder, and
+/// [`InvalidInput`](crate::ErrorKind::InvalidInput) if work with other inputs or options was interrupted there; as
 /// [`concat`](crate::concat()); if an input cannot be read or was changed meanwhile, or writing fails. The error names the
 /// store, and the path within it.
 pub fn concat_on_disk<K: Into<String>, P: AsRef<Path>>(
@@ -112,11 +155,28 @@ pub fn concat_on_disk<K: Into<String>, P: AsRef<Path>>(
 ) -> Result<OnDiskReport> {
     let output = output.as_ref();
     let job = Job::open(inputs, output, options)?;
-    let written = Arc::new(AtomicU64::new(0));
-    let write = options.write_within_limit(&written);
-    let done = crate::write::to(job.format, output, &job.joined, &write);
-    done.map_err(|error| error.in_file(output))?;
-    Ok(OnDiskReport { bytes_written: written.load(Ordering::Relaxed), dropped: job.dropped })
+    let done = Arc::new(Done::default());
+    let write = options.write_within_limit(&done);
+    let made = match &job.identity {
+        Some(identity) => resume::write(output, &job.joined, &write, identity),
+        None => crate::write::to(job.format, output, &job.joined, &write),
+    };
+    made.map_err(|error| error.in_file(output))?;
+    let count = |count: &AtomicU64| count.load(Ordering::Relaxed);
+    Ok(OnDiskReport {
+        bytes_written: count(&done.written),
+        chunks_copied: count(&done.chunks),
+        bytes_copied: count(&done.copied),
+        dropped: job.dropped,
+    })
+}
+
+/// What was done so far.
+#[derive(Debug, Default)]
+struct Done {
+    written: AtomicU64,
+    chunks: AtomicU64,
+    copied: AtomicU64,
 }
 
 /// What [`concat_on_disk`] would do: the plan, and about the bytes of the values that it would write, before compression.
@@ -135,18 +195,52 @@ pub fn plan_on_disk<K: Into<String>, P: AsRef<Path>>(
 }
 
 impl OnDiskOptions {
-    /// How the output is written within the limit; what is written is counted.
-    fn write_within_limit(&self, written: &Arc<AtomicU64>) -> WriteOptions {
+    /// How the output is written within the limit; what is done is counted.
+    fn write_within_limit(&self, done: &Arc<Done>) -> WriteOptions {
         let mut write = self.write.clone();
         write.elem.store.block_bytes = (self.memory_limit / BLOCKS_IN_MEMORY).max(1);
-        let (told, written) = (write.elem.store.progress.take(), Arc::clone(written));
-        write.with_progress(Progress::new(move |bytes| {
-            written.fetch_add(bytes, Ordering::Relaxed);
+        write.elem.store.copy_chunks = self.copy_chunks;
+        let is_cut = self.grid != Grid::Regular;
+        write.elem.store.adopt_layout = is_cut || (self.copy_chunks && has_default_shards(&self.write));
+        write.elem.store.grid = self.grid;
+        let told = write.elem.store.progress.take();
+        let (done, of_copied, told_of_copied) = (Arc::clone(done), Arc::clone(done), told.clone());
+        let progress = Progress::new(move |bytes| {
+            done.written.fetch_add(bytes, Ordering::Relaxed);
             if let Some(told) = &told {
                 told.add(bytes);
             }
+        });
+        write.with_progress(progress.with_copied(move |copied| {
+            of_copied.chunks.fetch_add(copied.pieces, Ordering::Relaxed);
+            of_copied.copied.fetch_add(copied.bytes, Ordering::Relaxed);
+            if let Some(told) = &told_of_copied {
+                told.add_copied(copied);
+            }
         }))
     }
+}
+
+/// Whether no other shards than the usual ones are asked for.
+#[cfg(feature = "zarr")]
+fn has_default_shards(write: &WriteOptions) -> bool {
+    write.zarr.sharding == anndata_io_zarr::Sharding::default()
+}
+
+/// Whether an output can have chunks of unequal length.
+#[cfg(feature = "zarr")]
+fn has_grids(format: Format, write: &WriteOptions) -> bool {
+    format == Format::Zarr && write.zarr.format.unwrap_or_default() == anndata_io_zarr::ZarrFormat::V3
+}
+
+#[cfg(not(feature = "zarr"))]
+fn has_grids(_: Format, _: &WriteOptions) -> bool {
+    false
+}
+
+#[cfg(not(feature = "zarr"))]
+fn has_default_shards(_: &WriteOptions) -> bool {
+    true
 }
 
 /// A concatenation that was looked at and can be written.
@@ -154,6 +248,8 @@ struct Job {
     format: Format,
     joined: Collection,
     dropped: Vec<String>,
+    /// What tells the work from any other, if it can be interrupted.
+    identity: Option<String>,
 }
 
 impl Job {
@@ -164,6 +260,14 @@ impl Job {
     ) -> Result<Self> {
         check_output(output)?;
         let format = Format::for_name(output)?;
+        if options.grid != Grid::Regular && !has_grids(format, &options.write) {
+            let message =
+                "chunks of unequal length are part of zarr version 3 alone: choose an output that ends in .zarr";
+            return Err(Error::unsupported(message).in_file(output));
+        }
+        if options.resume {
+            resume::check(format, output)?;
+        }
         let inputs: Vec<(String, PathBuf)> =
             inputs.into_iter().map(|(key, path)| (key.into(), path.as_ref().to_owned())).collect();
         inputs.iter().try_for_each(|(_, input)| check_apart(input, output))?;
@@ -171,6 +275,7 @@ impl Job {
             return Err(Error::already_exists("it already exists").in_file(output));
         }
         let read = options.read.clone();
+        let identity = options.resume.then(|| resume::identity(&inputs, options));
         let objects = Collection::objects(inputs, &read.elem.clone(), move |path| crate::open_with(path, &read))?;
         let own: Vec<Vec<String>> = objects.iter().map(|(_, object)| paths(object)).collect();
         let joined = Collection::new(objects, &options.concat)?;
@@ -178,7 +283,7 @@ impl Job {
         let mut dropped: Vec<String> = own.into_iter().flatten().filter(|path| !kept.contains(path)).collect();
         dropped.sort_unstable();
         dropped.dedup();
-        Ok(Self { format, joined, dropped })
+        Ok(Self { format, joined, dropped, identity })
     }
 }
 

@@ -140,7 +140,7 @@ fn compact_part<I: Index, V: Copy>(
 
 /// The memory of a tensor that nothing else holds.
 fn memory_of(tensor: Tensor) -> Result<AlignedBytes> {
-    tensor.into_aligned().ok().or_bug("memory that something else holds")
+    tensor.into_aligned().or_bug("memory that something else holds")
 }
 
 /// The first bytes, in their memory if they are at least half of it.

@@ -6,7 +6,7 @@ use anndata_storage::{AxisSelection, Error, OrBug, Result, ensure};
 use rayon::prelude::*;
 
 use super::super::buffers::{Index, filled, gather};
-use super::super::major::prefetched;
+use super::super::major::{compact, prefetched};
 use super::super::offsets::Offsets;
 use super::{MajorSlices, to_usize, values_of};
 
@@ -342,26 +342,6 @@ fn find<I: Index>(
         found += usize::from(keep(index.to_usize())?);
     }
     Ok(found)
-}
-
-/// Moves the values of a major slice that are kept to `end`, without a branch that depends on them; gives the new end.
-/// `position` tells the new index of an old one, and whether it is kept.
-fn compact<I: Index, V: Copy>(
-    indices: &mut [I],
-    values: &mut [V],
-    slice: Range<usize>,
-    mut end: usize,
-    position: impl Fn(usize) -> Option<(usize, bool)>,
-) -> Result<usize> {
-    ensure!(end <= slice.start && slice.end <= indices.len().min(values.len()), "{slice:?} cannot move to {end}");
-    for at in slice {
-        let (new, is_kept) = position(indices[at].to_usize()).or_bug("an index beyond the axis")?;
-        // What is not kept is written over by what comes next.
-        indices[end] = I::from_usize(new);
-        values[end] = values[at];
-        end += usize::from(is_kept);
-    }
-    Ok(end)
 }
 
 impl Scratch {

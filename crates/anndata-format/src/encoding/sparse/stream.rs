@@ -7,11 +7,12 @@ use std::collections::VecDeque;
 use std::ops::Range;
 use std::sync::Arc;
 
-use anndata_storage::{AxisSelection, BlockSize, DType, Error, OrBug, Result, Tensor};
+use anndata_storage::{Array, AxisSelection, BlockSize, DType, Error, OrBug, Result, Tensor};
 
 use super::layout::shape_value;
 use crate::encoding::registry::EncodeContext;
-use crate::node::{BlockGroup, GroupIter, Member, Node, Source};
+use crate::node::{ArrayNode, BlockGroup, GroupIter, Member, Node, Source};
+use crate::stored::StoredTree as _;
 use crate::{Element, Lazy, Schema, SparseFormat, SparseMatrix};
 use anndata_array::sparse::largest;
 use anndata_array::sparse::stack::index_dtype;
@@ -36,7 +37,8 @@ pub(super) fn stream(lazy: &Lazy, format: SparseFormat, path: &str, context: &En
     };
     let matrix = Element::Lazy(lazy.clone());
     let empty = read(&matrix, format, minor, 0..0)?;
-    let (starts, nnz) = count(&matrix, major)?;
+    let parts = if format == SparseFormat::Csr { lazy.parts()? } else { Vec::new() };
+    let (starts, nnz, before) = count(&matrix, major, &parts)?;
     let needed = usize::try_from(nnz).or_bug("more values than memory can address")?;
     let integers = match empty.indices().dtype() {
         own if largest(own)? >= needed.max(major).max(minor) => own.clone(),
@@ -54,20 +56,44 @@ pub(super) fn stream(lazy: &Lazy, format: SparseFormat, path: &str, context: &En
             return Err(Error::bug(format!("a sparse matrix without '{key}'")));
         };
         (array.spec.dtype, array.spec.shape) = (dtype, vec![len]);
-        array.source = Source::Blocks(Arc::new(Member { group: Arc::clone(&group), at, of: ARRAYS.len() }));
+        let stored = if key == "indptr" { Vec::new() } else { stored_parts(&parts, &before, key) };
+        array.source = Source::Blocks(Arc::new(Member { group: Arc::clone(&group), at, of: ARRAYS.len(), stored }));
     }
     Ok(node)
 }
 
-/// Where blocks may begin, with the number of values before each, and at the end; and the number of all values.
-fn count(matrix: &Element, major: usize) -> Result<(Vec<(usize, u64)>, u64)> {
-    let (mut starts, mut nnz) = (vec![(0, 0)], 0_u64);
+/// The stored arrays of this name in the matrices that a CSR matrix has the rows of, each with the number of values before it.
+fn stored_parts(parts: &[(usize, Option<Element>)], before: &[u64], key: &str) -> Vec<(u64, Array)> {
+    let ends = before.iter().skip(1);
+    let stored = parts.iter().zip(before).zip(ends).filter_map(|(((_, part), &start), &end)| {
+        let Some(Element::Lazy(part)) = part else { return None };
+        let Node::Array(ArrayNode { source: Source::Stored(array), .. }) = part.node()?.descendant(key)? else {
+            return None;
+        };
+        // Values behind the last offset are none of the matrix.
+        (array.shape() == [end - start]).then(|| (start, array.clone()))
+    });
+    stored.collect()
+}
+
+/// Where blocks may begin, with the number of values before each, and at the end; the number of all values; and the numbers
+/// before each of the parts, and behind the last.
+fn count(matrix: &Element, major: usize, parts: &[(usize, Option<Element>)]) -> Result<Counted> {
+    let (mut starts, mut nnz, mut before) = (vec![(0, 0)], 0_u64, Vec::with_capacity(parts.len() + 1));
+    let mut end_of_part = 0;
+    let mut parts = parts.iter();
     // At first each major slice, then, as there are more, those that have so many values between them.
     let mut step = 0;
     let is_far = |starts: &[(usize, u64)], at: u64, step: u64| starts.last().is_none_or(|last| at - last.1 >= step);
     for start in (0..major).step_by(COUNTED) {
         let lengths = matrix.major_lengths(start..major.min(start + COUNTED))?;
         for (slice, len) in (start..).zip(lengths) {
+            while slice == end_of_part
+                && let Some((rows, _)) = parts.next()
+            {
+                before.push(nnz);
+                end_of_part += rows;
+            }
             if slice > 0 && is_far(&starts, nnz, step) {
                 starts.push((slice, nnz));
             }
@@ -85,8 +111,13 @@ fn count(matrix: &Element, major: usize) -> Result<(Vec<(usize, u64)>, u64)> {
         }
     }
     starts.push((major, nnz));
-    Ok((starts, nnz))
+    // Behind the last part, and before those without rows.
+    before.extend(parts.map(|_| nnz).chain([nnz]));
+    Ok((starts, nnz, before))
 }
+
+/// What was counted of a matrix: see [`count`].
+type Counted = (Vec<(usize, u64)>, u64, Vec<u64>);
 
 /// Some major slices in memory.
 fn read(matrix: &Element, format: SparseFormat, minor: usize, slices: Range<usize>) -> Result<SparseMatrix> {
@@ -127,18 +158,37 @@ impl Parts {
     /// The values of each array that a block has. The offset before the first major slice is that of the first block.
     fn block(&self, slices: &Range<usize>, values: u64, before: u64) -> Result<[Tensor; 3]> {
         let matrix = read(&self.matrix, self.format, self.minor, slices.clone())?;
-        if matrix.nnz() as u64 != values {
-            let message = format!("slices {slices:?} had {values} values when they were counted, now {}", matrix.nnz());
-            return Err(Error::new(anndata_storage::ErrorKind::Stale, message));
-        }
-        let offsets = matrix.major_offsets()?;
-        let first = if slices.start == 0 { Some(0) } else { None };
-        let ends = first.into_iter().chain(offsets.ends().iter().copied()).map(|end| before + end as u64);
-        let ends: Vec<u64> = ends.collect();
-        let indptr = Tensor::from_vec([ends.len()], ends)?;
-        let [data, indices, offsets] = &self.dtypes;
-        Ok([matrix.data().cast(data)?, matrix.indices().cast(indices)?, indptr.cast(offsets)?])
+        check_count(slices, values, matrix.nnz() as u64)?;
+        let offsets = self.offsets(slices, before, matrix.major_offsets()?.lengths())?;
+        let [data, indices, _] = &self.dtypes;
+        Ok([matrix.data().cast(data)?, matrix.indices().cast(indices)?, offsets])
     }
+
+    /// The offsets of a block whose values are there already.
+    fn offsets_alone(&self, slices: &Range<usize>, values: u64, before: u64) -> Result<Tensor> {
+        let lengths = self.matrix.major_lengths(slices.clone())?;
+        check_count(slices, values, lengths.iter().map(|&len| len as u64).sum())?;
+        self.offsets(slices, before, lengths.into_iter())
+    }
+
+    fn offsets(&self, slices: &Range<usize>, before: u64, lengths: impl Iterator<Item = usize>) -> Result<Tensor> {
+        let first = if slices.start == 0 { Some(0) } else { None };
+        let ends = lengths.scan(before, |end, len| {
+            *end += len as u64;
+            Some(*end)
+        });
+        let ends: Vec<u64> = first.into_iter().chain(ends).collect();
+        let [_, _, offsets] = &self.dtypes;
+        Tensor::from_vec([ends.len()], ends)?.cast(offsets)
+    }
+}
+
+fn check_count(slices: &Range<usize>, counted: u64, found: u64) -> Result<()> {
+    if counted == found {
+        return Ok(());
+    }
+    let message = format!("slices {slices:?} had {counted} values when they were counted, now {found}");
+    Err(Error::new(anndata_storage::ErrorKind::Stale, message))
 }
 
 impl BlockGroup for Parts {
@@ -160,7 +210,7 @@ impl BlockGroup for Parts {
 struct PartBlocks<'a, R> {
     parts: &'a Parts,
     ranges: R,
-    whole: Vec<WholeChunks>,
+    whole: Vec<WholeChunks<'a>>,
     ready: VecDeque<(usize, Vec<u64>, Tensor)>,
     /// The values before the next part.
     before: u64,
@@ -168,22 +218,37 @@ struct PartBlocks<'a, R> {
 }
 
 impl<R: Iterator<Item = (Range<usize>, u64)>> PartBlocks<'_, R> {
-    /// Reads the next part, or takes what is left behind the last one.
+    /// Reads the next part, as far as it is not there already, or takes what is left behind the last one.
     fn advance(&mut self) -> Result<()> {
-        let part = self.ranges.next();
-        let part = part.map(|(slices, values)| {
-            let block = self.parts.block(&slices, values, self.before);
-            self.before += values;
-            block
-        });
-        let mut part = part.transpose()?.map(IntoIterator::into_iter);
-        self.done = part.is_none();
-        for (at, whole) in self.whole.iter_mut().enumerate() {
-            let block = match &mut part {
-                Some(part) => whole.push(part.next().or_bug("a part without an array")?)?,
-                None => whole.rest()?,
-            };
-            self.ready.extend(block.map(|(offset, values)| (at, offset, values)));
+        let Some((slices, values)) = self.ranges.next() else {
+            self.done = true;
+            for (at, whole) in self.whole.iter_mut().enumerate() {
+                self.ready.extend(whole.rest()?.map(|(offset, values)| (at, offset, values)));
+            }
+            return Ok(());
+        };
+        let before = self.before;
+        self.before += values;
+        // The offset before the first slice comes with it.
+        let first = if slices.start == 0 { 0 } else { slices.start as u64 + 1 };
+        let (own, offsets) = (before..self.before, first..slices.end as u64 + 1);
+        let is_missing = |at: usize, range: &Range<u64>| self.whole.get(at).is_some_and(|whole| whole.misses(range));
+        if is_missing(0, &own) || is_missing(1, &own) {
+            let [data, indices, indptr] = self.parts.block(&slices, values, before)?;
+            self.push(0, before, &data)?;
+            self.push(1, before, &indices)?;
+            self.push(2, first, &indptr)?;
+        } else if is_missing(2, &offsets) {
+            let indptr = self.parts.offsets_alone(&slices, values, before)?;
+            self.push(2, first, &indptr)?;
+        }
+        Ok(())
+    }
+
+    /// Hands values on to an array, in which they begin at `start`.
+    fn push(&mut self, at: usize, start: u64, values: &Tensor) -> Result<()> {
+        if let Some(whole) = self.whole.get_mut(at) {
+            self.ready.extend(whole.push(start, values)?.into_iter().map(|(offset, values)| (at, offset, values)));
         }
         Ok(())
     }
@@ -204,33 +269,52 @@ impl<R: Iterator<Item = (Range<usize>, u64)>> Iterator for PartBlocks<'_, R> {
 }
 
 /// Gathers values until they are whole chunks of the array that they go to, so that no chunk is written twice.
-struct WholeChunks {
-    chunk: usize,
+struct WholeChunks<'a> {
+    size: BlockSize<'a>,
+    chunk: u64,
     /// Where the values that are kept begin in the array.
     at: u64,
     kept: Vec<Tensor>,
 }
 
-impl WholeChunks {
-    fn new(size: BlockSize<'_>) -> Self {
-        let chunk = size.chunks.and_then(|chunks| chunks.first().copied()).unwrap_or(1);
+impl<'a> WholeChunks<'a> {
+    fn new(size: BlockSize<'a>) -> Self {
+        let chunk = size.chunks.and_then(|chunks| chunks.first().copied()).unwrap_or(1).max(1);
         // One that is larger than a block is written in parts.
         let chunk = if chunk > size.max_bytes / 8 { 1 } else { chunk };
-        Self { chunk: usize::try_from(chunk).unwrap_or(1).max(1), at: 0, kept: Vec::new() }
+        Self { size, chunk, at: 0, kept: Vec::new() }
     }
 
-    fn push(&mut self, values: Tensor) -> Result<Option<(Vec<u64>, Tensor)>> {
-        self.kept.push(values);
-        let len: usize = self.kept.iter().map(Tensor::len).sum();
-        self.take(len - len % self.chunk)
+    /// Whether some of these values are not there already.
+    fn misses(&self, range: &Range<u64>) -> bool {
+        !self.size.missing(range.clone()).is_empty()
+    }
+
+    fn len(&self) -> u64 {
+        self.kept.iter().map(|values| values.len() as u64).sum()
+    }
+
+    /// Adds values that begin at `start`, as far as they are not there already; gives those that are whole chunks.
+    fn push(&mut self, start: u64, values: &Tensor) -> Result<Vec<(Vec<u64>, Tensor)>> {
+        let mut whole = Vec::new();
+        for range in self.size.missing(start..start + values.len() as u64) {
+            if range.start != self.at + self.len() {
+                whole.extend(self.rest()?);
+                self.at = range.start;
+            }
+            let place = |at: u64| usize::try_from(at - start).or_bug("a position beyond the values");
+            self.kept.push(values.slice_rows(place(range.start)?..place(range.end)?)?);
+            whole.extend(self.take((range.end - range.end % self.chunk).saturating_sub(self.at))?);
+        }
+        Ok(whole)
     }
 
     fn rest(&mut self) -> Result<Option<(Vec<u64>, Tensor)>> {
-        self.take(self.kept.iter().map(Tensor::len).sum())
+        self.take(self.len())
     }
 
     /// So many of the values.
-    fn take(&mut self, len: usize) -> Result<Option<(Vec<u64>, Tensor)>> {
+    fn take(&mut self, len: u64) -> Result<Option<(Vec<u64>, Tensor)>> {
         if len == 0 {
             return Ok(None);
         }
@@ -239,8 +323,9 @@ impl WholeChunks {
             several => Tensor::concat_rows(several)?,
         };
         let offset = self.at;
-        self.at += len as u64;
+        self.at += len;
         self.kept.clear();
+        let len = usize::try_from(len).or_bug("more values than memory can hold")?;
         if len < all.len() {
             // A copy, so that what was taken is not kept with it.
             let positions: Vec<u64> = (len as u64..all.len() as u64).collect();

@@ -38,7 +38,7 @@ impl Inner {
     }
 
     /// Refuses to write where another array than was opened would be written to.
-    fn check_writable(&self) -> Result<()> {
+    pub(super) fn check_writable(&self) -> Result<()> {
         self.shared.check_writable()?;
         self.shared.check_array(&self.path, &self.stamp)
     }
@@ -61,6 +61,9 @@ impl Inner {
     /// chunks and shards are removed, and rows that share one with rows that stay are filled.
     pub(super) fn resize(&self, shape: &[u64]) -> Result<()> {
         self.check_writable()?;
+        if !self.segments.is_empty() {
+            return Err(Error::unsupported("an array of chunks of unequal length cannot grow or shrink"));
+        }
         let before = self.spec();
         let outer = self.meta.shard.as_ref().map_or(&self.meta.chunks, |shard| &shard.shape);
         let grid = |shape: &[u64]| -> Vec<u64> {

@@ -1,5 +1,7 @@
 //! An array as a stream of blocks.
 
+use std::ops::Range;
+
 use super::Array;
 use crate::{ArraySpec, AxisSelection, Result, Tensor};
 
@@ -11,12 +13,14 @@ pub struct BlockSize<'a> {
     pub max_bytes: u64,
     /// The chunks that the values are written to: a block that ends between them writes each of them once.
     pub chunks: Option<&'a [u64]>,
+    /// The rows that are there already, in order and apart from each other: what makes values may leave them out.
+    pub there: &'a [Range<u64>],
 }
 
 impl<'a> BlockSize<'a> {
     /// Blocks of at most this many bytes.
     pub fn new(max_bytes: u64) -> Self {
-        Self { max_bytes, chunks: None }
+        Self { max_bytes, chunks: None, there: &[] }
     }
 
     /// Ends blocks where chunks of this shape end.
@@ -24,6 +28,28 @@ impl<'a> BlockSize<'a> {
     pub fn with_chunks(mut self, chunks: Option<&'a [u64]>) -> Self {
         self.chunks = chunks;
         self
+    }
+
+    /// Tells which rows are there already.
+    #[must_use]
+    pub fn with_there(mut self, there: &'a [Range<u64>]) -> Self {
+        self.there = there;
+        self
+    }
+
+    /// The parts of some rows that are not there already.
+    pub fn missing(self, rows: Range<u64>) -> Vec<Range<u64>> {
+        let (mut missing, mut start) = (Vec::new(), rows.start);
+        for there in self.there {
+            if there.start > start && start < rows.end {
+                missing.push(start..there.start.min(rows.end));
+            }
+            start = start.max(there.end);
+        }
+        if start < rows.end {
+            missing.push(start..rows.end);
+        }
+        missing
     }
 
     /// How many rows of so many bytes are a block: at least one, and whole chunks where one fits.
@@ -170,6 +196,23 @@ mod tests {
         assert_eq!((size.rows(30), size.rows(1000), size.rows(0)), (3, 1, 100));
         let chunked = |rows| size.with_chunks(Some(rows)).rows(10);
         assert_eq!((chunked(&[4, 7]), chunked(&[10]), chunked(&[11]), chunked(&[])), (8, 10, 10, 10));
+    }
+
+    #[test]
+    fn rows_that_are_there_are_left_out() {
+        let there = [2..4, 6..10];
+        let size = BlockSize::new(1).with_there(&there);
+        for (rows, missing) in [
+            (0..12, vec![0..2, 4..6, 10..12]),
+            (0..1, vec![0..1]),
+            (3..7, vec![4..6]),
+            (2..4, vec![]),
+            (7..9, vec![]),
+            (10..11, vec![10..11]),
+            (5..5, vec![]),
+        ] {
+            assert_eq!(size.missing(rows.clone()), missing, "{rows:?}");
+        }
     }
 
     #[test]

@@ -1,0 +1,77 @@
+//! Arrays whose chunks along the first axis are not all of one length: one array for each stretch that has one.
+
+use anndata_storage::{ArrayStorage, AsyncArrayStorage, AxisSelection, OrBug, Result, Tensor};
+
+use super::ZarrArray;
+
+impl ZarrArray {
+    /// Reads what each stretch has of a selection.
+    pub(super) fn read_segments(&self, selection: &[AxisSelection]) -> Result<Tensor> {
+        let parts = self.split(selection)?;
+        let parts = parts.iter().map(|(segment, own)| segment.read(own)).collect::<Result<Vec<_>>>()?;
+        together(&parts)
+    }
+
+    pub(super) async fn read_segments_async(&self, selection: &[AxisSelection]) -> Result<Tensor> {
+        let mut parts = Vec::new();
+        for (segment, own) in self.split(selection)? {
+            parts.push(segment.read_async(&own).await?);
+        }
+        together(&parts)
+    }
+
+    /// Writes to each stretch its part of a block.
+    pub(super) fn write_segments(&self, offset: &[u64], values: &Tensor) -> Result<()> {
+        let start = *offset.first().or_bug("an array without axes")?;
+        let len = *values.shape().first().or_bug("values without axes")? as u64;
+        for (first, segment) in &self.0.segments {
+            let (from, to) = (start.max(*first), (start + len).min(first + segment.rows()?));
+            if from < to {
+                let place = |at: u64| usize::try_from(at - start).or_bug("a row beyond the block");
+                let mut own = offset.to_vec();
+                own.splice(..1, [from - first]);
+                segment.write(&own, &values.slice_rows(place(from)?..place(to)?)?)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn rows(&self) -> Result<u64> {
+        self.0.meta.shape.first().copied().or_bug("an array without axes")
+    }
+
+    /// The stretches that have something of a selection, with what they have of it; if none has, the first with nothing.
+    fn split(&self, selection: &[AxisSelection]) -> Result<Vec<(&Self, Vec<AxisSelection>)>> {
+        let (rows, rest) = selection.split_first().or_bug("an array without axes")?;
+        let mut parts = Vec::new();
+        for (first, segment) in &self.0.segments {
+            let end = first + segment.rows()?;
+            let own = match rows {
+                AxisSelection::Range(range) => {
+                    let (from, to) = (range.start.clamp(*first, end), range.end.clamp(*first, end));
+                    AxisSelection::Range(from - first..to.max(from) - first)
+                }
+                AxisSelection::Indices(rows) => {
+                    let at = |row: u64| rows.partition_point(|&own| own < row);
+                    let own = rows.get(at(*first)..at(end)).unwrap_or_default();
+                    AxisSelection::of_positions(own.iter().map(|row| row - first).collect())
+                }
+            };
+            if !own.is_empty() {
+                parts.push((segment, [&[own], rest].concat()));
+            }
+        }
+        if parts.is_empty() {
+            let (_, first) = self.0.segments.first().or_bug("an array without rows in parts")?;
+            parts.push((first, [&[AxisSelection::Range(0..0)], rest].concat()));
+        }
+        Ok(parts)
+    }
+}
+
+fn together(parts: &[Tensor]) -> Result<Tensor> {
+    match parts {
+        [one] => Ok(one.clone()),
+        parts => Tensor::concat_rows(parts),
+    }
+}
