@@ -24,6 +24,7 @@ mod column;
 mod groups;
 mod mask;
 mod names;
+mod parallel;
 pub mod promote;
 mod reindex;
 pub mod sparse;

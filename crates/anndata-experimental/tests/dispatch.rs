@@ -12,7 +12,8 @@ use anndata_core::{
 use anndata_experimental::{OnRead, OnWrite, read_dispatched, write_dispatched};
 use anndata_format::Group;
 use anndata_format::io::{self, ElemReadOptions, ElemWriteOptions};
-use anndata_storage::{MemoryStore, NodeKind, Storage};
+use anndata_io_hdf5::Hdf5Store;
+use anndata_storage::{ArrayLayout, Codec, MemoryStore, NodeKind, Storage};
 use support::Counting;
 
 fn object() -> Result<AnnData> {
@@ -298,6 +299,44 @@ fn what_is_decided_is_written() -> Result<()> {
     // Nothing of what is left out as a whole.
     write_dispatched(&root, "uns/none", &1_i64.into(), &ElemWriteOptions::default(), |_| Ok(OnWrite::Skip))?;
     assert_eq!((root.kind("uns/none")?, root.kind("uns")?), (None, Some(NodeKind::Group)));
+    Ok(())
+}
+
+#[test]
+fn arrays_are_stored_as_decided() -> Result<()> {
+    let folder = tempfile::tempdir()?;
+    let root = Group::root(Arc::new(Hdf5Store::create(folder.path().join("a.h5"))?));
+    let layout = |rows: u64, codecs: &[Codec]| ArrayLayout::default().with_chunks([rows]).with_codecs(codecs);
+    write_dispatched(&root, "a", &object()?.into(), &ElemWriteOptions::default(), |step| {
+        Ok(match step.path() {
+            // All arrays in it, but for one of them that has a layout of its own.
+            "a/X" => OnWrite::Layout(layout(2, &[Codec::Zlib { level: 4 }])),
+            "a/obs/c" => OnWrite::Layout(layout(3, &[])),
+            "a/obs/c/codes" => OnWrite::Layout(layout(1, &[Codec::Shuffle, Codec::Zlib { level: 1 }])),
+            _ => OnWrite::Default,
+        })
+    })?;
+    let spec = |path: &str| root.array(path).map(|array| array.spec().as_ref().clone());
+    for (path, rows, codecs) in [
+        ("a/X/data", 2, &[Codec::Zlib { level: 4 }][..]),
+        ("a/X/indices", 2, &[Codec::Zlib { level: 4 }]),
+        ("a/X/indptr", 2, &[Codec::Zlib { level: 4 }]),
+        ("a/obs/c/categories", 3, &[]),
+        ("a/obs/c/codes", 1, &[Codec::Shuffle, Codec::Zlib { level: 1 }]),
+    ] {
+        let spec = spec(path)?;
+        assert_eq!((spec.chunks.as_deref(), &*spec.codecs), (Some(&[rows][..]), codecs), "{path}");
+    }
+    assert_eq!(spec("a/layers/l")?.codecs, spec("a/obsm/p")?.codecs);
+    assert_eq!(io::read_elem(&root, "a", &ElemReadOptions::default())?, object()?.into());
+
+    let layout = ArrayLayout::default().with_chunks([2]).with_shards([4]);
+    let sharded = write_dispatched(&root, "b", &object()?.into(), &ElemWriteOptions::default(), |step| {
+        Ok(if step.path() == "b/obs/z" { OnWrite::Layout(layout.clone()) } else { OnWrite::Default })
+    });
+    let error = sharded.unwrap_err();
+    assert!(error.path() == Some("b/obs/z") && error.text().contains("shards"), "{error:?}");
+    assert_eq!(root.children()?, ["a"]);
     Ok(())
 }
 

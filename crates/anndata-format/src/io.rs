@@ -111,15 +111,15 @@ pub fn write_elem(group: &Group, key: &str, element: &Element, options: &ElemWri
     group.storage().commit().map_err(|error| error.at(&path).in_store(&**group.storage()))
 }
 
-/// Writes an element at `key` of a group, whose tree a function has the last word about; with the empty key, as the content of an
-/// empty group. A visitor is asked about the elements in it. Nothing is written if there is no tree.
+/// Writes an element at `key` of a group; with the empty key, as the content of an empty group. A visitor is asked about the
+/// elements in it. A function has the last word about the tree and how it is stored; nothing is written if it gives no tree.
 pub(crate) fn write_visited(
     group: &Group,
     key: &str,
     element: &Element,
     options: &ElemWriteOptions,
     visitor: &dyn ElementVisitor,
-    finish: impl FnOnce(Option<Node>) -> Result<Option<Node>>,
+    finish: impl FnOnce(Node, &mut NodeWriteOptions) -> Result<Option<Node>>,
 ) -> Result<()> {
     let path = group.path_of(key);
     if key.is_empty() {
@@ -136,11 +136,12 @@ pub(crate) fn write_visited(
         },
         element => sparse::encode(element, &path, &context),
     };
-    let Some(node) = finish(Some(node?))? else { return Ok(()) };
+    let mut store = options.store.below("");
+    let Some(node) = finish(node?, &mut store)? else { return Ok(()) };
     if key.is_empty() {
-        node.write(group, "", &options.store)?
+        node.write(group, "", &store)?
     } else {
-        node.replace(group, key, &options.store)?
+        node.replace(group, key, &store)?
     }
     group.storage().commit().map_err(|error| error.at(&path))
 }

@@ -124,8 +124,8 @@ scalars! {
 /// Runs an expression with a type alias bound to the Rust type of a numeric dtype.
 ///
 /// `dispatch!(dtype, T => expression, else => expression)`; the `else` branch is for all other dtypes.
-/// The families: `dispatch!` numbers and booleans, `dispatch!(integer ...)` integers only,
-/// `dispatch!(real ...)` booleans, integers and real floats.
+/// The families: `dispatch!` numbers and booleans, `dispatch!(integer ...)` integers only, `dispatch!(float ...)` real
+/// floats only, `dispatch!(real ...)` booleans, integers and real floats.
 #[macro_export]
 macro_rules! dispatch {
     (integer $dtype:expr, $T:ident => $body:expr, else => $other:expr) => {
@@ -138,6 +138,14 @@ macro_rules! dispatch {
             $crate::DType::U16 => { type $T = u16; $body }
             $crate::DType::U32 => { type $T = u32; $body }
             $crate::DType::U64 => { type $T = u64; $body }
+            _ => $other,
+        }
+    };
+    (float $dtype:expr, $T:ident => $body:expr, else => $other:expr) => {
+        match $dtype {
+            $crate::DType::F16 => { type $T = $crate::f16; $body }
+            $crate::DType::F32 => { type $T = f32; $body }
+            $crate::DType::F64 => { type $T = f64; $body }
             _ => $other,
         }
     };
@@ -171,6 +179,8 @@ mod tests {
         }
         assert_eq!(dispatch!(&DType::String, T => Some(T::DTYPE), else => None), None);
         assert!(dispatch!(integer &DType::F32, T => { let _: T; false }, else => true));
+        assert!(dispatch!(float &DType::I32, T => { let _: T; false }, else => true));
+        assert_eq!(dispatch!(float &DType::F16, T => Some(T::DTYPE), else => None), Some(DType::F16));
     }
 
     #[test]

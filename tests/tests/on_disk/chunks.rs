@@ -271,7 +271,7 @@ fn blocks_are_written_across_chunks_of_unequal_length() -> Result<()> {
         );
         assert!(stores::memory().create_array("a", &spec).is_err_and(|error| error.is_unsupported()));
         assert!(
-            stores::hdf5(&folder.path().join("a.h5"))?
+            stores::hdf5(&path.with_extension("h5"))?
                 .create_array("a", &spec)
                 .is_err_and(|error| error.is_unsupported())
         );

@@ -7,6 +7,7 @@ use anndata_storage::{DType, Error, OrBug, Result, Scalar, Tensor, dispatch};
 use rayon::prelude::*;
 
 use super::Groups;
+use crate::parallel::for_each_chunk;
 use crate::sparse::buffers::{Index, by_width, plain};
 use crate::sparse::{SparseFormat, SparseMatrix};
 
@@ -71,9 +72,12 @@ impl Groups {
         };
         self.check_rows(rows)?;
         let values = matrix.as_slice::<T>()?;
-        self.fold_rows(columns, |sums: &mut [A], row| {
-            let row = values.get(row * columns..(row + 1) * columns).or_bug("a row beyond the values")?;
-            sums.iter_mut().zip(row).for_each(|(sum, &value)| *sum = sum.plus(of(value)));
+        self.fold_rows(columns, &|sums: &mut [A], rows| {
+            for row in rows.iter().map(|&row| position(row)) {
+                let row = row?;
+                let row = values.get(row * columns..(row + 1) * columns).or_bug("a row beyond the values")?;
+                sums.iter_mut().zip(row).for_each(|(sum, &value)| *sum = sum.plus(of(value)));
+            }
             Ok(())
         })
     }
@@ -90,17 +94,19 @@ impl Groups {
                 Ok::<_, Error>(indices.get(slice).or_bug("a major slice beyond the indices")?.iter().zip(values))
             };
             if matrix.format() == SparseFormat::Csr {
-                return self.fold_rows(columns, |sums: &mut [A], row| {
-                    for (&index, &value) in entries(row)? {
-                        let sum = sums.get_mut(index.to_usize()).or_bug("an index beyond the axis")?;
-                        *sum = sum.plus(of(value));
+                return self.fold_rows(columns, &|sums: &mut [A], rows| {
+                    for &row in rows {
+                        for (&index, &value) in entries(position(row)?)? {
+                            let sum = sums.get_mut(index.to_usize()).or_bug("an index beyond the axis")?;
+                            *sum = sum.plus(of(value));
+                        }
                     }
                     Ok(())
                 });
             }
             // A column at a time, whose sums lie together; then turned.
             let mut sums = vec![A::default(); columns * self.len()];
-            sums.par_chunks_mut(self.len().max(1)).enumerate().try_for_each(|(column, sums)| {
+            for_each_chunk(&mut sums, self.len(), &|column, sums| {
                 for (&index, &value) in entries(column)? {
                     let code = *self.codes().get(index.to_usize()).or_bug("an index beyond the axis")?;
                     if let Ok(group) = usize::try_from(code) {
@@ -108,30 +114,27 @@ impl Groups {
                         *sum = sum.plus(of(value));
                     }
                 }
-                Ok::<(), Error>(())
+                Ok(())
             })?;
             Tensor::from_vec([columns, self.len()], sums)?.transpose()
         })
     }
 
-    /// Adds up the rows of each group; `add` adds one row.
+    /// Adds up the rows of each group; `add` adds some of them.
     fn fold_rows<A: Scalar>(
         &self,
         columns: usize,
-        add: impl Fn(&mut [A], usize) -> Result<()> + Sync,
+        add: &(dyn Fn(&mut [A], &[u64]) -> Result<()> + Sync),
     ) -> Result<Tensor> {
         let mut all = vec![A::default(); self.len() * columns];
         let step = self.n_rows().div_ceil(PARTS).max(1);
-        let add_all = |sums: &mut [A], rows: &[u64]| {
-            rows.iter().try_for_each(|&row| add(sums, usize::try_from(row).ok().or_bug("a row beyond all")?))
-        };
         all.par_chunks_mut(columns.max(1)).zip(self.rows()).try_for_each(|(sums, rows)| {
             if rows.len() <= step {
-                return add_all(sums, rows);
+                return add(sums, rows);
             }
             let parts = rows.par_chunks(step).map(|rows| {
                 let mut sums = vec![A::default(); columns];
-                add_all(&mut sums, rows)?;
+                add(&mut sums, rows)?;
                 Ok::<_, Error>(sums)
             });
             for part in parts.collect::<Result<Vec<_>>>()? {
@@ -151,6 +154,10 @@ impl Groups {
             self.n_rows()
         )))
     }
+}
+
+fn position(row: u64) -> Result<usize> {
+    usize::try_from(row).ok().or_bug("a row beyond all")
 }
 
 fn check_real(dtype: &DType) -> Result<()> {

@@ -4,7 +4,7 @@
 //! signed and unsigned integers of one width are the same bits and one kernel serves both. Values are moved by
 //! element size. So a kernel that moves values is compiled once for each of four widths, not for each dtype.
 
-use anndata_storage::{AlignedBytes, DType, Error, OrBug, Result, Tensor, ensure};
+use anndata_storage::{AlignedBytes, DType, Error, OrBug, Result, Scalar, Tensor, ensure};
 use bytemuck::Pod;
 
 /// An index as an unsigned integer of its stored width.
@@ -142,6 +142,11 @@ pub fn largest(dtype: &DType) -> Result<usize> {
     let bits = size * 8 - usize::from(dtype.is_signed_integer());
     // A machine integer is not larger than the largest of them, whatever the dtype holds.
     Ok(usize::try_from(u64::MAX >> (64 - bits)).unwrap_or(usize::MAX))
+}
+
+/// Bytes as numbers to be set; those of a boolean have to be 0 or 1.
+pub(super) fn numbers_mut<T: Scalar>(bytes: &mut [u8]) -> Result<&mut [T]> {
+    bytemuck::checked::try_cast_slice_mut(bytes).map_err(|error| Error::bug(format!("bytes are not numbers: {error}")))
 }
 
 /// Values of `size` bytes at some positions, one after the other.

@@ -1,11 +1,13 @@
 //! The canonical form: sorted indices, none of them twice.
 
+use std::ops::Range;
+
 use anndata_storage::{Error, OrBug, Result, Scalar, Tensor, dispatch};
-use arrow_buffer::Buffer;
 use rayon::prelude::*;
 
 use super::SparseMatrix;
-use super::buffers::{by_width, plain};
+use super::buffers::{by_width, numbers_mut, plain, size_of_value};
+use super::major::{blocks, fill};
 use super::offsets::Offsets;
 
 impl SparseMatrix {
@@ -50,28 +52,46 @@ impl SparseMatrix {
         if self.is_canonical()? {
             return Ok(self.clone());
         }
-        let sorted = self.sorted()?;
-        let offsets = sorted.major_offsets()?;
-        dispatch!(self.dtype(), T => by_width!(self.indices.dtype(), I => {
-            let (values, indices) = (sorted.data.as_slice::<T>()?, plain::<I>(&sorted.indices)?);
-            let slices = offsets.par_ranges().with_min_len(64).map(|slice| {
-                let indices = indices.get(slice.clone()).or_bug("a major slice beyond the indices")?;
-                let mut values = values.get(slice).or_bug("a major slice beyond the values")?;
-                let mut kept: (Vec<I>, Vec<T>) = (Vec::new(), Vec::new());
-                for same in indices.chunk_by(|a, b| a == b) {
-                    let summed = values.split_off(..same.len()).or_bug("fewer values than indices")?;
-                    kept.0.push(*same.first().or_bug("a run without an index")?);
-                    kept.1.push(summed.iter().fold(T::default(), |sum, &value| sum.plus(value)));
+        self.sorted()?.summed()
+    }
+
+    /// The same matrix, whose indices are sorted, with the values of equal ones summed.
+    fn summed(&self) -> Result<Self> {
+        let (offsets, size) = (self.major_offsets()?, size_of_value(self.dtype())?);
+        by_width!(self.indices.dtype(), I => {
+            let stored = plain::<I>(&self.indices)?;
+            let indices_of = |slice: Range<usize>| stored.get(slice).or_bug("a major slice beyond the indices");
+            let lengths = self.of_slices(&|_, slice| Ok(indices_of(slice)?.chunk_by(I::eq).count()))?;
+            let new_offsets = Offsets::of_lengths(lengths)?;
+            let blocks = blocks(offsets.ends().iter().copied());
+            let (indices, data) = fill::<I, ()>(&new_offsets, blocks, size, &|(), part| {
+                for slice in part.slices.clone() {
+                    let (indices, data) = part.next(new_offsets.range(slice)?.len(), size)?;
+                    let slice = offsets.range(slice)?;
+                    let runs = indices_of(slice.clone())?.chunk_by(I::eq);
+                    for (index, run) in indices.iter_mut().zip(runs.clone()) {
+                        *index = *run.first().or_bug("a run without an index")?;
+                    }
+                    self.sum_runs(slice, runs.map(<[I]>::len), data)?;
                 }
-                Ok(kept)
-            });
-            let (indices, values): (Vec<Vec<I>>, Vec<Vec<T>>) =
-                slices.collect::<Result<Vec<_>>>()?.into_iter().unzip();
-            let offsets = Offsets::of_lengths(indices.iter().map(Vec::len))?;
-            let indices = Buffer::from_vec(indices.concat());
-            let indices = Tensor::new(self.indices.dtype().clone(), [offsets.total()?], indices)?;
-            let data = Tensor::from_vec([offsets.total()?], values.concat())?;
-            Self::assembled(self.format, self.axes().1, data, indices, &offsets, self.indptr.dtype())
-        }), else => Err(Error::dtype("values are not numbers")))
+                Ok(())
+            })?;
+            let nnz = new_offsets.total()?;
+            let data = Tensor::new(self.dtype().clone(), [nnz], data)?;
+            let indices = Tensor::new(self.indices.dtype().clone(), [nnz], indices)?;
+            Self::assembled(self.format, self.axes().1, data, indices, &new_offsets, self.indptr.dtype())
+        })
+    }
+
+    /// The sums of runs of values, one after the other, which begin with a major slice.
+    fn sum_runs(&self, slice: Range<usize>, lengths: impl Iterator<Item = usize>, sums: &mut [u8]) -> Result<()> {
+        dispatch!(self.dtype(), T => {
+            let mut values = self.data.as_slice::<T>()?.get(slice).or_bug("a major slice beyond the values")?;
+            for (sum, len) in numbers_mut::<T>(sums)?.iter_mut().zip(lengths) {
+                let run = values.split_off(..len).or_bug("fewer values than indices")?;
+                *sum = run.iter().fold(T::default(), |sum, &value| sum.plus(value));
+            }
+            Ok(())
+        }, else => Err(Error::dtype("values are not numbers")))
     }
 }

@@ -3,12 +3,12 @@
 use std::ops::Range;
 
 use anndata_storage::{DType, Error, OrBug, Result, Scalar, check_factors, dispatch, times};
-use rayon::prelude::*;
 
 use super::buffers::{Index, by_width, plain};
 use super::major::blocks;
 use super::offsets::Offsets;
 use super::{SparseFormat, SparseMatrix};
+use crate::parallel::{for_each, for_each_chunk};
 
 /// About how many values a task works on.
 const TASK: usize = 1 << 14;
@@ -131,22 +131,20 @@ impl SparseMatrix {
         self.data.make_float()?;
         if of_slices {
             let offsets = self.major_offsets()?;
-            return dispatch!(real self.data.dtype(), T => {
+            return dispatch!(float self.data.dtype(), T => {
                 self.data.modify(|values: &mut [T]| scale_slices(values, &offsets, factors))?
             }, else => Err(Error::dtype("values are not numbers")));
         }
         let indices = &self.indices;
-        dispatch!(real self.data.dtype(), T => by_width!(indices.dtype(), I => {
-            let indices = plain::<I>(indices)?;
-            self.data.modify(|values: &mut [T]| {
-                values.par_chunks_mut(TASK).zip(indices.par_chunks(TASK)).try_for_each(|(values, indices)| {
-                    for (value, index) in values.iter_mut().zip(indices) {
-                        *value = times(*value, *factors.get(index.to_usize()).or_bug("an index beyond the axis")?);
-                    }
-                    Ok(())
-                })
-            })?
-        }), else => Err(Error::dtype("values are not numbers")))
+        dispatch!(float self.data.dtype(), T => self.data.modify(|values: &mut [T]| {
+            for_each_chunk(values, TASK, &|number, values| by_width!(indices.dtype(), I => {
+                let indices = plain::<I>(indices)?.get(number * TASK..).or_bug("values without an index")?;
+                for (value, index) in values.iter_mut().zip(indices) {
+                    *value = times(*value, *factors.get(index.to_usize()).or_bug("an index beyond the axis")?);
+                }
+                Ok(())
+            }))
+        })?, else => Err(Error::dtype("values are not numbers")))
     }
 }
 
@@ -157,7 +155,7 @@ fn scale_slices<T: Scalar>(mut values: &mut [T], offsets: &Offsets, factors: &[f
         let len = offsets.run(slices.clone())?.len();
         parts.push((slices, values.split_off_mut(..len).or_bug("a major slice beyond the values")?));
     }
-    parts.into_par_iter().try_for_each(|(slices, mut values)| {
+    for_each(parts, &|(slices, mut values): (Range<usize>, &mut [T])| {
         for slice in slices {
             let len = offsets.range(slice)?.len();
             let factor = *factors.get(slice).or_bug("a major slice without a factor")?;

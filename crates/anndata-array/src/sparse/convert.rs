@@ -5,10 +5,11 @@ use std::ops::Range;
 use anndata_storage::{AlignedBytes, AxisSelection, DType, Error, OrBug, Result, Scalar, Tensor, dispatch, ensure};
 use rayon::prelude::*;
 
-use super::buffers::{Index, by_width, bytes_of, gather, plain, size_of_value};
+use super::buffers::{Index, by_width, bytes_of, gather, numbers_mut, plain, size_of_value};
 use super::major::{blocks, fill};
 use super::offsets::Offsets;
 use super::{SparseFormat, SparseMatrix};
+use crate::parallel::for_each_chunk;
 
 impl SparseMatrix {
     /// The matrix as a dense tensor of shape (rows, columns); repeated indices are summed, as scipy does.
@@ -42,22 +43,20 @@ impl SparseMatrix {
         }
         let mut dense = AlignedBytes::try_zeroed(bytes)?;
         let offsets = self.major_offsets()?;
-        dispatch!(self.dtype(), T => by_width!(self.indices.dtype(), I => {
-            let (data, indices) = (self.data.as_slice::<T>()?, plain::<I>(&self.indices)?);
-            let cells = bytemuck::checked::try_cast_slice_mut::<u8, T>(dense.as_mut_slice())
-                .map_err(|error| Error::bug(format!("a dense buffer cannot be used: {error}")))?;
-            ensure!(cells.len() == range.len() * columns, "{} cells of {range:?} x {columns}", cells.len());
-            let slices = offsets.par_ranges().skip(range.start);
-            // Without columns there are no cells, and nothing is stored.
-            cells.par_chunks_mut(columns.max(1)).zip(slices).try_for_each(|(row, slice)| {
-                let values = data.get(slice.clone()).or_bug("a major slice beyond the values")?;
-                for (index, &value) in indices.get(slice).or_bug("a major slice beyond the indices")?.iter().zip(values) {
+        // Without columns there are no cells, and nothing is stored.
+        for_each_chunk(dense.as_mut_slice(), columns * size, &|number, row| {
+            let slice = offsets.range(range.start + number)?;
+            dispatch!(self.dtype(), T => by_width!(self.indices.dtype(), I => {
+                let row = numbers_mut::<T>(row)?;
+                let values = self.data.as_slice::<T>()?.get(slice.clone()).or_bug("a major slice beyond the values")?;
+                let indices = plain::<I>(&self.indices)?.get(slice).or_bug("a major slice beyond the indices")?;
+                for (index, &value) in indices.iter().zip(values) {
                     let cell = row.get_mut(index.to_usize()).or_bug("an index beyond the axis")?;
                     *cell = cell.plus(value);
                 }
-                Ok::<(), Error>(())
-            })?;
-        }), else => return Err(Error::dtype("values are not numbers")));
+                Ok(())
+            }), else => Err(Error::dtype("values are not numbers")))
+        })?;
         Tensor::new(self.dtype().clone(), [range.len(), columns], dense)
     }
 
@@ -77,7 +76,7 @@ impl SparseMatrix {
         let (indices, data) = by_width!(index, I => {
             // All cells are in memory, so their number is that of a machine.
             let blocks = blocks((0..rows).map(|row| (row + 1) * columns));
-            fill::<I, Vec<usize>>(&offsets, blocks, size, |positions, part| {
+            fill::<I, Vec<usize>>(&offsets, blocks, size, &|positions, part| {
                 for row in part.slices.clone() {
                     positions.clear();
                     let row = row * columns..(row + 1) * columns;
@@ -109,7 +108,7 @@ impl SparseMatrix {
                 return Ok(self.clone());
             }
             let blocks = blocks(offsets.ends().iter().copied());
-            let (indices, data) = fill::<I, Vec<(I, usize)>>(&offsets, blocks, size, |order, part| {
+            let (indices, data) = fill::<I, Vec<(I, usize)>>(&offsets, blocks, size, &|order, part| {
                 for slice in part.slices.clone() {
                     let slice = offsets.range(slice)?;
                     let values = bytes.get(slice.start * size..slice.end * size).or_bug("a major slice beyond the values")?;

@@ -57,7 +57,7 @@ pub(super) fn fill<I: Index, S: Default>(
     offsets: &Offsets,
     blocks: Vec<Range<usize>>,
     size: usize,
-    work: impl Fn(&mut S, &mut Part<'_, I>) -> Result<()> + Send + Sync,
+    work: &(dyn Fn(&mut S, &mut Part<'_, I>) -> Result<()> + Sync),
 ) -> Result<(AlignedBytes, AlignedBytes)> {
     let nnz = offsets.total()?;
     let (mut indices, mut data) = (zeroed(nnz, size_of::<I>())?, zeroed(nnz, size)?);
@@ -87,36 +87,25 @@ pub(super) fn part_size(nnz: usize, cells: usize) -> usize {
     nnz.div_ceil(parts).max(1)
 }
 
-/// The cells of all parts joined, in the order of the parts; `len` defaults if there are none.
-pub(super) fn joined<A: Copy + Default>(parts: Vec<Vec<A>>, len: usize, join: impl Fn(A, A) -> A) -> Result<Vec<A>> {
+/// Folds parts of the values into one cell for each position of the minor axis, on all cores. If `add` returns false for
+/// any of the parts, there is no result.
+pub(super) fn fold_parts<A: Copy + Default + Send>(
+    parts: Vec<Range<usize>>,
+    minor: usize,
+    add: &(dyn Fn(&mut [A], Range<usize>) -> Result<bool> + Sync),
+    join: fn(A, A) -> A,
+) -> Result<Option<Vec<A>>> {
+    let parts = parts.into_par_iter().map(|part| {
+        let mut cells = filled(minor, A::default())?;
+        Ok(add(&mut cells, part)?.then_some(cells))
+    });
+    let Some(parts) = parts.collect::<Result<Option<Vec<_>>>>()? else { return Ok(None) };
     let mut parts = parts.into_iter();
-    let Some(mut total) = parts.next() else { return filled(len, A::default()) };
+    let Some(mut total) = parts.next() else { return filled(minor, A::default()).map(Some) };
     for part in parts {
         total.iter_mut().zip(part).for_each(|(cell, other)| *cell = join(*cell, other));
     }
-    Ok(total)
-}
-
-/// Folds whole major slices into one cell for each position of the minor axis, on all cores. `add` adds one major slice
-/// and may use its scratch value again for the next. If it returns false for any of them, there is no result.
-pub(super) fn fold_slices<A: Copy + Default + Send, S: Default>(
-    offsets: &Offsets,
-    minor: usize,
-    add: impl Fn(&mut [A], &mut S, Range<usize>) -> Result<bool> + Sync,
-    join: impl Fn(A, A) -> A,
-) -> Result<Option<Vec<A>>> {
-    let parts = blocks_of(offsets.ends().iter().copied(), part_size(offsets.total()?, minor));
-    let parts = parts.into_par_iter().map(|slices| {
-        let (mut cells, mut scratch) = (filled(minor, A::default())?, S::default());
-        for slice in slices {
-            if !add(&mut cells, &mut scratch, offsets.range(slice)?)? {
-                return Ok(None);
-            }
-        }
-        Ok(Some(cells))
-    });
-    let parts = parts.collect::<Result<Option<Vec<_>>>>()?;
-    parts.map(|parts| joined(parts, minor, join)).transpose()
+    Ok(Some(total))
 }
 
 /// Moves the values of a major slice that are kept to `end`, without a branch that depends on them; gives the new end.

@@ -3,10 +3,9 @@
 use std::ops::Range;
 
 use anndata_storage::{DType, Error, Moments, OrBug, Result, Scalar, Tensor, dispatch};
-use rayon::prelude::*;
 
 use super::buffers::{Index, by_width, plain};
-use super::major::fold_slices;
+use super::major::{blocks_of, fold_parts, part_size};
 use super::{SparseFormat, SparseMatrix};
 
 /// Which share of the sum of squares the squared deviations have at least, for the one to be told from the other: four
@@ -120,21 +119,27 @@ impl SparseMatrix {
     fn moments_at_once(&self) -> Result<Option<Moments>> {
         let offsets = self.major_offsets()?;
         let (major, minor) = self.axes();
+        let parts = blocks_of(offsets.ends().iter().copied(), part_size(self.nnz(), minor));
         let sums = by_width!(self.indices.dtype(), I => {
             let indices = plain::<I>(&self.indices)?;
-            let add = |cells: &mut [Sums], values: &mut Vec<f64>, slice: Range<usize>| {
-                self.doubles(slice.clone(), values)?;
-                let mut last = None;
-                for (&index, &value) in indices.get(slice).or_bug("a major slice beyond the indices")?.iter().zip(&*values) {
-                    if last >= Some(index) {
-                        return Ok(false);
+            let add = |cells: &mut [Sums], slices: Range<usize>| {
+                let mut values = Vec::new();
+                for slice in slices {
+                    let slice = offsets.range(slice)?;
+                    self.doubles(slice.clone(), &mut values)?;
+                    let indices = indices.get(slice).or_bug("a major slice beyond the indices")?;
+                    let mut last = None;
+                    for (&index, &value) in indices.iter().zip(&values) {
+                        if last >= Some(index) {
+                            return Ok(false);
+                        }
+                        last = Some(index);
+                        cells.get_mut(index.to_usize()).or_bug("an index beyond the axis")?.add(value);
                     }
-                    last = Some(index);
-                    cells.get_mut(index.to_usize()).or_bug("an index beyond the axis")?.add(value);
                 }
                 Ok(true)
             };
-            fold_slices(&offsets, minor, add, Sums::plus)?
+            fold_parts(parts, minor, &add, Sums::plus)?
         });
         let Some(sums) = sums else { return Ok(None) };
         let count = length(major);
@@ -159,16 +164,14 @@ impl SparseMatrix {
 
     /// The squared deviations of the values of each major slice.
     fn squares_of(&self, sums: &[f64], len: usize) -> Result<Vec<f64>> {
-        let offsets = self.major_offsets()?;
         dispatch!(real self.dtype(), T => {
             let data = self.data.as_slice::<T>()?;
-            let slices = sums.par_iter().zip(offsets.par_ranges()).with_min_len(64).map(|(sum, slice)| {
-                let mean = sum / length(len);
+            self.of_slices(&|number, slice| {
+                let mean = sums.get(number).or_bug("a major slice without a sum")? / length(len);
                 let values = data.get(slice).or_bug("a major slice beyond the values")?;
                 let stored: f64 = values.iter().map(|value| (value.to_f64() - mean).powi(2)).sum();
                 with_zeros(stored, mean, len, values.len())
-            });
-            slices.collect()
+            })
         }, else => Err(self.no_doubles()))
     }
 

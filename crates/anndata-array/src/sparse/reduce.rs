@@ -1,11 +1,14 @@
 //! Sums and counts of rows and columns, and single values.
 
+use std::ops::Range;
+
 use anndata_storage::{DType, Error, OrBug, Result, Scalar, Tensor, dispatch};
 use rayon::prelude::*;
 
-use super::buffers::{Index, by_width, filled, plain};
-use super::major::{joined, part_size};
+use super::buffers::{Index, by_width, plain};
+use super::major::{fold_parts, part_size};
 use super::{SparseFormat, SparseMatrix};
+use crate::parallel::map_ranges;
 
 impl SparseMatrix {
     /// The sum of each row, one dimension.
@@ -110,14 +113,7 @@ impl SparseMatrix {
             type Wide = <T as Scalar>::Sum;
             let data = self.data.as_slice::<T>()?;
             let sums: Vec<Wide> = if of_slices {
-                let offsets = self.major_offsets()?;
-                let mut sums = filled(offsets.n_major(), Wide::default())?;
-                let slices = sums.par_iter_mut().zip(offsets.par_ranges()).with_min_len(64);
-                slices.try_for_each(|(sum, slice)| {
-                    *sum = T::sum(data.get(slice).or_bug("a major slice beyond the values")?);
-                    Ok::<(), Error>(())
-                })?;
-                sums
+                self.of_slices(&|_, slice| Ok(T::sum(data.get(slice).or_bug("a major slice beyond the values")?)))?
             } else {
                 self.across(|sums: &mut [Wide], index, at| {
                     let sum = sums.get_mut(index).or_bug("an index beyond the axis")?;
@@ -146,25 +142,31 @@ impl SparseMatrix {
         self.across(count, |a, b| a + b)
     }
 
-    /// Folds all values into one cell for each position of the minor axis.
+    /// What a function makes of each major slice: its number, and where its values are.
+    pub(super) fn of_slices<R: Send>(&self, of: &(dyn Fn(usize, Range<usize>) -> Result<R> + Sync)) -> Result<Vec<R>> {
+        map_ranges(self.major_offsets()?.par_ranges().with_min_len(64), of)
+    }
+
+    /// Folds all values into one cell for each position of the minor axis. `add` adds a value to the cells, of which it
+    /// knows the index and where it is stored.
     pub(super) fn across<A: Copy + Default + Send>(
         &self,
         add: impl Fn(&mut [A], usize, usize) -> Result<()> + Sync,
-        join: impl Fn(A, A) -> A,
+        join: fn(A, A) -> A,
     ) -> Result<Vec<A>> {
-        let minor = self.axes().1;
-        let step = part_size(self.nnz(), minor);
-        by_width!(self.indices.dtype(), I => {
-            let indices = plain::<I>(&self.indices)?;
-            let parts = indices.par_chunks(step).enumerate().map(|(number, part)| {
-                let mut cells = filled(minor, A::default())?;
-                for (at, index) in (number * step..).zip(part) {
-                    add(&mut cells, index.to_usize(), at)?;
+        let (nnz, minor) = (self.nnz(), self.axes().1);
+        let step = part_size(nnz, minor);
+        let parts = (0..nnz).step_by(step).map(|start| start..nnz.min(start + step)).collect();
+        let add_part = |cells: &mut [A], part: Range<usize>| {
+            by_width!(self.indices.dtype(), I => {
+                let indices = plain::<I>(&self.indices)?.get(part.clone()).or_bug("a part beyond the indices")?;
+                for (at, index) in part.zip(indices) {
+                    add(cells, index.to_usize(), at)?;
                 }
-                Ok(cells)
-            });
-            joined(parts.collect::<Result<Vec<_>>>()?, minor, join)
-        })
+                Ok(true)
+            })
+        };
+        fold_parts(parts, minor, &add_part, join)?.or_bug("a part that was left out")
     }
 
     /// Returns the same matrix with values of another numeric dtype, converted as [`Tensor::cast`] does.

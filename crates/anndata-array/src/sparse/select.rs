@@ -87,7 +87,7 @@ impl SparseMatrix {
         let (data, size) = (bytes_of(&self.data)?, size_of_value(self.data.dtype())?);
         by_width!(self.indices.dtype(), I => {
             let old = plain::<I>(&self.indices)?;
-            let (indices, data) = fill::<I, _>(&new_offsets, blocks, size, |(): &mut (), part| {
+            let (indices, data) = fill::<I, ()>(&new_offsets, blocks, size, &|(), part| {
                 let mut ranges = slices.of(&part.slices)?.iter().cloned().peekable();
                 while let Some(mut run) = ranges.next() {
                     // Major slices that follow each other are one copy.

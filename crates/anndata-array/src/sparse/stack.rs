@@ -68,7 +68,7 @@ pub fn stack(pieces: &[Piece<'_>], target: &Target) -> Result<SparseMatrix> {
     let (indices, data) = by_width!(&index_dtype, O => {
         let tables: Vec<Option<Vec<O>>> =
             plan.sources.iter().map(|source| source.table(along_major)).collect::<Result<_>>()?;
-        fill::<O, ()>(&offsets, tasks, size, |(), part| plan.fill(part, &offsets, &tables, size))?
+        fill::<O, ()>(&offsets, tasks, size, &|(), part| plan.fill(part, &offsets, &tables, size))?
     });
     // Not checked again: indices come from matrices that were, through tables of this axis.
     let data = Tensor::new(target.dtype.clone(), [nnz], data)?;

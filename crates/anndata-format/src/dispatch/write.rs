@@ -3,7 +3,7 @@
 use std::fmt::{self, Debug};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use anndata_storage::{Group, Result, parent_path};
+use anndata_storage::{ArrayLayout, Group, Result, parent_path};
 
 use super::of_whole_elements;
 use crate::encoding::{ElementVisitor, Registry};
@@ -22,6 +22,9 @@ pub enum OnWrite {
     Skip,
     /// This is written in its place; the elements in it are asked about next.
     Value(Element),
+    /// Its array, or all arrays in it, are stored like this; the elements in it are asked about next, and may be stored in
+    /// another way.
+    Layout(ArrayLayout),
 }
 
 /// An element about which [`write_dispatched`] asks.
@@ -73,7 +76,8 @@ impl<'a> WriteStep<'a> {
 /// ```
 ///
 /// # Errors
-/// As [`write_elem`](crate::io::write_elem), and what the function gives, at the path that it was asked about.
+/// As [`write_elem`](crate::io::write_elem), and what the function gives, at the path that it was asked about. A layout that the
+/// format does not have is an error, as is one for an element without arrays.
 /// [`InvalidInput`](crate::ErrorKind::InvalidInput) if an index, codes or another part of an element is left out;
 /// [`AlreadyExists`](crate::ErrorKind::AlreadyExists) if the key is empty and the group is not.
 #[doc(alias = "Writer")]
@@ -84,11 +88,12 @@ pub fn write_dispatched(
     options: &ElemWriteOptions,
     visit: impl FnMut(&WriteStep<'_>) -> Result<OnWrite> + Send,
 ) -> Result<()> {
-    let visitor = Visitor(Mutex::new(Decisions { visit, left_out: Vec::new() }));
-    let written = io::write_visited(group, key, element, options, &visitor, |node| {
+    let visitor = Visitor(Mutex::new(Decisions { visit, left_out: Vec::new(), layouts: Vec::new() }));
+    let written = io::write_visited(group, key, element, options, &visitor, |node, store| {
         let Visitor(decisions) = &visitor;
-        let left_out = std::mem::take(&mut lock(decisions).left_out);
-        left_out.iter().try_fold(node, |node, path| leave_out(node, path, &options.registry))
+        let mut decisions = lock(decisions);
+        store.layouts.append(&mut decisions.layouts);
+        decisions.left_out.iter().try_fold(Some(node), |node, path| leave_out(node, path, &options.registry))
     });
     written.map_err(|error| error.in_store(&**group.storage()))
 }
@@ -99,6 +104,7 @@ struct Visitor<F>(Mutex<Decisions<F>>);
 struct Decisions<F> {
     visit: F,
     left_out: Vec<String>,
+    layouts: Vec<(String, ArrayLayout)>,
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -111,6 +117,10 @@ impl<F: FnMut(&WriteStep<'_>) -> Result<OnWrite> + Send> ElementVisitor for Visi
         match (decisions.visit)(&WriteStep { path, element }).map_err(|error| error.at(path))? {
             OnWrite::Default => Ok(None),
             OnWrite::Value(value) => Ok(Some(value)),
+            OnWrite::Layout(layout) => {
+                decisions.layouts.push((path.to_owned(), layout));
+                Ok(None)
+            }
             OnWrite::Skip => {
                 // It has a place in the tree until that is whole.
                 decisions.left_out.push(path.to_owned());

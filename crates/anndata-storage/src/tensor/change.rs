@@ -78,7 +78,7 @@ impl Tensor {
         if self.dtype == DType::F32 {
             return self.modify(|values: &mut [f32]| values.par_chunks_mut(TASK).for_each(super::ln_1p::ln_1p));
         }
-        dispatch!(real &self.dtype, T => self.map_in_place(|value: T| T::from_f64(value.to_f64().ln_1p())),
+        dispatch!(float &self.dtype, T => self.map_in_place(|value: T| T::from_f64(value.to_f64().ln_1p())),
             else => Err(self.no_numbers()))
     }
 
@@ -101,7 +101,7 @@ impl Tensor {
         let (rows, columns) = self.matrix_shape()?;
         check_factors(factors, rows, "row")?;
         self.make_float()?;
-        dispatch!(real &self.dtype, T => self.modify(|values: &mut [T]| {
+        dispatch!(float &self.dtype, T => self.modify(|values: &mut [T]| {
             let rows = values.par_chunks_mut(columns.max(1)).zip(factors).with_min_len(rows_in_task(columns));
             rows.for_each(|(row, &factor)| row.iter_mut().for_each(|value| *value = times(*value, factor)));
         }), else => Err(self.no_numbers()))
@@ -115,7 +115,7 @@ impl Tensor {
         let (_, columns) = self.matrix_shape()?;
         check_factors(factors, columns, "column")?;
         self.make_float()?;
-        dispatch!(real &self.dtype, T => self.modify(|values: &mut [T]| {
+        dispatch!(float &self.dtype, T => self.modify(|values: &mut [T]| {
             let rows = values.par_chunks_mut(columns.max(1)).with_min_len(rows_in_task(columns));
             rows.for_each(|row| row.iter_mut().zip(factors).for_each(|(value, &factor)| *value = times(*value, factor)));
         }), else => Err(self.no_numbers()))

@@ -85,10 +85,13 @@ fn what_was_counted_is_what_is_filled() -> Result<()> {
     let offsets = Offsets::of_lengths([1, 2])?;
     let blocks = || blocks(offsets.ends().iter().copied());
     assert_eq!(blocks(), vec![0..2]);
-    assert_bug(fill::<u32, ()>(&offsets, blocks(), 4, |(), _| Ok(())), "3 values of major slices 0..2 were not filled");
-    let more = fill::<u32, ()>(&offsets, blocks(), 4, |(), part| part.next(4, 4).map(drop));
+    assert_bug(
+        fill::<u32, ()>(&offsets, blocks(), 4, &|(), _| Ok(())),
+        "3 values of major slices 0..2 were not filled",
+    );
+    let more = fill::<u32, ()>(&offsets, blocks(), 4, &|(), part| part.next(4, 4).map(drop));
     assert_bug(more, "more values than were counted");
-    assert_bug(fill::<u32, ()>(&offsets, Vec::new(), 4, |(), _| Ok(())), "the blocks leave 3 values out");
+    assert_bug(fill::<u32, ()>(&offsets, Vec::new(), 4, &|(), _| Ok(())), "the blocks leave 3 values out");
     assert_bug(gather(&[1, 2], &[0, 2], |at| at, &mut [0, 0], 1), "a place beyond the stored values");
     assert_bug(gather(&[1, 2], &[0], |at| at, &mut [0, 0], 1), "2 values at 1 places");
     assert_bug(offsets.range(2), "major slice 2 of 2");
