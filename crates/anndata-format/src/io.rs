@@ -139,9 +139,9 @@ pub(crate) fn write_visited(
     let mut store = options.store.below("");
     let Some(node) = finish(node?, &mut store)? else { return Ok(()) };
     if key.is_empty() {
-        node.write(group, "", &store)?
+        node.write(group, "", &store)?;
     } else {
-        node.replace(group, key, &store)?
+        node.replace(group, key, &store)?;
     }
     group.storage().commit().map_err(|error| error.at(&path))
 }

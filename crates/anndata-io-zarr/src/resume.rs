@@ -81,12 +81,9 @@ impl Stage {
         fs::create_dir_all(&folder)?;
         let lock = OpenOptions::new().create(true).truncate(false).write(true).open(folder.join("lock"))?;
         match lock.try_lock() {
-            Ok(()) => {}
-            Err(TryLockError::WouldBlock) => {
-                return Err(Error::invalid_input("another process is writing it"));
-            }
-            // A file system without locks.
-            Err(TryLockError::Error(_)) => {}
+            Err(TryLockError::WouldBlock) => return Err(Error::invalid_input("another process is writing it")),
+            // There may be no locks on this file system.
+            Ok(()) | Err(TryLockError::Error(_)) => {}
         }
         let mut stage = Self { folder, _lock: lock, there: HashMap::new() };
         match fs::read_to_string(stage.header()) {

@@ -14,6 +14,9 @@ use crate::sparse::{SparseFormat, SparseMatrix};
 /// At most about so many parts of the rows have sums of their own before they are joined.
 const PARTS: usize = 64;
 
+/// Adds some rows of a matrix to sums, one per column.
+type AddRows<'a, A> = dyn Fn(&mut [A], &[u64]) -> Result<()> + Sync + 'a;
+
 impl Groups {
     /// The sum of the rows of each group of a matrix: `F64`, groups x columns. A group without rows has zeros.
     ///
@@ -121,11 +124,7 @@ impl Groups {
     }
 
     /// Adds up the rows of each group; `add` adds some of them.
-    fn fold_rows<A: Scalar>(
-        &self,
-        columns: usize,
-        add: &(dyn Fn(&mut [A], &[u64]) -> Result<()> + Sync),
-    ) -> Result<Tensor> {
+    fn fold_rows<A: Scalar>(&self, columns: usize, add: &AddRows<A>) -> Result<Tensor> {
         let mut all = vec![A::default(); self.len() * columns];
         let step = self.n_rows().div_ceil(PARTS).max(1);
         all.par_chunks_mut(columns.max(1)).zip(self.rows()).try_for_each(|(sums, rows)| {

@@ -87,12 +87,15 @@ pub(super) fn part_size(nnz: usize, cells: usize) -> usize {
     nnz.div_ceil(parts).max(1)
 }
 
+/// Adds a part of the values to cells; returns whether it could.
+pub(super) type AddPart<'a, A> = dyn Fn(&mut [A], Range<usize>) -> Result<bool> + Sync + 'a;
+
 /// Folds parts of the values into one cell for each position of the minor axis, on all cores. If `add` returns false for
 /// any of the parts, there is no result.
 pub(super) fn fold_parts<A: Copy + Default + Send>(
     parts: Vec<Range<usize>>,
     minor: usize,
-    add: &(dyn Fn(&mut [A], Range<usize>) -> Result<bool> + Sync),
+    add: &AddPart<A>,
     join: fn(A, A) -> A,
 ) -> Result<Option<Vec<A>>> {
     let parts = parts.into_par_iter().map(|part| {

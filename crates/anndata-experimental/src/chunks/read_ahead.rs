@@ -26,14 +26,16 @@ pub(super) struct ReadAhead {
 #[derive(Debug)]
 enum Source {
     /// Read when they are asked for.
-    Here(Ranges),
+    Here(Box<Ranges>),
     /// Read by a thread.
     Thread(Option<Receiver<Result<Chunk>>>, Option<JoinHandle<()>>),
 }
 
 impl ReadAhead {
     pub(super) fn new(ranges: Ranges, prefetch: usize) -> Self {
-        let Some(waiting) = prefetch.checked_sub(1) else { return Self { source: Source::Here(ranges), done: false } };
+        let Some(waiting) = prefetch.checked_sub(1) else {
+            return Self { source: Source::Here(Box::new(ranges)), done: false };
+        };
         // One more is in the hands of the thread.
         let (sender, receiver) = sync_channel(waiting);
         let read = move || {

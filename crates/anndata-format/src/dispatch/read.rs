@@ -9,11 +9,12 @@ use super::{Role, of_whole_elements};
 use crate::encoding::{BuildContext, EncodeContext, EncodeOptions, Registry};
 use crate::io::ElemReadOptions;
 use crate::node::{GroupNode, Node};
-use crate::{Element, Keep, Schema};
+use crate::{Element, Keep, Schema, stored};
 
 /// What becomes of a stored element.
 #[derive(Debug, Clone, Default)]
 #[non_exhaustive]
+#[expect(clippy::large_enum_variant, reason = "one at a time, and an element in a box is a burden to its maker")]
 pub enum OnRead {
     /// It is read as the options say; the elements in it are asked for next.
     #[default]
@@ -193,7 +194,7 @@ impl<F: FnMut(&ReadStep<'_>) -> Result<OnRead>> Walk<'_, F> {
             OnRead::Lazy if role == Role::Inner => return Err(of_whole_elements("lazy").at(&path)),
             OnRead::Opaque if role == Role::Inner => return Err(of_whole_elements("opaque").at(&path)),
             OnRead::Lazy => step.lazy()?,
-            OnRead::Opaque => self.registry.build_opaque(node.clone()),
+            OnRead::Opaque => Element::Opaque(stored::opaque(node.clone())),
             OnRead::Value(value) => value,
             OnRead::Part(axes) => {
                 let part = step.lazy().and_then(|whole| whole.select(&axes)).map_err(|error| error.at(&path))?;

@@ -14,6 +14,7 @@ use crate::{Element, io};
 /// What becomes of an element that is written.
 #[derive(Debug, Clone, Default)]
 #[non_exhaustive]
+#[expect(clippy::large_enum_variant, reason = "one at a time, and an element in a box is a burden to its maker")]
 pub enum OnWrite {
     /// It is written as the options say; the elements in it are asked about next.
     #[default]

@@ -173,9 +173,12 @@ pub(crate) fn encode(adata: &AnnData, path: &str, context: &EncodeContext<'_>) -
         context.encode(&Element::Frame(frame), &at(key))
     };
     let slot = |key: &str, mapping: &Mapping| dict::encode_slot(mapping, &at(key), context);
-    let (obs, var, uns) = (frame("obs", adata.obs())?, frame("var", adata.var())?, slot("uns", adata.uns())?);
-    let (obsm, varm) = (slot("obsm", adata.obsm())?, slot("varm", adata.varm())?);
-    let (obsp, varp) = (slot("obsp", adata.obsp())?, slot("varp", adata.varp())?);
+    let frames = [("obs", frame("obs", adata.obs())?), ("var", frame("var", adata.var())?)];
+    let uns = slot("uns", adata.uns())?;
+    let mut aligned = Vec::new();
+    for (key, of) in [("obsm", adata.obsm()), ("varm", adata.varm()), ("obsp", adata.obsp()), ("varp", adata.varp())] {
+        aligned.push((key, slot(key, of)?));
+    }
     let x = adata.x().map(|x| {
         check_matrix(x, &at("X"))?;
         sparse::encode(x, &at("X"), context)
@@ -194,8 +197,7 @@ pub(crate) fn encode(adata: &AnnData, path: &str, context: &EncodeContext<'_>) -
         None => raw::encode(raw, &at("raw"), context),
     });
     let (x, raw) = (x.map(|x| ("X", x)), raw.transpose()?.map(|raw| ("raw", raw)));
-    let slots = [("obs", obs), ("var", var), ("obsm", obsm), ("varm", varm), ("obsp", obsp), ("varp", varp)];
-    let slots = x.into_iter().chain(slots).chain([("layers", layers), ("uns", uns)]).chain(raw);
+    let slots = x.into_iter().chain(frames).chain(aligned).chain([("layers", layers), ("uns", uns)]).chain(raw);
     group.children.extend(slots.map(|(key, node)| (key.to_owned(), node)));
     for (key, element) in adata.other() {
         group.insert(key, context.encode(element, &at(key))?)?;

@@ -291,11 +291,6 @@ impl Registry {
         Ok(!matches!(self.find(node)?, Found::Unknown))
     }
 
-    /// The element of a tree, kept as it is stored, whatever its encoding.
-    pub(crate) fn build_opaque(&self, node: Node) -> Element {
-        Element::Opaque(stored::opaque(node))
-    }
-
     /// The elements that the element of a tree is made of, with their keys, in the order in which they are read.
     pub(crate) fn elements(&self, node: &Node) -> Result<Vec<(String, Node)>> {
         match self.find(node)? {

@@ -236,9 +236,9 @@ fn write_values(arrays: &[Made<'_>], options: &NodeWriteOptions) -> Result<()> {
 fn copy_pieces(arrays: &[Made<'_>], options: &NodeWriteOptions) -> Result<()> {
     let copies: Vec<_> = arrays.iter().flat_map(|made| made.copies.iter().map(move |copy| (made, copy))).collect();
     copies.into_par_iter().try_for_each(|(made, copy)| {
-        let done = made.noted.as_ref().map_or(0, |noted| noted.end_from(copy.rows().start));
-        let mut start = copy.rows().start.max(done);
-        let copied = copy.run(done, &mut |end, _| {
+        let already = made.noted.as_ref().map_or(0, |noted| noted.end_from(copy.rows().start));
+        let mut start = copy.rows().start.max(already);
+        let told = copy.run(already, &mut |end, _| {
             if let (Some(noted), Some(journal)) = (&made.noted, &options.journal) {
                 noted.rows(&made.array, start..end, 0, &**journal)?;
             }
@@ -246,7 +246,7 @@ fn copy_pieces(arrays: &[Made<'_>], options: &NodeWriteOptions) -> Result<()> {
             Ok(())
         })?;
         let rows = copy.rows().end - copy.rows().start;
-        options.tell_copied(copied, made.row_bytes().saturating_mul(rows));
+        options.tell_copied(told, made.row_bytes().saturating_mul(rows));
         Ok(())
     })
 }

@@ -43,7 +43,7 @@ pub(super) fn parse_array(document: &Document) -> Result<ArrayMeta> {
         let stored = Stored { dtype: &dtype, narrow, fill: fill.bytes() };
         let Chunks { shape: chunks, shard, pipeline } = codec::chunks(outer, &given.codecs, &stored)?;
         let (fill, dtype, grid, segments) = (fill.clone(), dtype.clone(), Vec::new(), Vec::new());
-        Ok(ArrayMeta { keys, fill, dtype, shape, chunks, shard, grid, segments, pipeline })
+        Ok(ArrayMeta { dtype, shape, chunks, shard, grid, segments, keys, fill, pipeline })
     };
     if given.chunk_grid.name() == REGULAR {
         let grid: RegularChunkGridConfiguration = configuration(&given.chunk_grid)?;

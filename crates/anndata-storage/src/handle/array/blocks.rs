@@ -204,11 +204,11 @@ mod tests {
         let size = BlockSize::new(1).with_there(&there);
         for (rows, missing) in [
             (0..12, vec![0..2, 4..6, 10..12]),
-            (0..1, vec![0..1]),
-            (3..7, vec![4..6]),
+            (0..1, vec![Range { start: 0, end: 1 }]),
+            (3..7, vec![Range { start: 4, end: 6 }]),
             (2..4, vec![]),
             (7..9, vec![]),
-            (10..11, vec![10..11]),
+            (10..11, vec![Range { start: 10, end: 11 }]),
             (5..5, vec![]),
         ] {
             assert_eq!(size.missing(rows.clone()), missing, "{rows:?}");

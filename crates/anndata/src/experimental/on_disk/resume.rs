@@ -48,7 +48,7 @@ pub(super) fn identity(inputs: &[(String, PathBuf)], options: &OnDiskOptions) ->
     let _ = write!(hash, "{version} {concat:?} {read:?} {write:?} {memory_limit} {copy_chunks} {grid:?}");
     for (key, path) in inputs {
         let whole = path.canonicalize().unwrap_or_else(|_| path.clone());
-        let _ = write!(hash, "{key:?} {whole:?} {:?}", stamp(path));
+        let _ = write!(hash, "{key:?} {:?} {:?}", whole.as_os_str().as_encoded_bytes(), stamp(path));
     }
     format!("{:032x}", hash.0)
 }
