@@ -37,7 +37,8 @@ mod model;
 pub mod namespace;
 mod opaque;
 mod raw;
-mod recent;
+#[doc(hidden)]
+pub mod recent;
 mod schema;
 mod select;
 mod selector;

@@ -5,10 +5,10 @@ use std::fmt::{self, Debug};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// A cache that any number of [slots](Slot) share. A clone is the same cache.
-pub(crate) struct Recent<T>(Arc<Mutex<Values<T>>>);
+pub struct Recent<T>(Arc<Mutex<Values<T>>>);
 
 /// The place of one value in a cache. The value goes with it.
-pub(crate) struct Slot<T> {
+pub struct Slot<T> {
     cache: Recent<T>,
     key: u64,
 }
@@ -31,24 +31,24 @@ struct Held<T> {
 
 impl<T: Clone> Recent<T> {
     /// A cache for values of so many bytes together.
-    pub(crate) fn new(max_bytes: u64) -> Self {
+    pub fn new(max_bytes: u64) -> Self {
         let (held, by_use) = (HashMap::new(), BTreeMap::new());
         Self(Arc::new(Mutex::new(Values { max_bytes, bytes: 0, clock: 0, held, by_use })))
     }
 
     /// A place for one more value.
-    pub(crate) fn slot(&self) -> Slot<T> {
+    pub fn slot(&self) -> Slot<T> {
         let key = self.lock().tick();
         Slot { cache: self.clone(), key }
     }
 
     /// The bytes of the values that are kept.
-    pub(crate) fn bytes(&self) -> u64 {
+    pub fn bytes(&self) -> u64 {
         self.lock().bytes
     }
 
     /// The bytes that values may have together.
-    pub(crate) fn max_bytes(&self) -> u64 {
+    pub fn max_bytes(&self) -> u64 {
         self.lock().max_bytes
     }
 }
@@ -62,7 +62,7 @@ impl<T> Recent<T> {
 
 impl<T: Clone> Slot<T> {
     /// The value, if it is kept.
-    pub(crate) fn get(&self) -> Option<T> {
+    pub fn get(&self) -> Option<T> {
         let mut values = self.cache.lock();
         let now = values.tick();
         let Values { held, by_use, .. } = &mut *values;
@@ -74,7 +74,7 @@ impl<T: Clone> Slot<T> {
     }
 
     /// Keeps a value of so many bytes, unless it is larger than the cache.
-    pub(crate) fn put(&self, value: T, bytes: u64) {
+    pub fn put(&self, value: T, bytes: u64) {
         let mut values = self.cache.lock();
         values.remove(self.key);
         if bytes > values.max_bytes {

@@ -297,6 +297,10 @@ impl ArrayStorage for PooledArray {
         self.store.get()?.array(&self.path)?.read_runs(runs)
     }
 
+    fn read_runs_into(&self, runs: &[Range<u64>], out: &mut [u8]) -> Result<()> {
+        self.store.get()?.array(&self.path)?.read_runs_into(runs, out)
+    }
+
     fn as_pieces(&self) -> Option<&dyn StoredPieces> {
         self.has_pieces.then_some(self)
     }

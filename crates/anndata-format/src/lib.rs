@@ -48,7 +48,7 @@ pub use anndata_storage::{
 pub use backed::{Backed, Mode};
 pub use description::Description;
 pub use sparse_dataset::SparseDataset;
-pub use stored::StoredTree;
+pub use stored::{PartReader, StoredTree};
 pub use unwriteable::{Unwriteable, unwriteable};
 pub use validate::{Finding, Report, Severity, ValidateOptions, validate};
 

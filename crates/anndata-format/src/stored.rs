@@ -3,7 +3,7 @@
 use std::any::Any;
 use std::fmt::Debug;
 use std::ops::Range;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use anndata_core::{Column, Element, Lazy, LazySource, Opaque, OpaqueSource, Schema};
 use anndata_storage::{Attribute, AxisSelection, BoxFuture, Error, Result, unblock};
@@ -42,6 +42,9 @@ pub(crate) trait TreeReader: Any + Debug + Send + Sync {
     /// Selected positions along the axes of the element of a stored tree; no more is read than has to be.
     fn build_part(&self, node: &Node, axes: &[AxisSelection]) -> Result<Element>;
 
+    /// What reads parts of the element of a stored tree, one after the other, if something is better at that.
+    fn part_reader(&self, node: &Node) -> Result<Option<Arc<dyn PartReader>>>;
+
     /// How many values each of some major slices of a stored sparse matrix has; `None` for anything else.
     fn major_lengths(&self, node: &Node, slices: Range<usize>) -> Result<Option<Vec<usize>>>;
 
@@ -52,16 +55,27 @@ pub(crate) trait TreeReader: Any + Debug + Send + Sync {
     fn chunks(&self, node: &Node) -> Result<Option<Vec<u64>>>;
 }
 
+/// Reads parts of one stored element, one after the other, and keeps what it finds them by.
+pub trait PartReader: Debug + Send + Sync {
+    /// Selected positions along the axes, in memory; no more is read than has to be.
+    ///
+    /// # Errors
+    /// If they cannot be read, or the tree is malformed.
+    fn read(&self, axes: &[AxisSelection]) -> Result<Element>;
+}
+
 /// The source of a lazy element: its stored tree, and what reads it.
 #[derive(Debug, Clone)]
 pub(crate) struct StoredElement {
     node: Node,
     reader: Arc<dyn TreeReader>,
+    /// What reads parts, known once a part was asked for.
+    parts: Arc<OnceLock<Option<Arc<dyn PartReader>>>>,
 }
 
 impl StoredElement {
     pub(crate) fn new(node: Node, reader: impl TreeReader) -> Self {
-        Self { node, reader: Arc::new(reader) }
+        Self { node, reader: Arc::new(reader), parts: Arc::default() }
     }
 
     /// The stored tree.
@@ -93,7 +107,17 @@ impl LazySource for StoredElement {
     }
 
     fn select(&self, axes: &[AxisSelection]) -> Result<Element> {
-        self.reader.build_part(&self.node, axes)
+        let parts = match self.parts.get() {
+            Some(parts) => parts,
+            None => {
+                let parts = self.reader.part_reader(&self.node)?;
+                self.parts.get_or_init(|| parts)
+            }
+        };
+        match parts {
+            Some(parts) => parts.read(axes).map_err(|error| error.of_stored().at(self.node.path())),
+            None => self.reader.build_part(&self.node, axes),
+        }
     }
 
     fn load_async(&self) -> BoxFuture<'_, Result<Element>> {

@@ -19,7 +19,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use anndata_storage::{
     ArraySpec, ArrayStorage, AxisSelection, ChunkedStorage, DType, Error, Result, StoredPieces, Tensor, chunked,
-    read_positions,
+    copy_values, read_positions,
 };
 use arrow_buffer::Buffer;
 
@@ -231,6 +231,21 @@ impl Hdf5Array {
         }
     }
 
+    fn read_value_runs_into(&self, runs: &[Range<u64>], out: &mut [u8]) -> Result<()> {
+        let plain = matches!(self.stored.node, Node::Plain { .. }) && !self.null && !self.needs_library();
+        if !plain {
+            return copy_values(&self.read_value_runs(runs)?, out);
+        }
+        self.store.settle()?;
+        match self.layout {
+            Layout::Chunked(_) => {
+                self.list_chunks()?;
+                chunked::read_runs_into(self, &self.raw_spec(), runs, out)
+            }
+            _ => self.read_contiguous_runs_into(&self.raw_spec(), runs, out),
+        }
+    }
+
     /// Refuses what cannot be written in any state of the file.
     fn check_mode(&self) -> Result<()> {
         if self.null {
@@ -262,6 +277,10 @@ impl ArrayStorage for Hdf5Array {
 
     fn read_runs(&self, runs: &[Range<u64>]) -> Result<Tensor> {
         self.store.unchanged(self.read_value_runs(runs))
+    }
+
+    fn read_runs_into(&self, runs: &[Range<u64>], out: &mut [u8]) -> Result<()> {
+        self.store.unchanged(self.read_value_runs_into(runs, out))
     }
 
     fn write(&self, offset: &[u64], values: &Tensor) -> Result<()> {

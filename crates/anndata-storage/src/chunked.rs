@@ -11,7 +11,7 @@ mod runs;
 mod write;
 
 pub use read::read;
-pub use runs::read_runs;
+pub use runs::{read_runs, read_runs_into, tensor_of_runs};
 pub use write::write;
 
 use crate::{ArraySpec, Error, Result};

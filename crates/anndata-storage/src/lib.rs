@@ -74,7 +74,7 @@ pub use spec::{ArrayLayout, ArraySpec, Codec, Compression};
 pub use stamp::FileStamp;
 pub use storage::{
     ArrayStorage, AsyncArrayStorage, AsyncStorage, BoxFuture, NodeKind, NodeMeta, PieceFormat, PieceState, Storage,
-    StoredPieces, TreeVisitor, read_positions, walk,
+    StoredPieces, TreeVisitor, copy_values, read_positions, walk,
 };
 pub use tensor::{AlignedBytes, Moments, SharedBytes, Tensor, check_factors, times};
 pub use time::{NAT, TimeStep, TimeUnit};

@@ -13,7 +13,7 @@ use std::sync::Arc;
 
 use crate::{
     ArraySpec, Attributes, AxisSelection, Capabilities, ChunkedStorage, Compression, Error, Limits, OrBug, Result,
-    Tensor,
+    Tensor, ensure,
 };
 pub(crate) use parents::{make_parents, missing_parents};
 pub use pieces::{PieceFormat, PieceState, StoredPieces};
@@ -303,6 +303,17 @@ pub trait ArrayStorage: Debug + Send + Sync {
         read_positions(|selection| self.read(selection), runs)
     }
 
+    /// The same of numbers, into memory of the caller, which is of the size of all the values.
+    ///
+    /// The default copies what [`read_runs`](Self::read_runs) gives; a backend that can do without the copy does so
+    /// ([`chunked::read_runs_into`](crate::chunked::read_runs_into)).
+    ///
+    /// # Errors
+    /// As [`read`](Self::read).
+    fn read_runs_into(&self, runs: &[Range<u64>], out: &mut [u8]) -> Result<()> {
+        copy_values(&self.read_runs(runs)?, out)
+    }
+
     /// Writes a block of the array's dtype whose first element goes to `offset`; it lies within bounds. A chunk that the
     /// block covers in part keeps the rest of its values, so callers do not write one chunk from two threads at a time.
     ///
@@ -348,6 +359,18 @@ impl Error {
             _ => self,
         }
     }
+}
+
+/// Copies numbers into memory of their size: what is left for a backend whose [`read_runs`](ArrayStorage::read_runs) is all that
+/// it has.
+///
+/// # Errors
+/// [`Bug`](crate::ErrorKind::Bug) if they are not numbers, or the memory is of another size.
+pub fn copy_values(values: &Tensor, out: &mut [u8]) -> Result<()> {
+    let bytes = values.as_bytes().or_bug("numbers without bytes")?;
+    ensure!(bytes.len() == out.len(), "{} bytes for {} of values", out.len(), bytes.len());
+    out.copy_from_slice(bytes);
+    Ok(())
 }
 
 fn read_only() -> Error {

@@ -87,7 +87,8 @@
 //! - [`open_backed`], an object whose matrices stay in their file ([`Backed`], [`SparseDataset`], [`Mode`]); [`copy_backed`], [`move_backed`].
 //! - [`validate_path`] and [`validate()`]: a [`Report`] of [`Finding`]s by [`Severity`]; [`Unwriteable`] and [`unwriteable`], what
 //!   of an object has no stored form.
-//! - [`Description`] and [`StoredTree`], what a store holds, without reading it.
+//! - [`Description`] and [`StoredTree`], what a store holds, without reading it; [`PartReader`], for encodings whose parts are
+//!   read again and again.
 //!
 //! ## Stores and encodings
 //!
@@ -162,8 +163,8 @@ pub use anndata_format::{
 // Reading and writing.
 #[doc(inline)]
 pub use anndata_format::{
-    Backed, Description, Finding, Mode, Report, Severity, SparseDataset, StoredTree, Unwriteable, ValidateOptions, io,
-    unwriteable, validate,
+    Backed, Description, Finding, Mode, PartReader, Report, Severity, SparseDataset, StoredTree, Unwriteable,
+    ValidateOptions, io, unwriteable, validate,
 };
 // Stores and encodings.
 #[doc(inline)]

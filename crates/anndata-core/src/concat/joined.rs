@@ -226,6 +226,21 @@ impl LazySource for Joined {
         Ok(Some(lengths))
     }
 
+    fn chunk_end(&self, axis: usize, position: usize) -> Result<usize> {
+        // Where an input ends its last chunk does.
+        let input = self.starts.ends().partition_point(|&end| end < position);
+        match self.parts.get(input) {
+            Some(Some(part)) if axis == self.what.axis() => {
+                let own = self.starts.range(input)?;
+                if position == own.end {
+                    return Ok(position);
+                }
+                Ok(own.start + part.chunk_end(axis, position.saturating_sub(own.start))?)
+            }
+            _ => Ok(position),
+        }
+    }
+
     fn parts(&self) -> Result<Vec<(usize, Option<Element>)>> {
         let parts = self.parts.iter().enumerate().zip(self.starts.lengths());
         parts.map(|((at, part), rows)| Ok((rows, self.what.unchanged(at, part.as_ref())?.cloned()))).collect()

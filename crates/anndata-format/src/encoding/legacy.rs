@@ -14,6 +14,7 @@
 //!   key with a `/`: `layers/a/b` is the layer `a/b`.
 
 use std::collections::HashSet;
+use std::sync::Arc;
 
 use anndata_storage::{AxisSelection, DType, Error, Result, Tensor};
 use indexmap::IndexMap;
@@ -23,6 +24,7 @@ use super::sparse;
 use super::values::{array_schema, read, with_text, wrong_element};
 use crate::findings::{Checker, rules};
 use crate::node::{GroupNode, Node, Seen};
+use crate::stored::PartReader;
 use crate::{Column, DataFrame, Element, Mapping, Schema, Series, SparseFormat};
 
 const FORMAT: &str = "h5sparse_format";
@@ -61,6 +63,13 @@ impl Encoding for LegacyEncoding {
 
     fn encodes(&self, _element: &Element) -> bool {
         false
+    }
+
+    fn part_reader(&self, node: &Node) -> Result<Option<Arc<dyn PartReader>>> {
+        match sparse_format(node)? {
+            Some(format) => sparse::part_reader(node, format, SHAPE),
+            None => Ok(None),
+        }
     }
 
     fn build_part(&self, node: &Node, axes: &[AxisSelection], context: &BuildContext<'_>) -> Result<Element> {

@@ -17,7 +17,7 @@ use super::options::EncodeOptions;
 use super::values::{encoding_of_values, vector, without_encoding};
 use crate::findings::Checker;
 use crate::node::{ArrayNode, GroupNode, Node};
-use crate::stored::{self, StoredElement, StoredTree as _, TreeReader};
+use crate::stored::{self, PartReader, StoredElement, StoredTree as _, TreeReader};
 use crate::{Column, Element, Keep, Lazy, LazySource as _, Schema, Selection, Series};
 
 /// How one kind of element is stored: a pair of functions between elements and trees of nodes.
@@ -73,6 +73,15 @@ pub trait Encoding: Debug + Send + Sync {
             Some(part) => self.build(part.fetch()?, context),
             None => self.build(node.fetch()?, context)?.select(axes),
         }
+    }
+
+    /// What reads parts of a stored element better than [`build_part`](Self::build_part) if many are read, one after the other:
+    /// by default nothing does.
+    ///
+    /// # Errors
+    /// If the tree is malformed.
+    fn part_reader(&self, _node: &Node) -> Result<Option<Arc<dyn PartReader>>> {
+        Ok(None)
     }
 
     /// Whether the element of a tree holds elements of other encodings that can be lazy, each for itself.
@@ -336,6 +345,15 @@ impl Registry {
         .map_err(|error| error.of_stored().at(node.path()))
     }
 
+    /// What reads parts of the element of a stored tree, one after the other, if something is better at that.
+    pub(super) fn part_reader(&self, node: &Node) -> Result<Option<Arc<dyn PartReader>>> {
+        match self.find(node)? {
+            Found::Known(encoding) | Found::Legacy(encoding) => encoding.part_reader(node),
+            Found::Unknown => Ok(None),
+        }
+        .map_err(|error| error.of_stored().at(node.path()))
+    }
+
     /// Whether a stored tree can be copied as it is: it is of the current version, and has the form that is written.
     fn is_current(&self, node: &Node, context: &EncodeContext<'_>) -> Result<bool> {
         let Found::Known(encoding) = self.find(node)? else { return Ok(false) };
@@ -405,6 +423,10 @@ impl TreeReader for Registry {
 
     fn build_part(&self, node: &Node, axes: &[AxisSelection]) -> Result<Element> {
         Self::build_part(self, node, axes)
+    }
+
+    fn part_reader(&self, node: &Node) -> Result<Option<Arc<dyn PartReader>>> {
+        Self::part_reader(self, node)
     }
 
     fn major_lengths(&self, node: &Node, slices: Range<usize>) -> Result<Option<Vec<usize>>> {

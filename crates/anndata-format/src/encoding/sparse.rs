@@ -44,12 +44,12 @@ use super::registry::{BuildContext, EncodeContext, Encoding, Registry};
 use super::values::wrong_element;
 use crate::findings::Checker;
 use crate::node::{ArrayNode, BlockIter, BlockSource, GroupNode, Node, Source, encoding_attributes};
-use crate::stored::StoredTree as _;
+use crate::stored::{PartReader, StoredTree as _};
 use crate::{Element, Lazy, Schema, SparseFormat, SparseMatrix};
 use anndata_array::sparse::{Offsets, to_offsets};
 pub(crate) use layout::{BLOCK_BYTES, declared_shape, shape_value};
-pub(crate) use select::build_part;
 use select::select;
+pub(crate) use select::{build_part, part_reader};
 pub(super) use validate::check_sparse;
 
 /// See the [module](self).
@@ -157,6 +157,10 @@ impl Encoding for SparseEncoding {
 
     fn build_part(&self, node: &Node, axes: &[AxisSelection], _context: &BuildContext<'_>) -> Result<Element> {
         build_part(node, self.0, "shape", axes, BLOCK_BYTES).map(Element::Sparse)
+    }
+
+    fn part_reader(&self, node: &Node) -> Result<Option<Arc<dyn PartReader>>> {
+        part_reader(node, self.0, "shape")
     }
 
     fn validate(&self, node: &Node, _registry: &Registry, checker: &mut Checker<'_>) {

@@ -3,7 +3,7 @@
 use std::ops::Range;
 use std::sync::Arc;
 
-use anndata_storage::{Array, AxisSelection, BlockSize, Error, Result, Tensor};
+use anndata_storage::{Array, AxisSelection, BlockSize, Error, Result, Tensor, unblock};
 
 use super::BlockIter;
 
@@ -65,8 +65,8 @@ impl Part {
         match &self.what {
             What::Axes(axes) => self.array.read_async(axes).await,
             What::Runs(runs) => {
-                let positions: Vec<u64> = runs.iter().cloned().flatten().collect();
-                self.array.read_async(&[AxisSelection::of_positions(positions)]).await
+                let (array, runs) = (self.array.clone(), Arc::clone(runs));
+                unblock(move || array.read_runs(&runs)).await
             }
         }
     }

@@ -4,7 +4,8 @@ use std::ops::Range;
 
 use anndata_codecs::room;
 use anndata_storage::{
-    AlignedBytes, ArraySpec, AxisSelection, ChunkInfo, ChunkedStorage, Error, OrBug, Result, Tensor, chunked, ensure,
+    AlignedBytes, ArraySpec, AxisSelection, ChunkInfo, ChunkedStorage, Error, OrBug, Result, Tensor, chunked,
+    copy_values, ensure,
 };
 use rayon::prelude::*;
 
@@ -31,33 +32,48 @@ impl Hdf5Array {
         if run < SHORT_RUN && runs.len() > 1 << 10 && spec.ndim() > 1 {
             return self.read_rows(spec, selection, address);
         }
-        self.read_pieces(spec, shape, runs, address)
+        let mut out = AlignedBytes::try_zeroed(bytes)?;
+        self.read_pieces(size, runs, address, out.as_mut_slice())?;
+        Tensor::new(spec.dtype.clone(), shape, out)
     }
 
+    /// Reads runs, one after the other; without memory of the caller they become a tensor.
     pub(super) fn read_contiguous_runs(&self, spec: &ArraySpec, runs: &[Range<u64>]) -> Result<Tensor> {
-        let size = size_of_value(spec)? as u64;
+        let size = size_of_value(spec)?;
         let total =
             runs.iter().try_fold(0_u64, |sum, run| sum.checked_add(run.end - run.start)).ok_or_else(too_large)?;
         let shape = vec![to_usize(total)?];
-        let bytes = product(&shape, to_usize(size)?)?;
-        let Some(address) = dataset::address(&self.id) else { return self.unwritten(spec, shape, bytes) };
-        let in_bytes = runs.iter().map(|run| Ok((run.start * size, to_usize((run.end - run.start) * size)?)));
-        self.read_pieces(spec, shape, in_bytes.collect::<Result<_>>()?, address)
+        let bytes = product(&shape, size)?;
+        if dataset::address(&self.id).is_none() {
+            return self.unwritten(spec, shape, bytes);
+        }
+        let mut out = AlignedBytes::try_zeroed(bytes)?;
+        self.read_contiguous_runs_into(spec, runs, out.as_mut_slice())?;
+        Tensor::new(spec.dtype.clone(), shape, out)
     }
 
-    /// Reads runs of bytes, one after the other, into a tensor of this shape.
-    fn read_pieces(
+    /// Reads runs, one after the other, into memory of the size of their values.
+    pub(super) fn read_contiguous_runs_into(
         &self,
         spec: &ArraySpec,
-        shape: Vec<usize>,
-        runs: Vec<(u64, usize)>,
-        address: u64,
-    ) -> Result<Tensor> {
+        runs: &[Range<u64>],
+        out: &mut [u8],
+    ) -> Result<()> {
         let size = size_of_value(spec)?;
-        let bytes = product(&shape, size)?;
-        let mut out = AlignedBytes::try_zeroed(bytes)?;
+        let Some(address) = dataset::address(&self.id) else {
+            let len = out.len().checked_div(size).unwrap_or(0);
+            return copy_values(&self.unwritten(spec, vec![len], out.len())?, out);
+        };
+        let in_bytes =
+            |run: &Range<u64>| Ok((run.start * size as u64, product(&[to_usize(run.end - run.start)?], size)?));
+        self.read_pieces(size, runs.iter().map(in_bytes).collect::<Result<_>>()?, address, out)
+    }
+
+    /// Reads runs of bytes, one after the other, into memory of their size.
+    fn read_pieces(&self, size: usize, runs: Vec<(u64, usize)>, address: u64, out: &mut [u8]) -> Result<()> {
+        let bytes = out.len();
         let mut pieces: Vec<Piece> = Vec::new();
-        let mut rest = out.as_mut_slice();
+        let mut rest = out;
         for (start, len) in runs {
             let (run, after) = rest.split_at_mut_checked(len).ok_or_else(too_large)?;
             rest = after;
@@ -71,12 +87,7 @@ impl Hdf5Array {
             self.fix().apply(target, size);
             Ok::<(), Error>(())
         };
-        if bytes > PIECE {
-            pieces.into_par_iter().try_for_each(read)?;
-        } else {
-            pieces.into_iter().try_for_each(read)?;
-        }
-        Tensor::new(spec.dtype.clone(), shape, out)
+        if bytes > PIECE { pieces.into_par_iter().try_for_each(read) } else { pieces.into_iter().try_for_each(read) }
     }
 
     /// Writes plain values that need no fix where they belong.

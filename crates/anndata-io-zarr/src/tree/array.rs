@@ -239,11 +239,23 @@ impl ArrayStorage for ZarrArray {
 
     fn read_runs(&self, runs: &[Range<u64>]) -> Result<Tensor> {
         self.0.pipeline()?;
-        let in_one = self.0.segments.is_empty();
-        if self.0.is_text() || self.0.shared.store.as_remote().is_some() || !in_one {
-            return read_positions(|selection| self.read(selection), runs);
+        match self.0.meta.dtype.size() {
+            Some(size) if !self.0.is_text() => {
+                chunked::tensor_of_runs(&self.0.meta.dtype, size, runs, |out| self.read_runs_into(runs, out))
+            }
+            _ => read_positions(|selection| self.read(selection), runs),
         }
-        self.0.unchanged(chunked::read_runs(&*self.0, &self.0.spec(), runs))
+    }
+
+    fn read_runs_into(&self, runs: &[Range<u64>], out: &mut [u8]) -> Result<()> {
+        self.0.pipeline()?;
+        if !self.0.segments.is_empty() {
+            return self.read_runs_of_segments(runs, out);
+        }
+        match self.0.shared.store.as_remote() {
+            Some(remote) => fetch::read_runs_into(&self.0, remote, runs, out),
+            None => self.0.unchanged(chunked::read_runs_into(&*self.0, &self.0.spec(), runs, out)),
+        }
     }
 
     fn write(&self, offset: &[u64], values: &Tensor) -> Result<()> {

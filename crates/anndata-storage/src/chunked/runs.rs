@@ -7,7 +7,7 @@ use rayon::prelude::*;
 use super::copy::{Run, Target, copy_runs};
 use super::read::Scratch;
 use super::{byte_len, to_usize};
-use crate::{AlignedBytes, ArraySpec, ChunkedStorage, Error, OrBug, Result, Tensor};
+use crate::{AlignedBytes, ArraySpec, ChunkedStorage, DType, Error, OrBug, Result, Tensor, ensure};
 
 /// Runs of a one-dimensional chunked array, one after the other, decoded on all cores. Runs may be in any order and
 /// overlap; each chunk is read and decoded once. Runs are within bounds, as [`ArrayStorage::read_runs`] promises.
@@ -17,14 +17,28 @@ use crate::{AlignedBytes, ArraySpec, ChunkedStorage, Error, OrBug, Result, Tenso
 ///
 /// [`ArrayStorage::read_runs`]: crate::ArrayStorage::read_runs
 pub fn read_runs(storage: &dyn ChunkedStorage, spec: &ArraySpec, runs: &[Range<u64>]) -> Result<Tensor> {
+    let (_, size) = super::layout(spec)?;
+    tensor_of_runs(&spec.dtype, size, runs, |out| read_runs_into(storage, spec, runs, out))
+}
+
+/// The same into memory of the caller, which is of the size of all the values.
+///
+/// # Errors
+/// As [`read_runs`]; [`Bug`](crate::ErrorKind::Bug) if the memory is of another size.
+pub fn read_runs_into(
+    storage: &dyn ChunkedStorage,
+    spec: &ArraySpec,
+    runs: &[Range<u64>],
+    out: &mut [u8],
+) -> Result<()> {
     let (chunks, size) = super::layout(spec)?;
     let [chunk_len] = *chunks else {
         return Err(Error::invalid_input(format!("runs are of one dimension, not of {}", chunks.len())));
     };
     let chunk_len = chunk_len.max(1);
     let (pieces, total) = pieces(runs, chunk_len)?;
-    let mut out = AlignedBytes::try_zeroed(byte_len(&[total], size)?)?;
-    let target = Target::new(out.as_mut_slice());
+    ensure!(byte_len(&[total], size)? == out.len(), "{} bytes for {total} values of {size}", out.len());
+    let target = Target::new(out);
     let chunk_bytes = byte_len(&[to_usize(chunk_len)?], size)?;
     let of_chunks: Vec<&[Piece]> = pieces.chunk_by(|a, b| a.chunk == b.chunk).collect();
     of_chunks.into_par_iter().try_for_each_init(Scratch::default, |scratch, pieces| {
@@ -42,8 +56,7 @@ pub fn read_runs(storage: &dyn ChunkedStorage, spec: &ArraySpec, runs: &[Range<u
             }
         };
         let Some(info) = storage.read_raw(&position, raw).map_err(name)? else {
-            let fill = storage.fill_value();
-            return if fill.iter().all(|&byte| byte == 0) { Ok(()) } else { scatter(fill, 0) };
+            return scatter(storage.fill_value(), 0);
         };
         if storage.is_raw() && raw.len() == chunk_bytes {
             return scatter(raw, 1);
@@ -52,8 +65,25 @@ pub fn read_runs(storage: &dyn ChunkedStorage, spec: &ArraySpec, runs: &[Range<u
         let decoded = chunk.get_mut(..chunk_bytes).or_bug("a buffer shorter than a chunk")?;
         storage.decode(raw, info, decoded, codec).map_err(name)?;
         scatter(decoded, 1)
-    })?;
-    Tensor::new(spec.dtype.clone(), [total], out)
+    })
+}
+
+/// The values of runs, one after the other, of which a function puts down the bytes: what a backend makes of its
+/// [`read_runs_into`](crate::ArrayStorage::read_runs_into).
+///
+/// # Errors
+/// As the function; [`LimitExceeded`](crate::ErrorKind::LimitExceeded) if the values do not fit into memory.
+pub fn tensor_of_runs(
+    dtype: &DType,
+    size: usize,
+    runs: &[Range<u64>],
+    read_into: impl FnOnce(&mut [u8]) -> Result<()>,
+) -> Result<Tensor> {
+    let total = runs.iter().try_fold(0_u64, |sum, run| sum.checked_add(run.end.saturating_sub(run.start)));
+    let total = to_usize(total.ok_or_else(|| Error::limit_exceeded("the runs do not fit into memory"))?)?;
+    let mut out = AlignedBytes::try_zeroed(byte_len(&[total], size)?)?;
+    read_into(out.as_mut_slice())?;
+    Tensor::new(dtype.clone(), [total], out)
 }
 
 /// What one chunk gives to one run: sources count within the chunk, targets within the destination.

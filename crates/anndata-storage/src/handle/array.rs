@@ -112,7 +112,42 @@ impl Array {
     /// # Errors
     /// If a run is out of bounds, or as [`read`](Self::read).
     pub fn read_runs(&self, runs: &[Range<u64>]) -> Result<Tensor> {
-        self.check_runs(runs).and_then(|()| self.inner.read_runs(runs)).map_err(|error| self.locate(error))
+        self.check_runs(runs).and_then(|_| self.inner.read_runs(runs)).map_err(|error| self.locate(error))
+    }
+
+    /// Runs of a one-dimensional array of numbers, as [`read_runs`](Self::read_runs) gives them, into memory of the caller:
+    /// as many bytes as the values have together, in the byte order of the machine. Memory can so be used again from read to
+    /// read.
+    ///
+    /// ```
+    /// use std::sync::Arc;
+    /// use anndata_storage::{ArraySpec, Group, MemoryStore, Tensor};
+    ///
+    /// let values = Tensor::from_vec([5], vec![10_u16, 11, 12, 13, 14])?;
+    /// let array = Group::root(Arc::new(MemoryStore::new())).create_array("a", &ArraySpec::of(&values))?;
+    /// array.write(&[0], &values)?;
+    /// let mut bytes = [0; 6];
+    /// array.read_runs_into(&[4..5, 0..2], &mut bytes)?;
+    /// assert_eq!(bytes.chunks(2).map(|v| u16::from_ne_bytes([v[0], v[1]])).collect::<Vec<_>>(), [14, 10, 11]);
+    /// # Ok::<(), anndata_storage::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// As [`read_runs`](Self::read_runs); [`DType`](crate::ErrorKind::DType) if the values are not numbers (booleans are not:
+    /// not all bytes are such); [`InvalidInput`](crate::ErrorKind::InvalidInput) if the memory is of another size.
+    pub fn read_runs_into(&self, runs: &[Range<u64>], out: &mut [u8]) -> Result<()> {
+        let read = || {
+            let total = self.check_runs(runs)?;
+            let dtype = self.dtype();
+            let Some(size) = dtype.size().filter(|_| dtype.is_numeric() && dtype != DType::Bool) else {
+                return Err(Error::dtype(format!("values of type {dtype} are not numbers")));
+            };
+            if total.checked_mul(size as u64) != Some(out.len() as u64) {
+                return Err(Error::invalid_input(format!("{} bytes for {total} values of {size}", out.len())));
+            }
+            self.inner.read_runs_into(runs, out)
+        };
+        read().map_err(|error| self.locate(error))
     }
 
     /// The selected values, without blocking the thread if the store has latency. Other stores read as
@@ -180,7 +215,8 @@ impl Array {
         restore(self.inner.read(sorted.as_deref().unwrap_or(selection))?, selection, sorted.as_deref())
     }
 
-    fn check_runs(&self, runs: &[Range<u64>]) -> Result<()> {
+    /// Checks runs, and gives the number of values in all of them.
+    fn check_runs(&self, runs: &[Range<u64>]) -> Result<u64> {
         let spec = self.readable_spec()?;
         let [len] = *spec.shape.as_slice() else {
             return Err(Error::invalid_input(format!("runs are of one dimension, not of shape {:?}", spec.shape)));
@@ -191,7 +227,8 @@ impl Array {
         let total = runs.iter().try_fold(0_u64, |sum, run| sum.checked_add(run.end - run.start));
         let total = total.ok_or_else(|| Error::limit_exceeded("the runs are too long together"))?;
         // Together they may be longer than the array, but not without bound.
-        self.check_size(&spec, &[AxisSelection::Range(0..total)])
+        self.check_size(&spec, &[AxisSelection::Range(0..total)])?;
+        Ok(total)
     }
 
     fn readable_spec(&self) -> Result<Arc<ArraySpec>> {

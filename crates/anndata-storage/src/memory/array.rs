@@ -5,7 +5,10 @@ use std::ops::Range;
 use std::sync::{Arc, Mutex};
 
 use super::lock;
-use crate::{ArraySpec, ArrayStorage, AxisSelection, ChunkInfo, ChunkedStorage, Error, OrBug, Result, Tensor, chunked};
+use crate::{
+    ArraySpec, ArrayStorage, AxisSelection, ChunkInfo, ChunkedStorage, Error, OrBug, Result, Tensor, chunked,
+    copy_values,
+};
 
 /// The bytes of a chunk of an array that was declared without chunks.
 const CHUNK_BYTES: u64 = 256 << 10;
@@ -100,6 +103,13 @@ impl ArrayStorage for MemoryArray {
             Values::Whole(Some(tensor)) => tensor.take(0, &positions),
             _ => Tensor::zeros(&state.spec.dtype, [positions.len()]),
         }
+    }
+
+    fn read_runs_into(&self, runs: &[Range<u64>], out: &mut [u8]) -> Result<()> {
+        if let Some(spec) = self.chunked_spec() {
+            return chunked::read_runs_into(self, &spec, runs, out);
+        }
+        copy_values(&self.read_runs(runs)?, out)
     }
 
     fn write(&self, offset: &[u64], values: &Tensor) -> Result<()> {

@@ -84,7 +84,17 @@ pub(super) fn check_runs(store: &Arc<dyn Storage>) -> Result<()> {
             };
             let runs: Vec<_> = (0..count).map(|_| run()).collect();
             let positions: Vec<u64> = runs.iter().cloned().flatten().collect();
-            assert!(array.read_runs(&runs)? == tensor.take(0, &positions)?, "{key}: {runs:?}");
+            let expected = tensor.take(0, &positions)?;
+            assert!(array.read_runs(&runs)? == expected, "{key}: {runs:?}");
+            let is_number = tensor.dtype().is_numeric() && *tensor.dtype() != DType::Bool;
+            if let Some(bytes) = expected.as_bytes().filter(|_| is_number) {
+                let mut out = vec![0xa5; bytes.len()];
+                array.read_runs_into(&runs, &mut out)?;
+                assert!(out == bytes, "{key}: {runs:?} into memory that was used before");
+                out.push(0);
+                let refused = array.read_runs_into(&runs, &mut out).is_err_and(|error| error.is_invalid_input());
+                assert!(refused, "{key}: {runs:?} into too much memory");
+            }
         }
         let beyond = len as u64..len as u64 + 1;
         assert!(array.read_runs(&[0..0, beyond]).is_err_and(|error| error.is_invalid_input()), "{key}: beyond the end");

@@ -1,7 +1,12 @@
-//! [`StoredOffsets`]: the offsets of a stored sparse matrix, as many of them as a selection needs.
+//! [`StoredOffsets`]: the offsets of a stored sparse matrix, as many of them as a selection needs; [`KeptOffsets`]: those that
+//! the next selection may need again.
 
+use std::collections::BTreeMap;
+use std::fmt::{self, Debug};
 use std::ops::Range;
+use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 
+use anndata_core::recent::{Recent, Slot};
 use anndata_storage::{AxisSelection, Error, OrBug, Result};
 
 use crate::node::{ArrayNode, Source};
@@ -13,7 +18,7 @@ const BLOCK: usize = 1 << 16;
 /// Where the values of selected major slices are. Of a long matrix only the blocks of offsets are read in which one is
 /// selected; what is read is checked, so that no value is looked for beyond those that there are.
 #[derive(Debug)]
-pub(super) struct StoredOffsets(Vec<Part>);
+pub(super) struct StoredOffsets(Vec<Arc<Part>>);
 
 /// The offsets of consecutive major slices, and the end of the last.
 #[derive(Debug)]
@@ -22,16 +27,54 @@ struct Part {
     offsets: Vec<usize>,
 }
 
-impl StoredOffsets {
-    /// The offsets of the selected ones of `major` slices within `values` values.
+/// The bytes that the kept offsets of all matrices may have together: those of a hundred blocks.
+const KEPT_BYTES: u64 = 100 * (BLOCK as u64) * 8;
+
+/// The offsets that are kept; what was not used for the longest time goes first.
+static KEPT: LazyLock<Recent<Arc<Part>>> = LazyLock::new(|| Recent::new(KEPT_BYTES));
+
+/// The blocks of offsets of one matrix that were read, as long as there is room for them among those of all matrices.
+#[derive(Default)]
+pub(super) struct KeptOffsets(Mutex<BTreeMap<usize, Slot<Arc<Part>>>>);
+
+impl Debug for KeptOffsets {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("KeptOffsets")
+    }
+}
+
+impl KeptOffsets {
+    fn get(&self, block: usize) -> Option<Arc<Part>> {
+        // What is behind the lock is whole at any time.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).get(&block)?.get()
+    }
+
+    fn put(&self, block: usize, part: &Arc<Part>) {
+        let mut slots = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let bytes = size_of_val(part.offsets.as_slice()) as u64;
+        slots.entry(block).or_insert_with(|| KEPT.slot()).put(Arc::clone(part), bytes);
+    }
+
+    /// The offsets of the selected ones of `major` slices within `values` values. What was kept is not read again.
     ///
     /// # Errors
     /// If they cannot be read, or are not what offsets have to be; the error says where.
-    pub(super) fn read(indptr: &ArrayNode, slices: &AxisSelection, major: usize, values: usize) -> Result<Self> {
+    pub(super) fn read(
+        &self,
+        indptr: &ArrayNode,
+        slices: &AxisSelection,
+        major: usize,
+        values: usize,
+    ) -> Result<StoredOffsets> {
         if major <= BLOCK || !matches!(indptr.source, Source::Stored(_)) {
+            if let Some(all) = self.get(0) {
+                return Ok(StoredOffsets(vec![all]));
+            }
             let all = Offsets::given(&indptr.source.read()?, major, values).map_err(Error::of_stored)?;
             let ends = std::iter::once(0).chain(all.ends().iter().copied());
-            return Ok(Self(vec![Part { first: 0, offsets: ends.collect() }]));
+            let all = Arc::new(Part { first: 0, offsets: ends.collect() });
+            self.put(0, &all);
+            return Ok(StoredOffsets(vec![all]));
         }
         let expected = major.saturating_add(1);
         if indptr.shape()? != [expected] {
@@ -40,29 +83,53 @@ impl StoredOffsets {
                 "expected {expected} entries in indptr, one more than the major axis is long, found {found}"
             )));
         }
-        let read = |blocks: Range<usize>| {
-            let (first, end) = (blocks.start * BLOCK, major.min(blocks.end * BLOCK));
-            let stored = indptr.read_rows(first as u64, end - first + 1)?;
-            let offsets = to_offsets(&stored).map_err(Error::of_stored)?;
-            check(&offsets, first, values)?;
-            Ok(Part { first, offsets })
-        };
-        touched(slices)?.into_iter().map(read).collect::<Result<_>>().map(Self)
+        let mut parts = Vec::new();
+        for blocks in touched(slices)? {
+            let mut next = blocks.start;
+            while next < blocks.end {
+                if let Some(part) = self.get(next) {
+                    parts.push(part);
+                    next += 1;
+                    continue;
+                }
+                // Blocks that follow each other are read as one.
+                let missing = (next..blocks.end).take_while(|&block| self.get(block).is_none()).count().max(1);
+                let (first, end) = (next * BLOCK, major.min((next + missing) * BLOCK));
+                let stored = indptr.read_rows(first as u64, end - first + 1)?;
+                let offsets = to_offsets(&stored).map_err(Error::of_stored)?;
+                check(&offsets, first, values)?;
+                for block in next..next + missing {
+                    let start = (block - next) * BLOCK;
+                    let own = offsets.get(start..offsets.len().min(start + BLOCK + 1));
+                    let own = own.or_bug("a block beyond the offsets")?.to_vec();
+                    let part = Arc::new(Part { first: block * BLOCK, offsets: own });
+                    self.put(block, &part);
+                    parts.push(part);
+                }
+                next += missing;
+            }
+        }
+        Ok(StoredOffsets(parts))
     }
+}
 
+impl StoredOffsets {
     /// Where the values of consecutive selected major slices are.
     ///
     /// # Errors
     /// [`Bug`](crate::ErrorKind::Bug) if they were not selected.
     pub(super) fn run(&self, slices: Range<usize>) -> Result<Range<usize>> {
-        let after = self.0.partition_point(|part| part.first <= slices.start);
-        let part =
-            after.checked_sub(1).and_then(|at| self.0.get(at)).or_bug("a major slice before all that were read")?;
-        let offset = |slice: usize| {
-            let at = slice.checked_sub(part.first);
-            at.and_then(|at| part.offsets.get(at)).copied().or_bug("a major slice that was not selected")
-        };
-        Ok(offset(slices.start)?..offset(slices.end)?)
+        // The end of a slice that is the last of a block stands in that block.
+        Ok(self.offset(slices.start, slices.start)?..self.offset(slices.end, slices.end.saturating_sub(1))?)
+    }
+
+    /// The offset at a position, from the block that has a major slice.
+    fn offset(&self, at: usize, slice: usize) -> Result<usize> {
+        let after = self.0.partition_point(|part| part.first <= slice);
+        let part = after.checked_sub(1).and_then(|at| self.0.get(at));
+        let part = part.or_bug("a major slice before all that were read")?;
+        let own = at.checked_sub(part.first);
+        own.and_then(|own| part.offsets.get(own)).copied().or_bug("a major slice that was not selected")
     }
 }
 
@@ -155,13 +222,43 @@ mod tests {
             (AxisSelection::Range(0..0), 0),
         ] {
             counting.read.store(0, Ordering::Relaxed);
-            let offsets = StoredOffsets::read(&indptr, &slices, major, 2 * major)?;
+            let offsets = KeptOffsets::default().read(&indptr, &slices, major, 2 * major)?;
             let read = usize::try_from(counting.read.load(Ordering::Relaxed)).unwrap();
             assert!(read <= blocks * (BLOCK + 1), "{read} offsets for {slices:?}");
             for (start, len) in slices.runs() {
                 let run = usize::try_from(start).unwrap()..usize::try_from(start + len).unwrap();
                 assert_eq!(offsets.run(run.clone())?, 2 * run.start..2 * run.end);
             }
+        }
+        Ok(())
+    }
+
+    #[test]
+    fn what_is_kept_is_not_read_again() -> Result<()> {
+        let major = 3 * BLOCK + 5;
+        let (indptr, counting) = stored((0..).take(major + 1).map(|at: i64| 2 * at).collect())?;
+        let kept = KeptOffsets::default();
+        for (slices, read) in [
+            (BLOCK - 1..BLOCK, BLOCK + 1),
+            (5..BLOCK, 0),
+            // The second block and the last, with one that is kept before them.
+            (BLOCK - 2..2 * BLOCK + 1, 2 * BLOCK + 1),
+            (0..3 * BLOCK, 0),
+            (3 * BLOCK..major, 6),
+            (0..major, 0),
+        ] {
+            counting.read.store(0, Ordering::Relaxed);
+            let selection = AxisSelection::Range(slices.start as u64..slices.end as u64);
+            let offsets = kept.read(&indptr, &selection, major, 2 * major)?;
+            assert_eq!(counting.read.load(Ordering::Relaxed), read as u64, "{slices:?}");
+            assert_eq!(offsets.run(slices.clone())?, 2 * slices.start..2 * slices.end);
+        }
+        let (indptr, counting) = stored(vec![0, 2, 5])?;
+        let kept = KeptOffsets::default();
+        for read in [3, 0] {
+            counting.read.store(0, Ordering::Relaxed);
+            assert_eq!(kept.read(&indptr, &AxisSelection::Range(1..2), 2, 5)?.run(1..2)?, 2..5);
+            assert_eq!(counting.read.load(Ordering::Relaxed), read);
         }
         Ok(())
     }
@@ -174,7 +271,7 @@ mod tests {
         let refused = |offsets: Vec<i64>, values: usize, slices: &AxisSelection| {
             let (indptr, _) = stored(offsets)?;
             Ok::<_, Error>(
-                StoredOffsets::read(&indptr, slices, major, values).map(|_| ()).map_err(|error| error.text()),
+                KeptOffsets::default().read(&indptr, slices, major, values).map(|_| ()).map_err(|error| error.text()),
             )
         };
         let with = |at: usize, offset: i64| {

@@ -12,9 +12,10 @@ use anndata_storage::{AxisSelection, BlockSize, DType, Error, OrBug, Result, Ten
 
 use self::filtered::Filtered;
 use super::layout::{BLOCK_BYTES, declared_shape, one_dimension, shape_value};
-use super::offsets::StoredOffsets;
+use super::offsets::{KeptOffsets, StoredOffsets};
 use crate::node::{ArrayNode, BlockIter, BlockSource, GroupNode, Node, Source};
-use crate::{SparseFormat, SparseMatrix};
+use crate::stored::PartReader;
+use crate::{Element, SparseFormat, SparseMatrix};
 use anndata_array::sparse::Offsets;
 
 /// The stored tree of the selected rows and columns. Offsets are read; where positions within major slices are selected
@@ -25,7 +26,7 @@ pub(in crate::encoding) fn select(
     shape_attribute: &str,
     axes: &[AxisSelection],
 ) -> Result<Node> {
-    let part = Arc::new(StoredPart::open(node, format, shape_attribute, axes)?);
+    let part = Arc::new(StoredPart::open(node, format, shape_attribute, axes, &KeptOffsets::default())?);
     let (data, indices, lengths) = if part.is_whole_slices() {
         let runs = part.runs(&part.slices)?;
         let lengths = part.lengths(&part.slices)?;
@@ -54,6 +55,38 @@ pub(in crate::encoding) fn select(
 /// Of an axis of at least so many times their number, selected positions are few.
 const FEW: u64 = 8;
 
+/// What reads parts and keeps the offsets that it finds them by. Those of a store that may be written may change, and are read
+/// for each part.
+pub(crate) fn part_reader(
+    node: &Node,
+    format: SparseFormat,
+    shape_attribute: &'static str,
+) -> Result<Option<Arc<dyn PartReader>>> {
+    let indptr = node.as_group()?.child("indptr")?.as_array()?;
+    let may_change = match &indptr.source {
+        Source::Stored(array) => array.storage().capabilities().write,
+        _ => true,
+    };
+    let parts = || Parts { node: node.clone(), format, shape_attribute, offsets: KeptOffsets::default() };
+    Ok((!may_change).then(|| Arc::new(parts()) as Arc<dyn PartReader>))
+}
+
+/// A stored matrix, and the offsets of it that were read.
+#[derive(Debug)]
+struct Parts {
+    node: Node,
+    format: SparseFormat,
+    shape_attribute: &'static str,
+    offsets: KeptOffsets,
+}
+
+impl PartReader for Parts {
+    fn read(&self, axes: &[AxisSelection]) -> Result<Element> {
+        let part = StoredPart::open(&self.node, self.format, self.shape_attribute, axes, &self.offsets)?;
+        part.build(BLOCK_BYTES).map(Element::Sparse)
+    }
+}
+
 /// The selected rows and columns in memory. Only the runs of the selected major slices are read; where positions within
 /// them are selected, about `max_bytes` at a time.
 pub(crate) fn build_part(
@@ -63,27 +96,7 @@ pub(crate) fn build_part(
     axes: &[AxisSelection],
     max_bytes: u64,
 ) -> Result<SparseMatrix> {
-    let part = StoredPart::open(node, format, shape_attribute, axes)?;
-    if part.is_whole_slices() {
-        return part.read(&part.slices);
-    }
-    let blocks: Vec<SparseMatrix> = part.blocks(max_bytes).map(|slices| part.kept(&slices?)).collect::<Result<_>>()?;
-    let mut lengths = Vec::new();
-    for block in &blocks {
-        lengths.extend(block.major_offsets()?.lengths());
-    }
-    let indptr = Offsets::of_lengths(lengths)?.to_tensor(&part.indptr.spec.dtype)?;
-    let join = |get: fn(&SparseMatrix) -> &Tensor| {
-        let parts: Vec<Tensor> = blocks.iter().map(|block| get(block).clone()).collect();
-        Tensor::concat_rows(&parts)
-    };
-    let (data, indices) = if blocks.is_empty() {
-        let empty = part.read(&AxisSelection::Range(0..0))?;
-        (empty.data().clone(), empty.indices().clone())
-    } else {
-        (join(SparseMatrix::data)?, join(SparseMatrix::indices)?)
-    };
-    SparseMatrix::new(format, part.shape()?, data, indices, indptr)
+    StoredPart::open(node, format, shape_attribute, axes, &KeptOffsets::default())?.build(max_bytes)
 }
 
 /// A stored matrix and what is selected of it.
@@ -105,15 +118,17 @@ impl StoredPart {
     /// All of a stored matrix.
     pub(super) fn whole(node: &Node, format: SparseFormat, shape_attribute: &str) -> Result<Self> {
         let (rows, columns) = declared_shape(node, shape_attribute)?;
-        Self::open(
-            node,
-            format,
-            shape_attribute,
-            &[AxisSelection::Range(0..rows as u64), AxisSelection::Range(0..columns as u64)],
-        )
+        let axes = [AxisSelection::Range(0..rows as u64), AxisSelection::Range(0..columns as u64)];
+        Self::open(node, format, shape_attribute, &axes, &KeptOffsets::default())
     }
 
-    fn open(node: &Node, format: SparseFormat, shape_attribute: &str, axes: &[AxisSelection]) -> Result<Self> {
+    fn open(
+        node: &Node,
+        format: SparseFormat,
+        shape_attribute: &str,
+        axes: &[AxisSelection],
+        kept: &KeptOffsets,
+    ) -> Result<Self> {
         let (rows, columns) = declared_shape(node, shape_attribute)?;
         let [row_axis, column_axis] = axes else {
             return Err(Error::invalid_input(format!("expected two selections for a matrix, found {}", axes.len())));
@@ -134,9 +149,34 @@ impl StoredPart {
                 data.spec.shape, indices.spec.shape
             )));
         }
-        let offsets = StoredOffsets::read(&indptr, slices, major_len, one_dimension(&indices)?);
+        let offsets = kept.read(&indptr, slices, major_len, one_dimension(&indices)?);
         let offsets = offsets.map_err(|error| error.at(&indptr.path))?;
         Ok(Self { format, slices: slices.clone(), minor: minor.clone(), minor_len, data, indices, indptr, offsets })
+    }
+
+    /// What is selected, in memory; where positions within major slices are selected, about `max_bytes` at a time.
+    fn build(&self, max_bytes: u64) -> Result<SparseMatrix> {
+        if self.is_whole_slices() {
+            return self.read(&self.slices);
+        }
+        let blocks: Vec<SparseMatrix> =
+            self.blocks(max_bytes).map(|slices| self.kept(&slices?)).collect::<Result<_>>()?;
+        let mut lengths = Vec::new();
+        for block in &blocks {
+            lengths.extend(block.major_offsets()?.lengths());
+        }
+        let indptr = Offsets::of_lengths(lengths)?.to_tensor(&self.indptr.spec.dtype)?;
+        let join = |get: fn(&SparseMatrix) -> &Tensor| {
+            let parts: Vec<Tensor> = blocks.iter().map(|block| get(block).clone()).collect();
+            Tensor::concat_rows(&parts)
+        };
+        let (data, indices) = if blocks.is_empty() {
+            let empty = self.read(&AxisSelection::Range(0..0))?;
+            (empty.data().clone(), empty.indices().clone())
+        } else {
+            (join(SparseMatrix::data)?, join(SparseMatrix::indices)?)
+        };
+        SparseMatrix::new(self.format, self.shape()?, data, indices, indptr)
     }
 
     /// The dtype of the values.

@@ -1,6 +1,8 @@
 //! Arrays whose chunks along the first axis are not all of one length: one array for each stretch that has one.
 
-use anndata_storage::{ArrayStorage, AsyncArrayStorage, AxisSelection, OrBug, Result, Tensor};
+use std::ops::Range;
+
+use anndata_storage::{ArrayStorage, AsyncArrayStorage, AxisSelection, OrBug, Result, Tensor, ensure};
 
 use super::ZarrArray;
 
@@ -18,6 +20,37 @@ impl ZarrArray {
             parts.push(segment.read_async(&own).await?);
         }
         together(&parts)
+    }
+
+    /// Reads from each stretch what it has of runs of a one-dimensional array.
+    pub(super) fn read_runs_of_segments(&self, runs: &[Range<u64>], mut out: &mut [u8]) -> Result<()> {
+        let size = self.0.meta.dtype.size().or_bug("numbers without a size")? as u64;
+        let starts: Vec<u64> = self.0.segments.iter().map(|(first, _)| *first).collect();
+        // Pieces of one stretch that follow each other are read together.
+        let mut pieces: Vec<(usize, Vec<Range<u64>>)> = Vec::new();
+        for run in runs.iter().filter(|run| !run.is_empty()) {
+            let mut start = run.start;
+            while start < run.end {
+                let number = starts.partition_point(|&first| first <= start).checked_sub(1);
+                let number = number.or_bug("a run before the first stretch")?;
+                let end = starts.get(number + 1).map_or(run.end, |&next| next.min(run.end));
+                let first = *starts.get(number).or_bug("a stretch that is not there")?;
+                let own = start - first..end - first;
+                match pieces.last_mut() {
+                    Some((last, runs)) if *last == number => runs.push(own),
+                    _ => pieces.push((number, vec![own])),
+                }
+                start = end;
+            }
+        }
+        for (number, runs) in pieces {
+            let (_, segment) = self.0.segments.get(number).or_bug("a stretch that is not there")?;
+            let bytes = runs.iter().map(|run| run.end - run.start).sum::<u64>().saturating_mul(size);
+            let own = usize::try_from(bytes).ok().and_then(|bytes| out.split_off_mut(..bytes));
+            segment.read_runs_into(&runs, own.or_bug("runs of more values than there is memory for")?)?;
+        }
+        ensure!(out.is_empty(), "the stretches leave {} bytes out", out.len());
+        Ok(())
     }
 
     /// Writes to each stretch its part of a block.
