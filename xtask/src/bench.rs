@@ -1,11 +1,12 @@
-//! `cargo xtask bench read|write|zarr|convert|matrix|concat|qc|lazy|dispatch`: this library and its peers on the same files, in
-//! turn, in one run.
+//! `cargo xtask bench WHAT`: this library and its peers on the same files, in turn, in one run. What there is:
+//! `read|write|zarr|convert|matrix|concat|qc|lazy|dispatch|collection|concat-on-disk`.
 //!
 //! Each measurement is a process of its own. The two sides alternate, so that whatever else the machine does falls
 //! on both; what is reported is the ratio of each pair, then the peak memory, and the physical limit: the same
 //! bytes read (or written) and decoded (or encoded) on all cores with nothing else done, or the CPU time of the process
 //! spread over all cores.
 
+mod collection;
 mod concat;
 mod lazy;
 mod matrix;
@@ -70,6 +71,8 @@ pub(crate) fn run(arguments: &[&str]) -> Result<()> {
         Bench { python, rust: build("bench", &[])?, folder: target().join("bench"), rounds, outputs: Cell::new(0) };
     match what {
         "concat" => return bench.concat(),
+        "collection" => return bench.collection(),
+        "concat-on-disk" => return bench.concat_on_disk(),
         "qc" => return bench.qc(quick),
         "lazy" => return bench.lazy(quick),
         "dispatch" => return bench.dispatch(quick),

@@ -3,8 +3,6 @@
 //! Both sides read the objects first; only the concatenation is timed. The peak memory is that of the whole process,
 //! compared with the size of the matrices of inputs and output.
 
-use std::path::PathBuf;
-
 use super::{Bench, build, measure, report};
 use crate::sh::{Result, command, step};
 
@@ -13,10 +11,7 @@ const SCRIPT: &str = "tests/python/bench_concat.py";
 impl Bench {
     pub(super) fn concat(&self) -> Result<()> {
         let rust = build("bench_concat", &[])?;
-        if !self.last_concat_file().exists() {
-            std::fs::create_dir_all(&self.folder)?;
-            step("make the files", command(&self.python).arg(SCRIPT).arg("make").arg(&self.folder))?;
-        }
+        self.concat_files()?;
         let limit = self.repeat(|| measure(self.measured().arg(&rust).arg("limit").arg(&self.folder)))?;
         for (what, variables) in [("same", "the same variables"), ("outer", "outer join"), ("inner", "inner join")] {
             let pairs = self.pairs(
@@ -31,8 +26,13 @@ impl Bench {
         Ok(())
     }
 
-    /// The file that is made last.
-    fn last_concat_file(&self) -> PathBuf {
-        self.folder.join("concat-part-9.h5ad")
+    /// Makes the files to read once; they stay in `target/bench`.
+    pub(super) fn concat_files(&self) -> Result<()> {
+        // The file that is made last.
+        if self.folder.join("concat-part-9.h5ad").exists() {
+            return Ok(());
+        }
+        std::fs::create_dir_all(&self.folder)?;
+        step("make the files", command(&self.python).arg(SCRIPT).arg("make").arg(&self.folder))
     }
 }

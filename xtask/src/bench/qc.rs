@@ -67,12 +67,17 @@ pub(super) fn same_numbers(what: &str, pairs: &Pairs) -> Result<()> {
 }
 
 pub(super) fn report_memory(pairs: &Pairs) -> Result<()> {
+    report_peak(pairs, MOST_MEMORY)
+}
+
+/// Prints the peak memory of both sides. More than `most` bytes of this library are an error.
+pub(super) fn report_peak(pairs: &Pairs, most: f64) -> Result<()> {
     let peaks = |side: fn(&(Measurement, Measurement)) -> f64| pairs.iter().map(side).collect::<Vec<f64>>();
     let ours = peaks(|(rust, _)| rust.peak_bytes);
     println!("  peak memory of Rust    {}", spread(&ours.iter().map(|peak| peak / MIB).collect::<Vec<_>>(), " MiB"));
     println!("  peak memory of Python  {}", spread(&peaks(|(_, python)| python.peak_bytes / MIB), " MiB"));
-    match ours.iter().find(|peak| **peak > MOST_MEMORY) {
-        Some(peak) => Err(Error::new(format!("{:.0} MiB are more than {:.0}", peak / MIB, MOST_MEMORY / MIB))),
+    match ours.iter().find(|peak| **peak > most) {
+        Some(peak) => Err(Error::new(format!("{:.0} MiB are more than {:.0}", peak / MIB, most / MIB))),
         None => Ok(()),
     }
 }
