@@ -117,6 +117,12 @@ impl<T> Drop for Slot<T> {
     }
 }
 
+impl<T> Debug for Slot<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "a slot of {:?}", self.cache)
+    }
+}
+
 impl<T> Debug for Recent<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let values = self.lock();

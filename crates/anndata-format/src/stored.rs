@@ -107,14 +107,11 @@ impl LazySource for StoredElement {
     }
 
     fn select(&self, axes: &[AxisSelection]) -> Result<Element> {
-        let parts = match self.parts.get() {
-            Some(parts) => parts,
-            None => {
-                let parts = self.reader.part_reader(&self.node)?;
-                self.parts.get_or_init(|| parts)
-            }
-        };
-        match parts {
+        if self.parts.get().is_none() {
+            let parts = self.reader.part_reader(&self.node)?;
+            self.parts.get_or_init(|| parts);
+        }
+        match self.parts.get().and_then(Option::as_ref) {
             Some(parts) => parts.read(axes).map_err(|error| error.of_stored().at(self.node.path())),
             None => self.reader.build_part(&self.node, axes),
         }

@@ -136,18 +136,19 @@ impl Array {
     /// As [`read_runs`](Self::read_runs); [`DType`](crate::ErrorKind::DType) if the values are not numbers (booleans are not:
     /// not all bytes are such); [`InvalidInput`](crate::ErrorKind::InvalidInput) if the memory is of another size.
     pub fn read_runs_into(&self, runs: &[Range<u64>], out: &mut [u8]) -> Result<()> {
-        let read = || {
-            let total = self.check_runs(runs)?;
-            let dtype = self.dtype();
-            let Some(size) = dtype.size().filter(|_| dtype.is_numeric() && dtype != DType::Bool) else {
-                return Err(Error::dtype(format!("values of type {dtype} are not numbers")));
-            };
-            if total.checked_mul(size as u64) != Some(out.len() as u64) {
-                return Err(Error::invalid_input(format!("{} bytes for {total} values of {size}", out.len())));
-            }
-            self.inner.read_runs_into(runs, out)
+        self.fill_from_runs(runs, out).map_err(|error| self.locate(error))
+    }
+
+    fn fill_from_runs(&self, runs: &[Range<u64>], out: &mut [u8]) -> Result<()> {
+        let total = self.check_runs(runs)?;
+        let dtype = self.dtype();
+        let Some(size) = dtype.size().filter(|_| dtype.is_numeric() && dtype != DType::Bool) else {
+            return Err(Error::dtype(format!("values of type {dtype} are not numbers")));
         };
-        read().map_err(|error| self.locate(error))
+        if total.checked_mul(size as u64) != Some(out.len() as u64) {
+            return Err(Error::invalid_input(format!("{} bytes for {total} values of {size}", out.len())));
+        }
+        self.inner.read_runs_into(runs, out)
     }
 
     /// The selected values, without blocking the thread if the store has latency. Other stores read as
