@@ -4,11 +4,12 @@
 //! bench_matrix FILE [REPEATS [OPERATION]]      read the matrix, then time each operation on it REPEATS times
 //! ```
 
+use std::cell::RefCell;
 use std::error::Error;
 use std::io::Write as _;
 use std::time::Instant;
 
-use anndata::{AnnData, AxisSelection, Backed, Element, Mode, SparseFormat, SparseMatrix};
+use anndata::{AnnData, AxisSelection, Backed, DType, Element, Mode, SparseFormat, SparseMatrix};
 
 type Result<T> = std::result::Result<T, Box<dyn Error + Send + Sync>>;
 
@@ -25,7 +26,7 @@ fn main() -> Result<()> {
         return Err("X is not a sparse matrix".into());
     };
     let stored = anndata::open_backed(file, Mode::Read)?;
-    for (name, operation) in operations(&x).into_iter().chain(lookups(&adata, stored)?) {
+    for (name, operation) in operations(&x).into_iter().chain(lookups(&adata, stored)?).chain([edits(&x)?]) {
         if only.is_some_and(|only| only != name) {
             continue;
         }
@@ -99,6 +100,35 @@ fn lookups(adata: &AnnData, stored: Backed) -> Result<Vec<(&'static str, Operati
             }),
         ),
     ])
+}
+
+/// Setting stored values of an object, one by one. Its matrix is its own, as that of an object that was read is.
+fn edits(x: &SparseMatrix) -> Result<(&'static str, Operation)> {
+    let cells = picked(x.shape().0, (x.shape().0 as u64 / 100).max(1)).into_iter();
+    let columns = x.cast_indices(&DType::I64)?;
+    let column = |row: usize| {
+        let first = columns.major_range(row)?.start;
+        anndata::Result::Ok(columns.indices().as_slice::<i64>()?.get(first).copied().unwrap_or(0))
+    };
+    let cells: Vec<(usize, usize)> = cells
+        .map(|row| {
+            let row = usize::try_from(row)?;
+            Ok((row, usize::try_from(column(row)?)?))
+        })
+        .collect::<Result<_>>()?;
+    let object = RefCell::new(AnnData::builder().x(x.clone()).build()?);
+    // What is shared is copied by the first.
+    if let Some(&(row, column)) = cells.first() {
+        object.borrow_mut().set_x_at(row, column, 2.0_f32)?;
+    }
+    let set = move |_: &SparseMatrix| {
+        let mut object = object.borrow_mut();
+        for &(row, column) in &cells {
+            object.set_x_at(row, column, 2.0_f32)?;
+        }
+        Ok(cells.len())
+    };
+    Ok(("stored values, a hundred set one by one", Box::new(set)))
 }
 
 /// One position in `step` or so: the same numbers as the Python half picks.

@@ -30,6 +30,13 @@ def shuffle(positions):
     return positions[np.lexsort((positions, hashed(positions.astype(np.uint64))))]
 
 
+def set_one_by_one(adata, rows):
+    x = adata.X
+    for row, column in zip(rows, x.indices[x.indptr[rows]]):
+        x[row, column] = 2.0
+    return len(rows)
+
+
 def operations(adata, stored):
     x, names = adata.X, adata.obs_names
     every = shuffle(picked(x.shape[0], 1))
@@ -37,6 +44,7 @@ def operations(adata, stored):
     some = shuffle(picked(x.shape[0], max(x.shape[0] // 1000, 1)))
     rows, columns = picked(x.shape[0], 2), picked(x.shape[1], 10)
     mixed_rows, mixed_columns = shuffle(rows), shuffle(columns)
+    cells = picked(x.shape[0], max(x.shape[0] // 100, 1))
     mask = np.zeros(x.shape[0], dtype=bool)
     mask[rows] = True
     return {
@@ -51,6 +59,7 @@ def operations(adata, stored):
         "an object's rows, half of them by a mask": lambda: adata[mask].copy().X.nnz,
         "names looked up": lambda: names.get_indexer(mixed).size,
         "rows from the file, a thousand": lambda: stored[some].X.nnz,
+        "stored values, a hundred set one by one": lambda: set_one_by_one(adata, cells),
     }
 
 

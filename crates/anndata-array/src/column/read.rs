@@ -58,6 +58,23 @@ impl Column {
         Ok(values.into_iter().enumerate().map(value).collect())
     }
 
+    /// The values of all rows, one after the other, `None` if missing. NaN is a value.
+    ///
+    /// ```
+    /// use anndata_array::Column;
+    ///
+    /// let scores = Column::from(vec![Some(2.0), None, Some(0.5)]).cast(&anndata_array::DType::F64)?;
+    /// let best = scores.iter::<f64>()?.flatten().fold(0.0, f64::max);
+    /// assert_eq!(best, 2.0);
+    /// # Ok::<(), anndata_array::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// As [`to_options`](Self::to_options).
+    pub fn iter<T: ColumnItem>(&self) -> Result<std::vec::IntoIter<Option<T>>> {
+        Ok(self.to_options()?.into_iter())
+    }
+
     /// The value of a row, `None` if missing.
     ///
     /// # Errors
