@@ -64,14 +64,15 @@ impl Column {
     /// use anndata_array::Column;
     ///
     /// let scores = Column::from(vec![Some(2.0), None, Some(0.5)]).cast(&anndata_array::DType::F64)?;
-    /// let best = scores.iter::<f64>()?.flatten().fold(0.0, f64::max);
+    /// let best = scores.values::<f64>()?.flatten().fold(0.0, f64::max);
     /// assert_eq!(best, 2.0);
     /// # Ok::<(), anndata_array::Error>(())
     /// ```
     ///
     /// # Errors
     /// As [`to_options`](Self::to_options).
-    pub fn iter<T: ColumnItem>(&self) -> Result<std::vec::IntoIter<Option<T>>> {
+    #[doc(alias = "iter")]
+    pub fn values<T: ColumnItem>(&self) -> Result<std::vec::IntoIter<Option<T>>> {
         Ok(self.to_options()?.into_iter())
     }
 

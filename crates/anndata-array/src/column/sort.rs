@@ -2,7 +2,7 @@
 
 use std::cmp::Ordering;
 
-use anndata_storage::{Error, Result, Tensor, dispatch};
+use anndata_storage::{Error, Result, Scalar, Tensor, dispatch};
 use rayon::prelude::*;
 
 use super::{Column, ColumnKind};
@@ -30,7 +30,7 @@ impl Column {
         let missing = self.is_missing_or_nan()?;
         let mut rows: Vec<usize> = (0..self.len()).filter(|&row| missing.get(row) == Some(false)).collect();
         if let ColumnKind::Categorical { .. } = self.kind {
-            let codes = self.row_codes()?;
+            let codes: Vec<i128> = self.row_codes()?.into_iter().map(i128::from).collect();
             sort(&mut rows, descending, |a, b| codes.get(a).cmp(&codes.get(b)));
         } else {
             sort_values(&mut rows, descending, &Tensor::from_arrow(self.array.as_ref())?)?;
@@ -45,23 +45,28 @@ fn sort_values(rows: &mut [usize], descending: bool, values: &Tensor) -> Result<
         let texts = values.to_text()?;
         let texts = texts.strings()?;
         sort(rows, descending, |a, b| texts.value(a).cmp(texts.value(b)));
-    } else if dtype.is_time() {
-        let ticks = values.ticks()?;
-        sort(rows, descending, |a, b| ticks.get(a).cmp(&ticks.get(b)));
-    } else {
-        dispatch!(real dtype, T => {
-            let values = values.as_slice::<T>()?;
-            // NaN, which alone has no order, is not among the rows.
-            sort(rows, descending, |a, b| values.get(a).partial_cmp(&values.get(b)).unwrap_or(Ordering::Equal));
-        }, else => return Err(Error::dtype(format!("values of type {dtype} have no order"))));
+        return Ok(());
     }
+    let keys: Vec<i128> = if dtype.is_time() {
+        values.ticks()?.iter().copied().map(i128::from).collect()
+    } else {
+        dispatch!(real dtype, T => values.as_slice::<T>()?.iter().copied().map(key).collect(),
+            else => return Err(Error::dtype(format!("values of type {dtype} have no order"))))
+    };
+    sort(rows, descending, |a, b| keys.get(a).cmp(&keys.get(b)));
     Ok(())
 }
 
+/// An integer that is less than that of another value of the dtype if the value is less. NaN, which alone has no order, is not
+/// among the rows.
+fn key<T: Scalar>(value: T) -> i128 {
+    value.to_integer().unwrap_or_else(|| {
+        // The bits of a double are in its order but for the sign; -0.0 + 0.0 is 0.0.
+        let bits = (value.to_f64() + 0.0).to_bits().cast_signed();
+        i128::from(if bits < 0 { !bits ^ i64::MIN } else { bits })
+    })
+}
+
 fn sort(rows: &mut [usize], descending: bool, compare: impl Fn(usize, usize) -> Ordering + Sync) {
-    if descending {
-        rows.par_sort_by(|&a, &b| compare(b, a));
-    } else {
-        rows.par_sort_by(|&a, &b| compare(a, b));
-    }
+    rows.par_sort_by(|&a, &b| if descending { compare(b, a) } else { compare(a, b) });
 }

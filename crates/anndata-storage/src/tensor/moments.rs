@@ -1,9 +1,7 @@
 //! [`Moments`]: means and variances of the rows and columns of a matrix.
 
-use rayon::prelude::*;
-
 use super::Tensor;
-use super::reduce::rows_in_task;
+use super::reduce::map_rows;
 use crate::{DType, Error, Result, Scalar, dispatch, ensure};
 
 /// What means and variances are made of: for each row (or column) of a matrix the sum of its values and the sum of their
@@ -162,11 +160,11 @@ impl Tensor {
     pub fn row_moments(&self) -> Result<Moments> {
         let (rows, columns) = self.matrix_shape()?;
         let sums = self.row_sums_f64()?;
+        ensure!(sums.len() == rows, "{} sums of {rows} rows", sums.len());
         let squares = dispatch!(real &self.dtype, T => {
             let values = self.matrix_values::<T>(rows, columns)?;
             let row = |row: usize| &values[row * columns..(row + 1) * columns];
-            let task = sums.par_iter().enumerate().with_min_len(rows_in_task(columns));
-            task.map(|(i, sum)| squares(row(i), sum / length(columns))).collect()
+            map_rows(rows, columns, &|i| squares(row(i), sums[i] / length(columns)))
         }, else => return Err(self.no_numbers()));
         Moments::new(columns, sums, squares)
     }

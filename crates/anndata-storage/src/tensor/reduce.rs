@@ -11,6 +11,12 @@ const TASK: usize = 1 << 16;
 /// Rows and columns of a block that is transposed at a time: what is read and what is written stay in the cache.
 const TILE: usize = 32;
 
+/// What a function makes of each row of a matrix with so many columns, on all cores. It is a trait object, so that the machinery
+/// of threads is not compiled for each dtype.
+pub(super) fn map_rows<R: Send>(rows: usize, columns: usize, of: &(dyn Fn(usize) -> R + Sync)) -> Vec<R> {
+    (0..rows).into_par_iter().with_min_len(rows_in_task(columns)).map(of).collect()
+}
+
 impl Tensor {
     /// The sum of each row of a matrix, one dimension.
     ///
@@ -50,8 +56,7 @@ impl Tensor {
         dispatch!(&self.dtype, T => {
             let values = self.matrix_values::<T>(rows, columns)?;
             let row = |row: usize| &values[row * columns..(row + 1) * columns];
-            let sums = (0..rows).into_par_iter().with_min_len(rows_in_task(columns)).map(|i| T::sum(row(i))).collect();
-            Self::from_vec([rows], sums)
+            Self::from_vec([rows], map_rows(rows, columns, &|i| T::sum(row(i))))
         }, else => Err(self.no_numbers()))
     }
 
@@ -77,8 +82,7 @@ impl Tensor {
         dispatch!(&self.dtype, T => {
             let values = self.matrix_values::<T>(rows, columns)?;
             let row = |row: usize| &values[row * columns..(row + 1) * columns];
-            let count = |i| row(i).iter().map(|value| usize::from(!T::default().eq(value))).sum();
-            Ok((0..rows).into_par_iter().with_min_len(rows_in_task(columns)).map(count).collect())
+            Ok(map_rows(rows, columns, &|i| row(i).iter().map(|value| usize::from(!T::default().eq(value))).sum()))
         }, else => Err(self.no_numbers()))
     }
 
@@ -106,18 +110,17 @@ impl Tensor {
         // A row at least, and so many rows that the sums of all parts are few beside the values. If that is beyond all
         // numbers there is one part.
         let part = columns.saturating_mul(64).max(values.len().div_ceil(64).next_multiple_of(columns.max(1))).max(1);
-        let parts: Vec<Vec<A>> = values
-            .par_chunks(part)
-            .map(|rows| {
-                let mut sums = vec![A::default(); columns];
-                for row in rows.chunks(columns.max(1)) {
-                    for (column, (sum, &value)) in sums.iter_mut().zip(row).enumerate() {
-                        *sum = add(*sum, value, column);
-                    }
+        let parts: Vec<&[T]> = values.chunks(part).collect();
+        let sum_part = |number: usize| {
+            let mut sums = vec![A::default(); columns];
+            for row in parts[number].chunks(columns.max(1)) {
+                for (column, (sum, &value)) in sums.iter_mut().zip(row).enumerate() {
+                    *sum = add(*sum, value, column);
                 }
-                sums
-            })
-            .collect();
+            }
+            sums
+        };
+        let parts: Vec<Vec<A>> = map_rows(parts.len(), TASK, &sum_part);
         let mut total = vec![A::default(); columns];
         for part in parts {
             total.iter_mut().zip(part).for_each(|(sum, value)| *sum = join(*sum, value));
