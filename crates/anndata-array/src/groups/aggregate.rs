@@ -43,8 +43,10 @@ impl Groups {
     /// # Errors
     /// As [`sum_rows`](Self::sum_rows).
     pub fn count_nonzero_rows(&self, matrix: &Tensor) -> Result<Tensor> {
-        dispatch!(matrix.dtype(), T => self.fold_dense(matrix, |value: T| i64::from(!T::default().eq(&value))),
-            else => Err(no_numbers()))
+        if !matrix.dtype().is_numeric() {
+            return Err(no_numbers());
+        }
+        self.fold_dense(&matrix.cast(&DType::Bool)?, |is_nonzero: bool| i64::from(is_nonzero))
     }
 
     /// The sum of the rows of each group of a sparse matrix; see [`sum_rows`](Self::sum_rows).
@@ -64,9 +66,8 @@ impl Groups {
     /// # Errors
     /// As [`sum_rows`](Self::sum_rows).
     pub fn count_nonzero_sparse_rows(&self, matrix: &SparseMatrix) -> Result<Tensor> {
-        let canonical = matrix.to_canonical()?;
-        dispatch!(matrix.dtype(), T => self.fold_sparse(&canonical, |value: T| i64::from(!T::default().eq(&value))),
-            else => Err(no_numbers()))
+        let is_nonzero = matrix.to_canonical()?.cast(&DType::Bool)?;
+        self.fold_sparse(&is_nonzero, |is_nonzero: bool| i64::from(is_nonzero))
     }
 
     fn fold_dense<T: Scalar, A: Scalar>(&self, matrix: &Tensor, of: impl Fn(T) -> A + Sync) -> Result<Tensor> {

@@ -1,9 +1,6 @@
 //! Setting parts of sparse matrices, which keep their format and dtypes.
 
-use std::collections::BTreeMap;
-
-use anndata_storage::{AxisSelection, DType, Error, OrBug, Result, Scalar, Tensor, dispatch};
-use ndarray::{ArrayView2, Ix2};
+use anndata_storage::{AxisSelection, DType, Error, OrBug, Result, Tensor, dispatch};
 
 use crate::{Element, SparseFormat, SparseMatrix};
 use anndata_array::sparse::Offsets;
@@ -84,31 +81,27 @@ fn put(matrix: &SparseMatrix, rows: &AxisSelection, columns: &AxisSelection, val
         minor: SelectedAxis::new(if is_csr { columns } else { rows }, minor)?,
     };
     let shape = (rows.len(), columns.len());
-    dispatch!(matrix.dtype(), T => match values {
+    let values = match values {
         Element::Sparse(values) => {
             let (r, c) = values.shape();
             if (r as u64, c as u64) != shape {
                 return Err(Error::invalid_input(format!(
-                    "a sparse matrix of shape {:?} cannot be put into a selection of {shape:?}", values.shape()
+                    "a sparse matrix of shape {:?} cannot be put into a selection of {shape:?}",
+                    values.shape()
                 )));
             }
-            let slices = sparse_slices::<T>(values, matrix)?;
-            merge::<T>(matrix, &selected, |slice| {
-                let slice = slices.get(slice).or_bug("a major slice without values")?;
-                Ok(Box::new(slice.iter().map(|(&at, &value)| (at, value))))
-            })
+            converted(values, matrix.dtype())?.to_format(matrix.format())?.to_canonical()?
         }
-        values => {
-            let spread = spread(&values.to_tensor()?, matrix.dtype(), shape)?;
-            let view = spread.view::<T>()?.into_dimensionality::<Ix2>()
-                .map_err(|error| Error::invalid_input("the values are not a matrix").with_source(error))?;
-            let view: ArrayView2<'_, T> = if is_csr { view } else { view.reversed_axes() };
-            merge::<T>(matrix, &selected, |slice| {
-                let slice = view.outer_iter().nth(slice).or_bug("a major slice without values")?;
-                Ok(Box::new(slice.to_vec().into_iter().enumerate()))
-            })
-        }
-    }, else => Err(Error::dtype(format!("values of type {} are not numbers", matrix.dtype()))))
+        values => SparseMatrix::from_dense(&spread(&values.to_tensor()?, matrix.dtype(), shape)?, matrix.format())?,
+    };
+    merge(matrix, &selected, &values)
+}
+
+/// A sparse matrix with values of another dtype. The cast is checked as that of a dense array is.
+fn converted(matrix: &SparseMatrix, dtype: &DType) -> Result<SparseMatrix> {
+    let nnz = matrix.nnz();
+    let data = spread(&matrix.data().clone().reshape([1, nnz])?, dtype, (1, nnz as u64))?.reshape([nnz])?;
+    SparseMatrix::new(matrix.format(), matrix.shape(), data, matrix.indices().clone(), matrix.indptr().clone())
 }
 
 /// Dense values as a matrix of the shape of the selection.
@@ -121,30 +114,6 @@ fn spread(values: &Tensor, dtype: &DType, (rows, columns): (u64, u64)) -> Result
     let zeros = dispatch!(dtype, T => Tensor::from_array(ndarray::Array2::<T>::default((rows, columns))),
         else => return Err(Error::dtype(format!("values of type {dtype} are not numbers"))));
     zeros.put(&[AxisSelection::Range(0..rows as u64), AxisSelection::Range(0..columns as u64)], values)
-}
-
-/// The values of a sparse matrix by major slices of the target's format: position within the selection and value.
-fn sparse_slices<T: Scalar>(values: &SparseMatrix, target: &SparseMatrix) -> Result<Vec<BTreeMap<usize, T>>> {
-    // The cast is checked as that of a dense array is.
-    let data = spread(&values.data().clone().reshape([1, values.nnz()])?, target.dtype(), (1, values.nnz() as u64))?;
-    let indices = values.indices().cast(&DType::U64)?;
-    let same = values.format() == target.format();
-    let slices = match target.format() {
-        SparseFormat::Csr => values.shape().0,
-        SparseFormat::Csc => values.shape().1,
-    };
-    let mut found: Vec<BTreeMap<usize, T>> = vec![BTreeMap::new(); slices];
-    let (data, indices) = (data.as_slice::<T>()?, indices.as_slice::<u64>()?);
-    for (slice, range) in values.major_offsets()?.ranges().enumerate() {
-        let data = data.get(range.clone()).or_bug("a major slice beyond the values")?;
-        for (&index, &value) in indices.get(range).or_bug("a major slice beyond the indices")?.iter().zip(data) {
-            let index = usize::try_from(index).or_bug("an index that was not checked")?;
-            let (slice, index) = if same { (slice, index) } else { (index, slice) };
-            let slice = found.get_mut(slice).or_bug("an index beyond the axis")?;
-            slice.entry(index).and_modify(|sum| *sum = sum.plus(value)).or_insert(value);
-        }
-    }
-    Ok(found)
 }
 
 /// What is selected along both axes of the compressed matrix.
@@ -180,54 +149,49 @@ impl SelectedAxis {
     }
 }
 
-/// The values of a major slice of the selection, by their position within it.
-type Values<'a, T> = Box<dyn Iterator<Item = (usize, T)> + 'a>;
-
-/// The stored values outside the selection, and the new ones within it. Major slices that were changed are sorted.
-fn merge<'a, T: Scalar>(
-    matrix: &SparseMatrix,
-    selected: &Selected,
-    values: impl Fn(usize) -> Result<Values<'a, T>>,
-) -> Result<SparseMatrix> {
-    let (data, indices) = (matrix.data().as_slice::<T>()?, matrix.indices().cast(&DType::U64)?);
-    let indices = indices.as_slice::<u64>()?;
+/// The stored values outside the selection, and the new ones within it, which are those of a canonical matrix of the same format
+/// and dtype. Major slices that were changed are sorted.
+fn merge(matrix: &SparseMatrix, selected: &Selected, values: &SparseMatrix) -> Result<SparseMatrix> {
+    let (indices, new_indices) = (matrix.indices().cast(&DType::U64)?, values.indices().cast(&DType::U64)?);
+    let (indices, new_indices) = (indices.as_slice::<u64>()?, new_indices.as_slice::<u64>()?);
+    let (new_offsets, is_nonzero) = (values.major_offsets()?, values.data().cast(&DType::Bool)?);
+    let is_nonzero = is_nonzero.as_slice::<bool>()?;
+    // The new values are behind the old ones.
+    let all = Tensor::concat_rows(&[matrix.data().clone(), values.data().clone()])?;
     let mut lengths = Vec::with_capacity(selected.major.last.len());
-    let (mut new_data, mut new_indices) = (Vec::with_capacity(data.len()), Vec::with_capacity(data.len()));
+    // The index of each value of the result, and where it is among all.
+    let mut merged: Vec<(u64, u64)> = Vec::with_capacity(indices.len());
     for (range, slice) in matrix.major_offsets()?.ranges().zip(&selected.major.last) {
-        let data = data.get(range.clone()).or_bug("a major slice beyond the values")?;
-        let old = indices.get(range).or_bug("a major slice beyond the indices")?.iter().zip(data);
-        let before = new_data.len();
+        let before = merged.len();
+        let old = indices.get(range.clone()).or_bug("a major slice beyond the indices")?;
+        let old = old.iter().copied().zip(range.start as u64..);
         match slice {
-            None => old.for_each(|(&index, &value)| {
-                new_indices.push(index);
-                new_data.push(value);
-            }),
+            None => merged.extend(old),
             Some(slice) => {
-                let mut entries: Vec<(u64, T)> = Vec::new();
-                for (&index, &value) in old {
+                for (index, source) in old {
                     let at = usize::try_from(index).or_bug("an index that was not checked")?;
                     if selected.minor.last(at)?.is_none() {
-                        entries.push((index, value));
+                        merged.push((index, source));
                     }
                 }
-                for (position, value) in values(*slice)? {
-                    let at = *selected.minor.positions.get(position).or_bug("a value beyond the selection")?;
-                    if selected.minor.last(at)? == Some(position) && value != T::default() {
-                        entries.push((at as u64, value));
+                for at in new_offsets.range(*slice)? {
+                    let position = *new_indices.get(at).or_bug("a major slice beyond the indices")?;
+                    let position = usize::try_from(position).or_bug("an index that was not checked")?;
+                    let index = *selected.minor.positions.get(position).or_bug("a value beyond the selection")?;
+                    let is_nonzero = *is_nonzero.get(at).or_bug("an index without a value")?;
+                    if is_nonzero && selected.minor.last(index)? == Some(position) {
+                        merged.push((index as u64, (matrix.nnz() + at) as u64));
                     }
                 }
-                entries.sort_by_key(|&(index, _)| index);
-                for (index, value) in entries {
-                    new_indices.push(index);
-                    new_data.push(value);
-                }
+                merged.get_mut(before..).or_bug("a major slice before the last")?.sort_by_key(|&(index, _)| index);
             }
         }
-        lengths.push(new_data.len() - before);
+        lengths.push(merged.len() - before);
     }
-    let indices = Tensor::from_vec([new_indices.len()], new_indices)?.cast(matrix.indices().dtype())?;
+    let (indices, sources): (Vec<u64>, Vec<u64>) = merged.into_iter().unzip();
+    let indices = Tensor::from_vec([indices.len()], indices)?.cast(matrix.indices().dtype())?;
     let indptr = Offsets::of_lengths(lengths)?.to_tensor(matrix.indptr().dtype())?;
-    SparseMatrix::new(matrix.format(), matrix.shape(), Tensor::from_vec([new_data.len()], new_data)?, indices, indptr)
+    SparseMatrix::new(matrix.format(), matrix.shape(), all.take(0, &sources)?, indices, indptr)
 }
 
 #[cfg(test)]

@@ -1,6 +1,6 @@
 //! Comparing the values of arrays and sparse matrices.
 
-use std::collections::BTreeMap;
+use std::collections::HashMap;
 
 use anndata_storage::{DType, Error, OrBug, Result, Scalar, Tensor, dispatch};
 
@@ -63,13 +63,11 @@ pub(super) fn compare_sparse(a: &SparseMatrix, b: &SparseMatrix, tolerance: &Tol
     {
         return Ok(Ok(()));
     }
-    let mut positions: Vec<[u64; 2]> = Vec::new();
-    for matrix in [a, b] {
-        dispatch!(matrix.dtype(), T => positions.extend(summed::<T>(matrix)?.keys()), else => {});
-    }
+    let (a, b) = (a.to_canonical()?, b.to_canonical()?);
+    let mut positions = [stored_at(&a)?, stored_at(&b)?].concat();
     positions.sort_unstable();
     positions.dedup();
-    let (left, right) = (values_at(a, &positions)?, values_at(b, &positions)?);
+    let (left, right) = (values_at(&a, &positions)?, values_at(&b, &positions)?);
     let Some((numbers_of_a, numbers_of_b)) = numbers(&left, &right)? else {
         return Ok(Err(format!("the dtypes are {} and {}", a.dtype(), b.dtype())));
     };
@@ -82,30 +80,28 @@ pub(super) fn compare_sparse(a: &SparseMatrix, b: &SparseMatrix, tolerance: &Tol
     })
 }
 
-/// The values of a sparse matrix by row and column, repeated ones summed.
-fn summed<T: Scalar>(matrix: &SparseMatrix) -> Result<BTreeMap<[u64; 2], T>> {
-    let (data, indices) = (matrix.data().as_slice::<T>()?, matrix.indices().cast(&DType::U64)?);
+/// Row and column of each stored value.
+fn stored_at(matrix: &SparseMatrix) -> Result<Vec<[u64; 2]>> {
+    let indices = matrix.indices().cast(&DType::U64)?;
     let indices = indices.as_slice::<u64>()?;
-    let mut values = BTreeMap::new();
+    let mut positions = Vec::with_capacity(indices.len());
     for (slice, range) in (0_u64..).zip(matrix.major_offsets()?.ranges()) {
-        let values_of_slice = data.get(range.clone()).or_bug("a major slice beyond the values")?;
-        let indices_of_slice = indices.get(range).or_bug("a major slice beyond the indices")?;
-        for (&index, &value) in indices_of_slice.iter().zip(values_of_slice) {
-            let position = if matrix.format() == SparseFormat::Csr { [slice, index] } else { [index, slice] };
-            values.entry(position).and_modify(|sum: &mut T| *sum = sum.plus(value)).or_insert(value);
-        }
+        let indices = indices.get(range).or_bug("a major slice beyond the indices")?;
+        let position =
+            |&index: &u64| if matrix.format() == SparseFormat::Csr { [slice, index] } else { [index, slice] };
+        positions.extend(indices.iter().map(position));
     }
-    Ok(values)
+    Ok(positions)
 }
 
-/// The values at some positions, 0 where none is stored.
+/// The values of a canonical matrix at some positions, 0 where none is stored.
 fn values_at(matrix: &SparseMatrix, positions: &[[u64; 2]]) -> Result<Tensor> {
-    dispatch!(matrix.dtype(), T => {
-        let values = summed::<T>(matrix)?;
-        // If nothing is stored there is a zero.
-        let at = |position: &[u64; 2]| values.get(position).copied().unwrap_or_default();
-        Tensor::from_vec([positions.len()], positions.iter().map(at).collect::<Vec<T>>())
-    }, else => Err(Error::dtype(format!("values of type {} are not numbers", matrix.dtype()))))
+    let stored: HashMap<[u64; 2], u64> = stored_at(matrix)?.into_iter().zip(0..).collect();
+    let values = Tensor::concat_rows(&[matrix.data().clone(), Tensor::zeros(matrix.dtype(), [1])?])?;
+    // The zero is behind all that is stored.
+    let zero = matrix.nnz() as u64;
+    let at: Vec<u64> = positions.iter().map(|position| stored.get(position).copied().unwrap_or(zero)).collect();
+    values.take(0, &at)
 }
 
 /// Dates or spans of time in one step.
