@@ -133,6 +133,22 @@ fn few_of_many_stores_are_open() -> Result<()> {
 }
 
 #[test]
+#[ignore = "it makes ten thousand files: run by hand"]
+fn ten_thousand_stores_take_fewer_than_256_descriptors() -> Result<()> {
+    let folder = tempfile::tempdir()?;
+    let files = (0..10_000).map(|number| plate(folder.path(), number, ["A", "B"], "t")).collect::<Result<Vec<_>>>()?;
+    let all = Collection::open(files, &ConcatOptions::default(), open)?;
+    let all_descriptors = || std::fs::read_dir("/proc/self/fd").unwrap().count();
+    assert!(all_descriptors() < 256, "{} are open", all_descriptors());
+    let rows: Vec<u64> = (0..20_000).rev().step_by(7).collect();
+    let loaded = all.select(rows.clone(), ..)?.load()?;
+    let expected: Vec<i64> = (0..20_000).rev().step_by(7).collect();
+    assert_eq!(loaded.obs().column("row")?.to_tensor()?.as_slice::<i64>()?, expected);
+    assert!(all_descriptors() < 256, "{} are open", all_descriptors());
+    Ok(())
+}
+
+#[test]
 fn a_store_that_is_missing_or_was_changed_is_an_error_that_names_it() -> Result<()> {
     let folder = tempfile::tempdir()?;
     let pool = StorePool::new(1);
