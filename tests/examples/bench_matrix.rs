@@ -106,9 +106,9 @@ fn lookups(adata: &AnnData, stored: Backed) -> Result<Vec<(&'static str, Operati
 fn edits(x: &SparseMatrix) -> Result<(&'static str, Operation)> {
     let cells = picked(x.shape().0, (x.shape().0 as u64 / 100).max(1)).into_iter();
     let columns = x.cast_indices(&DType::I64)?;
-    let column = |row: usize| {
+    let column = |row: usize| -> anndata::Result<i64> {
         let first = columns.major_range(row)?.start;
-        anndata::Result::Ok(columns.indices().as_slice::<i64>()?.get(first).copied().unwrap_or(0))
+        Ok(columns.indices().as_slice::<i64>()?.get(first).copied().unwrap_or(0))
     };
     let cells: Vec<(usize, usize)> = cells
         .map(|row| {
