@@ -104,7 +104,9 @@ fn object(number: usize, cells: usize, genes: usize, values: usize) -> Result<An
     let strip = genes / values;
     let mut state = u32::try_from(number)?.wrapping_mul(0x9e37_79b9) | 1;
     let mut next = move || {
-        (state ^= state << 13, state ^= state >> 17, state ^= state << 5);
+        state ^= state << 13;
+        state ^= state >> 17;
+        state ^= state << 5;
         state
     };
     let (mut indices, mut data) = (Vec::new(), Vec::new());
@@ -137,14 +139,17 @@ fn keyed(paths: impl IntoIterator<Item = PathBuf>) -> impl Iterator<Item = (Stri
 
 fn open(folder: &Path) -> Result<(Duration, usize, f64)> {
     let start = Instant::now();
-    let collection = Collection::open(keyed((0..STORES).map(|at| small(folder, at))), &ConcatOptions::default())?;
+    let collection =
+        Collection::open(keyed((0..STORES).map(|at| small(folder, at))), &ConcatOptions::default(), |path| {
+            anndata::open(path)
+        })?;
     let time = start.elapsed();
     Ok((time, 1, number(collection.n_obs())? * 1e6 + number(collection.n_vars())?))
 }
 
 fn rows(folder: &Path) -> Result<(Duration, usize, f64)> {
     let paths = ten(&folder.to_string_lossy(), "same", "h5ad");
-    let collection = Collection::open(keyed(paths), &ConcatOptions::default())?;
+    let collection = Collection::open(keyed(paths), &ConcatOptions::default(), |path| anndata::open(path))?;
     let rows: Vec<u64> =
         (0..ROWS).map(|at| u64::try_from(at * STEP % collection.n_obs())).collect::<std::result::Result<_, _>>()?;
     let start = Instant::now();
