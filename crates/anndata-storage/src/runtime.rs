@@ -2,13 +2,13 @@
 
 use std::fmt;
 use std::future::Future;
-use std::sync::Arc;
-use std::sync::mpsc;
+use std::sync::mpsc::{self, Receiver};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::runtime::Builder;
 use tokio::task::JoinHandle;
 
-use crate::{Error, Result};
+use crate::{BoxFuture, Error, Result};
 
 /// Threads that run the requests of a backend. Cheap to clone; the threads end when the last clone is gone.
 ///
@@ -54,12 +54,22 @@ impl Runtime {
     /// # Errors
     /// What the future returns; [`Io`](crate::ErrorKind::Io) if it panicked.
     pub fn wait<T: Send + 'static>(&self, future: impl Future<Output = Result<T>> + Send + 'static) -> Result<T> {
-        let (done, result) = mpsc::sync_channel(1);
-        self.spawn(async move {
-            // The receiver is gone only if the caller panicked.
-            let _ = done.send(future.await);
-        })?;
-        result.recv().unwrap_or_else(|_| Err(stopped()))
+        let result = Arc::new(Mutex::new(None));
+        let (slot, (ends, ended)) = (Arc::clone(&result), mpsc::sync_channel(0));
+        self.start(Box::pin(async move {
+            let found = future.await;
+            *slot.lock().unwrap_or_else(PoisonError::into_inner) = Some(found);
+            drop(ends);
+        }))?;
+        wait_for(&ended);
+        let found = result.lock().unwrap_or_else(PoisonError::into_inner).take();
+        found.unwrap_or_else(|| Err(stopped()))
+    }
+
+    /// Starts a future that gives nothing, of one type, so that the machinery of tasks is compiled once for all that are waited
+    /// for.
+    fn start(&self, future: BoxFuture<'static, ()>) -> Result<()> {
+        self.spawn(future).map(drop)
     }
 
     /// Starts a future on this runtime.
@@ -96,6 +106,11 @@ impl Runtime {
             None => Err(stopped()),
         }
     }
+}
+
+/// Waits until the other end is gone, which is when a task has ended or panicked: nothing is sent.
+fn wait_for(ended: &Receiver<()>) {
+    while ended.recv().is_ok() {}
 }
 
 fn stopped() -> Error {
