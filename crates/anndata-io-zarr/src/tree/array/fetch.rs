@@ -3,14 +3,12 @@
 //! Chunks that are neighbours in a shard are one request. The same code serves the calls that wait and those that do not.
 
 mod parts;
+mod runs;
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::ops::Range;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
-use anndata_storage::{
-    AxisSelection, ChunkInfo, ChunkedStorage, Error, OrBug, Result, Runtime, Tensor, chunked, ensure,
-};
+use anndata_storage::{AxisSelection, ChunkInfo, ChunkedStorage, Error, OrBug, Result, Runtime, Tensor};
 use bytes::Bytes;
 use futures_util::{StreamExt, TryStreamExt, stream};
 
@@ -19,6 +17,7 @@ use super::write::advance;
 use crate::shard::{ShardIndex, ShardMeta};
 use crate::store::{ByteRange, Remote, too_short};
 use parts::Parts;
+pub(super) use runs::read_runs_into;
 
 /// Chunks in a shard that are this close are one request.
 const GAP: u64 = 64 << 10;
@@ -59,51 +58,6 @@ pub(super) async fn read_async(array: &Arc<Inner>, remote: &Remote, selection: &
         parts.put(remote.runtime().blocking(move || array.read(&fetched, &part)).await?)?;
     }
     parts.finish()
-}
-
-/// Reads runs of a one-dimensional array into memory of the size of their values; see [`read`].
-pub(super) fn read_runs_into(
-    array: &Arc<Inner>,
-    remote: &Remote,
-    runs: &[Range<u64>],
-    mut out: &mut [u8],
-) -> Result<()> {
-    array.pipeline()?;
-    let chunk = *array.meta.chunks.first().or_bug("runs of an array without axes")?;
-    let size = array.meta.dtype.size().or_bug("numbers without a size")? as u64;
-    let mut groups = parts::groups(runs, parts::PART / size.max(1)).into_iter();
-    let mut fetch_next = || -> Result<Option<(Vec<Range<u64>>, parts::Fetching)>> {
-        let Some(group) = groups.next() else { return Ok(None) };
-        let chunks = chunks_of_runs(&group, chunk)?;
-        let fetch = remote.runtime().spawn(Fetched::fetch(Arc::clone(array), remote.clone(), chunks))?;
-        Ok(Some((group, fetch)))
-    };
-    let mut coming = fetch_next()?;
-    while let Some((group, fetch)) = coming {
-        let fetched = remote.runtime().join(fetch)?;
-        coming = fetch_next()?;
-        let bytes = group.iter().map(|run| run.end - run.start).sum::<u64>().saturating_mul(size);
-        let own = usize::try_from(bytes).ok().and_then(|bytes| out.split_off_mut(..bytes));
-        let own = own.or_bug("runs of more values than there is memory for")?;
-        chunked::read_runs_into(&fetched, &array.spec(), &group, own)?;
-    }
-    ensure!(out.is_empty(), "the runs leave {} bytes out", out.len());
-    Ok(())
-}
-
-/// The chunks that runs touch, each once.
-fn chunks_of_runs(runs: &[Range<u64>], chunk: u64) -> Result<Vec<Vec<u64>>> {
-    let chunk = chunk.max(1);
-    let mut chunks = BTreeSet::new();
-    for run in runs.iter().filter(|run| !run.is_empty()) {
-        for number in run.start / chunk..=(run.end - 1) / chunk {
-            chunks.insert(number);
-            if chunks.len() as u64 > MAX_CHUNKS {
-                return Err(too_many_chunks());
-            }
-        }
-    }
-    Ok(chunks.into_iter().map(|number| vec![number]).collect())
 }
 
 #[cold]
@@ -311,19 +265,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn touched_chunks_are_listed_once() -> Result<()> {
+    fn touched_chunks_are_listed_once() {
         assert_eq!(touched_along(&AxisSelection::Range(3..9), 4), [0, 1, 2]);
         assert_eq!(touched_along(&AxisSelection::from(vec![0, 2, 5, 6, 13]), 4), [0, 1, 3]);
         assert_eq!(touched_along(&AxisSelection::from(vec![3, 4]), 4), [0, 1]);
         assert!(touched_along(&AxisSelection::Range(2..2), 4).is_empty());
-        assert_eq!(chunks_of_runs(&[9..14, 2..2, 0..1, 3..4], 4)?, [[0], [2], [3]]);
-        let most = 0..MAX_CHUNKS * 2 + 2;
-        assert!(chunks_of_runs(&[most], 2).is_err_and(|error| error.is_limit_exceeded()));
-        let groups = parts::groups(&[3..9, 5..5, 1..2, 0..4], 4);
-        assert_eq!(groups.concat(), [3..7, 7..9, 1..2, 0..1, 1..4]);
-        assert_eq!(groups.iter().map(Vec::len).collect::<Vec<_>>(), [1, 3, 1]);
-        assert_eq!(parts::groups(&[], 4), [[]; 0]);
-        Ok(())
     }
 
     #[test]
@@ -349,13 +295,6 @@ mod tests {
             let expected = grid.select(&selection)?;
             assert_eq!(array.read_selection(&selection)?, expected);
             assert_eq!(futures_executor::block_on(array.read_async(&selection))?, expected);
-        }
-        let line = Tensor::from_vec([5000], (0..5000).collect::<Vec<i32>>())?;
-        let array = root.create_array("line", &ArraySpec::of(&line).with_chunks([70]))?;
-        array.write(&[0], &line)?;
-        for runs in [vec![0..4999, 4999..5000], vec![4000..4001, 3..2900, 10..10, 2..7], vec![]] {
-            let positions: Vec<u64> = runs.iter().cloned().flatten().collect();
-            assert_eq!(array.read_runs(&runs)?, line.take(0, &positions)?);
         }
         Ok(())
     }

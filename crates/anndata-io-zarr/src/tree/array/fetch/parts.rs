@@ -1,7 +1,6 @@
 //! Large reads part by part, along the first axis.
 
 use std::collections::VecDeque;
-use std::ops::Range;
 use std::sync::Arc;
 
 use anndata_storage::{AlignedBytes, AxisSelection, DType, Error, OrBug, Result, Tensor, ensure};
@@ -78,28 +77,6 @@ impl Parts {
 }
 
 pub(super) type Fetching = tokio::task::JoinHandle<Result<Fetched>>;
-
-/// Runs, cut and put together so that no group has more than `most` values.
-pub(super) fn groups(runs: &[Range<u64>], most: u64) -> Vec<Vec<Range<u64>>> {
-    let most = most.max(1);
-    let (mut groups, mut room): (Vec<Vec<Range<u64>>>, u64) = (Vec::new(), 0);
-    for run in runs {
-        let mut start = run.start;
-        while start < run.end {
-            if room == 0 {
-                groups.push(Vec::new());
-                room = most;
-            }
-            let end = run.end.min(start.saturating_add(room));
-            if let Some(group) = groups.last_mut() {
-                group.push(start..end);
-            }
-            room -= end - start;
-            start = end;
-        }
-    }
-    groups
-}
 
 /// Cuts a large selection along its first axis, between chunks.
 fn split(array: &Inner, selection: &[AxisSelection]) -> Vec<Vec<AxisSelection>> {
