@@ -51,6 +51,9 @@ pub fn stack(pieces: &[Piece<'_>], target: &Target) -> Result<SparseMatrix> {
     let total = pieces.iter().map(|piece| piece.len).try_fold(0_usize, usize::checked_add);
     let total = total.ok_or_else(|| Error::limit_exceeded("the axis is longer than memory can hold"))?;
     let (slices, minor) = if along_major { (total, target.other_len) } else { (target.other_len, total) };
+    if along_major && let Some(same) = unchanged(pieces, target)? {
+        return Ok(same);
+    }
     let sources = pieces.iter().map(|piece| Source::new(piece, target, along_major)).collect::<Result<Vec<_>>>()?;
     let plan = Stack { starts: Offsets::of_lengths(pieces.iter().map(|piece| piece.len))?, sources, along_major };
 
@@ -80,6 +83,28 @@ pub fn stack(pieces: &[Piece<'_>], target: &Target) -> Result<SparseMatrix> {
 /// them, as in scipy.
 pub fn index_dtype(nnz: usize, major: usize, minor: usize) -> DType {
     if i32::try_from(nnz.max(major).max(minor)).is_ok() { DType::I32 } else { DType::I64 }
+}
+
+/// The one matrix that has major slices, if all that is stored of it is the same in the result: then it is not copied.
+fn unchanged(pieces: &[Piece<'_>], target: &Target) -> Result<Option<SparseMatrix>> {
+    let mut pieces = pieces.iter().filter(|piece| piece.len > 0);
+    let (Some(piece), None) = (pieces.next(), pieces.next()) else { return Ok(None) };
+    let Some(matrix) = &piece.matrix else { return Ok(None) };
+    let reindex = piece.reindex;
+    let keeps = || reindex.is_identity() || (0..reindex.old_len()).all(|old| reindex.to_new(old) == Some(old));
+    let wanted = index_dtype(matrix.nnz(), piece.len, target.other_len);
+    let is_same = matrix.format == target.format
+        && *matrix.dtype() == target.dtype
+        && *matrix.indices.dtype() == wanted
+        && matrix.axes() == (piece.len, reindex.old_len())
+        && reindex.new_len() == target.other_len
+        && (target.fill.is_none() || !reindex.misses())
+        && keeps();
+    if !is_same {
+        return Ok(None);
+    }
+    let (data, indices) = (matrix.data.clone(), matrix.indices.clone());
+    SparseMatrix::assembled(target.format, target.other_len, data, indices, &matrix.major_offsets()?, &wanted).map(Some)
 }
 
 /// All matrices.

@@ -116,6 +116,10 @@ pub struct OnDiskReport {
 /// Which part of the memory a block is: of joined values there is the block, what it is made of, and both of the next one.
 const BLOCKS_IN_MEMORY: u64 = 8;
 
+/// A block is not larger than this per core, whatever the limit: all cores have enough to do with it, and an allocator gives memory
+/// of this size again, which larger pieces are taken from the system for, a page at a time.
+const MOST_PER_CORE: u64 = 8 << 20;
+
 /// Concatenates the objects in some stores, each under a key, into the store at a path, whose name says the format.
 ///
 /// The output is what [`concat`](crate::concat()) makes of the same objects with the same options: every slot, kind of element
@@ -198,7 +202,9 @@ impl OnDiskOptions {
     /// How the output is written within the limit; what is done is counted.
     fn write_within_limit(&self, done: &Arc<Done>) -> WriteOptions {
         let mut write = self.write.clone();
-        write.elem.store.block_bytes = (self.memory_limit / BLOCKS_IN_MEMORY).max(1);
+        let cores = std::thread::available_parallelism().map_or(1, |cores| cores.get() as u64);
+        let enough = MOST_PER_CORE.saturating_mul(cores);
+        write.elem.store.block_bytes = (self.memory_limit / BLOCKS_IN_MEMORY).clamp(1, enough);
         write.elem.store.copy_chunks = self.copy_chunks;
         let is_cut = self.grid != Grid::Regular;
         write.elem.store.adopt_layout = is_cut || (self.copy_chunks && has_default_shards(&self.write));

@@ -303,8 +303,15 @@ impl<'a> WholeChunks<'a> {
                 self.at = range.start;
             }
             let place = |at: u64| usize::try_from(at - start).or_bug("a position beyond the values");
-            self.kept.push(values.slice_rows(place(range.start)?..place(range.end)?)?);
-            whole.extend(self.take((range.end - range.end % self.chunk).saturating_sub(self.at))?);
+            // A chunk that was begun is completed on its own, so that the values behind it are not copied.
+            let begun = if self.kept.is_empty() { range.start } else { range.start.next_multiple_of(self.chunk) };
+            let begun = begun.min(range.end);
+            for part in [range.start..begun, begun..range.end] {
+                if !part.is_empty() {
+                    self.kept.push(values.slice_rows(place(part.start)?..place(part.end)?)?);
+                    whole.extend(self.take((part.end - part.end % self.chunk).saturating_sub(self.at))?);
+                }
+            }
         }
         Ok(whole)
     }
