@@ -31,7 +31,9 @@ const CHECKS: &[Check] = &[
     ("no files import each other in a circle", circles::check),
     ("encodings are registered and documented", encodings::check),
     ("links of the docs lead to files, and names in them", links::check),
-    ("dependencies build with the declared Rust", dependencies::check),
+    ("dependencies build with the declared Rust", dependencies::rust_version),
+    ("dependencies are used", dependencies::unused),
+    ("dependencies are asked for in one version", dependencies::versions),
 ];
 
 /// Run every check.
