@@ -34,6 +34,7 @@ usage: cargo xtask COMMAND
                          --install brings cargo-semver-checks
   release prepare [--crate C [--level patch|minor|major]]
                          write versions and changelogs, check what would be published, and commit
+  release docs           the documentation as docs.rs builds it
   release check          the checks of prepare, for a commit that was prepared elsewhere
   release publish [--dry-run] [--registry NAME]
                          upload what has no tag yet, and tag it; --dry-run does it to a registry on this machine

@@ -104,8 +104,12 @@ fn tree(workspace: &Workspace) -> Result<String> {
     workspace.git().run(&["rev-parse", "HEAD^{tree}"])
 }
 
-/// As docs.rs builds it, without a warning.
-fn documentation(workspace: &Workspace, packages: &[&Package], checks: &dyn Checks) -> Result<()> {
+/// Build the documentation as docs.rs does, without a warning.
+///
+/// # Errors
+///
+/// When there is one.
+pub(crate) fn documentation(workspace: &Workspace, packages: &[&Package], checks: &dyn Checks) -> Result<()> {
     let mut doc = workspace.cargo();
     doc.args(["doc", "--no-deps", "--all-features"]).args(select(packages));
     doc.args(checks.registry().iter().flat_map(|registry| registry.in_place_of_crates_io()));
