@@ -30,8 +30,8 @@ pub(crate) struct Changes {
     pub(crate) files: Vec<String>,
     /// How much they raise the version; `None` without any.
     pub(crate) level: Option<Level>,
-    /// Whether the level is that of a comparison by [`api`] alone, which a compiler did not confirm.
-    pub(crate) is_unconfirmed: bool,
+    /// The lowest level that a person may choose: without breaks that the sources show and a compiler does not.
+    pub(crate) least: Option<Level>,
     /// What was found, for a reader.
     pub(crate) reasons: Vec<String>,
 }
@@ -39,6 +39,7 @@ pub(crate) struct Changes {
 impl Changes {
     fn raise(&mut self, level: Level, reason: impl Into<String>) {
         self.level = self.level.max(Some(level));
+        self.least = self.least.max(Some(level));
         self.reasons.push(reason.into());
     }
 }
@@ -101,17 +102,17 @@ fn compare_api(
     let git = workspace.git();
     let (old, new) = (surface(git, package, tag)?, surface(git, package, "HEAD")?);
     let difference = Difference::between(&old, &new);
-    let level = difference.level();
+    let (level, mut least) = (difference.level(), difference.level());
     changes.level = changes.level.max(Some(level));
     changes.reasons.extend(difference.breaking.into_iter().map(|line| format!("breaks: {line}")));
     changes.reasons.extend(difference.added.into_iter().map(|line| format!("adds: {line}")));
-    changes.is_unconfirmed = level == Level::Major;
     if let Some(comparer) = comparer {
         let (compiled, found) = comparer.compare(workspace, package, tag)?;
-        changes.is_unconfirmed = level > compiled && level == Level::Major;
         changes.level = changes.level.max(Some(compiled));
+        least = least.min(Level::Minor).max(compiled);
         changes.reasons.extend(found.into_iter().map(|line| format!("cargo-semver-checks: {line}")));
     }
+    changes.least = changes.least.max(Some(least));
     Ok(())
 }
 

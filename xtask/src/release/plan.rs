@@ -80,8 +80,8 @@ pub(crate) fn make(workspace: &Workspace, wanted: &Wanted<'_>, comparer: Option<
 
 /// Take the level that a person names instead of the one that was found.
 fn ask_for(level: Level, name: &str, changes: &mut Changes) -> Result<()> {
-    let found = changes.level.unwrap_or(Level::Patch);
-    if level < found && !changes.is_unconfirmed {
+    let found = changes.least.unwrap_or(Level::Patch);
+    if level < found {
         let reasons = changes.reasons.join("\n  ");
         return Err(Error::new(format!("{name} needs {found}, not {level}:\n  {reasons}")));
     }

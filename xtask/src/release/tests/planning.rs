@@ -1,9 +1,10 @@
 //! Plans.
 
 use super::made_up::{MadeUp, complaint, three_changes};
+use crate::release::changes::Comparer;
 use crate::release::plan::{Plan, Wanted, make};
 use crate::release::version::Level;
-use crate::release::workspace::Workspace;
+use crate::release::workspace::{Package, Workspace};
 use crate::sh::{Result, root};
 
 /// Name, next version and level of every release.
@@ -100,6 +101,38 @@ fn a_level_can_be_raised_and_not_lowered() -> Result<()> {
     assert!(error.starts_with("anndata-storage needs minor, not patch:\n  1 file changed"), "{error}");
     let none = make(&made.workspace()?, &Wanted { package: None, level: Some(Level::Patch) }, None);
     assert_eq!(complaint(none), "--level is of one crate: name it with --crate");
+    Ok(())
+}
+
+/// A comparison by a compiler that finds the same of every crate.
+#[derive(Debug)]
+struct Finds(Level);
+
+impl Comparer for Finds {
+    fn compare(&self, _: &Workspace, package: &Package, tag: &str) -> Result<(Level, Vec<String>)> {
+        Ok((self.0, vec![format!("{} since {tag}", package.name)]))
+    }
+}
+
+#[test]
+fn the_higher_of_two_findings_counts_and_a_major_of_the_sources_alone_can_be_lowered() -> Result<()> {
+    let made = MadeUp::released()?;
+    three_changes(&made)?;
+    let of = |name, level, found| make(&made.workspace()?, &Wanted { package: Some(name), level }, Some(&Finds(found)));
+    let plan = of("anndata-storage", None, Level::Major)?;
+    assert_eq!(summary(&plan)[0], "anndata-storage 0.2.0 major");
+    let reason = "cargo-semver-checks: anndata-storage since anndata-storage-v0.1.0".to_owned();
+    assert!(plan.releases[0].reasons.contains(&reason), "{:?}", plan.releases[0].reasons);
+    assert_eq!(summary(&of("anndata-core", None, Level::Patch)?)[1], "anndata-core 0.2.0 major");
+    let lowered = summary(&of("anndata-core", Some(Level::Minor), Level::Patch)?);
+    assert!(lowered.contains(&"anndata-core 0.1.1 minor".to_owned()), "{lowered:?}");
+    let error = complaint(of("anndata-core", Some(Level::Patch), Level::Patch));
+    assert!(error.starts_with("anndata-core needs minor, not patch:\n"), "{error}");
+    let error = complaint(of("anndata-core", Some(Level::Minor), Level::Major));
+    assert!(error.starts_with("anndata-core needs major, not minor:\n"), "{error}");
+    // And without a compiler, nobody contradicts the sources.
+    let alone = make(&made.workspace()?, &Wanted { package: Some("anndata-core"), level: Some(Level::Minor) }, None);
+    assert!(complaint(alone).starts_with("anndata-core needs major, not minor:\n"));
     Ok(())
 }
 
