@@ -16,7 +16,7 @@ fn every_shell_gets_every_subcommand() {
         let output = run(&["completions", shell]);
         assert!(output.status.success() && output.stderr.is_empty(), "{output:?}");
         let script = String::from_utf8(output.stdout).unwrap();
-        for word in SUBCOMMANDS.into_iter().chain(["--memory-limit", "--overwrite"]) {
+        for word in SUBCOMMANDS.into_iter().chain(["memory-limit", "overwrite"]) {
             assert!(script.contains(word), "{shell} lacks {word}");
         }
     }
