@@ -52,13 +52,14 @@ pub(crate) fn make(workspace: &Workspace, wanted: &Wanted<'_>, comparer: Option<
     if wanted.level.is_some() && wanted.package.is_none() {
         return Err(Error::new("--level is of one crate: name it with --crate"));
     }
+    // Before anything that takes time.
+    wanted.package.map(|name| workspace.package(name)).transpose()?;
     let all = workspace.packages.iter().map(|p| Ok((p.name.as_str(), changes::of(workspace, p, comparer)?)));
     let mut all: BTreeMap<&str, Changes> = all.collect::<Result<_>>()?;
-    if let Some(name) = wanted.package {
-        let package = workspace.package(name)?;
-        if let (Some(level), Some(changes)) = (wanted.level, all.get_mut(package.name.as_str())) {
-            ask_for(level, name, changes)?;
-        }
+    if let (Some(name), Some(level)) = (wanted.package, wanted.level)
+        && let Some(changes) = all.get_mut(name)
+    {
+        ask_for(level, name, changes)?;
     }
     let root = std::fs::read_to_string(workspace.root.join(changelog::ROOT)).unwrap_or_default();
     let mut log = changelog::unreleased(&root, workspace);
