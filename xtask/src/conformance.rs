@@ -136,7 +136,8 @@ fn document(pythons: &[(&str, PathBuf)], seeds: &[String]) -> Result<()> {
         let version = output(command(python).args(["-c", code]))?;
         write.args(seeds.iter().map(|seed| folder.join(format!("results-{}-{seed}.json", version.trim()))));
     }
-    step(DOCUMENT, &mut write)
+    step(DOCUMENT, &mut write)?;
+    crate::release::stamp_conformance(root())
 }
 
 /// Make each mistake of `tests/mutations`, or the one of a name, in a copy of the last commit; the comparison has to fail

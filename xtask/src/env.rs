@@ -55,8 +55,10 @@ fn install_cmake(folder: &Path) -> Result<PathBuf> {
     let python = ["python3", "python"].into_iter().find(|p| python_version(p.as_ref()).is_some());
     let python = python.ok_or_else(|| Error::new(no_cmake("there is no Python to install it with")))?;
     let in_venv = output(command(python).args(["-m", "venv"]).arg(folder)).and_then(|_| {
-        let pip = folder.join("bin/python");
-        step("install cmake", command(pip).args(["-m", "pip", "install", "--quiet", CMAKE_PACKAGE]))
+        step(
+            "install cmake",
+            command(program_in(folder, "python")).args(["-m", "pip", "install", "--quiet", CMAKE_PACKAGE]),
+        )
     });
     if in_venv.is_err() {
         let mut pip = command(python);
@@ -72,7 +74,7 @@ fn no_cmake(why: &str) -> String {
 }
 
 fn cmake_in(folder: &Path) -> Option<PathBuf> {
-    let candidates = [folder.join("bin/cmake"), folder.join("cmake/data/bin/cmake")];
+    let candidates = [program_in(folder, "cmake"), folder.join("cmake/data/bin/cmake")];
     candidates.into_iter().find(|c| is_recent_cmake(c))
 }
 
@@ -105,7 +107,7 @@ pub(crate) fn anndata_python_with(wanted: Option<&str>, requirements: &str) -> R
     key.extend(named.iter().flat_map(|name| name.as_encoded_bytes()));
     let Some(python) = find_python(named)? else { return Ok(None) };
     let folder = target().join(format!("venv/anndata-{:016x}", fnv1a(&key)));
-    let (interpreter, complete) = (folder.join("bin/python"), folder.join("complete"));
+    let (interpreter, complete) = (program_in(&folder, "python"), folder.join("complete"));
     if !complete.exists() {
         step("make the Python environment", command(&python).args(["-m", "venv", "--clear"]).arg(&folder))?;
         let pip = ["-m", "pip", "install", "--quiet", "--requirement", requirements];
@@ -113,6 +115,11 @@ pub(crate) fn anndata_python_with(wanted: Option<&str>, requirements: &str) -> R
         std::fs::write(complete, "")?;
     }
     Ok(Some(interpreter))
+}
+
+/// A program in a virtual environment.
+fn program_in(folder: &Path, name: &str) -> PathBuf {
+    if cfg!(windows) { folder.join("Scripts").join(format!("{name}.exe")) } else { folder.join("bin").join(name) }
 }
 
 /// What to report when [`anndata_python`] finds nothing.

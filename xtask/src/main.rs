@@ -5,8 +5,10 @@ mod bench;
 mod ci;
 mod conformance;
 mod demo;
+mod dist;
 mod env;
 mod fixtures;
+mod release;
 mod sh;
 mod test;
 mod tidy;
@@ -27,6 +29,16 @@ usage: cargo xtask COMMAND
   bench read|write|zarr|convert|matrix|concat|qc|lazy|dispatch|collection|concat-on-disk [--rounds N] [--python P]
                          ratios to Python anndata (and the crate zarrs, scanpy) on a made file of 40 million non-zeros;
                          qc takes --quick: a small one
+  release plan [--crate C] [--install]
+                         what changed since each crate's last tag, and the versions that follow;
+                         --install brings cargo-semver-checks
+  release prepare [--crate C [--level patch|minor|major]]
+                         write versions and changelogs, check what would be published, and commit
+  release docs           the documentation as docs.rs builds it
+  release check          the checks of prepare, for a commit that was prepared elsewhere
+  release publish [--dry-run] [--registry NAME]
+                         upload what has no tag yet, and tag it; --dry-run does it to a registry on this machine
+  dist                   an archive of the anndata command, with completions and manual pages
 
 P is a Python of version 3.12 or later; without it $ANNDATA_PYTHON and then the usual positions are tried.";
 
@@ -41,6 +53,8 @@ fn main() -> ExitCode {
         ["tidy"] => tidy::run(),
         ["fixtures", rest @ ..] => fixtures::run(rest),
         ["bench", rest @ ..] => bench::run(rest),
+        ["release", rest @ ..] => release::run(rest),
+        ["dist"] => dist::run(),
         _ => Err(sh::Error::new(USAGE)),
     };
     match result {

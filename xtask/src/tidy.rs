@@ -2,11 +2,11 @@
 //!
 //! Each check looks at the files that Git tracks (or would track) and returns its complaints, one line each.
 
-mod circles;
+pub(crate) mod circles;
 mod dependencies;
 mod encodings;
 mod links;
-mod sources;
+pub(crate) mod sources;
 
 use std::path::PathBuf;
 use std::time::Instant;
@@ -16,8 +16,8 @@ use crate::sh::{Error, Result, command, output, root};
 /// A file of the project: its path from the root, with `/`, and its text.
 #[derive(Debug)]
 pub(crate) struct File {
-    path: String,
-    text: String,
+    pub(crate) path: String,
+    pub(crate) text: String,
 }
 
 /// One check: what it is called, and what it finds.
@@ -31,7 +31,9 @@ const CHECKS: &[Check] = &[
     ("no files import each other in a circle", circles::check),
     ("encodings are registered and documented", encodings::check),
     ("links of the docs lead to files, and names in them", links::check),
-    ("dependencies build with the declared Rust", dependencies::check),
+    ("dependencies build with the declared Rust", dependencies::rust_version),
+    ("dependencies are used", dependencies::unused),
+    ("dependencies are asked for in one version", dependencies::versions),
 ];
 
 /// Run every check.
@@ -57,7 +59,7 @@ pub(crate) fn run() -> Result<()> {
 }
 
 /// Every text file of the project.
-fn files() -> Result<Vec<File>> {
+pub(crate) fn files() -> Result<Vec<File>> {
     let list = output(command("git").args(["ls-files", "-z", "--cached", "--others", "--exclude-standard"]));
     let paths = match list {
         Ok(list) => list.split('\0').filter(|p| !p.is_empty()).map(str::to_owned).collect(),

@@ -1,5 +1,6 @@
 //! The subcommands, one file each, and how they fail.
 
+pub(crate) mod completions;
 pub(crate) mod concat;
 pub(crate) mod convert;
 pub(crate) mod get;

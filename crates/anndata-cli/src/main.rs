@@ -10,9 +10,10 @@ mod signals;
 use std::io::{self, Write as _};
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory as _, Parser, Subcommand};
 
 use commands::Failure;
+use commands::completions::{Completions, Man};
 use commands::concat::Concat;
 use commands::convert::Convert;
 use commands::get::Get;
@@ -37,6 +38,9 @@ enum Command {
     Get(Get),
     Validate(Validate),
     Concat(Box<Concat>),
+    Completions(Completions),
+    #[command(hide = true)]
+    Man(Man),
 }
 
 fn main() -> ExitCode {
@@ -72,6 +76,8 @@ fn run(command: Command) -> Result<bool, Failure> {
         Command::Get(get) => get.run(&mut io::stdout().lock()).map(|()| true),
         Command::Validate(validate) => validate.run(&mut io::stdout().lock()),
         Command::Concat(concat) => concat.run(&mut io::stdout().lock()).map(|()| true),
+        Command::Completions(completions) => completions.run(Cli::command(), &mut io::stdout().lock()).map(|()| true),
+        Command::Man(man) => man.run(Cli::command()).map(|()| true),
     }
 }
 
@@ -87,10 +93,10 @@ fn log(verbose: u8) {
 
 #[cfg(test)]
 mod tests {
-    use clap::CommandFactory as _;
+    use super::*;
 
     #[test]
     fn the_arguments_do_not_contradict_themselves() {
-        super::Cli::command().debug_assert();
+        Cli::command().debug_assert();
     }
 }

@@ -15,7 +15,7 @@
 //!
 //! An inline module belongs to the file that it stands in.
 
-mod modules;
+pub(crate) mod modules;
 mod names;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};

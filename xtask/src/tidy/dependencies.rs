@@ -1,39 +1,34 @@
-//! The `rust-version` that the workspace declares is true: no dependency asks for a later one.
+//! Dependencies: they build with the declared Rust, are used, and are asked for in one version.
+
+mod rust_version;
+mod unused;
+mod versions;
+
+pub(super) use rust_version::check as rust_version;
+pub(super) use unused::check as unused;
+pub(super) use versions::check as versions;
 
 use serde_json::Value;
 
-use super::File;
-use crate::sh::{Error, Result, cargo, command, output};
+use crate::sh::{Error, Result, cargo, output};
 
-/// Compare what dependencies declare with what the workspace declares.
-pub(crate) fn check(_: &[File]) -> Result<Vec<String>> {
-    let host = host()?;
-    let metadata = output(cargo().args(["metadata", "--format-version", "1", "--filter-platform", &host, "--quiet"]))?;
-    let metadata: Value = serde_json::from_str(&metadata).map_err(|e| Error::new(format!("cargo metadata: {e}")))?;
-    let packages = metadata["packages"].as_array().map_or(&[][..], Vec::as_slice);
-    let (own, others): (Vec<&Value>, Vec<&Value>) = packages.iter().partition(|p| p["source"].is_null());
-    let Some(declared) = own.iter().filter_map(|p| rust_version(p)).min() else {
-        return Ok(vec!["Cargo.toml: the workspace declares no rust-version".into()]);
-    };
-    let too_new = others.iter().filter(|p| rust_version(p).is_some_and(|v| v > declared));
-    Ok(too_new
-        .map(|p| format!("{} {} asks for Rust {}", name(p, "name"), name(p, "version"), name(p, "rust_version")))
-        .collect())
+/// What `cargo metadata` says, with these arguments.
+fn metadata(arguments: &[&str]) -> Result<Vec<Value>> {
+    let mut metadata = cargo();
+    metadata.args(["metadata", "--format-version", "1", "--quiet"]).args(arguments);
+    let text = output(&mut metadata)?;
+    let mut metadata: Value = serde_json::from_str(&text).map_err(|e| Error::new(format!("cargo metadata: {e}")))?;
+    match metadata["packages"].take() {
+        Value::Array(packages) => Ok(packages),
+        _ => Err(Error::new("cargo metadata: no packages")),
+    }
 }
 
-fn name<'a>(package: &'a Value, key: &str) -> &'a str {
+/// The dependencies that a package declares.
+fn declared(package: &Value) -> impl Iterator<Item = &Value> {
+    package["dependencies"].as_array().into_iter().flatten()
+}
+
+fn text<'a>(package: &'a Value, key: &str) -> &'a str {
     package[key].as_str().unwrap_or("?")
-}
-
-/// Major, minor and patch.
-fn rust_version(package: &Value) -> Option<[u32; 3]> {
-    let mut numbers = package["rust_version"].as_str()?.split('.').map(|n| n.parse().unwrap_or(0));
-    Some(std::array::from_fn(|_| numbers.next().unwrap_or(0)))
-}
-
-fn host() -> Result<String> {
-    let rustc = std::env::var_os("RUSTC").unwrap_or_else(|| "rustc".into());
-    let version = output(command(rustc).arg("-vV"))?;
-    let host = version.lines().find_map(|l| l.strip_prefix("host: "));
-    host.map(str::to_owned).ok_or_else(|| Error::new("rustc -vV names no host"))
 }

@@ -9,7 +9,7 @@ const LINES_AT_MOST: usize = 400;
 const REASON: &str = "// Long file: ";
 
 /// What gives away the machine that a file was written on; in two parts, so that this file passes.
-const MACHINE_PATHS: &[&str] = &[
+pub(crate) const MACHINE_PATHS: &[&str] = &[
     concat!("/wo", "rk/"),
     concat!("/ro", "ot/"),
     concat!("/ho", "me/"),

@@ -2,6 +2,7 @@
 
 mod early;
 mod links;
+mod windows;
 
 use std::ffi::OsString;
 use std::fmt;
@@ -64,6 +65,7 @@ impl Folder {
 
     /// The file of a key to be read, where it is not behind a link that is not followed.
     fn path_to_read(&self, key: &str) -> Result<PathBuf> {
+        windows::check(key)?;
         self.links.check(&self.root, key, false)?;
         Ok(self.path(key))
     }
@@ -77,6 +79,7 @@ impl Folder {
         if !self.writable {
             return Err(read_only());
         }
+        windows::check(key)?;
         self.links.check(&self.root, key, true)?;
         Ok(self.path(key))
     }
@@ -86,6 +89,7 @@ impl Folder {
         if !self.writable {
             return Err(read_only());
         }
+        windows::check(key)?;
         self.links.check(&self.root, key.rsplit_once('/').map_or("", |(above, _)| above), true)?;
         Ok(self.path(key))
     }

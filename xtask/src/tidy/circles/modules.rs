@@ -199,7 +199,7 @@ impl Visit<'_> for Imports {
 }
 
 /// The paths of a `use` item, each with the name that it gets; a glob has none.
-pub(super) fn leaves(item: &ItemUse) -> Vec<(Vec<String>, Option<String>)> {
+pub(crate) fn leaves(item: &ItemUse) -> Vec<(Vec<String>, Option<String>)> {
     let mut found = Vec::new();
     if item.leading_colon.is_none() {
         add_leaves(&item.tree, &[], &mut found);
@@ -243,7 +243,7 @@ fn defined(item: &Item) -> Option<(String, bool)> {
     Some((name.to_string(), is_type))
 }
 
-fn attributes(item: &Item) -> &[Attribute] {
+pub(crate) fn attributes(item: &Item) -> &[Attribute] {
     match item {
         Item::Const(item) => &item.attrs,
         Item::Enum(item) => &item.attrs,
@@ -261,7 +261,7 @@ fn attributes(item: &Item) -> &[Attribute] {
 }
 
 /// Whether an item is compiled for tests alone: `#[cfg(test)]`, `#[cfg(all(test, …))]`.
-fn is_test(attributes: &[Attribute]) -> bool {
+pub(crate) fn is_test(attributes: &[Attribute]) -> bool {
     attributes.iter().filter(|attribute| attribute.path().is_ident("cfg")).any(|attribute| {
         let Meta::List(list) = &attribute.meta else { return false };
         let text = list.tokens.to_string().replace(' ', "");
