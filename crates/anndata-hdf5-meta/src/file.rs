@@ -1,5 +1,7 @@
 //! [`MetaFile`]: an open file.
 
+use std::collections::hash_map::Entry;
+use std::collections::{HashMap, VecDeque};
 use std::fs::File;
 use std::path::Path;
 use std::sync::Arc;
@@ -9,7 +11,8 @@ use crate::context::Context;
 use crate::error::{Error, Result, Section};
 use crate::global_heap::{self, HeapReference, bytes_of};
 use crate::limits::{Action, MetaLimits};
-use crate::object::Object;
+use crate::message::link::LinkTarget;
+use crate::object::{Object, ObjectKind};
 use crate::source::Source;
 use crate::superblock::Superblock;
 
@@ -89,6 +92,35 @@ impl MetaFile {
     /// As [`Object::resolve`].
     pub fn resolve(&self, path: &[u8]) -> Result<Option<Object>> {
         self.root()?.resolve(path)
+    }
+
+    /// A path of each object that hard links lead to from the root, by its address: what an object reference is to. Of
+    /// several paths it is one of the shortest.
+    ///
+    /// # Errors
+    /// If a group cannot be read, or paths are longer than the limits allow.
+    pub fn object_paths(&self) -> Result<HashMap<u64, Vec<u8>>> {
+        let root = self.context.superblock.root;
+        let reader = self.context.reader(Action::Paths, root);
+        let mut paths = HashMap::from([(root, b"/".to_vec())]);
+        let mut todo = VecDeque::from([root]);
+        while let Some(address) = todo.pop_front() {
+            let object = self.object(address)?;
+            if object.kind()? != ObjectKind::Group {
+                continue;
+            }
+            let above = paths.get(&address).cloned().unwrap_or_default();
+            for link in object.links()? {
+                let LinkTarget::Hard(address) = link.target else { continue };
+                if let Entry::Vacant(entry) = paths.entry(address) {
+                    let path = [above.strip_suffix(b"/").unwrap_or(&above), b"/", &link.name].concat();
+                    reader.charge(SECTION, path.len() as u64)?;
+                    entry.insert(path);
+                    todo.push_back(address);
+                }
+            }
+        }
+        Ok(paths)
     }
 
     /// Takes references into the global heap, as they are stored one after the other, apart.

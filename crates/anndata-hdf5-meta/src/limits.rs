@@ -56,6 +56,7 @@ pub(crate) enum Action {
     Dataset,
     Chunks,
     Values,
+    Paths,
 }
 
 /// Bytes and structures.

@@ -52,3 +52,62 @@ pub(crate) fn links(reader: &Reader<'_>, ranks: Ranks, tree: u64, heap: u64) -> 
     })?;
     Ok(links)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::limits::Action;
+    use crate::reader::test_store;
+
+    /// A heap of the names `a`, `b` and the path `/a` at address 0, a tree of one node at 64, and that node at 128.
+    fn group(entries: u8, second: u8) -> Vec<u8> {
+        let mut bytes = b"HEAP\0\0\0\0".to_vec();
+        for number in [16_u64, 0, 40] {
+            bytes.extend(number.to_le_bytes());
+        }
+        bytes.resize(40, 0);
+        bytes.extend(b"\0a\0b\0/a\0");
+        bytes.resize(64, 0);
+        bytes.extend(b"TREE\0\0\x01\0");
+        bytes.extend([0xff; 16]);
+        for number in [0_u64, 128, 3] {
+            bytes.extend(number.to_le_bytes());
+        }
+        bytes.resize(128, 0);
+        bytes.extend([b"SNOD\x01\0", &[entries, 0][..]].concat());
+        for (name, address, kind, scratch) in [(1_u64, 7_u64, 1_u32, 0_u32), (second.into(), u64::MAX, 2, 5)] {
+            bytes.extend(name.to_le_bytes());
+            bytes.extend(address.to_le_bytes());
+            bytes.extend(kind.to_le_bytes());
+            bytes.extend([0; 4]);
+            bytes.extend(scratch.to_le_bytes());
+            bytes.extend([0; 12]);
+        }
+        bytes
+    }
+
+    fn read(bytes: Vec<u8>) -> Result<Vec<Link>> {
+        let store = test_store(bytes);
+        links(&Reader::new(&store, Action::Links, 0), Ranks::default(), 64, 0)
+    }
+
+    #[test]
+    fn hard_and_soft_links_are_read() -> Result<()> {
+        let hard = Link { name: b"a".to_vec(), creation: None, target: LinkTarget::Hard(7) };
+        let soft = Link { name: b"b".to_vec(), creation: None, target: LinkTarget::Soft(b"/a".to_vec()) };
+        assert_eq!(read(group(2, 3))?, [hard, soft]);
+        Ok(())
+    }
+
+    #[test]
+    fn odd_nodes_are_errors() {
+        assert_eq!(read(group(2, 40)).unwrap_err().message(), "a name is at 40 in a heap of 16 bytes");
+        assert_eq!(read(group(9, 3)).unwrap_err().message(), "9 entries, of which there are 8 at most");
+        let mut undefined = group(1, 3);
+        undefined[144..152].fill(0xff);
+        assert_eq!(read(undefined).unwrap_err().message(), "a link to an undefined address");
+        let mut unmarked = group(2, 3);
+        unmarked[128] = b'X';
+        assert_eq!(read(unmarked).unwrap_err().message(), "does not begin with SNOD");
+    }
+}

@@ -3,7 +3,7 @@
 //!
 //! Small files are kept in `tests/data`. With a Python with h5py in `ANNDATA_PYTHON`, files of every kind are made and
 //! compared; without one the test says so and does nothing.
-#![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
+#![allow(clippy::unwrap_used, clippy::panic, clippy::print_stderr, reason = "tests")]
 
 mod support;
 
@@ -13,10 +13,10 @@ use std::process::Command;
 use anndata_hdf5_meta::{MetaFile, MetaLimits};
 use support::{dump, files, kept_files};
 
-/// Where one file is not as the text beside it says.
-fn difference(path: &Path) -> Option<String> {
+/// Where one file is not as h5py says.
+fn difference(path: &Path, theirs: &Path) -> Option<String> {
     let bytes = std::fs::read(path).unwrap();
-    let theirs = std::fs::read_to_string(path.with_extension("txt")).unwrap();
+    let theirs = std::fs::read_to_string(theirs).unwrap();
     let file = MetaFile::open(path, MetaLimits::default()).and_then(|file| dump::dump(&file, &bytes));
     let ours = match file {
         Ok(ours) => ours,
@@ -27,9 +27,23 @@ fn difference(path: &Path) -> Option<String> {
     Some(format!("{}, line {}: {ours:?}, and h5py has {theirs:?}", path.display(), number + 1))
 }
 
+/// Compares files with the texts beside them.
 fn compare(files: &[PathBuf]) {
-    let differences: Vec<String> = files.iter().filter_map(|path| difference(path)).collect();
+    let differences = files.iter().filter_map(|path| difference(path, &path.with_extension("txt")));
+    let differences: Vec<String> = differences.collect();
     assert!(differences.is_empty(), "{}", differences.join("\n"));
+}
+
+/// Runs `make_fixtures.py`; false, with a line that says so, where `ANNDATA_PYTHON` names no Python.
+fn make_fixtures(arguments: &[&Path]) -> bool {
+    let Some(python) = std::env::var_os("ANNDATA_PYTHON") else {
+        eprintln!("skipped: ANNDATA_PYTHON names no Python");
+        return false;
+    };
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/make_fixtures.py");
+    let made = Command::new(python).arg(script).args(arguments).output().unwrap();
+    assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
+    true
 }
 
 #[test]
@@ -41,15 +55,28 @@ fn kept_files_are_read_as_h5py_reads_them() {
 
 #[test]
 fn files_of_every_kind_are_read_as_h5py_reads_them() {
-    let Some(python) = std::env::var_os("ANNDATA_PYTHON") else {
-        eprintln!("skipped: ANNDATA_PYTHON names no Python");
-        return;
-    };
     let folder = tempfile::tempdir().unwrap();
-    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/make_fixtures.py");
-    let made = Command::new(python).arg(script).arg(folder.path()).output().unwrap();
-    assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
-    let files = files(folder.path());
-    assert!(files.len() >= 25, "{files:?}");
-    compare(&files);
+    if make_fixtures(&[folder.path()]) {
+        let files = files(folder.path(), "h5");
+        assert!(files.len() >= 25, "{files:?}");
+        compare(&files);
+    }
+}
+
+/// Files that Python anndata wrote, where this is the workspace that has them; `HDF5_FILES` names a folder of others.
+#[test]
+fn files_of_anndata_are_read_as_h5py_reads_them() {
+    let fixtures = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/fixtures");
+    let folders = ["h5ad", "legacy"].map(|name| fixtures.join(name)).into_iter();
+    let folders = folders.chain(std::env::var_os("HDF5_FILES").map(PathBuf::from)).filter(|folder| folder.is_dir());
+    let files: Vec<PathBuf> = folders.flat_map(|folder| files(&folder, "h5ad")).collect();
+    let texts = tempfile::tempdir().unwrap();
+    let arguments: Vec<&Path> =
+        [Path::new("--dump"), texts.path()].into_iter().chain(files.iter().map(PathBuf::as_path)).collect();
+    if make_fixtures(&arguments) {
+        let texts = (0..).map(|number| texts.path().join(format!("{number}.txt")));
+        let differences = files.iter().zip(texts).filter_map(|(path, text)| difference(path, &text));
+        let differences: Vec<String> = differences.collect();
+        assert!(differences.is_empty(), "{}", differences.join("\n"));
+    }
 }

@@ -3,10 +3,11 @@
 
 mod support;
 
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use anndata_hdf5_meta::{Error, ErrorKind, MetaFile, MetaLimits, Object, ObjectKind};
-use support::{dump, kept_files};
+use support::{dump, files, kept_files};
 
 /// A walk over a file of so few KiB takes far less.
 const LONGEST: Duration = Duration::from_secs(3);
@@ -225,6 +226,30 @@ fn damage_spoils_what_it_is_in() {
     let text = named(b"encoding-type").unwrap();
     assert_eq!(file.variable_length(&text.bytes, 1).unwrap(), [b"anndata".to_vec()]);
     assert!(file.resolve(b"X").unwrap().unwrap().chunks().is_ok());
+}
+
+/// Files that were made to do harm, where this is the workspace that has them; `HDF5_FILES` names a folder of others.
+#[test]
+fn crafted_files_end_in_time() {
+    let fixtures = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/fixtures/malformed");
+    let folders = [fixtures].into_iter().chain(std::env::var_os("HDF5_FILES").map(PathBuf::from));
+    for folder in folders.filter(|folder| folder.is_dir()) {
+        for path in files(&folder, "h5ad") {
+            read_in_time(std::fs::read(&path).unwrap(), &path.display().to_string());
+        }
+    }
+}
+
+#[test]
+fn every_object_has_a_path() {
+    for path in kept_files() {
+        let file = MetaFile::open(&path, MetaLimits::default()).unwrap();
+        let paths = file.object_paths().unwrap();
+        assert!(paths.len() > 5, "{paths:?}");
+        for (address, path) in paths {
+            assert_eq!(file.resolve(&path).unwrap().map(|object| object.address()), Some(address));
+        }
+    }
 }
 
 /// The end of the structure that begins at a byte, where its checksum is.

@@ -2,7 +2,7 @@
 
     python make_fixtures.py FOLDER            every kind of file, each with its NAME.txt
     python make_fixtures.py --small FOLDER    the few small ones that are kept in tests/data
-    python make_fixtures.py --dump FILE...    what is in other files
+    python make_fixtures.py --dump FOLDER FILE...   what is in other files, as FOLDER/0.txt, 1.txt, ...
 """
 
 import ctypes
@@ -473,8 +473,8 @@ def everything(folder):
 
 def main(arguments):
     if arguments[0] == "--dump":
-        for path in arguments[1:]:
-            sys.stdout.write(dump(path))
+        for number, path in enumerate(arguments[2:]):
+            (pathlib.Path(arguments[1]) / f"{number}.txt").write_text(dump(path))
         return
     folder = pathlib.Path(arguments[-1])
     folder.mkdir(parents=True, exist_ok=True)

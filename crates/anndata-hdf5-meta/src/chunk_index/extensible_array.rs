@@ -297,6 +297,33 @@ mod tests {
         Ok(())
     }
 
+    /// Pages of 4 elements: the first data blocks in pages are two of 8 elements, each of 2 pages.
+    #[test]
+    fn the_bits_of_pages_follow_each_other() -> Result<()> {
+        // Elements 0; 1 and 2; 3 to 6; 7 to 14 in two blocks of 4; then 15 to 30 in two blocks of 8.
+        let mut index = vec![UNDEFINED; 9];
+        index[4] = 200;
+        let mut bytes = array(31, &index, &[]);
+        bytes.truncate(200);
+        let head = [0; 10];
+        // The second page of the first block and the first of the second one were written.
+        bytes.extend(checked(&[b"EASB", &head[..], &[15, 0b0110_0000, 0], &addresses(&[300, 400])].concat()));
+        bytes.resize(300, 0);
+        for (pages, elements) in [([1, 0], [1, 2, 3, 4]), ([0, 1], [5, 6, UNDEFINED, 8])] {
+            let start = bytes.len();
+            bytes.extend(checked(&[b"EADB", &head[..], &[15]].concat()));
+            for page in pages {
+                let page = if page == 0 { checked(&addresses(&elements)) } else { vec![0xaa; 36] };
+                bytes.extend(page);
+            }
+            bytes.resize(start + 100, 0);
+        }
+        let found = chunks(bytes, ChunkIndex::ExtensibleArray, (&[62], &[None]), false)?;
+        let found: Vec<(u64, u64)> = found.iter().map(|(position, chunk)| (position[0], chunk.offset)).collect();
+        assert_eq!(found, [(19, 1), (20, 2), (21, 3), (22, 4), (23, 5), (24, 6), (26, 8)]);
+        Ok(())
+    }
+
     #[test]
     fn odd_arrays_are_errors() {
         let head = array(5, &index([UNDEFINED; 2]), &[]);

@@ -38,13 +38,11 @@ impl Object {
     /// # Errors
     /// If what is stored is no such value, or is not as long as an element.
     pub fn fill_value(&self) -> Result<FillValue> {
-        let new = self.find(kind::FILL_VALUE, FillValue::parse)?;
-        // Files of some versions have both, and the older one counts where the other is silent.
-        let fill = match new {
-            Some(FillValue::Zeros) | None => self.find(kind::OLD_FILL_VALUE, FillValue::parse_old)?.or(new),
-            new => new,
+        // Files of some versions have both; the older message counts only where there is no other.
+        let fill = match self.find(kind::FILL_VALUE, FillValue::parse)? {
+            Some(fill) => fill,
+            None => self.find(kind::OLD_FILL_VALUE, FillValue::parse_old)?.unwrap_or(FillValue::Zeros),
         };
-        let fill = fill.unwrap_or(FillValue::Zeros);
         if let FillValue::Value(value) = &fill {
             let size = self.datatype()?.size;
             if value.len() != size {
