@@ -13,7 +13,7 @@ use rayon::prelude::*;
 use super::buffers::{Index, by_size, by_width, bytes_of, plain, size_of_value, values, values_mut};
 use super::major::{Part, blocks, fill};
 use super::offsets::Offsets;
-use super::{SparseFormat, SparseMatrix};
+use super::{SparseFormat, SparseMatrix, first_outside};
 use crate::Reindex;
 
 /// One of the matrices that follow each other.
@@ -102,6 +102,11 @@ fn unchanged(pieces: &[Piece<'_>], target: &Target) -> Result<Option<SparseMatri
         && keeps();
     if !is_same {
         return Ok(None);
+    }
+    // An index beyond the axis of a broken matrix would be one of a longer axis.
+    if target.other_len > reindex.old_len() {
+        let outside = first_outside(&matrix.indices, reindex.old_len())?;
+        ensure!(outside.is_none(), "an index beyond the axis");
     }
     let (data, indices) = (matrix.data.clone(), matrix.indices.clone());
     SparseMatrix::assembled(target.format, target.other_len, data, indices, &matrix.major_offsets()?, &wanted).map(Some)
