@@ -40,7 +40,8 @@ fn through_chunks(x: &Element, len: usize) -> Result<Element> {
         None => Ok(x.clone()),
         Some((_, Element::Sparse(_))) => {
             let parts = parts.iter().map(|(_, part)| part.to_sparse()).collect::<Result<Vec<_>>>()?;
-            SparseMatrix::concat_major(&parts).map(Element::from)
+            let Some(indices) = parts.first().map(|part| part.indices().dtype().clone()) else { return Ok(x.clone()) };
+            SparseMatrix::concat_major(&parts)?.cast_indices(&indices).map(Element::from)
         }
         Some(_) => {
             let parts = parts.iter().map(|(_, part)| part.to_tensor()).collect::<Result<Vec<_>>>()?;

@@ -50,7 +50,7 @@ KNOWN = [
         ),
     ),
     Known(
-        "read|write|convert|read_elem|write_elem",
+        "read|read_lazy|write|convert|read_elem|write_elem",
         r"/raw: null (missing in the copy|stored in the source, not in the copy)",
         "Python writes a `raw` that is not there as null to zarr, and leaves it out of `.h5ad`. Here it is left out of both, "
         "which both versions of anndata read as no `raw`.",

@@ -56,7 +56,15 @@ pub fn read_runs_into(
             }
         };
         let Some(info) = storage.read_raw(&position, raw).map_err(name)? else {
-            return scatter(storage.fill_value(), 0);
+            let fill = storage.fill_value();
+            if fill.len() == size {
+                return scatter(fill, 0);
+            }
+            // Of a format that names no value; memory that was used before is not zero.
+            super::resize(chunk, size)?;
+            let zeros = chunk.get_mut(..size).or_bug("a buffer shorter than a value")?;
+            zeros.fill(0);
+            return scatter(zeros, 0);
         };
         if storage.is_raw() && raw.len() == chunk_bytes {
             return scatter(raw, 1);
