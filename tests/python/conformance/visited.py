@@ -37,9 +37,10 @@ def of_writing(path):
     adata.uns = real(adata.uns)
 
     def note(write, group, key, value, *, dataset_kwargs, iospec):
+        path = f"{group.name.strip('/')}/{key.strip('/')}".strip("/")
         # Python asks about a `raw` that is not there.
-        if value is not None or key.strip("/") != "raw":
-            found.append(f"{group.name.strip('/')}/{key.strip('/')}".strip("/"))
+        if value is not None or path != "raw":
+            found.append(path)
         write(group, key, value, dataset_kwargs=dataset_kwargs)
 
     with tempfile.TemporaryDirectory() as folder, h5py.File(Path(folder) / "written.h5ad", "w") as file:

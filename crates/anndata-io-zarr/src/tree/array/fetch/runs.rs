@@ -109,6 +109,11 @@ mod tests {
             let positions: Vec<u64> = runs.iter().cloned().flatten().collect();
             assert_eq!(array.read_runs(&runs)?, line.take(0, &positions)?);
         }
+        // Chunks that were never written are zero, also in memory that was used before.
+        let array = root.create_array("never written", &ArraySpec::of(&line).with_chunks([70]))?;
+        let mut out = vec![0xa5; 12];
+        array.read_runs_into(&[4000..4002, 3..4], &mut out)?;
+        assert_eq!(out, [0; 12]);
         Ok(())
     }
 }
