@@ -13,7 +13,9 @@ pub(crate) fn map_ranges<R: Send>(
     ranges: impl IndexedParallelIterator<Item = Range<usize>>,
     work: &(dyn Fn(usize, Range<usize>) -> Result<R> + Sync),
 ) -> Result<Vec<R>> {
-    ranges.enumerate().map(|(number, range)| work(number, range)).collect()
+    // So many are known beforehand; a result of all is not.
+    let made: Vec<Result<R>> = ranges.enumerate().map(|(number, range)| work(number, range)).collect();
+    made.into_iter().collect()
 }
 
 /// Calls a function with each of some parts of a whole.
