@@ -25,7 +25,7 @@ pub enum OnRead {
     Part(Vec<AxisSelection>),
     /// It is kept as it is stored, whatever its encoding.
     Opaque,
-    /// It is left out, and not looked at. A column is no column of its frame any more.
+    /// It is left out and not read. A column is no longer listed in its frame.
     Skip,
     /// This stands in its place.
     Value(Element),

@@ -19,7 +19,7 @@ pub enum OnWrite {
     /// It is written as the options say; the elements in it are asked about next.
     #[default]
     Default,
-    /// It is left out. A column is no column of its frame in the store.
+    /// It is left out. A column is not listed in its frame in the store.
     Skip,
     /// This is written in its place; the elements in it are asked about next.
     Value(Element),

@@ -54,27 +54,36 @@ impl KeptOffsets {
         let bytes = size_of_val(part.offsets.as_slice()) as u64;
         slots.entry(block).or_insert_with(|| KEPT.slot()).put(Arc::clone(part), bytes);
     }
+}
 
-    /// The offsets of the selected ones of `major` slices within `values` values. What was kept is not read again.
+impl StoredOffsets {
+    /// The offsets of the selected ones of `major` slices within `values` values. What was kept is not read again, and what is
+    /// read is kept, if there is a place for it.
     ///
     /// # Errors
     /// If they cannot be read, or are not what offsets have to be; the error says where.
     pub(super) fn read(
-        &self,
         indptr: &ArrayNode,
         slices: &AxisSelection,
         major: usize,
         values: usize,
-    ) -> Result<StoredOffsets> {
+        kept: Option<&KeptOffsets>,
+    ) -> Result<Self> {
+        let get = |block: usize| kept.and_then(|kept| kept.get(block));
+        let put = |block: usize, part: &Arc<Part>| {
+            if let Some(kept) = kept {
+                kept.put(block, part);
+            }
+        };
         if major <= BLOCK || !matches!(indptr.source, Source::Stored(_)) {
-            if let Some(all) = self.get(0) {
-                return Ok(StoredOffsets(vec![all]));
+            if let Some(all) = get(0) {
+                return Ok(Self(vec![all]));
             }
             let all = Offsets::given(&indptr.source.read()?, major, values).map_err(Error::of_stored)?;
             let ends = std::iter::once(0).chain(all.ends().iter().copied());
             let all = Arc::new(Part { first: 0, offsets: ends.collect() });
-            self.put(0, &all);
-            return Ok(StoredOffsets(vec![all]));
+            put(0, &all);
+            return Ok(Self(vec![all]));
         }
         let expected = major.saturating_add(1);
         if indptr.shape()? != [expected] {
@@ -87,13 +96,13 @@ impl KeptOffsets {
         for blocks in touched(slices)? {
             let mut next = blocks.start;
             while next < blocks.end {
-                if let Some(part) = self.get(next) {
+                if let Some(part) = get(next) {
                     parts.push(part);
                     next += 1;
                     continue;
                 }
                 // Blocks that follow each other are read as one.
-                let missing = (next..blocks.end).take_while(|&block| self.get(block).is_none()).count().max(1);
+                let missing = (next..blocks.end).take_while(|&block| get(block).is_none()).count().max(1);
                 let (first, end) = (next * BLOCK, major.min((next + missing) * BLOCK));
                 let stored = indptr.read_rows(first as u64, end - first + 1)?;
                 let offsets = to_offsets(&stored).map_err(Error::of_stored)?;
@@ -103,17 +112,15 @@ impl KeptOffsets {
                     let own = offsets.get(start..offsets.len().min(start + BLOCK + 1));
                     let own = own.or_bug("a block beyond the offsets")?.to_vec();
                     let part = Arc::new(Part { first: block * BLOCK, offsets: own });
-                    self.put(block, &part);
+                    put(block, &part);
                     parts.push(part);
                 }
                 next += missing;
             }
         }
-        Ok(StoredOffsets(parts))
+        Ok(Self(parts))
     }
-}
 
-impl StoredOffsets {
     /// Where the values of consecutive selected major slices are.
     ///
     /// # Errors
@@ -222,7 +229,7 @@ mod tests {
             (AxisSelection::Range(0..0), 0),
         ] {
             counting.read.store(0, Ordering::Relaxed);
-            let offsets = KeptOffsets::default().read(&indptr, &slices, major, 2 * major)?;
+            let offsets = StoredOffsets::read(&indptr, &slices, major, 2 * major, None)?;
             let read = usize::try_from(counting.read.load(Ordering::Relaxed)).unwrap();
             assert!(read <= blocks * (BLOCK + 1), "{read} offsets for {slices:?}");
             for (start, len) in slices.runs() {
@@ -249,7 +256,7 @@ mod tests {
         ] {
             counting.read.store(0, Ordering::Relaxed);
             let selection = AxisSelection::Range(slices.start as u64..slices.end as u64);
-            let offsets = kept.read(&indptr, &selection, major, 2 * major)?;
+            let offsets = StoredOffsets::read(&indptr, &selection, major, 2 * major, Some(&kept))?;
             assert_eq!(counting.read.load(Ordering::Relaxed), read as u64, "{slices:?}");
             assert_eq!(offsets.run(slices.clone())?, 2 * slices.start..2 * slices.end);
         }
@@ -257,7 +264,7 @@ mod tests {
         let kept = KeptOffsets::default();
         for read in [3, 0] {
             counting.read.store(0, Ordering::Relaxed);
-            assert_eq!(kept.read(&indptr, &AxisSelection::Range(1..2), 2, 5)?.run(1..2)?, 2..5);
+            assert_eq!(StoredOffsets::read(&indptr, &AxisSelection::Range(1..2), 2, 5, Some(&kept))?.run(1..2)?, 2..5);
             assert_eq!(counting.read.load(Ordering::Relaxed), read);
         }
         Ok(())
@@ -271,7 +278,7 @@ mod tests {
         let refused = |offsets: Vec<i64>, values: usize, slices: &AxisSelection| {
             let (indptr, _) = stored(offsets)?;
             Ok::<_, Error>(
-                KeptOffsets::default().read(&indptr, slices, major, values).map(|_| ()).map_err(|error| error.text()),
+                StoredOffsets::read(&indptr, slices, major, values, None).map(|_| ()).map_err(|error| error.text()),
             )
         };
         let with = |at: usize, offset: i64| {

@@ -26,7 +26,7 @@ pub(in crate::encoding) fn select(
     shape_attribute: &str,
     axes: &[AxisSelection],
 ) -> Result<Node> {
-    let part = Arc::new(StoredPart::open(node, format, shape_attribute, axes, &KeptOffsets::default())?);
+    let part = Arc::new(StoredPart::open(node, format, shape_attribute, axes, None)?);
     let (data, indices, lengths) = if part.is_whole_slices() {
         let runs = part.runs(&part.slices)?;
         let lengths = part.lengths(&part.slices)?;
@@ -82,7 +82,7 @@ struct Parts {
 
 impl PartReader for Parts {
     fn read(&self, axes: &[AxisSelection]) -> Result<Element> {
-        let part = StoredPart::open(&self.node, self.format, self.shape_attribute, axes, &self.offsets)?;
+        let part = StoredPart::open(&self.node, self.format, self.shape_attribute, axes, Some(&self.offsets))?;
         part.build(BLOCK_BYTES).map(Element::Sparse)
     }
 }
@@ -96,7 +96,7 @@ pub(crate) fn build_part(
     axes: &[AxisSelection],
     max_bytes: u64,
 ) -> Result<SparseMatrix> {
-    StoredPart::open(node, format, shape_attribute, axes, &KeptOffsets::default())?.build(max_bytes)
+    StoredPart::open(node, format, shape_attribute, axes, None)?.build(max_bytes)
 }
 
 /// A stored matrix and what is selected of it.
@@ -119,7 +119,7 @@ impl StoredPart {
     pub(super) fn whole(node: &Node, format: SparseFormat, shape_attribute: &str) -> Result<Self> {
         let (rows, columns) = declared_shape(node, shape_attribute)?;
         let axes = [AxisSelection::Range(0..rows as u64), AxisSelection::Range(0..columns as u64)];
-        Self::open(node, format, shape_attribute, &axes, &KeptOffsets::default())
+        Self::open(node, format, shape_attribute, &axes, None)
     }
 
     fn open(
@@ -127,7 +127,7 @@ impl StoredPart {
         format: SparseFormat,
         shape_attribute: &str,
         axes: &[AxisSelection],
-        kept: &KeptOffsets,
+        kept: Option<&KeptOffsets>,
     ) -> Result<Self> {
         let (rows, columns) = declared_shape(node, shape_attribute)?;
         let [row_axis, column_axis] = axes else {
@@ -149,7 +149,7 @@ impl StoredPart {
                 data.spec.shape, indices.spec.shape
             )));
         }
-        let offsets = kept.read(&indptr, slices, major_len, one_dimension(&indices)?);
+        let offsets = StoredOffsets::read(&indptr, slices, major_len, one_dimension(&indices)?, kept);
         let offsets = offsets.map_err(|error| error.at(&indptr.path))?;
         Ok(Self { format, slices: slices.clone(), minor: minor.clone(), minor_len, data, indices, indptr, offsets })
     }
