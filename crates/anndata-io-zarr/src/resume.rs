@@ -87,6 +87,9 @@ impl Stage {
         }
         let mut stage = Self { folder, _lock: lock, there: HashMap::new() };
         match fs::read_to_string(stage.header()) {
+            // Without a store nothing of what is noted is there: it was killed when it had moved the store to its place, and may
+            // even have finished.
+            Ok(_) if !stage.store().is_dir() => stage.begin(identity)?,
             Ok(header) => {
                 let found: Option<Value> = serde_json::from_str(&header).ok();
                 let same = found.as_ref().is_some_and(|found| {
@@ -108,15 +111,20 @@ impl Stage {
                     Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error.into()),
                     _ => {}
                 }
-                let beside = stage.folder.join("journal.new");
-                fs::write(&beside, json!({ "version": VERSION, "identity": identity }).to_string())?;
-                fs::write(stage.progress(), "")?;
-                fs::rename(beside, stage.header())?;
+                stage.begin(identity)?;
             }
             Err(error) => return Err(error.into()),
         }
         fs::create_dir_all(stage.store())?;
         Ok(stage)
+    }
+
+    /// Begins a journal in which nothing is noted.
+    fn begin(&self, identity: &str) -> Result<()> {
+        let beside = self.folder.join("journal.new");
+        fs::write(&beside, json!({ "version": VERSION, "identity": identity }).to_string())?;
+        fs::write(self.progress(), "")?;
+        Ok(fs::rename(beside, self.header())?)
     }
 
     fn store(&self) -> PathBuf {

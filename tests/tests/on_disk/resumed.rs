@@ -150,6 +150,32 @@ fn what_was_written_is_not_written_again() -> Result<()> {
     Ok(())
 }
 
+/// What a kill leaves when the store was moved to its place, before its journal is removed.
+#[test]
+fn a_journal_without_a_store_says_nothing() -> Result<()> {
+    let directory = tempfile::tempdir()?;
+    let folder = directory.path();
+    write_inputs(folder)?;
+    let (output, whole) = (folder.join("out.zarr"), folder.join("whole.zarr"));
+    run(folder, &whole, &options())?;
+    let (broken, stage) = (input(folder, 1).join("layers/dense/c/0/0"), folder.join(".out.zarr.resume"));
+    let bytes = std::fs::read(&broken)?;
+    std::fs::write(&broken, &bytes[..bytes.len() / 2])?;
+    run(folder, &output, &options()).unwrap_err();
+    std::fs::write(&broken, bytes)?;
+    assert!(std::fs::metadata(stage.join("progress.jsonl"))?.len() > 0);
+    std::fs::remove_dir_all(stage.join("new"))?;
+    run(folder, &output, &options())?;
+    assert!(files(&output) == files(&whole));
+    // Nor does it keep another work from being begun.
+    std::fs::remove_dir_all(&output)?;
+    std::fs::create_dir(&stage)?;
+    std::fs::write(stage.join("journal.json"), r#"{"version":1,"identity":"another"}"#)?;
+    run(folder, &output, &options())?;
+    assert!(files(&output) == files(&whole) && !stage.exists());
+    Ok(())
+}
+
 #[test]
 fn other_work_and_other_formats_are_refused() -> Result<()> {
     let directory = tempfile::tempdir()?;
@@ -161,7 +187,7 @@ fn other_work_and_other_formats_are_refused() -> Result<()> {
     }
     let output = folder.join("out.zarr");
     let stage = folder.join(".out.zarr.resume");
-    std::fs::create_dir(&stage)?;
+    std::fs::create_dir_all(stage.join("new"))?;
     std::fs::write(stage.join("journal.json"), r#"{"version":1,"identity":"another"}"#)?;
     let error = run(folder, &output, &options()).unwrap_err();
     assert!(error.is_invalid_input() && error.message().contains("another write to it was interrupted"), "{error}");
