@@ -244,6 +244,25 @@ fn a_failed_write_leaves_what_was_there() {
     assert_eq!(left.len(), 2, "nothing is left behind: {left:?}");
 }
 
+/// A process that is killed between writing a document and putting it in its place leaves it beside.
+#[test]
+fn documents_that_a_killed_writer_left_are_removed_by_the_next_one() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("a.zarr");
+    write_atomic(&path, &ZarrOptions::default(), false, |root| put(root, "n", &numbers(5))).unwrap();
+    let [stale, fresh] = [".zarr.json.1-0.new", ".zarr.json.1-1.new"].map(|name| path.join(name));
+    for left in [&stale, &fresh] {
+        fs::write(left, "{").unwrap();
+    }
+    let long_ago = std::time::SystemTime::now() - std::time::Duration::from_hours(2);
+    fs::File::options().write(true).open(&stale).unwrap().set_modified(long_ago).unwrap();
+    let store = Arc::new(ZarrStore::open_rw(&path, &ZarrOptions::default()).unwrap());
+    Group::root(store.clone()).set_attribute("note", "new").unwrap();
+    store.flush().unwrap();
+    assert!(!stale.exists() && fresh.exists(), "a living writer may still want it");
+    assert_eq!(open_path(&path).unwrap().array("n").unwrap().read().unwrap(), numbers(5));
+}
+
 #[test]
 fn what_is_no_store_is_never_overwritten() {
     let folder = tempfile::tempdir().unwrap();

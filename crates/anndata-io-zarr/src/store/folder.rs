@@ -10,6 +10,7 @@ use std::io::{self, ErrorKind, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use anndata_storage::{Error, FileStamp, Result, file_name};
 
@@ -238,6 +239,9 @@ impl Store for Folder {
                     .and_then(|()| fs::rename(&new, &path))
                     .inspect_err(|_| drop(fs::remove_file(&new)))
             })?;
+            if is_metadata(key) {
+                sweep(&path);
+            }
         } else {
             self.with_parent(key, &path, || fs::write(&path, value))?;
         }
@@ -294,6 +298,26 @@ fn beside(path: &Path) -> PathBuf {
     name.push(path.file_name().unwrap_or_default());
     name.push(format!(".{}-{}.new", std::process::id(), COUNTER.fetch_add(1, Ordering::Relaxed)));
     path.with_file_name(name)
+}
+
+/// After this time a file that is to take the place of another one is nobody's any more.
+const LONG_AGO: Duration = Duration::from_hours(1);
+
+/// Removes what writers of a file that were killed left [`beside`] it. What cannot be removed does no harm.
+fn sweep(path: &Path) {
+    let (Some(folder), Some(name)) = (path.parent(), path.file_name()) else { return };
+    let prefix = format!(".{}.", name.to_string_lossy());
+    for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
+        let name = entry.file_name();
+        let name = name.to_string_lossy();
+        if !name.starts_with(&prefix) || !name.ends_with(".new") {
+            continue;
+        }
+        let age = entry.metadata().and_then(|metadata| metadata.modified()).ok().and_then(|time| time.elapsed().ok());
+        if age.is_some_and(|age| age > LONG_AGO) {
+            let _ = fs::remove_file(entry.path());
+        }
+    }
 }
 
 /// Removes a folder, its own metadata last: what is left of it should the process end is still found.
