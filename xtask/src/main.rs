@@ -4,9 +4,11 @@
 mod bench;
 mod ci;
 mod conformance;
+mod crash;
 mod demo;
 mod env;
 mod fixtures;
+mod fuzz;
 mod sh;
 mod test;
 mod tidy;
@@ -21,9 +23,13 @@ usage: cargo xtask COMMAND
   conformance [--quick | --full | --mutate | --mistake NAME] [--save] [--seed N] [--case ID] [--operation NAME]
               [--anndata 0.13|0.12] [--python P]
                          random cases done by Python anndata and by this workspace, and compared
+  crash [--rounds N] [--full-disks N] [--seed S]
+                         processes that write are killed, or find the disk full; the old or the new object has to be there
   demo                   show and convert a real file with the anndata command
   tidy                   conventions that clippy cannot check
   fixtures [--python P]  write tests/fixtures anew with Python anndata
+  fuzz [--target T] [--seconds N] [--input FILE | --minimise FILE]
+                         looks for inputs that break a promise, beginning with fuzz/corpus; keeps them in fuzz/crashes
   bench read|write|zarr|convert|matrix|concat|qc|lazy|dispatch|collection|concat-on-disk [--rounds N] [--python P]
                          ratios to Python anndata (and the crate zarrs, scanpy) on a made file of 40 million non-zeros;
                          qc takes --quick: a small one
@@ -37,9 +43,11 @@ fn main() -> ExitCode {
         ["ci"] => ci::run(),
         ["test", rest @ ..] => test::run(rest),
         ["conformance", rest @ ..] => conformance::run(rest),
+        ["crash", rest @ ..] => crash::run(rest),
         ["demo"] => demo::run(&["--package", "anndata-cli"]),
         ["tidy"] => tidy::run(),
         ["fixtures", rest @ ..] => fixtures::run(rest),
+        ["fuzz", rest @ ..] => fuzz::run(rest),
         ["bench", rest @ ..] => bench::run(rest),
         _ => Err(sh::Error::new(USAGE)),
     };
