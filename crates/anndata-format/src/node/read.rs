@@ -7,7 +7,7 @@ use std::task::{Context, Poll, Wake, Waker};
 use std::thread::{self, Thread};
 use std::time::Duration;
 
-use anndata_storage::{Array, AxisSelection, DType, Error, Result, Tensor};
+use anndata_storage::{AxisSelection, DType, Error, Result, Tensor};
 use futures_util::future::try_join_all;
 use rayon::Yield;
 use rayon::prelude::*;
@@ -139,15 +139,6 @@ impl Budget {
 }
 
 impl Source {
-    /// The stored array that the values are of.
-    fn stored_array(&self) -> Option<&Array> {
-        match self {
-            Self::Stored(array) => Some(array),
-            Self::Part(part) => Some(part.array()),
-            _ => None,
-        }
-    }
-
     /// The bytes that stored values take in memory, as far as their shape and dtype say: of a text, those of its offset. A size
     /// beyond all numbers is over every limit.
     fn declared_bytes(&self) -> u64 {
