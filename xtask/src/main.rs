@@ -8,7 +8,6 @@ mod crash;
 mod demo;
 mod env;
 mod fixtures;
-mod fuzz;
 mod sh;
 mod test;
 mod tidy;
@@ -28,8 +27,6 @@ usage: cargo xtask COMMAND
   demo                   show and convert a real file with the anndata command
   tidy                   conventions that clippy cannot check
   fixtures [--python P]  write tests/fixtures anew with Python anndata
-  fuzz [--target T] [--seconds N] [--input FILE | --minimise FILE]
-                         looks for inputs that break a promise, beginning with fuzz/corpus; keeps them in fuzz/crashes
   bench read|write|zarr|convert|matrix|concat|qc|lazy|dispatch|collection|concat-on-disk [--rounds N] [--python P]
                          ratios to Python anndata (and the crate zarrs, scanpy) on a made file of 40 million non-zeros;
                          qc takes --quick: a small one
@@ -47,7 +44,6 @@ fn main() -> ExitCode {
         ["demo"] => demo::run(&["--package", "anndata-cli"]),
         ["tidy"] => tidy::run(),
         ["fixtures", rest @ ..] => fixtures::run(rest),
-        ["fuzz", rest @ ..] => fuzz::run(rest),
         ["bench", rest @ ..] => bench::run(rest),
         _ => Err(sh::Error::new(USAGE)),
     };
