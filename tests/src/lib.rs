@@ -1,6 +1,7 @@
-//! What the cross-crate tests share: fixtures, descriptions to compare with theirs, random objects, stores, and stores that
-//! fail.
+//! What the cross-crate tests share: fixtures, descriptions to compare with theirs, random objects, stores, stores that fail,
+//! and processes that are killed.
 
+pub mod crash;
 pub mod describe;
 pub mod failing;
 pub mod fixtures;

@@ -4,6 +4,7 @@
 mod bench;
 mod ci;
 mod conformance;
+mod crash;
 mod demo;
 mod dist;
 mod env;
@@ -23,6 +24,8 @@ usage: cargo xtask COMMAND
   conformance [--quick | --full | --mutate | --mistake NAME] [--save] [--seed N] [--case ID] [--operation NAME]
               [--anndata 0.13|0.12] [--python P]
                          random cases done by Python anndata and by this workspace, and compared
+  crash [--rounds N] [--full-disks N] [--seed S]
+                         processes that write are killed, or find the disk full; the old or the new object has to be there
   demo                   show and convert a real file with the anndata command
   tidy                   conventions that clippy cannot check
   fixtures [--python P]  write tests/fixtures anew with Python anndata
@@ -49,6 +52,7 @@ fn main() -> ExitCode {
         ["ci"] => ci::run(),
         ["test", rest @ ..] => test::run(rest),
         ["conformance", rest @ ..] => conformance::run(rest),
+        ["crash", rest @ ..] => crash::run(rest),
         ["demo"] => demo::run(&["--package", "anndata-cli"]),
         ["tidy"] => tidy::run(),
         ["fixtures", rest @ ..] => fixtures::run(rest),

@@ -225,7 +225,8 @@ impl Backed {
     ///
     /// # Errors
     /// If the store is for reading only, something has no stored form or can no longer be read, or writing fails;
-    /// then nothing was changed.
+    /// then nothing was changed, but where the disk is full while an HDF5 file is changed: that can leave a file that cannot be
+    /// read any more.
     pub fn write_back(&mut self, options: &ElemWriteOptions) -> Result<()> {
         self.put_changes(options).map_err(|error| self.locate(error))
     }

@@ -21,9 +21,6 @@ use crate::store::{Store, read_only};
 use crate::{ZarrFormat, ZarrOptions};
 use array::State;
 
-/// The most bytes of one metadata document.
-pub(crate) const MAX_METADATA: u64 = 1 << 30;
-
 /// A zarr store: a folder, a zip file, memory, or a remote store, of either version.
 ///
 /// Opening for reading changes nothing. See [the crate](crate) for how stores are opened and made.

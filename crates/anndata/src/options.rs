@@ -32,6 +32,28 @@ pub struct ReadOptions {
 }
 
 impl ReadOptions {
+    /// Options for files from strangers: with the limits of [`Limits::untrusted`], and without links and arrays that lead to
+    /// other files. `docs/untrusted.md` says what is promised of such files, and what is not.
+    ///
+    /// ```
+    /// use anndata::{Limits, ReadOptions};
+    ///
+    /// # let directory = tempfile::tempdir()?;
+    /// # let path = directory.path().join("upload.h5ad");
+    /// # anndata::write(&path, &anndata::AnnData::builder().shape(2, 3).build()?)?;
+    /// let adata = anndata::read_with(&path, &ReadOptions::untrusted())?;
+    ///
+    /// // With less memory for each file.
+    /// let options = ReadOptions::untrusted().with_limits(Limits::untrusted().with_max_total(1 << 30));
+    /// assert_eq!(anndata::read_with(&path, &options)?, adata);
+    /// # Ok::<(), anndata::Error>(())
+    /// ```
+    #[must_use]
+    pub fn untrusted() -> Self {
+        // What is not a limit is as strict by default.
+        Self::default().with_limits(Limits::untrusted())
+    }
+
     /// Sets whether values are read when they are asked for, instead of at once. Default: no.
     #[must_use]
     pub fn with_lazy(mut self, lazy: bool) -> Self {

@@ -4,8 +4,8 @@ use std::collections::HashSet;
 use std::sync::Arc;
 
 use anndata_storage::{
-    Array, ArraySpec, Attribute, Attributes, Error, Group, NodeMeta, OrBug as _, Result, Tensor, TreeVisitor, ensure,
-    file_name, parent_path,
+    Array, ArraySpec, Attribute, Attributes, Error, Group, Limits, NodeMeta, OrBug as _, Result, Tensor, TreeVisitor,
+    ensure, file_name, parent_path,
 };
 use indexmap::IndexMap;
 
@@ -13,9 +13,6 @@ use super::{ArrayNode, GroupNode, Node, Source, Unreadable};
 
 /// How deep groups may be nested: deeper than any use, shallower than a stack.
 pub(super) const MAX_DEPTH: usize = 100;
-
-/// How many elements a tree may have.
-const MAX_NODES: usize = 1_000_000;
 
 /// Links of a file can make one element stand at many paths, and a small file a tree that grows with each link. This many
 /// elements are opened without a look at that.
@@ -74,6 +71,7 @@ impl Node {
 /// Makes a tree of the elements that a store reports.
 struct Opener<'a> {
     group: &'a Group,
+    limits: Limits,
     /// How many groups the element that is opened is within, as far as the depth of trees counts them.
     base: usize,
     /// The groups that are gone through, each with its name in the one before.
@@ -103,6 +101,7 @@ impl<'a> Opener<'a> {
     fn new(group: &'a Group, key: &str) -> Self {
         Self {
             group,
+            limits: group.storage().limits(),
             base: usize::from(!key.trim_matches('/').is_empty()),
             open: Vec::new(),
             tree: None,
@@ -154,12 +153,18 @@ impl<'a> Opener<'a> {
         Ok(())
     }
 
+    /// Whether there are more elements than the limits allow.
+    fn is_full(&self) -> bool {
+        self.opened as u64 > self.limits.max_elements
+    }
+
     /// Counts an element that is about to be opened.
     fn count(&mut self, path: &str) -> Result<()> {
         self.opened += 1;
-        if self.opened > MAX_NODES {
+        if self.is_full() {
             self.exceeded = true;
-            return Err(Error::limit_exceeded(format!("the store has more than {MAX_NODES} elements")).at(path));
+            let message = format!("the store has more than {} elements (max_elements)", self.limits.max_elements);
+            return Err(Error::limit_exceeded(message).at(path));
         }
         if self.opened <= FEW_NODES {
             return Ok(());
@@ -193,9 +198,15 @@ impl<'a> Opener<'a> {
             let source = if spec.null { Source::Empty } else { Source::Stored(array) };
             return Ok(Node::Array(ArrayNode { path, attributes: attributes?, spec, source }));
         }
-        if self.base + self.open.len() > MAX_DEPTH {
+        let depth = self.base + self.open.len();
+        if depth > MAX_DEPTH {
             self.too_deep = true;
             return Err(Error::invalid_data(format!("groups are nested more than {MAX_DEPTH} deep")).at(&path));
+        }
+        if depth as u64 > self.limits.max_depth {
+            self.too_deep = true;
+            let message = format!("groups are nested more than {} deep (max_depth)", self.limits.max_depth);
+            return Err(Error::limit_exceeded(message).at(&path));
         }
         let attributes = match (attributes, &mut self.failed) {
             (Err(error), Some(failed)) => {
@@ -231,7 +242,7 @@ impl TreeVisitor for Opener<'_> {
             return Ok(true);
         }
         if self.failed.is_some() && self.exceeded {
-            if self.base + self.open.len() > 1 || self.opened > MAX_NODES {
+            if self.base + self.open.len() > 1 || self.is_full() {
                 return Ok(false); // Told of once.
             }
             // Links that multiply one member of the root say nothing of the others.

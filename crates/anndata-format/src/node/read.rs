@@ -2,11 +2,12 @@
 
 use std::pin::pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Context, Poll, Wake, Waker};
 use std::thread::{self, Thread};
 use std::time::Duration;
 
-use anndata_storage::{AxisSelection, DType, Error, Result};
+use anndata_storage::{AxisSelection, DType, Error, Result, Tensor};
 use futures_util::future::try_join_all;
 use rayon::Yield;
 use rayon::prelude::*;
@@ -79,25 +80,74 @@ pub(super) fn fetch_all(sources: Vec<&mut Source>) -> Result<()> {
     if !late.is_empty() {
         wait(fetch_all_async(late))?;
     }
+    let budget = Budget::default();
     at_once.into_par_iter().try_for_each(|source| {
-        *source = Source::Tensor(source.read()?);
+        budget.declare(source)?;
+        let values = source.read()?;
+        budget.settle(source, &values)?;
+        *source = Source::Tensor(values);
         Ok(())
     })
 }
 
 async fn fetch_all_async(sources: Vec<&mut Source>) -> Result<()> {
-    let reads = sources.into_iter().map(|source| async {
-        *source = Source::Tensor(match &*source {
+    let budget = Budget::default();
+    // Before anything is asked for, as all is under way at once.
+    sources.iter().try_for_each(|source| budget.declare(source))?;
+    let budget = &budget;
+    let reads = sources.into_iter().map(|source| async move {
+        let values = match &*source {
             Source::Stored(array) => array.read_async(&AxisSelection::all(&array.shape())).await?,
             Source::Part(part) => part.read_async().await?,
             other => other.read()?,
-        });
+        };
+        budget.settle(source, &values)?;
+        *source = Source::Tensor(values);
         Ok::<_, Error>(())
     });
     try_join_all(reads).await.map(drop)
 }
 
+/// The bytes that the arrays of a tree take in memory, held against what the limits of their stores allow in all.
+#[derive(Debug, Default)]
+struct Budget(AtomicU64);
+
+impl Budget {
+    /// Counts what a source declares, before it is read.
+    fn declare(&self, source: &Source) -> Result<()> {
+        self.add(source, source.declared_bytes())
+    }
+
+    /// Counts what the values take beyond what was declared: texts, whose length only their bytes tell.
+    fn settle(&self, source: &Source, values: &Tensor) -> Result<()> {
+        self.add(source, (values.nbytes() as u64).saturating_sub(source.declared_bytes()))
+    }
+
+    fn add(&self, source: &Source, bytes: u64) -> Result<()> {
+        let Some(array) = source.stored_array() else { return Ok(()) };
+        let max = array.storage().limits().max_total;
+        let total = self.0.fetch_add(bytes, Ordering::Relaxed).saturating_add(bytes);
+        if total <= max {
+            return Ok(());
+        }
+        let message = format!(
+            "with this array what is read takes more than {max} bytes, all that the limits allow (max_total): raise them, \
+             read the object lazily, or leave elements out"
+        );
+        Err(Error::limit_exceeded(message).at(array.path()))
+    }
+}
+
 impl Source {
+    /// The bytes that stored values take in memory, as far as their shape and dtype say: of a text, those of its offset. A size
+    /// beyond all numbers is over every limit.
+    fn declared_bytes(&self) -> u64 {
+        let Self::Stored(array) = self else { return 0 };
+        let spec = array.spec();
+        let size = spec.dtype.size().unwrap_or(size_of::<i64>()) as u64;
+        spec.shape.iter().copied().fold(size, u64::saturating_mul)
+    }
+
     /// Whether the values are in a store that can read without blocking.
     fn has_latency(&self) -> bool {
         match self {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use anndata_storage::{Error, NodeKind, NodeMeta, Result, Storage as _, TreeVisitor};
 
-use super::{MAX_METADATA, Shared, ZarrStore};
+use super::{Shared, ZarrStore};
 use crate::store::Remote;
 
 /// More elements than this are asked for one by one, as long as the visitor wants more.
@@ -32,7 +32,7 @@ impl Shared {
         let mut level = vec![path];
         while !level.is_empty() {
             let unknown = self.unknown(&level);
-            let values = remote.clone().get_all(self.metadata_keys(&unknown), MAX_METADATA).await?;
+            let values = remote.clone().get_all(self.metadata_keys(&unknown), self.options.limits.max_metadata).await?;
             let nodes = self.note(&unknown, &values);
             // One that is malformed is asked for again when it is reported.
             let absent = unknown.iter().zip(nodes).filter(|(_, node)| matches!(node, Ok(None)));

@@ -7,7 +7,7 @@ use indexmap::IndexMap;
 use serde_json::{Map, Value, json};
 
 use super::documents::{ARRAY, ATTRIBUTES, GROUP, document_v3, group, node_v3, tree_v2, tree_v3};
-use super::{Collected, MAX_METADATA, Node, Shared, Stamp, Tree};
+use super::{Collected, Node, Shared, Stamp, Tree};
 use crate::metadata::{Document, parse, to_bytes};
 use crate::store::{ByteRange, METADATA, Store, is_safe, join};
 use crate::{ZarrFormat, ZarrOptions};
@@ -24,14 +24,14 @@ impl Shared {
         let at_root = |error: Error| error.at("");
         store.check_same().map_err(at_root)?;
         if options.format != Some(ZarrFormat::V2)
-            && let Some((document, stamp)) = read_document(&*store, V3).map_err(at_root)?
+            && let Some((document, stamp)) = read_document(&*store, V3, options).map_err(at_root)?
         {
             let tree = Tree { collected_stamp: stamp, ..tree_v3(document, options).map_err(at_root)? };
             return Ok(Self::new(store, ZarrFormat::V3, options, tree));
         }
         if options.format != Some(ZarrFormat::V3) {
             let collected =
-                if options.consolidated { read_document(&*store, COLLECTED).map_err(at_root)? } else { None };
+                if options.consolidated { read_document(&*store, COLLECTED, options).map_err(at_root)? } else { None };
             if let Some((collected, stamp)) = collected {
                 let tree = Tree { collected_stamp: stamp, ..tree_v2(&collected).map_err(at_root)? };
                 return Ok(Self::new(store, ZarrFormat::V2, options, tree));
@@ -80,7 +80,7 @@ impl Shared {
     /// Reads the metadata of several nodes at once. One that is malformed or refused is not an error of the others.
     fn load_many(&self, paths: &[String]) -> Result<Vec<Result<Option<Node>>>> {
         let keys = self.metadata_keys(paths);
-        let values = match self.store.read_many(&keys, MAX_METADATA) {
+        let values = match self.store.read_many(&keys, self.options.limits.max_metadata) {
             Ok(values) => values,
             // Which of them is refused is found out one by one.
             Err(error) if error.is_refused() && paths.len() > 1 => {
@@ -312,10 +312,10 @@ fn no_store() -> Error {
 }
 
 /// A document, and what tells whether it is still the same.
-fn read_document(store: &dyn Store, key: &str) -> Result<Option<(Document, Option<FileStamp>)>> {
+fn read_document(store: &dyn Store, key: &str, options: &ZarrOptions) -> Result<Option<(Document, Option<FileStamp>)>> {
     let before = store.stamp(key)?;
     let mut bytes = Vec::new();
-    let there = store.read(key, ByteRange::All, MAX_METADATA, &mut bytes)?;
+    let there = store.read(key, ByteRange::All, options.limits.max_metadata, &mut bytes)?;
     if store.stamp(key)? != before {
         return Err(Error::stale(format!("'{key}' was changed while it was read: open the store again")));
     }

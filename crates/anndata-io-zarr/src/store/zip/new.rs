@@ -188,11 +188,14 @@ impl Store for NewZip {
             return Ok(());
         }
         let packed = self.temporary.path().join("packed");
-        let file = pack(&self.temporary.path().join(CONTENT), &state.files, File::create(&packed)?)?;
-        if self.durable {
-            file.sync_all()?;
-        }
-        fs::rename(&packed, &self.path)?;
+        let pack = || {
+            let file = pack(&self.temporary.path().join(CONTENT), &state.files, File::create(&packed)?)?;
+            if self.durable {
+                file.sync_all()?;
+            }
+            fs::rename(&packed, &self.path)
+        };
+        pack().map_err(|error| Error::from(error).in_file(&self.location))?;
         state.changed = false;
         Ok(())
     }

@@ -1,0 +1,74 @@
+//! [`Report`]: what was left, counted.
+
+use std::fmt;
+
+use super::Operation;
+
+/// What was left of one operation after it was killed, or found no room, some times.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Row {
+    /// Which.
+    pub operation: Operation,
+    /// What happened to it: `kill` or `full disk`.
+    pub fault: &'static str,
+    /// How often it did not come to its end.
+    pub faults: u32,
+    /// How often the old object was there.
+    pub old: u32,
+    /// How often the new one was there.
+    pub new: u32,
+    /// How often reading ended with an error.
+    pub errors: u32,
+    /// How often what was read was neither of the two objects.
+    pub mixtures: u32,
+    /// How often a temporary file or folder was left.
+    pub left: u32,
+}
+
+impl Row {
+    pub(super) fn new(operation: Operation, fault: &'static str) -> Self {
+        Self { operation, fault, faults: 0, old: 0, new: 0, errors: 0, mixtures: 0, left: 0 }
+    }
+}
+
+/// All that was counted, and whatever broke a promise.
+#[derive(Debug, Clone, Default)]
+pub struct Report {
+    /// What is promised first, then edits in place.
+    pub rows: Vec<Row>,
+    /// Each broken promise, with the operation and the number of its round.
+    pub broken: Vec<String>,
+    /// Each different error that reading a file edited in place gave.
+    pub errors: Vec<String>,
+}
+
+impl fmt::Display for Report {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (whole, title) in [(true, "The old object or the new one"), (false, "Edits in place")] {
+            writeln!(f, "{title}:\n")?;
+            writeln!(f, "| operation | format | fault | faults | old | new | errors | mixtures | leftovers |")?;
+            writeln!(f, "| --- | --- | --- | --- | --- | --- | --- | --- | --- |")?;
+            let rows = || self.rows.iter().filter(|row| row.operation.whole == whole);
+            for row in rows() {
+                let (job, format) = (row.operation.job.name(), row.operation.format);
+                let Row { fault, faults, old, new, errors, mixtures, left, .. } = row;
+                writeln!(
+                    f,
+                    "| {job} | {format} | {fault} | {faults} | {old} | {new} | {errors} | {mixtures} | {left} |"
+                )?;
+            }
+            let sum = |of: fn(&Row) -> u32| rows().map(of).sum::<u32>();
+            let (faults, old, new) = (sum(|row| row.faults), sum(|row| row.old), sum(|row| row.new));
+            let (errors, mixtures, left) = (sum(|row| row.errors), sum(|row| row.mixtures), sum(|row| row.left));
+            writeln!(f, "| all | | | {faults} | {old} | {new} | {errors} | {mixtures} | {left} |\n")?;
+        }
+        for (title, lines) in [("Errors after edits in place", &self.errors), ("Broken promises", &self.broken)] {
+            if !lines.is_empty() {
+                writeln!(f, "{title}:\n")?;
+                lines.iter().try_for_each(|line| writeln!(f, "- {line}"))?;
+                writeln!(f)?;
+            }
+        }
+        Ok(())
+    }
+}
