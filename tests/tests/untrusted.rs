@@ -114,7 +114,7 @@ fn documents_have_a_length() -> Result<()> {
 #[test]
 fn what_people_write_is_within_the_limits() -> Result<()> {
     let mut files = anndata_tests::fixtures::readable()?;
-    files.extend(anndata_tests::fixtures::corpus()?.into_iter().filter(|file| is_small(file)));
+    files.extend(anndata_tests::fixtures::corpus()?.into_iter().filter(is_small));
     for file in files {
         assert!(anndata::read(&file)? == anndata::read_with(&file, &ReadOptions::untrusted())?, "{}", file.display());
     }

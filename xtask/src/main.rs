@@ -20,7 +20,9 @@ const USAGE: &str = "\
 usage: cargo xtask COMMAND
 
   ci                     everything that has to pass: format, lints, tidy, docs, every set of features, demo, tests
-  test [--python P]      Rust tests and documentation tests, and the comparison with Python anndata
+  test [--python P] [--seed N]
+                         Rust tests and documentation tests, and the comparison with Python anndata; N for the
+                         random values of property tests
   conformance [--quick | --full | --mutate | --mistake NAME] [--save] [--seed N] [--case ID] [--operation NAME]
               [--anndata 0.13|0.12] [--python P]
                          random cases done by Python anndata and by this workspace, and compared

@@ -5,16 +5,18 @@
 use crate::env::{Tools, anndata_python};
 use crate::sh::{Error, FEATURES, Result, cargo, command, option, output, step};
 
-/// Run all tests.
+/// Run all tests. `--seed N` makes the random values of the property tests the same in each run.
 ///
 /// # Errors
 ///
 /// Names every part that failed. If there is no Python for the comparison, it is left out with a line that says
 /// so; with `CI=true` this is a failure.
 pub(crate) fn run(arguments: &[&str]) -> Result<()> {
-    let wanted = option(arguments, "--python", &["--python"])?;
+    let known = ["--python", "--seed"];
+    let wanted = option(arguments, "--python", &known)?;
+    let seed = option(arguments, "--seed", &known)?;
     let tools = Tools::bring()?;
-    let parts = [compare_with_python(wanted), documentation_tests(&tools), rust_tests(&tools, wanted)];
+    let parts = [compare_with_python(wanted), documentation_tests(&tools), rust_tests(&tools, wanted, seed)];
     let failures: Vec<String> = parts.into_iter().filter_map(Result::err).map(|e| format!("FAILED: {e}")).collect();
     if failures.is_empty() { Ok(()) } else { Err(Error::new(failures.join("\n"))) }
 }
@@ -36,7 +38,7 @@ fn documentation_tests(tools: &Tools) -> Result<()> {
 }
 
 /// The tests that need Python, for zarr stores that it makes and for servers, get the one of the comparison.
-fn rust_tests(tools: &Tools, wanted: Option<&str>) -> Result<()> {
+fn rust_tests(tools: &Tools, wanted: Option<&str>, seed: Option<&str>) -> Result<()> {
     let mut tests = cargo();
     if let Some(python) = anndata_python(wanted)? {
         tests.env("ANNDATA_PYTHON", python);
@@ -47,6 +49,9 @@ fn rust_tests(tools: &Tools, wanted: Option<&str>) -> Result<()> {
         tests.args(["test", "--workspace", "--all-targets"]);
     }
     tests.args(FEATURES);
+    if let Some(seed) = seed {
+        tests.env("PROPTEST_RNG_SEED", seed);
+    }
     let rare = codecs_of_zarrs(tools);
     step("Rust tests", tools.apply(&mut tests)).and(rare)
 }

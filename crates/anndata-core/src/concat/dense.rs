@@ -22,6 +22,8 @@ pub(super) fn concat(
     if !(dtype.is_numeric() || dtype.is_time()) {
         return rows_of_text(plan, &parts);
     }
+    // An array without values has none to convert, whatever its dtype: the plan may have left it out of the result's.
+    let parts: Vec<Option<Tensor>> = parts.into_iter().map(|part| part.filter(|part| !part.is_empty())).collect();
     let size = dtype.size().or_bug("a number without a size")?;
     let fill = fill.to_tensor(dtype)?;
     let fill = fill.as_bytes().or_bug("a number without bytes")?;

@@ -71,6 +71,22 @@ fn dtypes_are_promoted_by_what_fills() -> Result<()> {
 }
 
 #[test]
+fn an_array_without_values_is_filled_whatever_its_dtype_is() -> Result<()> {
+    let full = object(dense(&[[1]])?.cast(&DType::Bool)?, "v")?;
+    let options = || outer().with_fill_value(FillValue::Int(3));
+    for empty in DType::NUMERIC {
+        // Two rows without variables.
+        let none = object(Tensor::zeros(&empty, [2, 0])?, "")?;
+        for (inputs, expected) in [([&none, &full], [3.0, 3.0, 1.0]), ([&full, &none], [1.0, 3.0, 3.0])] {
+            let joined = concat(&inputs, &options())?;
+            assert_eq!(dtype(joined.x()), Some(DType::I64), "{empty}");
+            assert_eq!(values(joined.x())?, expected, "{empty}");
+        }
+    }
+    Ok(())
+}
+
+#[test]
 fn index_widths_follow_from_the_result() -> Result<()> {
     let wide = sparse(&[[1, 0], [0, 2]])?;
     let wide = SparseMatrix::new(
