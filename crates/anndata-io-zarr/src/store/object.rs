@@ -8,7 +8,7 @@ use anndata_storage::{Error, ErrorKind, Limits, Result};
 use bytes::Bytes;
 use futures_util::TryStreamExt;
 use object_store::path::Path;
-use object_store::{GetOptions, GetRange, ObjectStore, ObjectStoreExt};
+use object_store::{GetOptions, GetRange, MultipartUpload, ObjectStore, ObjectStoreExt};
 use tokio::sync::Mutex as AsyncMutex;
 
 use super::remote::{AsyncStore, BoxFuture, Sizes};
@@ -82,7 +82,7 @@ impl Objects {
 }
 
 /// The error of an object store by its kind.
-fn failed(error: object_store::Error) -> Error {
+pub(super) fn failed(error: object_store::Error) -> Error {
     use object_store::Error as E;
     let (kind, message) = match &error {
         E::NotFound { .. } => (ErrorKind::NotFound, "no such object"),
@@ -199,12 +199,30 @@ impl AsyncStore for Objects {
         Box::pin(self.list(prefix))
     }
 
+    /// The URL, or the object store that was handed over.
+    fn identity(&self) -> String {
+        if self.name.contains("://") {
+            return self.name.trim_end_matches('/').to_owned();
+        }
+        format!("{:p}/{}", Arc::as_ptr(&self.store).cast::<()>(), self.prefix)
+    }
+
     fn is_writable(&self) -> bool {
         true
     }
 
     fn put<'a>(&'a self, key: &'a str, value: Bytes) -> BoxFuture<'a, Result<()>> {
         Box::pin(async move { self.store.put(&self.path(key), value.into()).await.map(drop).map_err(failed) })
+    }
+
+    fn begin<'a>(&'a self, key: &'a str) -> BoxFuture<'a, Result<Option<Box<dyn MultipartUpload>>>> {
+        Box::pin(async move {
+            match self.store.put_multipart(&self.path(key)).await {
+                Ok(upload) => Ok(Some(upload)),
+                Err(object_store::Error::NotSupported { .. } | object_store::Error::NotImplemented { .. }) => Ok(None),
+                Err(error) => Err(failed(error)),
+            }
+        })
     }
 
     fn delete<'a>(&'a self, key: &'a str) -> BoxFuture<'a, Result<()>> {

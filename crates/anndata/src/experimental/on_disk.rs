@@ -11,7 +11,7 @@ use anndata_format::node::{Grid, Progress};
 use anndata_format::storage::FileStamp;
 use anndata_format::{AnnData, ConcatAxis, ConcatOptions, ConcatPlan, Error, Result};
 
-use crate::format::{Location, check_output, is_url};
+use crate::format::{Location, is_url, output_url};
 use crate::{Format, ReadOptions, WriteOptions};
 
 /// How objects are concatenated on disk.
@@ -127,7 +127,7 @@ const MOST_PER_CORE: u64 = 8 << 20;
 /// by block; in memory as a whole are the names of the joined axis, the categories of a column, what is
 /// [merged](ConcatOptions::merge), and awkward arrays.
 ///
-/// The output appears whole or not at all, as [`write`](crate::write()) promises. With [`resume`](OnDiskOptions::resume), work
+/// The output, a path or the URL of a zarr store, appears whole or not at all, as [`write`](crate::write()) promises. With [`resume`](OnDiskOptions::resume), work
 /// that was interrupted is gone on with.
 ///
 /// ```
@@ -201,7 +201,7 @@ pub fn plan_on_disk<K: Into<String>, P: AsRef<Path>>(
 impl OnDiskOptions {
     /// How the output is written within the limit; what is done is counted.
     fn write_within_limit(&self, done: &Arc<Done>) -> WriteOptions {
-        let mut write = self.write.clone();
+        let mut write = self.write.clone().with_overwrite(self.write.overwrite == Some(true));
         let cores = std::thread::available_parallelism().map_or(1, |cores| cores.get() as u64);
         let enough = MOST_PER_CORE.saturating_mul(cores);
         write.elem.store.block_bytes = (self.memory_limit / BLOCKS_IN_MEMORY).clamp(1, enough);
@@ -264,7 +264,7 @@ impl Job {
         output: &Path,
         options: &OnDiskOptions,
     ) -> Result<Self> {
-        check_output(output)?;
+        let url = output_url(output)?;
         let format = Format::for_name(output)?;
         if options.grid != Grid::Regular && !has_grids(format, &options.write) {
             let message =
@@ -272,7 +272,7 @@ impl Job {
             return Err(Error::unsupported(message).in_file(output));
         }
         if options.resume {
-            resume::check(format, output)?;
+            resume::check(format, output, url.is_some())?;
         }
         let inputs: Vec<(String, PathBuf)> =
             inputs.into_iter().map(|(key, path)| (key.into(), path.as_ref().to_owned())).collect();

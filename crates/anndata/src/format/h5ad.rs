@@ -6,7 +6,7 @@ use std::sync::Arc;
 use anndata_format::{AnnData, Error, Group, Result, io};
 use anndata_io_hdf5::{Hdf5Store, write_atomic};
 
-use crate::format::{Location, check_output};
+use crate::format::{Location, is_url};
 use crate::{Format, ReadOptions, WriteOptions};
 
 /// Reads an `.h5ad` file of any version since 0.5 into memory, on all cores. Anything else is an error; [`read`](crate::read)
@@ -51,7 +51,12 @@ pub fn write_h5ad(path: impl AsRef<Path>, adata: &AnnData) -> Result<()> {
 /// # Errors
 /// As [`write_h5ad`], and if a file is there that is not to be replaced.
 pub fn write_h5ad_with(path: impl AsRef<Path>, adata: &AnnData, options: &WriteOptions) -> Result<()> {
-    check_output(path.as_ref()).and_then(|()| write(path.as_ref(), adata, options)).map_err(|error| error.in_file(path))
+    let path = path.as_ref();
+    if path.to_str().is_some_and(is_url) {
+        let message = "only zarr stores are written to URLs: `write` and `write_zarr` do";
+        return Err(Error::unsupported(message).in_file(path));
+    }
+    write(path, adata, options).map_err(|error| error.in_file(path))
 }
 
 /// As above, but errors about the object itself name no file.
