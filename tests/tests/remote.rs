@@ -82,6 +82,26 @@ fn one_thread_is_enough() {
 }
 
 #[test]
+fn an_object_is_put_on_a_plain_server() {
+    let folder = tempfile::tempdir().unwrap();
+    let Some(server) = Server::http(folder.path(), &["--latency", "0.01", "--put"]) else { return };
+    let (url, demo) = (server.url("new/cells.zarr"), Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/demo.h5ad"));
+    let expected = anndata::read(&demo).unwrap();
+    anndata::convert(&demo, &url, &ConvertOptions::default()).unwrap();
+    assert_eq!(anndata::read(&url).unwrap(), expected);
+    assert_eq!(anndata::read(folder.path().join("new/cells.zarr")).unwrap(), expected);
+    // Such a server cannot tell what would have to be removed.
+    let error = anndata::write(&url, &expected).unwrap_err();
+    assert!(error.is_unsupported() && error.to_string().contains("cannot list"), "{error}");
+    assert_eq!(anndata::read(&url).unwrap(), expected);
+
+    let Some(server) = Server::http(folder.path(), &["--latency", "0.01"]) else { return };
+    let error = anndata::write(server.url("other.zarr"), &expected).unwrap_err();
+    assert!(format!("{error:?}").contains("405"), "{error:?}");
+    assert!(!folder.path().join("other.zarr").exists());
+}
+
+#[test]
 fn an_object_is_written_to_s3_as_to_a_folder() {
     let Some(server) = Server::start("s3_server.py", &["data", "--latency", "0.02"]) else { return };
     let provider = |zarr: ZarrOptions| {

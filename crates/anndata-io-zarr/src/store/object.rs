@@ -167,9 +167,21 @@ impl Objects {
                 Ok(Some(keyed.collect()))
             }
             Err(object_store::Error::NotSupported { .. } | object_store::Error::NotImplemented { .. }) => Ok(None),
+            Err(error) if is_unknown_method(&error) => Ok(None),
             Err(error) => Err(failed(error)),
         }
     }
+}
+
+/// Whether a server does not know the method of a request, as plain HTTP servers do not know the one that lists. The error has
+/// the status in its text alone.
+fn is_unknown_method(error: &object_store::Error) -> bool {
+    let causes = std::iter::successors(Some(error as &dyn std::error::Error), |error| error.source());
+    let is_told = |error: &dyn std::error::Error| {
+        let text = error.to_string();
+        text.contains("405 Method Not Allowed") || text.contains("501 Not Implemented")
+    };
+    matches!(error, object_store::Error::Generic { .. }) && causes.into_iter().any(is_told)
 }
 
 impl fmt::Display for Objects {
