@@ -39,7 +39,7 @@ enum Command {
     Get(Get),
     Validate(Validate),
     Concat(Box<Concat>),
-    Rechunk(Rechunk),
+    Rechunk(Box<Rechunk>),
     Completions(Completions),
     #[command(hide = true)]
     Man(Man),

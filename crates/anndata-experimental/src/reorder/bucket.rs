@@ -60,8 +60,6 @@ pub(super) fn spill(
         scratch,
         last: Mutex::new(None),
     };
-    let mut open: Vec<Option<BufWriter<File>>> = Vec::new();
-    open.resize_with(usize::try_from(rows.div_ceil(per_file)).or_bug("more files than memory can hold")?, || None);
     for chunk in chunks(element, &ChunkOptions::default().with_memory_limit(memory).with_prefetch(1))? {
         let (range, block) = chunk?;
         let positions = inverse.get(range).or_bug("a row beyond all")?;
@@ -71,20 +69,9 @@ pub(super) fn spill(
             let file = part.first().or_bug("rows of no file")?.0 / per_file;
             let own = AxisSelection::of_positions(part.iter().map(|(_, row)| *row).collect());
             let positions: Vec<u64> = part.iter().map(|(position, _)| *position).collect();
-            let writer =
-                open.get_mut(usize::try_from(file).or_bug("a file beyond all")?).or_bug("a file beyond all")?;
             let name = spilled.file(file);
-            let at = |error: std::io::Error| Error::from(error).in_file(&name);
-            let writer = match writer {
-                Some(writer) => writer,
-                none => none.insert(BufWriter::new(File::create(&name).map_err(at)?)),
-            };
-            spilled.write(&block.select(&[own])?, &positions, writer).map_err(|error| error.in_file(&name))?;
-        }
-    }
-    for (file, writer) in (0..).zip(open) {
-        if let Some(mut writer) = writer {
-            writer.flush().map_err(|error| Error::from(error).in_file(spilled.file(file)))?;
+            let some = block.select(&[own])?;
+            spilled.append(&name, &some, &positions).map_err(|error| error.in_file(&name))?;
         }
     }
     Ok(spilled)
@@ -98,6 +85,13 @@ impl Spilled {
     fn width(&self) -> Result<usize> {
         let shape = self.schema.shape().or_bug("a matrix without a shape")?;
         Ok(shape.iter().skip(1).product())
+    }
+
+    /// Writes some rows behind those of a file. It is open no longer than that: there may be more than a process may open.
+    fn append(&mut self, name: &Path, block: &Element, positions: &[u64]) -> Result<()> {
+        let mut out = BufWriter::new(File::options().append(true).create(true).open(name)?);
+        self.write(block, positions, &mut out)?;
+        Ok(out.flush()?)
     }
 
     /// Writes some rows, and notes how long they are.
