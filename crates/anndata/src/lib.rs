@@ -106,7 +106,8 @@
 //! ## Collections larger than memory
 //!
 //! - `experimental` (feature `experimental`): `read_lazy` with options, `chunks` and `map_lazy`; `read_dispatched` and
-//!   `write_dispatched`; `Collection`, many stores as one object, and `concat_on_disk`.
+//!   `write_dispatched`; `Collection`, many stores as one object, and `concat_on_disk`; `Loader`, batches of rows to train with,
+//!   `split` and `Encoder`; `rechunk`, one store of many in another order.
 //!
 //! ## Options
 //!

@@ -12,7 +12,7 @@ use anndata_io_hdf5::write_atomic;
 use crate::WriteOptions;
 use crate::format::Location;
 #[cfg(feature = "hdf5")]
-use crate::format::check_output;
+use crate::format::is_url;
 use crate::{Format, ReadOptions};
 
 /// Reads an `.h5ad` file of any version since 0.5 into memory, on all cores. Anything else is an error; [`read`](crate::read)
@@ -59,7 +59,12 @@ pub fn write_h5ad(path: impl AsRef<Path>, adata: &AnnData) -> Result<()> {
 /// As [`write_h5ad`], and if a file is there that is not to be replaced.
 #[cfg(feature = "hdf5")]
 pub fn write_h5ad_with(path: impl AsRef<Path>, adata: &AnnData, options: &WriteOptions) -> Result<()> {
-    check_output(path.as_ref()).and_then(|()| write(path.as_ref(), adata, options)).map_err(|error| error.in_file(path))
+    let path = path.as_ref();
+    if path.to_str().is_some_and(is_url) {
+        let message = "only zarr stores are written to URLs: `write` and `write_zarr` do";
+        return Err(Error::unsupported(message).in_file(path));
+    }
+    write(path, adata, options).map_err(|error| error.in_file(path))
 }
 
 /// As above, but errors about the object itself name no file.
