@@ -82,7 +82,6 @@ impl RawFile {
     }
 
     /// Writes `bytes` at a position.
-    #[cfg_attr(not(feature = "write"), expect(dead_code, reason = "files are only read"))]
     pub(crate) fn write_at(&self, offset: u64, bytes: &[u8]) -> Result<()> {
         Ok(write_all_at(&self.file, offset, bytes)?)
     }
@@ -100,7 +99,6 @@ fn read_exact_at(file: &File, offset: u64, bytes: &mut [u8]) -> std::io::Result<
 }
 
 #[cfg(unix)]
-#[cfg_attr(not(feature = "write"), expect(dead_code, reason = "files are only read"))]
 fn write_all_at(file: &File, offset: u64, bytes: &[u8]) -> std::io::Result<()> {
     std::os::unix::fs::FileExt::write_all_at(file, bytes, offset)
 }
@@ -122,7 +120,6 @@ fn read_exact_at(file: &File, mut offset: u64, mut bytes: &mut [u8]) -> std::io:
 }
 
 #[cfg(windows)]
-#[cfg_attr(not(feature = "write"), expect(dead_code, reason = "files are only read"))]
 fn write_all_at(file: &File, mut offset: u64, mut bytes: &[u8]) -> std::io::Result<()> {
     while !bytes.is_empty() {
         match std::os::windows::fs::FileExt::seek_write(file, bytes, offset) {
