@@ -1,6 +1,6 @@
 //! Which format a path is in, recognized by its content.
 
-#[cfg(feature = "hdf5")]
+#[cfg(feature = "hdf5-read")]
 pub(crate) mod h5ad;
 #[cfg(feature = "zarr")]
 pub(crate) mod zarr;
