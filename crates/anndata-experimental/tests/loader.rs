@@ -1,10 +1,11 @@
 //! Loaders: which rows come, in which order, with what, and in which memory.
 // Long file: all that has to hold for every order, tail and number of ranks is said of the same collection.
-#![allow(clippy::unwrap_used, reason = "tests")]
+#![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
 
 mod support;
 
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -227,11 +228,11 @@ fn bytes(batch: &Batch) -> Result<String> {
             BatchMatrix::Dense(dense) => vec![dense],
         };
         for array in arrays {
-            text += &format!("{name} {} {:?} {:?}", array.dtype(), array.shape(), array.as_bytes());
+            let _ = write!(text, "{name} {} {:?} {:?}", array.dtype(), array.shape(), array.as_bytes());
         }
     }
     for (name, labels) in &batch.labels {
-        text += &format!("{name} {:?}", labels.as_slice::<i64>()?);
+        let _ = write!(text, "{name} {:?}", labels.as_slice::<i64>()?);
     }
     Ok(text)
 }
@@ -488,7 +489,7 @@ fn an_epoch_that_is_dropped_leaves_no_thread() -> Result<()> {
     for batches in 0..34 {
         let mut epoch = loader.epoch(batches)?;
         let taken = usize::try_from(batches).unwrap();
-        assert_eq!(epoch.by_ref().take(taken).filter(Result::is_ok).count(), taken);
+        assert_eq!(epoch.by_ref().take(taken).flatten().count(), taken);
         drop(epoch);
         assert_eq!(threads(), before);
     }

@@ -177,7 +177,9 @@ fn sets_are_of_one_group_and_have_their_controls() -> Result<()> {
         let mut counts = BTreeMap::<u64, usize>::new();
         for set in &all {
             assert!(set.iter().all(|row| donor(row) == donor(&set[0])));
-            set.iter().for_each(|&row| *counts.entry(row).or_default() += 1);
+            for &row in set {
+                *counts.entry(row).or_default() += 1;
+            }
         }
         assert_eq!((all.len(), counts.len()), (sets, rows), "{short:?}");
     }

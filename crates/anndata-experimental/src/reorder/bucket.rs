@@ -230,16 +230,12 @@ fn join(parts: Vec<Element>) -> Result<Element> {
     if parts.len() == 1 {
         return parts.pop().or_bug("one part");
     }
-    match parts.first() {
-        Some(Element::Sparse(_)) => {
-            let parts = parts.iter().map(Element::to_sparse).collect::<Result<Vec<_>>>()?;
-            SparseMatrix::concat_major(&parts).map(Element::Sparse)
-        }
-        _ => {
-            let parts = parts.iter().map(Element::to_tensor).collect::<Result<Vec<_>>>()?;
-            Tensor::concat_rows(&parts).map(Element::Tensor)
-        }
+    if let Some(Element::Sparse(_)) = parts.first() {
+        let parts = parts.iter().map(Element::to_sparse).collect::<Result<Vec<_>>>()?;
+        return SparseMatrix::concat_major(&parts).map(Element::Sparse);
     }
+    let parts = parts.iter().map(Element::to_tensor).collect::<Result<Vec<_>>>()?;
+    Tensor::concat_rows(&parts).map(Element::Tensor)
 }
 
 impl LazySource for Spilled {
