@@ -1,10 +1,11 @@
 //! Loaders: which rows come, in which order, with what, and in which memory.
 // Long file: all that has to hold for every order, tail and number of ranks is said of the same collection.
-#![allow(clippy::unwrap_used, clippy::panic, clippy::format_push_string, reason = "tests")]
+#![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
 
 mod support;
 
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -227,11 +228,11 @@ fn bytes(batch: &Batch) -> Result<String> {
             BatchMatrix::Dense(dense) => vec![dense],
         };
         for array in arrays {
-            text += &format!("{name} {} {:?} {:?}", array.dtype(), array.shape(), array.as_bytes());
+            let _ = write!(text, "{name} {} {:?} {:?}", array.dtype(), array.shape(), array.as_bytes());
         }
     }
     for (name, labels) in &batch.labels {
-        text += &format!("{name} {:?}", labels.as_slice::<i64>()?);
+        let _ = write!(text, "{name} {:?}", labels.as_slice::<i64>()?);
     }
     Ok(text)
 }
