@@ -26,7 +26,7 @@ pub(super) fn decompress(stored: &[u8], wrapping: Wrapping, out: &mut [u8]) -> R
     });
     decoded.map_err(|error| match error {
         DecompressionError::InsufficientSpace => Fault::TooLong,
-        error => Fault::Damaged(damaged_by("deflate")(error)),
+        error @ DecompressionError::BadData => Fault::Damaged(damaged_by("deflate")(error)),
     })
 }
 
