@@ -171,11 +171,12 @@ fn how_long_a_walk_takes() -> Result<()> {
     let path = directory.path().join("many.h5");
     let root = support::create(&path)?;
     let texts = anndata_storage::Tensor::string("a value");
+    let attributes = [("encoding-type", "string"), ("encoding-version", "0.2.0")];
+    let attributes = attributes.map(|(name, value)| (name.to_owned(), value.into())).into_iter().collect();
     for number in 0..5000 {
         let array = root.create_array(&format!("k{number}"), &anndata_storage::ArraySpec::of(&texts))?;
         array.write(&[], &texts)?;
-        array.set_attribute("encoding-type", "string")?;
-        array.set_attribute("encoding-version", "0.2.0")?;
+        root.storage().set_attributes(array.path(), &attributes)?;
     }
     root.storage().flush()?;
     drop(root);
