@@ -181,7 +181,7 @@ fn of_writing(refusals: &mut Refusals, directory: &Path) {
         "write_zarr where a folder is" => anndata::write_zarr(path("folder.zarr"), &object);
         "write_zarr where a text is" => anndata::write_zarr(path("text.zarr.zip"), &object);
         "write_zarr into no folder" => anndata::write_zarr(path("no/a.zarr"), &object);
-        "write_zarr to a URL" => anndata::write_zarr("s3://bucket/a.zarr", &object);
+        "write_zarr to the URL of a zip file" => anndata::write_zarr("s3://bucket/a.zarr.zip", &object);
         "write_zarr with lzf" => {
             anndata::write_zarr_with(path("b.zarr"), &object, &WriteOptions::default().with_elem(lzf))
         };
@@ -190,7 +190,7 @@ fn of_writing(refusals: &mut Refusals, directory: &Path) {
         "convert what is absent" => anndata::convert(path("absent.h5ad"), path("b.h5ad"), &convert);
         "convert into no folder" => anndata::convert(path("a.h5ad"), path("no/b.h5ad"), &convert);
         "convert into itself" => anndata::convert(path("a.zarr"), path("a.zarr/b.h5ad"), &convert);
-        "convert to a URL" => anndata::convert(path("a.h5ad"), "s3://bucket/a.zarr", &convert);
+        "convert to a URL" => anndata::convert(path("a.h5ad"), "s3://bucket/a.h5ad", &convert);
         "convert with a key that is none" => anndata::convert(path("a.h5ad"), path("b.h5ad"), &as_dense(&["nope"]));
         "write_elem at no name" => {
             let root = Group::root(Arc::new(MemoryStore::new()));

@@ -108,7 +108,8 @@
 //! ## Collections larger than memory
 //!
 //! - `experimental` (feature `experimental`): `read_lazy` with options, `chunks` and `map_lazy`; `read_dispatched` and
-//!   `write_dispatched`; `Collection`, many stores as one object, and `concat_on_disk`.
+//!   `write_dispatched`; `Collection`, many stores as one object, and `concat_on_disk`; `Loader`, batches of rows to train with,
+//!   `split` and `Encoder`; `rechunk`, one store of many in another order.
 //!
 //! ## Options
 //!
@@ -128,7 +129,7 @@
 
 // Without a backend nothing can be opened, and much of what is here has nothing to do.
 #![cfg_attr(
-    not(any(feature = "hdf5", feature = "zarr")),
+    not(any(feature = "hdf5-read", feature = "zarr")),
     allow(dead_code, unreachable_code, unused_variables, reason = "no format is built")
 )]
 
@@ -204,16 +205,18 @@ pub use anndata_io_text as text;
 pub use backed::{copy_backed, move_backed, open_backed};
 pub use convert::{ConvertOptions, Converted, Note, convert};
 pub use format::Format;
+#[cfg(feature = "hdf5")]
+pub use format::h5ad::{write_h5ad, write_h5ad_with};
 pub use open::{
     open, open_async, open_object, open_object_with, open_rw, open_rw_with, open_with, open_with_async, validate_path,
 };
 pub use options::{ReadOptions, WriteOptions};
 pub use read::{read, read_async, read_lazy, read_lazy_async, read_with, read_with_async};
 pub use write::{write, write_async, write_with, write_with_async};
-#[cfg(feature = "hdf5")]
+#[cfg(feature = "hdf5-read")]
 pub use {
     anndata_io_hdf5 as hdf5,
-    format::h5ad::{read_h5ad, read_h5ad_with, write_h5ad, write_h5ad_with},
+    format::h5ad::{read_h5ad, read_h5ad_with},
 };
 #[cfg(feature = "zarr")]
 pub use {
@@ -227,13 +230,15 @@ pub mod settings {}
 
 /// The names that most programs need.
 pub mod prelude {
+    #[cfg(feature = "hdf5-read")]
+    pub use crate::read_h5ad;
+    #[cfg(feature = "hdf5")]
+    pub use crate::write_h5ad;
     pub use crate::{
         AnnData, Column, Compression, ConcatOptions, ConvertOptions, DType, DataFrame, Element, Error, Group, Mapping,
         Mode, Raw, ReadOptions, Result, Scalar, Selector, SparseFormat, SparseMatrix, Tensor, WriteOptions, acc,
         concat, convert, io, open, open_backed, open_rw, read, read_lazy, read_with, write, write_with,
     };
-    #[cfg(feature = "hdf5")]
-    pub use crate::{read_h5ad, write_h5ad};
     #[cfg(feature = "zarr")]
     pub use crate::{read_zarr, write_zarr};
     pub use anndata_acc::{A, Access, AdRef};

@@ -126,7 +126,7 @@ pub(crate) fn open_as(location: &Path, options: &ReadOptions, mode: Mode) -> Res
         check_changeable(path)?;
     }
     let store: Arc<dyn Storage> = match (Format::of_store(path)?, mode) {
-        #[cfg(feature = "hdf5")]
+        #[cfg(feature = "hdf5-read")]
         (Format::H5ad, Mode::Read) => Arc::new(anndata_io_hdf5::Hdf5Store::open(path, &options.hdf5)?),
         #[cfg(feature = "hdf5")]
         (Format::H5ad, Mode::ReadWrite) => Arc::new(anndata_io_hdf5::Hdf5Store::open_rw(path, &options.hdf5)?),

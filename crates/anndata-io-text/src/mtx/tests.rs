@@ -1,3 +1,5 @@
+//! Matrix Market files of every kind, and what is wrong with others.
+
 use anndata_core::{Element, ErrorKind};
 
 use super::*;
