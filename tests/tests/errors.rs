@@ -449,7 +449,6 @@ fn of_text(refusals: &mut Refusals, directory: &Path) {
     }
 }
 
-
 /// The path of a folder in an error says which, whatever is in its name.
 #[test]
 fn names_with_control_characters_are_escaped() {
