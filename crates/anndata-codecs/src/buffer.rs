@@ -31,6 +31,7 @@ pub(crate) fn append(buffer: &mut Vec<u8>, bytes: &[u8]) -> Result<()> {
 }
 
 /// Reads a stream to its end into an emptied buffer, which grows with what is read, to one byte more than `max` at most.
+#[cfg(any(feature = "native", feature = "bzip2", feature = "lzma"))]
 pub(crate) fn read_to_end(
     stream: impl std::io::Read,
     max: usize,

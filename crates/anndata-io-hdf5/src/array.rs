@@ -81,8 +81,8 @@ impl Hdf5Array {
         let chunks_need_library =
             matches!(layout, Layout::Chunked(_)) && !dataset::lists_chunks_right(&id, &properties, resizable)?;
         let (fill, fill_needs_library) = library::fill_value(&properties, &stored, &memory)?;
-        let (file, limits) = (Arc::clone(&store.raw), store.options.limits);
-        let plan = Plan { file, limits, stored, layout, pipeline, null, fill };
+        let (raw, limits) = (Arc::clone(&store.raw), store.options.limits);
+        let plan = Plan { file: raw, limits, stored, layout, pipeline, null, fill };
         let spec = Mutex::new(Arc::new(plan.spec(resizable)));
         let array = Self { state, store, id, plan, memory, spec, own, fill_needs_library, chunks_need_library };
         array.plan.check_chunk_shape(&array.shape())?;

@@ -106,6 +106,7 @@ impl Node {
     }
 
     /// Whether text or lists of any length are in it.
+    #[cfg_attr(not(feature = "write"), expect(dead_code, reason = "files are only read"))]
     pub(crate) fn has_text(&self) -> bool {
         self.has(|node| matches!(node, Self::Text | Self::List { .. }))
     }

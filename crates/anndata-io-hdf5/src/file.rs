@@ -40,6 +40,7 @@ impl RawFile {
     }
 
     /// Refuses to write where the file is not at its path any more, as nobody would ever see what is written.
+    #[cfg_attr(not(feature = "write"), expect(dead_code, reason = "files are only read"))]
     pub(crate) fn check_in_place(&self, path: &Path) -> Result<()> {
         if fs::metadata(path).is_ok_and(|metadata| FileStamp::of(&metadata).is_same_file(&self.opened)) {
             return Ok(());
@@ -81,11 +82,13 @@ impl RawFile {
     }
 
     /// Writes `bytes` at a position.
+    #[cfg_attr(not(feature = "write"), expect(dead_code, reason = "files are only read"))]
     pub(crate) fn write_at(&self, offset: u64, bytes: &[u8]) -> Result<()> {
         Ok(write_all_at(&self.file, offset, bytes)?)
     }
 
     /// Waits until everything is on the disk.
+    #[cfg_attr(not(feature = "write"), expect(dead_code, reason = "files are only read"))]
     pub(crate) fn sync(&self) -> Result<()> {
         Ok(self.file.sync_all()?)
     }
@@ -97,6 +100,7 @@ fn read_exact_at(file: &File, offset: u64, bytes: &mut [u8]) -> std::io::Result<
 }
 
 #[cfg(unix)]
+#[cfg_attr(not(feature = "write"), expect(dead_code, reason = "files are only read"))]
 fn write_all_at(file: &File, offset: u64, bytes: &[u8]) -> std::io::Result<()> {
     std::os::unix::fs::FileExt::write_all_at(file, bytes, offset)
 }
@@ -118,6 +122,7 @@ fn read_exact_at(file: &File, mut offset: u64, mut bytes: &mut [u8]) -> std::io:
 }
 
 #[cfg(windows)]
+#[cfg_attr(not(feature = "write"), expect(dead_code, reason = "files are only read"))]
 fn write_all_at(file: &File, mut offset: u64, mut bytes: &[u8]) -> std::io::Result<()> {
     while !bytes.is_empty() {
         match std::os::windows::fs::FileExt::seek_write(file, bytes, offset) {

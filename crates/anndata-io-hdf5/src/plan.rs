@@ -21,6 +21,7 @@ use crate::heap::Heap;
 
 /// Where the values of a dataset are.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[cfg_attr(not(feature = "write"), expect(dead_code, reason = "files are only read"))]
 pub(crate) enum Layout {
     /// In the header.
     Compact,

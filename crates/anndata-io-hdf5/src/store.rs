@@ -15,7 +15,9 @@ use crate::Hdf5Options;
 use crate::library::LibraryStore;
 #[cfg(feature = "write")]
 use crate::raw::file::Mode;
-use crate::reader::{self, ReaderStore};
+#[cfg(feature = "write")]
+use crate::reader;
+use crate::reader::ReaderStore;
 
 /// An HDF5 file as a store.
 ///

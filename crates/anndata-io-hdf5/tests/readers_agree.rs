@@ -6,7 +6,7 @@ mod support;
 use std::path::{Path, PathBuf};
 
 use anndata_io_hdf5::{Hdf5Options, MetadataReader};
-use anndata_storage::{Array, AxisSelection, Error, Group, NodeKind, Result};
+use anndata_storage::{Array, AxisSelection, Error, Group, NodeKind, Result, StoredPieces};
 use support::open_with;
 
 /// More files to compare: a list of folders, as in `PATH`.
@@ -85,19 +85,19 @@ impl Comparison {
         let shape = rust.shape();
         if !shape.contains(&0) {
             let some = shape.iter().map(|&len| AxisSelection::from(vec![0, len / 2, len - 1]));
-            let some = some.map(distinct).collect::<Vec<_>>();
+            let some = some.map(|axis| distinct(&axis)).collect::<Vec<_>>();
             let values = [rust.read_selection(&some), library.read_selection(&some)];
             self.same(&format!("some values of '{path}'"), &values[0], &values[1]);
         }
         self.values += 1;
-        let formats = [rust, library].map(|array| array.inner().as_pieces().map(|pieces| pieces.format()).transpose());
+        let formats = [rust, library].map(|array| array.inner().as_pieces().map(StoredPieces::format).transpose());
         if let ([Ok(Some(rust)), Ok(Some(library))], true) = (&formats, rust.inner().as_pieces().is_some()) {
             self.same(&format!("pieces of '{path}'"), &Ok(format!("{rust:?}")), &Ok(format!("{library:?}")));
         }
     }
 }
 
-fn distinct(axis: AxisSelection) -> AxisSelection {
+fn distinct(axis: &AxisSelection) -> AxisSelection {
     let mut positions: Vec<u64> = axis.positions().collect();
     positions.dedup();
     AxisSelection::from(positions)

@@ -25,7 +25,9 @@ fn texts_move_the_fields_that_follow_them() -> Result<(), String> {
     assert_eq!(size, ByteCount { file: 44, memory: 28 });
     assert_eq!(parts.clone().map(|part| part.offset.file), [0, 36, 4, 40]);
     // Where offsets are those of the file already, they stay.
-    parts.iter_mut().for_each(|part| part.offset.memory = part.offset.file);
+    for part in &mut parts {
+        part.offset.memory = part.offset.file;
+    }
     assert_eq!(lay_out(&mut parts, 44, true)?.file, 44);
     assert_eq!(parts.map(|part| part.offset.file), [0, 36, 4, 40]);
     Ok(())

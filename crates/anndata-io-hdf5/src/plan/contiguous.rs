@@ -102,6 +102,7 @@ impl Plan {
     }
 
     /// Writes plain values that need no fix where they belong.
+    #[cfg_attr(not(feature = "write"), expect(dead_code, reason = "files are only read"))]
     pub(crate) fn write_contiguous(&self, address: u64, shape: &[u64], offset: &[u64], values: &Tensor) -> Result<()> {
         let packed = values.to_packed()?;
         let selection: Vec<AxisSelection> = offset

@@ -59,7 +59,7 @@ impl ReaderArray {
                 values: filter.values,
             })
             .collect();
-        let fill = fill_value(&object, &stored)?;
+        let unwritten = fill_value(&object, &stored)?;
         let plan = Plan {
             file: Arc::clone(&file.raw),
             limits: file.options.limits,
@@ -67,7 +67,7 @@ impl ReaderArray {
             layout,
             pipeline: Pipeline::new(&filters),
             null: space == Dataspace::Null,
-            fill,
+            fill: unwritten,
         };
         plan.check_chunk_shape(space.shape())?;
         let resizable = space.max_shape().first() == Some(&None);
@@ -98,6 +98,7 @@ impl ReaderArray {
     }
 
     /// Lists the chunks, if there are any, to find out whether that can be done.
+    #[cfg_attr(not(feature = "write"), expect(dead_code, reason = "files are only read"))]
     pub(super) fn check_chunks(&self) -> Result<()> {
         self.chunks().map(drop)
     }
@@ -141,13 +142,11 @@ impl ReaderArray {
             return read_positions(|selection| self.read_values(selection), runs);
         }
         self.check_readable()?;
-        match &self.place {
-            Place::Piece(address, _) => self.plan.read_contiguous_runs(*address, &self.spec, runs),
-            _ => {
-                self.chunks()?;
-                chunked::read_runs(self, &self.spec, runs)
-            }
+        if let Place::Piece(address, _) = &self.place {
+            return self.plan.read_contiguous_runs(*address, &self.spec, runs);
         }
+        self.chunks()?;
+        chunked::read_runs(self, &self.spec, runs)
     }
 
     fn read_value_runs_into(&self, runs: &[Range<u64>], out: &mut [u8]) -> Result<()> {
@@ -155,13 +154,11 @@ impl ReaderArray {
             return copy_values(&self.read_value_runs(runs)?, out);
         }
         self.check_readable()?;
-        match &self.place {
-            Place::Piece(address, _) => self.plan.read_contiguous_runs_into(*address, &self.spec, runs, out),
-            _ => {
-                self.chunks()?;
-                chunked::read_runs_into(self, &self.spec, runs, out)
-            }
+        if let Place::Piece(address, _) = &self.place {
+            return self.plan.read_contiguous_runs_into(*address, &self.spec, runs, out);
         }
+        self.chunks()?;
+        chunked::read_runs_into(self, &self.spec, runs, out)
     }
 }
 

@@ -110,7 +110,7 @@ impl TypeDescription for Datatype {
                 }
             }
             DatatypeClass::Array { shape, base } => {
-                shape.iter().for_each(|len| key.extend(len.to_le_bytes()));
+                key.extend(shape.iter().flat_map(|len| len.to_le_bytes()));
                 key.extend(base.key()?);
             }
             DatatypeClass::VariableLength { kind: VariableLength::Sequence, base }
