@@ -9,7 +9,6 @@ use std::fmt::Write as _;
 use std::path::Path;
 use std::sync::Arc;
 
-use anndata_core::testing::RandomAnnData;
 use anndata_core::{
     AnnData, Column, ConcatOptions, DType, DataFrame, Error, Join, Result, SparseFormat, SparseMatrix, Tensor,
 };
@@ -648,7 +647,7 @@ fn weights_say_how_often_rows_come() -> Result<()> {
 
 #[test]
 fn costs_are_known_before_anything_is_read() -> Result<()> {
-    let object = RandomAnnData::new(4000, 30).with_raw(false).make()?;
+    let object = object(0, 4000, &DType::F32)?;
     let folder = tempfile::tempdir()?;
     let path = folder.path().join("a.h5ad");
     write(&path, &object)?;

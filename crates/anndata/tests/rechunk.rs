@@ -92,7 +92,7 @@ fn datasets_have_so_many_rows_each() -> Result<()> {
     let root = anndata::open(&output)?;
     assert_eq!(root.children()?, ["dataset_0", "dataset_1", "dataset_2"]);
     assert_eq!(
-        root.attributes()?.get("encoding-type").and_then(|value| value.as_str()).as_deref(),
+        root.attributes()?.get("encoding-type").and_then(anndata::Attribute::as_str).as_deref(),
         Some("annbatch-preshuffled")
     );
     let mut seen = Vec::new();
