@@ -550,7 +550,7 @@ fn what_makes_no_sense_is_refused_and_says_what_to_do() -> Result<()> {
     assert_eq!(says(plain().with_weights(class, Draw::Thinned)), "no row has the value 'Z' of 'kind'");
 
     let window = plain().with_batch(8).with_window(64);
-    let error = refused(x(), window, LoaderOptions::default().with_memory_limit(9000));
+    let error = refused(x(), window, LoaderOptions::default().with_memory_limit(4000));
     assert!(error.is_limit_exceeded() && error.text().starts_with("a window of 64 rows needs "), "{error}");
     assert!(
         error.to_string().ends_with("raise the limit, read fewer windows ahead, or ask for fewer rows or variables")
