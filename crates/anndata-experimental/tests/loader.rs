@@ -9,7 +9,6 @@ use std::fmt::Write as _;
 use std::path::Path;
 use std::sync::Arc;
 
-use anndata_core::testing::RandomAnnData;
 use anndata_core::{
     AnnData, Column, ConcatOptions, DType, DataFrame, Error, Join, Result, SparseFormat, SparseMatrix, Tensor,
 };
@@ -551,7 +550,7 @@ fn what_makes_no_sense_is_refused_and_says_what_to_do() -> Result<()> {
     assert_eq!(says(plain().with_weights(class, Draw::Thinned)), "no row has the value 'Z' of 'kind'");
 
     let window = plain().with_batch(8).with_window(64);
-    let error = refused(x(), window, LoaderOptions::default().with_memory_limit(9000));
+    let error = refused(x(), window, LoaderOptions::default().with_memory_limit(4000));
     assert!(error.is_limit_exceeded() && error.text().starts_with("a window of 64 rows needs "), "{error}");
     assert!(
         error.to_string().ends_with("raise the limit, read fewer windows ahead, or ask for fewer rows or variables")
@@ -648,7 +647,7 @@ fn weights_say_how_often_rows_come() -> Result<()> {
 
 #[test]
 fn costs_are_known_before_anything_is_read() -> Result<()> {
-    let object = RandomAnnData::new(4000, 30).with_raw(false).make()?;
+    let object = object(0, 4000, &DType::F32)?;
     let folder = tempfile::tempdir()?;
     let path = folder.path().join("a.h5ad");
     write(&path, &object)?;
