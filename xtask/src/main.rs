@@ -31,7 +31,7 @@ usage: cargo xtask COMMAND
   demo                   show and convert a real file with the anndata command
   tidy                   conventions that clippy cannot check
   fixtures [--python P]  write tests/fixtures anew with Python anndata
-  bench read|write|zarr|convert|matrix|concat|qc|lazy|dispatch|collection|concat-on-disk [--rounds N] [--python P]
+  bench read|write|zarr|convert|matrix|concat|qc|lazy|dispatch|collection|concat-on-disk|text [--rounds N] [--python P]
                          ratios to Python anndata (and the crate zarrs, scanpy) on a made file of 40 million non-zeros;
                          qc takes --quick: a small one
   release plan [--crate C] [--install]

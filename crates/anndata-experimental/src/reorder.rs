@@ -193,7 +193,9 @@ impl Job<'_> {
 
     fn frame(&self, frame: &DataFrame) -> Result<DataFrame> {
         let series = |series: &Series| match series {
-            Series::Opaque(opaque) => Err(opaque.error("the column cannot be put in another order")),
+            Series::Opaque(_) => {
+                Err(Error::unsupported("a column of an unknown encoding cannot be put in another order"))
+            }
             series => series.load_once()?.select(&self.rows).map(Series::Loaded),
         };
         let index = series(frame.index())?;

@@ -86,12 +86,12 @@ pub fn split(data: &Collection, fractions: &[f64], by: &SplitBy, seed: u64) -> R
                 .zip(&sizes)
                 .map(|(class, &size)| Ok((Permutation::new(key.with(class), size as u64), cuts(&ends, size)?)))
                 .collect::<Result<_>>()?;
-            let mut met = vec![0_u64; classes.count];
+            let mut counts = vec![0_u64; classes.count];
             let part = |&class: &u32| {
                 let (order, cuts) = orders.get(class as usize).or_bug("a class without an order")?;
-                let met = met.get_mut(class as usize).or_bug("a class that is not counted")?;
-                *met += 1;
-                Ok(part_of(cuts, order.apply(*met - 1)))
+                let count = counts.get_mut(class as usize).or_bug("a class that is not counted")?;
+                *count += 1;
+                Ok(part_of(cuts, order.apply(*count - 1)))
             };
             classes.codes.iter().map(part).collect::<Result<_>>()?
         }

@@ -185,7 +185,7 @@ impl CsvWriter {
         let mut file = self.file("X.csv")?;
         for chunk in adata.chunked_x(AnnData::CHUNK_ROWS)? {
             let (block, start, end) = chunk?;
-            self.rows_or_empty(&mut file, &columns_of(&block.to_tensor()?)?, end - start)?;
+            self.rows_or_empty(&mut file, &columns_of(&block.to_dense()?)?, end - start)?;
         }
         Ok(())
     }

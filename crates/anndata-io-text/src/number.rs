@@ -210,7 +210,7 @@ mod tests {
 
     #[test]
     fn short_decimals_are_the_nearest_doubles() {
-        for text in ["0", "-0", "12", "0.1", "-123.456", ".5", "7.", "99999999.9999999", "0.000000000000001"] {
+        for text in ["0", "-0", "12", "0.1", "-123.456", ".5", "7.", "99999999.9999999", "0.00000000000001"] {
             let (value, rest) = short_decimal(text.as_bytes()).expect("it is short");
             assert_eq!((value.to_bits(), rest.len()), (text.parse::<f64>().unwrap().to_bits(), 0), "{text}");
         }

@@ -322,7 +322,7 @@ mod tests {
 
     /// Names of rows and columns, and the values.
     fn parts(adata: &AnnData) -> Result<(String, String, Vec<f32>)> {
-        let x = adata.x().map(anndata_core::Element::to_tensor).transpose()?;
+        let x = adata.x().map(anndata_core::Element::to_dense).transpose()?;
         let values = x.map_or(Ok(Vec::new()), |x| x.cast(&DType::F32)?.as_slice::<f32>().map(<[f32]>::to_vec))?;
         Ok((adata.obs_names()?.join(" "), adata.var_names()?.join(" "), values))
     }
@@ -352,7 +352,7 @@ mod tests {
             assert_eq!(found, (rows.to_owned(), columns.to_owned(), values.to_vec()), "{file:?}");
         }
         let ints = read(b"a,b\nr,1,2.7\n", &csv.with_dtype(DType::I32))?;
-        let x = ints.x().map(anndata_core::Element::to_tensor).transpose()?;
+        let x = ints.x().map(anndata_core::Element::to_dense).transpose()?;
         assert_eq!(x.expect("X").as_slice::<i32>()?, [1, 2]);
         Ok(())
     }
@@ -389,7 +389,7 @@ mod tests {
         let adata = read(file.as_bytes(), &TextOptions::csv())?;
         assert_eq!(adata.shape(), (100_000, 3));
         assert_eq!(adata.obs_names()?[99_999], "cell-99999");
-        let row = adata.select(54_321, ..)?.x().map(anndata_core::Element::to_tensor).transpose()?.expect("X");
+        let row = adata.select(54_321, ..)?.x().map(anndata_core::Element::to_dense).transpose()?.expect("X");
         assert_eq!(row.as_slice::<f32>()?, [54_321.0, 0.25, 1.0]);
         let error = read((file + "last,1,2\n").as_bytes(), &TextOptions::csv()).unwrap_err();
         assert_eq!(error.text(), "line 100002: expected 4 fields, found 3");

@@ -132,7 +132,7 @@ mod tests {
             (adata.obs_names()?, adata.var_names()?),
             (vec!["X".into(), "Y".into()], vec!["a".into(), "b".into()])
         );
-        let x = adata.x().map(Element::to_tensor).transpose()?.expect("X");
+        let x = adata.x().map(Element::to_dense).transpose()?.expect("X");
         assert_eq!(x.as_slice::<i64>()?, [1, 0, 5, 7]);
         Ok(())
     }

@@ -25,7 +25,7 @@ fn write(folder: &Path, files: Files<'_>) -> Result<()> {
 }
 
 fn values(adata: &AnnData, layer: Option<&str>) -> Result<Vec<f32>> {
-    let matrix = adata.layer(layer).map(Element::to_tensor).transpose()?.expect("a matrix");
+    let matrix = adata.layer(layer).map(Element::to_dense).transpose()?.expect("a matrix");
     matrix.as_slice::<f32>().map(<[f32]>::to_vec)
 }
 

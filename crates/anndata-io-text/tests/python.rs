@@ -115,7 +115,7 @@ fn frame_parts(frame: &DataFrame) -> Vec<(String, Vec<String>)> {
 
 /// What is compared of a matrix: not whether it is by rows or by columns.
 fn matrix_parts(element: &Element) -> (bool, Tensor) {
-    (matches!(element, Element::Sparse(_)), element.to_tensor().expect("a matrix"))
+    (matches!(element, Element::Sparse(_)), element.to_dense().expect("a matrix"))
 }
 
 fn assert_same(found: &AnnData, expected: &AnnData, what: &str) {
@@ -127,9 +127,15 @@ fn assert_same(found: &AnnData, expected: &AnnData, what: &str) {
     for (key, layer) in expected.layers() {
         let (ours, theirs) = (matrix_parts(&found.layers()[key]), matrix_parts(layer));
         assert_eq!(ours.0, theirs.0, "{what}: sparse or not, {key:?}");
+        // Of layers loompy makes doubles, whatever they are in the file.
+        let ours = if what.contains("loom") && key.is_some() {
+            ours.1.cast(theirs.1.dtype()).expect("numbers")
+        } else {
+            ours.1
+        };
+        assert_eq!(ours.dtype(), theirs.1.dtype(), "{what}: {key:?}");
         // NaN is equal to NaN here.
-        assert_eq!(ours.1.dtype(), theirs.1.dtype(), "{what}: {key:?}");
-        assert_eq!(ours.1.as_bytes(), theirs.1.as_bytes(), "{what}: {key:?}");
+        assert_eq!(ours.as_bytes(), theirs.1.as_bytes(), "{what}: {key:?}");
     }
     for (key, array) in expected.obsm() {
         assert_eq!(&found.obsm()[key], array, "{what}: {key}");

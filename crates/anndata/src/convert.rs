@@ -134,7 +134,7 @@ pub fn convert(input: impl AsRef<Path>, output: impl AsRef<Path>, options: &Conv
         return Err(Error::already_exists("it already exists").in_file(output));
     }
     check_apart(input, output)?;
-    let root = crate::open_with(input, &options.read)?;
+    let root = crate::open_object_with(input, &options.read)?;
     let read = options.read.elem.clone().with_lazy(true);
     let adata = io::read_anndata(&root, &read).map_err(|error| notes::advise(error, None))?;
     // Backends name the output where it fails; what is left is about the object.

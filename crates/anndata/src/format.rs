@@ -2,6 +2,8 @@
 
 #[cfg(feature = "hdf5-read")]
 pub(crate) mod h5ad;
+#[cfg(feature = "text")]
+pub(crate) mod text;
 #[cfg(feature = "zarr")]
 pub(crate) mod zarr;
 
@@ -113,6 +115,11 @@ impl Location {
         let whole = || Self { store: location.to_owned(), group: String::new() };
         if location.to_str().is_some_and(is_url) || location.is_file() {
             return Ok(whole());
+        }
+        if let Some((store, modality)) = location.to_str().and_then(|text| text.rsplit_once("::"))
+            && Path::new(store).exists()
+        {
+            return Ok(Self { store: store.into(), group: format!("mod/{modality}") });
         }
         let is_store = |path: &&Path| path.exists() && Format::look_at(path).is_ok();
         let Some(store) = location.ancestors().find(is_store) else { return Ok(whole()) };

@@ -83,6 +83,8 @@
 //!   options. For one format alone: [`read_h5ad`], [`write_h5ad`], [`read_zarr`], [`write_zarr`] and their `_with`.
 //! - [`read_async`], [`read_lazy_async`], [`write_async`], [`open_async`] and their `_with`: the same on any executor.
 //! - [`open`] and [`open_rw`], the root group to read and to change elements of; [`io`], objects and elements in any store.
+//! - [`open_object`], the root group of an object in any format, text read into memory. The module `text` (feature `text`) has
+//!   readers and writers of Matrix Market, 10x Genomics, csv, loom, MuData and their like.
 //! - [`convert`](convert()), from file to file in bounded memory; [`Converted`] and [`Note`] say what came of it.
 //! - [`open_backed`], an object whose matrices stay in their file ([`Backed`], [`SparseDataset`], [`Mode`]); [`copy_backed`], [`move_backed`].
 //! - [`validate_path`] and [`validate()`]: a [`Report`] of [`Finding`]s by [`Severity`]; [`Unwriteable`] and [`unwriteable`], what
@@ -197,12 +199,17 @@ pub use {arrow_array, arrow_schema, indexmap, ndarray, sprs};
 pub use anndata_acc as acc;
 #[doc(no_inline)]
 pub use anndata_acc::acc;
+#[cfg(feature = "text")]
+#[doc(no_inline)]
+pub use anndata_io_text as text;
 pub use backed::{copy_backed, move_backed, open_backed};
 pub use convert::{ConvertOptions, Converted, Note, convert};
 pub use format::Format;
 #[cfg(feature = "hdf5")]
 pub use format::h5ad::{write_h5ad, write_h5ad_with};
-pub use open::{open, open_async, open_rw, open_rw_with, open_with, open_with_async, validate_path};
+pub use open::{
+    open, open_async, open_object, open_object_with, open_rw, open_rw_with, open_with, open_with_async, validate_path,
+};
 pub use options::{ReadOptions, WriteOptions};
 pub use read::{read, read_async, read_lazy, read_lazy_async, read_with, read_with_async};
 pub use write::{write, write_async, write_with, write_with_async};

@@ -104,6 +104,7 @@ impl Batch {
         let (rows, columns) = matrix.shape();
         let values = match matrix {
             BatchMatrix::Csr(matrix) => scatter(&matrix, None)?,
+            BatchMatrix::Dense(tensor) if *tensor.dtype() == DType::F32 => tensor.into_vec()?,
             BatchMatrix::Dense(tensor) => tensor.cast(&DType::F32)?.into_vec()?,
         };
         Ok((values, [rows, columns]))

@@ -230,7 +230,7 @@ fn join(parts: Vec<Element>) -> Result<Element> {
     if parts.len() == 1 {
         return parts.pop().or_bug("one part");
     }
-    if matches!(parts.first(), Some(Element::Sparse(_))) {
+    if let Some(Element::Sparse(_)) = parts.first() {
         let parts = parts.iter().map(Element::to_sparse).collect::<Result<Vec<_>>>()?;
         return SparseMatrix::concat_major(&parts).map(Element::Sparse);
     }

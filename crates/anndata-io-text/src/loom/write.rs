@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use anndata_core::{AnnData, Column, ColumnKind, DataFrame, Element, Mapping, SparseFormat, SparseMatrix};
+use anndata_core::{AnnData, Column, ColumnKind, DataFrame, Element, Mapping, SparseFormat};
 use anndata_io_hdf5::write_atomic;
 use anndata_storage::{ArraySpec, Codec, DType, Error, Group, Result, Storage, Tensor};
 
@@ -97,19 +97,15 @@ pub fn write_loom_with(path: impl AsRef<Path>, adata: &AnnData, options: &WriteL
 
 /// Writes a matrix transposed and dense, block by block.
 fn write_matrix(root: &Group, path: &str, element: &Element) -> Result<()> {
-    let loaded = element.load()?;
     // By columns, so that blocks of the transposed matrix lie together.
-    let sparse = match &loaded {
-        Element::Sparse(sparse) => sparse.to_format(SparseFormat::Csc)?,
-        _ => SparseMatrix::from_dense(&loaded.to_tensor()?, SparseFormat::Csc)?,
-    };
+    let sparse = element.to_format(SparseFormat::Csc)?;
     let turned = sparse.transpose();
     let stored = stored_dtype(turned.dtype()).map_err(|error| error.at(path))?;
     let (rows, columns) = turned.shape();
     let shape = [rows as u64, columns as u64];
     let spec = ArraySpec::new(stored.clone(), shape)
         .with_chunks(shape.map(|len| len.min(CHUNK)))
-        .with_codecs([Codec::Gzip { level: LEVEL }]);
+        .with_codecs([Codec::Zlib { level: LEVEL }]);
     let array = root.create_array(path, &spec)?;
     let chunk = usize::try_from(CHUNK).unwrap_or(usize::MAX);
     let step = (BLOCK / (columns * stored.size().unwrap_or(8)).max(1) / chunk).max(1) * chunk;

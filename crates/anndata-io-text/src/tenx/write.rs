@@ -86,7 +86,7 @@ pub fn write_mtx_with(path: impl AsRef<Path>, adata: &AnnData, options: &WriteMt
         Some(layer) => Error::not_found(format!("the object has no layer '{layer}'")),
     })?;
     // Rows of the file are variables, and its entries go down the columns.
-    let matrix = element.to_sparse()?.to_format(SparseFormat::Csr)?.to_canonical()?;
+    let matrix = element.to_format(SparseFormat::Csr)?.to_canonical()?;
     let output = AtomicOutput::create(path, OutputKind::Folder, options.overwrite)?;
     let folder = output.path();
     fs::create_dir(folder)?;
