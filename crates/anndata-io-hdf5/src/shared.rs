@@ -1,6 +1,7 @@
 //! [`Shared`]: an open file, as a store and its open arrays have it in common.
 
 mod array_state;
+pub(crate) mod editing;
 mod resolve;
 
 use std::collections::HashMap;
@@ -17,6 +18,7 @@ use crate::raw::Id;
 use crate::raw::file::{self, Mode};
 use crate::raw::link::{self, Identity, Object};
 pub(crate) use array_state::ArrayState;
+use editing::Editing;
 
 /// What a store and its open arrays share.
 #[derive(Debug)]
@@ -30,6 +32,7 @@ pub(crate) struct Shared {
     /// The path as users know it.
     pub(crate) location: PathBuf,
     pub(crate) writable: bool,
+    _editing: Option<Editing>,
     made_here: bool,
     /// The root group, `None` if it is damaged.
     root: Option<Identity>,
@@ -71,6 +74,7 @@ impl Shared {
             path: path.to_owned(),
             location: location.to_owned(),
             writable,
+            _editing: writable.then(|| Editing::of(path)),
             made_here: mode == Mode::Create,
             root,
             changes: AtomicU64::new(u64::from(writable)),

@@ -18,6 +18,8 @@ use crate::raw::file::Mode;
 #[cfg(feature = "write")]
 use crate::reader;
 use crate::reader::ReaderStore;
+#[cfg(feature = "write")]
+use crate::shared::editing::is_edited;
 
 /// An HDF5 file as a store.
 ///
@@ -59,6 +61,8 @@ enum Backend {
 impl Hdf5Store {
     /// Opens a file for reading. No byte of it is changed.
     ///
+    /// A file that this process has open for editing is read by the HDF5 library, which knows what is not in the file yet.
+    ///
     /// If another file is put in its place meanwhile, what is read is that of the file that was opened. If another
     /// program writes to it, reading is an error of the kind [`Stale`](anndata_storage::ErrorKind::Stale).
     ///
@@ -67,7 +71,7 @@ impl Hdf5Store {
     /// [`InvalidData`](anndata_storage::ErrorKind::InvalidData) if it is not an HDF5 file.
     pub fn open(path: impl AsRef<Path>, options: &Hdf5Options) -> Result<Self> {
         let path = path.as_ref();
-        if options.uses_library() {
+        if options.uses_library() || is_edited(path) {
             return Self::open_by_library(path, options);
         }
         ReaderStore::open(path, options).map(|store| Self(Backend::Reader(store))).map_err(|error| named(error, path))
@@ -99,7 +103,9 @@ impl Hdf5Store {
     #[cfg(feature = "write")]
     pub fn open_rw(path: impl AsRef<Path>, options: &Hdf5Options) -> Result<Self> {
         let path = path.as_ref();
-        reader::check(path, options).map_err(|error| named(error, path))?;
+        if !is_edited(path) {
+            reader::check(path, options).map_err(|error| named(error, path))?;
+        }
         let store = Self::library(path, path, Mode::Edit, options)?;
         Edit::recover(&store)?;
         Ok(store)
@@ -163,6 +169,12 @@ impl Hdf5Store {
             Backend::Library(store) => Ok(store),
         }
     }
+}
+
+/// Whether this process has a file open for editing: without the library it edits none.
+#[cfg(not(feature = "write"))]
+fn is_edited(_: &Path) -> bool {
+    false
 }
 
 /// The error of a file that could not be opened.

@@ -4,9 +4,10 @@
 mod support;
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
-use anndata_io_hdf5::{Hdf5Options, MetadataReader};
-use anndata_storage::{Array, AxisSelection, Error, Group, NodeKind, Result, StoredPieces};
+use anndata_io_hdf5::{Hdf5Options, Hdf5Store, MetadataReader};
+use anndata_storage::{Array, ArraySpec, AxisSelection, Error, Group, NodeKind, Result, Storage as _, StoredPieces, Tensor};
 use support::open_with;
 
 /// More files to compare: a list of folders, as in `PATH`.
@@ -202,5 +203,25 @@ fn how_long_a_walk_takes() -> Result<()> {
         open_with(&path, &Hdf5Options::default().with_reader(MetadataReader::Library))?;
     }
     eprintln!("opening: {rust:?}, through the library {:?}", start.elapsed() / 1000);
+    Ok(())
+}
+
+#[test]
+fn a_file_that_is_edited_here_is_read_as_it_is_then() -> Result<()> {
+    let folder = tempfile::tempdir()?;
+    let path = folder.path().join("edited.h5");
+    let numbers = Tensor::from_vec([3], vec![1_i32, 2, 3])?;
+    Hdf5Store::create(&path)?.flush()?;
+    let edited = Group::root(Arc::new(Hdf5Store::open_rw(&path, &Hdf5Options::default())?));
+    edited.create_array("numbers", &ArraySpec::of(&numbers))?.write(&[0], &numbers)?;
+    let read = || -> Result<Tensor> {
+        Group::root(Arc::new(Hdf5Store::open(&path, &Hdf5Options::default())?)).array("numbers")?.read()
+    };
+    // What was made a moment ago is not in the file yet, and the file is locked.
+    assert_eq!(read()?, numbers);
+    let again = Group::root(Arc::new(Hdf5Store::open_rw(&path, &Hdf5Options::default())?));
+    assert_eq!(again.array("numbers")?.read()?, numbers);
+    drop((edited, again));
+    assert_eq!(read()?, numbers);
     Ok(())
 }
