@@ -1,7 +1,9 @@
 """Serves a folder over HTTP on a free port of the loopback interface, with latency and counted requests; prints the port.
 
-Usage: http_latency_server.py FOLDER [--latency SECONDS] [--drop EVERY]. With `--drop N` the connection breaks in the middle
-of every Nth answer; with `--no-range` it sends whole files whatever part is asked for, as `python -m http.server` does. `GET /__stats__` answers with the requests since the last such call. Ends when its standard input ends.
+Usage: http_latency_server.py FOLDER [--latency SECONDS] [--drop EVERY] [--no-range] [--put]. With `--drop N` the connection
+breaks in the middle of every Nth answer; with `--no-range` it sends whole files whatever part is asked for, as
+`python -m http.server` does; with `--put` files can be put and deleted, but not listed. `GET /__stats__` answers with the
+requests since the last such call. Ends when its standard input ends.
 """
 
 import argparse
@@ -31,6 +33,25 @@ class Handler(BaseHTTPRequestHandler):
             self.send(200, self.server.requests.take())
             return
         self.answer(with_body=True)
+
+    def do_PUT(self):
+        self.change(lambda path, body: (path.parent.mkdir(parents=True, exist_ok=True), path.write_bytes(body)))
+
+    def do_DELETE(self):
+        self.change(lambda path, _: path.unlink(missing_ok=True))
+
+    def change(self, change):
+        body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        if not self.server.put:
+            self.send(405, b"")
+            return
+        request = self.server.requests.begin(self.command, unquote(self.path))
+        try:
+            time.sleep(self.server.latency)
+            change(self.server.folder / unquote(self.path).lstrip("/"), body)
+            self.send(200, b"")
+        finally:
+            self.server.requests.end(request)
 
     def answer(self, with_body):
         server = self.server
@@ -87,10 +108,11 @@ def main():
     parser.add_argument("--latency", type=float, default=0.02)
     parser.add_argument("--drop", type=int, default=0)
     parser.add_argument("--no-range", action="store_true")
+    parser.add_argument("--put", action="store_true")
     args = parser.parse_args()
     server = Server(("127.0.0.1", 0), Handler)
     server.folder, server.latency, server.drop = args.folder, args.latency, args.drop
-    server.no_range = args.no_range
+    server.no_range, server.put = args.no_range, args.put
     server.lock, server.count, server.requests = threading.Lock(), 0, Requests()
     threading.Thread(target=server.serve_forever, daemon=True).start()
     print(server.server_port, flush=True)

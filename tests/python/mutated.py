@@ -70,7 +70,7 @@ def differences(path):
 
 
 def main(folder):
-    paths = sorted(path for path in Path(folder).iterdir() if path.name.endswith(ENDINGS))
+    paths = sorted(path for path in Path(folder).resolve().iterdir() if path.name.endswith(ENDINGS))
     counts, different = collections.Counter(), 0
     with concurrent.futures.ThreadPoolExecutor(2) as pool:
         for path, how, found in pool.map(differences, paths):

@@ -17,7 +17,7 @@ use anndata::io::{ElemReadOptions, ElemWriteOptions, read_elem, write_anndata, w
 use anndata::{
     AnnData, ArraySpec, AxisSelection, Column, Compression, ConcatOptions, ConvertOptions, DType, DataFrame, Element,
     Error, Format, Group, MemoryStore, Mode, NaValue, Raw, Result, SparseFormat, SparseMatrix, Tensor, ValidateOptions,
-    WriteOptions,
+    WriteOptions, text,
 };
 use anndata_tests::fixtures;
 use arrow_array::{ArrayRef, RecordBatch, Time32SecondArray};
@@ -79,13 +79,14 @@ type Section = fn(&mut Refusals, &Path);
 fn every_error() {
     let fixtures = fixtures::folder().to_str().unwrap().to_owned();
     let mut refusals = Refusals { lines: String::new(), folder: String::new(), fixtures };
-    let sections: [(&str, Section); 6] = [
+    let sections: [(&str, Section); 7] = [
         ("Opening", of_opening),
         ("Writing", of_writing),
         ("Malformed files", of_malformed_files),
         ("Objects", of_objects),
         ("Arrays and frames", of_arrays_and_frames),
         ("Backed objects", of_backed_objects),
+        ("Text", of_text),
     ];
     for (title, section) in sections {
         let directory = tempfile::tempdir().unwrap();
@@ -180,7 +181,7 @@ fn of_writing(refusals: &mut Refusals, directory: &Path) {
         "write_zarr where a folder is" => anndata::write_zarr(path("folder.zarr"), &object);
         "write_zarr where a text is" => anndata::write_zarr(path("text.zarr.zip"), &object);
         "write_zarr into no folder" => anndata::write_zarr(path("no/a.zarr"), &object);
-        "write_zarr to a URL" => anndata::write_zarr("s3://bucket/a.zarr", &object);
+        "write_zarr to the URL of a zip file" => anndata::write_zarr("s3://bucket/a.zarr.zip", &object);
         "write_zarr with lzf" => {
             anndata::write_zarr_with(path("b.zarr"), &object, &WriteOptions::default().with_elem(lzf))
         };
@@ -189,7 +190,7 @@ fn of_writing(refusals: &mut Refusals, directory: &Path) {
         "convert what is absent" => anndata::convert(path("absent.h5ad"), path("b.h5ad"), &convert);
         "convert into no folder" => anndata::convert(path("a.h5ad"), path("no/b.h5ad"), &convert);
         "convert into itself" => anndata::convert(path("a.zarr"), path("a.zarr/b.h5ad"), &convert);
-        "convert to a URL" => anndata::convert(path("a.h5ad"), "s3://bucket/a.zarr", &convert);
+        "convert to a URL" => anndata::convert(path("a.h5ad"), "s3://bucket/a.h5ad", &convert);
         "convert with a key that is none" => anndata::convert(path("a.h5ad"), path("b.h5ad"), &as_dense(&["nope"]));
         "write_elem at no name" => {
             let root = Group::root(Arc::new(MemoryStore::new()));
@@ -406,6 +407,45 @@ fn of_backed_objects(refusals: &mut Refusals, directory: &Path) {
         "write_layer that is not there" => backed(Mode::ReadWrite).write_layer(Some("nope"), 0, .., &numbers([1, 3]));
         "copy_backed where a file is" => anndata::copy_backed(&object(), directory.join("b.h5ad"), Mode::Read);
         "select of a lazy object" => lazy.select(9, ..);
+    }
+}
+
+fn of_text(refusals: &mut Refusals, directory: &Path) {
+    let file = |name: &str, content: &str| {
+        let path = directory.join(name);
+        fs::write(&path, content).unwrap();
+        path
+    };
+    let mtx = |body: &str| file("a.mtx", &format!("%%MatrixMarket matrix coordinate integer general\n{body}"));
+    let csv = |content: &str| file("a.csv", content);
+    let hdf5 = directory.join("a.h5");
+    let counts = directory.join("counts");
+    fs::create_dir(&counts).unwrap();
+    fs::write(counts.join("matrix.mtx"), "%%MatrixMarket matrix coordinate real general\n1 1 1\n1 1 2\n").unwrap();
+    anndata::hdf5::write_atomic(&hdf5, false, false, |store| {
+        Group::root(Arc::clone(store) as _).create_group("other").map(drop)
+    })
+    .unwrap();
+    refused! { refusals:
+        "read_mtx of what is absent" => text::read_mtx(directory.join("absent.mtx"));
+        "read_mtx of a text without a banner" => text::read_mtx(csv("1 1 1\n"));
+        "read_mtx of complex numbers" => text::read_mtx(csv("%%MatrixMarket matrix array complex general\n1 1\n1 0\n"));
+        "read_mtx of too few entries" => text::read_mtx(mtx("2 2 2\n1 1 1\n"));
+        "read_mtx of an entry outside" => text::read_mtx(mtx("2 2 1\n3 1 1\n"));
+        "read_mtx of an entry without a value" => text::read_mtx(mtx("2 2 1\n1 1\n"));
+        "read_mtx of a fraction among integers" => text::read_mtx(mtx("2 2 1\n1 1 0.5\n"));
+        "read_csv of an empty file" => text::read_csv(csv(""));
+        "read_csv of a line without a comma" => text::read_csv(csv("a b\n"));
+        "read_csv of a short line" => text::read_csv(csv(",a,b\nr,1,2\ns,1\n"));
+        "read_csv of what is not a number" => text::read_csv(csv(",a,b\nr,1,x\n"));
+        "read_csv of an open quote" => text::read_csv(csv(",a,b\n\"r,1,2\n"));
+        "read_umi_tools without counts" => text::read_umi_tools(csv("gene\tcell\n"));
+        "read_10x_mtx without features" => text::read_10x_mtx(&counts);
+        "read_mtx_folder of another folder" => text::read_mtx_folder(directory);
+        "read_10x_h5 of another file" => text::read_10x_h5(&hdf5);
+        "read_loom of another file" => text::read_loom(&hdf5);
+        "read_h5mu of another file" => text::read_h5mu(&hdf5);
+        "read_hdf of an array that is absent" => text::read_hdf(&hdf5, "data");
     }
 }
 

@@ -1,4 +1,4 @@
-//! Objects behind HTTP, read through the facade.
+//! Objects behind HTTP and S3, read and written through the facade.
 #![cfg(feature = "cloud")]
 #![allow(clippy::unwrap_used, clippy::print_stderr, reason = "tests")]
 
@@ -8,8 +8,9 @@ mod server;
 use std::path::Path;
 use std::time::Instant;
 
+use anndata::experimental::{OnDiskOptions, concat_on_disk};
 use anndata::io::{self, ElemReadOptions};
-use anndata::{AnnData, ConvertOptions};
+use anndata::{AnnData, ConvertOptions, ReadOptions, WriteOptions, ZarrFormat, ZarrOptions};
 use server::{FEW, Server, Stats};
 
 /// A store with many small elements, and the object in it.
@@ -78,4 +79,77 @@ fn one_thread_is_enough() {
     let Some(server) = Server::http(folder.path(), &["--latency", "0.01"]) else { return };
     let pool = rayon::ThreadPoolBuilder::new().num_threads(1).build().unwrap();
     assert_eq!(pool.install(|| anndata::read_zarr(server.url("demo.zarr"))).unwrap(), expected);
+}
+
+#[test]
+fn an_object_is_put_on_a_plain_server() {
+    let folder = tempfile::tempdir().unwrap();
+    let Some(server) = Server::http(folder.path(), &["--latency", "0.01", "--put"]) else { return };
+    let (url, demo) = (server.url("new/cells.zarr"), Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/demo.h5ad"));
+    let expected = anndata::read(&demo).unwrap();
+    anndata::convert(&demo, &url, &ConvertOptions::default()).unwrap();
+    assert_eq!(anndata::read(&url).unwrap(), expected);
+    assert_eq!(anndata::read(folder.path().join("new/cells.zarr")).unwrap(), expected);
+    // Such a server cannot tell what would have to be removed.
+    let error = anndata::write(&url, &expected).unwrap_err();
+    assert!(error.is_unsupported() && error.to_string().contains("cannot list"), "{error}");
+    assert_eq!(anndata::read(&url).unwrap(), expected);
+
+    let Some(server) = Server::http(folder.path(), &["--latency", "0.01"]) else { return };
+    let error = anndata::write(server.url("other.zarr"), &expected).unwrap_err();
+    assert!(format!("{error:?}").contains("405"), "{error:?}");
+    assert!(!folder.path().join("other.zarr").exists());
+}
+
+#[test]
+fn an_object_is_written_to_s3_as_to_a_folder() {
+    let Some(server) = Server::start("s3_server.py", &["data", "--latency", "0.02"]) else { return };
+    let provider = |zarr: ZarrOptions| {
+        zarr.with_provider("aws_endpoint", server.url(""))
+            .with_provider("aws_allow_http", "true")
+            .with_provider("aws_region", "us-east-1")
+            .with_provider("aws_access_key_id", "test")
+            .with_provider("aws_secret_access_key", "test")
+    };
+    let read = ReadOptions::default().with_zarr(provider(ZarrOptions::default()));
+    let demo = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/demo.h5ad");
+    let expected = anndata::read(&demo).unwrap();
+    for format in [ZarrFormat::V2, ZarrFormat::V3] {
+        let url = format!("s3://data/cells-{format:?}.zarr");
+        let write = WriteOptions::default().with_zarr(provider(ZarrOptions::default().with_format(format)));
+        let convert = ConvertOptions::default().with_read(read.clone()).with_write(write.clone());
+        server.stats();
+        let start = Instant::now();
+        anndata::convert(&demo, &url, &convert).unwrap();
+        let Stats { requests, most_at_once, round_trips } = server.stats();
+        eprintln!(
+            "written: {} requests, {most_at_once} at once, {round_trips} round trips, {:?}",
+            requests.len(),
+            start.elapsed()
+        );
+        assert!(most_at_once > 5, "{most_at_once} requests at once");
+        assert_eq!(anndata::read_with(&url, &read).unwrap(), expected);
+
+        let error = anndata::convert(&demo, &url, &convert).unwrap_err();
+        assert!(error.is_already_exists() && error.to_string().starts_with(&url), "{error}");
+        // What is lazy would be lost with the store.
+        let lazy = anndata::read_with(&url, &read.clone().with_lazy(true)).unwrap();
+        let again = write.clone().with_overwrite(true);
+        let error = anndata::write_with(&url, &lazy, &again).unwrap_err();
+        assert!(error.is_invalid_input() && error.to_string().contains("would be lost"), "{error}");
+        let loaded = lazy.select(..10, ..).unwrap().load().unwrap();
+        drop(lazy);
+        anndata::write_with(&url, &loaded, &again).unwrap();
+        assert_eq!(anndata::read_with(&url, &read).unwrap(), loaded);
+    }
+
+    let options = OnDiskOptions::default()
+        .with_read(read.clone())
+        .with_write(WriteOptions::default().with_zarr(provider(ZarrOptions::default())));
+    let inputs = ["s3://data/cells-V2.zarr", "s3://data/cells-V3.zarr"].map(|url| (url.to_owned(), url));
+    let (all, copy) = ("s3://data/all.zarr", tempfile::tempdir().unwrap());
+    concat_on_disk(inputs.clone(), all, &options).unwrap();
+    concat_on_disk(inputs.clone(), copy.path().join("all.zarr"), &options).unwrap();
+    assert_eq!(anndata::read_with(all, &read).unwrap(), anndata::read(copy.path().join("all.zarr")).unwrap());
+    assert!(concat_on_disk(inputs, all, &options).is_err_and(|error| error.is_already_exists()));
 }

@@ -1,5 +1,5 @@
 //! `cargo xtask bench WHAT`: this library and its peers on the same files, in turn, in one run. What there is:
-//! `read|write|zarr|convert|matrix|concat|qc|lazy|dispatch|collection|concat-on-disk`.
+//! `read|write|zarr|convert|matrix|concat|qc|lazy|dispatch|collection|concat-on-disk|text`.
 //!
 //! Each measurement is a process of its own. The two sides alternate, so that whatever else the machine does falls
 //! on both; what is reported is the ratio of each pair, then the peak memory, and the physical limit: the same
@@ -11,6 +11,7 @@ mod concat;
 mod lazy;
 mod matrix;
 mod qc;
+mod text;
 mod zarr;
 
 use std::cell::Cell;
@@ -62,7 +63,7 @@ pub(crate) fn run(arguments: &[&str]) -> Result<()> {
     let (&what, rest) = arguments.split_first().ok_or_else(|| Error::new(crate::USAGE))?;
     let known = ["--rounds", "--python"];
     // Only these make a smaller file.
-    let quick = ["qc", "lazy", "dispatch"].contains(&what) && flag(rest, "--quick");
+    let quick = ["qc", "lazy", "dispatch", "text"].contains(&what) && flag(rest, "--quick");
     let rest: Vec<&str> = rest.iter().copied().filter(|&word| !(quick && word == "--quick")).collect();
     let rounds = option(&rest, "--rounds", &known)?.map_or(Ok(ROUNDS), str::parse);
     let rounds = rounds.ok().filter(|n| *n > 0).ok_or_else(|| Error::new("--rounds takes a number above 0"))?;
@@ -76,6 +77,7 @@ pub(crate) fn run(arguments: &[&str]) -> Result<()> {
         "qc" => return bench.qc(quick),
         "lazy" => return bench.lazy(quick),
         "dispatch" => return bench.dispatch(quick),
+        "text" => return bench.text(quick),
         _ => {}
     }
     bench.make_files()?;

@@ -38,7 +38,7 @@ usage: cargo xtask COMMAND
   fixtures [--python P]  write tests/fixtures anew with Python anndata
   fuzz [--target T] [--seconds N] [--input FILE]
                          looks for inputs that break a promise, beginning with fuzz/corpus; keeps them in fuzz/crashes
-  bench read|write|zarr|convert|matrix|concat|qc|lazy|dispatch|collection|concat-on-disk [--rounds N] [--python P]
+  bench read|write|zarr|convert|matrix|concat|qc|lazy|dispatch|collection|concat-on-disk|text [--rounds N] [--python P]
                          ratios to Python anndata (and the crate zarrs, scanpy) on a made file of 40 million non-zeros;
                          qc takes --quick: a small one
   release plan [--crate C] [--install]

@@ -4,6 +4,7 @@ pub(crate) mod completions;
 pub(crate) mod concat;
 pub(crate) mod convert;
 pub(crate) mod get;
+pub(crate) mod rechunk;
 pub(crate) mod show;
 pub(crate) mod validate;
 

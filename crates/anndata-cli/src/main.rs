@@ -17,6 +17,7 @@ use commands::completions::{Completions, Man};
 use commands::concat::Concat;
 use commands::convert::Convert;
 use commands::get::Get;
+use commands::rechunk::Rechunk;
 use commands::show::Show;
 use commands::validate::Validate;
 
@@ -38,6 +39,7 @@ enum Command {
     Get(Get),
     Validate(Validate),
     Concat(Box<Concat>),
+    Rechunk(Box<Rechunk>),
     Completions(Completions),
     #[command(hide = true)]
     Man(Man),
@@ -76,6 +78,7 @@ fn run(command: Command) -> Result<bool, Failure> {
         Command::Get(get) => get.run(&mut io::stdout().lock()).map(|()| true),
         Command::Validate(validate) => validate.run(&mut io::stdout().lock()),
         Command::Concat(concat) => concat.run(&mut io::stdout().lock()).map(|()| true),
+        Command::Rechunk(rechunk) => rechunk.run().map(|()| true),
         Command::Completions(completions) => completions.run(Cli::command(), &mut io::stdout().lock()).map(|()| true),
         Command::Man(man) => man.run(Cli::command()).map(|()| true),
     }

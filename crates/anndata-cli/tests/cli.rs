@@ -415,6 +415,30 @@ fn convert_replaces_a_file_only_when_told_and_only_by_a_whole_one() {
     assert_eq!(names(folder.path()), ["out.h5ad"]);
 }
 
+/// Objects become one store in another order, the same in any memory.
+#[test]
+fn rechunk_shuffles_objects() {
+    let folder = tempfile::tempdir().unwrap();
+    let output = folder.path().join("all.zarr");
+    let to = output.to_str().unwrap();
+    let inputs = ["rechunk", "demo.h5ad", "demo.h5ad", to, "--index-unique", "-"];
+    printed(&[&inputs[..], &["--shuffle", "--seed", "3"]].concat());
+    let shuffled = anndata::read(&output).unwrap();
+    let demo = read_h5ad(fixtures().join("demo.h5ad")).unwrap();
+    assert_eq!(shuffled.shape(), (2 * demo.n_obs(), demo.n_vars()));
+    printed(&[&inputs[..], &["--shuffle", "--seed", "3", "--memory-limit", "1K", "--overwrite"]].concat());
+    assert_eq!(anndata::read(&output).unwrap(), shuffled);
+    printed(&[&inputs[..], &["--overwrite"]].concat());
+    let (kept, order) = (anndata::read(&output).unwrap(), shuffled.obs_names().unwrap());
+    assert_eq!(kept.select(&order, ..).unwrap().load().unwrap(), shuffled);
+    assert_ne!(kept.obs_names().unwrap(), order);
+    assert_eq!(names(folder.path()), ["all.zarr"]);
+
+    let line = complaint(&["rechunk", "demo.h5ad", to]);
+    assert!(line.contains(to) && line.contains("--overwrite"), "{line}");
+    misuse(&["rechunk", "demo.h5ad"]);
+}
+
 /// Objects become one, and what cannot be done is reported in one line.
 #[test]
 fn concat_joins_objects() {

@@ -1,4 +1,4 @@
-//! URLs as objects: read where the command was built for it, never written.
+//! URLs as objects: read and written where the command was built for it.
 
 #![allow(clippy::unwrap_used, reason = "a test may fail anywhere")]
 
@@ -25,7 +25,11 @@ fn a_url_that_cannot_be_read_is_named_with_the_reason() {
 }
 
 #[test]
-fn nothing_is_written_to_a_url() {
-    let line = complaint(&["convert", "demo.h5ad", "s3://bucket/a.zarr"]);
-    assert_eq!(line, "anndata: s3://bucket/a.zarr: objects are written to files and folders, not to URLs");
+fn a_url_that_cannot_be_written_is_named_with_the_reason() {
+    let url = "http://127.0.0.1:1/a.zarr";
+    let line = complaint(&["convert", "demo.h5ad", url]);
+    assert!(line.starts_with(&format!("anndata: {url}: ")), "{line}");
+    assert_eq!(line.contains("feature 'cloud' is off"), !cfg!(feature = "cloud"), "{line}");
+    let line = complaint(&["convert", "demo.h5ad", "s3://bucket/a.h5ad"]);
+    assert!(line.contains("only zarr stores are written to URLs: choose one that ends in .zarr"), "{line}");
 }

@@ -22,6 +22,7 @@ pub use blosc::Blosc;
 pub use buffer::{reserve, room};
 pub use checksum::{Checksum, ChecksumKind, ChecksumPosition};
 pub use codec::ByteCodec;
+pub use deflate::inflate;
 pub use fault::wrong_length;
 pub use lz4::Lz4Framing;
 pub use lzma::LzmaFormat;

@@ -81,7 +81,7 @@ impl Opaque {
     }
 
     /// The error of a use of the element that needs more than its metadata.
-    pub(crate) fn error(&self, use_of_it: &str) -> Error {
+    pub fn error(&self, use_of_it: &str) -> Error {
         let error = match (self.unreadable(), self.encoding_type()) {
             (Some(reason), _) => reason,
             (None, Some(encoding)) => {

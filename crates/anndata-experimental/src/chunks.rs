@@ -1,7 +1,6 @@
 //! [`chunks`] and [`fold_chunks`]: one pass over an element of any size, in bounded memory.
 
 mod ranges;
-mod read_ahead;
 
 use std::ops::Range;
 
@@ -11,7 +10,7 @@ use rayon::prelude::*;
 
 use self::ranges::Ranges;
 pub(crate) use self::ranges::load_once;
-use self::read_ahead::ReadAhead;
+use crate::read_ahead::ReadAhead;
 
 /// How an element is read chunk by chunk.
 #[derive(Debug, Clone)]
@@ -74,7 +73,7 @@ impl ChunkOptions {
 ///
 /// Dropping it ends the thread that reads ahead.
 #[derive(Debug)]
-pub struct ElementChunks(ReadAhead);
+pub struct ElementChunks(ReadAhead<(Range<usize>, Element)>);
 
 impl Iterator for ElementChunks {
     type Item = Result<(Range<usize>, Element)>;
@@ -113,7 +112,19 @@ impl Iterator for ElementChunks {
 #[doc(alias("iterate_axis", "chunked_X", "iter_chunks"))]
 pub fn chunks(element: &Element, options: &ChunkOptions) -> Result<ElementChunks> {
     let ranges = Ranges::new(element, options, options.chunk_bytes(1))?;
-    Ok(ElementChunks(ReadAhead::new(ranges, options.prefetch)))
+    Ok(ElementChunks(read_ahead(ranges, options.prefetch)))
+}
+
+/// The chunks of an element, so many of which are read before they are asked for.
+fn read_ahead(mut ranges: Ranges, prefetch: usize) -> ReadAhead<(Range<usize>, Element)> {
+    let next = move || {
+        let range = ranges.advance().transpose()?;
+        Some(range.and_then(|range| {
+            let chunk = ranges.read(&range)?;
+            Ok((range, chunk))
+        }))
+    };
+    ReadAhead::new(next, prefetch)
 }
 
 /// How many chunks [`fold_chunks`] maps at a time, at most.
@@ -148,7 +159,7 @@ pub fn fold_chunks<T: Send>(
     mut combine: impl FnMut(T, T) -> Result<T>,
 ) -> Result<Option<T>> {
     let ranges = Ranges::new(element, options, options.chunk_bytes(AT_ONCE))?;
-    let mut chunks = ReadAhead::new(ranges, options.prefetch);
+    let mut chunks = read_ahead(ranges, options.prefetch);
     // Fallback: a number of threads.
     let at_once = rayon::current_num_threads().clamp(1, usize::try_from(AT_ONCE).unwrap_or(1));
     let mut folded = None;

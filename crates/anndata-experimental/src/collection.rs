@@ -155,6 +155,11 @@ impl Collection {
         &self.keys
     }
 
+    /// Where the stores are, in order, if they were [opened](Self::open).
+    pub fn locations(&self) -> Option<&[PathBuf]> {
+        self.places.as_deref()
+    }
+
     /// Which store a row is from (a column, where stores follow each other along the variables), and which row it is there;
     /// `None` if there is no such row.
     pub fn locate(&self, row: u64) -> Option<RowId> {
@@ -179,6 +184,11 @@ impl Collection {
             Error::invalid_input(format!("there is no store {store} among {}", self.plan.reindex.len()))
         })?;
         Ok((0..reindex.new_len()).map(|position| reindex.to_old(position).is_some()).collect())
+    }
+
+    /// The objects of the stores, in order.
+    pub(crate) fn objects_of_stores(&self) -> &[AnnData] {
+        &self.objects
     }
 
     /// The object alone.

@@ -1,14 +1,11 @@
-//! One array: which of the ways to its values is taken.
+//! One array that the library has open: which of the ways to its values is taken.
 //!
-//! - Chunks whose filters are known here are read and decoded on all cores, without the library ([`chunks`]).
-//! - One contiguous piece is read at its position in the file ([`contiguous`]).
+//! - Chunks whose filters are known here, and one contiguous piece, are read without the library, as the
+//!   [`Plan`](crate::plan) of the array says.
 //! - Everything else goes through the library ([`library`]): values in the header, in other files, or behind filters
 //!   that only the library knows.
-//!
-//! Records and text are read as bytes in one of these ways and taken apart after ([`crate::dtype::build`]).
 
 mod chunks;
-mod contiguous;
 mod library;
 mod pieces;
 
@@ -18,38 +15,33 @@ use std::ops::Range;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use anndata_storage::{
-    ArraySpec, ArrayStorage, AxisSelection, ChunkedStorage, DType, Error, Result, StoredPieces, Tensor, chunked,
-    copy_values, read_positions,
+    ArraySpec, ArrayStorage, AxisSelection, ChunkedStorage, Error, Result, StoredPieces, Tensor, chunked, copy_values,
+    read_positions,
 };
-use arrow_buffer::Buffer;
 
-use crate::dtype::build;
 use crate::dtype::{Fix, Node, Stored};
 use crate::filters::Pipeline;
 use crate::heap::Heap;
+use crate::plan::{Layout, Plan};
 use crate::raw::Id;
-use crate::raw::dataset::{self, Layout};
 use crate::raw::link::Object;
 use crate::raw::space::Extent;
+use crate::raw::{dataset, target};
 use crate::shared::{ArrayState, Shared, SharedState};
 
 /// An open dataset.
-#[expect(clippy::struct_excessive_bools, reason = "independent facts about a dataset")]
 #[derive(Debug)]
 pub(crate) struct Hdf5Array {
     /// Given up before `id`: as long as anybody has it, the object is open, and no other can be in its place.
     state: SharedState,
     store: Arc<Shared>,
     id: Id,
-    stored: Stored,
-    layout: Layout,
-    pipeline: Pipeline,
-    null: bool,
+    plan: Plan,
+    /// The library's type of the values in memory.
+    memory: Id,
     /// As it was when it was last asked for.
     spec: Mutex<Arc<ArraySpec>>,
     own: bool,
-    /// The bytes of an element that was never written; empty for zeros.
-    fill: Vec<u8>,
     /// Whether only the library knows what an unwritten text is.
     fill_needs_library: bool,
     /// Whether only the library finds the chunks, or knows which of them were filtered.
@@ -75,7 +67,8 @@ impl Hdf5Array {
             }
             _ => {}
         }
-        let stored = Stored::of(dataset::datatype(&id)?);
+        let memory = dataset::datatype(&id)?;
+        let stored = Stored::of(&memory);
         let (null, resizable) = match dataset::extent(&id)? {
             Extent::Null => (true, false),
             Extent::Simple { resizable, .. } => (false, resizable),
@@ -87,47 +80,13 @@ impl Hdf5Array {
         let pipeline = Pipeline::new(&dataset::filters(&properties)?);
         let chunks_need_library =
             matches!(layout, Layout::Chunked(_)) && !dataset::lists_chunks_right(&id, &properties, resizable)?;
-        let (fill, fill_needs_library) = library::fill_value(&properties, &stored)?;
-        let chunks = match &layout {
-            Layout::Chunked(chunks) => Some(chunks.clone()),
-            _ => None,
-        };
-        let mut spec = ArraySpec::new(stored.dtype.clone(), []).with_codecs(pipeline.codecs());
-        (spec.resizable, spec.chunks, spec.null) = (resizable && chunks.is_some(), chunks, null);
-        let spec = Mutex::new(Arc::new(spec));
-        let array = Self {
-            state,
-            store,
-            id,
-            stored,
-            layout,
-            pipeline,
-            null,
-            spec,
-            own,
-            fill,
-            fill_needs_library,
-            chunks_need_library,
-        };
-        array.check_chunk_size()?;
+        let (fill, fill_needs_library) = library::fill_value(&properties, &stored, &memory)?;
+        let (file, limits) = (Arc::clone(&store.raw), store.options.limits);
+        let plan = Plan { file, limits, stored, layout, pipeline, null, fill };
+        let spec = Mutex::new(Arc::new(plan.spec(resizable)));
+        let array = Self { state, store, id, plan, memory, spec, own, fill_needs_library, chunks_need_library };
+        array.plan.check_chunk_shape(&array.shape())?;
         Ok(array)
-    }
-
-    fn check_chunk_size(&self) -> Result<()> {
-        let Layout::Chunked(chunks) = &self.layout else { return Ok(()) };
-        if chunks.len() != self.shape().len() || chunks.contains(&0) {
-            return Err(Error::invalid_data(format!("chunks of shape {chunks:?} in an array of {:?}", self.shape())));
-        }
-        self.chunk_bytes().map(drop)
-    }
-
-    /// The bytes of one decoded chunk.
-    fn chunk_bytes(&self) -> Result<usize> {
-        let Layout::Chunked(chunks) = &self.layout else { return Ok(0) };
-        chunks
-            .iter()
-            .try_fold(self.stored.node.size().file, |product, &len| product.checked_mul(usize::try_from(len).ok()?))
-            .ok_or_else(|| Error::invalid_data(format!("chunks of shape {chunks:?} are too large")))
     }
 
     fn state(&self) -> MutexGuard<'_, ArrayState> {
@@ -138,117 +97,80 @@ impl Hdf5Array {
         self.state().shape.clone()
     }
 
-    /// What is done to the stored bytes of plain values.
-    fn fix(&self) -> Fix {
-        match self.stored.node {
-            Node::Plain { fix, .. } => fix,
-            _ => Fix::None,
-        }
-    }
-
-    /// The array as the ways to its values see it: values whose position in the bytes is not that in memory are bytes.
-    fn raw_spec(&self) -> Arc<ArraySpec> {
-        let spec = self.spec();
-        match self.stored.node {
-            Node::Plain { .. } => spec,
-            _ => Arc::new(ArraySpec {
-                dtype: DType::FixedBytes(self.stored.node.size().file),
-                ..ArraySpec::clone(&spec)
-            }),
-        }
-    }
-
     fn needs_library(&self) -> bool {
         !self.own
-            || matches!(self.layout, Layout::Compact | Layout::External | Layout::Virtual)
-            || self.pipeline.needs_library()
+            || matches!(self.plan.layout, Layout::Compact | Layout::External | Layout::Virtual)
+            || self.plan.pipeline.needs_library()
             || self.fill_needs_library
             || self.chunks_need_library
-            || (self.stored.node.has_text() && self.heap().is_none())
+            || (self.plan.stored.node.has_text() && self.heap().is_none())
     }
 
     /// What the references of texts are into. `None` if that is another file, or several, or where references are not
     /// of the usual width.
     fn heap(&self) -> Option<Heap<'_>> {
-        if self.own && self.layout != Layout::Virtual { self.store.heap() } else { None }
+        if self.own && self.plan.layout != Layout::Virtual { self.store.heap() } else { None }
     }
 
     /// The selected elements, plain values fixed, all others as bytes.
     fn read_raw_elements(&self, spec: &ArraySpec, selection: &[AxisSelection]) -> Result<Tensor> {
         self.store.settle()?;
-        match self.layout {
+        match self.plan.layout {
             Layout::Chunked(_) => {
                 self.list_chunks()?;
                 chunked::read(self, spec, selection)
             }
-            _ => self.read_contiguous(spec, selection),
+            _ => self.plan.read_contiguous(dataset::address(&self.id), spec, selection),
         }
     }
 
     fn read_values(&self, selection: &[AxisSelection]) -> Result<Tensor> {
-        if let DType::Unknown(what) = &self.stored.dtype {
-            return Err(Error::unsupported(format!("values of type '{what}' cannot be read")));
-        }
-        if self.null {
-            return Err(Error::invalid_data("the array has no value (a null dataspace)"));
-        }
-        if self.stored.node.has_targets() && (!self.own || self.layout == Layout::Virtual) {
-            return Err(Error::unsupported(format!("{} in another file cannot be read", self.stored.dtype)));
+        self.plan.check_readable()?;
+        let Stored { dtype, node } = &self.plan.stored;
+        if node.has_targets() && (!self.own || self.plan.layout == Layout::Virtual) {
+            return Err(Error::unsupported(format!("{dtype} in another file cannot be read")));
         }
         if self.needs_library() {
-            if self.stored.node.has_lists() {
-                return Err(Error::unsupported(format!(
-                    "{} cannot be read from this layout of the array",
-                    self.stored.dtype
-                )));
+            if node.has_lists() {
+                return Err(Error::unsupported(format!("{dtype} cannot be read from this layout of the array")));
             }
             return self.read_library(selection);
         }
-        let raw = self.read_raw_elements(&self.raw_spec(), selection)?;
-        if matches!(self.stored.node, Node::Plain { .. }) {
-            return Ok(raw);
-        }
-        let bytes = raw.buffer().cloned().unwrap_or_else(|| Buffer::from_vec(Vec::<u8>::new()));
-        let shape = raw.shape().to_vec();
-        drop(raw);
-        let heap = self.heap().ok_or_else(|| Error::unsupported("texts of the array have no heap that is known"))?;
-        // SAFETY: the bytes are those of the file.
-        unsafe { build::tensor(&self.stored.dtype, &self.stored.node, &shape, bytes, &heap, &self.id) }
+        let raw = self.read_raw_elements(&self.plan.raw_spec(self.spec()), selection)?;
+        self.plan.values(raw, self.heap(), &|kind, reference| target::read(&self.id, kind, reference))
     }
 
     fn read_value_runs(&self, runs: &[Range<u64>]) -> Result<Tensor> {
-        let plain = matches!(self.stored.node, Node::Plain { .. }) && !self.null && !self.needs_library();
-        if !plain {
+        if !self.plan.is_plain() || self.plan.null || self.needs_library() {
             return read_positions(|selection| self.read_values(selection), runs);
         }
         self.store.settle()?;
-        match self.layout {
+        match self.plan.layout {
             Layout::Chunked(_) => {
                 self.list_chunks()?;
-                chunked::read_runs(self, &self.raw_spec(), runs)
+                chunked::read_runs(self, &self.spec(), runs)
             }
-            _ => self.read_contiguous_runs(&self.raw_spec(), runs),
+            _ => self.plan.read_contiguous_runs(dataset::address(&self.id), &self.spec(), runs),
         }
     }
 
     fn read_value_runs_into(&self, runs: &[Range<u64>], out: &mut [u8]) -> Result<()> {
-        let plain = matches!(self.stored.node, Node::Plain { .. }) && !self.null && !self.needs_library();
-        if !plain {
+        if !self.plan.is_plain() || self.plan.null || self.needs_library() {
             return copy_values(&self.read_value_runs(runs)?, out);
         }
         self.store.settle()?;
-        match self.layout {
+        match self.plan.layout {
             Layout::Chunked(_) => {
                 self.list_chunks()?;
-                chunked::read_runs_into(self, &self.raw_spec(), runs, out)
+                chunked::read_runs_into(self, &self.spec(), runs, out)
             }
-            _ => self.read_contiguous_runs_into(&self.raw_spec(), runs, out),
+            _ => self.plan.read_contiguous_runs_into(dataset::address(&self.id), &self.spec(), runs, out),
         }
     }
 
     /// Refuses what cannot be written in any state of the file.
     fn check_mode(&self) -> Result<()> {
-        if self.null {
+        if self.plan.null {
             return Err(Error::invalid_input("an array without values cannot be written"));
         }
         self.store.check_mode()
@@ -288,21 +210,21 @@ impl ArrayStorage for Hdf5Array {
         if values.is_empty() {
             return Ok(());
         }
-        match (&self.layout, self.fix(), &self.stored.node) {
-            (Layout::Chunked(_), ..) if self.as_chunked().is_some() => {
-                self.store.settle()?;
-                chunked::write(self, &self.spec(), offset, values)
-            }
-            (Layout::Contiguous, Fix::None, Node::Plain { .. }) if self.own && dataset::address(&self.id).is_some() => {
-                self.write_contiguous(offset, values)
-            }
-            _ => {
-                let result = self.write_library(offset, values);
-                self.store.touch();
-                self.state().forget_chunks();
-                result
-            }
+        if self.as_chunked().is_some() {
+            self.store.settle()?;
+            return chunked::write(self, &self.spec(), offset, values);
         }
+        let in_place = self.own
+            && self.plan.layout == Layout::Contiguous
+            && matches!(self.plan.stored.node, Node::Plain { fix: Fix::None, .. });
+        if let Some(address) = dataset::address(&self.id).filter(|_| in_place) {
+            self.store.settle()?;
+            return self.plan.write_contiguous(address, &self.shape(), offset, values);
+        }
+        let result = self.write_library(offset, values);
+        self.store.touch();
+        self.state().forget_chunks();
+        result
     }
 
     fn resize(&self, shape: &[u64]) -> Result<()> {
@@ -318,7 +240,7 @@ impl ArrayStorage for Hdf5Array {
 
     fn stored_bytes(&self) -> Result<Option<u64>> {
         let file = self.store.raw.len()?;
-        Ok(match self.layout {
+        Ok(match self.plan.layout {
             _ if !self.own => None,
             Layout::External | Layout::Virtual => None,
             Layout::Contiguous => {
@@ -334,8 +256,6 @@ impl ArrayStorage for Hdf5Array {
     }
 
     fn as_chunked(&self) -> Option<&dyn ChunkedStorage> {
-        let plain = matches!(self.stored.node, Node::Plain { fix: Fix::None | Fix::Swap(_), .. });
-        let chunked = matches!(self.layout, Layout::Chunked(_));
-        if plain && chunked && !self.null && !self.needs_library() { Some(self) } else { None }
+        if self.plan.is_chunked() && !self.needs_library() { Some(self) } else { None }
     }
 }

@@ -6,16 +6,13 @@
 use anndata_storage::{Attribute, Attributes, DType, Error, Result, Tensor};
 
 use crate::array::read_attribute;
-use crate::dtype::{Stored, make};
+use crate::dtype::{Class, Stored, Target, make};
 use crate::raw::attribute;
-use crate::raw::datatype::{self, Class};
+use crate::raw::datatype;
 use crate::raw::link::{self, Object};
 use crate::raw::space::Extent;
-use crate::raw::target::Target;
 use crate::shared::Shared;
-
-/// The key of the JSON object that stands for an attribute that cannot be read.
-const UNREADABLE: &str = "unreadable HDF5 attribute";
+use crate::unreadable::{UNREADABLE, unreadable};
 
 /// All attributes of an object.
 pub(crate) fn read(store: &Shared, object: &Object) -> Result<Attributes> {
@@ -29,20 +26,17 @@ pub(crate) fn read(store: &Shared, object: &Object) -> Result<Attributes> {
         .collect())
 }
 
-fn unreadable(why: &str) -> Attribute {
-    Attribute::Json(serde_json::json!({ UNREADABLE: why }))
-}
-
 fn read_one(store: &Shared, object: &Object, name: &str) -> Result<Attribute> {
     let id = attribute::open(&object.id, name)?;
     let (_, extent) = attribute::extent(&id)?;
     let Extent::Simple { shape, .. } = extent else { return Ok(Attribute::Null) };
-    let stored = Stored::of(attribute::datatype(&id)?);
+    let memory = attribute::datatype(&id)?;
+    let stored = Stored::of(&memory);
     let len = shape.iter().try_fold(1_u64, |product, &len| product.checked_mul(len));
-    if let Ok(Class::Reference(Target::Object)) = datatype::class(&stored.memory) {
+    if let Ok(Class::Reference(Target::Object)) = datatype::class(&memory) {
         if len == Some(1) {
             let mut reference = [0; 8];
-            attribute::read(&id, &stored.memory, &mut reference)?;
+            attribute::read(&id, &memory, &mut reference)?;
             let path = link::referenced_path(&object.id, reference)?;
             return Ok(path.map_or_else(|| unreadable("a reference to nothing"), Attribute::Reference));
         }
@@ -58,7 +52,7 @@ fn read_one(store: &Shared, object: &Object, name: &str) -> Result<Attribute> {
     let bytes = len.unwrap_or(u64::MAX).saturating_mul(stored.node.size().file as u64);
     store.options.limits.check(bytes, store.raw.len()?)?;
     let heap = if store.is_own(object) && stored.node.has_text() { store.settled_heap()? } else { None };
-    read_attribute(&id, &stored, &shape, heap).map(Attribute::Tensor)
+    read_attribute(&id, &stored, &memory, &shape, heap).map(Attribute::Tensor)
 }
 
 /// Makes the attributes of an object those given, in their order where the object keeps one. What is the same already

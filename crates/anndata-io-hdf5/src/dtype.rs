@@ -6,24 +6,25 @@
 //! opening never fails for it.
 
 pub(crate) mod build;
+mod description;
+#[cfg(feature = "write")]
 pub(crate) mod make;
+#[cfg(feature = "write")]
+pub(crate) mod references;
 
 use std::sync::Arc;
 
-use anndata_storage::{DType, Error, Field, OpaqueType, Result as StorageResult};
+use anndata_storage::{DType, Error, Field, OpaqueType};
 
-use crate::raw::Id;
-use crate::raw::datatype::{self, Class, DOUBLE, FloatFields, HALF, Member, Order, Padding, SINGLE};
-use crate::raw::reference::{self, REFERENCE};
-use crate::raw::target::Target;
+pub(crate) use description::{
+    Class, DOUBLE, FloatFields, HALF, LIST, Member, Order, Padding, REFERENCE, SINGLE, Target, TypeDescription,
+};
 
 /// The type of a dataset or attribute.
-#[derive(Debug)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Stored {
     pub(crate) dtype: DType,
     pub(crate) node: Node,
-    /// The library's type of the values in memory.
-    pub(crate) memory: Id,
 }
 
 /// How the bytes of one element make up its value.
@@ -73,46 +74,22 @@ pub(crate) enum Fix {
 }
 
 impl Stored {
-    /// Reads what the library knows of a type.
-    pub(crate) fn of(memory: Id) -> Self {
-        let (dtype, node) = parse(&memory).unwrap_or_else(|what| (DType::Unknown(what.into()), Node::Unknown));
-        let agrees = node == Node::Unknown || node.size().memory == datatype::size(&memory);
+    /// What a description says.
+    pub(crate) fn of<T: TypeDescription>(described: &T) -> Self {
+        let (dtype, node) = parse(described).unwrap_or_else(|what| (DType::Unknown(what.into()), Node::Unknown));
+        let agrees = node == Node::Unknown || size_of_node::<T>(&node) == described.size();
         if agrees {
-            return Self { dtype, node, memory };
+            return Self { dtype, node };
         }
-        let what = format!("{dtype} in {} bytes", datatype::size(&memory));
-        Self { dtype: DType::Unknown(what.into()), node: Node::Unknown, memory }
+        let what = format!("{dtype} in {} bytes", described.size());
+        Self { dtype: DType::Unknown(what.into()), node: Node::Unknown }
     }
 }
 
-impl Stored {
-    /// The library's type of the same values with references in the place of texts: elements as [`ByteCount::file`] says.
-    pub(crate) fn with_references(&self) -> StorageResult<Id> {
-        with_references(&self.memory, &self.node)
-    }
-}
-
-fn with_references(memory: &Id, node: &Node) -> StorageResult<Id> {
-    match (node, datatype::class(memory)?) {
-        (Node::Text, Class::VariableText) => reference::datatype(),
-        (_, Class::Array { base, shape }) => {
-            let shape = shape.iter().map(|&len| usize::try_from(len)).collect::<Result<Vec<_>, _>>();
-            let shape = shape.map_err(|_| Error::invalid_data("an array within an element is too large"))?;
-            datatype::array(&with_references(&base, node)?, &shape)
-        }
-        (Node::Record { size, fields }, Class::Compound(members)) => {
-            let fields = members
-                .iter()
-                .zip(fields)
-                .map(|(member, part)| {
-                    let datatype = with_references(&member.datatype, &part.node)?;
-                    Ok((member.name.as_str(), part.offset.file, datatype))
-                })
-                .collect::<StorageResult<Vec<_>>>()?;
-            datatype::record(&fields, size.file)
-        }
-        _ => datatype::copy(memory),
-    }
+/// The bytes of one element, where the description counts them.
+fn size_of_node<T: TypeDescription>(node: &Node) -> usize {
+    let size = node.size();
+    if T::IN_FILE { size.file } else { size.memory }
 }
 
 impl Node {
@@ -121,7 +98,7 @@ impl Node {
         match self {
             Self::Plain { size, .. } => ByteCount { file: *size, memory: *size },
             Self::Text => ByteCount { file: REFERENCE, memory: size_of::<usize>() },
-            Self::List { .. } => ByteCount { file: REFERENCE, memory: datatype::LIST },
+            Self::List { .. } => ByteCount { file: REFERENCE, memory: LIST },
             Self::Target(kind) => ByteCount { file: kind.size(), memory: kind.size() },
             Self::Record { size, .. } => *size,
             Self::Unknown => ByteCount { file: 0, memory: 0 },
@@ -175,45 +152,45 @@ type Parsed = Result<(DType, Node), String>;
 /// The format of [`OpaqueType`]s.
 pub(crate) const FORMAT: &str = "HDF5";
 
-fn parse(id: &Id) -> Parsed {
+fn parse<T: TypeDescription>(id: &T) -> Parsed {
     known(id).or_else(|what| opaque(id, what)).or_else(|what| list(id, what)).or_else(|what| references(id, what))
 }
 
 /// Lists of any length of items whose bytes mean the same anywhere.
-fn list(id: &Id, what: String) -> Parsed {
-    let Some(item) = datatype::plain_item(id) else { return Err(what) };
+fn list<T: TypeDescription>(id: &T, what: String) -> Parsed {
+    let Some(item) = id.plain_item() else { return Err(what) };
     let (key, encoded) = encode(id, &what)?;
     let items = known(&item).map_or_else(|what| what, |(dtype, _)| dtype.to_string());
     let dtype = DType::Opaque(OpaqueType::new(FORMAT, format!("lists of {items}"), key, encoded, None));
-    Ok((dtype, Node::List { item: datatype::size(&item) }))
+    Ok((dtype, Node::List { item: item.size() }))
 }
 
 /// What a type without a name is equal by, and how the library encodes it.
-fn encode(id: &Id, what: &str) -> Result<(Vec<u8>, Vec<u8>), String> {
-    let encode = || Ok::<_, Error>((datatype::key(id)?, datatype::encode(id)?));
+fn encode<T: TypeDescription>(id: &T, what: &str) -> Result<(Vec<u8>, Vec<u8>), String> {
+    let encode = || Ok::<_, Error>((id.key()?, id.encode()?));
     encode().map_err(|error| format!("{what}: {error}"))
 }
 
 /// References to objects or regions.
-fn references(id: &Id, what: String) -> Parsed {
-    let Ok(Class::Reference(kind)) = datatype::class(id) else { return Err(what) };
+fn references<T: TypeDescription>(id: &T, what: String) -> Parsed {
+    let Ok(Class::Reference(kind)) = id.class() else { return Err(what) };
     let (key, encoded) = encode(id, &what)?;
     Ok((DType::Opaque(OpaqueType::references(FORMAT, what, key, encoded)), Node::Target(kind)))
 }
 
 /// A type whose values are bytes that mean the same anywhere.
-fn opaque(id: &Id, what: String) -> Parsed {
-    if !datatype::is_plain(id) {
+fn opaque<T: TypeDescription>(id: &T, what: String) -> Parsed {
+    if !id.is_plain() {
         return Err(what);
     }
-    let size = datatype::size(id);
+    let size = id.size();
     let (key, encoded) = encode(id, &what)?;
     Ok((DType::Opaque(OpaqueType::new(FORMAT, what, key, encoded, Some(size))), Node::Plain { size, fix: Fix::None }))
 }
 
-fn known(id: &Id) -> Parsed {
-    let size = datatype::size(id);
-    let class = datatype::class(id).map_err(|error| format!("unreadable: {error}"))?;
+fn known<T: TypeDescription>(id: &T) -> Parsed {
+    let size = id.size();
+    let class = id.class().map_err(|error| format!("unreadable: {error}"))?;
     match class {
         Class::Integer { signed, order } => plain(integer(signed, size)?, size, order, size),
         Class::Float { fields, order } => plain(float(fields, size)?, size, order, size),
@@ -278,30 +255,30 @@ fn float(fields: FloatFields, size: usize) -> Result<DType, String> {
     }
 }
 
-fn complex(part: &DType, base: &Id, size: usize) -> Parsed {
-    let unit = datatype::size(base);
+fn complex<T: TypeDescription>(part: &DType, base: &T, size: usize) -> Parsed {
+    let unit = base.size();
     let dtype = match part {
         DType::F32 => DType::Complex64,
         DType::F64 => DType::Complex128,
         other => return Err(format!("complex of {other}")),
     };
-    match datatype::class(base) {
+    match base.class() {
         Ok(Class::Float { order, .. }) => plain(dtype, size, order, unit),
         _ => Err(format!("complex of {part}")),
     }
 }
 
-fn compound(members: Vec<Member>, memory_size: usize) -> Parsed {
+fn compound<T: TypeDescription>(members: Vec<Member<T>>, total: usize) -> Parsed {
     if let [real, imaginary] = members.as_slice()
         && (real.name.as_str(), imaginary.name.as_str(), real.offset) == ("r", "i", 0)
     {
-        let (size, twin) = (datatype::size(&real.datatype), parse(&real.datatype)?);
+        let (size, twin) = (real.datatype.size(), parse(&real.datatype)?);
         if imaginary.offset == size
-            && memory_size == 2 * size
+            && total == 2 * size
             && matches!(twin.0, DType::F32 | DType::F64)
             && parse(&imaginary.datatype)? == twin
         {
-            return complex(&twin.0, &real.datatype, memory_size);
+            return complex(&twin.0, &real.datatype, total);
         }
     }
     let mut fields = Vec::with_capacity(members.len());
@@ -314,7 +291,7 @@ fn compound(members: Vec<Member>, memory_size: usize) -> Parsed {
         fields.push(Field { name: member.name.into(), dtype, shape });
         parts.push(Part { offset: ByteCount { file: member.offset, memory: member.offset }, count, node });
     }
-    let size = offsets_in_file(&mut parts, memory_size)?;
+    let size = lay_out(&mut parts, total, T::IN_FILE)?;
     let dtype = DType::Compound(Arc::from(fields));
     let node = if is_packed(&parts, size) {
         Node::Plain { size: size.file, fix: Fix::None }
@@ -324,9 +301,9 @@ fn compound(members: Vec<Member>, memory_size: usize) -> Parsed {
     Ok((dtype, node))
 }
 
-fn parse_member(id: &Id) -> Result<(DType, Node, Vec<usize>), String> {
+fn parse_member<T: TypeDescription>(id: &T) -> Result<(DType, Node, Vec<usize>), String> {
     let unreadable = |error| format!("unreadable: {error}");
-    match datatype::class(id).map_err(unreadable)? {
+    match id.class().map_err(unreadable)? {
         Class::Array { base, shape } => {
             let (dtype, node, inner) = parse_member(&base)?;
             let mut axes = Vec::with_capacity(shape.len() + inner.len());
@@ -340,25 +317,28 @@ fn parse_member(id: &Id) -> Result<(DType, Node, Vec<usize>), String> {
     }
 }
 
-/// The library says where the fields are in memory, where a text takes a pointer. In the file it takes a reference,
-/// and moves what follows it.
-fn offsets_in_file(parts: &mut [Part], memory_size: usize) -> Result<ByteCount, String> {
+/// Checks where fields are, and finds where they are in the file.
+///
+/// The library says where they are in memory, where a text takes a pointer. In the file it takes a reference, and moves what
+/// follows it.
+fn lay_out(parts: &mut [Part], total: usize, in_file: bool) -> Result<ByteCount, String> {
     let mut order: Vec<&mut Part> = parts.iter_mut().collect();
     order.sort_by_key(|part| part.offset.memory);
     let (mut shift, mut end) = (0, 0);
     for part in order {
         let size = part.node.size();
+        let told = if in_file { size.file } else { size.memory };
         if part.offset.memory < end {
             return Err("record with overlapping fields".to_owned());
         }
-        end = part.offset.memory.saturating_add(part.count * size.memory);
+        end = part.offset.memory.saturating_add(part.count * told);
         part.offset.file = part.offset.memory + shift;
-        shift += part.count * (size.file - size.memory);
+        shift += part.count * (size.file - told);
     }
-    if end > memory_size {
+    if end > total {
         return Err("record that is smaller than its fields".to_owned());
     }
-    Ok(ByteCount { file: memory_size + shift, memory: memory_size })
+    Ok(ByteCount { file: total + shift, memory: total })
 }
 
 /// Whether the bytes of a record are those of a packed record in memory.

@@ -64,7 +64,7 @@ impl RawFile {
 
     /// Fills `bytes` from a position.
     pub(crate) fn read_at(&self, offset: u64, bytes: &mut [u8]) -> Result<()> {
-        read_exact_at(&self.file, offset, bytes).map_err(|error| {
+        self.read_exact(offset, bytes).map_err(|error| {
             let (len, file) = (bytes.len(), self.len().unwrap_or(0));
             match error.kind() {
                 std::io::ErrorKind::UnexpectedEof => {
@@ -73,6 +73,11 @@ impl RawFile {
                 _ => Error::from(error),
             }
         })
+    }
+
+    /// Fills `bytes` from a position, or says why the operating system did not.
+    pub(crate) fn read_exact(&self, offset: u64, bytes: &mut [u8]) -> std::io::Result<()> {
+        read_exact_at(&self.file, offset, bytes)
     }
 
     /// Writes `bytes` at a position.

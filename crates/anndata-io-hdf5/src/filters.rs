@@ -5,13 +5,16 @@
 
 // Long file: one pipeline, from the declaration of its filters to their use.
 
+#[cfg(feature = "write")]
 mod register;
+mod scale_offset;
 
 use anndata_codecs::{Bitshuffle, Blosc, ByteCodec, Checksum, Lz4Framing, Szip, reserve, room, wrong_length};
 use anndata_storage::{Codec, Error, Result};
 
-use crate::raw::dataset::{FilterInfo, has_filter};
+#[cfg(feature = "write")]
 pub(crate) use register::register;
+use scale_offset::ScaleOffset;
 
 /// The numbers under which filters are registered with the HDF Group.
 pub(crate) mod id {
@@ -19,6 +22,7 @@ pub(crate) mod id {
     pub(crate) const SHUFFLE: i32 = 2;
     pub(crate) const FLETCHER32: i32 = 3;
     pub(crate) const SZIP: i32 = 4;
+    pub(crate) const SCALE_OFFSET: i32 = 6;
     pub(crate) const LZF: i32 = 32000;
     pub(crate) const BLOSC: i32 = 32001;
     pub(crate) const LZ4: i32 = 32004;
@@ -26,10 +30,23 @@ pub(crate) mod id {
     pub(crate) const ZSTD: i32 = 32015;
 }
 
+/// The filters that the library has and that are not known here: n-bit, and scale-offset with numbers that mean nothing.
+const OF_LIBRARY: [i32; 2] = [5, id::SCALE_OFFSET];
+
+/// One filter of an array, as the file has it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct FilterInfo {
+    pub(crate) id: i32,
+    pub(crate) values: Vec<u32>,
+    pub(crate) name: String,
+}
+
 /// One filter.
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Filter {
     Known(ByteCodec),
+    /// Decoded here, encoded by the library.
+    ScaleOffset(ScaleOffset, FilterInfo),
     /// One that only the library can undo, or nobody.
     Other {
         id: i32,
@@ -60,14 +77,21 @@ impl Pipeline {
         self.filters.is_empty()
     }
 
-    /// Whether the library must decode: a filter is known to it alone, or there are two compressions, so that the
-    /// number of bytes in between is not known.
+    /// The first filter that the library alone knows.
+    pub(crate) fn of_library(&self) -> Option<String> {
+        self.filters.iter().find_map(|filter| match filter {
+            Filter::Other { id, name, in_library: true, .. } => Some(describe(*id, name)),
+            _ => None,
+        })
+    }
+
+    /// Whether the library has to encode and decode: a filter is known to it alone, in one direction at least, or there are two compressions, so that
+    /// the number of bytes in between is not known.
+    #[cfg(feature = "write")]
     pub(crate) fn needs_library(&self) -> bool {
-        let rearranges =
-            |filter: &Filter| matches!(filter, Filter::Known(ByteCodec::Shuffle { .. } | ByteCodec::Checksum(_)));
-        let compressions = self.filters.iter().filter(|filter| !rearranges(filter));
-        compressions.clone().count() > 1
-            || compressions.clone().any(|filter| matches!(filter, Filter::Other { in_library: true, .. }))
+        self.filters.iter().filter(|filter| filter.compresses()).count() > 1
+            || self.filters.iter().any(|filter| matches!(filter, Filter::ScaleOffset(..)))
+            || self.of_library().is_some()
     }
 
     /// The same as codecs.
@@ -95,11 +119,17 @@ impl Pipeline {
             }
             // Checksums that were added before this filter come out of it.
             let sums = before.iter().filter(|filter| matches!(filter, Filter::Known(ByteCodec::Checksum(_)))).count();
-            if sums == 0 && before.is_empty() {
-                return filter.known()?.decode_into(stored, chunk);
+            if before.iter().any(|filter| filter.compresses()) {
+                // What another compression made is of a length that only this one knows.
+                let most = chunk.len().saturating_mul(2).saturating_add(1 << 16);
+                spare.clear();
+                filter.known()?.decode(stored, most, &mut spare)?;
+            } else if before.is_empty() {
+                return filter.decode_into(stored, chunk);
+            } else {
+                room(&mut spare, chunk.len() + sums * Checksum::LEN)?;
+                filter.decode_into(stored, &mut spare)?;
             }
-            room(&mut spare, chunk.len() + sums * Checksum::LEN)?;
-            filter.known()?.decode_into(stored, &mut spare)?;
             std::mem::swap(scratch, &mut spare);
             stored = scratch;
         }
@@ -184,8 +214,25 @@ impl Filter {
                 Some(szip) => ByteCodec::Szip(szip),
                 None => return Self::other(info),
             },
+            id::SCALE_OFFSET => match ScaleOffset::new(&info.values) {
+                Some(known) => return Self::ScaleOffset(known, info.clone()),
+                None => return Self::other(info),
+            },
             _ => return Self::other(info),
         })
+    }
+
+    /// Decodes bytes that fill a buffer.
+    fn decode_into(&self, stored: &[u8], out: &mut [u8]) -> Result<()> {
+        match self {
+            Self::ScaleOffset(filter, _) => filter.decode_into(stored, out),
+            filter => filter.known()?.decode_into(stored, out),
+        }
+    }
+
+    /// Whether what comes out may be of another length than what goes in, by more than a checksum.
+    fn compresses(&self) -> bool {
+        !matches!(self, Self::Known(ByteCodec::Shuffle { .. } | ByteCodec::Checksum(_)))
     }
 
     fn other(info: &FilterInfo) -> Self {
@@ -193,7 +240,7 @@ impl Filter {
             id: info.id,
             name: info.name.clone(),
             values: info.values.clone(),
-            in_library: has_filter(info.id),
+            in_library: OF_LIBRARY.contains(&info.id),
         }
     }
 
@@ -202,10 +249,12 @@ impl Filter {
             Self::Known(ByteCodec::Bitshuffle(_)) => Codec::named(describe(id::BITSHUFFLE, "")),
             Self::Known(ByteCodec::Szip(_)) => Codec::named(describe(id::SZIP, "")),
             Self::Known(codec) => codec.spec(),
-            Self::Other { id, name, values, .. } => Codec::Other {
-                name: describe(*id, name),
-                configuration: format!(r#"{{"id":{id},"values":{values:?}}}"#),
-            },
+            Self::ScaleOffset(_, FilterInfo { id, name, values }) | Self::Other { id, name, values, .. } => {
+                Codec::Other {
+                    name: describe(*id, name),
+                    configuration: format!(r#"{{"id":{id},"values":{values:?}}}"#),
+                }
+            }
         }
     }
 
@@ -213,7 +262,7 @@ impl Filter {
     fn known(&self) -> Result<&ByteCodec> {
         match self {
             Self::Known(codec) => Ok(codec),
-            Self::Other { id, name, .. } => Err(missing(*id, name)),
+            Self::ScaleOffset(_, FilterInfo { id, name, .. }) | Self::Other { id, name, .. } => Err(missing(*id, name)),
         }
     }
 }
@@ -230,7 +279,7 @@ fn describe(id: i32, name: &str) -> String {
     let known = match id {
         id::SZIP => "szip",
         5 => "nbit",
-        6 => "scale-offset",
+        id::SCALE_OFFSET => "scale-offset",
         id::BITSHUFFLE => "bitshuffle",
         32013 => "zfp",
         32017 => "sz",

@@ -14,10 +14,9 @@ use arrow_array::{LargeBinaryArray, LargeStringArray};
 use arrow_buffer::{Buffer, OffsetBuffer, ScalarBuffer};
 use rayon::prelude::*;
 
-use crate::dtype::ByteCount;
 use crate::dtype::build::Source;
+use crate::dtype::{ByteCount, REFERENCE};
 use crate::file::RawFile;
-use crate::raw::reference::REFERENCE;
 
 /// References that one thread takes at a time.
 const BLOCK: usize = 1 << 14;
@@ -113,6 +112,14 @@ impl Heap<'_> {
         let offsets = OffsetBuffer::new(ScalarBuffer::from(offsets));
         LargeBinaryArray::try_new(offsets, Buffer::from_vec(values), None)
             .map_err(|error| Error::invalid_data("the lists are not valid").with_source(error))
+    }
+
+    /// The bytes of an object of a collection, all of them.
+    pub(crate) fn object(&self, address: u64, index: u32) -> Result<Vec<u8>> {
+        let collection = self.collection(address)?;
+        collection.object(index).map(<[u8]>::to_vec).ok_or_else(|| {
+            Error::invalid_data(format!("object {index} of the heap at {address} is not where it should be"))
+        })
     }
 
     /// Offsets and bytes of what references stand for, and whether one holds a NUL.
@@ -241,10 +248,15 @@ impl Collection {
         Ok(Self { bytes, objects })
     }
 
+    /// The bytes of an object.
+    fn object(&self, index: u32) -> Option<&[u8]> {
+        let &(start, end) = self.objects.get(usize::try_from(index).ok()?)?;
+        self.bytes.get(start..end)
+    }
+
     /// The first bytes of an object.
     fn get(&self, index: u32, len: usize) -> Option<&[u8]> {
-        let &(start, end) = self.objects.get(usize::try_from(index).ok()?)?;
-        self.bytes.get(start..end)?.get(..len)
+        self.object(index)?.get(..len)
     }
 }
 

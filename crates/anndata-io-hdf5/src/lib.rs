@@ -1,8 +1,10 @@
 //! The HDF5 backend of anndata: `.h5ad` files as a [`Storage`](anndata_storage::Storage).
 //!
-//! [`Hdf5Store`] opens, edits and makes files. The HDF5 library is compiled in; it is used for metadata, under its one
-//! lock. Values are read and written without it wherever that can be done: chunks are decoded and encoded on all cores,
-//! contiguous data is read at its offset in the file, text is taken from the global heap into one buffer.
+//! [`Hdf5Store`] opens, edits and makes files. What is opened for reading is read by safe Rust: metadata by the crate
+//! `anndata-hdf5-meta`, values here. Files are made and edited through the HDF5 library (feature `write`, on by default), which
+//! is compiled in and works under its one lock; it reads where [`MetadataReader::Library`] is chosen. Values take the same ways
+//! in either case, without it wherever that can be done: chunks are decoded and encoded on all cores, contiguous data is read
+//! at its offset in the file, text is taken from the global heap into one buffer.
 //!
 //! - Types, both ways: booleans, integers, floats (half precision included), complex numbers, text of any and of fixed
 //!   length, records. Big-endian data is converted. What has no name here is
@@ -11,7 +13,8 @@
 //! - Compression: gzip, LZF, shuffle and Fletcher's checksum, which every h5py has; zstd, lz4, blosc and bitshuffle, for
 //!   which plain h5py needs a plugin; szip, which is only read. No plugin is ever loaded from the environment.
 //! - Safety: links to other files, values in other files and virtual arrays are refused unless [`Hdf5Options`] allow
-//!   them; declared sizes are checked before anything is allocated; addresses are checked against the file.
+//!   them; declared sizes are checked before anything is allocated; addresses are checked against the file; a file with
+//!   damaged metadata is not edited.
 //! - [`write_atomic`] makes a file that appears whole or not at all.
 
 #[cfg(target_endian = "big")]
@@ -21,21 +24,34 @@ compile_error!("tensors are little-endian in memory; big-endian machines are not
 #[cfg(doctest)]
 struct Readme;
 
+#[cfg(feature = "write")]
 mod array;
+#[cfg(feature = "write")]
 mod atomic;
+#[cfg(feature = "write")]
 mod attributes;
+#[cfg(feature = "write")]
 mod create;
 mod dtype;
 mod file;
 mod filters;
 mod heap;
 mod layout;
+#[cfg(feature = "write")]
+mod library;
 mod options;
+mod plan;
+#[cfg(feature = "write")]
 mod raw;
+mod reader;
+mod resolve;
+#[cfg(feature = "write")]
 mod shared;
 mod store;
+mod unreadable;
 
+#[cfg(feature = "write")]
 pub use atomic::{AtomicFile, write_atomic};
 pub use layout::default_layout;
-pub use options::Hdf5Options;
+pub use options::{Hdf5Options, MetadataReader};
 pub use store::Hdf5Store;

@@ -2,6 +2,18 @@
 
 use anndata_storage::Limits;
 
+/// Who reads the metadata of files.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+#[non_exhaustive]
+pub enum MetadataReader {
+    /// `anndata-hdf5-meta`, which is safe Rust: no file makes it crash.
+    #[default]
+    Rust,
+    /// The HDF5 library, which is written in C (feature `write`). It reads what the other refuses: filters that only it has, and
+    /// what is in other files.
+    Library,
+}
+
 /// How an HDF5 file is opened. The default is made for files of unknown origin.
 ///
 /// ```
@@ -16,11 +28,14 @@ use anndata_storage::Limits;
 pub struct Hdf5Options {
     /// How much declared sizes are trusted.
     pub limits: Limits,
-    /// Follow links to other files. Default: refused.
+    /// Who reads the metadata of a file that is opened for reading. What is edited is the library's in any case.
+    pub reader: MetadataReader,
+    /// Follow links to other files, by the library. Default: refused.
     pub allow_external_links: bool,
-    /// Read arrays whose bytes are in other files. Default: refused.
+    /// Read arrays whose bytes are in other files, by the library. Default: refused.
     pub allow_external_storage: bool,
-    /// Read virtual arrays, which are put together from arrays in other files. Default: refused.
+    /// Read virtual arrays, which are put together from arrays in other files, by the
+    /// library. Default: refused.
     pub allow_virtual: bool,
 }
 
@@ -29,6 +44,13 @@ impl Hdf5Options {
     #[must_use]
     pub fn with_limits(mut self, limits: Limits) -> Self {
         self.limits = limits;
+        self
+    }
+
+    /// Sets [`reader`](Self::reader).
+    #[must_use]
+    pub fn with_reader(mut self, reader: MetadataReader) -> Self {
+        self.reader = reader;
         self
     }
 
@@ -51,5 +73,11 @@ impl Hdf5Options {
     pub fn with_allow_virtual(mut self, allow: bool) -> Self {
         self.allow_virtual = allow;
         self
+    }
+
+    /// Whether the HDF5 library reads: it was chosen, or is needed for what is allowed.
+    pub(crate) fn uses_library(&self) -> bool {
+        let beyond_the_file = self.allow_external_links || self.allow_external_storage || self.allow_virtual;
+        self.reader == MetadataReader::Library || beyond_the_file
     }
 }

@@ -22,7 +22,7 @@ pub(crate) use array_state::ArrayState;
 #[derive(Debug)]
 pub(crate) struct Shared {
     pub(crate) file: Id,
-    pub(crate) raw: RawFile,
+    pub(crate) raw: Arc<RawFile>,
     pub(crate) options: Hdf5Options,
     /// Where the addresses of the global heap count from, `None` if its references are not of the usual width.
     pub(crate) heap_base: Option<u64>,
@@ -60,7 +60,7 @@ impl Shared {
         let handle = file::handle(&file)?;
         #[cfg(not(unix))]
         let handle = std::fs::File::options().read(true).write(writable).open(path)?;
-        let raw = RawFile::new(handle, writable)?;
+        let raw = Arc::new(RawFile::new(handle, writable)?);
         let (base, address, length) = file::geometry(&file)?;
         let root = link::open(&file, "/").ok().map(|root| root.identity);
         Ok(Self {

@@ -1,20 +1,21 @@
-//! [`Hdf5Store`]: the tree of groups and arrays of a file.
+//! [`Hdf5Store`]: a file as a store, whoever reads it.
 
 use std::fmt;
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 
+#[cfg(feature = "write")]
+use anndata_storage::Edit;
 use anndata_storage::{
-    ArraySpec, ArrayStorage, Attributes, Capabilities, Compression, Edit, Error, Limits, NodeKind, Result, Storage,
-    file_name, parent_path,
+    ArraySpec, ArrayStorage, Attributes, Capabilities, Compression, Error, Limits, NodeKind, Result, Storage,
 };
 
-use crate::array::Hdf5Array;
+use crate::Hdf5Options;
+#[cfg(feature = "write")]
+use crate::library::LibraryStore;
+#[cfg(feature = "write")]
 use crate::raw::file::Mode;
-use crate::raw::link::{self, Object, ObjectKind};
-use crate::shared::Shared;
-use crate::{Hdf5Options, attributes, create, layout};
+use crate::reader::{self, ReaderStore};
 
 /// An HDF5 file as a store.
 ///
@@ -43,8 +44,14 @@ use crate::{Hdf5Options, attributes, create, layout};
 /// # Ok::<(), anndata_storage::Error>(())
 /// ```
 #[derive(Debug)]
-pub struct Hdf5Store {
-    shared: Arc<Shared>,
+pub struct Hdf5Store(Backend);
+
+/// Who has the file open.
+#[derive(Debug)]
+enum Backend {
+    Reader(ReaderStore),
+    #[cfg(feature = "write")]
+    Library(LibraryStore),
 }
 
 impl Hdf5Store {
@@ -57,18 +64,41 @@ impl Hdf5Store {
     /// [`NotFound`](anndata_storage::ErrorKind::NotFound) if there is no such file;
     /// [`InvalidData`](anndata_storage::ErrorKind::InvalidData) if it is not an HDF5 file.
     pub fn open(path: impl AsRef<Path>, options: &Hdf5Options) -> Result<Self> {
-        Self::with_mode(path.as_ref(), Mode::Read, options)
+        let path = path.as_ref();
+        if options.uses_library() {
+            return Self::open_by_library(path, options);
+        }
+        ReaderStore::open(path, options).map(|store| Self(Backend::Reader(store))).map_err(|error| named(error, path))
+    }
+
+    #[cfg(feature = "write")]
+    fn open_by_library(path: &Path, options: &Hdf5Options) -> Result<Self> {
+        Self::library(path, path, Mode::Read, options)
+    }
+
+    #[cfg(not(feature = "write"))]
+    fn open_by_library(path: &Path, _: &Hdf5Options) -> Result<Self> {
+        Err(named(
+            Error::unsupported("this program was built without the HDF5 library, which is to read the file"),
+            path,
+        ))
     }
 
     /// Opens a file for reading and editing in place. An [`Edit`] that was not finished is finished, or taken back.
+    ///
+    /// The HDF5 library edits, which does not survive every damaged file: all metadata are looked at first, and a file in which
+    /// any is damaged is refused.
     ///
     /// A file that is replaced or removed while it is open is not written to any more: that is an error of the kind
     /// [`Stale`](anndata_storage::ErrorKind::Stale).
     ///
     /// # Errors
     /// As [`open`](Self::open), and if the file cannot be written or is in use.
+    #[cfg(feature = "write")]
     pub fn open_rw(path: impl AsRef<Path>, options: &Hdf5Options) -> Result<Self> {
-        let store = Self::with_mode(path.as_ref(), Mode::Edit, options)?;
+        let path = path.as_ref();
+        reader::check(path, options).map_err(|error| named(error, path))?;
+        let store = Self::library(path, path, Mode::Edit, options)?;
         Edit::recover(&store)?;
         Ok(store)
     }
@@ -78,33 +108,30 @@ impl Hdf5Store {
     /// # Errors
     /// [`AlreadyExists`](anndata_storage::ErrorKind::AlreadyExists) if something is at the path, or if the file
     /// cannot be made.
+    #[cfg(feature = "write")]
     pub fn create(path: impl AsRef<Path>) -> Result<Self> {
         Self::create_at(path.as_ref(), path.as_ref())
     }
 
     /// Makes a new file that errors call `location`.
+    #[cfg(feature = "write")]
     pub(crate) fn create_at(path: &Path, location: &Path) -> Result<Self> {
-        let options = Hdf5Options::default().with_limits(Limits::NONE);
-        Ok(Self { shared: Arc::new(Self::open_shared(path, location, Mode::Create, &options)?) })
+        Self::library(path, location, Mode::Create, &Hdf5Options::default().with_limits(Limits::NONE))
     }
 
-    fn with_mode(path: &Path, mode: Mode, options: &Hdf5Options) -> Result<Self> {
-        Ok(Self { shared: Arc::new(Self::open_shared(path, path, mode, options)?) })
-    }
-
-    fn open_shared(path: &Path, location: &Path, mode: Mode, options: &Hdf5Options) -> Result<Shared> {
-        Shared::open(path, location, mode, options).map_err(|error| {
-            let error = match error.message() {
-                "" => Error::new(error.kind(), "cannot be opened").with_source(error),
-                _ => error,
-            };
-            error.in_file(location)
-        })
+    #[cfg(feature = "write")]
+    fn library(path: &Path, location: &Path, mode: Mode, options: &Hdf5Options) -> Result<Self> {
+        let store = LibraryStore::open(path, location, mode, options);
+        store.map(|store| Self(Backend::Library(store))).map_err(|error| named(error, location))
     }
 
     /// The path of the file.
     pub fn path(&self) -> &Path {
-        &self.shared.path
+        match &self.0 {
+            Backend::Reader(store) => store.path(),
+            #[cfg(feature = "write")]
+            Backend::Library(store) => store.path(),
+        }
     }
 
     /// Hands everything to the operating system and waits until it is on the disk.
@@ -112,138 +139,107 @@ impl Hdf5Store {
     /// # Errors
     /// If that fails.
     pub fn sync(&self) -> Result<()> {
-        self.flush()?;
-        if self.shared.writable { self.shared.raw.sync() } else { Ok(()) }
-    }
-
-    /// The object at a path.
-    fn find(&self, path: &str) -> Result<Object> {
-        self.shared.resolve(path)?.ok_or_else(|| Error::not_found("no such element"))
-    }
-
-    /// The group that holds a new element.
-    fn parent_of(&self, path: &str) -> Result<Object> {
-        self.shared.check_writable()?;
-        let parent = parent_path(path).ok_or_else(|| Error::invalid_input("the root is there already"))?;
-        let group = self.find(parent)?;
-        if link::get(&group.id, file_name(path))?.is_some() {
-            return Err(Error::already_exists("something already exists at this path"));
+        match &self.0 {
+            Backend::Reader(_) => Ok(()),
+            #[cfg(feature = "write")]
+            Backend::Library(store) => store.sync(),
         }
-        Ok(group)
     }
+
+    fn storage(&self) -> &dyn Storage {
+        match &self.0 {
+            Backend::Reader(store) => store,
+            #[cfg(feature = "write")]
+            Backend::Library(store) => store,
+        }
+    }
+
+    fn writable(&self) -> Result<&dyn Storage> {
+        match &self.0 {
+            Backend::Reader(_) => Err(Error::read_only("the file was opened for reading only")),
+            #[cfg(feature = "write")]
+            Backend::Library(store) => Ok(store),
+        }
+    }
+}
+
+/// The error of a file that could not be opened.
+fn named(error: Error, location: &Path) -> Error {
+    let error = match error.message() {
+        "" => Error::new(error.kind(), "cannot be opened").with_source(error),
+        _ => error,
+    };
+    error.in_file(location)
 }
 
 impl fmt::Display for Hdf5Store {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}", self.shared.location.display())
+        fmt::Display::fmt(self.storage(), f)
     }
 }
 
 impl Storage for Hdf5Store {
     fn capabilities(&self) -> Capabilities {
-        let mut can = if self.shared.writable { Capabilities::ALL } else { Capabilities::ALL.read_only() };
-        can.times = false;
-        // What the library changes in memory reaches the file block by block.
-        can.atomic_rename = false;
-        can.atomic_replace = false;
-        can
+        self.storage().capabilities()
     }
 
     fn location(&self) -> Option<&Path> {
-        Some(&self.shared.location)
+        self.storage().location()
     }
 
     fn limits(&self) -> Limits {
-        self.shared.options.limits
+        self.storage().limits()
     }
 
     fn kind(&self, path: &str) -> Result<Option<NodeKind>> {
-        match self.shared.resolve(path)?.map(|object| object.kind) {
-            None => Ok(None),
-            Some(ObjectKind::Group) => Ok(Some(NodeKind::Group)),
-            Some(ObjectKind::Dataset) => Ok(Some(NodeKind::Array)),
-            Some(ObjectKind::Other) => Err(Error::unsupported("a named datatype is neither a group nor an array")),
-        }
+        self.storage().kind(path)
     }
 
     fn identity(&self, path: &str) -> Result<Option<u128>> {
-        Ok(self.shared.resolve(path)?.map(|object| object.identity.number()))
+        self.storage().identity(path)
     }
 
     fn children(&self, path: &str) -> Result<Vec<String>> {
-        let object = self.find(path)?;
-        if object.kind != ObjectKind::Group {
-            return Err(Error::not_found("no such group"));
-        }
-        self.shared.unchanged(link::names(&object.id))
+        self.storage().children(path)
     }
 
     fn attributes(&self, path: &str) -> Result<Attributes> {
-        self.shared.unchanged(attributes::read(&self.shared, &self.find(path)?))
+        self.storage().attributes(path)
     }
 
     fn set_attributes(&self, path: &str, attributes: &Attributes) -> Result<()> {
-        self.shared.check_writable()?;
-        let result = attributes::replace(&self.shared, &self.find(path)?, attributes);
-        self.shared.touch();
-        result
+        self.writable()?.set_attributes(path, attributes)
     }
 
     fn create_group(&self, path: &str) -> Result<()> {
-        let parent = self.parent_of(path)?;
-        let result = link::create_group(&parent.id, file_name(path));
-        self.shared.touch();
-        result.map(drop)
+        self.writable()?.create_group(path)
     }
 
     fn layout(&self, spec: &ArraySpec, compression: Compression) -> Result<ArraySpec> {
-        layout::fill_in(spec, compression)
+        self.storage().layout(spec, compression)
     }
 
     fn create_array(&self, path: &str, spec: &ArraySpec) -> Result<Arc<dyn ArrayStorage>> {
-        let parent = self.parent_of(path)?;
-        let result = create::create(&self.shared, &parent.id, file_name(path), spec);
-        self.shared.touch();
-        Ok(Arc::new(Hdf5Array::new(Arc::clone(&self.shared), link::object(result?)?, true)?))
+        self.writable()?.create_array(path, spec)
     }
 
     fn open_array(&self, path: &str) -> Result<Arc<dyn ArrayStorage>> {
-        let object = self.find(path)?;
-        if object.kind != ObjectKind::Dataset {
-            return Err(Error::not_found("no such array"));
-        }
-        let own = self.shared.is_own(&object);
-        let array = self.shared.unchanged(Hdf5Array::new(Arc::clone(&self.shared), object, own))?;
-        Ok(Arc::new(array))
+        self.storage().open_array(path)
     }
 
     fn rename(&self, from: &str, to: &str) -> Result<()> {
-        let target = self.parent_of(to)?;
-        let parent = parent_path(from).ok_or_else(|| Error::invalid_input("the root cannot be moved"))?;
-        let result = link::rename(&self.find(parent)?.id, file_name(from), &target.id, file_name(to));
-        self.shared.touch();
-        result
+        self.writable()?.rename(from, to)
     }
 
     fn remove(&self, path: &str) -> Result<()> {
-        self.shared.check_writable()?;
-        let parent = parent_path(path).ok_or_else(|| Error::invalid_input("the root cannot be removed"))?;
-        self.shared.pristine.store(false, Ordering::Release);
-        let result = link::remove(&self.find(parent)?.id, file_name(path));
-        self.shared.touch();
-        result
+        self.writable()?.remove(path)
     }
 
     fn piece_family(&self) -> Option<&'static str> {
-        Some("hdf5")
+        self.storage().piece_family()
     }
 
     fn flush(&self) -> Result<()> {
-        if self.shared.writable {
-            // Also what nobody reported: the library closes what was removed when its last handle is closed.
-            self.shared.touch();
-            self.shared.settle()?;
-        }
-        Ok(())
+        self.storage().flush()
     }
 }

@@ -5,6 +5,7 @@ mod support;
 
 use std::path::Path;
 
+use anndata_io_hdf5::{Hdf5Options, MetadataReader};
 use anndata_storage::{AxisSelection, Result, Tensor};
 use hdf5_metno_sys::h5d::{H5D_alloc_time_t, H5Dclose, H5Dcreate2, H5Dopen2, H5Dread, H5Dwrite, H5Dwrite_chunk};
 use hdf5_metno_sys::h5f::{
@@ -17,7 +18,7 @@ use hdf5_metno_sys::h5p::{
 };
 use hdf5_metno_sys::h5s::{H5S_UNLIMITED, H5Sclose, H5Screate_simple};
 use hdf5_metno_sys::h5t::H5T_STD_I32LE;
-use support::{OddFile, array, creation, edit, library, name};
+use support::{OddFile, creation, edit, library, name, open_with};
 
 /// How an array is made.
 #[derive(Debug, Clone)]
@@ -171,12 +172,16 @@ fn every_chunk_index_is_read_and_edited_as_the_library_does() -> Result<()> {
         if made.then.is_none() {
             assert_eq!(expected.as_slice::<i32>()?, values(&shape), "{made:?}");
         }
-        let stored = array(&path, "a")?;
-        assert_eq!(stored.read()?, expected, "{made:?}");
         let some: Vec<AxisSelection> =
             shape.iter().map(|&len| AxisSelection::from(vec![0, len / 2, len - 1])).collect();
-        assert_eq!(stored.read_selection(&some)?, expected.select(&some)?, "{made:?}");
-        drop(stored);
+        let mut specs = Vec::new();
+        for reader in [MetadataReader::Rust, MetadataReader::Library] {
+            let stored = open_with(&path, &Hdf5Options::default().with_reader(reader))?.array("a")?;
+            assert_eq!(stored.read()?, expected, "{made:?}");
+            assert_eq!(stored.read_selection(&some)?, expected.select(&some)?, "{made:?}");
+            specs.push((stored.spec(), stored.stored_bytes()?));
+        }
+        assert_eq!(specs[0], specs[1], "{made:?}");
 
         // A box in the middle, over the edges of chunks, and the last element.
         let root = edit(&path)?;

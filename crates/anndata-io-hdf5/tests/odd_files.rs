@@ -7,7 +7,7 @@ mod support;
 
 use std::ffi::c_void;
 
-use anndata_io_hdf5::Hdf5Options;
+use anndata_io_hdf5::{Hdf5Options, MetadataReader};
 use anndata_storage::{
     ArraySpec, Attribute, AxisSelection, Codec, Complex, DType, ErrorKind, NodeKind, Result, Tensor,
 };
@@ -177,13 +177,16 @@ fn values_that_only_the_library_can_reach() -> Result<()> {
     drop(file);
     let expected = Tensor::from_vec([10, 4], values)?;
     let some = [AxisSelection::from(vec![0, 1, 7]), AxisSelection::from(vec![1, 3])];
-    for key in ["compact", "offset"] {
-        let array = array(&path, key)?;
+    let by_library = open_with(&path, &Hdf5Options::default().with_reader(MetadataReader::Library))?;
+    for array in
+        [array(&path, "compact")?, array(&path, "offset")?, by_library.array("compact")?, by_library.array("offset")?]
+    {
+        let key = array.path().to_owned();
         assert_eq!(array.read()?, expected, "{key}");
         assert_eq!(array.read_selection(&some)?, expected.select(&some)?, "{key}");
-        assert!(array.inner().as_chunked().is_none());
     }
     assert_eq!(array(&path, "texts")?.read()?.to_strings()?, ["one", "", "drei"]);
+    drop(by_library);
     let root = support::edit(&path)?;
     for key in ["compact", "offset"] {
         root.array(key)?.write(&[9, 2], &Tensor::from_vec([1, 2], vec![-1_i32, -2])?)?;
@@ -570,5 +573,51 @@ fn texts_that_do_not_shrink_are_kept() -> Result<()> {
         drop(root);
         assert_eq!(support::open(&path)?.array(key)?.read()?, texts, "{key}");
     }
+    Ok(())
+}
+
+/// In every width and order of bytes, with and without a fill value among the values.
+#[test]
+fn scale_offset_is_read_as_the_library_does() -> Result<()> {
+    let directory = tempfile::tempdir()?;
+    let path = directory.path().join("a.h5");
+    let file = OddFile::create(&path);
+    let (little, big) = library(|| (*H5T_STD_I32LE, *H5T_STD_I32BE));
+    let (double, big_double, single) = library(|| (*H5T_IEEE_F64LE, *H5T_IEEE_F64BE, *H5T_IEEE_F32LE));
+    let byte = library(|| *H5T_STD_U8LE);
+    let list = |scale, factor, fill: Option<&i32>| {
+        let list = chunked(&[7]);
+        // SAFETY: the list is alive, the value is of the type that is declared.
+        library(|| unsafe {
+            assert!(H5Pset_scaleoffset(list, scale, factor) >= 0);
+            fill.map(|fill| H5Pset_fill_value(list, *H5T_STD_I32LE, std::ptr::from_ref(fill).cast()));
+        });
+        list
+    };
+    let (int, float) = (H5Z_SO_scale_type_t::H5Z_SO_INT, H5Z_SO_scale_type_t::H5Z_SO_FLOAT_DSCALE);
+    let values: Vec<i32> = (0..40).map(|i| if i % 5 == 0 { -3 } else { i * i * 1001 - 70_000 }).collect();
+    for (key, datatype, how) in [
+        ("little", little, list(int, 0, None)),
+        ("big", big, list(int, 0, None)),
+        ("filled", little, list(int, 0, Some(&-3))),
+        ("filled big", big, list(int, 0, Some(&-3))),
+    ] {
+        file.dataset(key, datatype, little, &[40], how, &values);
+    }
+    file.dataset("bytes", byte, byte, &[40], list(int, 0, None), &(0..40).map(|i| i * 5).collect::<Vec<u8>>());
+    file.dataset("constant", little, little, &[40], list(int, 0, None), &[7; 40]);
+    file.dataset("wide", little, little, &[14], list(int, 0, None), &[i32::MIN, i32::MAX].repeat(7));
+    let numbers: Vec<f64> = (0..40).map(|i| f64::from(i) * 1.37 - 11.25).collect();
+    for (key, datatype, places) in [("double", double, 2), ("big double", big_double, 1), ("single", single, 3)] {
+        file.dataset(key, datatype, double, &[40], list(float, places, None), &numbers);
+    }
+    drop(file);
+    let by_library = open_with(&path, &Hdf5Options::default().with_reader(MetadataReader::Library))?;
+    let root = open(&path)?;
+    assert_eq!(root.children()?.len(), 10);
+    for key in root.children()? {
+        assert_eq!(root.array(&key)?.read()?, by_library.array(&key)?.read()?, "{key}");
+    }
+    assert_eq!(root.array("filled")?.read()?.as_slice::<i32>()?, values);
     Ok(())
 }

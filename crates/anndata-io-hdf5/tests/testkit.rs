@@ -5,15 +5,15 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use anndata_io_hdf5::{Hdf5Options, Hdf5Store};
+use anndata_io_hdf5::{Hdf5Options, Hdf5Store, MetadataReader};
 use anndata_storage::{Storage, testkit};
 
 fn open_path(store: &dyn Storage) -> PathBuf {
     PathBuf::from(store.to_string())
 }
 
-#[test]
-fn conformance() {
+/// All cases, with what was written read again by a reader.
+fn conformance(reader: MetadataReader) {
     let directory = tempfile::tempdir().unwrap();
     let number = AtomicUsize::new(0);
     let make = || -> Arc<dyn Storage> {
@@ -24,7 +24,17 @@ fn conformance() {
         let path = open_path(&*store);
         store.flush().unwrap();
         drop(store);
-        Arc::new(Hdf5Store::open(path, &Hdf5Options::default()).unwrap())
+        Arc::new(Hdf5Store::open(path, &Hdf5Options::default().with_reader(reader)).unwrap())
     };
     testkit::run_all_reopened(make, reopen);
+}
+
+#[test]
+fn conformance_of_what_is_read_here() {
+    conformance(MetadataReader::Rust);
+}
+
+#[test]
+fn conformance_of_what_the_library_reads() {
+    conformance(MetadataReader::Library);
 }

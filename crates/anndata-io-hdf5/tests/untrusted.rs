@@ -5,6 +5,7 @@ mod support;
 
 use std::path::Path;
 
+use anndata_io_hdf5::{Hdf5Options, MetadataReader};
 use anndata_storage::{ArraySpec, Attribute, AxisSelection, Codec, ErrorKind, Limits, Result, Tensor};
 use hdf5_metno_sys::h5::hsize_t;
 use hdf5_metno_sys::h5a::{H5Aclose, H5Acreate2, H5Awrite};
@@ -16,7 +17,9 @@ use hdf5_metno_sys::h5p::{
     H5Pset_libver_bounds,
 };
 use hdf5_metno_sys::h5t::{H5T_C_S1, H5T_STD_I32LE, H5T_VARIABLE, H5T_cset_t, H5Tcopy, H5Tset_cset, H5Tset_size};
-use support::{OddFile, array, checksum, creation, edit, library, name, open, simple};
+use support::{OddFile, array, checksum, creation, edit, library, name, open, open_with, simple};
+
+const READERS: [MetadataReader; 2] = [MetadataReader::Rust, MetadataReader::Library];
 
 fn text() -> hid_t {
     // SAFETY: a copy of a type of the library is changed.
@@ -184,8 +187,8 @@ fn one_text_at_many_places_is_counted_as_often() -> Result<()> {
         assert_eq!(error.kind(), ErrorKind::LimitExceeded, "{error}");
         assert_eq!(array(&path, key)?.read_selection(&[AxisSelection::Range(5..9)])?.to_strings()?[3].len(), 1 << 17);
     }
-    let trusted = anndata_io_hdf5::Hdf5Options::default().with_limits(Limits::NONE);
-    assert_eq!(support::open_with(&path, &trusted)?.array("many")?.read()?.to_strings()?[999].len(), 1 << 17);
+    let trusted = Hdf5Options::default().with_limits(Limits::NONE);
+    assert_eq!(open_with(&path, &trusted)?.array("many")?.read()?.to_strings()?[999].len(), 1 << 17);
     Ok(())
 }
 
@@ -219,12 +222,18 @@ fn more_links_than_are_counted_are_listed_or_an_error() -> Result<()> {
             mend_tree(&mut bytes, at);
         }
         std::fs::write(&path, bytes)?;
-        let root = open(&path)?;
-        match root.children() {
-            Ok(names) => assert_eq!(names.len(), 20),
-            Err(error) => assert!(error.is_invalid_data(), "{error}"),
+        for reader in READERS {
+            let root = open_with(&path, &Hdf5Options::default().with_reader(reader))?;
+            match root.children() {
+                Ok(names) => assert_eq!(names.len(), 20),
+                Err(error) => assert!(error.is_invalid_data(), "{error}"),
+            }
+            match root.array("k7").and_then(|array| array.read()) {
+                Ok(values) => assert_eq!(values.as_slice::<i32>()?, [7]),
+                Err(error) => assert!(error.is_invalid_data() && reader == MetadataReader::Rust, "{error}"),
+            }
         }
-        assert_eq!(root.array("k7")?.read()?.as_slice::<i32>()?, [7]);
+        assert!(edit(&path).is_err_and(|error| error.is_invalid_data()));
     }
     Ok(())
 }
@@ -240,10 +249,13 @@ fn b_trees_of_another_kind_are_errors() -> Result<()> {
             mend_tree(&mut bytes, at);
         }
         std::fs::write(&path, bytes)?;
-        let error = open(&path).and_then(|root| root.children()).unwrap_err();
-        assert!(error.is_invalid_data(), "{error}");
-        let chain = format!("{error:?}");
-        assert!(chain.contains(why), "{chain}");
+        for reader in READERS {
+            let options = Hdf5Options::default().with_reader(reader);
+            let error = open_with(&path, &options).and_then(|root| root.children()).unwrap_err();
+            assert!(error.is_invalid_data(), "{error}");
+            assert!(reader == MetadataReader::Rust || format!("{error:?}").contains(why), "{error:?}");
+        }
+        assert!(edit(&path).is_err_and(|error| error.is_invalid_data()));
     }
     Ok(())
 }
@@ -270,11 +282,16 @@ fn local_heaps_that_share_bytes_are_errors() -> Result<()> {
         let target = if prefix { (heaps[0] as u64).to_le_bytes() } else { data };
         bytes[heaps[1] + 24..heaps[1] + 32].copy_from_slice(&target);
         std::fs::write(&path, bytes)?;
-        let root = open(&path)?;
-        let listed = ["one", "two"].map(|key| root.group(key).and_then(|group| group.children()));
-        let errors: Vec<_> = listed.into_iter().filter_map(Result::err).collect();
-        assert!(!errors.is_empty() && errors.iter().all(anndata_storage::Error::is_invalid_data), "{errors:?}");
-        assert!(format!("{errors:?}").contains("share bytes"), "{errors:?}");
+        for reader in READERS {
+            let root = open_with(&path, &Hdf5Options::default().with_reader(reader))?;
+            let listed = ["one", "two"].map(|key| root.group(key).and_then(|group| group.children()));
+            let errors: Vec<_> = listed.into_iter().filter_map(Result::err).collect();
+            assert!(errors.iter().all(anndata_storage::Error::is_invalid_data), "{errors:?}");
+            // That heaps share bytes is a danger to the library alone.
+            if reader == MetadataReader::Library {
+                assert!(!errors.is_empty() && format!("{errors:?}").contains("share bytes"), "{errors:?}");
+            }
+        }
     }
     Ok(())
 }
@@ -310,11 +327,15 @@ fn chunks_of_no_axes_or_no_length_are_errors() -> Result<()> {
         let sum = checksum(&bytes[header..end]);
         bytes[end..end + 4].copy_from_slice(&sum.to_le_bytes());
         std::fs::write(&path, bytes)?;
-        let root = open(&path)?;
-        let error = root.array("a").unwrap_err();
-        assert!(error.is_invalid_data() && error.path() == Some("a"), "{error}");
-        assert!(format!("{error:?}").contains("axes, or of length 0"), "{error:?}");
-        assert_eq!(root.array("b")?.read()?.as_slice::<i32>()?, [7]);
+        for reader in READERS {
+            let root = open_with(&path, &Hdf5Options::default().with_reader(reader))?;
+            let error = root.array("a").unwrap_err();
+            assert!(error.is_invalid_data() && error.path() == Some("a"), "{error}");
+            let why = if reader == MetadataReader::Rust { "data layout message" } else { "axes, or of length 0" };
+            assert!(format!("{error:?}").contains(why), "{error:?}");
+            assert_eq!(root.array("b")?.read()?.as_slice::<i32>()?, [7]);
+        }
+        assert!(edit(&path).is_err_and(|error| error.is_invalid_data() && error.path() == Some("a")));
     }
     Ok(())
 }

@@ -13,7 +13,7 @@ mod shard;
 mod store;
 mod tree;
 
-pub use atomic::write_atomic;
+pub use atomic::{write_atomic, write_objects, write_url};
 /// The crate of remote stores, in the version that is used here.
 pub use object_store;
 pub use open::{is_zarr, open, open_path};

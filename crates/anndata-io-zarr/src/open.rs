@@ -4,6 +4,8 @@ mod remote;
 #[cfg(feature = "cloud")]
 mod url;
 
+pub(crate) use remote::by_url;
+
 use std::fs::{self, File};
 use std::io::Read as _;
 use std::path::Path;

@@ -4,6 +4,7 @@ pub(crate) mod folder;
 pub(crate) mod memory;
 pub(crate) mod object;
 pub(crate) mod remote;
+pub(crate) mod upload;
 #[cfg(feature = "zarrs-storage")]
 pub(crate) mod zarrs;
 pub(crate) mod zip;
@@ -130,6 +131,11 @@ pub(crate) trait Store: Debug + Display + Send + Sync + 'static {
     /// Moves all values below a prefix to another one.
     fn rename(&self, _from: &str, _to: &str) -> Result<()> {
         Err(read_only())
+    }
+
+    /// Waits until everything that was written is there, where values are on their way for a while.
+    fn arrive(&self) -> Result<()> {
+        Ok(())
     }
 
     /// Makes everything written visible, where writing is delayed.

@@ -28,7 +28,7 @@ use arrow_buffer::Buffer;
 use ndarray::{ArrayBase, ArrayD, ArrayViewD, Data as NdData, Dimension, IxDyn};
 
 use crate::{DType, Error, OrBug, Result, Scalar};
-pub use bytes::AlignedBytes;
+pub use bytes::{AlignedBytes, MemoryReuse};
 pub use change::{check_factors, times};
 pub use moments::Moments;
 pub use shared::SharedBytes;

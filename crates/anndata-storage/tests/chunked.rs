@@ -4,11 +4,11 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::ops::Range;
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 
 use anndata_storage::{
-    ArraySpec, ArrayStorage, AxisSelection, ChunkInfo, ChunkedStorage, DType, Error, Group, MemoryStore, Result,
-    Tensor, chunked,
+    AlignedBytes, ArraySpec, ArrayStorage, AxisSelection, ChunkInfo, ChunkedStorage, DType, Error, Group, MemoryReuse,
+    MemoryStore, Result, Tensor, chunked,
 };
 use ndarray::{ArrayD, IxDyn, Slice};
 use proptest::prelude::*;
@@ -281,5 +281,29 @@ fn a_huge_chunk_is_refused() -> Result<()> {
     assert!(array.read().is_err_and(|error| error.is_limit_exceeded() && error.path() == Some("array")));
     let written: &dyn ArrayStorage = &**array.inner();
     assert_eq!(written.stored_bytes()?, Some(0));
+    Ok(())
+}
+
+#[test]
+fn chunks_that_were_never_written_are_zero_in_memory_that_was_used_before() -> Result<()> {
+    const LEN: usize = 3 << 20;
+    let root = Group::root(Arc::new(MemoryStore::new()));
+    let array = root.create_array("few", &ArraySpec::new(DType::I32, [LEN as u64]).with_chunks([1 << 18]))?;
+    let ones = Tensor::from_vec([1 << 18], vec![1_i32; 1 << 18])?;
+    array.write(&[1 << 18], &ones)?;
+    let mut expected = vec![0; LEN];
+    expected[1 << 18..1 << 19].fill(1);
+    let expected = Tensor::from_vec([LEN], expected)?;
+
+    let _reuse = MemoryReuse::up_to(64 << 20);
+    for _ in 0..3 {
+        let mut used = AlignedBytes::try_to_fill(LEN * 4)?;
+        used.as_mut_slice().fill(0xff);
+        drop(used);
+        assert!(array.read()? == expected);
+        assert!(array.read_runs(&[0..1000, 1000..LEN as u64])? == expected);
+        let all: Vec<u64> = (0..LEN as u64).collect();
+        assert!(array.read_selection(&[all.into()])? == expected);
+    }
     Ok(())
 }

@@ -100,7 +100,7 @@ impl ConvertOptions {
     }
 }
 
-/// Rewrites the object at `input`, a path or URL, to the path `output`, whose name says the format.
+/// Rewrites the object at `input`, a path or URL, to the path or URL `output`, whose name says the format.
 ///
 /// Chunks, shards and compression are chosen anew, as the options say, whatever they are in the input;
 /// [`WriteOptions::with_keep_layout`] keeps those that the output can have.
@@ -109,7 +109,7 @@ impl ConvertOptions {
 /// larger than memory can be rewritten; old ones are brought up to date, and what other tools write in another form is
 /// written in that of the format. Elements of unknown encodings, and members of the object that are not slots, are copied
 /// as they are; what is given back lists them, as Python refuses an object that has any. The output appears whole or
-/// not at all, as [`write_h5ad`](crate::write_h5ad) promises; it may be the input itself.
+/// not at all, as [`write()`](crate::write()) promises; it may be the input itself, unless that is a URL.
 ///
 /// ```
 /// # use anndata::{AnnData, Compression, ConvertOptions, WriteOptions};
@@ -128,13 +128,13 @@ impl ConvertOptions {
 /// writing fails. The error names the file that it is about; if one element is at fault it says how to leave it out.
 pub fn convert(input: impl AsRef<Path>, output: impl AsRef<Path>, options: &ConvertOptions) -> Result<Converted> {
     let (input, output) = (input.as_ref(), output.as_ref());
-    crate::format::check_output(output)?;
+    crate::format::output_url(output)?;
     let format = Format::for_name(output)?;
     if !options.overwrite() && output.exists() {
         return Err(Error::already_exists("it already exists").in_file(output));
     }
     check_apart(input, output)?;
-    let root = crate::open_with(input, &options.read)?;
+    let root = crate::open_object_with(input, &options.read)?;
     let read = options.read.elem.clone().with_lazy(true);
     let adata = io::read_anndata(&root, &read).map_err(|error| notes::advise(error, None))?;
     // Backends name the output where it fails; what is left is about the object.

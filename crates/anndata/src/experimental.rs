@@ -25,14 +25,23 @@
 //! ```
 //!
 //! [`concat_on_disk`] writes what [`concat`](crate::concat()) would give, without having it in memory.
+//!
+//! [`Loader`] gives the rows of a collection in batches, to train with: [`Sampling`] says in which order, [`Fields`] what of them,
+//! [`split`] makes the parts to train and to test with, and [`Encoder`] numbers of labels. The page
+//! [From AnnLoader and annbatch](crate::guide::loaders) goes through all of it. [`rechunk`] writes a collection as one store in another
+//! order and in small chunks; [`reorder`] is the object that it writes.
 
 mod lazy;
 mod on_disk;
+mod rechunk;
 
 pub use anndata_experimental::{
-    ChunkOptions, Collection, ElementChunks, MapKind, OnRead, OnWrite, ReadStep, RowId, StorePool, WriteStep, chunks,
-    fold_chunks, map_lazy, read_dispatched, write_dispatched,
+    Batch, BatchMatrix, ChunkOptions, Collection, Compose, Cost, Draw, ElementChunks, Encoder, Epoch, Fields, Loader,
+    LoaderOptions, LoaderState, LoaderStats, MapKind, MatrixRef, OnRead, OnWrite, Order, Rank, ReadStep,
+    ReorderOptions, RowId, RowOrder, RowSet, Sampling, Short, SplitBy, StorePool, Tail, Unit, Want, Weights, WriteStep,
+    chunks, fold_chunks, map_lazy, read_dispatched, reorder, split, write_dispatched,
 };
 pub use anndata_format::node::Grid;
 pub use lazy::{read_elem_lazy, read_elem_lazy_async, read_lazy, read_lazy_async};
 pub use on_disk::{OnDiskOptions, OnDiskReport, concat_on_disk, plan_on_disk};
+pub use rechunk::{RechunkOptions, rechunk};

@@ -1,7 +1,9 @@
 //! Which format a path is in, recognized by its content.
 
-#[cfg(feature = "hdf5")]
+#[cfg(feature = "hdf5-read")]
 pub(crate) mod h5ad;
+#[cfg(feature = "text")]
+pub(crate) mod text;
 #[cfg(feature = "zarr")]
 pub(crate) mod zarr;
 
@@ -114,6 +116,11 @@ impl Location {
         if location.to_str().is_some_and(is_url) || location.is_file() {
             return Ok(whole());
         }
+        if let Some((store, modality)) = location.to_str().and_then(|text| text.rsplit_once("::"))
+            && Path::new(store).exists()
+        {
+            return Ok(Self { store: store.into(), group: format!("mod/{modality}") });
+        }
         let is_store = |path: &&Path| path.exists() && Format::look_at(path).is_ok();
         let Some(store) = location.ancestors().find(is_store) else { return Ok(whole()) };
         let group = location.strip_prefix(store).unwrap_or(Path::new(""));
@@ -132,12 +139,16 @@ impl Location {
     }
 }
 
-/// Refuses a URL where a file or folder is to be written.
-pub(crate) fn check_output(path: &Path) -> Result<()> {
-    match path.to_str().filter(|path| is_url(path)) {
-        Some(url) => Err(Error::unsupported("objects are written to files and folders, not to URLs").in_file(url)),
-        None => Ok(()),
+/// The URL that is to be written to, if it is none of a file or folder.
+///
+/// # Errors
+/// [`Unsupported`](crate::ErrorKind::Unsupported) if it is not one of a zarr store.
+pub(crate) fn output_url(path: &Path) -> Result<Option<&str>> {
+    let Some(url) = path.to_str().filter(|path| is_url(path)) else { return Ok(None) };
+    if url.trim_end_matches('/').to_lowercase().ends_with(".zarr") {
+        return Ok(Some(url));
     }
+    Err(Error::unsupported("only zarr stores are written to URLs: choose one that ends in .zarr").in_file(url))
 }
 
 /// Refuses a URL where something is to be changed.
@@ -193,7 +204,11 @@ mod tests {
         assert!(Format::for_name("b.zip").is_err_and(|error| error.is_invalid_input()));
         assert_eq!(Format::of("s3://bucket/a.zarr")?, Format::Zarr);
         assert!(Format::of("https://host/a.h5ad").is_err_and(|error| error.is_unsupported()));
-        assert!(check_output(Path::new("s3://bucket/a.zarr")).is_err_and(|error| error.is_unsupported()));
+        assert_eq!(output_url(Path::new("s3://bucket/a.zarr"))?, Some("s3://bucket/a.zarr"));
+        assert_eq!(output_url(Path::new("bucket/a.h5ad"))?, None);
+        for url in ["s3://bucket/a.h5ad", "s3://bucket/a.zarr.zip", "s3://bucket/a"] {
+            assert!(output_url(Path::new(url)).is_err_and(|error| error.is_unsupported()));
+        }
 
         let directory = tempfile::tempdir()?;
         let path = directory.path().join("named-wrongly.zarr");

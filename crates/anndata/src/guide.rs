@@ -10,6 +10,7 @@
 //! | [`views_and_lazy`] | what is read when: views, lazy and backed objects |
 //! | [`concatenation`] | joins, merges, labels |
 //! | [`zarr_and_clouds`] | versions, chunks and shards; stores behind a URL |
+//! | [`loaders`] | batches of rows to train with; from AnnLoader and annbatch |
 //! | [`async_io`] | reading and writing without blocking |
 //! | [`errors`] | kinds of errors, and what to do about each |
 //! | [`performance`] | what costs what |
@@ -37,6 +38,7 @@ pages! {
     views_and_lazy, "../docs/guide/views_and_lazy.md";
     concatenation, "../docs/guide/concatenation.md";
     zarr_and_clouds, "../docs/guide/zarr_and_clouds.md";
+    loaders, "../docs/guide/loaders.md";
     async_io, "../docs/guide/async_io.md";
     errors, "../docs/guide/errors.md";
     performance, "../docs/guide/performance.md";

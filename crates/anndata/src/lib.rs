@@ -83,6 +83,8 @@
 //!   options. For one format alone: [`read_h5ad`], [`write_h5ad`], [`read_zarr`], [`write_zarr`] and their `_with`.
 //! - [`read_async`], [`read_lazy_async`], [`write_async`], [`open_async`] and their `_with`: the same on any executor.
 //! - [`open`] and [`open_rw`], the root group to read and to change elements of; [`io`], objects and elements in any store.
+//! - [`open_object`], the root group of an object in any format, text read into memory. The module `text` (feature `text`) has
+//!   readers and writers of Matrix Market, 10x Genomics, csv, loom, MuData and their like.
 //! - [`convert`](convert()), from file to file in bounded memory; [`Converted`] and [`Note`] say what came of it.
 //! - [`open_backed`], an object whose matrices stay in their file ([`Backed`], [`SparseDataset`], [`Mode`]); [`copy_backed`], [`move_backed`].
 //! - [`validate_path`] and [`validate()`]: a [`Report`] of [`Finding`]s by [`Severity`]; [`Unwriteable`] and [`unwriteable`], what
@@ -106,7 +108,8 @@
 //! ## Collections larger than memory
 //!
 //! - `experimental` (feature `experimental`): `read_lazy` with options, `chunks` and `map_lazy`; `read_dispatched` and
-//!   `write_dispatched`; `Collection`, many stores as one object, and `concat_on_disk`.
+//!   `write_dispatched`; `Collection`, many stores as one object, and `concat_on_disk`; `Loader`, batches of rows to train with,
+//!   `split` and `Encoder`; `rechunk`, one store of many in another order.
 //!
 //! ## Options
 //!
@@ -126,7 +129,7 @@
 
 // Without a backend nothing can be opened, and much of what is here has nothing to do.
 #![cfg_attr(
-    not(any(feature = "hdf5", feature = "zarr")),
+    not(any(feature = "hdf5-read", feature = "zarr")),
     allow(dead_code, unreachable_code, unused_variables, reason = "no format is built")
 )]
 
@@ -196,17 +199,24 @@ pub use {arrow_array, arrow_schema, indexmap, ndarray, sprs};
 pub use anndata_acc as acc;
 #[doc(no_inline)]
 pub use anndata_acc::acc;
+#[cfg(feature = "text")]
+#[doc(no_inline)]
+pub use anndata_io_text as text;
 pub use backed::{copy_backed, move_backed, open_backed};
 pub use convert::{ConvertOptions, Converted, Note, convert};
 pub use format::Format;
-pub use open::{open, open_async, open_rw, open_rw_with, open_with, open_with_async, validate_path};
+#[cfg(feature = "hdf5")]
+pub use format::h5ad::{write_h5ad, write_h5ad_with};
+pub use open::{
+    open, open_async, open_object, open_object_with, open_rw, open_rw_with, open_with, open_with_async, validate_path,
+};
 pub use options::{ReadOptions, WriteOptions};
 pub use read::{read, read_async, read_lazy, read_lazy_async, read_with, read_with_async};
 pub use write::{write, write_async, write_with, write_with_async};
-#[cfg(feature = "hdf5")]
+#[cfg(feature = "hdf5-read")]
 pub use {
     anndata_io_hdf5 as hdf5,
-    format::h5ad::{read_h5ad, read_h5ad_with, write_h5ad, write_h5ad_with},
+    format::h5ad::{read_h5ad, read_h5ad_with},
 };
 #[cfg(feature = "zarr")]
 pub use {
@@ -220,13 +230,15 @@ pub mod settings {}
 
 /// The names that most programs need.
 pub mod prelude {
+    #[cfg(feature = "hdf5-read")]
+    pub use crate::read_h5ad;
+    #[cfg(feature = "hdf5")]
+    pub use crate::write_h5ad;
     pub use crate::{
         AnnData, Column, Compression, ConcatOptions, ConvertOptions, DType, DataFrame, Element, Error, Group, Mapping,
         Mode, Raw, ReadOptions, Result, Scalar, Selector, SparseFormat, SparseMatrix, Tensor, WriteOptions, acc,
         concat, convert, io, open, open_backed, open_rw, read, read_lazy, read_with, write, write_with,
     };
-    #[cfg(feature = "hdf5")]
-    pub use crate::{read_h5ad, write_h5ad};
     #[cfg(feature = "zarr")]
     pub use crate::{read_zarr, write_zarr};
     pub use anndata_acc::{A, Access, AdRef};

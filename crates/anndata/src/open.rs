@@ -41,6 +41,36 @@ pub fn open_with(location: impl AsRef<Path>, options: &ReadOptions) -> Result<Gr
     open_as(location.as_ref(), options, Mode::Read)
 }
 
+/// The root group of the object at a path or URL, as [`open`]; with the feature `text` also of what is no store: a Matrix Market
+/// file or a folder with one, an HDF5 file of 10x Genomics, a table of numbers, a loom file. Those are read into memory as a whole,
+/// and the group is that of a [`MemoryStore`](crate::MemoryStore) that holds them.
+///
+/// A modality of a MuData file is `cells.h5mu::rna`, for every function that reads an object by its path.
+///
+/// # Errors
+/// As [`open`], and if what is no store cannot be read.
+pub fn open_object(location: impl AsRef<Path>) -> Result<Group> {
+    open_object_with(location, &ReadOptions::default())
+}
+
+/// [`open_object`], as the options say.
+///
+/// # Errors
+/// As [`open_object`].
+pub fn open_object_with(location: impl AsRef<Path>, options: &ReadOptions) -> Result<Group> {
+    let location = location.as_ref();
+    #[cfg(feature = "text")]
+    if let Some(adata) = crate::format::text::read(location, options)? {
+        let store = anndata_format::MemoryStore::new();
+        let root = Group::root(Arc::new(store));
+        let written =
+            anndata_format::io::write_anndata(&root, &adata, &anndata_format::io::ElemWriteOptions::default());
+        written.map_err(|error| error.in_file(location))?;
+        return Ok(root);
+    }
+    open_with(location, options)
+}
+
 /// The async twin of [`open`]: works on any executor, and blocks none of its threads.
 ///
 /// # Errors
@@ -100,7 +130,7 @@ fn open_store(path: &Path, options: &ReadOptions, mode: Mode) -> Result<Arc<dyn 
         check_changeable(path)?;
     }
     Ok(match (Format::of_store(path)?, mode) {
-        #[cfg(feature = "hdf5")]
+        #[cfg(feature = "hdf5-read")]
         (Format::H5ad, Mode::Read) => Arc::new(anndata_io_hdf5::Hdf5Store::open(path, &options.hdf5)?),
         #[cfg(feature = "hdf5")]
         (Format::H5ad, Mode::ReadWrite) => Arc::new(anndata_io_hdf5::Hdf5Store::open_rw(path, &options.hdf5)?),

@@ -5,7 +5,7 @@ use anndata_format::io::{ElemReadOptions, ElemWriteOptions, Names};
 use anndata_format::node::Progress;
 use anndata_format::storage::ArrayLayout;
 use anndata_format::{Compression, Keep, Limits, SparseFormat};
-#[cfg(feature = "hdf5")]
+#[cfg(feature = "hdf5-read")]
 use anndata_io_hdf5::Hdf5Options;
 #[cfg(feature = "zarr")]
 use anndata_io_zarr::{Sharding, ZarrFormat, ZarrOptions};
@@ -24,7 +24,7 @@ pub struct ReadOptions {
     /// How elements are read.
     pub elem: ElemReadOptions,
     /// How an HDF5 file is opened.
-    #[cfg(feature = "hdf5")]
+    #[cfg(feature = "hdf5-read")]
     pub hdf5: Hdf5Options,
     /// How a zarr store is opened.
     #[cfg(feature = "zarr")]
@@ -121,11 +121,11 @@ impl ReadOptions {
     /// Sets how much declared sizes are trusted, in every format.
     #[must_use]
     #[cfg_attr(
-        not(any(feature = "hdf5", feature = "zarr")),
+        not(any(feature = "hdf5-read", feature = "zarr")),
         expect(unused_variables, unused_mut, reason = "no format is built")
     )]
     pub fn with_limits(mut self, limits: Limits) -> Self {
-        #[cfg(feature = "hdf5")]
+        #[cfg(feature = "hdf5-read")]
         {
             self.hdf5 = self.hdf5.with_limits(limits);
         }
@@ -144,7 +144,7 @@ impl ReadOptions {
     }
 
     /// Sets how an HDF5 file is opened: limits, links to other files.
-    #[cfg(feature = "hdf5")]
+    #[cfg(feature = "hdf5-read")]
     #[must_use]
     pub fn with_hdf5(mut self, hdf5: Hdf5Options) -> Self {
         self.hdf5 = hdf5;

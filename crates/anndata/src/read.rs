@@ -5,11 +5,12 @@ use std::path::Path;
 use anndata_format::storage::unblock;
 use anndata_format::{AnnData, Result, io};
 
-use crate::{ReadOptions, open_with};
+use crate::{ReadOptions, open_object_with, open_with};
 
 /// Reads the object at a path or URL into memory, on all cores: an `.h5ad` file, a `.zarr` folder, a `.zarr.zip` file or,
 /// with the feature `cloud`, a zarr store behind a URL. The content says the format, not the name. A path may lead into a
-/// store, as for [`open`](crate::open).
+/// store, as for [`open`](crate::open). With the feature `text` all else is read that
+/// [`open_object`](crate::open_object) opens.
 ///
 /// ```
 /// # use anndata::{AnnData, Tensor};
@@ -36,7 +37,15 @@ pub fn read(location: impl AsRef<Path>) -> Result<AnnData> {
 /// # Errors
 /// As [`read`].
 pub fn read_with(location: impl AsRef<Path>, options: &ReadOptions) -> Result<AnnData> {
-    io::read_anndata(&open_with(location, options)?, &options.elem)
+    let location = location.as_ref();
+    #[cfg(feature = "text")]
+    if options.elem.skip.is_empty() && options.elem.as_sparse.is_empty() {
+        if let Some(adata) = crate::format::text::read(location, options)? {
+            return Ok(adata);
+        }
+        return io::read_anndata(&open_with(location, options)?, &options.elem);
+    }
+    io::read_anndata(&open_object_with(location, options)?, &options.elem)
 }
 
 /// Reads the metadata of the object at a path or URL: elements and columns are read when they are asked for.

@@ -13,6 +13,11 @@ use crate::{Format, WriteOptions};
 /// [`storage::atomic`](crate::storage::atomic) says what else is promised: of permissions, links, devices, and what a kill
 /// leaves.
 ///
+/// With the feature `cloud` the path may be the URL of a zarr store: `s3://`, `gs://`, `az://`, or `http(s)://` of a server that
+/// takes `PUT`. Values are sent while the next ones are made, in about 128 MiB of memory beside those of the object. The metadata of
+/// the root come last, so that an object is complete or cannot be opened, and what fails is removed. Object stores cannot rename:
+/// there, what is replaced is removed *before* the new object is written, and what fails later does not bring it back.
+///
 /// ```
 /// # use anndata::{AnnData, Tensor};
 /// # let directory = tempfile::tempdir()?;
@@ -47,7 +52,7 @@ pub fn write(path: impl AsRef<Path>, adata: &AnnData) -> Result<()> {
 /// As [`write()`], and if something is there that is not to be replaced.
 pub fn write_with(path: impl AsRef<Path>, adata: &AnnData, options: &WriteOptions) -> Result<()> {
     let path = path.as_ref();
-    crate::format::check_output(path)?;
+    crate::format::output_url(path)?;
     to(Format::for_name(path)?, path, adata, options).map_err(|error| error.in_file(path))
 }
 

@@ -44,6 +44,18 @@ fn lazy_subset() -> Result<()> {
     Ok(())
 }
 
+#[cfg(feature = "experimental")]
+#[test]
+fn train() -> Result<()> {
+    let out = run("train", &[])?;
+    let losses = out.lines().filter_map(|line| line.split_once("loss ")?.1.parse::<f64>().ok()).collect::<Vec<_>>();
+    assert!(losses.len() == 5 && losses.is_sorted_by(|a, b| a > b), "{out}");
+    let accuracy =
+        out.lines().find_map(|line| line.strip_prefix("held-out accuracy ")?.split(' ').next()?.parse::<f64>().ok());
+    assert!(accuracy.is_some_and(|accuracy| accuracy > 0.8), "{out}");
+    Ok(())
+}
+
 #[test]
 fn concat() -> Result<()> {
     let out = run("concat", &[])?;

@@ -14,6 +14,7 @@ mod joined;
 mod operations;
 mod references;
 mod stored;
+mod text;
 
 use std::error::Error;
 use std::fs::{self, File};

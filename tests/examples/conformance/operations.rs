@@ -22,6 +22,7 @@ use crate::experimental;
 use crate::joined;
 use crate::references::references;
 use crate::stored;
+use crate::text;
 
 /// What an operation does with a case.
 pub(crate) type Operation = fn(&Case) -> Result<()>;
@@ -54,6 +55,7 @@ pub(crate) const OPERATIONS: &[(&str, Operation)] = &[
     ("write_dispatched", experimental::write_dispatched),
     ("layouts", stored::layouts),
     ("mutate", stored::mutate),
+    ("text", text::text),
 ];
 
 /// Reads an object and proves it: describes what is in memory, and writes it again.

@@ -17,7 +17,7 @@ import stores
 from anndata._io.specs.registry import IORegistryError
 from scipy import sparse
 
-from . import accessors, hdf5_layouts, joined, objects, reduce, visited
+from . import accessors, hdf5_layouts, joined, objects, reduce, texts, visited
 
 #: How many changes of the metadata of a file are tried; all where the environment says 0.
 MUTATIONS = int(os.environ.get("CONFORMANCE_MUTATIONS", "12")) or None
@@ -551,6 +551,31 @@ def write_dispatched(draw):
 if joined.CURRENT:
     # anndata 0.12 names the group twice.
     operation(OBJECTS, full=3)(write_dispatched)
+
+
+@operation(["mtx", "table", "umi_tools", "hdf"], quick=2, full=25)
+def text(draw):
+    """Files of text, and arrays of other HDF5 files, are read as Python reads them."""
+    made = getattr(texts, draw.encoding)(draw.rng, draw.folder)
+    path, separator = made if isinstance(made, tuple) else (made, None)
+    draw.case.inputs.append(str(path))
+    draw.output(draw.format())
+    draw.options(reader=draw.encoding)
+    double = draw.encoding in ("mtx", "table") and draw.maybe()
+    dtype = {"dtype": "float64" if double else "float32"}
+    draw.options(double=double)
+    if draw.encoding == "mtx":
+        draw.expect(lambda: ad.io.read_mtx(path, **dtype))
+    elif draw.encoding == "table":
+        names = draw.maybe(0.2)
+        draw.options(delimiter=separator, names=names)
+        delimiter = None if separator == "space" else texts.SEPARATORS[separator]
+        draw.expect(lambda: ad.io.read_text(path, delimiter, first_column_names=names or None, **dtype))
+    elif draw.encoding == "umi_tools":
+        draw.expect(lambda: ad.io.read_umi_tools(path))
+    else:
+        draw.options(key="counts")
+        draw.expect(lambda: ad.io.read_hdf(path, "counts"))
 
 
 def left_out(draw, source):

@@ -2,12 +2,12 @@
 //!
 //! The sets are those of the manifests, so that a new feature is checked from its first day. Clippy takes the place of
 //! `cargo check`: it makes warnings errors without building the dependencies anew, and knows the declared Rust
-//! (`rust-version`), so that nothing of the standard library is used that is newer.
+//! (`rust-version`), so that nothing of the standard library is used that is newer. And files are read without any C.
 
 use serde_json::Value;
 
 use crate::env::Tools;
-use crate::sh::{Error, Result, cargo, output, step};
+use crate::sh::{Error, Result, cargo, output, step, target};
 
 /// Check every set of every package that is published.
 ///
@@ -31,7 +31,20 @@ pub(crate) fn run(tools: &Tools) -> Result<()> {
             step(&title, tools.apply(check.args(["--", "--deny", "warnings"])))?;
         }
     }
-    Ok(())
+    reading_needs_no_c()
+}
+
+/// The set of features of which it is promised that no C compiler is needed.
+const RUST_ALONE: [&str; 5] = ["--package", "anndata-rs", "--no-default-features", "--features", "hdf5-read,zarr"];
+
+/// Files are read by Rust alone: it is built in a folder of its own, with compilers that fail.
+fn reading_needs_no_c() -> Result<()> {
+    let mut check = cargo();
+    check.args(["check", "--quiet"]).args(RUST_ALONE).arg("--target-dir").arg(target().join("no-c"));
+    for compiler in ["CC", "CXX", "AR", "CMAKE", "HOST_CC", "TARGET_CC"] {
+        check.env(compiler, "/bin/false");
+    }
+    step("reading files needs no C compiler", &mut check)
 }
 
 /// None, each alone, all.

@@ -1,7 +1,8 @@
 //! Sums and counts of the rows of each group of a matrix, on all cores.
 //!
 //! The rows of a group are added in their order, in parts that do not depend on how many cores there are, so neither does
-//! the result.
+//! the result. The rows of a group are not neighbours, and its sums are more than the first cache holds; still, asking the
+//! processor for rows ahead, and adding to a part of the columns at a time, both took longer.
 
 use anndata_storage::{DType, Error, OrBug, Result, Scalar, Tensor, dispatch};
 use rayon::prelude::*;

@@ -118,6 +118,11 @@ pub(super) fn zeroed(len: usize, size: usize) -> Result<AlignedBytes> {
     AlignedBytes::try_zeroed(bytes)
 }
 
+/// Bytes for `len` values of a size that are all to be filled, or an error where there is no such memory.
+pub(super) fn to_fill(len: usize, size: usize) -> Result<AlignedBytes> {
+    AlignedBytes::try_to_fill(len.checked_mul(size).ok_or_else(|| too_many(len))?)
+}
+
 /// A vector of `len` defaults, or an error where there is no such memory.
 pub(super) fn filled<T: Clone>(len: usize, value: T) -> Result<Vec<T>> {
     let mut values = Vec::new();

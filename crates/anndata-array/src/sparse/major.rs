@@ -7,7 +7,7 @@ use std::ops::Range;
 use anndata_storage::{AlignedBytes, OrBug, Result, ensure};
 use rayon::prelude::*;
 
-use super::buffers::{Index, filled, plain_mut, zeroed};
+use super::buffers::{Index, filled, plain_mut, to_fill};
 use super::offsets::Offsets;
 
 /// About how many values a task works on: enough to be worth a task, few enough to share the work evenly.
@@ -60,7 +60,7 @@ pub(super) fn fill<I: Index, S: Default>(
     work: &(dyn Fn(&mut S, &mut Part<'_, I>) -> Result<()> + Sync),
 ) -> Result<(AlignedBytes, AlignedBytes)> {
     let nnz = offsets.total()?;
-    let (mut indices, mut data) = (zeroed(nnz, size_of::<I>())?, zeroed(nnz, size)?);
+    let (mut indices, mut data) = (to_fill(nnz, size_of::<I>())?, to_fill(nnz, size)?);
     let mut rest =
         Part { slices: 0..offsets.n_major(), indices: plain_mut::<I>(&mut indices)?, data: data.as_mut_slice() };
     let mut parts = Vec::with_capacity(blocks.len());

@@ -28,7 +28,7 @@ use crate::progress;
 pub(crate) struct Convert {
     /// The object to read: a path, or the URL of a zarr store.
     input: PathBuf,
-    /// Where to write it.
+    /// Where to write it: an .h5ad file, a .zarr folder, a .zarr.zip file, or the URL of a zarr store.
     output: PathBuf,
     /// Compress arrays. In .h5ad files, Python reads zstd and blosc only with the package hdf5plugin.
     #[arg(long, value_enum)]

@@ -29,7 +29,7 @@ pub(crate) struct Show {
 impl Show {
     pub(crate) fn run(&self, out: &mut impl Write) -> Result<(), Failure> {
         let failed = Failure::of(&self.path);
-        let root = anndata::open(&self.path).map_err(&failed)?;
+        let root = anndata::open_object(&self.path).map_err(&failed)?;
         if self.tree && !self.json {
             let tree =
                 Node::open(&root, "").and_then(|node| Description::of(&node, &Registry::default())).map_err(&failed)?;

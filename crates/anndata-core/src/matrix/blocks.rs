@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use anndata_storage::{AxisSelection, Error, OrBug, Result};
+use anndata_storage::{AxisSelection, Error, MemoryReuse, OrBug, Result};
 
 use super::Matrix;
 use crate::{Element, Lazy, Schema, SparseFormat, SparseMatrix};
@@ -21,6 +21,8 @@ pub(crate) struct Blocks<'a> {
     len: usize,
     step: usize,
     next: Option<usize>,
+    /// The memory of a block is that of the last one.
+    _memory: Option<MemoryReuse>,
 }
 
 impl<'a> Blocks<'a> {
@@ -54,7 +56,8 @@ impl<'a> Blocks<'a> {
             }
             _ => len.max(1),
         };
-        Ok(Self { matrix, axis, len, step, next: Some(0) })
+        let memory = (step < len).then(|| MemoryReuse::up_to(block_bytes.saturating_mul(2)));
+        Ok(Self { matrix, axis, len, step, next: Some(0), _memory: memory })
     }
 
     /// The axis along which there are blocks: 0 for rows, 1 for columns.

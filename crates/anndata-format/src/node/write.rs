@@ -8,8 +8,8 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use anndata_storage::{
-    Array, Attribute, Attributes, BlockSize, Edit, Error, Group, OrBug as _, PieceCopy, Result, Storage, Tensor,
-    child_path, merge_ranges,
+    Array, Attribute, Attributes, BlockSize, Edit, Error, Group, MemoryReuse, OrBug as _, PieceCopy, Result, Storage,
+    Tensor, child_path, merge_ranges,
 };
 use rayon::prelude::*;
 
@@ -221,6 +221,11 @@ type Batch<'a> = Vec<(&'a Made<'a>, Vec<u64>, Tensor)>;
 /// The second pass: writes batch after batch, in order; the next one is read meanwhile.
 fn write_values(arrays: &[Made<'_>], options: &NodeWriteOptions) -> Result<()> {
     copy_pieces(arrays, options)?;
+    // The memory of a block is that of an earlier one.
+    let is_large = arrays.iter().any(|made| made.bytes > options.block_bytes);
+    let _memory =
+        // Fallback: how much memory is used again decides about no value.
+        is_large.then(|| MemoryReuse::up_to(usize::try_from(options.block_bytes.saturating_mul(2)).unwrap_or(0)));
     let mut batches = batches(arrays, options);
     let mut next = batches.next();
     while let Some(batch) = next {

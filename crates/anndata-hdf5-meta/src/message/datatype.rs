@@ -23,7 +23,8 @@ pub struct Datatype {
     pub size: usize,
     /// What they mean.
     pub class: DatatypeClass,
-    /// The message as it is stored, of the outermost type; empty for types within another.
+    /// The message as it is stored, or the part of it that describes a type within another. Empty for an array within a record
+    /// of version 1, which has none of its own.
     pub encoded: Vec<u8>,
 }
 
@@ -120,10 +121,7 @@ struct Head {
 impl Datatype {
     pub(crate) fn parse(fields: &Cursor<'_>) -> Result<Self> {
         let mut fields = fields.clone().named(SECTION);
-        let bytes = fields.rest();
-        let datatype = Self::parse_within(&mut fields, 0)?;
-        let encoded = bytes.get(..bytes.len() - fields.left()).unwrap_or_default().to_vec();
-        Ok(Self { encoded, ..datatype })
+        Self::parse_within(&mut fields, 0)
     }
 
     /// Parses a type that is within so many others.
@@ -131,6 +129,7 @@ impl Datatype {
         if depth > DEEPEST {
             return Err(fields.malformed(format!("types are within types more than {DEEPEST} times")));
         }
+        let bytes = fields.rest();
         let class_and_version = fields.u8()?;
         let (class, version) = (class_and_version & 15, class_and_version >> 4);
         if !(1..=5).contains(&version) {
@@ -159,7 +158,8 @@ impl Datatype {
             11 => parts::complex(fields, head, depth)?,
             class => return Err(fields.unsupported(format!("class {class} is not known"))),
         };
-        Ok(Self { size: head.size, class, encoded: Vec::new() })
+        let encoded = bytes.get(..bytes.len() - fields.left()).unwrap_or_default().to_vec();
+        Ok(Self { size: head.size, class, encoded })
     }
 
     /// Whether elements refer to the global heap, wholly or in part.

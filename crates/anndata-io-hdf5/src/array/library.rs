@@ -9,11 +9,12 @@ use arrow_buffer::Buffer;
 
 use super::Hdf5Array;
 use crate::dtype::build::{self, Source};
-use crate::dtype::{ByteCount, Node, Stored, make};
+use crate::dtype::references::with_references;
+use crate::dtype::{ByteCount, Node, Stored, Target, make};
 use crate::heap::Heap;
 use crate::raw::Id;
 use crate::raw::dataset::{self, Block};
-use crate::raw::{attribute, datatype, only_values};
+use crate::raw::{attribute, datatype, only_values, target};
 
 /// Bytes of elements that are handed to the library at a time, so that texts are not doubled in memory at once.
 const BATCH: usize = 4 << 20;
@@ -21,9 +22,9 @@ const BATCH: usize = 4 << 20;
 impl Hdf5Array {
     /// Reads runs of the first axis with all that lies between the ends of the others, and selects from that.
     pub(super) fn read_library(&self, selection: &[AxisSelection]) -> Result<Tensor> {
-        if self.null || selection.iter().any(AxisSelection::is_empty) {
+        if self.plan.null || selection.iter().any(AxisSelection::is_empty) {
             let shape = in_memory(selection.iter().map(AxisSelection::len))?;
-            return Received::new(&self.stored, None, 0)?.tensor(&shape, &self.id);
+            return Received::new(&self.plan.stored, &self.memory, None, 0)?.tensor(&shape, &self.id);
         }
         let Some((rows, inner)) = selection.split_first() else {
             return self.read_block(&[], &[]);
@@ -47,9 +48,9 @@ impl Hdf5Array {
     fn read_block(&self, start: &[u64], count: &[u64]) -> Result<Tensor> {
         // More than can be counted is over every limit, and more than there is memory.
         let len = count.iter().try_fold(1_u64, |product, &len| product.checked_mul(len)).unwrap_or(u64::MAX);
-        let size = self.stored.node.size().file as u64;
+        let size = self.plan.stored.node.size().file as u64;
         self.store.options.limits.check(len.saturating_mul(size), self.store.raw.len()?)?;
-        let mut received = Received::new(&self.stored, self.heap(), len)?;
+        let mut received = Received::new(&self.plan.stored, &self.memory, self.heap(), len)?;
         let by_pointer = received.has_pointers();
         received.fill(|memory, bytes| {
             let mut read = || dataset::read(&self.id, memory, Block { start, count }, bytes);
@@ -103,9 +104,15 @@ fn in_memory(shape: impl Iterator<Item = u64>) -> Result<Vec<usize>> {
 }
 
 /// The values of an attribute. Texts are taken from the heap where one is given, else by the library.
-pub(crate) fn read_attribute(id: &Id, stored: &Stored, shape: &[u64], heap: Option<Heap<'_>>) -> Result<Tensor> {
+pub(crate) fn read_attribute(
+    id: &Id,
+    stored: &Stored,
+    memory: &Id,
+    shape: &[u64],
+    heap: Option<Heap<'_>>,
+) -> Result<Tensor> {
     let len = shape.iter().try_fold(1_u64, |product, &len| product.checked_mul(len)).unwrap_or(u64::MAX);
-    let mut received = Received::new(stored, heap, len)?;
+    let mut received = Received::new(stored, memory, heap, len)?;
     if len > 0 {
         received.fill(|memory, bytes| attribute::read(id, memory, bytes))?;
     }
@@ -114,12 +121,12 @@ pub(crate) fn read_attribute(id: &Id, stored: &Stored, shape: &[u64], heap: Opti
 }
 
 /// The bytes of an element that was never written (empty for zeros), and whether only the library knows them.
-pub(super) fn fill_value(properties: &Id, stored: &Stored) -> Result<(Vec<u8>, bool)> {
+pub(super) fn fill_value(properties: &Id, stored: &Stored, memory: &Id) -> Result<(Vec<u8>, bool)> {
     if stored.node == Node::Unknown {
         return Ok((Vec::new(), false));
     }
     let size = stored.node.size().memory;
-    let Some(bytes) = dataset::fill_value(properties, &stored.memory, size)? else {
+    let Some(bytes) = dataset::fill_value(properties, memory, size)? else {
         return Ok((Vec::new(), false));
     };
     if stored.node.has_lists() {
@@ -127,7 +134,7 @@ pub(super) fn fill_value(properties: &Id, stored: &Stored) -> Result<(Vec<u8>, b
     }
     if stored.node.has_text() {
         let is_zero = bytes.iter().all(|&byte| byte == 0);
-        let mut received = Received::new(stored, None, 1)?;
+        let mut received = Received::new(stored, memory, None, 1)?;
         received.bytes.as_mut_slice().copy_from_slice(&bytes);
         // An empty text may be a pointer to one.
         let is_empty =
@@ -146,6 +153,8 @@ pub(super) fn fill_value(properties: &Id, stored: &Stored) -> Result<(Vec<u8>, b
 /// Texts are references into the heap, or else pointers to texts that are the library's until this is dropped.
 struct Received<'a> {
     stored: &'a Stored,
+    /// The library's type of the values in memory.
+    memory: &'a Id,
     /// The type with references, and the heap that they are into.
     references: Option<(Id, Heap<'a>)>,
     count: u64,
@@ -154,22 +163,22 @@ struct Received<'a> {
 
 impl<'a> Received<'a> {
     /// Room for elements.
-    fn new(stored: &'a Stored, heap: Option<Heap<'a>>, count: u64) -> Result<Self> {
+    fn new(stored: &'a Stored, memory: &'a Id, heap: Option<Heap<'a>>, count: u64) -> Result<Self> {
         let size = stored.node.size();
         let (references, size) = match heap {
-            Some(heap) if stored.node.has_text() => (Some((stored.with_references()?, heap)), size.file),
+            Some(heap) if stored.node.has_text() => (Some((with_references(memory, &stored.node)?, heap)), size.file),
             _ => (None, size.memory),
         };
         let bytes = usize::try_from(count)
             .ok()
             .and_then(|count| count.checked_mul(size))
             .ok_or_else(|| Error::limit_exceeded("the values do not fit into memory"))?;
-        Ok(Self { stored, references, count, bytes: AlignedBytes::try_zeroed(bytes)? })
+        Ok(Self { stored, memory, references, count, bytes: AlignedBytes::try_zeroed(bytes)? })
     }
 
     /// Has elements written to the room for them, in the type that is handed over.
     fn fill(&mut self, read: impl FnOnce(&Id, &mut [u8]) -> Result<()>) -> Result<()> {
-        let memory = self.references.as_ref().map_or(&self.stored.memory, |(memory, _)| memory);
+        let memory = self.references.as_ref().map_or(self.memory, |(memory, _)| memory);
         read(memory, self.bytes.as_mut_slice())
     }
 
@@ -180,21 +189,22 @@ impl<'a> Received<'a> {
 
     /// The elements as a tensor. References count from the file of the object that is given.
     fn tensor(mut self, shape: &[usize], object: &Id) -> Result<Tensor> {
-        let Stored { dtype, node, .. } = self.stored;
+        let Stored { dtype, node } = self.stored;
+        let follow = |kind: Target, reference: &[u8]| target::read(object, kind, reference);
         if let Node::Plain { size, fix } = *node {
             fix.apply(self.bytes.as_mut_slice(), size);
         }
         if self.has_pointers() {
             let bytes = Buffer::from_slice_ref(self.bytes.as_mut_slice());
             // SAFETY: the library filled in the elements, with pointers to texts that live until `self` is dropped.
-            return unsafe { build::tensor(dtype, node, shape, bytes, &Pointers { _received: &self }, object) };
+            return unsafe { build::tensor(dtype, node, shape, bytes, &Pointers { _received: &self }, &follow) };
         }
         let bytes = std::mem::replace(&mut self.bytes, AlignedBytes::zeroed(0)).into();
         match &self.references {
             // SAFETY: the library filled in the elements, with references into the heap.
-            Some((_, heap)) => unsafe { build::tensor(dtype, node, shape, bytes, heap, object) },
+            Some((_, heap)) => unsafe { build::tensor(dtype, node, shape, bytes, heap, &follow) },
             // SAFETY: the elements hold no texts.
-            None => unsafe { build::tensor(dtype, node, shape, bytes, &Pointers { _received: &self }, object) },
+            None => unsafe { build::tensor(dtype, node, shape, bytes, &Pointers { _received: &self }, &follow) },
         }
     }
 }
@@ -202,7 +212,7 @@ impl<'a> Received<'a> {
 impl Drop for Received<'_> {
     fn drop(&mut self) {
         if self.has_pointers() && !self.bytes.as_slice().is_empty() {
-            dataset::reclaim(&self.stored.memory, self.count, self.bytes.as_mut_slice());
+            dataset::reclaim(self.memory, self.count, self.bytes.as_mut_slice());
         }
     }
 }

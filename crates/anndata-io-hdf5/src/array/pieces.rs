@@ -8,15 +8,7 @@ use super::Hdf5Array;
 
 impl StoredPieces for Hdf5Array {
     fn format(&self) -> Result<PieceFormat> {
-        Ok(PieceFormat {
-            shape: self.chunk_shape().to_vec(),
-            grid: Vec::new(),
-            encoding: format!(
-                "hdf5: {:?} {:?} {:?} {:?}",
-                self.stored.dtype, self.stored.node, self.pipeline, self.fill
-            ),
-            in_parts: false,
-        })
+        Ok(self.plan.piece_format())
     }
 
     /// A chunk for which filters were skipped is not what its bytes alone say.

@@ -7,9 +7,11 @@ use arrow_array::builder::LargeBinaryBuilder;
 use arrow_array::{LargeBinaryArray, LargeStringArray};
 use arrow_buffer::Buffer;
 
-use super::{Node, Part};
-use crate::raw::Id;
-use crate::raw::target::{self, Target};
+use super::{Node, Part, Target};
+use crate::heap::Heap;
+
+/// What a reference of a kind is to, as text.
+pub(crate) type Follow<'a> = &'a dyn Fn(Target, &[u8]) -> Result<Vec<u8>>;
 
 /// Where bytes come from, which decides where in them the values are and what stands for a text.
 pub(crate) trait Source {
@@ -26,9 +28,21 @@ pub(crate) trait Source {
     fn lists(&self, cells: &[u8], item: usize) -> Result<LargeBinaryArray>;
 }
 
+/// A tensor from the bytes of its elements as they are in the file, in whose heap their texts are.
+pub(crate) fn tensor_of_stored(
+    stored: &super::Stored,
+    shape: &[usize],
+    bytes: Buffer,
+    heap: &Heap<'_>,
+    follow: Follow<'_>,
+) -> Result<Tensor> {
+    // SAFETY: the heap takes any bytes for references, and checks where they lead.
+    unsafe { tensor(&stored.dtype, &stored.node, shape, bytes, heap, follow) }
+}
+
 /// A tensor from the bytes of its elements. Plain values have been fixed already where they are the whole element.
 ///
-/// References are into the file of `object`.
+/// `follow` says what references are to.
 ///
 /// # Safety
 /// The bytes are elements of this node that come from this source.
@@ -38,14 +52,14 @@ pub(crate) unsafe fn tensor(
     shape: &[usize],
     bytes: Buffer,
     source: &dyn Source,
-    object: &Id,
+    follow: Follow<'_>,
 ) -> Result<Tensor> {
     match (node, dtype) {
         (Node::Plain { .. }, _) => Tensor::new(dtype.clone(), shape, bytes),
         // SAFETY: the bytes come from this source, and are cells of texts.
         (Node::Text, _) => Tensor::from_string_array(shape, unsafe { source.texts(&bytes) }?),
         (Node::List { item }, _) => Tensor::from_lists(dtype.clone(), shape, source.lists(&bytes, *item)?),
-        (Node::Target(kind), _) => Tensor::from_lists(dtype.clone(), shape, targets(&bytes, *kind, object)?),
+        (Node::Target(kind), _) => Tensor::from_lists(dtype.clone(), shape, targets(&bytes, *kind, follow)?),
         (Node::Record { size, fields }, DType::Compound(names)) => {
             let record = source.pick(*size);
             let columns = names
@@ -58,7 +72,7 @@ pub(crate) unsafe fn tensor(
                     }
                     let shape = [shape, &field.shape].concat();
                     // SAFETY: the cells are those of the field in bytes that come from this source.
-                    let values = unsafe { tensor(&field.dtype, &part.node, &shape, cells.into(), source, object) }?;
+                    let values = unsafe { tensor(&field.dtype, &part.node, &shape, cells.into(), source, follow) }?;
                     Ok((field.name.clone(), values))
                 })
                 .collect::<Result<Vec<_>>>()?;
@@ -69,7 +83,7 @@ pub(crate) unsafe fn tensor(
 }
 
 /// What references are to, each looked up once: the library searches the whole file for a path.
-fn targets(cells: &[u8], kind: Target, object: &Id) -> Result<LargeBinaryArray> {
+fn targets(cells: &[u8], kind: Target, follow: Follow<'_>) -> Result<LargeBinaryArray> {
     let mut known: HashMap<&[u8], Vec<u8>> = HashMap::new();
     let mut targets = LargeBinaryBuilder::new();
     for cell in cells.chunks_exact(kind.size()) {
@@ -77,7 +91,7 @@ fn targets(cells: &[u8], kind: Target, object: &Id) -> Result<LargeBinaryArray> 
             targets.append_value(target);
             continue;
         }
-        let target = target::read(object, kind, cell)?;
+        let target = follow(kind, cell)?;
         targets.append_value(&target);
         known.insert(cell, target);
     }

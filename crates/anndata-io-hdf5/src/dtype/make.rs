@@ -8,9 +8,9 @@ use std::ffi::c_char;
 use anndata_storage::{DType, Error, OrBug, Result, Tensor};
 use arrow_array::Array as _;
 
-use super::FORMAT;
+use super::{Class, FORMAT, LIST};
 use crate::raw::Id;
-use crate::raw::datatype::{self, Class, Number};
+use crate::raw::datatype::{self, Number};
 use crate::raw::target;
 
 /// The library's type of a dtype.
@@ -138,7 +138,7 @@ impl Block {
             starts.push((list.len() / item, copies.len()));
             copies.extend_from_slice(list);
         }
-        let mut cells = Vec::with_capacity(starts.len() * datatype::LIST);
+        let mut cells = Vec::with_capacity(starts.len() * LIST);
         for (len, start) in starts {
             let list: *const u8 = copies.get(start..).unwrap_or_default().as_ptr();
             cells.extend_from_slice(&len.to_ne_bytes());

@@ -21,8 +21,12 @@ fn texts_move_the_fields_that_follow_them() -> Result<(), String> {
     let number = Node::Plain { size: 4, fix: Fix::None };
     let mut parts =
         [part(0, 1, number.clone()), part(20, 1, number.clone()), part(4, 2, Node::Text), part(24, 1, number)];
-    let size = offsets_in_file(&mut parts, 28)?;
+    let size = lay_out(&mut parts, 28, false)?;
     assert_eq!(size, ByteCount { file: 44, memory: 28 });
+    assert_eq!(parts.clone().map(|part| part.offset.file), [0, 36, 4, 40]);
+    // Where offsets are those of the file already, they stay.
+    parts.iter_mut().for_each(|part| part.offset.memory = part.offset.file);
+    assert_eq!(lay_out(&mut parts, 44, true)?.file, 44);
     assert_eq!(parts.map(|part| part.offset.file), [0, 36, 4, 40]);
     Ok(())
 }

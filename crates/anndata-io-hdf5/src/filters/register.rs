@@ -5,8 +5,7 @@ use std::ffi::{CStr, c_uint, c_void};
 use hdf5_metno_sys::h5::{H5allocate_memory, H5free_memory};
 use hdf5_metno_sys::h5z::{H5Z_CLASS_T_VERS, H5Z_FLAG_REVERSE, H5Z_class2_t, H5Zregister};
 
-use super::{Filter, id};
-use crate::raw::dataset::FilterInfo;
+use super::{Filter, FilterInfo, id};
 
 /// Makes the filters known to the library. To be called once, under the library's lock.
 pub(crate) fn register() {

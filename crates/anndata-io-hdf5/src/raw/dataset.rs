@@ -15,42 +15,12 @@ use hdf5_metno_sys::h5p::{
     H5Pset_fill_time, H5Pset_fill_value, H5Pset_filter,
 };
 use hdf5_metno_sys::h5t::H5Treclaim;
-use hdf5_metno_sys::h5z::{H5Z_FILTER_FLETCHER32, H5Z_FLAG_MANDATORY, H5Z_FLAG_OPTIONAL, H5Zfilter_avail};
+use hdf5_metno_sys::h5z::{H5Z_FILTER_FLETCHER32, H5Z_FLAG_MANDATORY, H5Z_FLAG_OPTIONAL};
 
 use super::space::{self, Extent};
 use super::{DEFAULT, Id, c_string, h5, locked, plist};
-
-/// Where the values of a dataset are.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Layout {
-    /// In the header.
-    Compact,
-    /// In one piece.
-    Contiguous,
-    /// In chunks of this shape.
-    Chunked(Vec<u64>),
-    /// In other files, named in the header.
-    External,
-    /// In other datasets.
-    Virtual,
-}
-
-/// One filter of a dataset's pipeline.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct FilterInfo {
-    pub(crate) id: i32,
-    pub(crate) values: Vec<u32>,
-    pub(crate) name: String,
-}
-
-/// Where the stored bytes of a chunk are.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Chunk {
-    pub(crate) address: u64,
-    pub(crate) size: u64,
-    /// The filters that were skipped, a bit each.
-    pub(crate) mask: u32,
-}
+use crate::filters::FilterInfo;
+use crate::plan::{Chunk, Layout};
 
 /// The library's `H5D_CHUNK_DONT_FILTER_PARTIAL_CHUNKS`.
 const EDGES_UNFILTERED: c_uint = 2;
@@ -127,12 +97,6 @@ fn filter(properties: &Id, number: u32) -> Result<FilterInfo> {
         name.truncate(name.iter().position(|&byte| byte == 0).unwrap_or(name.len()));
         return Ok(FilterInfo { id, values, name: String::from_utf8_lossy(&name).into_owned() });
     }
-}
-
-/// Whether the library has a filter.
-pub(crate) fn has_filter(id: i32) -> bool {
-    // SAFETY: a number is passed.
-    locked(|| unsafe { H5Zfilter_avail(id) }) > 0
 }
 
 /// The bytes of the fill value in the memory type, `None` if none was set.

@@ -17,62 +17,37 @@ use hdf5_metno_sys::h5t::{
     H5Tset_strpad, hvl_t,
 };
 
-use super::target::Target;
 use super::{Id, c_string, h5, locked};
+use crate::dtype::{Class, FloatFields, HALF, LIST, Member, Order, Padding, Target, TypeDescription};
 
-/// What a datatype is, one level deep.
-#[derive(Debug)]
-pub(crate) enum Class {
-    Integer { signed: bool, order: Order },
-    Float { fields: FloatFields, order: Order },
-    Text { padding: Padding, utf8: bool },
-    VariableText,
-    Enum { base: Id, members: Vec<(String, i64)> },
-    Compound(Vec<Member>),
-    Array { base: Id, shape: Vec<u64> },
-    Complex { base: Id },
-    Reference(Target),
-    Other(&'static str),
-}
+const _: () = assert!(LIST == size_of::<hvl_t>());
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Order {
-    Little,
-    Big,
-    Other,
-}
+impl TypeDescription for Id {
+    const IN_FILE: bool = false;
 
-/// What fills a fixed-width text that is shorter than its width.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Padding {
-    /// Ends at the first NUL; what follows means nothing.
-    Terminated,
-    Nul,
-    Space,
-}
+    fn size(&self) -> usize {
+        size(self)
+    }
 
-/// Positions and widths, in bits, of the parts of a float.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct FloatFields {
-    pub(crate) sign: usize,
-    pub(crate) exponent: (usize, usize),
-    pub(crate) mantissa: (usize, usize),
-    pub(crate) bias: usize,
-}
+    fn class(&self) -> Result<Class<Self>> {
+        class(self)
+    }
 
-/// IEEE 754 half precision.
-pub(crate) const HALF: FloatFields = FloatFields { sign: 15, exponent: (10, 5), mantissa: (0, 10), bias: 15 };
-/// IEEE 754 single precision.
-pub(crate) const SINGLE: FloatFields = FloatFields { sign: 31, exponent: (23, 8), mantissa: (0, 23), bias: 127 };
-/// IEEE 754 double precision.
-pub(crate) const DOUBLE: FloatFields = FloatFields { sign: 63, exponent: (52, 11), mantissa: (0, 52), bias: 1023 };
+    fn is_plain(&self) -> bool {
+        is_plain(self)
+    }
 
-/// A field of a compound, as it lies in memory.
-#[derive(Debug)]
-pub(crate) struct Member {
-    pub(crate) name: String,
-    pub(crate) offset: usize,
-    pub(crate) datatype: Id,
+    fn plain_item(&self) -> Option<Self> {
+        plain_item(self)
+    }
+
+    fn key(&self) -> Result<Vec<u8>> {
+        key(self)
+    }
+
+    fn encode(&self) -> Result<Vec<u8>> {
+        encode(self)
+    }
 }
 
 /// Bytes of one element in memory.
@@ -82,7 +57,7 @@ pub(crate) fn size(datatype: &Id) -> usize {
 }
 
 /// What a datatype is.
-pub(crate) fn class(datatype: &Id) -> Result<Class> {
+pub(crate) fn class(datatype: &Id) -> Result<Class<Id>> {
     let id = datatype.get();
     // SAFETY: the identifier is held alive.
     Ok(match locked(|| unsafe { H5Tget_class(id) }) {
@@ -147,7 +122,7 @@ fn float_fields(datatype: &Id) -> Result<FloatFields> {
     Ok(fields)
 }
 
-fn text(datatype: &Id) -> Result<Class> {
+fn text(datatype: &Id) -> Result<Class<Id>> {
     if h5!(InvalidData, "a text type cannot be read", H5Tis_variable_str(datatype.get()))? > 0 {
         return Ok(Class::VariableText);
     }
@@ -193,7 +168,7 @@ fn member_name(datatype: &Id, number: u32) -> Result<String> {
     })
 }
 
-fn members(datatype: &Id) -> Result<Vec<Member>> {
+fn members(datatype: &Id) -> Result<Vec<Member<Id>>> {
     (0..member_count(datatype)?)
         .map(|number| {
             let member = h5!(InvalidData, "a field's type cannot be read", H5Tget_member_type(datatype.get(), number))?;
@@ -204,7 +179,7 @@ fn members(datatype: &Id) -> Result<Vec<Member>> {
         .collect()
 }
 
-fn enumeration(datatype: &Id) -> Result<Class> {
+fn enumeration(datatype: &Id) -> Result<Class<Id>> {
     let base = base(datatype)?;
     let width = size(datatype);
     let mut members = Vec::new();
@@ -244,9 +219,6 @@ pub(crate) fn is_plain(datatype: &Id) -> bool {
         _ => false,
     }
 }
-
-/// Bytes of a list of variable length in memory: its length and a pointer to its items.
-pub(crate) const LIST: usize = size_of::<hvl_t>();
 
 /// The type of the items of lists of variable length, where their bytes mean the same in every file.
 pub(crate) fn plain_item(datatype: &Id) -> Option<Id> {

@@ -15,9 +15,7 @@ use hdf5_metno_sys::h5t::{
 };
 
 use super::{Id, h5};
-
-/// Bytes of a reference into the global heap: length, address, index.
-pub(crate) const REFERENCE: usize = 16;
+use crate::dtype::REFERENCE;
 
 /// Marks the opaque type, so that no other is taken for it.
 const TAG: &CStr = c"anndata: reference to a text";

@@ -15,28 +15,13 @@ use hdf5_metno_sys::h5s::{
 use super::link::{self, ObjectKind, utf8_name};
 use super::space::{self, Extent};
 use super::{Id, c_string, h5, locked};
+use crate::dtype::Target;
 
-/// What a reference is to.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Target {
-    Object,
-    Region,
-}
-
-impl Target {
-    /// The bytes of a reference, in the file and in memory.
-    pub(crate) fn size(self) -> usize {
-        match self {
-            Self::Object => 8,
-            Self::Region => 12,
-        }
-    }
-
-    fn library(self) -> H5R_type_t {
-        match self {
-            Self::Object => H5R_type_t::H5R_OBJECT1,
-            Self::Region => H5R_type_t::H5R_DATASET_REGION1,
-        }
+/// The library's name for a kind of reference.
+fn kind_of(target: Target) -> H5R_type_t {
+    match target {
+        Target::Object => H5R_type_t::H5R_OBJECT1,
+        Target::Region => H5R_type_t::H5R_DATASET_REGION1,
     }
 }
 
@@ -57,7 +42,7 @@ fn path(object: &Id, kind: Target, reference: &[u8]) -> Result<String> {
     const LONGEST: usize = 1 << 12;
     let mut name = vec![0_u8; LONGEST];
     let len = h5!(InvalidData, "a reference leads nowhere", {
-        H5Rget_name(object.get(), kind.library(), reference.as_ptr().cast(), name.as_mut_ptr().cast(), LONGEST)
+        H5Rget_name(object.get(), kind_of(kind), reference.as_ptr().cast(), name.as_mut_ptr().cast(), LONGEST)
     })?;
     let len = usize::try_from(len).ok().filter(|&len| len < LONGEST);
     name.truncate(len.ok_or_else(|| Error::invalid_data("the path that a reference leads to is too long"))?);
@@ -69,7 +54,7 @@ fn path(object: &Id, kind: Target, reference: &[u8]) -> Result<String> {
 
 fn region_of(object: &Id, reference: &[u8]) -> Result<Id> {
     h5!(InvalidData, "the region of a reference cannot be read", {
-        H5Rget_region(object.get(), Target::Region.library(), reference.as_ptr().cast())
+        H5Rget_region(object.get(), kind_of(Target::Region), reference.as_ptr().cast())
     })
     .map(Id::own)
 }
@@ -116,7 +101,7 @@ pub(crate) fn make(object: &Id, kind: Target, text: &[u8]) -> Result<Vec<u8>> {
     let name = c_string(path)?;
     h5!(InvalidInput, "a reference cannot be made", {
         let space = space.as_ref().map_or(-1, Id::get);
-        H5Rcreate(reference.as_mut_ptr().cast(), object.get(), name.as_ptr(), kind.library(), space)
+        H5Rcreate(reference.as_mut_ptr().cast(), object.get(), name.as_ptr(), kind_of(kind), space)
     })?;
     Ok(reference)
 }

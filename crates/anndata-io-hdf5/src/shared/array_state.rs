@@ -1,9 +1,8 @@
 //! What the handles of one array share.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 
-use crate::raw::dataset::Chunk;
+use crate::plan::Chunks;
 
 /// What changes when the array is written. All handles of an array share it.
 #[derive(Debug)]
@@ -30,7 +29,7 @@ impl ArrayState {
 #[derive(Debug, Default)]
 pub(crate) struct ChunkIndex {
     /// By the number of the chunk in the grid, in C order.
-    pub(crate) listed: Option<Arc<HashMap<u64, Chunk>>>,
+    pub(crate) listed: Option<Arc<Chunks>>,
     /// How often that was forgotten.
     pub(crate) changes: u64,
 }
@@ -43,7 +42,7 @@ impl ChunkIndex {
     }
 
     /// Keeps a list, except where something changed since it was begun.
-    pub(crate) fn keep(&mut self, listed: &Arc<HashMap<u64, Chunk>>, changes: u64) {
+    pub(crate) fn keep(&mut self, listed: &Arc<Chunks>, changes: u64) {
         if self.changes == changes {
             self.listed = Some(Arc::clone(listed));
         }

@@ -105,13 +105,14 @@ impl ZarrStore {
     }
 }
 
+/// The objects of a store at a URL.
 #[cfg(feature = "cloud")]
-fn by_url(url: &str, options: &ZarrOptions) -> Result<Objects> {
+pub(crate) fn by_url(url: &str, options: &ZarrOptions) -> Result<Objects> {
     let (objects, prefix) = super::url::objects(url, options)?;
     Ok(Objects::new(objects, &prefix, url.to_owned(), options.limits))
 }
 
 #[cfg(not(feature = "cloud"))]
-fn by_url(_url: &str, _options: &ZarrOptions) -> Result<Objects> {
-    Err(Error::unsupported("this build does not read URLs: its feature 'cloud' is off"))
+pub(crate) fn by_url(_url: &str, _options: &ZarrOptions) -> Result<Objects> {
+    Err(Error::unsupported("this build knows no URLs: its feature 'cloud' is off"))
 }

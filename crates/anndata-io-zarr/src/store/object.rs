@@ -8,7 +8,7 @@ use anndata_storage::{Error, ErrorKind, Limits, Result};
 use bytes::Bytes;
 use futures_util::TryStreamExt;
 use object_store::path::Path;
-use object_store::{GetOptions, GetRange, ObjectStore, ObjectStoreExt};
+use object_store::{GetOptions, GetRange, MultipartUpload, ObjectStore, ObjectStoreExt};
 use tokio::sync::Mutex as AsyncMutex;
 
 use super::remote::{AsyncStore, BoxFuture, Sizes};
@@ -82,7 +82,7 @@ impl Objects {
 }
 
 /// The error of an object store by its kind.
-fn failed(error: object_store::Error) -> Error {
+pub(super) fn failed(error: object_store::Error) -> Error {
     use object_store::Error as E;
     let (kind, message) = match &error {
         E::NotFound { .. } => (ErrorKind::NotFound, "no such object"),
@@ -167,9 +167,21 @@ impl Objects {
                 Ok(Some(keyed.collect()))
             }
             Err(object_store::Error::NotSupported { .. } | object_store::Error::NotImplemented { .. }) => Ok(None),
+            Err(error) if is_unknown_method(&error) => Ok(None),
             Err(error) => Err(failed(error)),
         }
     }
+}
+
+/// Whether a server does not know the method of a request, as plain HTTP servers do not know the one that lists. The error has
+/// the status in its text alone.
+fn is_unknown_method(error: &object_store::Error) -> bool {
+    let causes = std::iter::successors(Some(error as &dyn std::error::Error), |error| error.source());
+    let is_told = |error: &dyn std::error::Error| {
+        let text = error.to_string();
+        text.contains("405 Method Not Allowed") || text.contains("501 Not Implemented")
+    };
+    matches!(error, object_store::Error::Generic { .. }) && causes.into_iter().any(is_told)
 }
 
 impl fmt::Display for Objects {
@@ -199,12 +211,30 @@ impl AsyncStore for Objects {
         Box::pin(self.list(prefix))
     }
 
+    /// The URL, or the object store that was handed over.
+    fn identity(&self) -> String {
+        if self.name.contains("://") {
+            return self.name.trim_end_matches('/').to_owned();
+        }
+        format!("{:p}/{}", Arc::as_ptr(&self.store).cast::<()>(), self.prefix)
+    }
+
     fn is_writable(&self) -> bool {
         true
     }
 
     fn put<'a>(&'a self, key: &'a str, value: Bytes) -> BoxFuture<'a, Result<()>> {
         Box::pin(async move { self.store.put(&self.path(key), value.into()).await.map(drop).map_err(failed) })
+    }
+
+    fn begin<'a>(&'a self, key: &'a str) -> BoxFuture<'a, Result<Option<Box<dyn MultipartUpload>>>> {
+        Box::pin(async move {
+            match self.store.put_multipart(&self.path(key)).await {
+                Ok(upload) => Ok(Some(upload)),
+                Err(object_store::Error::NotSupported { .. } | object_store::Error::NotImplemented { .. }) => Ok(None),
+                Err(error) => Err(failed(error)),
+            }
+        })
     }
 
     fn delete<'a>(&'a self, key: &'a str) -> BoxFuture<'a, Result<()>> {

@@ -1,14 +1,17 @@
 //! Values behind a network: an asynchronous store, a runtime of its own, many requests under way.
 
+use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::fmt;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 pub(crate) use anndata_storage::BoxFuture;
 use anndata_storage::{Error, OrBug as _, Result, Runtime};
 use bytes::Bytes;
 use futures_util::{StreamExt, TryStreamExt, stream};
+use object_store::MultipartUpload;
 use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio::task::JoinHandle;
 
@@ -32,14 +35,55 @@ pub(crate) trait AsyncStore: fmt::Debug + fmt::Display + Send + Sync + 'static {
     /// All keys below a prefix, with their sizes where known; `None` if the store cannot list.
     fn list<'a>(&'a self, prefix: &'a str) -> BoxFuture<'a, Result<Option<Sizes>>>;
 
+    /// What tells the store from any other.
+    fn identity(&self) -> String {
+        self.to_string()
+    }
+
     /// Whether values can be written.
     fn is_writable(&self) -> bool;
 
     /// Stores a value.
     fn put<'a>(&'a self, key: &'a str, value: Bytes) -> BoxFuture<'a, Result<()>>;
 
+    /// Begins a value that is sent in parts and appears when they are completed; `None` if the store takes none.
+    fn begin<'a>(&'a self, _key: &'a str) -> BoxFuture<'a, Result<Option<Box<dyn MultipartUpload>>>> {
+        Box::pin(async { Ok(None) })
+    }
+
     /// Removes a value, if it is there.
     fn delete<'a>(&'a self, key: &'a str) -> BoxFuture<'a, Result<()>>;
+}
+
+/// The stores that are open for reading in this process, and how often.
+static OPEN: Mutex<BTreeMap<String, usize>> = Mutex::new(BTreeMap::new());
+
+fn open_stores() -> MutexGuard<'static, BTreeMap<String, usize>> {
+    OPEN.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Says that a store is open for reading, as long as it lives: one that is read must not be replaced, as nothing of it would
+/// be left.
+#[derive(Debug)]
+struct Reading(String);
+
+impl Reading {
+    fn of(store: &dyn AsyncStore) -> Self {
+        let identity = store.identity();
+        *open_stores().entry(identity.clone()).or_default() += 1;
+        Self(identity)
+    }
+}
+
+impl Drop for Reading {
+    fn drop(&mut self) {
+        if let Entry::Occupied(mut entry) = open_stores().entry(std::mem::take(&mut self.0)) {
+            *entry.get_mut() -= 1;
+            if *entry.get() == 0 {
+                entry.remove();
+            }
+        }
+    }
 }
 
 /// An [`AsyncStore`] with what it runs on. Cheap to clone.
@@ -53,6 +97,8 @@ pub(crate) struct Remote {
     writable: bool,
     /// The URL, or what else names the store.
     location: PathBuf,
+    /// Held where the store is read and not written.
+    _reading: Option<Arc<Reading>>,
 }
 
 impl Remote {
@@ -64,6 +110,7 @@ impl Remote {
         let runtime = Runtime::new("anndata-zarr")?;
         let concurrency = concurrency.max(1);
         Ok(Self {
+            _reading: (!writable).then(|| Arc::new(Reading::of(&*store))),
             writable: writable && store.is_writable(),
             location: PathBuf::from(store.to_string()),
             store,
@@ -117,12 +164,40 @@ impl Remote {
         if !self.writable {
             return Err(super::read_only());
         }
+        let store = Arc::clone(&self.store);
+        self.start(async move { store.put(&key, value).await })
+    }
+
+    /// Starts a request, when others leave room for it.
+    pub(crate) fn start(
+        &self,
+        request: impl Future<Output = Result<()>> + Send + 'static,
+    ) -> Result<JoinHandle<Result<()>>> {
         let remote = self.clone();
-        let put = async move {
+        self.runtime.spawn(async move {
             let _permit = remote.permit().await?;
-            remote.store.put(&key, value).await
-        };
-        self.runtime.spawn(put)
+            request.await
+        })
+    }
+
+    /// Begins a value that is sent in parts; `None` if the store takes none.
+    pub(crate) fn begin(&self, key: &str) -> Result<Option<Box<dyn MultipartUpload>>> {
+        if !self.writable {
+            return Err(super::read_only());
+        }
+        let (store, key) = (Arc::clone(&self.store), key.to_owned());
+        self.runtime.wait(async move { store.begin(&key).await })
+    }
+
+    /// Whether the same store is open for reading.
+    pub(crate) fn is_read(&self) -> bool {
+        open_stores().contains_key(&self.store.identity())
+    }
+
+    /// All keys, with their sizes; `None` if the store cannot list.
+    pub(crate) fn all(&self) -> Result<Option<Sizes>> {
+        let store = Arc::clone(&self.store);
+        self.runtime.wait(async move { store.list("").await })
     }
 
     /// Several values, whole, their requests overlapping.

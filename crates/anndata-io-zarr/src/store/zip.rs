@@ -91,10 +91,8 @@ impl Zip {
         resize(&mut packed, check_size(key, entry.stored, u64::MAX)?)?;
         self.read_at(entry.start, &mut packed)?;
         resize(into, check_size(key, entry.size, u64::MAX)?)?;
-        match libdeflater::Decompressor::new().deflate_decompress(&packed, into) {
-            Ok(len) if len == into.len() => entry.check(key, crc32fast::hash(into)),
-            _ => Err(damaged(key)),
-        }
+        anndata_codecs::inflate(&packed, into).map_err(|_| damaged(key))?;
+        entry.check(key, crc32fast::hash(into))
     }
 
     /// A part of a deflated entry, which is unpacked if it is the first.

@@ -52,11 +52,15 @@ impl Shared {
         Self::new(store, format, options, Tree { nodes, complete: true, collected, unsettled: true, ..Tree::default() })
     }
 
-    /// Writes the metadata of all nodes, where none is in the store yet; from then on each is written when it changes.
+    /// Writes the metadata of all nodes, where none is in the store yet; from then on each is written when it changes. Those of
+    /// the root, which make it a store, come when everything else is there.
     pub(crate) fn settle(&self) -> Result<()> {
         let mut tree = self.tree_mut();
         if tree.unsettled {
-            tree.nodes.iter().try_for_each(|(path, node)| self.put(path, node))?;
+            let (root, below): (Vec<_>, Vec<_>) = tree.nodes.iter().partition(|(path, _)| path.is_empty());
+            below.into_iter().try_for_each(|(path, node)| self.put(path, node))?;
+            self.store.arrive()?;
+            root.into_iter().try_for_each(|(path, node)| self.put(path, node))?;
             tree.unsettled = false;
         }
         Ok(())

@@ -18,8 +18,9 @@ use crate::{AlignedBytes, ArraySpec, AxisSelection, ChunkedStorage, Error, OrBug
 ///
 /// [`ArrayStorage::read`]: crate::ArrayStorage::read
 pub fn read(storage: &dyn ChunkedStorage, spec: &ArraySpec, selection: &[AxisSelection]) -> Result<Tensor> {
-    let plan = Plan::new(spec, selection)?;
-    let mut out = AlignedBytes::try_zeroed(byte_len(&plan.out_shape, plan.size)?)?;
+    let mut plan = Plan::new(spec, selection)?;
+    let mut out = AlignedBytes::try_to_fill(byte_len(&plan.out_shape, plan.size)?)?;
+    plan.is_zero = !out.is_used();
     if !out.as_slice().is_empty() {
         let target = Target::new(out.as_mut_slice());
         (0..plan.chunk_count()?)
@@ -47,6 +48,8 @@ struct Plan<'a> {
     out_shape: Vec<usize>,
     out_strides: Vec<usize>,
     size: usize,
+    /// Whether the destination is zero already.
+    is_zero: bool,
 }
 
 impl<'a> Plan<'a> {
@@ -74,6 +77,7 @@ impl<'a> Plan<'a> {
             out_strides: strides(&out_shape),
             out_shape,
             size,
+            is_zero: false,
         })
     }
 
@@ -145,9 +149,18 @@ impl<'a> Plan<'a> {
         }
     }
 
-    /// What a chunk that was never written reads as. The destination is zero already.
+    /// What a chunk that was never written reads as.
     fn fill(&self, value: &[u8], runs: &[Vec<Run>], target: Target) -> Result<()> {
-        if value.iter().all(|&byte| byte == 0) {
+        let no_value;
+        let value = match value {
+            // A format that names none.
+            [] => {
+                no_value = vec![0; self.size];
+                &no_value
+            }
+            value => value,
+        };
+        if self.is_zero && value.iter().all(|&byte| byte == 0) {
             return Ok(());
         }
         // One element that stands for the whole chunk: no step leaves it.

@@ -89,7 +89,7 @@ pub fn tensor_of_runs(
 ) -> Result<Tensor> {
     let total = runs.iter().try_fold(0_u64, |sum, run| sum.checked_add(run.end.saturating_sub(run.start)));
     let total = to_usize(total.ok_or_else(|| Error::limit_exceeded("the runs do not fit into memory"))?)?;
-    let mut out = AlignedBytes::try_zeroed(byte_len(&[total], size)?)?;
+    let mut out = AlignedBytes::try_to_fill(byte_len(&[total], size)?)?;
     read_into(out.as_mut_slice())?;
     Tensor::new(dtype.clone(), [total], out)
 }

@@ -1,11 +1,15 @@
 //! [`AlignedBytes`]: bytes that are filled once.
 
+mod reuse;
+
 use std::fmt;
 
 use arrow_buffer::Buffer;
 use memmap2::MmapMut;
 
 use crate::{Error, Result};
+pub use reuse::MemoryReuse;
+use reuse::Pages;
 
 /// From here on memory is mapped, in pages as large as the system has.
 const LARGE: usize = 4 << 20;
@@ -18,7 +22,7 @@ pub struct AlignedBytes(Memory);
 
 enum Memory {
     Small { words: Vec<u64>, len: usize },
-    Large { map: MmapMut, len: usize },
+    Large { map: Pages, len: usize },
 }
 
 impl AlignedBytes {
@@ -42,7 +46,24 @@ impl AlignedBytes {
         // A wish: a kernel without huge pages gives small ones.
         #[cfg(target_os = "linux")]
         map.advise(memmap2::Advice::HugePage).ok();
-        Ok(Self(Memory::Large { map, len }))
+        Ok(Self(Memory::Large { map: map.into(), len }))
+    }
+
+    /// `len` bytes that are all to be filled, whatever they are now: memory that was [used before](MemoryReuse), where there is
+    /// such, or zeros.
+    ///
+    /// # Errors
+    /// As [`try_zeroed`](Self::try_zeroed).
+    pub fn try_to_fill(len: usize) -> Result<Self> {
+        if len < LARGE || !MemoryReuse::is_wanted() {
+            return Self::try_zeroed(len);
+        }
+        match Pages::used(len) {
+            Some(map) => Ok(Self(Memory::Large { map, len })),
+            // Blocks are seldom of one length: the next one, which may be longer, is to fit as well. What is not touched takes
+            // no memory.
+            None => Ok(Self::try_zeroed(len.saturating_add(len / 8))?.cut(len)),
+        }
     }
 
     fn small(len: usize) -> Self {
@@ -61,7 +82,7 @@ impl AlignedBytes {
     /// What follows takes no memory: where it was never written to, the system has given none for it, and where there
     /// is little in all, it is copied.
     #[must_use]
-    pub fn into_first(mut self, first: usize) -> Self {
+    pub fn into_first(self, first: usize) -> Self {
         let first = first.min(self.as_slice().len());
         let few = match &self.0 {
             Memory::Small { len, .. } => first < len / 2,
@@ -70,10 +91,20 @@ impl AlignedBytes {
         if few {
             return Self::copy_of(&self.as_slice()[..first]);
         }
+        self.cut(first)
+    }
+
+    /// The first bytes alone, with the memory of all.
+    fn cut(mut self, first: usize) -> Self {
         match &mut self.0 {
             Memory::Small { len, .. } | Memory::Large { len, .. } => *len = first,
         }
         self
+    }
+
+    /// Whether there may be other bytes than zeros already, so that even zeros have to be filled in.
+    pub fn is_used(&self) -> bool {
+        matches!(&self.0, Memory::Large { map, .. } if map.is_used)
     }
 
     /// The bytes.

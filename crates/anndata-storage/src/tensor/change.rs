@@ -45,6 +45,30 @@ impl Tensor {
         }
     }
 
+    /// The values in C order as a vector. A tensor that was made of one and that nothing else holds, such as a clone, gives it
+    /// back; others are copied.
+    ///
+    /// ```
+    /// use anndata_storage::Tensor;
+    ///
+    /// let values = vec![1.0_f32, 2.0];
+    /// let at = values.as_ptr();
+    /// let back = Tensor::from_vec([2], values)?.into_vec::<f32>()?;
+    /// assert_eq!((back.as_ptr(), back), (at, vec![1.0, 2.0]));
+    /// # Ok::<(), anndata_storage::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`DType`](crate::ErrorKind::DType) if `T` is not the dtype's type.
+    pub fn into_vec<T: Scalar>(self) -> Result<Vec<T>> {
+        match self.data {
+            Data::Buffer(buffer) if self.dtype == T::DTYPE => buffer
+                .into_vec()
+                .or_else(|data| Ok(Self { data: Data::Buffer(data), ..self }.as_slice::<T>()?.to_vec())),
+            _ => Err(Error::dtype(format!("the values are of type {}, not {}", self.dtype, T::DTYPE))),
+        }
+    }
+
     /// Replaces each value by a function of it. Values that something else holds, such as a clone, are copied before.
     ///
     /// ```

@@ -129,7 +129,7 @@ impl Tensor {
         count(&shape)?;
         let data = match &first.data {
             Data::Buffer(_) => {
-                let mut out = AlignedBytes::try_zeroed(parts.iter().map(Self::nbytes).sum())?;
+                let mut out = AlignedBytes::try_to_fill(parts.iter().map(Self::nbytes).sum())?;
                 let mut rest = out.as_mut_slice();
                 for part in parts {
                     let source = part.as_bytes().or_bug("values of one dtype in two forms")?;

@@ -102,6 +102,17 @@ impl SharedBytes {
         }
     }
 
+    /// The vector, if it was made of one of this type and nothing else holds it.
+    pub(super) fn into_vec<T: Scalar>(self) -> Result<Vec<T>, Self> {
+        match self.into_owner::<T>()? {
+            Owner::Vector(mut vector) => match (&mut *vector as &mut dyn Any).downcast_mut::<Vec<T>>() {
+                Some(values) => Ok(std::mem::take(values)),
+                None => Err(Self::over(Arc::new(Owner::Vector(vector)))),
+            },
+            owner @ Owner::Aligned(_) => Err(Self::over(Arc::new(owner))),
+        }
+    }
+
     /// The memory, if nothing else holds it and values of this type can be set in it.
     fn into_owner<T: Scalar>(self) -> Result<Owner, Self> {
         let Self { buffer, owner } = self;

@@ -11,7 +11,7 @@ use anndata_format::node::{Grid, Progress};
 use anndata_format::storage::FileStamp;
 use anndata_format::{AnnData, ConcatAxis, ConcatOptions, ConcatPlan, Error, Result};
 
-use crate::format::{Location, check_output, is_url};
+use crate::format::{Location, is_url, output_url};
 use crate::{Format, ReadOptions, WriteOptions};
 
 /// How objects are concatenated on disk.
@@ -127,7 +127,7 @@ const MOST_PER_CORE: u64 = 8 << 20;
 /// by block; in memory as a whole are the names of the joined axis, the categories of a column, what is
 /// [merged](ConcatOptions::merge), and awkward arrays.
 ///
-/// The output appears whole or not at all, as [`write`](crate::write()) promises. With [`resume`](OnDiskOptions::resume), work
+/// The output, a path or the URL of a zarr store, appears whole or not at all, as [`write`](crate::write()) promises. With [`resume`](OnDiskOptions::resume), work
 /// that was interrupted is gone on with.
 ///
 /// ```
@@ -166,21 +166,27 @@ pub fn concat_on_disk<K: Into<String>, P: AsRef<Path>>(
         None => crate::write::to(job.format, output, &job.joined, &write),
     };
     made.map_err(|error| error.in_file(output))?;
-    let count = |count: &AtomicU64| count.load(Ordering::Relaxed);
-    Ok(OnDiskReport {
-        bytes_written: count(&done.written),
-        chunks_copied: count(&done.chunks),
-        bytes_copied: count(&done.copied),
-        dropped: job.dropped,
-    })
+    Ok(done.report(job.dropped))
 }
 
 /// What was done so far.
 #[derive(Debug, Default)]
-struct Done {
+pub(super) struct Done {
     written: AtomicU64,
     chunks: AtomicU64,
     copied: AtomicU64,
+}
+
+impl Done {
+    pub(super) fn report(&self, dropped: Vec<String>) -> OnDiskReport {
+        let count = |count: &AtomicU64| count.load(Ordering::Relaxed);
+        OnDiskReport {
+            bytes_written: count(&self.written),
+            chunks_copied: count(&self.chunks),
+            bytes_copied: count(&self.copied),
+            dropped,
+        }
+    }
 }
 
 /// What [`concat_on_disk`] would do: the plan, and about the bytes of the values that it would write, before compression.
@@ -202,29 +208,35 @@ impl OnDiskOptions {
     /// How the output is written within the limit; what is done is counted.
     fn write_within_limit(&self, done: &Arc<Done>) -> WriteOptions {
         let mut write = self.write.clone();
-        let cores = std::thread::available_parallelism().map_or(1, |cores| cores.get() as u64);
-        let enough = MOST_PER_CORE.saturating_mul(cores);
-        write.elem.store.block_bytes = (self.memory_limit / BLOCKS_IN_MEMORY).clamp(1, enough);
         write.elem.store.copy_chunks = self.copy_chunks;
         let is_cut = self.grid != Grid::Regular;
         write.elem.store.adopt_layout = is_cut || (self.copy_chunks && has_default_shards(&self.write));
         write.elem.store.grid = self.grid;
-        let told = write.elem.store.progress.take();
-        let (done, of_copied, told_of_copied) = (Arc::clone(done), Arc::clone(done), told.clone());
-        let progress = Progress::new(move |bytes| {
-            done.written.fetch_add(bytes, Ordering::Relaxed);
-            if let Some(told) = &told {
-                told.add(bytes);
-            }
-        });
-        write.with_progress(progress.with_copied(move |copied| {
-            of_copied.chunks.fetch_add(copied.pieces, Ordering::Relaxed);
-            of_copied.copied.fetch_add(copied.bytes, Ordering::Relaxed);
-            if let Some(told) = &told_of_copied {
-                told.add_copied(copied);
-            }
-        }))
+        within_limit(&write, self.memory_limit, done)
     }
+}
+
+/// Options by which blocks fit into a limit of memory; what is done is counted.
+pub(super) fn within_limit(write: &WriteOptions, memory_limit: u64, done: &Arc<Done>) -> WriteOptions {
+    let mut write = write.clone().with_overwrite(write.overwrite == Some(true));
+    let cores = std::thread::available_parallelism().map_or(1, |cores| cores.get() as u64);
+    let enough = MOST_PER_CORE.saturating_mul(cores);
+    write.elem.store.block_bytes = (memory_limit / BLOCKS_IN_MEMORY).clamp(1, enough);
+    let told = write.elem.store.progress.take();
+    let (done, of_copied, told_of_copied) = (Arc::clone(done), Arc::clone(done), told.clone());
+    let progress = Progress::new(move |bytes| {
+        done.written.fetch_add(bytes, Ordering::Relaxed);
+        if let Some(told) = &told {
+            told.add(bytes);
+        }
+    });
+    write.with_progress(progress.with_copied(move |copied| {
+        of_copied.chunks.fetch_add(copied.pieces, Ordering::Relaxed);
+        of_copied.copied.fetch_add(copied.bytes, Ordering::Relaxed);
+        if let Some(told) = &told_of_copied {
+            told.add_copied(copied);
+        }
+    }))
 }
 
 /// Whether no other shards than the usual ones are asked for.
@@ -264,7 +276,7 @@ impl Job {
         output: &Path,
         options: &OnDiskOptions,
     ) -> Result<Self> {
-        check_output(output)?;
+        let url = output_url(output)?;
         let format = Format::for_name(output)?;
         if options.grid != Grid::Regular && !has_grids(format, &options.write) {
             let message =
@@ -272,7 +284,7 @@ impl Job {
             return Err(Error::unsupported(message).in_file(output));
         }
         if options.resume {
-            resume::check(format, output)?;
+            resume::check(format, output, url.is_some())?;
         }
         let inputs: Vec<(String, PathBuf)> =
             inputs.into_iter().map(|(key, path)| (key.into(), path.as_ref().to_owned())).collect();
@@ -312,7 +324,7 @@ fn paths(adata: &AnnData) -> Vec<String> {
 
 /// Refuses an output that is an input, under whatever name, or within one, and one that holds an input: it would be changed or
 /// lost.
-fn check_apart(input: &Path, output: &Path) -> Result<()> {
+pub(super) fn check_apart(input: &Path, output: &Path) -> Result<()> {
     if input.to_str().is_some_and(is_url) {
         return Ok(());
     }

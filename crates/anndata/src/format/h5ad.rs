@@ -4,10 +4,16 @@ use std::path::Path;
 use std::sync::Arc;
 
 use anndata_format::{AnnData, Error, Group, Result, io};
-use anndata_io_hdf5::{Hdf5Store, write_atomic};
+use anndata_io_hdf5::Hdf5Store;
+#[cfg(feature = "hdf5")]
+use anndata_io_hdf5::write_atomic;
 
-use crate::format::{Location, check_output};
-use crate::{Format, ReadOptions, WriteOptions};
+#[cfg(feature = "hdf5")]
+use crate::WriteOptions;
+use crate::format::Location;
+#[cfg(feature = "hdf5")]
+use crate::format::is_url;
+use crate::{Format, ReadOptions};
 
 /// Reads an `.h5ad` file of any version since 0.5 into memory, on all cores. Anything else is an error; [`read`](crate::read)
 /// reads any format.
@@ -42,6 +48,7 @@ pub fn read_h5ad_with(path: impl AsRef<Path>, options: &ReadOptions) -> Result<A
 ///
 /// # Errors
 /// If something has no stored form, or writing fails; then the old file stays.
+#[cfg(feature = "hdf5")]
 pub fn write_h5ad(path: impl AsRef<Path>, adata: &AnnData) -> Result<()> {
     write_h5ad_with(path, adata, &WriteOptions::default())
 }
@@ -50,11 +57,18 @@ pub fn write_h5ad(path: impl AsRef<Path>, adata: &AnnData) -> Result<()> {
 ///
 /// # Errors
 /// As [`write_h5ad`], and if a file is there that is not to be replaced.
+#[cfg(feature = "hdf5")]
 pub fn write_h5ad_with(path: impl AsRef<Path>, adata: &AnnData, options: &WriteOptions) -> Result<()> {
-    check_output(path.as_ref()).and_then(|()| write(path.as_ref(), adata, options)).map_err(|error| error.in_file(path))
+    let path = path.as_ref();
+    if path.to_str().is_some_and(is_url) {
+        let message = "only zarr stores are written to URLs: `write` and `write_zarr` do";
+        return Err(Error::unsupported(message).in_file(path));
+    }
+    write(path, adata, options).map_err(|error| error.in_file(path))
 }
 
 /// As above, but errors about the object itself name no file.
+#[cfg(feature = "hdf5")]
 pub(crate) fn write(path: &Path, adata: &AnnData, options: &WriteOptions) -> Result<()> {
     write_atomic(path, options.overwrite.unwrap_or(true), options.durable, |store| {
         let store = Arc::clone(store);

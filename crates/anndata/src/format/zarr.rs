@@ -4,9 +4,9 @@ use std::path::Path;
 use std::sync::Arc;
 
 use anndata_format::{AnnData, Error, Group, Result, io};
-use anndata_io_zarr::{ZarrOptions, ZarrStore, write_atomic};
+use anndata_io_zarr::{ZarrOptions, ZarrStore, write_atomic, write_url};
 
-use crate::format::{Location, check_output};
+use crate::format::{Location, output_url};
 use crate::{Format, ReadOptions, WriteOptions};
 
 /// Reads the object in a `.zarr` folder, a `.zarr.zip` file or, with the feature `cloud`, at a URL.
@@ -45,6 +45,8 @@ pub(crate) fn open(location: &Path, options: &ZarrOptions) -> Result<ZarrStore> 
 /// object that is lazy or [backed](crate::Backed) by the folder that was there can no longer be read, and does not
 /// change the new one.
 ///
+/// With the feature `cloud` the path may be a URL such as `s3://bucket/cells.zarr`; [`write()`](crate::write()) says what differs.
+///
 /// ```
 /// # use anndata::{AnnData, Tensor};
 /// # let directory = tempfile::tempdir()?;
@@ -66,11 +68,16 @@ pub fn write_zarr(path: impl AsRef<Path>, adata: &AnnData) -> Result<()> {
 /// # Errors
 /// As [`write_zarr`], and if a store is there that is not to be replaced.
 pub fn write_zarr_with(path: impl AsRef<Path>, adata: &AnnData, options: &WriteOptions) -> Result<()> {
-    check_output(path.as_ref()).and_then(|()| write(path.as_ref(), adata, options)).map_err(|error| error.in_file(path))
+    write(path.as_ref(), adata, options).map_err(|error| error.in_file(path))
 }
 
 /// As above, but errors about the object itself name no file.
 pub(crate) fn write(path: &Path, adata: &AnnData, options: &WriteOptions) -> Result<()> {
     let zarr = options.zarr.clone().with_durable(options.durable && options.zarr.durable);
-    write_atomic(path, &zarr, options.overwrite.unwrap_or(true), |root| io::write_anndata(root, adata, &options.elem))
+    let (overwrite, build) =
+        (options.overwrite.unwrap_or(true), |root: &Group| io::write_anndata(root, adata, &options.elem));
+    match output_url(path)? {
+        Some(url) => write_url(url, &zarr, overwrite, build),
+        None => write_atomic(path, &zarr, overwrite, build),
+    }
 }

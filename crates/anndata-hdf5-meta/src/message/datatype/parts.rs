@@ -253,7 +253,7 @@ mod tests {
 
     fn byte() -> Datatype {
         let class = DatatypeClass::FixedPoint { order: ByteOrder::Little, signed: false, bit_offset: 0, precision: 8 };
-        Datatype { size: 1, class, encoded: Vec::new() }
+        Datatype { size: 1, class, encoded: BYTE.to_vec() }
     }
 
     #[test]

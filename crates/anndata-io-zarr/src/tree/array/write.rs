@@ -193,7 +193,9 @@ impl Shards<'_> {
             return Err(Error::unsupported("shards with their index at the start can be read only"));
         }
         let before = if self.is_covered(position) { None } else { self.array.index(&key)? };
-        if let (Some(index), Some(size)) = (before, self.array.shared.store.size(&key)?) {
+        if let Some(index) = before
+            && let Some(size) = self.array.shared.store.size(&key)?
+        {
             let start = size.checked_sub(self.shard.index_len(count)).ok_or_else(|| too_short(&key))?;
             return Ok(OpenShard { index: (*index).clone(), start, pending });
         }

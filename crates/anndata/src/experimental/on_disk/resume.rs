@@ -11,9 +11,9 @@ use crate::format::Location;
 use crate::{Format, WriteOptions};
 
 /// Refuses an output that cannot be made in several goes.
-pub(super) fn check(format: Format, output: &Path) -> Result<()> {
+pub(super) fn check(format: Format, output: &Path, is_url: bool) -> Result<()> {
     let is_zip = output.extension().is_some_and(|ending| ending.eq_ignore_ascii_case("zip"));
-    if format == Format::Zarr && !is_zip && cfg!(feature = "zarr") {
+    if format == Format::Zarr && !is_zip && !is_url && cfg!(feature = "zarr") {
         return Ok(());
     }
     Err(Error::unsupported("only a zarr folder can be resumed: choose an output that ends in .zarr").in_file(output))

@@ -9,8 +9,7 @@ use anndata_storage::{
 };
 use rayon::prelude::*;
 
-use super::Hdf5Array;
-use crate::raw::dataset;
+use super::Plan;
 
 /// The most bytes that one thread reads at a time.
 const PIECE: usize = 4 << 20;
@@ -22,12 +21,18 @@ const ROWS: usize = 1 << 20;
 /// A piece of the file and its position in the destination.
 type Piece<'a> = (u64, &'a mut [u8]);
 
-impl Hdf5Array {
-    pub(super) fn read_contiguous(&self, spec: &ArraySpec, selection: &[AxisSelection]) -> Result<Tensor> {
+impl Plan {
+    /// Reads what is selected of one piece at an address; `None` if nothing was written yet.
+    pub(crate) fn read_contiguous(
+        &self,
+        address: Option<u64>,
+        spec: &ArraySpec,
+        selection: &[AxisSelection],
+    ) -> Result<Tensor> {
         let size = size_of_value(spec)?;
         let shape = selection.iter().map(|axis| to_usize(axis.len())).collect::<Result<Vec<_>>>()?;
         let bytes = product(&shape, size)?;
-        let Some(address) = dataset::address(&self.id) else { return self.unwritten(spec, shape, bytes) };
+        let Some(address) = address else { return self.unwritten(spec, shape, bytes) };
         let (runs, run) = runs(&spec.shape, selection, size as u64)?;
         if run < SHORT_RUN && runs.len() > 1 << 10 && spec.ndim() > 1 {
             return self.read_rows(spec, selection, address);
@@ -38,29 +43,35 @@ impl Hdf5Array {
     }
 
     /// Reads runs, one after the other; without memory of the caller they become a tensor.
-    pub(super) fn read_contiguous_runs(&self, spec: &ArraySpec, runs: &[Range<u64>]) -> Result<Tensor> {
+    pub(crate) fn read_contiguous_runs(
+        &self,
+        address: Option<u64>,
+        spec: &ArraySpec,
+        runs: &[Range<u64>],
+    ) -> Result<Tensor> {
         let size = size_of_value(spec)?;
         let total =
             runs.iter().try_fold(0_u64, |sum, run| sum.checked_add(run.end - run.start)).ok_or_else(too_large)?;
         let shape = vec![to_usize(total)?];
         let bytes = product(&shape, size)?;
-        if dataset::address(&self.id).is_none() {
+        if address.is_none() {
             return self.unwritten(spec, shape, bytes);
         }
         let mut out = AlignedBytes::try_zeroed(bytes)?;
-        self.read_contiguous_runs_into(spec, runs, out.as_mut_slice())?;
+        self.read_contiguous_runs_into(address, spec, runs, out.as_mut_slice())?;
         Tensor::new(spec.dtype.clone(), shape, out)
     }
 
     /// Reads runs, one after the other, into memory of the size of their values.
-    pub(super) fn read_contiguous_runs_into(
+    pub(crate) fn read_contiguous_runs_into(
         &self,
+        address: Option<u64>,
         spec: &ArraySpec,
         runs: &[Range<u64>],
         out: &mut [u8],
     ) -> Result<()> {
         let size = size_of_value(spec)?;
-        let Some(address) = dataset::address(&self.id) else {
+        let Some(address) = address else {
             let len = out.len().checked_div(size).unwrap_or(0);
             return copy_values(&self.unwritten(spec, vec![len], out.len())?, out);
         };
@@ -78,12 +89,12 @@ impl Hdf5Array {
             let (run, after) = rest.split_at_mut_checked(len).ok_or_else(too_large)?;
             rest = after;
             let start = address.checked_add(start).ok_or_else(too_large)?;
-            self.store.raw.check(start, len as u64)?;
+            self.file.check(start, len as u64)?;
             pieces.extend((start..).step_by(PIECE).zip(run.chunks_mut(PIECE)));
         }
         ensure!(rest.is_empty(), "the runs leave {} of {bytes} bytes out", rest.len());
         let read = |(at, target): Piece| {
-            self.store.raw.read_at(at, target)?;
+            self.file.read_at(at, target)?;
             self.fix().apply(target, size);
             Ok::<(), Error>(())
         };
@@ -91,9 +102,7 @@ impl Hdf5Array {
     }
 
     /// Writes plain values that need no fix where they belong.
-    pub(super) fn write_contiguous(&self, offset: &[u64], values: &Tensor) -> Result<()> {
-        self.store.settle()?;
-        let address = dataset::address(&self.id).ok_or_else(|| Error::io("the array has no place in the file"))?;
+    pub(crate) fn write_contiguous(&self, address: u64, shape: &[u64], offset: &[u64], values: &Tensor) -> Result<()> {
         let packed = values.to_packed()?;
         let selection: Vec<AxisSelection> = offset
             .iter()
@@ -101,20 +110,20 @@ impl Hdf5Array {
             .map(|(&start, &len)| AxisSelection::Range(start..start + len as u64))
             .collect();
         let size = self.stored.node.size().file;
-        let (runs, _) = runs(&self.shape(), &selection, size as u64)?;
+        let (runs, _) = runs(shape, &selection, size as u64)?;
         // In order, by one thread: file systems let one write to a file at a time, and place what comes in order best.
         let mut rest: &[u8] = &packed;
         for (start, len) in runs {
             let (run, after) = rest.split_at_checked(len).ok_or_else(too_large)?;
             rest = after;
-            self.store.raw.write_at(address.checked_add(start).ok_or_else(too_large)?, run)?;
+            self.file.write_at(address.checked_add(start).ok_or_else(too_large)?, run)?;
         }
         Ok(())
     }
 
     /// What an array reads as that has no place in the file yet.
     fn unwritten(&self, spec: &ArraySpec, shape: Vec<usize>, bytes: usize) -> Result<Tensor> {
-        self.store.options.limits.check(bytes as u64, 0)?;
+        self.limits.check(bytes as u64, 0)?;
         let mut out = AlignedBytes::try_zeroed(bytes)?;
         if !self.fill.is_empty() {
             let mut elements = out.as_mut_slice().chunks_exact_mut(self.fill.len());
@@ -136,13 +145,13 @@ impl Hdf5Array {
         *first = (*first).min((ROWS / row.max(1)).max(1) as u64);
         let bytes = row.checked_mul(to_usize(*first)?).ok_or_else(too_large)?;
         let rows = spec.clone().with_codecs([]).with_chunks(rows);
-        chunked::read(&Rows { array: self, address, bytes, end }, &rows, selection)
+        chunked::read(&Rows { plan: self, address, bytes, end }, &rows, selection)
     }
 }
 
 /// A contiguous array seen as chunks of whole rows.
 struct Rows<'a> {
-    array: &'a Hdf5Array,
+    plan: &'a Plan,
     address: u64,
     /// Bytes of a chunk.
     bytes: usize,
@@ -155,10 +164,10 @@ impl ChunkedStorage for Rows<'_> {
         let start = chunk.first().and_then(|at| at.checked_mul(self.bytes as u64)).or_bug("rows beyond the array")?;
         let len = to_usize(self.end.checked_sub(start).or_bug("rows beyond the array")?.min(self.bytes as u64))?;
         let at = self.address.checked_add(start).ok_or_else(too_large)?;
-        self.array.store.raw.check(at, len as u64)?;
+        self.plan.file.check(at, len as u64)?;
         raw.clear();
         room(raw, self.bytes)?;
-        self.array.store.raw.read_at(at, raw.get_mut(..len).or_bug("a buffer shorter than its rows")?)?;
+        self.plan.file.read_at(at, raw.get_mut(..len).or_bug("a buffer shorter than its rows")?)?;
         Ok(Some(ChunkInfo::default()))
     }
 
@@ -167,7 +176,7 @@ impl ChunkedStorage for Rows<'_> {
             return Err(too_large());
         }
         chunk.copy_from_slice(raw);
-        self.array.fix().apply(chunk, self.array.stored.node.size().file);
+        self.plan.fix().apply(chunk, self.plan.stored.node.size().file);
         Ok(())
     }
 
@@ -184,7 +193,7 @@ impl ChunkedStorage for Rows<'_> {
     }
 
     fn is_raw(&self) -> bool {
-        self.array.fix() == crate::dtype::Fix::None
+        self.plan.fix() == crate::dtype::Fix::None
     }
 }
 

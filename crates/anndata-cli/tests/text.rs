@@ -1,0 +1,52 @@
+//! Commands on what is no store of anndata's own.
+
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test may fail anywhere")]
+
+use std::fs;
+use std::path::Path;
+use std::process::{Command, Output};
+
+fn run(folder: &Path, arguments: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_anndata")).args(arguments).current_dir(folder).output().unwrap()
+}
+
+fn printed(folder: &Path, arguments: &[&str]) -> String {
+    let output = run(folder, arguments);
+    assert!(output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8(output.stdout).unwrap()
+}
+
+#[test]
+fn text_is_shown_converted_and_looked_into() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    fs::write(folder.join("cells.csv"), ",CD4,CD8A\nc1,1,0\nc2,2,3\n").unwrap();
+    let counts = folder.join("counts");
+    fs::create_dir(&counts).unwrap();
+    let matrix = "%%MatrixMarket matrix coordinate integer general\n2 2 3\n1 1 1\n1 2 2\n2 2 3\n";
+    fs::write(counts.join("matrix.mtx"), matrix).unwrap();
+    fs::write(counts.join("genes.tsv"), "E1\tCD4\nE2\tCD8A\n").unwrap();
+    fs::write(counts.join("barcodes.tsv"), "c1\nc2\n").unwrap();
+    for place in ["cells.csv", "counts"] {
+        let shown = printed(folder, &["show", place]);
+        assert!(shown.starts_with("AnnData object with n_obs × n_vars = 2 × 2"), "{shown}");
+        assert!(printed(folder, &["show", place, "--tree"]).contains("anndata 0.1.0"), "{place}");
+        let got = printed(folder, &["get", place, "X[:,CD8A]", "--format", "csv"]);
+        assert!(got.contains("c1,0") && got.contains("c2,3"), "{got}");
+        let output = format!("{place}.h5ad");
+        printed(folder, &["convert", place, &output]);
+        assert_eq!(printed(folder, &["show", &output]), shown);
+        printed(folder, &["validate", &output]);
+    }
+
+    fs::write(counts.join("matrix.mtx"), matrix.replace("2 2 3\n1", "2 2 4\n1")).unwrap();
+    let refused = run(folder, &["convert", "counts", "other.h5ad"]);
+    assert_eq!(refused.status.code(), Some(2));
+    let message = String::from_utf8(refused.stderr).unwrap();
+    assert_eq!(
+        message,
+        "anndata: counts/matrix.mtx: the header declares 4 entries, but the file has 3\n"
+            .replace('/', std::path::MAIN_SEPARATOR_STR)
+    );
+    assert!(!folder.join("other.h5ad").exists());
+}

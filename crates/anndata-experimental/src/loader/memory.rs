@@ -1,0 +1,103 @@
+//! What fits into the memory limit of a loader.
+
+use anndata_core::Result;
+use anndata_storage::{Error, OrBug};
+
+use super::lengths::RowBytes;
+use super::{Inner, Order, Want, lengths, order};
+
+impl Inner {
+    /// What fits into memory, or an error.
+    pub(super) fn fit(&mut self) -> Result<()> {
+        let limit = self.options.memory_limit;
+        let bytes: Vec<&RowBytes> = self.row_bytes.iter().collect();
+        let rows = &self.arrangement.rows;
+        let batch = u64::from(self.sampling.batch);
+        let repeats = self.arrangement.composed.is_some() || !matches!(self.arrangement.drawn, order::Drawn::Each);
+        let len = rows.len();
+        let largest =
+            |count: u64| lengths::largest_sum(&bytes, rows, if repeats { count } else { count.min(len) }, repeats);
+        let (of_batch, of_window) = (largest(batch), largest(self.window));
+        let out = self.matrices.iter().zip(&bytes).map(|(matrix, own)| match &matrix.want {
+            Want::Csr { .. } => {
+                Ok(lengths::largest_sum(&[own], rows, if repeats { batch } else { batch.min(len) }, repeats))
+            }
+            Want::Dense { dtype, .. } => {
+                let shape = matrix.element.shape()?.or_bug("a matrix without a shape")?;
+                let columns = match (&matrix.columns, &shape[..]) {
+                    (Some(columns), _) => {
+                        columns.place.as_ref().map_or(columns.kept.len(), |(place, _)| place.new_len() as u64)
+                    }
+                    (None, [_, others @ ..]) => others.iter().map(|&len| len as u64).product(),
+                    (None, []) => 1,
+                };
+                Ok(batch.saturating_mul(columns).saturating_mul(dtype.size().unwrap_or(1) as u64))
+            }
+        });
+        let out = out.sum::<Result<u64>>()?.saturating_mul(2);
+        let threads = rayon::current_num_threads() as u64;
+        let chunks = bytes.iter().map(|one| one.chunk).max().unwrap_or(0).saturating_mul(2 * threads);
+        let labels: u64 = self.labels.iter().map(|(_, codes)| size_of_val(codes.as_slice()) as u64).sum();
+        let columns: u64 = self.columns.iter().map(|(_, column)| lengths::column_bytes(column)).sum();
+        let lengths: u64 = bytes.iter().map(|one| one.own_bytes()).sum();
+        let per_row = match (&self.arrangement.drawn, &self.arrangement.composed) {
+            (_, Some(_)) => 2 * size_of::<u64>() as u64,
+            (order::Drawn::Each, None) => 0,
+            (order::Drawn::Thinned(_), None) => size_of::<f32>() as u64,
+            (order::Drawn::Replaced(..), None) => size_of::<(f32, u32)>() as u64,
+        };
+        self.fixed_bytes = labels + columns + lengths + per_row * len;
+        let others = self.fixed_bytes.saturating_add(out).saturating_add(chunks);
+        let windows = (self.options.prefetch as u64).saturating_add(2);
+        let refuse = |what: String, bytes: u64| {
+            let needed = bytes.saturating_mul(windows).saturating_add(others);
+            let message = format!(
+                "{what} needs {needed} bytes of memory, more than the limit of {limit}: {windows} times {bytes} bytes of rows, \
+                 and {others} bytes of other things"
+            );
+            Err(Error::limit_exceeded(message)
+                .with_advice("raise the limit, read fewer windows ahead, or ask for fewer rows or variables"))
+        };
+        let room = limit.saturating_sub(others) / windows;
+        if of_batch > room {
+            return refuse(format!("a batch of {batch} rows"), of_batch);
+        }
+        if let Some(window) = self.sampling.window
+            && of_window > room
+        {
+            return refuse(format!("a window of {window} rows"), of_window);
+        }
+        let cursors = match self.sampling.order {
+            Order::Sequential => Some(1),
+            Order::Interleaved { cursors, .. } => Some(u64::from(cursors)),
+            Order::Shuffled { .. } => None,
+        };
+        let ahead = cursors.map(|cursors| self.largest_unit().saturating_mul(cursors).saturating_mul(2));
+        let left = limit.saturating_sub(others);
+        let ahead = ahead.filter(|&ahead| ahead <= limit / 4 && (left - ahead.min(left)) / windows >= of_batch);
+        // A window that was asked for fits, with what cursors keep or without.
+        let fits = |ahead: u64| self.sampling.window.is_none() || (left - ahead.min(left)) / windows >= of_window;
+        let ahead = ahead.filter(|&ahead| fits(ahead));
+        self.keeps_units = ahead.is_some();
+        let ahead = ahead.unwrap_or(0);
+        self.piece_bytes = (left - ahead.min(left)) / windows;
+        self.peak_memory =
+            self.piece_bytes.min(of_window).saturating_mul(windows).saturating_add(ahead).saturating_add(others);
+        Ok(())
+    }
+
+    /// The bytes of the largest unit.
+    fn largest_unit(&self) -> u64 {
+        let (rows, len) = (&self.arrangement.rows, self.arrangement.rows.len());
+        let of = |row: u64| self.row_bytes.iter().map(|matrix| matrix.of(row)).sum::<u64>();
+        let (mut largest, mut own, mut end) = (0, 0_u64, 0);
+        for (position, row) in (0..).zip(rows.iter()) {
+            if position >= end {
+                (own, end) = (0, self.arrangement.units.end_of(position, len));
+            }
+            own += of(row);
+            largest = largest.max(own);
+        }
+        largest
+    }
+}

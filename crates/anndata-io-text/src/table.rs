@@ -1,0 +1,398 @@
+//! Tables of numbers as text: csv, tsv, and any other separator.
+//!
+//! What the first lines hold says what they are, by the rules of Python's `read_text`:
+//!
+//! - lines that begin with `#` at the top are comments, and the last of them has the names of the columns if no line has them;
+//! - the first other line has the names of the columns if its last field is not a number; without any they are "0", "1", …;
+//! - the first column has the names of the rows if that of the first row is not a number, or if it is said so.
+//!
+//! Unlike there, a field in double quotes may hold the separator.
+
+use std::path::Path;
+
+use anndata_core::{AnnData, DataFrame};
+use anndata_storage::{DType, Error, Result, Tensor};
+
+use crate::fields::{Delimiter, fields, next_field, ragged, text};
+use crate::number::{Number, float, short_decimal};
+use crate::source::{Block, Blocks, Source, at_line, parse, shown};
+
+/// How a table of numbers is read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct TextOptions {
+    /// What separates the fields of a line.
+    pub delimiter: Delimiter,
+    /// Whether the first column has the names of the rows, also if they are numbers.
+    pub first_column_names: bool,
+    /// The dtype of the matrix.
+    pub dtype: DType,
+}
+
+impl TextOptions {
+    /// Fields separated by commas, as `f32`.
+    #[must_use]
+    pub fn csv() -> Self {
+        Self { delimiter: Delimiter::Char(b','), first_column_names: false, dtype: DType::F32 }
+    }
+
+    /// Fields separated by spaces and tabs, as `f32`.
+    #[must_use]
+    pub fn text() -> Self {
+        Self { delimiter: Delimiter::Whitespace, ..Self::csv() }
+    }
+
+    /// Sets what separates the fields of a line.
+    #[must_use]
+    pub fn with_delimiter(mut self, delimiter: Delimiter) -> Self {
+        self.delimiter = delimiter;
+        self
+    }
+
+    /// Sets whether the first column has the names of the rows, also if they are numbers. Default: only if they are not.
+    #[must_use]
+    pub fn with_first_column_names(mut self, names: bool) -> Self {
+        self.first_column_names = names;
+        self
+    }
+
+    /// Sets the dtype of the matrix. Default: `f32`. Numbers are read as `f64` and then become that.
+    #[must_use]
+    pub fn with_dtype(mut self, dtype: DType) -> Self {
+        self.dtype = dtype;
+        self
+    }
+}
+
+/// Reads a table of numbers that are separated by commas, compressed or not, on all cores. `X` is dense.
+///
+/// ```
+/// # let directory = tempfile::tempdir()?;
+/// # let path = directory.path().join("counts.csv");
+/// std::fs::write(&path, ",CD4,CD8A\ncell-1,1,0\ncell-2,3,2.5\n")?;
+/// let adata = anndata_io_text::read_csv(&path)?;
+/// assert_eq!(adata.var_names()?, ["CD4", "CD8A"]);
+/// assert_eq!(adata.x().unwrap().to_tensor()?.as_slice::<f32>()?, [1.0, 0.0, 3.0, 2.5]);
+/// # Ok::<(), anndata_core::Error>(())
+/// ```
+///
+/// # Errors
+/// If the file cannot be read, a line has another number of fields than the others, or a field is not a number; the error
+/// names the line.
+pub fn read_csv(path: impl AsRef<Path>) -> Result<AnnData> {
+    read_text_with(path, &TextOptions::csv())
+}
+
+/// Reads a table of numbers that are separated by any number of spaces and tabs.
+///
+/// # Errors
+/// As [`read_csv`].
+pub fn read_text(path: impl AsRef<Path>) -> Result<AnnData> {
+    read_text_with(path, &TextOptions::text())
+}
+
+/// Reads a table of numbers as the options say.
+///
+/// # Errors
+/// As [`read_csv`], and if the dtype is not one of numbers.
+pub fn read_text_with(path: impl AsRef<Path>, options: &TextOptions) -> Result<AnnData> {
+    let path = path.as_ref();
+    if !options.dtype.is_numeric() || options.dtype.is_complex() {
+        return Err(Error::unsupported(format!("text is read as numbers, not as {}", options.dtype)));
+    }
+    let source = Source::open(path)?;
+    let read = || {
+        let table = match options.dtype {
+            DType::F32 => read_as::<f32>(source, options)?,
+            _ => read_as::<f64>(source, options)?,
+        };
+        let x = table.values.cast(&options.dtype)?;
+        AnnData::builder().x(x).obs(DataFrame::new(table.rows)).var(DataFrame::new(table.columns)).build()
+    };
+    read().map_err(|error| error.in_file(path))
+}
+
+struct Table {
+    rows: Vec<String>,
+    columns: Vec<String>,
+    values: Tensor,
+}
+
+/// What was found out of the first lines.
+#[derive(Debug, Default)]
+struct Head<T> {
+    columns: Vec<String>,
+    rows: Vec<String>,
+    data: Vec<Vec<T>>,
+    has_names: bool,
+}
+
+/// The rows of a block.
+struct Rows<T> {
+    names: Vec<String>,
+    values: Vec<T>,
+    count: usize,
+}
+
+fn read_as<T: Number>(source: Source, options: &TextOptions) -> Result<Table> {
+    let mut blocks = Blocks::new(source);
+    let Head { mut columns, rows: mut names, data, has_names } = head::<T>(&mut blocks, options)?;
+    let width = data.first().map_or(0, Vec::len);
+    let (mut count, mut values) = (data.len(), data.concat());
+    parse(
+        &mut blocks,
+        |block: &Block| rows_of::<T>(block, options.delimiter, has_names, width),
+        |rows: Rows<T>| {
+            let room = values.try_reserve(rows.values.len());
+            room.map_err(|_| Error::limit_exceeded("there is no memory for the values"))?;
+            values.extend_from_slice(&rows.values);
+            names.extend(rows.names);
+            count += rows.count;
+            Ok(())
+        },
+    )?;
+    if !has_names {
+        names = (0..count).map(|row| row.to_string()).collect();
+    }
+    if columns.len() > width {
+        columns.remove(0);
+    }
+    if columns.len() != width {
+        let message = format!("{} columns are named, but rows have {width} numbers", columns.len());
+        return Err(Error::invalid_data(message));
+    }
+    values.shrink_to_fit();
+    Ok(Table { rows: names, columns, values: Tensor::from_vec([count, width], values)? })
+}
+
+/// Reads as many lines as it takes to know what the columns are: names, and up to two rows.
+fn head<T: Number>(blocks: &mut Blocks, options: &TextOptions) -> Result<Head<T>> {
+    let mut head = Head { has_names: options.first_column_names, ..Head::default() };
+    let mut last_comment = None;
+    while let Some((number, line)) = blocks.next_line()? {
+        let here = |error: Error| at_line(error, number);
+        if let [b'#', ..] = line.as_slice() {
+            let comment = text(&line).map_err(here)?.trim_start_matches(['#', ' ']).to_owned();
+            last_comment = Some(comment).filter(|comment| !comment.is_empty()).or(last_comment);
+            continue;
+        }
+        if let Delimiter::Char(delimiter) = options.delimiter
+            && !line.contains(&delimiter)
+        {
+            let message = format!("the first line has no separator {}: {}", shown(&[delimiter]), shown(&line));
+            return Err(here(Error::invalid_data(message)));
+        }
+        head.first_line(&line, options).map_err(here)?;
+        break;
+    }
+    if head.columns.is_empty() {
+        head.columns = match (last_comment, head.data.first()) {
+            (Some(comment), _) => comment.split_whitespace().map(unquoted).collect(),
+            (None, Some(row)) => (0..row.len()).map(|column| column.to_string()).collect(),
+            (None, None) => return Err(Error::invalid_data("the file has no rows")),
+        };
+    }
+    if let Some((number, line)) = blocks.next_line()? {
+        head.second_line(&line, options).map_err(|error| at_line(error, number))?;
+    }
+    if head.data.is_empty() {
+        return Err(Error::invalid_data("the file has no rows of numbers"));
+    }
+    Ok(head)
+}
+
+impl<T: Number> Head<T> {
+    /// The first line that is not a comment: names of columns, or a row.
+    fn first_line(&mut self, line: &[u8], options: &TextOptions) -> Result<()> {
+        let fields = fields(line, options.delimiter)?;
+        let is_number = |field: Option<&std::borrow::Cow<'_, [u8]>>| field.is_some_and(|field| float(field).is_some());
+        if !is_number(fields.last()) {
+            let names = fields.iter().map(|field| Ok(unquoted(text(field)?)));
+            self.columns = names.collect::<Result<_>>()?;
+            return Ok(());
+        }
+        self.has_names |= !is_number(fields.first());
+        self.row(line, options)
+    }
+
+    /// The line that follows: a row, which says whether its first field is a name.
+    fn second_line(&mut self, line: &[u8], options: &TextOptions) -> Result<()> {
+        let (first, _) = next_field(line, options.delimiter)?;
+        self.has_names |= float(&first).is_none();
+        self.row(line, options)?;
+        let [names, row] = self.data.as_slice() else { return Ok(()) };
+        if names.len() == row.len() {
+            return Ok(());
+        }
+        // Names of columns that are numbers, and one less than there are fields.
+        let (columns, row) = (names.clone(), row.clone());
+        let Some((&name, values)) = row.split_first() else { return Ok(()) };
+        let label = |value: T| i64::from_float(value.to_f64()).to_string();
+        self.has_names = true;
+        self.columns = columns.into_iter().map(label).collect();
+        self.rows.push(label(name));
+        self.data = vec![values.to_vec()];
+        Ok(())
+    }
+
+    fn row(&mut self, line: &[u8], options: &TextOptions) -> Result<()> {
+        let (mut rest, mut values) = (Some(line), Vec::new());
+        if self.has_names {
+            rest = take_name(line, options.delimiter, &mut self.rows)?;
+        }
+        while let Some(line) = rest {
+            let (value, after) = number_field(line, options.delimiter)?;
+            values.push(value);
+            rest = after;
+        }
+        self.data.push(values);
+        Ok(())
+    }
+}
+
+/// Parses rows that have to be of so many numbers.
+fn rows_of<T: Number>(block: &Block, delimiter: Delimiter, has_names: bool, width: usize) -> Result<Rows<T>> {
+    let mut rows = Rows { names: Vec::new(), values: Vec::with_capacity(block.bytes.len() / 6), count: 0 };
+    for (number, line) in block.lines() {
+        if line.is_empty() {
+            continue;
+        }
+        let mut parse_line = || {
+            let mut rest = Some(line);
+            if has_names {
+                rest = take_name(line, delimiter, &mut rows.names)?;
+            }
+            let before = rows.values.len();
+            while let Some(line) = rest {
+                let (value, after) = number_field(line, delimiter)?;
+                rows.values.push(value);
+                rest = after;
+            }
+            let found = rows.values.len() - before;
+            if found == width {
+                Ok(())
+            } else {
+                Err(ragged(width + usize::from(has_names), found + usize::from(has_names)))
+            }
+        };
+        parse_line().map_err(|error| at_line(error, number))?;
+        rows.count += 1;
+    }
+    Ok(rows)
+}
+
+/// Takes the name of a row; gives what follows it.
+fn take_name<'a>(line: &'a [u8], delimiter: Delimiter, names: &mut Vec<String>) -> Result<Option<&'a [u8]>> {
+    let (name, rest) = next_field(line, delimiter)?;
+    names.push(unquoted(text(&name)?));
+    Ok(rest)
+}
+
+/// The number of the first field, and what follows it.
+#[inline]
+fn number_field<T: Number>(line: &[u8], delimiter: Delimiter) -> Result<(T, Option<&[u8]>)> {
+    if let (Delimiter::Char(delimiter), Some((value, rest))) = (delimiter, short_decimal(line)) {
+        match rest {
+            [] => return Ok((T::from_float(value), None)),
+            [byte, rest @ ..] if *byte == delimiter => return Ok((T::from_float(value), Some(rest))),
+            _ => {}
+        }
+    }
+    let (field, rest) = next_field(line, delimiter)?;
+    let value =
+        float(&field).ok_or_else(|| Error::invalid_data(format!("expected a number, found {}", shown(&field))))?;
+    Ok((T::from_float(value), rest))
+}
+
+/// A name without quotes around it.
+fn unquoted(name: &str) -> String {
+    name.trim_matches('"').to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(text: &[u8], options: &TextOptions) -> Result<AnnData> {
+        let directory = tempfile::tempdir()?;
+        let path = directory.path().join("t.csv");
+        std::fs::write(&path, text)?;
+        read_text_with(&path, options)
+    }
+
+    /// Names of rows and columns, and the values.
+    fn parts(adata: &AnnData) -> Result<(String, String, Vec<f32>)> {
+        let x = adata.x().map(anndata_core::Element::to_dense).transpose()?;
+        let values = x.map_or(Ok(Vec::new()), |x| x.cast(&DType::F32)?.as_slice::<f32>().map(<[f32]>::to_vec))?;
+        Ok((adata.obs_names()?.join(" "), adata.var_names()?.join(" "), values))
+    }
+
+    #[test]
+    fn the_first_lines_say_what_the_columns_are() -> Result<()> {
+        let (csv, text) = (TextOptions::csv(), TextOptions::text());
+        let named = csv.clone().with_first_column_names(true);
+        let cases: [(&TextOptions, &str, &str, &str, &[f32]); 14] = [
+            (&csv, ",a,b\nr,1,2\ns,3,4\n", "r s", "a b", &[1.0, 2.0, 3.0, 4.0]),
+            (&csv, "a,b\nr,1,2\ns,3,4", "r s", "a b", &[1.0, 2.0, 3.0, 4.0]),
+            (&csv, "1,2\n3,4\n", "0 1", "0 1", &[1.0, 2.0, 3.0, 4.0]),
+            (&csv, "r,1\ns,2\n", "r s", "0", &[1.0, 2.0]),
+            (&csv, "\u{feff}\"x\",\"a\"\r\n\"r,1\",1e-1\r\n\r\n\"s\",-2_0.5\r\n", "r,1 s", "a", &[0.1, -20.5]),
+            (&csv, "# note\n# a b\nr,1,2\n", "r", "a b", &[1.0, 2.0]),
+            (&csv, "#a b\n1,2\n", "0", "a b", &[1.0, 2.0]),
+            (&csv, "7,8\n9,1,2\n5,3,4\n", "9 5", "7 8", &[1.0, 2.0, 3.0, 4.0]),
+            (&csv, ",a,b\n1,2,3\n", "0", " a b", &[1.0, 2.0, 3.0]),
+            (&named, ",a,b\n1,2,3\n", "1", "a b", &[2.0, 3.0]),
+            (&text, "g a   b\nr 1\t 2 \n s 3 4\n", "r s", "a b", &[1.0, 2.0, 3.0, 4.0]),
+            (&csv, "a,b\nr, 1 ,2.5\n", "r", "a b", &[1.0, 2.5]),
+            (&csv, "a,b\nr,inf,-Infinity\n", "r", "a b", &[f32::INFINITY, f32::NEG_INFINITY]),
+            (&csv, "a,b\nr,123456789012345678,16777217\n", "r", "a b", &[123_456_789_012_345_678.0, 16_777_216.0]),
+        ];
+        for (options, file, rows, columns, values) in cases {
+            let found = parts(&read(file.as_bytes(), options)?)?;
+            assert_eq!(found, (rows.to_owned(), columns.to_owned(), values.to_vec()), "{file:?}");
+        }
+        let ints = read(b"a,b\nr,1,2.7\n", &csv.with_dtype(DType::I32))?;
+        let x = ints.x().map(anndata_core::Element::to_dense).transpose()?;
+        assert_eq!(x.expect("X").as_slice::<i32>()?, [1, 2]);
+        Ok(())
+    }
+
+    #[test]
+    fn what_is_malformed_is_an_error_that_names_the_line() {
+        let cases: [(&[u8], &str); 12] = [
+            (b"", "the file has no rows"),
+            (b"\n\n", "the file has no rows"),
+            (b",a,b\n", "the file has no rows of numbers"),
+            (b"a b\n", "line 1: the first line has no separator ',': 'a b'"),
+            (b",a,b\nr,1,2\ns,3\n", "line 3: expected 3 fields, found 2"),
+            (b",a,b\nr,1,2\n\nt,3,4,5\n", "line 4: expected 3 fields, found 4"),
+            (b",a,b\nr,1,2\ns,3,x\n", "line 3: expected a number, found 'x'"),
+            (b",a,b\nr,1,\n", "line 2: expected a number, found ''"),
+            (b",a,b\nr,1,2\n\"s,3,4\n", "line 3: a field in quotes does not end in its line"),
+            (b",a,b\nr\xff,1,2\n", "line 2: the text is not UTF-8"),
+            (b"x,y,a,b,c\nr,1,2\n", "4 columns are named, but rows have 2 numbers"),
+            (b"\xff\xfea\x00", "line 1: the text is UTF-16; only UTF-8 is read"),
+        ];
+        for (file, message) in cases {
+            let error = read(file, &TextOptions::csv()).unwrap_err();
+            assert_eq!(error.text(), message, "{}", String::from_utf8_lossy(file));
+            assert!(error.file().is_some_and(|file| file.ends_with("t.csv")), "{error}");
+        }
+        let refused = read(b"a,b\nr,1,2\n", &TextOptions::csv().with_dtype(DType::String)).unwrap_err();
+        assert!(refused.is_unsupported());
+    }
+
+    #[test]
+    fn long_tables_are_parsed_in_blocks() -> Result<()> {
+        let rows = (0..100_000).map(|row| format!("cell-{row},{row},0.25,{}\n", row % 7));
+        let file: String = std::iter::once(",a,b,c\n".to_owned()).chain(rows).collect();
+        let adata = read(file.as_bytes(), &TextOptions::csv())?;
+        assert_eq!(adata.shape(), (100_000, 3));
+        assert_eq!(adata.obs_names()?[99_999], "cell-99999");
+        let row = adata.select(54_321, ..)?.x().map(anndata_core::Element::to_dense).transpose()?.expect("X");
+        assert_eq!(row.as_slice::<f32>()?, [54_321.0, 0.25, 1.0]);
+        let error = read((file + "last,1,2\n").as_bytes(), &TextOptions::csv()).unwrap_err();
+        assert_eq!(error.text(), "line 100002: expected 4 fields, found 3");
+        Ok(())
+    }
+}

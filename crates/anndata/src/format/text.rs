@@ -1,0 +1,24 @@
+//! What is no store of anndata's own: text, and HDF5 files of others.
+
+use std::path::Path;
+
+use anndata_format::{AnnData, Result};
+use anndata_io_text::TextFormat;
+
+use crate::ReadOptions;
+
+/// Reads what is at a path, if it is one of these formats. What cannot be looked at is left to what opens stores, which says why.
+pub(crate) fn read(path: &Path, options: &ReadOptions) -> Result<Option<AnnData>> {
+    if path.to_str().is_some_and(crate::format::is_url) || !path.exists() || is_zarr(path) {
+        return Ok(None);
+    }
+    match TextFormat::of(path) {
+        Ok(Some(format)) => format.read_with(path, &options.hdf5).map(Some),
+        Ok(None) | Err(_) => Ok(None),
+    }
+}
+
+/// Whether it is a zarr store, of which nothing more has to be looked at.
+fn is_zarr(path: &Path) -> bool {
+    path.is_dir() && ["zarr.json", ".zgroup", ".zmetadata"].iter().any(|name| path.join(name).is_file())
+}
