@@ -134,3 +134,23 @@ fn damaged_bytes_are_an_error_or_harmless() {
     }
     assert!(refused > rounds / 10, "only {refused} of {rounds} were refused: nothing was damaged");
 }
+
+/// Nodes of groups without their signature: the file opens, and the element is not found.
+#[test]
+fn an_edit_of_a_damaged_file_names_it() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("cells.h5ad");
+    let mut bytes = std::fs::read(fixtures::folder().join("h5ad/anndata-dense.h5ad")).unwrap();
+    let nodes: Vec<usize> = (0..bytes.len()).filter(|&at| bytes[at..].starts_with(b"SNOD")).collect();
+    assert!(!nodes.is_empty());
+    for at in nodes {
+        bytes[at] = b'X';
+    }
+    std::fs::write(&path, bytes).unwrap();
+    let edit = |root| {
+        let note = anndata::Element::from("a note");
+        anndata::io::write_elem(&root, "uns/note", &note, &anndata::io::ElemWriteOptions::default())
+    };
+    let error = anndata::open_rw(&path).and_then(edit).unwrap_err();
+    assert_eq!(error.file(), Some(path.as_path()), "{error}");
+}

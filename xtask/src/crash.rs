@@ -11,7 +11,7 @@ use crate::sh::{Result, cargo, command, option, step, target};
 /// When something else than the old or the new object was found, an argument is unknown, or the build fails.
 pub(crate) fn run(arguments: &[&str]) -> Result<()> {
     // An argument that is wrong is told of before anything is built.
-    option(arguments, "--rounds", &["--rounds", "--full-disks", "--seed"])?;
+    option(arguments, "--rounds", &["--rounds", "--full-disks", "--seed", "--only"])?;
     let mut build = cargo();
     build.args(["build", "--package", "anndata-tests", "--example", "crash"]);
     step("build", Tools::bring()?.apply(&mut build))?;

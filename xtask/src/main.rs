@@ -9,6 +9,8 @@ mod demo;
 mod dist;
 mod env;
 mod fixtures;
+mod fuzz;
+mod mutate;
 mod release;
 mod sh;
 mod test;
@@ -26,11 +28,16 @@ usage: cargo xtask COMMAND
   conformance [--quick | --full | --mutate | --mistake NAME] [--save] [--seed N] [--case ID] [--operation NAME]
               [--anndata 0.13|0.12] [--python P]
                          random cases done by Python anndata and by this workspace, and compared
-  crash [--rounds N] [--full-disks N] [--seed S]
+  crash [--rounds N] [--full-disks N] [--seed S] [--only OPERATION]
                          processes that write are killed, or find the disk full; the old or the new object has to be there
+  mutate [--h5ad N] [--zarr N] [--seed S] [--jobs N] [--sample N [--python P]]
+                         files and stores of which bytes are changed are shown, validated, read, converted and edited in
+                         processes that must not panic, die or hang; each N-th that is read is read by Python too
   demo                   show and convert a real file with the anndata command
   tidy                   conventions that clippy cannot check
   fixtures [--python P]  write tests/fixtures anew with Python anndata
+  fuzz [--target T] [--seconds N] [--input FILE]
+                         looks for inputs that break a promise, beginning with fuzz/corpus; keeps them in fuzz/crashes
   bench read|write|zarr|convert|matrix|concat|qc|lazy|dispatch|collection|concat-on-disk|text [--rounds N] [--python P]
                          ratios to Python anndata (and the crate zarrs, scanpy) on a made file of 40 million non-zeros;
                          qc takes --quick: a small one
@@ -55,9 +62,11 @@ fn main() -> ExitCode {
         ["test", rest @ ..] => test::run(rest),
         ["conformance", rest @ ..] => conformance::run(rest),
         ["crash", rest @ ..] => crash::run(rest),
+        ["mutate", rest @ ..] => mutate::run(rest),
         ["demo"] => demo::run(&["--package", "anndata-cli"]),
         ["tidy"] => tidy::run(),
         ["fixtures", rest @ ..] => fixtures::run(rest),
+        ["fuzz", rest @ ..] => fuzz::run(rest),
         ["bench", rest @ ..] => bench::run(rest),
         ["release", rest @ ..] => release::run(rest),
         ["dist"] => dist::run(),

@@ -5,6 +5,7 @@
 pub(crate) mod circles;
 mod dependencies;
 mod encodings;
+mod fallbacks;
 mod links;
 pub(crate) mod sources;
 
@@ -28,12 +29,14 @@ const CHECKS: &[Check] = &[
     ("long files give a reason", sources::lengths),
     ("no paths of a machine", sources::machine_paths),
     ("crates have what a release needs", sources::crate_files),
+    ("no number stands in for one that does not fit", fallbacks::check),
     ("no files import each other in a circle", circles::check),
     ("encodings are registered and documented", encodings::check),
     ("links of the docs lead to files, and names in them", links::check),
     ("dependencies build with the declared Rust", dependencies::rust_version),
     ("dependencies are used", dependencies::unused),
     ("dependencies are asked for in one version", dependencies::versions),
+    ("dependencies have accepted licences and are there once", dependencies::licences),
 ];
 
 /// Run every check.

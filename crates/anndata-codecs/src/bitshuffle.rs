@@ -50,11 +50,13 @@ impl Bitshuffle {
     /// and its level.
     pub fn new(values: &[u32]) -> Self {
         let value = |position: usize| values.get(position).copied();
+        // Fallback: a size of 0 is an error of every use, and a block of 0 is chosen from the size.
         let length = |position| value(position).and_then(|value| usize::try_from(value).ok()).unwrap_or(0);
         let compression = match value(4) {
             None | Some(0) => BitshuffleInner::None,
             Some(2) => BitshuffleInner::Lz4,
             Some(3) => BitshuffleInner::Zstd {
+                // Fallback: decoding needs no level.
                 level: value(5).and_then(|level| i32::try_from(level).ok()).unwrap_or(0).min(22),
             },
             Some(other) => BitshuffleInner::Other(other),
@@ -82,7 +84,7 @@ impl Bitshuffle {
             return Ok(stored.len());
         }
         let len = stored.first_chunk::<8>().ok_or_else(|| damaged("bitshuffle"))?;
-        Ok(usize::try_from(u64::from_be_bytes(*len)).unwrap_or(usize::MAX))
+        usize::try_from(u64::from_be_bytes(*len)).map_err(|_| damaged("bitshuffle"))
     }
 }
 
@@ -105,11 +107,12 @@ pub(crate) fn decode_into(stored: &[u8], options: Bitshuffle, chunk: &mut [u8]) 
     } else {
         let (total, rest) = stored.split_first_chunk::<8>().ok_or_else(cut)?;
         let (block, rest) = rest.split_first_chunk::<4>().ok_or_else(cut)?;
-        let total = usize::try_from(u64::from_be_bytes(*total)).unwrap_or(usize::MAX);
+        let total = usize::try_from(u64::from_be_bytes(*total)).map_err(|_| cut())?;
         if total != chunk.len() {
             return Err(wrong_length(total, chunk.len()));
         }
         let block = usize::try_from(u32::from_be_bytes(*block)).map_err(|_| cut())?;
+        // Fallback: a block of 0 is refused below.
         (block.checked_div(options.size).unwrap_or(0), rest)
     };
     options.check_sizes(chunk.len(), block)?;

@@ -35,7 +35,7 @@ pub(crate) fn declared_length(stored: &[u8], framing: Lz4Framing) -> Result<usiz
         Lz4Framing::Numcodecs => u64::from(u32::from_le_bytes(*stored.first_chunk().ok_or_else(cut)?)),
         Lz4Framing::Hdf5 { .. } => u64::from_be_bytes(*stored.first_chunk().ok_or_else(cut)?),
     };
-    Ok(usize::try_from(len).unwrap_or(usize::MAX))
+    usize::try_from(len).map_err(|_| cut())
 }
 
 pub(crate) fn decode_into(stored: &[u8], framing: Lz4Framing, out: &mut [u8]) -> Result<()> {
@@ -56,13 +56,13 @@ fn decode_block(stored: &[u8], out: &mut [u8]) -> Result<()> {
 
 fn decode_blocks(stored: &[u8], out: &mut [u8]) -> Result<()> {
     let (block, mut stored) = stored.split_first_chunk::<4>().ok_or_else(cut)?;
-    let block = usize::try_from(u32::from_be_bytes(*block)).unwrap_or(0);
+    let block = usize::try_from(u32::from_be_bytes(*block)).map_err(|_| cut())?;
     if block == 0 {
         return Err(cut());
     }
     for target in out.chunks_mut(block) {
         let (len, rest) = stored.split_first_chunk::<4>().ok_or_else(cut)?;
-        let len = usize::try_from(u32::from_be_bytes(*len)).unwrap_or(usize::MAX);
+        let len = usize::try_from(u32::from_be_bytes(*len)).map_err(|_| cut())?;
         let (bytes, rest) = rest.split_at_checked(len).ok_or_else(cut)?;
         stored = rest;
         if len == target.len() {

@@ -48,7 +48,7 @@ impl Szip {
 /// The bytes that a chunk says that it decodes to.
 pub(crate) fn declared_length(stored: &[u8]) -> Result<usize> {
     let len = stored.first_chunk::<4>().ok_or_else(|| damaged("szip"))?;
-    Ok(usize::try_from(u32::from_le_bytes(*len)).unwrap_or(usize::MAX))
+    usize::try_from(u32::from_le_bytes(*len)).map_err(|_| damaged("szip"))
 }
 
 pub(crate) fn read_only() -> Error {
@@ -136,7 +136,7 @@ impl Decoder<'_> {
                         REST => (blocks - used).min(64 - used % 64),
                         count => {
                             let count = if count > REST { count - 1 } else { count };
-                            usize::try_from(count).unwrap_or(usize::MAX)
+                            usize::try_from(count).map_err(|_| damaged("szip"))?
                         }
                     };
                     if count > blocks - used {

@@ -82,7 +82,7 @@ type Test = dyn Fn(&Column) -> Result<Mask> + Send + Sync;
 impl Selector {
     /// Every `step`-th position of a range, from its first; with a negative step from its last, backwards.
     pub fn step(range: impl RangeBounds<usize>, step: i64) -> Self {
-        // A position beyond the numbers is out of bounds of every axis, as the largest number is.
+        // Fallback: a position beyond the numbers is out of bounds of every axis, as the largest number is.
         let bound = |bound: Bound<&usize>| match bound {
             Bound::Included(&at) => Bound::Included(i64::try_from(at).unwrap_or(i64::MAX)),
             Bound::Excluded(&at) => Bound::Excluded(i64::try_from(at).unwrap_or(i64::MAX)),
@@ -240,7 +240,7 @@ fn range(start: Bound<i64>, end: Bound<i64>, step: i64, len: usize) -> Result<Ax
         )));
     }
     let range = start..end.max(start);
-    // A step beyond the numbers of the machine leads out of every axis, as the largest does.
+    // Fallback: a step beyond the numbers of the machine leads out of every axis, as the largest does.
     let stride = usize::try_from(step.unsigned_abs()).unwrap_or(usize::MAX);
     match step {
         0 => Err(Error::invalid_input("the step of a range cannot be 0")),

@@ -160,6 +160,7 @@ pub fn fold_chunks<T: Send>(
 ) -> Result<Option<T>> {
     let ranges = Ranges::new(element, options, options.chunk_bytes(AT_ONCE))?;
     let mut chunks = read_ahead(ranges, options.prefetch);
+    // Fallback: a number of threads.
     let at_once = rayon::current_num_threads().clamp(1, usize::try_from(AT_ONCE).unwrap_or(1));
     let mut folded = None;
     loop {

@@ -107,8 +107,11 @@ pub async fn read_elem_async(group: &Group, key: &str, options: &ElemReadOptions
 /// If the element has no stored form, or writing fails.
 pub fn write_elem(group: &Group, key: &str, element: &Element, options: &ElemWriteOptions) -> Result<()> {
     let path = group.path_of(key);
-    options.encode(element, group, &path)?.replace(group, key, &options.store.below(""))?;
-    group.storage().commit().map_err(|error| error.at(&path).in_store(&**group.storage()))
+    let written = options.encode(element, group, &path).and_then(|node| {
+        node.replace(group, key, &options.store.below(""))?;
+        group.storage().commit().map_err(|error| error.at(&path))
+    });
+    written.map_err(|error| error.in_store(&**group.storage()))
 }
 
 /// Writes an element at `key` of a group; with the empty key, as the content of an empty group. A visitor is asked about the

@@ -154,7 +154,7 @@ impl SparseDataset {
     /// chunks that suit them then; that happens when an array has become many times as long as it was, so that adding a
     /// few major slices at a time takes time in proportion to what is added.
     ///
-    /// Values and indices are written before the offsets, and the shape last. An error leaves the matrix as it was; a
+    /// Values and indices are stored before the offsets, and the shape last. An error leaves the matrix as it was; a
     /// crash of the machine in the midst of it can leave one whose parts do not fit each other, which is reported when
     /// it is read.
     ///
@@ -210,6 +210,8 @@ impl SparseDataset {
         };
         let written = write(&data, end, &values)
             .and_then(|()| write(&indices, end, &positions))
+            // Offsets to what a full disk kept from being stored would make up values.
+            .and_then(|()| self.group.storage().flush())
             .and_then(|()| write(&indptr, major + 1, &offsets))
             .and_then(|()| self.set_shape(new_shape))
             .and_then(|()| self.group.storage().commit());

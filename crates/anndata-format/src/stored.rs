@@ -258,6 +258,7 @@ fn nbytes(node: &Node, with_stored: bool) -> usize {
             _ if with_stored => {
                 let len = array.spec.shape.iter().fold(1_u64, |len, &axis| len.saturating_mul(axis));
                 let size = array.spec.dtype.size().unwrap_or(size_of::<i64>());
+                // Fallback: an estimate.
                 usize::try_from(len).unwrap_or(usize::MAX).saturating_mul(size)
             }
             _ => 0,

@@ -141,7 +141,7 @@ fn position(number: u64, grid: &[Option<u64>], axes: &[usize]) -> Vec<u64> {
     let mut position = vec![0; grid.len()];
     let mut rest = number;
     for (place, &axis) in axes.iter().enumerate().rev() {
-        // A length of 0 has no chunks, and a number cannot be in it.
+        // Fallback: an axis without an end takes the whole number; a length of 0 has no chunks, and no number is in it.
         let len = grid.get(axis).copied().flatten().unwrap_or(u64::MAX).max(1);
         let at = if place == 0 { rest } else { rest % len };
         rest /= len;

@@ -174,6 +174,7 @@ impl ObjectHeader {
 
     /// About how much memory it takes.
     pub(crate) fn memory(&self) -> usize {
+        // Fallback: an estimate.
         usize::try_from(self.bytes).unwrap_or(usize::MAX).saturating_add(self.messages.len() * size_of::<Message>())
     }
 }

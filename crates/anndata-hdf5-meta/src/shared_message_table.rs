@@ -43,6 +43,7 @@ impl SharedMessageTable {
 
     /// The heap that has messages of a type.
     pub(crate) fn heap(&self, kind: u16) -> Result<u64> {
+        // Fallback: the types beyond the bits are in no heap.
         let found = self.heaps.iter().find(|(types, _)| types.checked_shr(kind.into()).unwrap_or(0) & 1 == 1);
         found.map(|&(_, heap)| heap).ok_or_else(|| {
             Error::malformed(

@@ -182,6 +182,7 @@ impl Pipeline {
             swapped.swap(out, self.left.size());
             return Ok(());
         }
+        // Fallback: a limit, of which no machine holds more.
         let max = usize::try_from(self.max_stored()).unwrap_or(usize::MAX);
         let unpacked = undo(&self.codecs, raw, max)?;
         let bytes = unpacked.as_deref().unwrap_or(raw);
@@ -196,6 +197,7 @@ impl Pipeline {
 
     /// Undoes all codecs but the first into vectors, and the first into `out`, which it must fill.
     fn unpack(&self, raw: &[u8], out: &mut [u8]) -> Result<()> {
+        // Fallback: a limit, of which no machine holds more.
         let max = usize::try_from(most(out.len())).unwrap_or(usize::MAX);
         let Some((first, rest)) = self.codecs.split_first() else {
             if raw.len() != out.len() {

@@ -123,7 +123,7 @@ impl ShardMeta {
             shard.push(position / count);
             slot = slot.saturating_mul(count).saturating_add(position % count);
         }
-        // A position beyond the numbers is in no index, which `get` and `set` report.
+        // Fallback: a position beyond the numbers is in no index, which `get` and `set` report.
         (shard, usize::try_from(slot).unwrap_or(usize::MAX))
     }
 }

@@ -121,11 +121,15 @@ pub fn open_rw_with(location: impl AsRef<Path>, options: &ReadOptions) -> Result
 /// The root group of what is at a path or URL, or a group within it.
 pub(crate) fn open_as(location: &Path, options: &ReadOptions, mode: Mode) -> Result<Group> {
     let location = Location::of(location)?;
-    let path = &location.store;
+    let store = open_store(&location.store, options, mode).map_err(|error| error.in_file(&location.store))?;
+    location.within(Group::root(store))
+}
+
+fn open_store(path: &Path, options: &ReadOptions, mode: Mode) -> Result<Arc<dyn Storage>> {
     if mode == Mode::ReadWrite {
         check_changeable(path)?;
     }
-    let store: Arc<dyn Storage> = match (Format::of_store(path)?, mode) {
+    Ok(match (Format::of_store(path)?, mode) {
         #[cfg(feature = "hdf5-read")]
         (Format::H5ad, Mode::Read) => Arc::new(anndata_io_hdf5::Hdf5Store::open(path, &options.hdf5)?),
         #[cfg(feature = "hdf5")]
@@ -135,9 +139,8 @@ pub(crate) fn open_as(location: &Path, options: &ReadOptions, mode: Mode) -> Res
         #[cfg(feature = "zarr")]
         (Format::Zarr, Mode::ReadWrite) => Arc::new(anndata_io_zarr::ZarrStore::open_rw(path, &options.zarr)?),
         #[cfg(not(all(feature = "hdf5", feature = "zarr")))]
-        (other, _) => return Err(crate::format::not_built(other).in_file(path)),
-    };
-    location.within(Group::root(store))
+        (other, _) => return Err(crate::format::not_built(other)),
+    })
 }
 
 /// Looks for everything malformed or dangerous in what is at a path or URL, in bounded memory: see

@@ -1,9 +1,11 @@
-//! Dependencies: they build with the declared Rust, are used, and are asked for in one version.
+//! Dependencies: they build with the declared Rust, are used, are asked for in one version, and may be used.
 
+mod licences;
 mod rust_version;
 mod unused;
 mod versions;
 
+pub(super) use licences::check as licences;
 pub(super) use rust_version::check as rust_version;
 pub(super) use unused::check as unused;
 pub(super) use versions::check as versions;

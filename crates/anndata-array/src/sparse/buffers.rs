@@ -20,7 +20,7 @@ macro_rules! indices {
     ($($type:ty)*) => {
         $(impl Index for $type {
             fn to_usize(self) -> usize {
-                // Beyond every axis: whatever looks it up finds nothing there.
+                // Fallback: beyond every axis; whatever looks it up finds nothing there.
                 usize::try_from(self).unwrap_or(usize::MAX)
             }
 
@@ -145,7 +145,7 @@ pub fn largest(dtype: &DType) -> Result<usize> {
         return Err(Error::dtype(format!("indices cannot be of type {dtype}")));
     };
     let bits = size * 8 - usize::from(dtype.is_signed_integer());
-    // A machine integer is not larger than the largest of them, whatever the dtype holds.
+    // Fallback: a machine integer is not larger than the largest of them, whatever the dtype holds.
     Ok(usize::try_from(u64::MAX >> (64 - bits)).unwrap_or(usize::MAX))
 }
 

@@ -104,6 +104,7 @@ pub(crate) fn decode_into(stored: &[u8], out: &mut [u8]) -> Result<()> {
 pub(crate) fn decode_stream(stored: &[u8], max: usize, out: &mut Vec<u8>) -> Result<()> {
     let mut stream = zstd::stream::read::Decoder::with_buffer(stored).map_err(damaged_by("zstd"))?;
     // A frame asks for a window of its own choice: not for more than the result may have, or 8 MiB as level 19 does.
+    // Fallback: a window has a least size.
     let window = max.checked_ilog2().unwrap_or(0).saturating_add(1).clamp(23, 27);
     stream.window_log_max(window).map_err(damaged_by("zstd"))?;
     read_to_end(stream, max, out, damaged_by("zstd"))

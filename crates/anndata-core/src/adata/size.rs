@@ -74,6 +74,7 @@ impl Element {
         let whole = selection.of().size_in_memory(with_disk);
         let Ok(Some(shape)) = selection.of().shape() else { return whole };
         selection.axes().iter().zip(shape).fold(whole, |bytes, (axis, len)| {
+            // Fallback: an estimate.
             let selected = usize::try_from(axis.len()).unwrap_or(usize::MAX);
             bytes.saturating_mul(selected) / len.max(1)
         })

@@ -192,7 +192,7 @@ fn values(column: &Column) -> Result<Tensor> {
     if categories.is_empty() {
         return zeros(categories.dtype(), codes.len());
     }
-    // A missing row has the first category below it.
+    // Fallback: a missing row has the first category below it.
     let codes = codes.cast(&DType::I64)?;
     let rows: Vec<u64> = codes.as_slice::<i64>()?.iter().map(|&code| u64::try_from(code).unwrap_or(0)).collect();
     categories.take(0, &rows)

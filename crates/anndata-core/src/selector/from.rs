@@ -19,7 +19,7 @@ macro_rules! from_integers {
 
             impl From<&[$type]> for Selector {
                 fn from(positions: &[$type]) -> Self {
-                    // One beyond the numbers is out of bounds of every axis, as the largest number is.
+                    // Fallback: one beyond the numbers is out of bounds of every axis, as the largest number is.
                     let positions = positions.iter().map(|&at| i64::try_from(at).unwrap_or(i64::MAX)).collect();
                     Self(Kind::Positions { positions, from_end: false })
                 }
@@ -64,7 +64,7 @@ macro_rules! from_ranges {
     ($type:ty: $($range:ident),*) => {
         $(impl From<$range<$type>> for Selector {
             fn from(range: $range<$type>) -> Self {
-                // As for positions.
+                // Fallback: as for positions.
                 let bound = |bound: Bound<&$type>| bound.map(|&at| i64::try_from(at).unwrap_or(i64::MAX));
                 Self(Kind::Range { start: bound(range.start_bound()), end: bound(range.end_bound()), step: 1 })
             }

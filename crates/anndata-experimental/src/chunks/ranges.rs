@@ -49,6 +49,7 @@ impl Ranges {
         let shape = element.shape()?.ok_or_else(|| not_in_chunks(&schema))?;
         let len = *shape.get(axis).ok_or_else(|| no_axis(&element, axis))?;
         let each =
+            // Fallback: how much is read at once decides about memory, and about no value.
             |per_position: u64| Size::UpTo(usize::try_from(bytes / per_position.max(1)).unwrap_or(usize::MAX).max(1));
         let size = match &schema {
             Schema::Array { dtype, shape } => {
@@ -60,6 +61,7 @@ impl Ranges {
                 match &element {
                     _ if axis == major => {
                         let value = dtype_bytes(dtype).saturating_add(size_of::<i64>() as u64);
+                        // Fallback: as above.
                         let max = usize::try_from(bytes / value).unwrap_or(usize::MAX).max(1);
                         Size::Values { max, known: 0..0, lengths: Vec::new() }
                     }

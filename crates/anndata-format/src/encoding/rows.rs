@@ -116,6 +116,7 @@ impl BlockSource for RowBlocks {
             Err(error) => return Box::new(std::iter::once(Err(error))),
         };
         let len = self.rows.len;
+        // Fallback: a step beyond the numbers of the machine leads past all rows.
         let starts = (0..len).step_by(usize::try_from(step).unwrap_or(usize::MAX));
         let missing = starts.flat_map(move |start| size.missing(start..len.min(start.saturating_add(step))));
         Box::new(missing.map(|rows| self.read(rows.start, rows.end).map_err(|error: Error| error.at(&self.rows.path))))

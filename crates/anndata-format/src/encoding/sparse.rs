@@ -272,6 +272,7 @@ fn dense_to_sparse(array: &Array, format: SparseFormat) -> Result<SparseMatrix> 
     let chunk = spec.chunks.as_ref().and_then(|chunks| chunks.get(axis).copied()).unwrap_or(1).max(1);
     let step = (BLOCK_BYTES / slice).max(1).next_multiple_of(chunk);
     let mut parts = Vec::new();
+    // Fallback: a step beyond the numbers of the machine leads past all slices.
     for start in (0..major.max(1)).step_by(usize::try_from(step).unwrap_or(usize::MAX)) {
         let block = AxisSelection::Range(start.min(major)..major.min(start.saturating_add(step)));
         let whole = AxisSelection::Range(0..minor);
@@ -335,8 +336,8 @@ impl BlockSource for StoredRows {
 
 /// How many dense rows are a block.
 fn rows_in(size: BlockSize<'_>, columns: usize, dtype: &DType) -> usize {
-    // How many rows a block has decides about memory, and about no value: at most all of them. A dtype without a size
-    // has no dense rows either, which is reported when the first is made.
+    // A dtype without a size has no dense rows either, which is reported when the first is made.
+    // Fallback: how many rows a block has decides about memory, and about no value; at most all of them.
     let row = columns.saturating_mul(dtype.size().unwrap_or(1));
     usize::try_from(size.rows(row as u64)).unwrap_or(usize::MAX)
 }

@@ -109,6 +109,7 @@ impl<'a> Checker<'a> {
 
     /// About the most bytes that a check may hold beside the block that it is given.
     pub fn budget(&self) -> usize {
+        // Fallback: all of the memory there is, where the options allow more.
         usize::try_from(self.options.memory / 4).unwrap_or(usize::MAX).max(1 << 10)
     }
 
@@ -313,6 +314,7 @@ fn bytes(node: &Node) -> u64 {
 }
 
 fn array_bytes(array: &ArrayNode) -> u64 {
+    // Fallback: a product beyond the numbers is over every limit.
     array.spec.len().unwrap_or(u64::MAX).saturating_mul(size_of(&array.spec.dtype))
 }
 

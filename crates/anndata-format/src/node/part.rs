@@ -81,6 +81,7 @@ impl Part {
                 };
                 let row = inner.iter().map(AxisSelection::len).fold(element, u64::saturating_mul);
                 let step = size.rows(row);
+                // Fallback: a step beyond the numbers of the machine leads past all rows.
                 let starts = (0..first.len()).step_by(usize::try_from(step).unwrap_or(usize::MAX));
                 Box::new(starts.map(move |start| {
                     let rows = first.select(&AxisSelection::Range(start..start.saturating_add(step)));

@@ -224,6 +224,7 @@ fn write_values(arrays: &[Made<'_>], options: &NodeWriteOptions) -> Result<()> {
     // The memory of a block is that of an earlier one.
     let is_large = arrays.iter().any(|made| made.bytes > options.block_bytes);
     let _memory =
+        // Fallback: how much memory is used again decides about no value.
         is_large.then(|| MemoryReuse::up_to(usize::try_from(options.block_bytes.saturating_mul(2)).unwrap_or(0)));
     let mut batches = batches(arrays, options);
     let mut next = batches.next();

@@ -41,7 +41,7 @@ impl Shards {
     }
 
     pub(super) fn decode(&self, bytes: &[u8], out: &mut [u8], values: &Values) -> Result<()> {
-        let len = usize::try_from(self.meta.index_len(self.count)).unwrap_or(usize::MAX);
+        let len = usize::try_from(self.meta.index_len(self.count)).map_err(|_| damaged("sharding_indexed"))?;
         let index = if self.meta.index_at_end {
             bytes.len().checked_sub(len).and_then(|start| bytes.get(start..))
         } else {

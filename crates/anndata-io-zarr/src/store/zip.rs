@@ -69,10 +69,11 @@ impl Zip {
             if !is_safe(&name) {
                 return Err(Error::refused(format!("the zip file has an entry '{name}', which leaves the store")));
             }
-            let start = entry.data_start().unwrap_or(u64::MAX);
-            if start.checked_add(entry.compressed_size()).is_none_or(|end| end > len) || entry.encrypted() {
+            let start = entry.data_start().filter(|_| !entry.encrypted());
+            let is_within = |start: &u64| start.checked_add(entry.compressed_size()).is_some_and(|end| end <= len);
+            let Some(start) = start.filter(is_within) else {
                 return Err(Error::invalid_data(format!("entry '{name}' of the zip file cannot be read")));
-            }
+            };
             let (stored, size, method) = (entry.compressed_size(), entry.size(), entry.compression());
             entries.insert(name, Entry::new(start, stored, size, method, entry.crc32()));
         }

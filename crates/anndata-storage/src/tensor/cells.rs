@@ -107,9 +107,9 @@ fn position(axis: &AxisSelection, at: usize) -> Result<usize> {
     }
 }
 
-/// A position that was checked against the length of an axis in memory. One that does not fit a machine is beyond every
-/// axis: whatever looks it up finds nothing there.
+/// A position that was checked against the length of an axis in memory.
 fn to_usize(position: u64) -> usize {
+    // Fallback: beyond every axis; whatever looks it up finds nothing there.
     usize::try_from(position).unwrap_or(usize::MAX)
 }
 

@@ -194,6 +194,7 @@ fn check_count(slices: &Range<usize>, counted: u64, found: u64) -> Result<()> {
 impl BlockGroup for Parts {
     fn blocks<'a>(&'a self, sizes: &[BlockSize<'a>]) -> GroupIter<'a> {
         let value: u64 = self.dtypes.iter().take(2).map(|dtype| dtype.size().unwrap_or(1) as u64).sum();
+        // Fallback: without a size there is no limit.
         let max_bytes = sizes.iter().map(|size| size.max_bytes).min().unwrap_or(u64::MAX);
         Box::new(PartBlocks {
             parts: self,

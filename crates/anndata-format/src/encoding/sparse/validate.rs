@@ -266,6 +266,7 @@ impl<'n> Rows<'n> {
             let mut at = row.start;
             while at < start {
                 let until = start.min(at.saturating_add(self.step));
+                // Fallback: more than memory holds is an error of reading.
                 let before = self.indices.read_rows(at, usize::try_from(until - at).unwrap_or(usize::MAX))?;
                 due.extend(before.as_slice::<I>()?.iter().filter(|index| is_due(index)));
                 at = until;

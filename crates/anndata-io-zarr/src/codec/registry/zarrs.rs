@@ -99,6 +99,7 @@ fn find_unguarded(metadata: &MetadataV3, values: &Values, types: &TypeNames) -> 
         Codec::ArrayToBytes(codec) => {
             let stored = codec.encoded_representation(&values.shape, &values.dtype, &values.fill);
             let bytes: u64 = values.shape.iter().map(|len| len.get()).product::<u64>() * values.fill.size() as u64;
+            // Fallback: a limit, of which no machine holds more.
             let limit = most(usize::try_from(bytes).unwrap_or(usize::MAX));
             let stored = match stored.map_err(|error| error.to_string())? {
                 BytesRepresentation::FixedSize(size) | BytesRepresentation::BoundedSize(size) if size > limit => {
@@ -107,6 +108,7 @@ fn find_unguarded(metadata: &MetadataV3, values: &Values, types: &TypeNames) -> 
                 BytesRepresentation::FixedSize(size) | BytesRepresentation::BoundedSize(size) => size,
                 BytesRepresentation::UnboundedSize => limit,
             };
+            // Fallback: a limit, of which no machine holds more.
             let most = usize::try_from(stored).unwrap_or(usize::MAX);
             Ok(Some(Registered::Serializer(Serializer { codec, name, values, most })))
         }

@@ -17,6 +17,7 @@ pub(super) fn byte_codec(
     let member = |name: &str| given.and_then(|given| given.get(name)).filter(|value| !value.is_null());
     let number = |name: &str| member(name).and_then(Value::as_i64);
     let size = |name: &str| member(name).and_then(Value::as_u64).and_then(|size| usize::try_from(size).ok());
+    // Fallback: decoding needs no level.
     let level = |name: &str, default: u8| number(name).and_then(|level| u8::try_from(level).ok()).unwrap_or(default);
     let checksum = |kind, default| {
         let position = match member("location").and_then(Value::as_str) {
@@ -28,6 +29,7 @@ pub(super) fn byte_codec(
     };
     Ok(Some(match id(name) {
         "zstd" => ByteCodec::Zstd {
+            // Fallback: decoding needs no level.
             level: number("level").and_then(|level| i32::try_from(level).ok()).unwrap_or(0),
             checksum: member("checksum").and_then(Value::as_bool).unwrap_or(false),
         },
@@ -45,6 +47,7 @@ pub(super) fn byte_codec(
                     // -1: by the size of an element.
                     Some(Value::Number(kind)) if kind.as_i64() == Some(-1) && type_size == 1 => 2,
                     Some(Value::Number(kind)) => {
+                        // Fallback: a chunk says itself how it was shuffled.
                         kind.as_u64().and_then(|kind| u8::try_from(kind).ok()).filter(|&kind| kind <= 2).unwrap_or(1)
                     }
                     _ => 1,
@@ -67,6 +70,7 @@ pub(super) fn byte_codec(
         "fletcher32" => checksum(ChecksumKind::Fletcher32, ChecksumPosition::End),
         "bz2" if cfg!(feature = "zarrs") => ByteCodec::Bzip2 { level: level("level", 1) },
         "lzma" if cfg!(feature = "zarrs") => {
+            // Fallback: decoding needs no level.
             let level = number("preset").and_then(|level| u32::try_from(level).ok()).unwrap_or(6);
             match number("format") {
                 None | Some(1) => ByteCodec::Lzma(LzmaFormat::Xz { level }),

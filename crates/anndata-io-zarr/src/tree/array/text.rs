@@ -95,6 +95,7 @@ impl Budget {
     fn room(&self, stored: usize) -> usize {
         let stored = self.stored.fetch_add(stored as u64, Ordering::Relaxed).saturating_add(stored as u64);
         let allowed = stored.saturating_mul(self.limits.max_expansion).saturating_add(self.limits.max_unbacked);
+        // Fallback: a limit, of which no machine holds more.
         usize::try_from(allowed.saturating_sub(self.taken.load(Ordering::Relaxed))).unwrap_or(usize::MAX)
     }
 
@@ -124,6 +125,7 @@ fn unwritten(array: &Inner, shape: Vec<usize>, budget: &Budget) -> Result<Tensor
         return Err(Error::bug("an array of texts with a fill value that is not a text"));
     };
     let count = shape.iter().try_fold(1_usize, |product, &len| product.checked_mul(len));
+    // Fallback: a size beyond the numbers is over every limit.
     budget.take(count.and_then(|count| count.checked_mul(text.len())).unwrap_or(usize::MAX))?;
     filled(shape, text)
 }

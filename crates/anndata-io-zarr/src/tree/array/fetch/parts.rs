@@ -32,6 +32,7 @@ impl Parts {
         let shape = selection.iter().map(in_memory).collect::<Result<Vec<_>>>()?;
         // A text takes its offset at least, and a size beyond all numbers is over every limit.
         let size = array.meta.dtype.size().unwrap_or(size_of::<i64>());
+        // Fallback: a size beyond the numbers is more memory than there is, which is an error below.
         let bytes = shape.iter().try_fold(size, |product, &len| product.checked_mul(len)).unwrap_or(usize::MAX);
         let left = split(array, selection);
         let out = if left.len() > 1 { Some(AlignedBytes::try_zeroed(bytes)?) } else { None };
