@@ -14,7 +14,7 @@ use arrow_array::{LargeBinaryArray, LargeStringArray};
 use arrow_buffer::{Buffer, OffsetBuffer, ScalarBuffer};
 use rayon::prelude::*;
 
-use crate::dtype::build::Source;
+use crate::source::Source;
 use crate::dtype::{ByteCount, REFERENCE};
 use crate::file::RawFile;
 

@@ -47,6 +47,7 @@ mod reader;
 mod resolve;
 #[cfg(feature = "write")]
 mod shared;
+mod source;
 mod store;
 mod unreadable;
 

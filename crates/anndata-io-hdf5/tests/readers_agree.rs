@@ -7,7 +7,9 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anndata_io_hdf5::{Hdf5Options, Hdf5Store, MetadataReader};
-use anndata_storage::{Array, ArraySpec, AxisSelection, Error, Group, NodeKind, Result, Storage as _, StoredPieces, Tensor};
+use anndata_storage::{
+    Array, ArraySpec, AxisSelection, Error, Group, NodeKind, Result, Storage as _, StoredPieces, Tensor,
+};
 use support::open_with;
 
 /// More files to compare: a list of folders, as in `PATH`.

@@ -8,7 +8,8 @@ use arrow_array::{LargeBinaryArray, LargeStringArray};
 use arrow_buffer::Buffer;
 
 use super::Hdf5Array;
-use crate::dtype::build::{self, Source};
+use crate::dtype::build;
+use crate::source::Source;
 use crate::dtype::references::with_references;
 use crate::dtype::{ByteCount, Node, Stored, Target, make};
 use crate::heap::Heap;

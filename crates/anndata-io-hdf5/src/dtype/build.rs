@@ -4,29 +4,15 @@ use std::collections::HashMap;
 
 use anndata_storage::{AlignedBytes, DType, Error, OrBug, Result, Tensor};
 use arrow_array::builder::LargeBinaryBuilder;
-use arrow_array::{LargeBinaryArray, LargeStringArray};
+use arrow_array::LargeBinaryArray;
 use arrow_buffer::Buffer;
 
 use super::{Node, Part, Target};
 use crate::heap::Heap;
+use crate::source::Source;
 
 /// What a reference of a kind is to, as text.
 pub(crate) type Follow<'a> = &'a dyn Fn(Target, &[u8]) -> Result<Vec<u8>>;
-
-/// Where bytes come from, which decides where in them the values are and what stands for a text.
-pub(crate) trait Source {
-    /// The offset or size that applies.
-    fn pick(&self, count: super::ByteCount) -> usize;
-
-    /// The texts that cells (references or pointers) stand for.
-    ///
-    /// # Safety
-    /// The cells are those of texts in bytes that come from this source.
-    unsafe fn texts(&self, cells: &[u8]) -> Result<LargeStringArray>;
-
-    /// The bytes of the lists that cells (references) stand for, of items of so many bytes.
-    fn lists(&self, cells: &[u8], item: usize) -> Result<LargeBinaryArray>;
-}
 
 /// A tensor from the bytes of its elements as they are in the file, in whose heap their texts are.
 pub(crate) fn tensor_of_stored(
