@@ -37,6 +37,7 @@ const EXCEPTIONS: &[(&str, &str)] = &[
 
 /// Packages that are there in more than one version, as those that ask for them do not agree.
 const TWICE: &[&str] = &[
+    "atoi_simd",
     "base64",
     "crypto-common",
     "digest",
@@ -44,10 +45,13 @@ const TWICE: &[&str] = &[
     "hashbrown",
     "itertools",
     "num-bigint",
+    "quick-xml",
     "r-efi",
     "rand_core",
     "syn",
+    "typed-path",
     "windows-sys",
+    "zip",
     "zstd",
     "zstd-safe",
 ];
