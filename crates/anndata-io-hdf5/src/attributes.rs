@@ -6,7 +6,8 @@
 use anndata_storage::{Attribute, Attributes, DType, Error, Result, Tensor};
 
 use crate::array::read_attribute;
-use crate::dtype::{Class, Stored, Target, make};
+use crate::dtype::{Class, Stored, Target};
+use crate::make;
 use crate::raw::attribute;
 use crate::raw::datatype;
 use crate::raw::link::{self, Object};

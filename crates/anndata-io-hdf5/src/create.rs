@@ -2,8 +2,8 @@
 
 use anndata_storage::{ArraySpec, DType, Error, Result};
 
-use crate::dtype::make;
 use crate::filters;
+use crate::make;
 use crate::raw::Id;
 use crate::raw::dataset::{self, Creation};
 use crate::raw::space::Extent;

@@ -7,10 +7,7 @@
 
 pub(crate) mod build;
 mod description;
-#[cfg(feature = "write")]
-pub(crate) mod make;
-#[cfg(feature = "write")]
-pub(crate) mod references;
+pub(crate) mod source;
 
 use std::sync::Arc;
 

@@ -9,13 +9,14 @@
 
 use std::collections::{HashMap, TryReserveError};
 
-use anndata_storage::{Error, Limits, OrBug, Result, ensure};
+use anndata_storage::{Error, Limits, OrBug, Result, Tensor, ensure};
 use arrow_array::{LargeBinaryArray, LargeStringArray};
 use arrow_buffer::{Buffer, OffsetBuffer, ScalarBuffer};
 use rayon::prelude::*;
 
-use crate::source::Source;
-use crate::dtype::{ByteCount, REFERENCE};
+use crate::dtype::build::{self, Follow};
+use crate::dtype::source::Source;
+use crate::dtype::{ByteCount, REFERENCE, Stored};
 use crate::file::RawFile;
 
 /// References that one thread takes at a time.
@@ -80,6 +81,18 @@ impl Reference {
 }
 
 /// Elements as they are in the file.
+/// A tensor from the bytes of its elements as they are in the file, in whose heap their texts are.
+pub(crate) fn tensor_of_stored(
+    stored: &Stored,
+    shape: &[usize],
+    bytes: Buffer,
+    heap: &Heap<'_>,
+    follow: Follow<'_>,
+) -> Result<Tensor> {
+    // SAFETY: the heap takes any bytes for references, and checks where they lead.
+    unsafe { build::tensor(&stored.dtype, &stored.node, shape, bytes, heap, follow) }
+}
+
 impl Source for Heap<'_> {
     fn pick(&self, target: ByteCount) -> usize {
         target.file

@@ -39,6 +39,8 @@ mod heap;
 mod layout;
 #[cfg(feature = "write")]
 mod library;
+#[cfg(feature = "write")]
+mod make;
 mod options;
 mod plan;
 #[cfg(feature = "write")]
@@ -47,7 +49,6 @@ mod reader;
 mod resolve;
 #[cfg(feature = "write")]
 mod shared;
-mod source;
 mod store;
 mod unreadable;
 

@@ -13,11 +13,12 @@ use arrow_buffer::Buffer;
 
 pub(crate) use chunks::{Chunk, Chunks, number};
 
-use crate::dtype::build::{Follow, tensor_of_stored};
+use crate::dtype::build::Follow;
 use crate::dtype::{Fix, Node, Stored};
 use crate::file::RawFile;
 use crate::filters::Pipeline;
 use crate::heap::Heap;
+use crate::heap::tensor_of_stored;
 
 /// Where the values of a dataset are.
 #[derive(Debug, Clone, PartialEq, Eq)]

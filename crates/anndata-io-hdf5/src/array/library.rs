@@ -9,10 +9,10 @@ use arrow_buffer::Buffer;
 
 use super::Hdf5Array;
 use crate::dtype::build;
-use crate::source::Source;
-use crate::dtype::references::with_references;
-use crate::dtype::{ByteCount, Node, Stored, Target, make};
+use crate::dtype::source::Source;
+use crate::dtype::{ByteCount, Node, Stored, Target};
 use crate::heap::Heap;
+use crate::make::{self, with_references};
 use crate::raw::Id;
 use crate::raw::dataset::{self, Block};
 use crate::raw::{attribute, datatype, only_values, target};

@@ -3,28 +3,15 @@
 use std::collections::HashMap;
 
 use anndata_storage::{AlignedBytes, DType, Error, OrBug, Result, Tensor};
-use arrow_array::builder::LargeBinaryBuilder;
 use arrow_array::LargeBinaryArray;
+use arrow_array::builder::LargeBinaryBuilder;
 use arrow_buffer::Buffer;
 
+use super::source::Source;
 use super::{Node, Part, Target};
-use crate::heap::Heap;
-use crate::source::Source;
 
 /// What a reference of a kind is to, as text.
 pub(crate) type Follow<'a> = &'a dyn Fn(Target, &[u8]) -> Result<Vec<u8>>;
-
-/// A tensor from the bytes of its elements as they are in the file, in whose heap their texts are.
-pub(crate) fn tensor_of_stored(
-    stored: &super::Stored,
-    shape: &[usize],
-    bytes: Buffer,
-    heap: &Heap<'_>,
-    follow: Follow<'_>,
-) -> Result<Tensor> {
-    // SAFETY: the heap takes any bytes for references, and checks where they lead.
-    unsafe { tensor(&stored.dtype, &stored.node, shape, bytes, heap, follow) }
-}
 
 /// A tensor from the bytes of its elements. Plain values have been fixed already where they are the whole element.
 ///

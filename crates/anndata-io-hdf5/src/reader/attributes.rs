@@ -8,8 +8,8 @@ use arrow_buffer::Buffer;
 
 use super::error::because;
 use super::file::OpenFile;
-use crate::dtype::build::tensor_of_stored;
 use crate::dtype::{Class, Node, Stored, Target, TypeDescription as _};
+use crate::heap::tensor_of_stored;
 use crate::unreadable::{UNREADABLE, unreadable};
 
 /// All attributes of an object.

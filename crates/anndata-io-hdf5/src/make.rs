@@ -2,16 +2,20 @@
 //!
 //! Types are made little-endian and packed, which is what tensors are in memory, so one type serves both sides.
 
+mod references;
+
 use std::collections::HashMap;
 use std::ffi::c_char;
 
 use anndata_storage::{DType, Error, OrBug, Result, Tensor};
 use arrow_array::Array as _;
 
-use super::{Class, FORMAT, LIST};
+use crate::dtype::{Class, FORMAT, LIST};
 use crate::raw::Id;
 use crate::raw::datatype::{self, Number};
 use crate::raw::target;
+
+pub(crate) use references::with_references;
 
 /// The library's type of a dtype.
 pub(crate) fn datatype(dtype: &DType) -> Result<Id> {

@@ -3,7 +3,7 @@
 use anndata_storage::Result;
 use arrow_array::{LargeBinaryArray, LargeStringArray};
 
-use crate::dtype::ByteCount;
+use super::ByteCount;
 
 /// Where bytes come from, which decides where in them the values are and what stands for a text.
 pub(crate) trait Source {

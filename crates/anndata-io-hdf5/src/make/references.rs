@@ -2,13 +2,13 @@
 
 use anndata_storage::{Error, Result};
 
-use super::{Class, Node, TypeDescription as _};
+use crate::dtype::{Class, Node, TypeDescription as _};
 use crate::raw::Id;
 use crate::raw::datatype;
 use crate::raw::reference;
 
 /// The library's type of the same values with references in the place of texts: elements as
-/// [`ByteCount::file`](super::ByteCount::file) says.
+/// [`ByteCount::file`](crate::dtype::ByteCount::file) says.
 pub(crate) fn with_references(memory: &Id, node: &Node) -> Result<Id> {
     match (node, memory.class()?) {
         (Node::Text, Class::VariableText) => reference::datatype(),
