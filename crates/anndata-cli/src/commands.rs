@@ -3,9 +3,21 @@
 pub(crate) mod completions;
 pub(crate) mod concat;
 pub(crate) mod convert;
+pub(crate) mod create;
+pub(crate) mod diff;
+pub(crate) mod elements;
 pub(crate) mod get;
+pub(crate) mod head;
+mod layout;
 pub(crate) mod rechunk;
+pub(crate) mod repack;
+mod selection;
+pub(crate) mod set;
 pub(crate) mod show;
+pub(crate) mod split;
+pub(crate) mod stats;
+pub(crate) mod subset;
+pub(crate) mod transpose;
 pub(crate) mod validate;
 
 use std::fmt;

@@ -3,9 +3,13 @@
 //! Exit status: 0 done; 1 a finding of a check; 2 wrong usage or an error, one line on standard error.
 
 mod commands;
+mod json;
+mod npy;
 mod printable;
 mod progress;
 mod signals;
+mod style;
+mod table;
 
 use std::io::{self, Write as _};
 use std::process::ExitCode;
@@ -16,12 +20,22 @@ use commands::Failure;
 use commands::completions::{Completions, Man};
 use commands::concat::Concat;
 use commands::convert::Convert;
+use commands::create::Create;
+use commands::diff::Diff;
+use commands::elements::{Cp, Mv, Rm};
 use commands::get::Get;
+use commands::head::Head;
 use commands::rechunk::Rechunk;
+use commands::repack::Repack;
+use commands::set::Set;
 use commands::show::Show;
+use commands::split::Split;
+use commands::stats::Stats;
+use commands::subset::Subset;
+use commands::transpose::Transpose;
 use commands::validate::Validate;
 
-/// Show, convert, look into, check and concatenate annotated data matrices.
+/// Show, convert, look into, check, change and concatenate annotated data matrices.
 #[derive(Debug, Parser)]
 #[command(name = "anndata", version, propagate_version = true)]
 struct Cli {
@@ -37,9 +51,21 @@ enum Command {
     Show(Show),
     Convert(Box<Convert>),
     Get(Get),
+    Head(Head),
+    Stats(Stats),
     Validate(Validate),
+    Diff(Diff),
+    Subset(Box<Subset>),
+    Transpose(Box<Transpose>),
+    Split(Box<Split>),
     Concat(Box<Concat>),
     Rechunk(Box<Rechunk>),
+    Repack(Box<Repack>),
+    Create(Create),
+    Set(Set),
+    Rm(Rm),
+    Mv(Mv),
+    Cp(Cp),
     Completions(Completions),
     #[command(hide = true)]
     Man(Man),
@@ -76,6 +102,18 @@ fn run(command: Command) -> Result<bool, Failure> {
         Command::Show(show) => show.run(&mut io::stdout().lock()).map(|()| true),
         Command::Convert(convert) => convert.run().map(|()| true),
         Command::Get(get) => get.run(&mut io::stdout().lock()).map(|()| true),
+        Command::Head(head) => head.run(&mut io::stdout().lock()).map(|()| true),
+        Command::Stats(stats) => stats.run(&mut io::stdout().lock()).map(|()| true),
+        Command::Diff(diff) => diff.run(&mut io::stdout().lock()),
+        Command::Subset(subset) => subset.run().map(|()| true),
+        Command::Transpose(transpose) => transpose.run().map(|()| true),
+        Command::Split(split) => split.run(&mut io::stdout().lock()).map(|()| true),
+        Command::Repack(repack) => repack.run(&mut io::stdout().lock()).map(|()| true),
+        Command::Create(create) => create.run().map(|()| true),
+        Command::Set(set) => set.run().map(|()| true),
+        Command::Rm(rm) => rm.run().map(|()| true),
+        Command::Mv(mv) => mv.run().map(|()| true),
+        Command::Cp(cp) => cp.run().map(|()| true),
         Command::Validate(validate) => validate.run(&mut io::stdout().lock()),
         Command::Concat(concat) => concat.run(&mut io::stdout().lock()).map(|()| true),
         Command::Rechunk(rechunk) => rechunk.run().map(|()| true),

@@ -4,7 +4,26 @@
 
 use std::process::{Command, Output};
 
-const SUBCOMMANDS: [&str; 6] = ["show", "convert", "get", "validate", "concat", "completions"];
+const SUBCOMMANDS: [&str; 18] = [
+    "show",
+    "convert",
+    "get",
+    "head",
+    "stats",
+    "validate",
+    "diff",
+    "subset",
+    "transpose",
+    "split",
+    "concat",
+    "repack",
+    "create",
+    "set",
+    "rm",
+    "mv",
+    "cp",
+    "completions",
+];
 
 fn run(arguments: &[&str]) -> Output {
     Command::new(env!("CARGO_BIN_EXE_anndata")).args(arguments).output().unwrap()

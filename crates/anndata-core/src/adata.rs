@@ -11,6 +11,7 @@ mod equality;
 mod group;
 mod matrix;
 mod names;
+mod paths;
 mod size;
 mod transpose;
 mod vectors;

@@ -7,6 +7,7 @@ mod statistics;
 use anndata_storage::{DType, Result, Scalar, Tensor};
 
 use crate::{Element, SparseFormat, SparseMatrix};
+pub(crate) use blocks::Blocks;
 
 /// A matrix in memory.
 #[expect(clippy::large_enum_variant, reason = "there is one at a time")]

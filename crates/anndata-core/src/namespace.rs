@@ -151,16 +151,16 @@ pub const fn is_same(one: &str, other: &str) -> bool {
 /// The names of the slots and methods of [`AnnData`], and of what every type has.
 #[rustfmt::skip]
 const RESERVED: &[&str] = &[
-    "CHUNK_ROWS", "X", "approx_eq", "as_ref", "borrow", "borrow_mut", "builder", "check_frame_labels", "chunk_x",
+    "CHUNK_ROWS", "X", "approx_eq", "as_ref", "at", "borrow", "borrow_mut", "builder", "check_frame_labels", "chunk_x",
     "chunked_layer", "chunked_x", "clear_obs", "clear_var", "clone", "clone_from", "clone_into", "close", "copy",
-    "eq", "filename", "fmt", "from", "from_frame", "group_by", "group_by_groups", "into", "is_backed", "is_view", "isbacked",
+    "differences", "eq", "filename", "fmt", "from", "from_frame", "group_by", "group_by_groups", "into", "is_backed", "is_view", "isbacked",
     "layer", "layers", "load", "load_annotations", "load_async", "mappings", "n_obs", "n_vars", "ne", "ns", "obs", "obs_names",
     "obs_names_make_unique", "obs_vector", "obsm", "obsp", "other", "random_chunk_x", "raw", "raw_to_adata",
-    "remove_layer", "remove_obs_column", "remove_obsm", "remove_obsp", "remove_raw", "remove_uns",
+    "remove_at", "remove_layer", "remove_obs_column", "remove_obsm", "remove_obsp", "remove_raw", "remove_uns",
     "remove_unused_categories", "remove_var_column", "remove_varm", "remove_varp", "remove_x", "rename_categories",
     "rename_layer", "rename_obs_column", "rename_obsm", "rename_obsp", "rename_uns", "rename_var_column",
     "rename_varm", "rename_varp", "select", "select_with", "set_all_layers", "set_all_obsm", "set_all_obsp",
-    "set_all_uns", "set_all_varm", "set_all_varp", "set_layer", "set_layer_at", "set_obs", "set_obs_column",
+    "set_all_uns", "set_all_varm", "set_all_varp", "set_at", "set_layer", "set_layer_at", "set_obs", "set_obs_column",
     "set_obs_names", "set_obsm", "set_obsp", "set_raw", "set_uns", "set_var", "set_var_column", "set_var_names",
     "set_varm", "set_varp", "set_x", "set_x_at", "shape", "size_in_memory", "strings_to_categoricals", "subset",
     "to_df", "to_memory", "to_owned", "to_string", "transpose", "try_from", "try_into", "type_id", "uns", "uns_at",

@@ -1,6 +1,7 @@
 //! [`Backed`]: an object whose matrices stay in their store.
 
 mod changes;
+mod edit;
 
 use std::fmt;
 use std::ops::{Deref, DerefMut};
@@ -14,6 +15,7 @@ use crate::node::{ArrayNode, Node, Source};
 use crate::stored::{StoredTree as _, uncached};
 use crate::{AnnData, Element, Selector};
 use changes::is_within;
+pub use edit::edit_anndata;
 
 /// An [`AnnData`] whose `X`, layers and `raw.X` stay in its store: they are read when they are asked for, each time, and
 /// no more of them than is selected. Everything else is in memory.

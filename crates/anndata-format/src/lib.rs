@@ -45,7 +45,7 @@ pub use anndata_storage::{
     self as storage, Array, ArraySpec, Attribute, Attributes, Codec, Compression, Group, Limits, MemoryStore, NodeKind,
     Storage,
 };
-pub use backed::{Backed, Mode};
+pub use backed::{Backed, Mode, edit_anndata};
 pub use description::Description;
 pub use sparse_dataset::SparseDataset;
 pub use stored::{PartReader, StoredTree};

@@ -4,7 +4,7 @@ mod notes;
 
 use std::path::Path;
 
-use anndata_format::{Compression, Error, Result, io};
+use anndata_format::{AnnData, Compression, Error, Result, io};
 
 use crate::{Format, ReadOptions, WriteOptions};
 pub use notes::Note;
@@ -127,6 +127,33 @@ impl ConvertOptions {
 /// If the input cannot be read, the output is there and is not to be replaced, one of them is within the other, or
 /// writing fails. The error names the file that it is about; if one element is at fault it says how to leave it out.
 pub fn convert(input: impl AsRef<Path>, output: impl AsRef<Path>, options: &ConvertOptions) -> Result<Converted> {
+    rewrite(input, output, options, Ok)
+}
+
+/// Rewrites an object as [`convert`] does, as a function changes it. The object that the function gets is lazy: it selects,
+/// transposes or replaces without reading, and what it returns is read and written block by block, within the limit.
+///
+/// ```
+/// # use anndata::{AnnData, ConvertOptions, DataFrame, Selector, rewrite};
+/// # let directory = tempfile::tempdir()?;
+/// # let (input, output) = (directory.path().join("a.h5ad"), directory.path().join("b.h5ad"));
+/// # let obs = DataFrame::new(["a", "b", "c"]).with_column("n_genes", vec![100_i64, 500, 900])?;
+/// # anndata::write(&input, &AnnData::builder().shape(3, 2).obs(obs).build()?)?;
+/// rewrite(&input, &output, &ConvertOptions::default(), |adata| {
+///     adata.select(Selector::filter("n_genes", |n| n > 200.0), ..)
+/// })?;
+/// assert_eq!(anndata::read(&output)?.obs_names()?, ["b", "c"]);
+/// # Ok::<(), anndata::Error>(())
+/// ```
+///
+/// # Errors
+/// As [`convert`], and those of the function.
+pub fn rewrite(
+    input: impl AsRef<Path>,
+    output: impl AsRef<Path>,
+    options: &ConvertOptions,
+    change: impl FnOnce(AnnData) -> Result<AnnData>,
+) -> Result<Converted> {
     let (input, output) = (input.as_ref(), output.as_ref());
     crate::format::output_url(output)?;
     let format = Format::for_name(output)?;
@@ -137,6 +164,7 @@ pub fn convert(input: impl AsRef<Path>, output: impl AsRef<Path>, options: &Conv
     let root = crate::open_object_with(input, &options.read)?;
     let read = options.read.elem.clone().with_lazy(true);
     let adata = io::read_anndata(&root, &read).map_err(|error| notes::advise(error, None))?;
+    let adata = change(adata).map_err(|error| error.in_file(input))?;
     // Backends name the output where it fails; what is left is about the object.
     let written = crate::write::to(format, output, &adata, &options.write_within_limit());
     written.map_err(|error| notes::advise(error.in_file(input), Some(&adata)))?;

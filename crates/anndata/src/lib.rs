@@ -85,7 +85,9 @@
 //! - [`open`] and [`open_rw`], the root group to read and to change elements of; [`io`], objects and elements in any store.
 //! - [`open_object`], the root group of an object in any format, text read into memory. The module `text` (feature `text`) has
 //!   readers and writers of Matrix Market, 10x Genomics, csv, loom, MuData and their like.
-//! - [`convert`](convert()), from file to file in bounded memory; [`Converted`] and [`Note`] say what came of it.
+//! - [`convert`](convert()), from file to file in bounded memory, and [`rewrite`], selected, transposed or otherwise changed on the
+//!   way; [`Converted`] and [`Note`] say what came of it.
+//! - [`edit`](edit()) and [`edit_anndata`], single elements changed in their store.
 //! - [`open_backed`], an object whose matrices stay in their file ([`Backed`], [`SparseDataset`], [`Mode`]); [`copy_backed`], [`move_backed`].
 //! - [`validate_path`] and [`validate()`]: a [`Report`] of [`Finding`]s by [`Severity`]; [`Unwriteable`] and [`unwriteable`], what
 //!   of an object has no stored form.
@@ -135,6 +137,7 @@
 
 mod backed;
 mod convert;
+mod edit;
 #[cfg(feature = "experimental")]
 pub mod experimental;
 mod format;
@@ -167,7 +170,7 @@ pub use anndata_format::{
 #[doc(inline)]
 pub use anndata_format::{
     Backed, Description, Finding, Mode, PartReader, Report, Severity, SparseDataset, StoredTree, Unwriteable,
-    ValidateOptions, io, unwriteable, validate,
+    ValidateOptions, edit_anndata, io, unwriteable, validate,
 };
 // Stores and encodings.
 #[doc(inline)]
@@ -203,7 +206,8 @@ pub use anndata_acc::acc;
 #[doc(no_inline)]
 pub use anndata_io_text as text;
 pub use backed::{copy_backed, move_backed, open_backed};
-pub use convert::{ConvertOptions, Converted, Note, convert};
+pub use convert::{ConvertOptions, Converted, Note, convert, rewrite};
+pub use edit::edit;
 pub use format::Format;
 #[cfg(feature = "hdf5")]
 pub use format::h5ad::{write_h5ad, write_h5ad_with};

@@ -10,8 +10,8 @@ use anndata::{ConcatAxis, ConcatOptions, Error, FillValue, Format, Join, Merge, 
 use clap::{Args, ValueEnum};
 
 use super::Failure;
-use super::convert::size;
-use crate::progress;
+use super::layout::size;
+use crate::progress::Bar;
 
 /// Concatenate objects along one axis, joining the other by name.
 #[derive(Debug, Args)]
@@ -129,10 +129,10 @@ impl Concat {
             None => (0..self.inputs.len()).map(|at| at.to_string()).collect(),
         };
         let inputs = keys.into_iter().zip(&self.inputs);
-        let bar = if self.dry_run { None } else { progress::bytes("written") };
         let mut write = WriteOptions::default().with_overwrite(self.overwrite);
-        if let Some(bar) = bar.clone() {
-            write = write.with_progress(anndata::node::Progress::new(move |bytes| bar.inc(bytes)));
+        let bar = if self.dry_run { None } else { Some(Bar::start("written")) };
+        if let Some(progress) = bar.as_ref().and_then(Bar::progress) {
+            write = write.with_progress(progress);
         }
         let mut concat = self.options();
         concat.keys = None;
@@ -144,11 +144,12 @@ impl Concat {
             let (plan, bytes) = plan_on_disk(inputs, &self.output, &options).map_err(Failure::Library)?;
             return describe(&plan, bytes, out).map_err(Failure::Output);
         }
-        let done = concat_on_disk(inputs, &self.output, &options);
-        if let Some(bar) = bar {
-            bar.finish_and_clear();
+        let inputs: Vec<_> = inputs.collect();
+        if let Some(bar) = &bar {
+            // What is wrong with the plan is told when it is carried out.
+            bar.expect(|| plan_on_disk(inputs.clone(), &self.output, &options).map_or(0, |(_, bytes)| bytes));
         }
-        done.map(drop).map_err(Failure::Library)
+        concat_on_disk(inputs, &self.output, &options).map(drop).map_err(Failure::Library)
     }
 
     fn options(&self) -> ConcatOptions {

@@ -2,14 +2,15 @@
 
 mod print;
 
-use std::io::{BufWriter, IsTerminal as _, Write};
+use std::io::{self, BufWriter, IsTerminal as _, Write};
 use std::path::PathBuf;
 
 use anndata::acc::{A, AccError, Access as _, Target};
-use anndata::{AnnData, Element};
+use anndata::{AnnData, ColumnKind, Element, Error, Tensor};
 use clap::{Args, ValueEnum};
 
 use super::Failure;
+use crate::npy;
 use crate::printable::{Escapes, Printable};
 
 /// Print the array that a reference names, without reading the rest.
@@ -17,10 +18,10 @@ use crate::printable::{Escapes, Printable};
 #[command(
     long_about = "Print the array that a reference names, without reading the rest.\n\n\
         A reference is a simplified text: obs.louvain, obsm.X_pca.0, X[:,GENE], obsp.distances[CELL,:], layers.counts; \
-        or what Python prints: A.obs.index, A.obsm['X_pca'][:, 0], A.var.\n\n\
+        or what Python prints: A.obs.index, A.obsm['X_pca'][:, 0], A.var. Of uns, it is a path: uns/pca/params.\n\n\
         JSON is one object of reference, names and values. CSV has a header and a row for each name; a sparse matrix has \
-        a row for each stored value.",
-    after_help = "Examples:\n  anndata get cells.h5ad obs.louvain\n  anndata get cells.zarr 'X[:,CD8A]' --format csv"
+        a row for each stored value. npy is an array in numpy's format, for a pipe or a file.",
+    after_help = "Examples:\n  anndata get cells.h5ad obs.louvain\n  anndata get cells.zarr 'X[:,CD8A]' --format csv\n  anndata get cells.h5ad obsm.X_umap --format npy > umap.npy"
 )]
 pub(crate) struct Get {
     /// The object.
@@ -37,16 +38,26 @@ pub(crate) struct Get {
 enum Format {
     Json,
     Csv,
+    Npy,
 }
 
 impl Get {
     pub(crate) fn run(&self, out: &mut impl Write) -> Result<(), Failure> {
-        let target = parse(&self.reference).map_err(|error| Failure::Usage(error.to_string()))?;
         let failed = Failure::of(&self.path);
+        if self.reference == "uns" || self.reference.starts_with("uns/") {
+            return self.unstructured(out).map_err(failed)?.map_err(Failure::Output);
+        }
+        let target = parse(&self.reference).map_err(|error| Failure::Usage(error.to_string()))?;
         let adata = anndata::read_lazy(&self.path).map_err(&failed)?;
         let element = get(&adata, &target).map_err(|error| failed(error.into()))?;
         let mut out = BufWriter::new(out);
         match self.format {
+            Format::Npy if std::io::stdout().is_terminal() => {
+                return Err(Failure::Usage("npy is not for a terminal: redirect it to a file".to_owned()));
+            }
+            Format::Npy => array(&element)
+                .and_then(|array| npy::write(&mut out, &array))
+                .map_or_else(|error| Err(print::Error::Data(error)), |written| written.map_err(print::Error::Output)),
             Format::Json => print::json(&mut Printable::new(&mut out, Escapes::Json), &adata, &target, &element),
             // A program gets what is there; a terminal would obey it.
             Format::Csv if std::io::stdout().is_terminal() => {
@@ -63,6 +74,22 @@ impl Get {
     }
 }
 
+impl Get {
+    /// An element of `uns`, which has no names.
+    fn unstructured(&self, out: &mut impl Write) -> anndata::Result<io::Result<()>> {
+        let element = anndata::read_lazy(&self.path)?.at(&self.reference)?.load()?;
+        let named = |error: Error| error.at(&self.reference);
+        match self.format {
+            Format::Json => {
+                let json = element.to_json().map_err(named)?;
+                Ok(writeln!(Printable::new(out, Escapes::Json), "{json}"))
+            }
+            Format::Npy => npy::write(out, &array(&element).map_err(named)?).map_err(named),
+            Format::Csv => Err(named(Error::unsupported("what is in uns has no names: use --format json or npy"))),
+        }
+    }
+}
+
 /// A reference in either spelling; the `A.` of the one that Python prints may be left out where that is no other.
 fn parse(text: &str) -> Result<Target, AccError> {
     let text = text.trim();
@@ -70,6 +97,23 @@ fn parse(text: &str) -> Result<Target, AccError> {
         return text.parse();
     }
     A.resolve(text).or_else(|error| format!("A.{text}").parse().map_err(|_| error))
+}
+
+/// The values of a dense array or a column, in which nothing may be missing.
+fn array(element: &Element) -> anndata::Result<Tensor> {
+    match element {
+        Element::Tensor(tensor) => Ok(tensor.clone()),
+        Element::Column(column) if column.missing().contains(&true) => {
+            Err(Error::unsupported("values are missing, for which .npy has no form; use --format csv or json"))
+        }
+        Element::Column(column) => match column.kind() {
+            ColumnKind::Categorical { .. } => column.without_categories()?.to_tensor(),
+            _ => column.to_tensor(),
+        },
+        other => {
+            Err(Error::unsupported(format!("{} has no form in .npy; use --format csv or json", other.kind_name())))
+        }
+    }
 }
 
 fn get(adata: &AnnData, target: &Target) -> Result<Element, AccError> {

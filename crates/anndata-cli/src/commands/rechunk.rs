@@ -7,8 +7,8 @@ use anndata::{Compression, ConcatOptions, Error, Join, WriteOptions};
 use clap::{Args, ValueEnum};
 
 use super::Failure;
-use super::convert::size;
-use crate::progress;
+use super::layout::size;
+use crate::progress::Bar;
 
 /// Write objects as one store whose rows are in another order, in chunks of few rows: to train a model with.
 #[derive(Debug, Args)]
@@ -82,10 +82,10 @@ impl Rechunk {
             Some(seed) => RowOrder::Shuffle { seed },
             None => RowOrder::Keep,
         };
-        let bar = progress::bytes("written");
+        let bar = Bar::start("written");
         let mut write = WriteOptions::default().with_overwrite(self.overwrite).with_compression(Compression::Blosc(5));
-        if let Some(bar) = bar.clone() {
-            write = write.with_progress(anndata::node::Progress::new(move |bytes| bar.inc(bytes)));
+        if let Some(progress) = bar.progress() {
+            write = write.with_progress(progress);
         }
         let options = RechunkOptions::default()
             .with_order(order)
@@ -95,9 +95,7 @@ impl Rechunk {
             .with_scratch(self.scratch.clone())
             .with_write(write);
         let done = rechunk(&data, output, &options);
-        if let Some(bar) = bar {
-            bar.finish_and_clear();
-        }
+        drop(bar);
         done.map(drop).map_err(Failure::Library)
     }
 }

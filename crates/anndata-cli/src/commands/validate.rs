@@ -4,12 +4,12 @@ use std::io::Write;
 use std::path::PathBuf;
 
 use anndata::ValidateOptions;
-use anndata::node::Progress;
 use clap::Args;
 
 use super::Failure;
 use crate::printable::{Escapes, Printable};
-use crate::progress;
+use crate::progress::{Bar, bytes_of};
+use crate::style::Style;
 
 /// Check for violations of the format and for dangers. Reads all values, in bounded memory.
 ///
@@ -31,21 +31,32 @@ impl Validate {
     /// Prints what is found. Whether the object is clean.
     pub(crate) fn run(&self, out: &mut impl Write) -> Result<bool, Failure> {
         let mut options = ValidateOptions::default();
-        let bar = progress::bytes("read");
-        if let Some(bar) = &bar {
-            let bar = bar.clone();
-            options = options.with_progress(Progress::new(move |bytes| bar.inc(bytes)));
+        let bar = Bar::start("read");
+        if let Some(progress) = bar.progress() {
+            options = options.with_progress(progress);
         }
+        // What cannot be read at all is told by the check.
+        bar.expect(|| anndata::read_lazy(&self.path).map_or(0, |adata| bytes_of(&adata)));
         let report = anndata::validate_path(&self.path, &options);
-        if let Some(bar) = bar {
-            bar.finish_and_clear();
-        }
+        drop(bar);
         let report = report.map_err(Failure::of(&self.path))?;
         if self.json {
             writeln!(Printable::new(out, Escapes::Json), "{:#}", report.to_json())?;
         } else {
-            writeln!(out, "{report}")?;
+            let style = Style::of_stdout();
+            for line in report.to_string().lines() {
+                writeln!(out, "{}", painted(line, style))?;
+            }
         }
         Ok(report.is_clean())
     }
+}
+
+/// A line of a report, in the colour of its severity.
+fn painted(line: &str, style: Style) -> String {
+    let paint = |severity: &str, paint: fn(Style, &str) -> String| {
+        line.strip_prefix(severity).filter(|rest| rest.starts_with(' ')).map(|rest| paint(style, severity) + rest)
+    };
+    let severity = paint("error", Style::red).or_else(|| paint("warning", Style::yellow));
+    severity.or_else(|| paint("info", Style::cyan)).unwrap_or_else(|| line.to_owned())
 }

@@ -1,13 +1,16 @@
-//! Comparing objects and elements with a tolerance, and saying where they differ first.
+//! Comparing objects and elements with a tolerance, and saying where they differ: first, or everywhere.
 
+mod blocks;
 mod values;
 
+use std::cell::RefCell;
 use std::fmt;
 
 use anndata_storage::{Error, Result, Tensor, escaped};
 
 use super::AnnData;
 use crate::{Column, ColumnKind, DataFrame, Element, Mapping, Raw, Series, SparseMatrix};
+use values::{Apart, Place, Same};
 
 /// How far apart numbers may be that count as equal: `|a - b| <= atol + rtol * |b|`, as numpy's `allclose` has it. NaN
 /// equals NaN, and an infinity only itself.
@@ -54,21 +57,28 @@ impl Tolerance {
     }
 }
 
-/// The first difference between two objects or elements.
+/// A difference between two objects or elements.
 #[derive(Debug)]
 pub struct Difference {
     path: String,
     message: String,
+    n_values: u64,
+    positions: Vec<Vec<u64>>,
     cause: Option<Error>,
 }
 
 impl Difference {
     fn new(path: &str, message: impl Into<String>) -> Self {
-        Self { path: path.to_owned(), message: message.into(), cause: None }
+        Self { path: path.to_owned(), message: message.into(), n_values: 0, positions: Vec::new(), cause: None }
+    }
+
+    fn of_values(path: &str, values: Apart) -> Self {
+        let Apart { message, n_values, positions } = values;
+        Self { path: path.to_owned(), message, n_values, positions, cause: None }
     }
 
     fn unreadable(path: &str, cause: Error) -> Self {
-        Self { path: path.to_owned(), message: "cannot be compared".to_owned(), cause: Some(cause) }
+        Self { cause: Some(cause), ..Self::new(path, "cannot be compared") }
     }
 
     /// The path of the element, as in a store: `obsm/X_pca`.
@@ -76,9 +86,20 @@ impl Difference {
         &self.path
     }
 
-    /// What differs there.
+    /// What differs there; of values, the first that do.
     pub fn message(&self) -> &str {
         &self.message
+    }
+
+    /// How many values of an array or a matrix differ; 0 where something else does, as shapes or dtypes. Of the difference
+    /// that [`AnnData::approx_eq`] ends at, at least those up to there are counted.
+    pub fn n_values(&self) -> u64 {
+        self.n_values
+    }
+
+    /// The positions of the first values that differ, along each axis: at most five.
+    pub fn positions(&self) -> &[Vec<u64>] {
+        &self.positions
     }
 }
 
@@ -101,7 +122,8 @@ type Compared = std::result::Result<(), Difference>;
 
 impl AnnData {
     /// Whether another object has the same content, with numbers as close as the tolerance asks; the first difference
-    /// otherwise. Lazy elements are loaded. Whether one is a view does not matter, nor the order of keys in mappings.
+    /// otherwise. Lazy elements are read, matrices block by block, and not kept. Whether one is a view does not matter, nor
+    /// the order of keys in mappings.
     ///
     /// ```
     /// use anndata_core::{AnnData, Tensor, Tolerance};
@@ -118,7 +140,29 @@ impl AnnData {
     /// # Errors
     /// The first difference; also where an element cannot be read.
     pub fn approx_eq(&self, other: &Self, tolerance: Tolerance) -> Result<(), Difference> {
-        Comparison { tolerance }.adata("", self, other)
+        Comparison::first(tolerance).adata("", self, other)
+    }
+
+    /// Every difference from another object, element by element: as [`approx_eq`](Self::approx_eq) compares, to the end.
+    ///
+    /// ```
+    /// use anndata_core::{AnnData, Tensor, Tolerance};
+    ///
+    /// let adata = |values: Vec<f32>, title: &str| {
+    ///     AnnData::builder().x(Tensor::from_vec([1, 3], values)?).uns("title", title).build()
+    /// };
+    /// let (a, b) = (adata(vec![1.0, 2.0, 3.0], "A")?, adata(vec![1.0, 2.5, 3.5], "B")?);
+    /// let found = a.differences(&b, Tolerance::default());
+    /// assert_eq!(found.iter().map(|one| one.path()).collect::<Vec<_>>(), ["X", "uns/title"]);
+    /// assert_eq!((found[0].n_values(), found[0].positions()), (2, &[vec![0, 1], vec![0, 2]][..]));
+    /// # Ok::<(), anndata_core::Error>(())
+    /// ```
+    #[doc(alias = "diff")]
+    pub fn differences(&self, other: &Self, tolerance: Tolerance) -> Vec<Difference> {
+        let comparison = Comparison { tolerance, found: Some(RefCell::default()) };
+        let last = comparison.adata("", self, other).err();
+        let found = comparison.found.map(RefCell::into_inner).unwrap_or_default();
+        found.into_iter().chain(last).collect()
     }
 }
 
@@ -131,12 +175,14 @@ impl Element {
     /// # Errors
     /// As [`AnnData::approx_eq`]; paths are relative to this element.
     pub fn approx_eq(&self, other: &Self, tolerance: Tolerance) -> Result<(), Difference> {
-        Comparison { tolerance }.element("", self, other)
+        Comparison::first(tolerance).element("", self, other)
     }
 }
 
 struct Comparison {
     tolerance: Tolerance,
+    /// The differences so far, if all are asked for; else the first one ends it.
+    found: Option<RefCell<Vec<Difference>>>,
 }
 
 fn below(path: &str, key: &str) -> String {
@@ -144,12 +190,29 @@ fn below(path: &str, key: &str) -> String {
 }
 
 impl Comparison {
+    /// A comparison that ends with the first difference.
+    fn first(tolerance: Tolerance) -> Self {
+        Self { tolerance, found: None }
+    }
+
+    /// Takes a difference down if all are asked for.
+    fn note(&self, compared: Compared) -> Compared {
+        match (compared, &self.found) {
+            (Err(difference), Some(found)) => {
+                found.borrow_mut().push(difference);
+                Ok(())
+            }
+            (compared, _) => compared,
+        }
+    }
+
     fn adata(&self, path: &str, a: &AnnData, b: &AnnData) -> Compared {
         if a.shape() != b.shape() {
-            return Err(Difference::new(path, format!("the shapes are {:?} and {:?}", a.shape(), b.shape())));
+            let message = format!("the shapes are {:?} and {:?}", a.shape(), b.shape());
+            self.note(Err(Difference::new(path, message)))?;
         }
-        self.frame(&below(path, "obs"), a.obs(), b.obs())?;
-        self.frame(&below(path, "var"), a.var(), b.var())?;
+        self.note(self.frame(&below(path, "obs"), a.obs(), b.obs()))?;
+        self.note(self.frame(&below(path, "var"), a.var(), b.var()))?;
         let layers = |adata: &AnnData| -> (Mapping, Mapping) {
             let (x, layers) = adata.layers().iter().partition::<Vec<_>, _>(|(key, _)| key.is_none());
             let mapping = |entries: Vec<(&Option<String>, &Element)>| -> Mapping {
@@ -169,7 +232,7 @@ impl Comparison {
         match (a.raw(), b.raw()) {
             (None, None) => {}
             (Some(a), Some(b)) => self.raw(&below(path, "raw"), a, b)?,
-            _ => return Err(Difference::new(&below(path, "raw"), "is in one of them only")),
+            (a, _) => self.note(Err(in_one(&below(path, "raw"), a.is_some())))?,
         }
         self.mapping(path, a.other(), b.other())
     }
@@ -177,26 +240,29 @@ impl Comparison {
     fn raw(&self, path: &str, a: &Raw, b: &Raw) -> Compared {
         let x = |raw: &Raw| -> Mapping { raw.x().map(|x| ("X".to_owned(), x.clone())).into_iter().collect() };
         self.mapping(path, &x(a), &x(b))?;
-        self.frame(&below(path, "var"), a.var(), b.var())?;
+        self.note(self.frame(&below(path, "var"), a.var(), b.var()))?;
         self.mapping(&below(path, "varm"), a.varm(), b.varm())?;
         self.mapping(path, a.other(), b.other())
     }
 
     fn mapping(&self, path: &str, a: &Mapping, b: &Mapping) -> Compared {
-        for (one, other) in [(a, b), (b, a)] {
-            if let Some(key) = one.keys().find(|&key| !other.contains_key(key)) {
-                return Err(Difference::new(&below(path, key), "is in one of them only"));
+        for (one, other, is_first) in [(a, b, true), (b, a, false)] {
+            for key in one.keys().filter(|&key| !other.contains_key(key)) {
+                self.note(Err(in_one(&below(path, key), is_first)))?;
             }
         }
         for (key, element) in a {
             if let Some(other) = b.get(key) {
-                self.element(&below(path, key), element, other)?;
+                self.note(self.element(&below(path, key), element, other))?;
             }
         }
         Ok(())
     }
 
     fn element(&self, path: &str, a: &Element, b: &Element) -> Compared {
+        if let Some(compared) = blocks::compare(a, b, &self.tolerance, self.found.is_some()).transpose() {
+            return told(path, compared);
+        }
         let load = |element: &Element| match element {
             Element::Lazy(lazy) => lazy.load_once().map_err(|error| Difference::unreadable(path, error)),
             other => Ok(other.clone()),
@@ -230,15 +296,24 @@ impl Comparison {
     fn frame(&self, path: &str, a: &DataFrame, b: &DataFrame) -> Compared {
         if !a.column_names().eq(b.column_names()) {
             let names = |frame: &DataFrame| frame.column_names().collect::<Vec<_>>().join(", ");
-            return Err(Difference::new(path, format!("the columns are [{}] and [{}]", names(a), names(b))));
+            let message = format!("the columns are [{}] and [{}]", names(a), names(b));
+            self.note(Err(Difference::new(path, message)))?;
         }
         if a.index_name() != b.index_name() {
             let message = format!("the names of the index are {:?} and {:?}", a.index_name(), b.index_name());
-            return Err(Difference::new(path, message));
+            self.note(Err(Difference::new(path, message)))?;
         }
-        self.series(&below(path, "_index"), a.index(), b.index())?;
-        for ((name, a), (_, b)) in a.columns().zip(b.columns()) {
-            self.series(&below(path, name), a, b)?;
+        if let (Ok(len), Ok(other)) = (a.len(), b.len())
+            && len != other
+        {
+            // Not once more for each column.
+            return Err(Difference::new(path, format!("the numbers of rows are {len} and {other}")));
+        }
+        self.note(self.series(&below(path, "_index"), a.index(), b.index()))?;
+        for (name, column) in a.columns() {
+            if let Some(other) = b.series(name) {
+                self.note(self.series(&below(path, name), column, other))?;
+            }
         }
         self.mapping(path, a.other(), b.other())
     }
@@ -267,35 +342,40 @@ impl Comparison {
         if let ColumnKind::Categorical { .. } = a.kind() {
             let ((codes, categories), (other_codes, other_categories)) = (parts(a)?, parts(b)?);
             self.column(&below(path, "categories"), &categories, &other_categories)?;
-            let exact = Self { tolerance: Tolerance::EXACT.with_any_dtype(true) };
+            let exact = Self::first(Tolerance::EXACT.with_any_dtype(true));
             return exact.tensor(&below(path, "codes"), &codes, &other_codes);
         }
         let present: Vec<u64> =
             (0_u64..).zip(a.missing()).filter(|(_, missing)| !missing).map(|(row, _)| row).collect();
-        let values = |column: &Column| {
+        let of_present = |column: &Column| {
             let values = column
                 .to_tensor()
                 .and_then(|values| if present.len() == values.len() { Ok(values) } else { values.take(0, &present) });
             values.map_err(|error| Difference::unreadable(path, error))
         };
-        self.tensor(path, &values(a)?, &values(b)?)
+        told(path, values::compare(&of_present(a)?, &of_present(b)?, &self.tolerance, Place::Rows(&present)))
     }
 
     fn sparse(&self, path: &str, a: &SparseMatrix, b: &SparseMatrix) -> Compared {
         if (a.format(), a.shape()) != (b.format(), b.shape()) {
             return Err(Difference::new(path, format!("one is {a:?}, the other {b:?}")));
         }
-        told(path, values::compare_sparse(a, b, &self.tolerance))
+        told(path, values::compare_sparse(a, b, &self.tolerance, [0, 0]))
     }
 
     fn tensor(&self, path: &str, a: &Tensor, b: &Tensor) -> Compared {
-        told(path, values::compare(a, b, &self.tolerance))
+        told(path, values::compare(a, b, &self.tolerance, Place::From(&[])))
     }
 }
 
-fn told(path: &str, compared: Result<std::result::Result<(), String>>) -> Compared {
+/// What only the first or only the second of both has.
+fn in_one(path: &str, is_first: bool) -> Difference {
+    Difference::new(path, if is_first { "is in the first one only" } else { "is in the second one only" })
+}
+
+fn told(path: &str, compared: Result<Same>) -> Compared {
     match compared {
-        Ok(same) => same.map_err(|message| Difference::new(path, message)),
+        Ok(same) => same.map_err(|values| Difference::of_values(path, values)),
         Err(error) => Err(Difference::unreadable(path, error)),
     }
 }

@@ -1,17 +1,21 @@
 //! The transpose of an object.
 
-use anndata_storage::Result;
+use std::ops::Range;
+
+use anndata_storage::{AxisSelection, Error, OrBug, Result};
 
 use super::AnnData;
 use crate::caches::Namespaces;
+use crate::{Element, Lazy, LazySource, Schema, SparseFormat};
 
 impl AnnData {
     /// The object with observations and variables interchanged: `X` and layers are transposed, and `obs` and `var`,
     /// `obsm` and `varm`, `obsp` and `varp` are exchanged. `uns` stays.
     ///
     /// `raw` is left out, as its variables are others than the object's. A sparse matrix changes its format and shares
-    /// its values (CSR becomes CSC); a dense one is copied. Lazy matrices are loaded. The transpose of a view is an
-    /// object of its own.
+    /// its values (CSR becomes CSC); a dense one is copied. The transpose of a view is an object of its own. Matrices that
+    /// were not read yet are not read for it: they are transposed as they are read, so that a stored object of any size can be
+    /// written transposed.
     ///
     /// ```
     /// use anndata_core::{AnnData, Tensor};
@@ -46,10 +50,86 @@ impl AnnData {
     }
 }
 
+/// A matrix transposed, or to be transposed once it is read.
+///
+/// # Errors
+/// If it is not a matrix, or a view of what is in memory cannot be made.
+pub(crate) fn transposed(matrix: &Element) -> Result<Element> {
+    let Element::Lazy(lazy) = matrix else { return matrix.transpose() };
+    if lazy.is_loaded() {
+        return matrix.transpose();
+    }
+    let source = Transposed(lazy.clone());
+    source.schema()?;
+    Ok(Element::Lazy(if lazy.is_kept() { Lazy::new(source) } else { Lazy::uncached(source) }))
+}
+
+/// The transpose of a matrix that is read when it is asked for.
+#[derive(Debug)]
+struct Transposed(Lazy);
+
+impl LazySource for Transposed {
+    fn path(&self) -> &str {
+        self.0.path()
+    }
+
+    fn schema(&self) -> Result<Schema> {
+        match self.0.schema()? {
+            Schema::Sparse { format, dtype, shape: (rows, columns) } => {
+                let format = match format {
+                    SparseFormat::Csr => SparseFormat::Csc,
+                    SparseFormat::Csc => SparseFormat::Csr,
+                };
+                Ok(Schema::Sparse { format, dtype, shape: (columns, rows) })
+            }
+            Schema::Array { dtype, shape } if shape.len() == 2 => {
+                Ok(Schema::Array { dtype, shape: shape.into_iter().rev().collect() })
+            }
+            other => {
+                let message = format!("expected a matrix, found a value of kind '{}'", other.kind_name());
+                Err(self.0.locate(Error::dtype(message)))
+            }
+        }
+    }
+
+    fn load(&self) -> Result<Element> {
+        self.0.load_once()?.transpose()
+    }
+
+    fn select(&self, axes: &[AxisSelection]) -> Result<Element> {
+        let axes = match axes {
+            [rows] => {
+                let columns = self.0.shape()?.and_then(|shape| shape.first().copied());
+                [AxisSelection::Range(0..columns.or_bug("a matrix without rows")? as u64), rows.clone()]
+            }
+            [rows, columns] => [columns.clone(), rows.clone()],
+            _ => return Err(Error::invalid_input(format!("a matrix has two axes, not {}", axes.len()))),
+        };
+        Element::Lazy(self.0.clone()).select(&axes)?.transpose()
+    }
+
+    fn major_lengths(&self, slices: Range<usize>) -> Result<Option<Vec<usize>>> {
+        // The rows of CSR are the columns of CSC.
+        self.0.major_lengths(slices)
+    }
+
+    fn chunk_end(&self, axis: usize, position: usize) -> Result<usize> {
+        self.0.chunk_end(1_usize.saturating_sub(axis), position)
+    }
+
+    fn nbytes(&self, with_stored: bool) -> usize {
+        Element::Lazy(self.0.clone()).size_in_memory(with_stored)
+    }
+
+    fn locate(&self, error: Error) -> Error {
+        self.0.locate(error)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{DataFrame, Raw, SparseFormat, SparseMatrix, Tensor};
+    use crate::{DataFrame, Raw, SparseMatrix, Tensor};
 
     #[test]
     fn slots_change_places_and_values_of_sparse_matrices_are_shared() -> Result<()> {
@@ -73,6 +153,56 @@ mod tests {
         assert_eq!(x.to_dense()?, t.matrix(Some("d"))?.to_tensor()?);
         adata.remove_raw();
         assert_eq!(t.transpose()?, adata);
+        Ok(())
+    }
+
+    /// A matrix that is read from nowhere in particular.
+    #[derive(Debug)]
+    struct Stored(Element);
+
+    impl LazySource for Stored {
+        fn path(&self) -> &'static str {
+            "X"
+        }
+
+        fn schema(&self) -> Result<Schema> {
+            self.0.schema()
+        }
+
+        fn load(&self) -> Result<Element> {
+            Ok(self.0.clone())
+        }
+
+        fn nbytes(&self, with_stored: bool) -> usize {
+            if with_stored { self.0.size_in_memory(true) } else { 0 }
+        }
+    }
+
+    #[test]
+    fn what_was_not_read_is_transposed_when_it_is() -> Result<()> {
+        let dense = Tensor::from_vec([2, 3], vec![1.0_f32, 0.0, 2.0, 0.0, 3.0, 0.0])?;
+        let expected = dense.transpose()?;
+        let csc = SparseMatrix::from_dense(&dense, SparseFormat::Csc)?;
+        for (matrix, format) in [(Element::from(dense.clone()), None), (csc.into(), Some(SparseFormat::Csr))] {
+            let x = Lazy::new(Stored(matrix));
+            let t = AnnData::builder().x(Element::Lazy(x.clone())).build()?.transpose()?;
+            let Some(Element::Lazy(transposed)) = t.x() else { return Err(Error::bug("it is lazy")) };
+            assert!(!x.is_loaded() && !transposed.is_loaded());
+            assert_eq!((t.shape(), transposed.path()), ((3, 2), "X"));
+            assert_eq!(Element::Lazy(transposed.clone()).sparse_format()?, format);
+            let part = t.select([2, 0], 1..)?.x().or_bug("a matrix")?.to_dense()?;
+            assert_eq!(part, expected.select(&[vec![2, 0].into(), AxisSelection::Range(1..2)])?);
+            if format.is_some() {
+                assert_eq!(Element::Lazy(transposed.clone()).major_lengths(0..3)?, [1, 1, 1]);
+            }
+            assert!(!x.is_loaded());
+            assert_eq!(t.x().or_bug("a matrix")?.to_dense()?, expected);
+            assert!(transposed.is_loaded() && !x.is_loaded());
+        }
+        let uncached = Element::Lazy(Lazy::uncached(Stored(dense.into())));
+        let t = AnnData::builder().x(uncached).build()?.transpose()?;
+        assert_eq!(t.x().or_bug("a matrix")?.to_dense()?, expected);
+        assert!(matches!(t.x(), Some(Element::Lazy(transposed)) if !transposed.is_loaded()));
         Ok(())
     }
 }

@@ -35,7 +35,7 @@ impl<'a> Blocks<'a> {
     }
 
     /// Of a matrix, with about so many bytes of values and indices in a block.
-    fn of_size(matrix: &'a Element, block_bytes: usize) -> Result<Self> {
+    pub(crate) fn of_size(matrix: &'a Element, block_bytes: usize) -> Result<Self> {
         let schema = matrix.schema()?;
         let (axis, shape) = match &schema {
             Schema::Array { shape, .. } if shape.len() == 2 => (0, shape.clone()),
@@ -65,7 +65,14 @@ impl<'a> Blocks<'a> {
         self.axis
     }
 
-    fn block(&self, range: &Range<usize>) -> Result<Matrix> {
+    /// The rows, or columns, of each block.
+    pub(crate) fn ranges(&self) -> impl Iterator<Item = Range<usize>> + use<> {
+        let (len, step) = (self.len, self.step);
+        (0..len.max(1)).step_by(step).map(move |start| start.min(len)..start.saturating_add(step).min(len))
+    }
+
+    /// Some rows, or columns.
+    pub(crate) fn block(&self, range: &Range<usize>) -> Result<Matrix> {
         if *range == (0..self.len) {
             return match self.matrix {
                 Element::Lazy(lazy) => lazy.load_once()?.into_matrix(),

@@ -43,9 +43,9 @@ impl Backed {
                 changes.push(self.change(key, &Element::Frame(frame), context)?);
             }
         }
-        for ((key, new), (_, old)) in new.mappings().into_iter().zip(old.mappings()) {
+        for ((slot, new), (_, old)) in new.mappings().into_iter().zip(old.mappings()) {
             if !is_same_mapping(new, old) {
-                changes.push(self.change(key, &Element::Mapping(new.clone()), context)?);
+                changes.extend(self.mapping_changes(slot, new, old, context)?);
             }
         }
         match (new.raw(), old.raw()) {
@@ -54,6 +54,29 @@ impl Backed {
                 changes.push(self.change("raw", &Element::Raw(Box::new(new.clone())), context)?);
             }
             _ => {}
+        }
+        Ok(changes)
+    }
+
+    /// What of a mapping is not as it is stored: only its elements that are others, if it is a group already.
+    fn mapping_changes(
+        &self,
+        slot: &str,
+        new: &Mapping,
+        old: &Mapping,
+        context: &EncodeContext<'_>,
+    ) -> Result<Vec<Change>> {
+        if self.root.kind(slot)? != Some(NodeKind::Group) {
+            return Ok(vec![self.change(slot, &Element::Mapping(new.clone()), context)?]);
+        }
+        let path = |key: &str| format!("{slot}/{key}");
+        let gone = old.keys().filter(|&key| !new.contains_key(key));
+        let mut changes: Vec<Change> = gone.map(|key| Change { key: path(key), node: None }).collect();
+        for (key, element) in new {
+            if old.get(key).is_none_or(|old| !is_same(element, old)) {
+                check_key(key).map_err(|error| error.at(&self.root.path_of(slot)))?;
+                changes.push(self.change(&path(key), element, context)?);
+            }
         }
         Ok(changes)
     }

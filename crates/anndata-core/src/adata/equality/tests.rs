@@ -83,3 +83,112 @@ fn the_path_of_the_first_difference_is_told() -> Result<()> {
     assert_eq!(differ(&make(1.0, "B", I8)?, &other).as_deref(), Some("obs/_index"));
     Ok(())
 }
+
+#[test]
+fn all_differences_are_told_with_their_positions() -> Result<()> {
+    let make = |x: Vec<f32>, n: Vec<i64>, key: &str| {
+        let x = SparseMatrix::from_dense(&Tensor::from_vec([2, 4], x)?, SparseFormat::Csr)?;
+        let obs = DataFrame::new(["a", "b"]).with_column("n", n)?.with_column("same", [true, false])?;
+        AnnData::builder().x(x).obs(obs).obsm(key, Tensor::from_vec([2, 1], vec![1, 2])?).uns("k", 1).build()
+    };
+    let a = make(vec![0.0, 1.0, 2.0, 0.0, 0.0, 0.0, 0.0, 4.0], vec![1, 2], "m")?;
+    let b = make(vec![0.0, 1.5, 2.0, 3.0, 0.0, 0.0, 0.0, 0.0], vec![1, 3], "other")?;
+    let told = |a: &AnnData, b: &AnnData| -> Vec<String> {
+        a.differences(b, Tolerance::default()).iter().map(ToString::to_string).collect()
+    };
+    let expected = [
+        "obs/n: 2 and 3 at [1]",
+        "X: 1.0 and 1.5 at [0, 1]",
+        "obsm/m: is in the first one only",
+        "obsm/other: is in the second one only",
+    ];
+    assert_eq!(told(&a, &b), expected);
+    let found = a.differences(&b, Tolerance::default());
+    assert_eq!(found[1].n_values(), 3);
+    assert_eq!(found[1].positions(), [[0, 1], [0, 3], [1, 3]]);
+    assert_eq!(found[2].n_values(), 0);
+    assert!(a.differences(&a, Tolerance::EXACT).is_empty());
+    // The first of them is that of the comparison that ends there.
+    assert_eq!(a.approx_eq(&b, Tolerance::default()).unwrap_err().to_string(), expected[0]);
+
+    let short = a.select(1, ..)?;
+    let expected = ["/: the shapes are (2, 4) and (1, 4)", "obs: the numbers of rows are 2 and 1"];
+    assert_eq!(told(&a, &short)[..2], expected);
+    let mut columns = a.clone();
+    columns.remove_obs_column("n");
+    assert_eq!(told(&a, &columns), ["obs: the columns are [n, same] and [same]"]);
+    Ok(())
+}
+
+#[test]
+fn rows_are_counted_with_those_that_are_missing() -> Result<()> {
+    let one = Element::from(Column::from(vec![Some(3_i64), None, Some(8), None, Some(1)]));
+    let other = Column::from(vec![Some(3_i64), None, Some(9), None, Some(2)]);
+    let difference = one.approx_eq(&other.into(), Tolerance::EXACT).unwrap_err();
+    assert_eq!(difference.to_string(), "/: 8 and 9 at [2]");
+    assert_eq!((difference.n_values(), difference.positions()), (2, &[vec![2], vec![4]][..]));
+    Ok(())
+}
+
+/// A matrix that is read when it is asked for.
+#[derive(Debug)]
+struct Read(Element);
+
+impl crate::LazySource for Read {
+    fn path(&self) -> &'static str {
+        ""
+    }
+
+    fn schema(&self) -> Result<crate::Schema> {
+        self.0.schema()
+    }
+
+    fn load(&self) -> Result<Element> {
+        Err(Error::bug("it is too large to be read as a whole"))
+    }
+
+    fn select(&self, axes: &[anndata_storage::AxisSelection]) -> Result<Element> {
+        self.0.select(axes)
+    }
+
+    fn nbytes(&self, with_stored: bool) -> usize {
+        if with_stored { self.0.size_in_memory(true) } else { 0 }
+    }
+}
+
+#[test]
+fn large_matrices_are_compared_in_blocks() -> Result<()> {
+    let (rows, columns) = (500, 100);
+    let mut values: Vec<f64> = (0..rows * columns).map(|at| f64::from(u8::from(at % 3 == 0))).collect();
+    let dense = |values: &[f64]| Tensor::from_vec([rows, columns], values.to_vec());
+    let one = dense(&values)?;
+    for at in [3, 20_000, 49_999] {
+        values[at] += 1.0;
+    }
+    let other = dense(&values)?;
+    let read = |element: &Element| Element::Lazy(crate::Lazy::uncached(Read(element.clone())));
+    let formats = [None, Some(SparseFormat::Csr), Some(SparseFormat::Csc)];
+    for format in formats {
+        let make = |dense: &Tensor| -> Result<Element> {
+            Ok(match format {
+                None => dense.clone().into(),
+                Some(format) => SparseMatrix::from_dense(dense, format)?.into(),
+            })
+        };
+        let (one, other) = (make(&one)?, make(&other)?);
+        let object = |x: Element| AnnData::builder().x(x).build();
+        for (a, b) in [(read(&one), read(&other)), (read(&one), other.clone()), (one.clone(), read(&other))] {
+            let found = object(a)?.differences(&object(b)?, Tolerance::EXACT);
+            let [found] = found.as_slice() else { return Err(Error::bug(format!("{found:?}"))) };
+            assert_eq!((found.path(), found.n_values()), ("X", 3), "{format:?}");
+            let mut positions = found.positions().to_vec();
+            positions.sort();
+            assert_eq!(positions, [[0, 3], [200, 0], [499, 99]], "{format:?}");
+        }
+        assert!(object(read(&one))?.differences(&object(one.clone())?, Tolerance::EXACT).is_empty());
+    }
+    let csr = read(&SparseMatrix::from_dense(&one, SparseFormat::Csr)?.into());
+    let said = csr.approx_eq(&read(&one.into()), Tolerance::default()).unwrap_err().to_string();
+    assert_eq!(said, "/: one is a CSR matrix of shape (500, 100), the other a dense matrix of shape (500, 100)");
+    Ok(())
+}

@@ -1,0 +1,125 @@
+//! `anndata set`: one element of an object from a file, in its place.
+
+use std::ffi::OsStr;
+use std::io::Read as _;
+use std::path::{Path, PathBuf};
+
+use anndata::{AnnData, Element, Error};
+use clap::{Args, ValueEnum};
+use serde_json::Value;
+
+use super::Failure;
+use crate::npy;
+use crate::table::Table;
+
+/// Set one element of an object from a file, in its place.
+#[derive(Debug, Args)]
+#[command(
+    long_about = "Set one element of an object from a file, in its place. The object is changed as a whole or not at all.\n\n\
+        The kind of the file is told by its name:\n  \
+        .csv, .tsv         a table with a header, whose first column has names. Its rows are brought into the order of the \
+        object. For a column, the one of that name, or else the only one\n  \
+        .json              a value for uns, or a list of values\n  \
+        .npy               an array\n  \
+        anything else      an object, of which the same element is taken, or the one that --element names\n\n\
+        --from - reads standard input, which is JSON if --as does not say otherwise.",
+    after_help = "Examples:\n  anndata set cells.h5ad obs/cell_type --from labels.csv --categorical\n  anndata set cells.h5ad obsm/X_umap --from umap.npy\n  echo '{\"method\": \"leiden\"}' | anndata set cells.zarr uns/leiden --from -\n  anndata set cells.h5ad layers/counts --from raw.h5ad --element X"
+)]
+pub(crate) struct Set {
+    /// The object: a file, or a zarr folder.
+    path: PathBuf,
+    /// The path of the element: X, layers/counts, obs, obs/louvain, obsm/X_pca, uns/pca/params, raw.
+    element: String,
+    /// The file with its values.
+    #[arg(long, value_name = "FILE")]
+    from: PathBuf,
+    /// The kind of the file, whatever its name.
+    #[arg(long = "as", value_enum, value_name = "KIND")]
+    kind: Option<Kind>,
+    /// The path of the element in the other object.
+    #[arg(long = "element", value_name = "ELEMENT")]
+    other: Option<String>,
+    /// Make text in tables categorical.
+    #[arg(long)]
+    categorical: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Kind {
+    Csv,
+    Tsv,
+    Json,
+    Npy,
+    Object,
+}
+
+impl Set {
+    pub(crate) fn run(&self) -> Result<(), Failure> {
+        let kind = self.kind();
+        if self.other.is_some() && kind != Kind::Object {
+            return Err(Failure::Usage("--element goes with another object as --from".to_owned()));
+        }
+        let from = Failure::of(&self.from);
+        // Read before the object is opened to be changed, which it may be itself.
+        let given = self.given(kind).map_err(from)?;
+        let set = |adata: &mut AnnData| {
+            let element = match given {
+                Given::Element(element) => element,
+                Given::Table(table) => {
+                    table.element(adata, &self.element, self.categorical).map_err(|error| error.at(&self.element))?
+                }
+            };
+            adata.set_at(&self.element, element)
+        };
+        anndata::edit(&self.path, set).map_err(Failure::of(&self.path))
+    }
+
+    fn kind(&self) -> Kind {
+        let ending = self.from.extension().and_then(OsStr::to_str).unwrap_or_default().to_ascii_lowercase();
+        self.kind.unwrap_or(match ending.as_str() {
+            _ if self.from.as_os_str() == "-" => Kind::Json,
+            "csv" => Kind::Csv,
+            "tsv" | "tab" => Kind::Tsv,
+            "json" => Kind::Json,
+            "npy" => Kind::Npy,
+            _ => Kind::Object,
+        })
+    }
+
+    fn given(&self, kind: Kind) -> anndata::Result<Given> {
+        Ok(match kind {
+            Kind::Csv => Given::Table(Table::parse(&bytes(&self.from)?, b',')?),
+            Kind::Tsv => Given::Table(Table::parse(&bytes(&self.from)?, b'\t')?),
+            Kind::Json => {
+                let value: Value = serde_json::from_slice(&bytes(&self.from)?)
+                    .map_err(|error| Error::invalid_data("it is not JSON").with_source(error))?;
+                Given::Element(Element::try_from(value)?)
+            }
+            Kind::Npy => Given::Element(npy::read(&bytes(&self.from)?)?.into()),
+            Kind::Object => {
+                let path = self.other.as_ref().unwrap_or(&self.element);
+                let element = anndata::read_lazy(&self.from)?.at(path)?;
+                // A file that is read cannot be changed.
+                let same = self.from.canonicalize().ok() == self.path.canonicalize().ok();
+                Given::Element(if same { element.load()? } else { element })
+            }
+        })
+    }
+}
+
+/// What a file holds.
+#[expect(clippy::large_enum_variant, reason = "there is one at a time")]
+enum Given {
+    Element(Element),
+    Table(Table),
+}
+
+/// A file, or standard input.
+fn bytes(path: &Path) -> anndata::Result<Vec<u8>> {
+    if path.as_os_str() != "-" {
+        return Ok(std::fs::read(path)?);
+    }
+    let mut bytes = Vec::new();
+    std::io::stdin().read_to_end(&mut bytes)?;
+    Ok(bytes)
+}
