@@ -7,7 +7,7 @@ use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use anndata::{AnnData, Tensor};
+use anndata::{AnnData, Element, Tensor};
 
 fn demo() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/fixtures/demo.h5ad")
@@ -88,9 +88,9 @@ fn elements_are_set_from_files() {
     let folder = folder();
     let path = folder.path();
     let names = read(path, "in.h5ad").obs_names().unwrap();
-    let rows: String =
-        names.iter().enumerate().rev().map(|(at, name)| format!("{name},{},c{}\n", at * 2, at % 3)).collect();
-    fs::write(path.join("labels.csv"), format!("cell,twice,kind\n{rows}")).unwrap();
+    let row = |(at, name): (usize, &String)| format!("{name},{},c{}", at * 2, at % 3);
+    let rows: Vec<String> = names.iter().enumerate().rev().map(row).collect();
+    fs::write(path.join("labels.csv"), format!("cell,twice,kind\n{}\n", rows.join("\n"))).unwrap();
     fs::write(path.join("params.json"), "{\"k\": 15, \"names\": [\"a\", \"b\"]}").unwrap();
     let other = AnnData::builder().x(Tensor::from_vec([300, 400], vec![1_u8; 120_000]).unwrap()).build().unwrap();
     anndata::write(path.join("other.zarr"), &other).unwrap();
@@ -114,7 +114,7 @@ fn elements_are_set_from_files() {
         assert_eq!(twice, (0..300).map(|at| at * 2).collect::<Vec<_>>());
         assert_eq!(adata.obs().column("kind").unwrap().to_labels().unwrap()[..4], ["c0", "c1", "c2", "c0"]);
         assert!(adata.at("obs/kind").unwrap().schema().unwrap().as_column().unwrap().is_categorical());
-        assert_eq!(adata.at("uns/neighbors/params/k").unwrap().to_f64().unwrap(), 15.0);
+        assert_eq!(adata.at("uns/neighbors/params/k").unwrap(), Element::from(15_i64));
         assert_eq!(adata.at("obsm/X_copy").unwrap(), adata.at("obsm/X_umap").unwrap());
         assert_eq!(adata.layer(Some("ones")), other.x());
         assert_eq!(adata.at("obs/stage").unwrap(), adata.at("obs/cell_type").unwrap());

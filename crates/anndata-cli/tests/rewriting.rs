@@ -98,8 +98,8 @@ fn subset_reads_names_from_standard_input_and_may_replace_its_input() {
     let path = folder.path();
     let whole = anndata::read(path.join("in.h5ad")).unwrap();
     let arguments = ["subset", "in.h5ad", "in.h5ad", "--obs", "@-", "--overwrite", "--compression", "gzip"];
-    let mut child = command(path, &arguments).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
-    let mut child = child.spawn().unwrap();
+    let mut command = command(path, &arguments);
+    let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     let name = &whole.obs_names().unwrap()[9];
     child.stdin.take().unwrap().write_all(format!("{name}\n").as_bytes()).unwrap();
     checked(&child.wait_with_output().unwrap(), &arguments);

@@ -114,6 +114,7 @@ impl Selection {
                 let len = axis.len()?;
                 let position = |at: i64| match usize::try_from(at) {
                     Ok(at) => at,
+                    // Fallback: farther from the end than any axis is long is its start.
                     Err(_) => len.saturating_sub(usize::try_from(at.unsigned_abs()).unwrap_or(usize::MAX)),
                 };
                 Ok(Selector::from(start.map_or(0, position)..end.map_or(len, position)))
@@ -184,13 +185,12 @@ fn ordered<'a>(column: &Column, text: &'a str) -> anndata::Result<ColumnValue<'a
 mod tests {
     use super::*;
 
-    fn condition(column: &str, test: Test, values: &[&str]) -> Result<Selection, String> {
-        let values = values.iter().map(|&value| value.to_owned()).collect();
-        Ok(Selection::Condition { column: column.to_owned(), test, values })
-    }
-
     #[test]
     fn selections_are_told_apart() {
+        let condition = |column: &str, test: Test, values: &[&str]| {
+            let values = values.iter().map(|&value| value.to_owned()).collect();
+            Ok(Selection::Condition { column: column.to_owned(), test, values })
+        };
         let names = |names: &[&str]| Ok(Selection::Names(names.iter().map(|&name| name.to_owned()).collect()));
         for (text, expected) in [
             ("10:20", Ok(Selection::Range(Some(10), Some(20)))),

@@ -121,13 +121,12 @@ fn all_differences_are_told_with_their_positions() -> Result<()> {
 }
 
 #[test]
-fn rows_are_counted_with_those_that_are_missing() -> Result<()> {
+fn rows_are_counted_with_those_that_are_missing() {
     let one = Element::from(Column::from(vec![Some(3_i64), None, Some(8), None, Some(1)]));
     let other = Column::from(vec![Some(3_i64), None, Some(9), None, Some(2)]);
     let difference = one.approx_eq(&other.into(), Tolerance::EXACT).unwrap_err();
     assert_eq!(difference.to_string(), "/: 8 and 9 at [2]");
     assert_eq!((difference.n_values(), difference.positions()), (2, &[vec![2], vec![4]][..]));
-    Ok(())
 }
 
 /// A matrix that is read when it is asked for.
