@@ -2,6 +2,7 @@
 
 use std::io::{self, Write};
 
+use anndata::storage::AlignedBytes;
 use anndata::{DType, Error, Result, Tensor};
 
 const MAGIC: &[u8] = b"\x93NUMPY";
@@ -33,8 +34,12 @@ const NUMBERS: [(DType, &str); 14] = [
 /// [`Unsupported`](anndata::ErrorKind::Unsupported) for other dtypes.
 pub(crate) fn bytes(tensor: &Tensor) -> Result<Vec<u8>> {
     if tensor.dtype().is_text() && !matches!(tensor.dtype(), DType::FixedUtf32(_)) {
-        let longest = tensor.to_strings()?.iter().map(|text| text.chars().count()).max().unwrap_or(0);
-        return bytes(&tensor.cast(&DType::FixedUtf32(longest.max(1)))?);
+        let texts = tensor.to_strings()?;
+        let longest = texts.iter().map(|text| text.chars().count()).max().unwrap_or(0).max(1);
+        let cells = texts.iter().flat_map(|text| text.chars().chain(std::iter::repeat('\0')).take(longest));
+        let cells = cells.flat_map(|character| u32::from(character).to_ne_bytes()).collect::<Vec<u8>>();
+        let cells = AlignedBytes::copy_of(&cells);
+        return bytes(&Tensor::new(DType::FixedUtf32(longest), tensor.shape(), cells)?);
     }
     let unsupported = || Error::unsupported(format!("values of type {} have no form in .npy", tensor.dtype()));
     let descr = match tensor.dtype() {

@@ -17,7 +17,7 @@ use anndata::{AnnData, Column, ConcatOptions, DType, DataFrame, Result, SparseFo
 const KINDS: [&str; 4] = ["B", "Monocyte", "NK", "T"];
 const GENES: usize = 60;
 const EPOCHS: u64 = 5;
-const RATE: f32 = 0.1;
+const RATE: f32 = 0.3;
 
 fn main() -> Result<()> {
     let scratch = std::env::temp_dir().join(format!("anndata-train-{}", std::process::id()));
@@ -131,7 +131,7 @@ fn plate(folder: &Path, number: u32) -> Result<std::path::PathBuf> {
         let kind = (0..KINDS.len()).nth(usize::try_from(random(4)).unwrap_or(0)).unwrap_or(0);
         kinds.push(KINDS.get(kind).copied().unwrap_or("T"));
         counts.extend((0..GENES).map(|gene| {
-            let most = if gene % KINDS.len() == kind { 6 } else { 4 };
+            let most = if gene % KINDS.len() == kind { 12 } else { 4 };
             f32::from(u16::try_from(random(most) * random(2)).unwrap_or(0))
         }));
     }

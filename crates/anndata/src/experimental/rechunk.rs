@@ -140,7 +140,7 @@ pub fn rechunk(data: &Collection, output: impl AsRef<Path>, options: &RechunkOpt
     let write = within_limit(&options.write, options.memory_limit, &done);
     let layouts = layouts(&made, u64::from(options.rows_per_chunk))?;
     let written = match options.rows_per_dataset {
-        None => crate::write::to(format, output, &made, &with_layouts(&write, &layouts, "")),
+        None => crate::write::to(format, output, &made, &with_layouts(&write, &layouts)),
         Some(rows) => datasets(format, output, &made, rows, &write, &layouts),
     };
     written.map_err(|error| error.in_file(output))?;
@@ -150,10 +150,9 @@ pub fn rechunk(data: &Collection, output: impl AsRef<Path>, options: &RechunkOpt
 /// Arrays of an object by path, and how each is laid out.
 type Layouts = Vec<(String, ArrayLayout)>;
 
-fn with_layouts(write: &WriteOptions, layouts: &Layouts, folder: &str) -> WriteOptions {
-    let add = |write: WriteOptions, (path, layout): &(String, ArrayLayout)| {
-        write.with_layout(format!("{folder}{path}"), layout.clone())
-    };
+fn with_layouts(write: &WriteOptions, layouts: &Layouts) -> WriteOptions {
+    let add =
+        |write: WriteOptions, (path, layout): &(String, ArrayLayout)| write.with_layout(path.clone(), layout.clone());
     layouts.iter().fold(write.clone(), add)
 }
 
@@ -214,7 +213,7 @@ fn datasets(
         for (number, start) in (0..adata.n_obs()).step_by(rows).enumerate() {
             let part = adata.select(start..adata.n_obs().min(start.saturating_add(rows)), ..)?;
             let name = format!("dataset_{number}");
-            let write = with_layouts(write, layouts, &format!("{name}/"));
+            let write = with_layouts(write, layouts);
             io::write_anndata(&root.create_group(&name)?, &part, &write.elem)?;
         }
         Ok(())
