@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use anndata_storage::{AxisSelection, Error, Result};
 
-use crate::model::{Categories, Kept, Origin};
+use crate::model::{Categories, Origin};
 use crate::{Column, ColumnKind, Element, Keep, Lazy, LazySource, Schema, Selection};
 
 impl Lazy {
@@ -97,15 +97,6 @@ impl Lazy {
         match &*self.0 {
             Origin::Source { value, .. } => value.get().is_some(),
             Origin::Selection(Selection { of: Element::Lazy(lazy), .. }) => lazy.is_loaded(),
-            Origin::Selection(_) => true,
-        }
-    }
-
-    /// Whether the values are kept once they are read, as far as there is room for them.
-    pub(crate) fn is_kept(&self) -> bool {
-        match &*self.0 {
-            Origin::Source { value, .. } => !matches!(value, Kept::Never { .. }),
-            Origin::Selection(Selection { of: Element::Lazy(lazy), .. }) => lazy.is_kept(),
             Origin::Selection(_) => true,
         }
     }

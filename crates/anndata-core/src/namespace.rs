@@ -163,7 +163,7 @@ const RESERVED: &[&str] = &[
     "set_all_uns", "set_all_varm", "set_all_varp", "set_at", "set_layer", "set_layer_at", "set_obs", "set_obs_column",
     "set_obs_names", "set_obsm", "set_obsp", "set_raw", "set_uns", "set_var", "set_var_column", "set_var_names",
     "set_varm", "set_varp", "set_x", "set_x_at", "shape", "size_in_memory", "strings_to_categoricals", "subset",
-    "to_df", "to_memory", "to_owned", "to_string", "transpose", "try_from", "try_into", "type_id", "uns", "uns_at",
+    "to_df", "to_memory", "to_owned", "to_string", "transpose", "transpose_lazy", "try_from", "try_into", "type_id", "uns", "uns_at",
     "uns_mut", "update_layer", "update_x", "var", "var_names", "var_names_make_unique", "var_vector", "varm", "varp",
     "view_of", "write", "write_h5ad", "write_zarr", "x",
 ];

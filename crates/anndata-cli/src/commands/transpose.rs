@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use anndata::{ConvertOptions, Keep, ReadOptions};
+use anndata::ConvertOptions;
 use clap::Args;
 
 use super::Failure;
@@ -30,11 +30,8 @@ pub(crate) struct Transpose {
 impl Transpose {
     pub(crate) fn run(&self) -> Result<(), Failure> {
         let write = self.layout.write(&self.output)?.with_overwrite(self.overwrite);
-        // Matrices that are not kept are transposed as they are read.
-        let read = ReadOptions::default().with_keep(Keep::Never);
-        let options =
-            ConvertOptions::default().with_read(read).with_write(write).with_memory_limit(self.layout.memory_limit);
-        let done = rewrite(&self.input, &self.output, options, |adata| adata.transpose())?;
+        let options = ConvertOptions::default().with_write(write).with_memory_limit(self.layout.memory_limit);
+        let done = rewrite(&self.input, &self.output, options, |adata| adata.transpose_lazy())?;
         done.notes.iter().for_each(|note| warn(&self.input, note, ""));
         Ok(())
     }

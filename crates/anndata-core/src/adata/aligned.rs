@@ -8,7 +8,6 @@ use anndata_storage::{AxisSelection, DType, Error, Result};
 use indexmap::IndexMap;
 
 use super::matrix;
-use super::transpose::transposed;
 use crate::model::{Aligned, AlignedSlot, Categories};
 use crate::{Column, DataFrame, Element, Series, SparseMatrix};
 
@@ -265,8 +264,8 @@ impl<K: SlotKey> Aligned<K> {
     }
 
     /// The elements in the slot that has them in the transposed object. Layers are transposed themselves.
-    pub(crate) fn transposed(&self) -> Result<Self> {
-        let elements = if matches!(self.slot, AlignedSlot::Layers) { self.map(transposed)? } else { self.clone() };
+    pub(crate) fn transposed(&self, transpose: fn(&Element) -> Result<Element>) -> Result<Self> {
+        let elements = if matches!(self.slot, AlignedSlot::Layers) { self.map(transpose)? } else { self.clone() };
         Ok(Self { slot: self.slot.transposed(), ..elements })
     }
 

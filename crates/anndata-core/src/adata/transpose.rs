@@ -13,9 +13,8 @@ impl AnnData {
     /// `obsm` and `varm`, `obsp` and `varp` are exchanged. `uns` stays.
     ///
     /// `raw` is left out, as its variables are others than the object's. A sparse matrix changes its format and shares
-    /// its values (CSR becomes CSC); a dense one is copied. The transpose of a view is an object of its own. Lazy matrices are
-    /// loaded, but those that are [never kept](crate::Keep): these are transposed as they are read, so that a stored object of any
-    /// size can be written transposed.
+    /// its values (CSR becomes CSC); a dense one is copied. Lazy matrices are loaded. The transpose of a view is an
+    /// object of its own.
     ///
     /// ```
     /// use anndata_core::{AnnData, Tensor};
@@ -32,16 +31,29 @@ impl AnnData {
     /// If a matrix cannot be read, or a layer is not a matrix; the error names it.
     #[doc(alias = "T")]
     pub fn transpose(&self) -> Result<Self> {
+        self.transposed(Element::transpose)
+    }
+
+    /// The [transpose](Self::transpose), for which lazy matrices are not read: they are transposed as they are read, each time, so
+    /// that a stored object of any size can be written transposed. What is changed in its store meanwhile is changed in it as well.
+    ///
+    /// # Errors
+    /// As [`transpose`](Self::transpose).
+    pub fn transpose_lazy(&self) -> Result<Self> {
+        self.transposed(transposed)
+    }
+
+    fn transposed(&self, transpose: fn(&Element) -> Result<Element>) -> Result<Self> {
         Ok(Self {
             n_obs: self.n_vars,
             n_vars: self.n_obs,
             obs: self.var.clone(),
             var: self.obs.clone(),
-            layers: self.layers.transposed()?,
-            obsm: self.varm.transposed()?,
-            varm: self.obsm.transposed()?,
-            obsp: self.varp.transposed()?,
-            varp: self.obsp.transposed()?,
+            layers: self.layers.transposed(transpose)?,
+            obsm: self.varm.transposed(transpose)?,
+            varm: self.obsm.transposed(transpose)?,
+            obsp: self.varp.transposed(transpose)?,
+            varp: self.obsp.transposed(transpose)?,
             raw: None,
             view: None,
             namespaces: Namespaces::default(),
@@ -56,8 +68,7 @@ impl AnnData {
 /// If it is not a matrix, or a view of what is in memory cannot be made.
 pub(crate) fn transposed(matrix: &Element) -> Result<Element> {
     let Element::Lazy(lazy) = matrix else { return matrix.transpose() };
-    // What is kept once it is read is read now: what is changed in its store later is not part of this object.
-    if lazy.is_loaded() || lazy.is_kept() {
+    if lazy.is_loaded() {
         return matrix.transpose();
     }
     let source = Transposed(lazy.clone());
@@ -185,8 +196,8 @@ mod tests {
         let expected = dense.transpose()?;
         let csc = SparseMatrix::from_dense(&dense, SparseFormat::Csc)?;
         for (matrix, format) in [(Element::from(dense.clone()), None), (csc.into(), Some(SparseFormat::Csr))] {
-            let x = Lazy::uncached(Stored(matrix));
-            let t = AnnData::builder().x(Element::Lazy(x.clone())).build()?.transpose()?;
+            let x = Lazy::new(Stored(matrix));
+            let t = AnnData::builder().x(Element::Lazy(x.clone())).build()?.transpose_lazy()?;
             let Some(Element::Lazy(transposed)) = t.x() else { return Err(Error::bug("it is lazy")) };
             assert!(!x.is_loaded() && !transposed.is_loaded());
             assert_eq!((t.shape(), transposed.path()), ((3, 2), "X"));
@@ -200,8 +211,8 @@ mod tests {
             assert_eq!(t.x().or_bug("a matrix")?.to_dense()?, expected);
             assert!(!transposed.is_loaded() && !x.is_loaded());
         }
-        let kept = Element::Lazy(Lazy::new(Stored(dense.into())));
-        let t = AnnData::builder().x(kept).build()?.transpose()?;
+        let lazy = Element::Lazy(Lazy::uncached(Stored(dense.into())));
+        let t = AnnData::builder().x(lazy).build()?.transpose()?;
         assert_eq!(t.x(), Some(&Element::from(expected)));
         Ok(())
     }
