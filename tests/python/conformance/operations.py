@@ -565,17 +565,24 @@ def text(draw):
     dtype = {"dtype": "float64" if double else "float32"}
     draw.options(double=double)
     if draw.encoding == "mtx":
-        draw.expect(lambda: ad.io.read_mtx(path, **dtype))
+        draw.expect(lambda: plainly_named(ad.io.read_mtx(path, **dtype)))
     elif draw.encoding == "table":
         names = draw.maybe(0.2)
         draw.options(delimiter=separator, names=names)
         delimiter = None if separator == "space" else texts.SEPARATORS[separator]
-        draw.expect(lambda: ad.io.read_text(path, delimiter, first_column_names=names or None, **dtype))
+        draw.expect(lambda: plainly_named(ad.io.read_text(path, delimiter, first_column_names=names or None, **dtype)))
     elif draw.encoding == "umi_tools":
-        draw.expect(lambda: ad.io.read_umi_tools(path))
+        draw.expect(lambda: plainly_named(ad.io.read_umi_tools(path)))
     else:
         draw.options(key="counts")
-        draw.expect(lambda: ad.io.read_hdf(path, "counts"))
+        draw.expect(lambda: plainly_named(ad.io.read_hdf(path, "counts")))
+
+
+def plainly_named(adata):
+    """With names as Python objects: pandas makes them a type of its own, which may have missing ones, if nothing is said."""
+    for frame in (adata.obs, adata.var):
+        frame.index = frame.index.astype(object)
+    return adata
 
 
 def left_out(draw, source):

@@ -43,6 +43,7 @@ def mtx(rng, folder):
     if rng.random() < 0.5:
         packed = path.with_suffix(".mtx.gz")
         packed.write_bytes(gzip.compress(path.read_bytes()))
+        path.unlink()
         return packed
     return path
 
