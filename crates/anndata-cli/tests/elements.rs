@@ -2,41 +2,21 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test may fail anywhere")]
 
+mod support;
+
 use std::fs;
 use std::io::Write as _;
-use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::path::Path;
+use std::process::Stdio;
 
 use anndata::{AnnData, Element, Tensor};
-
-fn demo() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/fixtures/demo.h5ad")
-}
-
-fn command(folder: &Path, arguments: &[&str]) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_anndata"));
-    command.args(arguments).current_dir(folder).env_remove("RUST_BACKTRACE");
-    command
-}
-
-fn text(bytes: &[u8]) -> String {
-    String::from_utf8(bytes.to_vec()).unwrap()
-}
+use support::{command, complaint, demo, text};
 
 /// A call that succeeds in silence.
 fn succeed(folder: &Path, arguments: &[&str]) {
     let output = command(folder, arguments).output().unwrap();
     let said = (output.status.code(), text(&output.stderr), text(&output.stdout));
     assert_eq!(said, (Some(0), String::new(), String::new()), "{arguments:?}");
-}
-
-/// The one line on standard error of a call that fails.
-fn complaint(folder: &Path, arguments: &[&str]) -> String {
-    let output = command(folder, arguments).output().unwrap();
-    let stderr = text(&output.stderr);
-    assert_eq!(output.status.code(), Some(2), "{arguments:?}: {stderr}");
-    assert_eq!(stderr.lines().count(), 1, "{arguments:?}: {stderr}");
-    stderr.trim_end().to_owned()
 }
 
 /// A folder with the demo in both formats.

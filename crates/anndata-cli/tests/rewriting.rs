@@ -2,26 +2,15 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test may fail anywhere")]
 
+mod support;
+
 use std::fs;
 use std::io::Write as _;
-use std::path::{Path, PathBuf};
-use std::process::{Command, Output, Stdio};
+use std::path::Path;
+use std::process::{Output, Stdio};
 
 use anndata::{AnnData, DataFrame, Selector, Tensor};
-
-fn demo() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/fixtures/demo.h5ad")
-}
-
-fn command(folder: &Path, arguments: &[&str]) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_anndata"));
-    command.args(arguments).current_dir(folder).env_remove("RUST_BACKTRACE");
-    command
-}
-
-fn text(bytes: &[u8]) -> String {
-    String::from_utf8(bytes.to_vec()).unwrap()
-}
+use support::{command, complaint, demo, text};
 
 /// What a call prints that succeeds in silence otherwise.
 fn printed(folder: &Path, arguments: &[&str]) -> String {
@@ -31,15 +20,6 @@ fn printed(folder: &Path, arguments: &[&str]) -> String {
 fn checked(output: &Output, arguments: &[&str]) -> String {
     assert_eq!((output.status.code(), text(&output.stderr)), (Some(0), String::new()), "{arguments:?}");
     text(&output.stdout)
-}
-
-/// The one line on standard error of a call that fails.
-fn complaint(folder: &Path, arguments: &[&str]) -> String {
-    let output = command(folder, arguments).output().unwrap();
-    let stderr = text(&output.stderr);
-    assert_eq!(output.status.code(), Some(2), "{arguments:?}: {stderr}");
-    assert_eq!(stderr.lines().count(), 1, "{arguments:?}: {stderr}");
-    stderr.trim_end().to_owned()
 }
 
 /// A folder with the demo as `in.h5ad`.

@@ -118,7 +118,7 @@ pub(super) fn zeroed(len: usize, size: usize) -> Result<AlignedBytes> {
     AlignedBytes::try_zeroed(bytes)
 }
 
-/// Bytes for `len` values of a size that are all to be filled, or an error where there is no such memory.
+/// Memory for `len` values of a given size, all of which the caller overwrites, or an error if there is not enough.
 pub(super) fn to_fill(len: usize, size: usize) -> Result<AlignedBytes> {
     AlignedBytes::try_to_fill(len.checked_mul(size).ok_or_else(|| too_many(len))?)
 }
