@@ -38,9 +38,32 @@ fn main() -> Result<()> {
             seconds.push(start.elapsed().as_secs_f64());
         }
         let best = seconds.iter().copied().fold(f64::INFINITY, f64::min);
-        writeln!(std::io::stdout(), "{}", serde_json::json!({ "name": name, "seconds": best, "check": check }))?;
+        let mut line = serde_json::json!({ "name": name, "seconds": best, "check": check });
+        if let Some((read, written)) = moved(name, &x, check) {
+            (line["read"], line["written"]) = (read.into(), written.into());
+        }
+        writeln!(std::io::stdout(), "{line}")?;
     }
     Ok(())
+}
+
+/// The bytes that an operation has to read and to write, whoever does it: those of the values it takes and of the result, which has
+/// as many as `check` says. Selecting columns looks at all indices.
+fn moved(name: &str, x: &SparseMatrix, check: usize) -> Option<(usize, usize)> {
+    let whole = x.data().nbytes() + x.indices().nbytes();
+    let result = check.checked_mul(whole)?.checked_div(x.nnz())?;
+    match name {
+        "rows, half of them" | "rows, half of them shuffled" | "an object's rows, half of them by a mask" => {
+            Some((result, result))
+        }
+        "columns, a tenth of them" | "columns, a tenth of them shuffled" => {
+            Some((x.indices().nbytes() + result, result))
+        }
+        "to CSC" => Some((whole, whole)),
+        "row sums" => Some((x.data().nbytes(), 0)),
+        "column sums" => Some((whole, 0)),
+        _ => None,
+    }
 }
 
 /// One timed operation; it gives a number that the other side has to find too.

@@ -41,37 +41,30 @@ pub struct Operation {
     pub job: Job,
     /// How the name of the target ends.
     pub format: &'static str,
-    /// Whether the old or the new object is promised. Of an `.h5ad` file that is edited in place, and of a matrix that grows, it
-    /// is not: such a file may be damaged, and reading it has to say so.
-    pub whole: bool,
 }
 
 /// All that is tried.
 pub const OPERATIONS: [Operation; 16] = [
-    whole(Job::Write, "h5ad"),
-    whole(Job::Write, "zarr"),
-    whole(Job::Write, "zarr.zip"),
-    whole(Job::Convert, "h5ad"),
-    whole(Job::Convert, "zarr"),
-    whole(Job::Convert, "zarr.zip"),
-    whole(Job::Concat, "h5ad"),
-    whole(Job::Concat, "zarr"),
-    whole(Job::Concat, "zarr.zip"),
-    whole(Job::Resume, "zarr"),
-    whole(Job::WriteBack, "zarr"),
-    whole(Job::SetElement, "zarr"),
-    in_place(Job::WriteBack, "h5ad"),
-    in_place(Job::SetElement, "h5ad"),
-    in_place(Job::Append, "h5ad"),
-    in_place(Job::Append, "zarr"),
+    on(Job::Write, "h5ad"),
+    on(Job::Write, "zarr"),
+    on(Job::Write, "zarr.zip"),
+    on(Job::Convert, "h5ad"),
+    on(Job::Convert, "zarr"),
+    on(Job::Convert, "zarr.zip"),
+    on(Job::Concat, "h5ad"),
+    on(Job::Concat, "zarr"),
+    on(Job::Concat, "zarr.zip"),
+    on(Job::Resume, "zarr"),
+    on(Job::WriteBack, "h5ad"),
+    on(Job::WriteBack, "zarr"),
+    on(Job::SetElement, "h5ad"),
+    on(Job::SetElement, "zarr"),
+    on(Job::Append, "h5ad"),
+    on(Job::Append, "zarr"),
 ];
 
-const fn whole(job: Job, format: &'static str) -> Operation {
-    Operation { job, format, whole: true }
-}
-
-const fn in_place(job: Job, format: &'static str) -> Operation {
-    Operation { job, format, whole: false }
+const fn on(job: Job, format: &'static str) -> Operation {
+    Operation { job, format }
 }
 
 impl Job {

@@ -1,25 +1,29 @@
 //! `cargo xtask bench WHAT`: this library and its peers on the same files, in turn, in one run. What there is:
-//! `read|write|zarr|convert|matrix|concat|qc|lazy|dispatch|collection|concat-on-disk|text`.
+//! `limits|read|write|zarr|convert|matrix|concat|qc|lazy|dispatch|collection|concat-on-disk|text`, `all` of them, and `page`,
+//! which writes `docs/performance.md` of what was measured.
 //!
 //! Each measurement is a process of its own. The two sides alternate, so that whatever else the machine does falls
 //! on both; what is reported is the ratio of each pair, then the peak memory, and the physical limit: the same
-//! bytes read (or written) and decoded (or encoded) on all cores with nothing else done, or the CPU time of the process
-//! spread over all cores.
+//! bytes read (or written) and decoded (or encoded) on all cores with nothing else done, or copied in memory.
 
 mod collection;
 mod concat;
 mod lazy;
+mod limits;
 mod matrix;
 mod qc;
+mod results;
 mod text;
 mod zarr;
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use serde_json::Value;
 
+use self::limits::Limits;
+use self::results::Row;
 use crate::env::{Tools, anndata_python, no_python};
 use crate::sh::{Error, Result, cargo, command, flag, option, output, step, target};
 
@@ -52,7 +56,27 @@ struct Bench {
     rounds: usize,
     /// How many outputs were named.
     outputs: Cell<usize>,
+    limits: Limits,
+    /// What was measured so far.
+    rows: RefCell<Vec<Row>>,
 }
+
+/// All that is measured, in the order of the page.
+const BENCHES: [&str; 13] = [
+    "limits",
+    "read",
+    "write",
+    "zarr",
+    "convert",
+    "matrix",
+    "concat",
+    "qc",
+    "lazy",
+    "dispatch",
+    "collection",
+    "concat-on-disk",
+    "text",
+];
 
 /// Run one of the benchmarks.
 ///
@@ -67,31 +91,30 @@ pub(crate) fn run(arguments: &[&str]) -> Result<()> {
     let rest: Vec<&str> = rest.iter().copied().filter(|&word| !(quick && word == "--quick")).collect();
     let rounds = option(&rest, "--rounds", &known)?.map_or(Ok(ROUNDS), str::parse);
     let rounds = rounds.ok().filter(|n| *n > 0).ok_or_else(|| Error::new("--rounds takes a number above 0"))?;
-    let python = anndata_python(option(&rest, "--python", &known)?)?.ok_or_else(|| Error::new(no_python()))?;
-    let bench =
-        Bench { python, rust: build("bench", &[])?, folder: target().join("bench"), rounds, outputs: Cell::new(0) };
-    match what {
-        "concat" => return bench.concat(),
-        "collection" => return bench.collection(),
-        "concat-on-disk" => return bench.concat_on_disk(),
-        "qc" => return bench.qc(quick),
-        "lazy" => return bench.lazy(quick),
-        "dispatch" => return bench.dispatch(quick),
-        "text" => return bench.text(quick),
+    let wanted: Vec<&str> = BENCHES.into_iter().filter(|&bench| what == "all" || bench == what).collect();
+    match (what, wanted.is_empty()) {
+        ("page", _) => return results::page(&BENCHES),
+        (_, true) => return Err(Error::new(crate::USAGE)),
         _ => {}
     }
-    bench.make_files()?;
-    bench.remove_outputs()?;
-    let done = match what {
-        "read" => bench.read(),
-        "write" => bench.write(),
-        "zarr" => bench.zarr(),
-        "convert" => bench.convert(),
-        "matrix" => bench.matrix(),
-        _ => Err(Error::new(crate::USAGE)),
-    };
-    bench.remove_outputs()?;
-    done
+    let python = anndata_python(option(&rest, "--python", &known)?)?.ok_or_else(|| Error::new(no_python()))?;
+    let folder = target().join("bench");
+    let (rust, limits) = (build("bench", &[])?, Limits::measure(&folder)?);
+    let bench = Bench { python, rust, folder, rounds, outputs: Cell::new(0), limits, rows: RefCell::default() };
+    // A bar that is missed does not keep the others from being measured.
+    let mut failed = Vec::new();
+    for what in wanted {
+        bench.rows.take();
+        let measured = bench.measure(what, quick);
+        if !quick {
+            bench.save(what)?;
+        }
+        failed.extend(measured.err().map(|error| format!("{what}: {error}")));
+    }
+    if what == "all" {
+        results::page(&BENCHES)?;
+    }
+    if failed.is_empty() { Ok(()) } else { Err(Error::new(failed.join("\n"))) }
 }
 
 /// One of the examples of the tests, built with these features.
@@ -104,6 +127,34 @@ fn build(example: &str, features: &[&str]) -> Result<PathBuf> {
 }
 
 impl Bench {
+    fn measure(&self, what: &str, quick: bool) -> Result<()> {
+        match what {
+            "limits" => {
+                self.limits.print();
+                return Ok(());
+            }
+            "concat" => return self.concat(),
+            "collection" => return self.collection(),
+            "concat-on-disk" => return self.concat_on_disk(),
+            "qc" => return self.qc(quick),
+            "lazy" => return self.lazy(quick),
+            "dispatch" => return self.dispatch(quick),
+            "text" => return self.text(quick),
+            _ => {}
+        }
+        self.make_files()?;
+        self.remove_outputs()?;
+        let done = match what {
+            "read" => self.read(),
+            "write" => self.write(),
+            "zarr" => self.zarr(),
+            "convert" => self.convert(),
+            _ => self.matrix(),
+        };
+        self.remove_outputs()?;
+        done
+    }
+
     /// Make the files to read once; they stay in `target/bench`.
     fn make_files(&self) -> Result<()> {
         if self.file("gzip").exists() && self.file("none").exists() {
@@ -140,7 +191,7 @@ impl Bench {
                 || self.measure_rust(["read".as_ref(), file.as_path()], &[]),
                 || self.measure_python(["read".as_ref(), file.as_path()], &[]),
             )?;
-            report(&format!("read, {compression}"), "Python", &pairs, Some(&limit));
+            self.report(&format!("read, {compression}"), "Python", &pairs, Some(&limit));
         }
         Ok(())
     }
@@ -158,7 +209,7 @@ impl Bench {
                 let pairs =
                     self.pairs(|| self.measure_rust(words, &options), || self.measure_python(words, &options))?;
                 let durable = if durable { ", durable" } else { "" };
-                report(&format!("write, {compression}{durable}"), "Python", &pairs, Some(&limit));
+                self.report(&format!("write, {compression}{durable}"), "Python", &pairs, Some(&limit));
             }
         }
         std::fs::remove_file(out)?;
@@ -206,25 +257,6 @@ fn measure(run: &mut Command) -> Result<Measurement> {
         cpu_seconds: number("cpu_seconds")?,
         check: value["check"].as_f64(),
     })
-}
-
-fn report(what: &str, peer: &str, pairs: &Pairs, limit: Option<&[Measurement]>) {
-    let rust: Vec<f64> = pairs.iter().map(|(r, _)| r.seconds).collect();
-    let other: Vec<f64> = pairs.iter().map(|(_, p)| p.seconds).collect();
-    let ratios: Vec<f64> = pairs.iter().map(|(r, p)| p.seconds / r.seconds).collect();
-    println!("{what} ({} pairs)", pairs.len());
-    println!("  Rust    {}", spread(&rust, " s"));
-    println!("  {peer:7} {}", spread(&other, " s"));
-    println!("  faster  {}", spread(&ratios, " x"));
-    let peaks: Vec<f64> = pairs.iter().map(|(r, _)| r.peak_bytes / r.bytes).collect();
-    let other_peaks: Vec<f64> = pairs.iter().map(|(_, p)| p.peak_bytes / p.bytes).collect();
-    println!("  peak memory of Rust    {} of the data", spread(&peaks, " x"));
-    println!("  peak memory of {peer:7} {} of the data", spread(&other_peaks, " x"));
-    if let Some(limit) = limit {
-        let limits: Vec<f64> = limit.iter().map(|m| m.seconds).collect();
-        println!("  limit   {}; Rust takes {:.2} x its median", spread(&limits, " s"), median(&rust) / median(&limits));
-    }
-    println!();
 }
 
 fn spread(values: &[f64], unit: &str) -> String {

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use crate::env::Tools;
-use crate::sh::{Error, Result, cargo, command, output, root, step, target};
+use crate::sh::{Error, Result, cargo, command, host, output, root, step, target};
 
 const PACKAGE: &str = "anndata-cli";
 const FEATURES: &str = "cloud,zarrs";
@@ -69,12 +69,6 @@ fn version(binary: &Path) -> Result<String> {
     let said = output(command(binary).arg("--version"))?;
     let version = said.split_whitespace().last().map(str::to_owned);
     version.ok_or_else(|| Error::new("the command says no version"))
-}
-
-fn host() -> Result<String> {
-    let version = output(command(std::env::var_os("RUSTC").unwrap_or_else(|| "rustc".into())).arg("-vV"))?;
-    let host = version.lines().find_map(|line| line.strip_prefix("host: "));
-    host.map(str::to_owned).ok_or_else(|| Error::new("rustc -vV names no host"))
 }
 
 /// Print what was made: sizes, what is linked at run time, and how long the command takes to start.

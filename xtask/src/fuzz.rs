@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::process::Command;
 
 use crate::env::Tools;
-use crate::sh::{Error, Result, cargo, command, option, output, root, step, target};
+use crate::sh::{Error, Result, cargo, command, host, option, root, step, target};
 
 /// What makes a program tell a fuzzer which of its code was run. All of it is in stable flags.
 const COVERAGE: &str = "-Cpasses=sancov-module -Cllvm-args=-sanitizer-coverage-level=4 \
@@ -57,13 +57,11 @@ fn targets(one: Option<&str>) -> Result<Vec<String>> {
 
 /// Builds the fuzzer in a folder of its own, as all crates are built with other flags.
 fn build() -> Result<PathBuf> {
-    let version = output(cargo().args(["-vV"]))?;
-    let host = version.lines().find_map(|line| line.strip_prefix("host: "));
-    let host = host.ok_or_else(|| Error::new("cargo -vV names no host"))?;
+    let host = host()?;
     let folder = target().join("fuzz");
     let mut build = cargo();
     // With a target, the flags are not those of build scripts and procedural macros.
-    build.args(["build", "--package", "anndata-fuzz", "--features", "libfuzzer", "--target", host]);
+    build.args(["build", "--package", "anndata-fuzz", "--features", "libfuzzer", "--target", &host]);
     build.env("RUSTFLAGS", COVERAGE).env("CARGO_TARGET_DIR", &folder);
     step("build", Tools::bring()?.apply(&mut build))?;
     Ok(folder.join(host).join("debug").join(format!("fuzz{}", std::env::consts::EXE_SUFFIX)))

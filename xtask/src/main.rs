@@ -1,6 +1,7 @@
 //! Project automation: `cargo xtask COMMAND`. One file per command.
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a command line program talks to its user")]
 
+mod asan;
 mod bench;
 mod ci;
 mod conformance;
@@ -38,9 +39,12 @@ usage: cargo xtask COMMAND
   fixtures [--python P]  write tests/fixtures anew with Python anndata
   fuzz [--target T] [--seconds N] [--input FILE]
                          looks for inputs that break a promise, beginning with fuzz/corpus; keeps them in fuzz/crashes
-  bench read|write|zarr|convert|matrix|concat|qc|lazy|dispatch|collection|concat-on-disk|text [--rounds N] [--python P]
+  asan [--python P]      the tests that reach unsafe code or C, with AddressSanitizer
+  bench limits|read|write|zarr|convert|matrix|concat|qc|lazy|dispatch|collection|concat-on-disk|text|all|page
+        [--rounds N] [--python P]
                          ratios to Python anndata (and the crate zarrs, scanpy) on a made file of 40 million non-zeros;
-                         qc takes --quick: a small one
+                         qc, lazy, dispatch and text take --quick: a small one; all measures all, and page writes
+                         docs/performance.md of what was measured
   release plan [--crate C] [--install]
                          what changed since each crate's last tag, and the versions that follow;
                          --install brings cargo-semver-checks
@@ -67,6 +71,7 @@ fn main() -> ExitCode {
         ["tidy"] => tidy::run(),
         ["fixtures", rest @ ..] => fixtures::run(rest),
         ["fuzz", rest @ ..] => fuzz::run(rest),
+        ["asan", rest @ ..] => asan::run(rest),
         ["bench", rest @ ..] => bench::run(rest),
         ["release", rest @ ..] => release::run(rest),
         ["dist"] => dist::run(),

@@ -35,6 +35,7 @@ use workspace::Workspace;
 
 use crate::sh::{Error, Result, flag, option, root, target};
 
+pub(crate) use date::today;
 pub(crate) use freshness::stamp as stamp_conformance;
 
 /// Run one of the subcommands.

@@ -90,6 +90,17 @@ pub(crate) fn output(command: &mut Command) -> Result<String> {
     Ok(String::from_utf8_lossy(&out.stdout).into_owned())
 }
 
+/// The triple of the machine that this runs on.
+///
+/// # Errors
+///
+/// When the compiler does not name it.
+pub(crate) fn host() -> Result<String> {
+    let version = output(command(std::env::var_os("RUSTC").unwrap_or_else(|| "rustc".into())).arg("-vV"))?;
+    let host = version.lines().find_map(|line| line.strip_prefix("host: "));
+    host.map(str::to_owned).ok_or_else(|| Error::new("rustc -vV names no host"))
+}
+
 /// A command as one would type it.
 fn line_of(command: &Command) -> String {
     let words = std::iter::once(command.get_program()).chain(command.get_args());

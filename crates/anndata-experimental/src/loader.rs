@@ -335,6 +335,7 @@ impl Inner {
         });
         let locate = |&row: &u64| {
             let store = self.ends.partition_point(|&end| end <= row);
+            // Fallback: no end is before the rows of the first store, which begin at 0.
             let start = store.checked_sub(1).and_then(|before| self.ends.get(before)).copied().unwrap_or(0);
             Ok(crate::RowId {
                 store: u32::try_from(store).or_bug("more stores than can be counted")?,

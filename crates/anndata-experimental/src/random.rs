@@ -40,12 +40,13 @@ impl Key {
     /// A random number below a bound (0 if that is 0): the upper half of the product with it.
     pub(crate) fn below(self, number: u64, bound: u64) -> u64 {
         let product = u128::from(self.at(number)) * u128::from(bound);
-        // The upper half of 128 bits has 64.
+        // Fallback: never: the upper half of 128 bits has 64.
         u64::try_from(product >> 64).unwrap_or(u64::MAX)
     }
 
     /// A random number from 0 to 1, without 1: a multiple of 2^-32.
     pub(crate) fn unit(self, number: u64) -> f64 {
+        // Fallback: never: the upper half of 64 bits has 32.
         let upper = u32::try_from(self.at(number) >> 32).unwrap_or(u32::MAX);
         f64::from(upper) / 4_294_967_296.0
     }

@@ -154,9 +154,9 @@ impl SparseDataset {
     /// chunks that suit them then; that happens when an array has become many times as long as it was, so that adding a
     /// few major slices at a time takes time in proportion to what is added.
     ///
-    /// Values and indices are stored before the offsets, and the shape last. An error leaves the matrix as it was; a
-    /// crash of the machine in the midst of it can leave one whose parts do not fit each other, which is reported when
-    /// it is read.
+    /// Values and indices are stored before the offsets, and the shape last, so that the matrix is what it was until then: an
+    /// error, or the end of the process, leaves it so. What is stored behind its end then is not read, and is overwritten by the
+    /// next append; [`validate`](crate::validate) tells of it. An HDF5 file is undone as a whole instead.
     ///
     /// # Errors
     /// If format or the other axis differ; if the stored arrays cannot grow, or their integers are too narrow for

@@ -1,12 +1,12 @@
 //! Files that appear whole or not at all.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anndata_storage::atomic::{AtomicOutput, OutputKind};
 use anndata_storage::{Error, Result, Storage as _};
 
-use crate::Hdf5Store;
+use crate::{Hdf5Store, undo};
 
 /// A file that is being made beside its final path, and is put there by [`commit`](Self::commit).
 ///
@@ -16,6 +16,7 @@ pub struct AtomicFile {
     // Closed before the file is moved or removed.
     store: Option<Arc<Hdf5Store>>,
     output: AtomicOutput,
+    path: PathBuf,
 }
 
 impl AtomicFile {
@@ -27,7 +28,7 @@ impl AtomicFile {
         let path = path.as_ref();
         let output = AtomicOutput::create(path, OutputKind::File, overwrite)?;
         let store = Hdf5Store::create_at(output.path(), path)?;
-        Ok(Self { store: Some(Arc::new(store)), output })
+        Ok(Self { store: Some(Arc::new(store)), output, path: path.to_owned() })
     }
 
     /// The store to fill.
@@ -46,7 +47,9 @@ impl AtomicFile {
         if let Some(store) = self.store.take() {
             store.commit().map_err(|error| error.in_store(&*store))?;
         }
-        self.output.commit(durable)
+        self.output.commit(durable)?;
+        undo::forget(&self.path);
+        Ok(())
     }
 }
 

@@ -50,6 +50,7 @@ fn read_one(store: &Shared, object: &Object, name: &str) -> Result<Attribute> {
         return Err(Error::unsupported(format!("an attribute cannot hold values of type '{}'", stored.dtype)));
     }
     // What an attribute declares must be in the file; only its texts are elsewhere in it.
+    // Fallback: more than can be counted is over every limit.
     let bytes = len.unwrap_or(u64::MAX).saturating_mul(stored.node.size().file as u64);
     store.options.limits.check(bytes, store.raw.len()?)?;
     let heap = if store.is_own(object) && stored.node.has_text() { store.settled_heap()? } else { None };

@@ -2,8 +2,13 @@
 
 use std::fs::{self, File};
 use std::path::Path;
+#[cfg(feature = "write")]
+use std::sync::Arc;
 
 use anndata_storage::{Error, FileStamp, Result};
+
+#[cfg(feature = "write")]
+use crate::undo::UndoLog;
 
 /// A handle of our own on the file of a store.
 #[derive(Debug)]
@@ -13,6 +18,9 @@ pub(crate) struct RawFile {
     opened: FileStamp,
     /// The length, where it cannot change because the store is open for reading only.
     len: Option<u64>,
+    /// What undoes an edit of it.
+    #[cfg(feature = "write")]
+    log: Option<Arc<UndoLog>>,
 }
 
 impl RawFile {
@@ -20,7 +28,19 @@ impl RawFile {
     pub(crate) fn new(file: File, writable: bool) -> Result<Self> {
         let metadata = file.metadata()?;
         let len = if writable { None } else { Some(metadata.len()) };
-        Ok(Self { file, opened: FileStamp::of(&metadata), len })
+        Ok(Self {
+            file,
+            opened: FileStamp::of(&metadata),
+            len,
+            #[cfg(feature = "write")]
+            log: None,
+        })
+    }
+
+    /// The same, of which what is overwritten is saved.
+    #[cfg(feature = "write")]
+    pub(crate) fn with_log(self, log: Option<Arc<UndoLog>>) -> Self {
+        Self { log, ..self }
     }
 
     /// The length of the file.
@@ -83,7 +103,13 @@ impl RawFile {
 
     /// Writes `bytes` at a position.
     pub(crate) fn write_at(&self, offset: u64, bytes: &[u8]) -> Result<()> {
-        Ok(write_all_at(&self.file, offset, bytes)?)
+        let write = || Ok(write_all_at(&self.file, offset, bytes)?);
+        #[cfg(feature = "write")]
+        if let Some(log) = &self.log {
+            // Fallback: what ends beyond all numbers cannot be written either.
+            return log.write(offset..offset.saturating_add(bytes.len() as u64), write);
+        }
+        write()
     }
 
     /// Waits until everything is on the disk.
@@ -94,17 +120,17 @@ impl RawFile {
 }
 
 #[cfg(unix)]
-fn read_exact_at(file: &File, offset: u64, bytes: &mut [u8]) -> std::io::Result<()> {
+pub(crate) fn read_exact_at(file: &File, offset: u64, bytes: &mut [u8]) -> std::io::Result<()> {
     std::os::unix::fs::FileExt::read_exact_at(file, bytes, offset)
 }
 
 #[cfg(unix)]
-fn write_all_at(file: &File, offset: u64, bytes: &[u8]) -> std::io::Result<()> {
+pub(crate) fn write_all_at(file: &File, offset: u64, bytes: &[u8]) -> std::io::Result<()> {
     std::os::unix::fs::FileExt::write_all_at(file, bytes, offset)
 }
 
 #[cfg(windows)]
-fn read_exact_at(file: &File, mut offset: u64, mut bytes: &mut [u8]) -> std::io::Result<()> {
+pub(crate) fn read_exact_at(file: &File, mut offset: u64, mut bytes: &mut [u8]) -> std::io::Result<()> {
     while !bytes.is_empty() {
         match std::os::windows::fs::FileExt::seek_read(file, bytes, offset) {
             Ok(0) => return Err(std::io::ErrorKind::UnexpectedEof.into()),
@@ -120,7 +146,7 @@ fn read_exact_at(file: &File, mut offset: u64, mut bytes: &mut [u8]) -> std::io:
 }
 
 #[cfg(windows)]
-fn write_all_at(file: &File, mut offset: u64, mut bytes: &[u8]) -> std::io::Result<()> {
+pub(crate) fn write_all_at(file: &File, mut offset: u64, mut bytes: &[u8]) -> std::io::Result<()> {
     while !bytes.is_empty() {
         match std::os::windows::fs::FileExt::seek_write(file, bytes, offset) {
             Ok(0) => return Err(std::io::ErrorKind::WriteZero.into()),

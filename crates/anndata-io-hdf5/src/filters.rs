@@ -105,6 +105,7 @@ impl Pipeline {
             .filters
             .iter()
             .enumerate()
+            // Fallback: a filter beyond the bits was not skipped.
             .filter(|(number, _)| skipped.checked_shr(u32::try_from(*number).unwrap_or(u32::MAX)).unwrap_or(0) & 1 == 0)
             .map(|(_, filter)| filter)
             .collect();
@@ -176,7 +177,7 @@ fn from_codec(codec: &Codec, size: usize, chunk_bytes: u64) -> Result<FilterInfo
             let position = BLOSC_COMPRESSORS.iter().position(|name| name == compressor);
             let code = position.filter(|_| compressor != "snappy").and_then(|code| u32::try_from(code).ok());
             let (Some(code), Ok(bytes)) = (code, u32::try_from(chunk_bytes)) else { return out_of_range() };
-            // As the filter itself does: its header has one byte for the size.
+            // Fallback: as the filter itself does, whose header has one byte for the size.
             let size = u32::try_from(size).ok().filter(|&size| size <= 255).unwrap_or(1);
             plain(id::BLOSC, vec![2, 2, size, bytes, u32::from(*level), u32::from(*shuffle), code])
         }
@@ -190,6 +191,7 @@ impl Filter {
     /// read, for which chunks say it: where the file does not say one, it is that which the filter itself takes.
     fn new(info: &FilterInfo) -> Self {
         let value = |position: usize| info.values.get(position).copied();
+        // Fallback: 0 is no size, and refused where a chunk is decoded.
         let size = |position: usize| value(position).and_then(|size| usize::try_from(size).ok()).unwrap_or(0);
         Self::Known(match info.id {
             id::DEFLATE => ByteCodec::Zlib { level: byte(value(0)).unwrap_or(6).min(9) },
@@ -199,6 +201,7 @@ impl Filter {
             id::LZF => ByteCodec::Lzf,
             id::LZ4 => ByteCodec::Lz4(Lz4Framing::Hdf5 { block: size(0) }),
             id::ZSTD => {
+                // Fallback: the level decides how chunks are written alone.
                 let level = value(0).and_then(|level| i32::try_from(level).ok()).unwrap_or(3).min(22);
                 ByteCodec::Zstd { level, checksum: false }
             }

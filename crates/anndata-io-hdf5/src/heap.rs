@@ -248,7 +248,7 @@ impl Collection {
             bytes.get(at..).and_then(<[u8]>::first_chunk::<HEADER>)
         {
             let index = usize::from(u16::from_le_bytes([i0, i1]));
-            // A size beyond memory does not fit either.
+            // Fallback: a size beyond memory does not fit either.
             let size = usize::try_from(u64::from_le_bytes(*size)).unwrap_or(usize::MAX);
             let start = at + HEADER;
             let Some(end) = start.checked_add(size).filter(|&end| index > 0 && end <= bytes.len()) else { break };

@@ -15,7 +15,8 @@
 //! - Safety: links to other files, values in other files and virtual arrays are refused unless [`Hdf5Options`] allow
 //!   them; declared sizes are checked before anything is allocated; addresses are checked against the file; a file with
 //!   damaged metadata is not edited.
-//! - [`write_atomic`] makes a file that appears whole or not at all.
+//! - [`write_atomic`] makes a file that appears whole or not at all. An edit in place is done as a whole, or undone: by the
+//!   process itself where it fails, as on a full disk, or by whoever opens the file next where its process was killed.
 
 #[cfg(target_endian = "big")]
 compile_error!("tensors are little-endian in memory; big-endian machines are not supported");
@@ -50,6 +51,7 @@ mod resolve;
 #[cfg(feature = "write")]
 mod shared;
 mod store;
+mod undo;
 mod unreadable;
 
 #[cfg(feature = "write")]

@@ -169,4 +169,9 @@ impl Storage for LibraryStore {
         }
         Ok(())
     }
+
+    fn commit(&self) -> Result<()> {
+        self.flush()?;
+        self.shared.commit()
+    }
 }

@@ -17,6 +17,7 @@ use crate::heap::Heap;
 use crate::raw::Id;
 use crate::raw::file::{self, Mode};
 use crate::raw::link::{self, Identity, Object};
+use crate::undo::{self, UndoLog};
 pub(crate) use array_state::ArrayState;
 use editing::Editing;
 
@@ -25,6 +26,8 @@ use editing::Editing;
 pub(crate) struct Shared {
     pub(crate) file: Id,
     pub(crate) raw: Arc<RawFile>,
+    /// What undoes an edit of the file.
+    log: Option<Arc<UndoLog>>,
     pub(crate) options: Hdf5Options,
     /// Where the addresses of the global heap count from, `None` if its references are not of the usual width.
     pub(crate) heap_base: Option<u64>,
@@ -57,18 +60,20 @@ impl Shared {
         if mode != Mode::Create {
             // The operating system says in plain words, and of a kind, why a file cannot be opened; the library does not.
             drop(std::fs::File::options().read(true).write(writable).open(path)?);
+            undo::recover(path)?;
         }
-        let file = file::open(path, mode)?;
+        let (file, log) = file::open(path, mode)?;
         #[cfg(unix)]
         let handle = file::handle(&file)?;
         #[cfg(not(unix))]
         let handle = std::fs::File::options().read(true).write(writable).open(path)?;
-        let raw = Arc::new(RawFile::new(handle, writable)?);
+        let raw = Arc::new(RawFile::new(handle, writable)?.with_log(log.clone()));
         let (base, address, length) = file::geometry(&file)?;
         let root = link::open(&file, "/").ok().map(|root| root.identity);
         Ok(Self {
             file,
             raw,
+            log,
             options: *options,
             heap_base: (address == 8 && length == 8).then_some(base),
             path: path.to_owned(),
@@ -122,6 +127,7 @@ impl Shared {
 
     /// Brings into the file what the library holds back, so that it can be read without it.
     pub(crate) fn settle(&self) -> Result<()> {
+        self.check_not_undone()?;
         let mut settled = self.settled.lock().unwrap_or_else(PoisonError::into_inner);
         let changes = self.changes.load(Ordering::Acquire);
         if *settled < changes {
@@ -131,6 +137,16 @@ impl Shared {
         Ok(())
     }
 
+    /// Ends an edit: what is in the file stays there.
+    pub(crate) fn commit(&self) -> Result<()> {
+        self.log.as_ref().map_or(Ok(()), |log| log.commit())
+    }
+
+    /// Refuses to go on where an edit failed and was undone: what the library knows is not what is in the file.
+    pub(crate) fn check_not_undone(&self) -> Result<()> {
+        self.log.as_ref().map_or(Ok(()), |log| log.check())
+    }
+
     pub(crate) fn check_mode(&self) -> Result<()> {
         if self.writable { Ok(()) } else { Err(Error::read_only("the file was opened for reading only")) }
     }
@@ -138,6 +154,7 @@ impl Shared {
     /// Refuses to write to a file that cannot be written, or is not at its path any more.
     pub(crate) fn check_writable(&self) -> Result<()> {
         self.check_mode()?;
+        self.check_not_undone()?;
         self.raw.check_in_place(&self.path)
     }
 

@@ -95,6 +95,11 @@ impl Hdf5Store {
     /// The HDF5 library edits, which does not survive every damaged file: all metadata are looked at first, and a file in which
     /// any is damaged is refused.
     ///
+    /// An edit ends with [`commit`](Storage::commit), or when the file is closed. One that fails before, as on a full disk, is undone
+    /// at once; one whose process is killed is undone by whoever opens the file next, through this crate: until then other programs
+    /// see it half done. What is overwritten is kept in a journal beside the file meanwhile, `.NAME.undo`. A loss of power is
+    /// not covered.
+    ///
     /// A file that is replaced or removed while it is open is not written to any more: that is an error of the kind
     /// [`Stale`](anndata_storage::ErrorKind::Stale).
     ///
@@ -255,5 +260,9 @@ impl Storage for Hdf5Store {
 
     fn flush(&self) -> Result<()> {
         self.storage().flush()
+    }
+
+    fn commit(&self) -> Result<()> {
+        self.storage().commit()
     }
 }

@@ -106,6 +106,7 @@ fn letters(column: usize) -> String {
     let (mut column, mut letters) = (column + 1, String::new());
     while column > 0 {
         column -= 1;
+        // Fallback: never: it is below 26.
         letters.insert(0, char::from(b'A' + u8::try_from(column % 26).unwrap_or(0)));
         column /= 26;
     }

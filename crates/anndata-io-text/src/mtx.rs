@@ -123,6 +123,7 @@ fn read_as<T: Number>(source: Source, options: &MtxOptions) -> Result<SparseMatr
     options.limits.check(8 * u64::from(major), stored)?;
     // A line has four bytes at least, of which a compressed file keeps as little as the limits say.
     let most = stored.saturating_mul(options.limits.max_expansion.min(1100)) / 4;
+    // Fallback: more entries than memory can count do not fit, which is told when room is made for them.
     let expected = usize::try_from(header.expected().min(most)).unwrap_or(usize::MAX);
     let scattered = AtomicBool::new(header.layout == Layout::Array);
     let plan = Plan::new(major, minor, expected);

@@ -166,7 +166,7 @@ impl<'a> Driver<'a> {
         if fault.is_empty() && ended.status.success() && !matches!(found, Found::State(state) if state == next) {
             self.broke(target, &format!("it came to its end, and its target holds {}", found.text()));
         }
-        if fault == "full disk" && target.operation.whole && !matches!(found, Found::State(state) if state == old) {
+        if fault == "full disk" && !matches!(found, Found::State(state) if state == old) {
             self.broke(target, &format!("it failed, and its target holds {}", found.text()));
         }
         let left = target.left()?;
@@ -187,16 +187,8 @@ impl<'a> Driver<'a> {
             }
         }
         target.state = if let Found::State(state) = found { Some(state) } else { None };
-        match found {
-            Found::State(_) => {}
-            Found::Error(error) if !target.operation.whole => {
-                let error =
-                    format!("{}: {error}", target.operation).replace(&target.path().display().to_string(), "FILE");
-                if !self.report.errors.contains(&error) {
-                    self.report.errors.push(error);
-                }
-            }
-            found => self.broke(target, &format!("after a {fault}: {}", found.text())),
+        if !matches!(found, Found::State(_)) {
+            self.broke(target, &format!("after a {fault}: {}", found.text()));
         }
         if files(&target.folder().join("in"))? != target.inputs {
             self.broke(target, "an input was changed");

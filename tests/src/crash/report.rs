@@ -34,40 +34,28 @@ impl Row {
 /// All that was counted, and whatever broke a promise.
 #[derive(Debug, Clone, Default)]
 pub struct Report {
-    /// What is promised first, then edits in place.
+    /// Kills, then full disks, by operation.
     pub rows: Vec<Row>,
     /// Each broken promise, with the operation and the number of its round.
     pub broken: Vec<String>,
-    /// Each different error that reading a file edited in place gave.
-    pub errors: Vec<String>,
 }
 
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (whole, title) in [(true, "The old object or the new one"), (false, "Edits in place")] {
-            writeln!(f, "{title}:\n")?;
-            writeln!(f, "| operation | format | fault | faults | old | new | errors | mixtures | leftovers |")?;
-            writeln!(f, "| --- | --- | --- | --- | --- | --- | --- | --- | --- |")?;
-            let rows = || self.rows.iter().filter(|row| row.operation.whole == whole);
-            for row in rows() {
-                let (job, format) = (row.operation.job.name(), row.operation.format);
-                let Row { fault, faults, old, new, errors, mixtures, left, .. } = row;
-                writeln!(
-                    f,
-                    "| {job} | {format} | {fault} | {faults} | {old} | {new} | {errors} | {mixtures} | {left} |"
-                )?;
-            }
-            let sum = |of: fn(&Row) -> u32| rows().map(of).sum::<u32>();
-            let (faults, old, new) = (sum(|row| row.faults), sum(|row| row.old), sum(|row| row.new));
-            let (errors, mixtures, left) = (sum(|row| row.errors), sum(|row| row.mixtures), sum(|row| row.left));
-            writeln!(f, "| all | | | {faults} | {old} | {new} | {errors} | {mixtures} | {left} |\n")?;
+        writeln!(f, "| operation | format | fault | faults | old | new | errors | mixtures | leftovers |")?;
+        writeln!(f, "| --- | --- | --- | --- | --- | --- | --- | --- | --- |")?;
+        for row in &self.rows {
+            let (job, format) = (row.operation.job.name(), row.operation.format);
+            let Row { fault, faults, old, new, errors, mixtures, left, .. } = row;
+            writeln!(f, "| {job} | {format} | {fault} | {faults} | {old} | {new} | {errors} | {mixtures} | {left} |")?;
         }
-        for (title, lines) in [("Errors after edits in place", &self.errors), ("Broken promises", &self.broken)] {
-            if !lines.is_empty() {
-                writeln!(f, "{title}:\n")?;
-                lines.iter().try_for_each(|line| writeln!(f, "- {line}"))?;
-                writeln!(f)?;
-            }
+        let sum = |of: fn(&Row) -> u32| self.rows.iter().map(of).sum::<u32>();
+        let (faults, old, new) = (sum(|row| row.faults), sum(|row| row.old), sum(|row| row.new));
+        let (errors, mixtures, left) = (sum(|row| row.errors), sum(|row| row.mixtures), sum(|row| row.left));
+        writeln!(f, "| all | | | {faults} | {old} | {new} | {errors} | {mixtures} | {left} |\n")?;
+        if !self.broken.is_empty() {
+            writeln!(f, "Broken promises:\n")?;
+            self.broken.iter().try_for_each(|line| writeln!(f, "- {line}"))?;
         }
         Ok(())
     }

@@ -6,7 +6,7 @@
 use std::path::{Path, PathBuf};
 
 use super::qc::{report_memory, report_peak, same_numbers};
-use super::{Bench, Pairs, build, measure, report};
+use super::{Bench, Pairs, build, measure};
 use crate::sh::{Result, command, step};
 
 const SCRIPT: &str = "tests/python/bench_collection.py";
@@ -17,9 +17,9 @@ impl Bench {
     pub(super) fn collection(&self) -> Result<()> {
         let rust = self.collection_files()?;
         let opened = self.stores_beside_python(&rust, "open", false)?;
-        report("open a thousand stores", "Python", &opened, None);
+        self.report("open a thousand stores", "Python", &opened, None);
         report_peak(&opened, OPEN_MEMORY)?;
-        report("512 rows of ten stores", "Python", &self.stores_beside_python(&rust, "rows", false)?, None);
+        self.report("512 rows of ten stores", "Python", &self.stores_beside_python(&rust, "rows", false)?, None);
         Ok(())
     }
 
@@ -28,17 +28,17 @@ impl Bench {
         self.remove_outputs()?;
         for (what, variables) in [("same", "the same variables"), ("outer", "outer join")] {
             let pairs = self.stores_beside_python(&rust, what, true)?;
-            report(&format!("concat on disk, {variables}"), "Python", &pairs, None);
+            self.report(&format!("concat on disk, {variables}"), "Python", &pairs, None);
         }
         self.remove_outputs()?;
         let run = |what: &str, extension: &str| {
             measure(self.measured().arg(&rust).arg(what).arg(&self.folder).arg(self.output(extension)))
         };
         let pairs = self.pairs(|| run("rectilinear", "zarr"), || run("copy", "copies"))?;
-        report("concat on disk, chunks copied", "cp -r", &pairs, None);
+        self.report("concat on disk, chunks copied", "cp -r", &pairs, None);
         self.remove_outputs()?;
         let large: Pairs = vec![(run("large", "h5ad")?, run("large", "zarr")?)];
-        report("concat on disk, 4 GiB, to .h5ad", "to zarr", &large, None);
+        self.report("concat on disk, 4 GiB, to .h5ad", "to zarr", &large, None);
         self.remove_outputs()?;
         report_memory(&large)
     }

@@ -3,7 +3,7 @@
 //! Both sides read the objects first; only the concatenation is timed. The peak memory is that of the whole process,
 //! compared with the size of the matrices of inputs and output.
 
-use super::{Bench, build, measure, report};
+use super::{Bench, build, measure};
 use crate::sh::{Result, command, step};
 
 const SCRIPT: &str = "tests/python/bench_concat.py";
@@ -21,7 +21,12 @@ impl Bench {
                     measure(run.arg(&self.python).args(["-W", "ignore", SCRIPT, what]).arg(&self.folder))
                 },
             )?;
-            report(&format!("concat, {variables}"), "Python", &pairs, (what == "same").then_some(limit.as_slice()));
+            self.report(
+                &format!("concat, {variables}"),
+                "Python",
+                &pairs,
+                (what == "same").then_some(limit.as_slice()),
+            );
         }
         Ok(())
     }

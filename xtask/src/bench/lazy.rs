@@ -4,7 +4,7 @@
 use std::path::Path;
 
 use super::qc::{report_memory, same_numbers};
-use super::{Bench, Pairs, build, measure, report};
+use super::{Bench, Pairs, build, measure};
 use crate::sh::Result;
 
 const SCRIPT: &str = "tests/python/bench_lazy.py";
@@ -13,21 +13,21 @@ impl Bench {
     /// `quick` takes a small file, to see that all of it works.
     pub(super) fn lazy(&self, quick: bool) -> Result<()> {
         let (rust, file) = (build("bench_lazy", &[])?, self.counts(quick)?);
-        report("open lazily", "Python", &self.beside_python(&rust, &file, "open")?, None);
-        report("a thousand rows, gzip", "Python", &self.beside_python(&rust, &file, "rows")?, None);
+        self.report("open lazily", "Python", &self.beside_python(&rust, &file, "open")?, None);
+        self.report("a thousand rows, gzip", "Python", &self.beside_python(&rust, &file, "rows")?, None);
         let pass = self.beside_python(&rust, &file, "pass")?;
-        report("one pass, gzip", "Python", &pass, None);
+        self.report("one pass, gzip", "Python", &pass, None);
         report_memory(&pass)
     }
 
     /// The same of reading with a function that is asked of each element.
     pub(super) fn dispatch(&self, quick: bool) -> Result<()> {
         let (rust, file) = (build("bench_lazy", &[])?, self.counts(quick)?);
-        report("read, dispatched", "Python", &self.beside_python(&rust, &file, "dispatched")?, None);
+        self.report("read, dispatched", "Python", &self.beside_python(&rust, &file, "dispatched")?, None);
         let run = |what: &str| measure(self.measured().arg(&rust).arg(what).arg(&file));
         let pairs = self.pairs(|| run("dispatched"), || run("whole"))?;
         same_numbers("dispatched", &pairs)?;
-        report("read, dispatched", "without a function", &pairs, None);
+        self.report("read, dispatched", "without a function", &pairs, None);
         Ok(())
     }
 

@@ -9,7 +9,8 @@ use std::process::Command;
 
 use serde_json::Value;
 
-use super::{Bench, build, spread};
+use super::results::Row;
+use super::{Bench, build};
 use crate::sh::{Error, Result, command, output};
 
 const SCRIPT: &str = "tests/python/bench_matrix.py";
@@ -17,19 +18,26 @@ const REPEATS: &str = "5";
 /// The operation that reads from the file, and so depends on its compression.
 const STORED: &str = "rows from the file, a thousand";
 
-/// Seconds and check of each operation.
-type Measured = BTreeMap<String, (f64, u64)>;
+/// Each operation.
+type Measured = BTreeMap<String, Operation>;
+
+/// What was measured of an operation.
+#[derive(Debug, Clone, Copy)]
+struct Operation {
+    seconds: f64,
+    check: u64,
+    /// The bytes of memory that have to be read and written, if that bounds it.
+    moved: Option<(f64, f64)>,
+}
 
 impl Bench {
     pub(super) fn matrix(&self) -> Result<()> {
         let rust = build("bench_matrix", &[])?;
-        println!("uncompressed\n");
-        self.operations(&rust, &self.file("none"), &[REPEATS])?;
-        println!("gzip\n");
-        self.operations(&rust, &self.file("gzip"), &[REPEATS, STORED])
+        self.operations(&rust, "", &self.file("none"), &[REPEATS])?;
+        self.operations(&rust, ", gzip", &self.file("gzip"), &[REPEATS, STORED])
     }
 
-    fn operations(&self, rust: &Path, file: &Path, arguments: &[&str]) -> Result<()> {
+    fn operations(&self, rust: &Path, of: &str, file: &Path, arguments: &[&str]) -> Result<()> {
         let mut pairs = Vec::new();
         for _ in 0..self.rounds {
             let ours = measure(command(rust).arg(file).args(arguments))?;
@@ -37,23 +45,26 @@ impl Bench {
             pairs.push((ours, theirs));
         }
         let Some((first, _)) = pairs.first() else { return Ok(()) };
-        for name in first.keys() {
+        for (name, operation) in first {
             let mut times = (Vec::new(), Vec::new());
             for (ours, theirs) in &pairs {
                 let (Some(ours), Some(theirs)) = (ours.get(name), theirs.get(name)) else {
                     return Err(Error::new(format!("'{name}' was not measured on both sides")));
                 };
-                if ours.1 != theirs.1 {
-                    return Err(Error::new(format!("'{name}' gives {} here and {} in Python", ours.1, theirs.1)));
+                if ours.check != theirs.check {
+                    return Err(Error::new(format!(
+                        "'{name}' gives {} here and {} in Python",
+                        ours.check, theirs.check
+                    )));
                 }
-                times.0.push(ours.0);
-                times.1.push(theirs.0);
+                times.0.push(ours.seconds);
+                times.1.push(theirs.seconds);
             }
-            let ratios: Vec<f64> = times.0.iter().zip(&times.1).map(|(ours, theirs)| theirs / ours).collect();
-            println!("{name} ({} pairs)", pairs.len());
-            println!("  Rust    {}", spread(&times.0, " s"));
-            println!("  Python  {}", spread(&times.1, " s"));
-            println!("  faster  {}\n", spread(&ratios, " x"));
+            let row = Row::new(&format!("{name}{of}"), "scipy", times.0, times.1);
+            self.keep(match operation.moved {
+                Some((read, written)) => row.with_limit("moving its bytes", self.limits.moved(read, written)),
+                None => row,
+            });
         }
         Ok(())
     }
@@ -66,7 +77,9 @@ fn measure(run: &mut Command) -> Result<Measured> {
         let value: Value = serde_json::from_str(line).map_err(|_| wrong())?;
         let name = value["name"].as_str().ok_or_else(wrong)?;
         let seconds = value["seconds"].as_f64().ok_or_else(wrong)?;
-        measured.insert(name.to_owned(), (seconds, value["check"].as_u64().ok_or_else(wrong)?));
+        let check = value["check"].as_u64().ok_or_else(wrong)?;
+        let moved = value["read"].as_f64().zip(value["written"].as_f64());
+        measured.insert(name.to_owned(), Operation { seconds, check, moved });
     }
     Ok(measured)
 }

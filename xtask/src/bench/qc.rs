@@ -8,7 +8,7 @@
 
 use std::path::PathBuf;
 
-use super::{Bench, Measurement, Pairs, build, measure, report, spread};
+use super::{Bench, Measurement, Pairs, build, measure, spread};
 use crate::sh::{Error, Result, command, step};
 
 const SCRIPT: &str = "tests/python/bench_qc.py";
@@ -35,13 +35,13 @@ impl Bench {
             same_numbers(what, &pairs)?;
             Ok::<Pairs, Error>(pairs)
         };
-        report("quality control, written", "Python", &pairs("chapter", &[])?, None);
-        report("quality control, written, durable", "Python", &pairs("chapter", &["--durable"])?, None);
+        self.report("quality control, written", "Python", &pairs("chapter", &[])?, None);
+        self.report("quality control, written, durable", "Python", &pairs("chapter", &["--durable"])?, None);
         let stream = self.repeat(|| measure(self.measured().arg(&rust).arg("stream").arg(&file)))?;
-        report("means of groups", "Python", &pairs("groups", &[])?, Some(&stream));
+        self.report("means of groups", "Python", &pairs("groups", &[])?, Some(&stream));
         let inflate = self.repeat(|| self.measure_rust(["limit".as_ref(), file.as_path()], &[]))?;
         let variances = pairs("variance", &[])?;
-        report("variances of a stored matrix, gzip", "Python", &variances, Some(&inflate));
+        self.report("variances of a stored matrix, gzip", "Python", &variances, Some(&inflate));
         self.remove_outputs()?;
         report_memory(&variances)
     }

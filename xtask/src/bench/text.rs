@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use super::qc::same_numbers;
-use super::{Bench, build, measure, median, report};
+use super::{Bench, build, measure, median};
 use crate::sh::{Error, Result, command, step};
 
 const SCRIPT: &str = "tests/python/bench_text.py";
@@ -31,7 +31,7 @@ impl Bench {
             )?;
             // Sums of numbers of 32 bits, which are not rounded in the same way.
             same_numbers(what, &pairs)?;
-            report(&format!("read {what}"), peer, &pairs, None);
+            self.report(&format!("read {what}"), peer, &pairs, None);
             if quick {
                 continue;
             }

@@ -4,7 +4,7 @@ use std::fs;
 use std::num::NonZero;
 use std::path::{Path, PathBuf};
 
-use super::{Bench, Measurement, Pairs, build, measure, median, report, spread};
+use super::{Bench, Measurement, Pairs, build, measure, median, spread};
 use crate::sh::{Error, Result};
 
 /// Asked for of the store of the made file.
@@ -27,12 +27,12 @@ impl Bench {
         for (maker, store) in [("Rust", &ours), ("Python", &theirs)] {
             let read: [&Path; 2] = ["read".as_ref(), store.as_path()];
             let pairs = self.pairs(|| self.measure_rust(read, &[]), || self.measure_python(read, &[]))?;
-            report(&format!("read zarr, written by {maker}"), "Python", &pairs, None);
+            self.report(&format!("read zarr, written by {maker}"), "Python", &pairs, None);
             let pairs = self.pairs(
                 || self.measure_rust(["arrays".as_ref(), store.as_path()], &[]),
                 || measure(self.measured().arg(&bare).arg(store)),
             )?;
-            report(&format!("read the arrays of the matrix, written by {maker}"), "zarrs", &pairs, None);
+            self.report(&format!("read the arrays of the matrix, written by {maker}"), "zarrs", &pairs, None);
         }
         for durable in [&[][..], &["--durable"]] {
             let output = || -> [PathBuf; 3] { ["write".into(), source.clone(), self.output("zarr")] };
@@ -40,7 +40,7 @@ impl Bench {
                 || self.measure_rust(output().each_ref().map(PathBuf::as_path), durable),
                 || self.measure_python(output().each_ref().map(PathBuf::as_path), durable),
             )?;
-            report(&format!("write zarr {}", durable.concat()), "Python", &pairs, None);
+            self.report(&format!("write zarr {}", durable.concat()), "Python", &pairs, None);
             self.remove_outputs()?;
         }
         let (files, bytes) = usage(&ours)?;
@@ -63,7 +63,12 @@ impl Bench {
                 || self.measure_rust(output().each_ref().map(PathBuf::as_path), &options),
                 || self.measure_python(output().each_ref().map(PathBuf::as_path), durable),
             )?;
-            report(&format!("convert gzip to zarr within {limit} MiB {}", durable.concat()), "Python", &pairs, None);
+            self.report(
+                &format!("convert gzip to zarr within {limit} MiB {}", durable.concat()),
+                "Python",
+                &pairs,
+                None,
+            );
             report_cores(&pairs);
             self.remove_outputs()?;
         }

@@ -93,6 +93,7 @@ pub(super) fn cost(of: &Inner, stored: &[Stored<'_>], state: &LoaderState) -> Re
     }
     let scaled = |seen: u64| {
         let all = u128::from(seen) * u128::from(batches) / u128::from(looked_at.max(1));
+        // Fallback: an estimate.
         u64::try_from(all).unwrap_or(u64::MAX)
     };
     let n_rows = stored.iter().map(|(parts, _)| parts.iter().map(|(rows, _)| rows).sum::<u64>()).max().unwrap_or(0);

@@ -229,6 +229,7 @@ impl Inner {
     pub(super) fn ahead(&self, stream: &Stream) -> Option<Ahead> {
         let starts = stream.cursor_starts().filter(|_| self.keeps_units)?;
         let cursors = match self.sampling.order {
+            // Fallback: more cursors than memory can count are more than there are units.
             Order::Interleaved { cursors, .. } => usize::try_from(cursors).unwrap_or(usize::MAX),
             _ => 1,
         };

@@ -292,6 +292,7 @@ pub(super) fn touched(parts: &Parts, bytes: &RowBytes, first: u64, last: u64, ch
         let Some(part) = part.as_ref().filter(|_| from <= to && *rows > 0) else { continue };
         // Rows are of the same length here.
         let mean = lengths.map_or(0, |lengths| lengths.total);
+        // Fallback: never: `row - own` is below `total`, so that what is divided is at most `mean`.
         let value = |row: u64| u64::try_from(u128::from(row - own) * u128::from(mean) / u128::from(total)).unwrap_or(0);
         let (from, to, len, size, requests) = match Chunks::of(part) {
             Chunks::None => (from - own, to - own, 1, bytes.mean(total), 0),

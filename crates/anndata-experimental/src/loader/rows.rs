@@ -104,6 +104,7 @@ impl RowSet {
     /// How many of them are before a row.
     pub(crate) fn count_before(&self, row: u64) -> u64 {
         let at = self.ranges.partition_point(|range| range.end <= row);
+        // Fallback: no range is before the first row.
         let before = at.checked_sub(1).and_then(|last| self.ends.get(last)).copied().unwrap_or(0);
         before + self.ranges.get(at).map_or(0, |range| row.saturating_sub(range.start))
     }

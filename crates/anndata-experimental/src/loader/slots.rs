@@ -31,6 +31,7 @@ impl Units {
             Self::Equal(each) => unit.saturating_mul(*each).min(len)..(unit + 1).saturating_mul(*each).min(len),
             Self::Ends(ends) => {
                 let end = |unit: usize| ends.get(unit).copied().unwrap_or(len);
+                // Fallback: a unit beyond memory is beyond all ends, and its range is empty.
                 let unit = usize::try_from(unit).unwrap_or(usize::MAX);
                 unit.checked_sub(1).map_or(0, end)..end(unit)
             }
@@ -145,6 +146,7 @@ impl Slots {
                 ),
                 Some(copies) => {
                     let all = positions.flat_map(|position| {
+                        // Fallback: so many copies are never all taken.
                         std::iter::repeat_n(position, usize::try_from(copies.of(position)).unwrap_or(usize::MAX))
                     });
                     out.extend(all.skip(from).take(most));
@@ -171,6 +173,7 @@ impl Starts {
             }
             Self::Ends(ends) => {
                 let slot = ends.partition_point(|&end| end <= index);
+                // Fallback: no slot ends before the first, which begins at 0.
                 (slot as u64, slot.checked_sub(1).and_then(|before| ends.get(before)).copied().unwrap_or(0))
             }
         }

@@ -293,6 +293,7 @@ impl LazySource for Spilled {
     }
 
     fn nbytes(&self, with_stored: bool) -> usize {
+        // Fallback: more bytes than memory holds are over every limit that this is compared with.
         if with_stored { usize::try_from(self.bytes).unwrap_or(usize::MAX) } else { 0 }
     }
 }

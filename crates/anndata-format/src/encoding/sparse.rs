@@ -10,7 +10,8 @@
 //!   indptr                array of integers: where each row (CSR) or column (CSC) begins, and the end
 //! ```
 //!
-//! Integers of any width and sign are read and kept. Indices may be unsorted.
+//! Integers of any width and sign are read and kept. Indices may be unsorted. What is behind the end of a matrix, which is
+//! where the last offset within the shape says, is not read: an append that was cut short leaves such.
 //! Specification: [Sparse arrays](https://anndata.readthedocs.io/en/stable/fileformat-prose.html#sparse-arrays).
 //! Files before 0.7 have the attributes `h5sparse_format` and `h5sparse_shape` instead.
 //!
@@ -29,16 +30,19 @@
 
 mod layout;
 mod offsets;
+mod rest;
 mod select;
 mod stream;
 mod validate;
 
+use std::borrow::Cow;
 use std::ops::Range;
 use std::sync::Arc;
 
 use anndata_storage::{Array, ArraySpec, AxisSelection, BlockSize, DType, Error, OrBug, Result, child_path};
 
 use self::layout::one_dimension;
+use self::rest::without_rest;
 use self::select::StoredPart;
 use super::registry::{BuildContext, EncodeContext, Encoding, Registry};
 use super::values::wrong_element;
@@ -100,6 +104,7 @@ impl Encoding for SparseEncoding {
             SparseFormat::Csr => (rows, columns),
             SparseFormat::Csc => (columns, rows),
         };
+        let node = without_rest(node, self.0, "shape")?;
         let mut group = node.as_group()?.clone();
         let data = &group.child("data")?.as_array()?.spec;
         let indices = group.child("indices")?.as_array()?;
@@ -187,7 +192,11 @@ pub(super) fn schema(node: &Node, format: SparseFormat, shape_attribute: &str) -
 /// The matrix of a group whose shape is in the attribute `shape_attribute`.
 pub(super) fn build(node: Node, format: SparseFormat, shape_attribute: &str) -> Result<Element> {
     let shape = declared_shape(&node, shape_attribute)?;
-    let mut group = node.into_group()?;
+    let cut = match without_rest(&node, format, shape_attribute)? {
+        Cow::Owned(cut) => Some(cut),
+        Cow::Borrowed(_) => None,
+    };
+    let mut group = cut.unwrap_or(node).into_group()?;
     let mut take = |key: &str| group.take(key)?.into_tensor();
     let (data, indices, indptr) = (take("data")?, take("indices")?, take("indptr")?);
     SparseMatrix::new(format, shape, data, indices, indptr).map(Element::Sparse)

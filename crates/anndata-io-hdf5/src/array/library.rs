@@ -47,7 +47,7 @@ impl Hdf5Array {
     }
 
     fn read_block(&self, start: &[u64], count: &[u64]) -> Result<Tensor> {
-        // More than can be counted is over every limit, and more than there is memory.
+        // Fallback: more than can be counted is over every limit, and more than there is memory.
         let len = count.iter().try_fold(1_u64, |product, &len| product.checked_mul(len)).unwrap_or(u64::MAX);
         let size = self.plan.stored.node.size().file as u64;
         self.store.options.limits.check(len.saturating_mul(size), self.store.raw.len()?)?;
@@ -112,6 +112,7 @@ pub(crate) fn read_attribute(
     shape: &[u64],
     heap: Option<Heap<'_>>,
 ) -> Result<Tensor> {
+    // Fallback: more values than can be counted are more than there is memory, which is an error where it is asked for.
     let len = shape.iter().try_fold(1_u64, |product, &len| product.checked_mul(len)).unwrap_or(u64::MAX);
     let mut received = Received::new(stored, memory, heap, len)?;
     if len > 0 {

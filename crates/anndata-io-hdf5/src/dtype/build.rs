@@ -74,7 +74,7 @@ fn targets(cells: &[u8], kind: Target, follow: Follow<'_>) -> Result<LargeBinary
 /// The bytes of one field of all records.
 fn column(bytes: &[u8], record: usize, part: &Part, source: &dyn Source) -> Result<AlignedBytes> {
     let (start, width) = (source.pick(part.offset), part.count * source.pick(part.node.size()));
-    // Records without bytes have no cells.
+    // Fallback: records without bytes have no cells.
     let rows = bytes.len().checked_div(record).unwrap_or(0);
     let len = rows.checked_mul(width).ok_or_else(|| Error::limit_exceeded("a field does not fit into memory"))?;
     let mut cells = AlignedBytes::try_zeroed(len)?;

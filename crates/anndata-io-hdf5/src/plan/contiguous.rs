@@ -72,6 +72,7 @@ impl Plan {
     ) -> Result<()> {
         let size = size_of_value(spec)?;
         let Some(address) = address else {
+            // Fallback: values without bytes take no room.
             let len = out.len().checked_div(size).unwrap_or(0);
             return copy_values(&self.unwritten(spec, vec![len], out.len())?, out);
         };

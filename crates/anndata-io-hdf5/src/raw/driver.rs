@@ -1,4 +1,4 @@
-//! The file driver of the library, with a look at what is read.
+//! The file driver of the library, with a look at what is read and what is overwritten.
 //!
 //! There are metadata for which the library does not come to an end, or ends the process. Its calls cannot be stopped, and
 //! they hold its lock. So files are opened with the library's own driver, whose function for reading is replaced: it fails
@@ -8,12 +8,16 @@
 //!   where a part of the file was zeroed.
 //! - All other metadata are looked at in files that are open for reading ([`super::metadata`]). In a file that is edited,
 //!   what is on the disk may be older than what the library knows.
+//!
+//! The functions for writing and for cutting are replaced too: what is overwritten in a file that is edited is saved before, so
+//! that an edit that fails is undone ([`crate::undo`]). From then on the library is told that all it writes is written, and
+//! nothing is.
 
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use std::ffi::{CStr, c_char, c_int, c_uint, c_ulong, c_void};
 use std::mem::offset_of;
-use std::sync::{Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use anndata_storage::{Error, Result};
 use hdf5_metno_sys::h5::herr_t;
@@ -24,6 +28,7 @@ use hdf5_metno_sys::h5p::H5Pset_driver;
 
 use super::metadata::Known;
 use super::{Id, h5, locked};
+use crate::undo::UndoLog;
 
 /// The version of the structure below.
 const VERSION: c_uint = 1;
@@ -39,6 +44,9 @@ const ACCUMULATE: c_ulong = 6;
 type Read = unsafe extern "C" fn(*mut H5FD_t, c_int, hid_t, u64, usize, *mut c_void) -> herr_t;
 type Query = unsafe extern "C" fn(*const H5FD_t, *mut c_ulong) -> herr_t;
 type Close = unsafe extern "C" fn(*mut H5FD_t) -> herr_t;
+type Write = unsafe extern "C" fn(*mut H5FD_t, c_int, hid_t, u64, usize, *const c_void) -> herr_t;
+type End = unsafe extern "C" fn(*const H5FD_t, c_int) -> u64;
+type Cut = unsafe extern "C" fn(*mut H5FD_t, hid_t, bool) -> herr_t;
 
 /// The beginning of the library's `H5FD_t`, as of version 2.
 #[repr(C)]
@@ -71,9 +79,15 @@ struct Class {
     close: Option<Close>,
     compare: usize,
     query: Option<Query>,
-    until_read: [usize; 7],
+    until_end: [usize; 3],
+    /// Where the library ends the file, which may be longer.
+    end: Option<End>,
+    until_read: [usize; 3],
     read: Option<Read>,
-    after_read: [usize; 11],
+    write: Option<Write>,
+    until_cut: [usize; 5],
+    cut: Option<Cut>,
+    after_cut: [usize; 4],
     map: [c_int; 7],
 }
 
@@ -83,7 +97,10 @@ const _: () = assert!(
     size_of::<Class>() == size_of::<H5FD_class_t>() + 4 * size_of::<usize>()
         && offset_of!(Class, close) == offset_of!(H5FD_class_t, close)
         && offset_of!(Class, query) == offset_of!(H5FD_class_t, query)
+        && offset_of!(Class, end) == offset_of!(H5FD_class_t, get_eoa)
         && offset_of!(Class, read) == offset_of!(H5FD_class_t, read)
+        && offset_of!(Class, write) == offset_of!(H5FD_class_t, write)
+        && offset_of!(Class, cut) == offset_of!(H5FD_class_t, truncate) + 4 * size_of::<usize>()
 );
 
 /// The driver and the function that its reading ends in.
@@ -93,6 +110,9 @@ struct Driver {
     read: Read,
     query: Query,
     close: Close,
+    write: Write,
+    end: End,
+    cut: Cut,
 }
 
 thread_local! {
@@ -100,6 +120,29 @@ thread_local! {
     static REFUSAL: RefCell<Option<String>> = const { RefCell::new(None) };
     /// Whether only values are read, which may be any bytes.
     static ONLY_VALUES: Cell<bool> = const { Cell::new(false) };
+    /// The journal of the file that is being opened for editing, which has no number yet.
+    static OPENING: RefCell<Option<Arc<UndoLog>>> = const { RefCell::new(None) };
+}
+
+/// The journals of the files that are open for editing, by the library's number of each.
+static LOGS: Mutex<BTreeMap<c_ulong, Arc<UndoLog>>> = Mutex::new(BTreeMap::new());
+
+/// Runs a call that opens a file for editing, whose journal this is.
+pub(super) fn opening<T>(log: Arc<UndoLog>, call: impl FnOnce() -> T) -> T {
+    OPENING.set(Some(log));
+    let result = call();
+    OPENING.set(None);
+    result
+}
+
+/// The journal of the open file of a number: that of whoever opened it first, else this one.
+pub(super) fn logged(number: c_ulong, log: Arc<UndoLog>) -> Arc<UndoLog> {
+    Arc::clone(LOGS.lock().unwrap_or_else(PoisonError::into_inner).entry(number).or_insert(log))
+}
+
+fn log_of(number: c_ulong) -> Option<Arc<UndoLog>> {
+    let log = LOGS.lock().unwrap_or_else(PoisonError::into_inner).get(&number).cloned();
+    log.or_else(|| OPENING.with_borrow(Clone::clone))
 }
 
 /// What is known of the files that are open for reading, by the library's number of each.
@@ -153,11 +196,14 @@ fn register(access: &Id, file: &CStr) -> Result<Driver> {
     let read = class.read.replace(read_checked).ok_or_else(unknown)?;
     let query = class.query.replace(query_exact).ok_or_else(unknown)?;
     let close = class.close.replace(close_known).ok_or_else(unknown)?;
+    let write = class.write.replace(write_saved).ok_or_else(unknown)?;
+    let cut = class.cut.replace(cut_later).ok_or_else(unknown)?;
+    let end = class.end.ok_or_else(unknown)?;
     class.value = NUMBER;
     class.name = NAME.as_ptr();
     // SAFETY: the library copies the structure, which is of the version that it says; the name lives for ever.
     let id = unsafe { H5FDregister((&raw const class).cast::<H5FD_class_t>()) };
-    if id < 0 { Err(unknown()) } else { Ok(Driver { id, read, query, close }) }
+    if id < 0 { Err(unknown()) } else { Ok(Driver { id, read, query, close, write, end, cut }) }
 }
 
 /// Says what the library's driver can do. Metadata of a file that is open for reading are read piece by piece, not as
@@ -187,10 +233,73 @@ unsafe extern "C" fn close_known(file: *mut H5FD_t) -> herr_t {
     let Some(driver) = DRIVER.get() else { return -1 };
     // SAFETY: an open file begins as `OpenFile` says; the argument is handed on.
     unsafe {
-        if let Some(file) = file.cast::<OpenFile>().as_ref() {
+        let log = file.cast::<OpenFile>().as_ref().and_then(|file| {
             KNOWN.lock().unwrap_or_else(PoisonError::into_inner).remove(&file.number);
+            LOGS.lock().unwrap_or_else(PoisonError::into_inner).remove(&file.number)
+        });
+        let status = (driver.close)(file);
+        match log.filter(|log| !log.is_undone()).map_or(Ok(()), |log| log.commit()) {
+            Ok(()) => status,
+            Err(error) => refuse(error.to_string()),
         }
-        (driver.close)(file)
+    }
+}
+
+/// The number of an open file.
+///
+/// # Safety
+/// The file is open, or the pointer null.
+unsafe fn number_of(file: *const H5FD_t) -> Option<c_ulong> {
+    // SAFETY: an open file begins as `OpenFile` says.
+    unsafe { file.cast::<OpenFile>().as_ref() }.map(|file| file.number)
+}
+
+/// Writes as the library does, after what is overwritten was saved.
+///
+/// # Safety
+/// As the library's documentation of drivers says: `buffer` holds `size` bytes.
+unsafe extern "C" fn write_saved(
+    file: *mut H5FD_t,
+    kind: c_int,
+    transfer: hid_t,
+    address: u64,
+    size: usize,
+    buffer: *const c_void,
+) -> herr_t {
+    let Some(driver) = DRIVER.get() else { return -1 };
+    // SAFETY: the file is open, and the arguments are handed on.
+    let (number, write) = unsafe { (number_of(file), || (driver.write)(file, kind, transfer, address, size, buffer)) };
+    let Some(log) = number.and_then(log_of) else { return write() };
+    if log.is_undone() {
+        return 0;
+    }
+    // Fallback: what ends beyond all numbers cannot be written either.
+    let range = address..address.saturating_add(size as u64);
+    let written = log.write(range, || match write() {
+        status if status < 0 => Err(Error::from(std::io::Error::last_os_error())),
+        _ => Ok(()),
+    });
+    written.map_or_else(|error| refuse(said(&error)), |()| 0)
+}
+
+/// An error and its causes.
+fn said(error: &Error) -> String {
+    let causes = std::iter::successors(std::error::Error::source(error), |cause| cause.source());
+    std::iter::once(error.to_string()).chain(causes.map(ToString::to_string)).collect::<Vec<_>>().join(": ")
+}
+
+/// Makes the file as long as the library says; one that is edited gets shorter when the edit is done.
+///
+/// # Safety
+/// As the library's documentation of drivers says: the file is open.
+unsafe extern "C" fn cut_later(file: *mut H5FD_t, transfer: hid_t, closing: bool) -> herr_t {
+    let Some(driver) = DRIVER.get() else { return -1 };
+    // SAFETY: the file is open, and the arguments are handed on.
+    unsafe {
+        match number_of(file).and_then(log_of) {
+            Some(log) if log.cut((driver.end)(file, 0)) => 0,
+            _ => (driver.cut)(file, transfer, closing),
+        }
     }
 }
 

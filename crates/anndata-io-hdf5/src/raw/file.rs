@@ -1,17 +1,18 @@
 //! Files: open, create, flush.
 
-use std::ffi::CString;
 #[cfg(unix)]
 use std::ffi::c_int;
+use std::ffi::{CStr, CString};
 use std::fs::{self, File};
 use std::path::Path;
+use std::sync::Arc;
 
 use anndata_storage::{Error, Result};
 #[cfg(unix)]
 use hdf5_metno_sys::h5f::H5Fget_vfd_handle;
 use hdf5_metno_sys::h5f::{
     H5F_ACC_EXCL, H5F_ACC_RDONLY, H5F_ACC_RDWR, H5F_LIBVER_LATEST, H5F_libver_t, H5F_scope_t, H5Fcreate, H5Fflush,
-    H5Fget_create_plist, H5Fopen,
+    H5Fget_create_plist, H5Fget_fileno, H5Fopen,
 };
 use hdf5_metno_sys::h5p::{
     H5P_CLS_FILE_ACCESS, H5P_CLS_FILE_CREATE, H5Pget_sizes, H5Pget_userblock, H5Pset_file_locking,
@@ -22,6 +23,7 @@ use hdf5_metno_sys::h5p::{
 use super::DEFAULT;
 use super::plist::{CREATION_ORDER, set_up_objects};
 use super::{Id, driver, h5, plist};
+use crate::undo::UndoLog;
 
 /// How a file is opened.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -32,8 +34,8 @@ pub(crate) enum Mode {
     Create,
 }
 
-/// Opens or makes a file.
-pub(crate) fn open(path: &Path, mode: Mode) -> Result<Id> {
+/// Opens or makes a file. One that is edited comes with what undoes the edit.
+pub(crate) fn open(path: &Path, mode: Mode) -> Result<(Id, Option<Arc<UndoLog>>)> {
     let name = c_path(path)?;
     let access = access()?;
     if mode == Mode::Create {
@@ -50,15 +52,25 @@ pub(crate) fn open(path: &Path, mode: Mode) -> Result<Id> {
         Mode::Read => {
             h5!(InvalidData, "the file cannot be opened", H5Fopen(name.as_ptr(), H5F_ACC_RDONLY, access.get()))
         }
-        Mode::Edit => h5!(InvalidData, "the file cannot be opened for writing", {
-            H5Fopen(name.as_ptr(), H5F_ACC_RDWR, access.get())
-        }),
+        Mode::Edit => return edit(path, &name, &access).map(|(id, log)| (id, Some(log))),
         Mode::Create => {
             let creation = creation()?;
             h5!(Io, "the file cannot be made", H5Fcreate(name.as_ptr(), H5F_ACC_EXCL, creation.get(), access.get()))
         }
     };
-    id.map(Id::own)
+    Ok((Id::own(id?), None))
+}
+
+/// Opens a file for editing.
+fn edit(path: &Path, name: &CStr, access: &Id) -> Result<(Id, Arc<UndoLog>)> {
+    let log = Arc::new(UndoLog::begin(path)?);
+    let open = || {
+        h5!(InvalidData, "the file cannot be opened for writing", H5Fopen(name.as_ptr(), H5F_ACC_RDWR, access.get()))
+    };
+    let id = Id::own(driver::opening(Arc::clone(&log), open)?);
+    let mut number = 0;
+    h5!(Io, "the number of the file is not known", H5Fget_fileno(id.get(), &raw mut number))?;
+    Ok((id, driver::logged(number, log)))
 }
 
 /// A path for the library: on Unix any, elsewhere one that is UTF-8.

@@ -13,6 +13,7 @@ use super::attributes::utf8_name;
 use super::error::because;
 use super::file::OpenFile;
 use crate::Hdf5Options;
+use crate::undo;
 
 /// Refuses a file with damaged metadata: links, attributes, and what arrays say of themselves, the lists of their chunks
 /// among it. Values, those of texts too, are not looked at.
@@ -21,6 +22,7 @@ use crate::Hdf5Options;
 /// What is damaged, with its path.
 pub(crate) fn check(path: &Path, options: &Hdf5Options) -> Result<()> {
     let file = File::open(path)?;
+    undo::recover(path)?;
     if matches!(file.try_lock_shared(), Err(TryLockError::WouldBlock)) {
         // Another program writes to it, which the library refuses itself; or this one, which has looked at it before.
         return Ok(());

@@ -15,6 +15,7 @@ use crate::Hdf5Options;
 use crate::file::RawFile;
 use crate::heap::Heap;
 use crate::resolve::{self, Link, Links};
+use crate::undo;
 
 /// What a store and its open arrays share.
 #[derive(Debug)]
@@ -33,6 +34,7 @@ impl OpenFile {
     /// Opens a file.
     pub(super) fn open(path: &Path, options: &Hdf5Options) -> Result<Self> {
         let file = File::open(path)?;
+        undo::recover(path)?;
         lock(&file)?;
         let file = Self::new(file, path, options)?;
         if file.meta.superblock().is_open_for_writing() {

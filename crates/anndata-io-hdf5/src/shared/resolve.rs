@@ -12,6 +12,7 @@ impl Shared {
     /// # Errors
     /// If a link on the way is refused or leads nowhere, or a group on the way contains itself.
     pub(crate) fn resolve(&self, path: &str) -> Result<Option<Object>> {
+        self.check_not_undone()?;
         resolve::resolve(self, path)
     }
 }

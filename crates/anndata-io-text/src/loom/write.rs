@@ -8,7 +8,7 @@ use anndata_io_hdf5::write_atomic;
 use anndata_storage::{ArraySpec, Codec, DType, Error, Group, Result, Storage, Tensor};
 
 /// The side of the chunks of matrices, as loompy makes them.
-const CHUNK: u64 = 64;
+const CHUNK: usize = 64;
 /// The level of compression, as there.
 const LEVEL: u8 = 2;
 /// How many bytes of a matrix are dense in memory at a time.
@@ -104,11 +104,10 @@ fn write_matrix(root: &Group, path: &str, element: &Element) -> Result<()> {
     let (rows, columns) = turned.shape();
     let shape = [rows as u64, columns as u64];
     let spec = ArraySpec::new(stored.clone(), shape)
-        .with_chunks(shape.map(|len| len.min(CHUNK)))
+        .with_chunks([rows, columns].map(|len| len.min(CHUNK) as u64))
         .with_codecs([Codec::Zlib { level: LEVEL }]);
     let array = root.create_array(path, &spec)?;
-    let chunk = usize::try_from(CHUNK).unwrap_or(usize::MAX);
-    let step = (BLOCK / (columns * stored.size().unwrap_or(8)).max(1) / chunk).max(1) * chunk;
+    let step = (BLOCK / (columns * stored.size().unwrap_or(8)).max(1) / CHUNK).max(1) * CHUNK;
     for start in (0..rows).step_by(step) {
         let block = turned.rows_to_dense(start..rows.min(start + step))?;
         array.write(&[start as u64, 0], &block.cast(&stored)?)?;

@@ -40,6 +40,7 @@ impl Block {
     /// The lines that follow the first `lines`.
     pub(crate) fn after(mut self, lines: u64) -> Self {
         let ends = memchr::memchr_iter(b'\n', &self.bytes);
+        // Fallback: so many lines are not in memory.
         let start = match lines.checked_sub(1).map(|last| usize::try_from(last).unwrap_or(usize::MAX)) {
             None => 0,
             Some(last) => ends.into_iter().nth(last).map_or(self.bytes.len(), |end| end + 1),

@@ -205,6 +205,7 @@ fn datasets(
     if format != Format::Zarr {
         return Err(Error::unsupported("only a zarr folder has several datasets: choose an output that ends in .zarr"));
     }
+    // Fallback: more rows than memory can count are all of them.
     let rows = usize::try_from(rows).unwrap_or(usize::MAX);
     let zarr = write.zarr.clone().with_durable(write.durable && write.zarr.durable);
     anndata_io_zarr::write_atomic(output, &zarr, write.overwrite.unwrap_or(false), |root| {

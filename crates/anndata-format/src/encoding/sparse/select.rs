@@ -5,6 +5,7 @@ mod filtered;
 #[cfg(test)]
 mod tests;
 
+use std::borrow::Cow;
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -13,6 +14,7 @@ use anndata_storage::{AxisSelection, BlockSize, DType, Error, OrBug, Result, Ten
 use self::filtered::Filtered;
 use super::layout::{BLOCK_BYTES, declared_shape, one_dimension, shape_value};
 use super::offsets::{KeptOffsets, StoredOffsets};
+use super::rest::without_rest;
 use crate::node::{ArrayNode, BlockIter, BlockSource, GroupNode, Node, Source};
 use crate::stored::PartReader;
 use crate::{Element, SparseFormat, SparseMatrix};
@@ -140,16 +142,20 @@ impl StoredPart {
         if slices.end() > major_len as u64 || minor.end() > minor_len as u64 {
             return Err(Error::invalid_input(format!("the selection is out of bounds of {rows} x {columns}")));
         }
+        let cut = without_rest(node, format, shape_attribute)?;
         let group = node.as_group()?;
         let array = |key: &str| group.child(key)?.as_array().cloned();
-        let (data, indices, indptr) = (array("data")?, array("indices")?, array("indptr")?);
-        if data.spec.shape != indices.spec.shape || data.spec.ndim() != 1 {
+        let (data, indices) = (array("data")?, array("indices")?);
+        let indptr = cut.as_group()?.child("indptr")?.as_array()?.clone();
+        let is_cut = matches!(cut, Cow::Owned(_));
+        if (data.spec.shape != indices.spec.shape && !is_cut) || data.spec.ndim() != 1 {
             return Err(Error::invalid_data(format!(
                 "data has shape {:?} and indices {:?}",
                 data.spec.shape, indices.spec.shape
             )));
         }
-        let offsets = StoredOffsets::read(&indptr, slices, major_len, one_dimension(&indices)?, kept);
+        let values = one_dimension(&data)?.min(one_dimension(&indices)?);
+        let offsets = StoredOffsets::read(&indptr, slices, major_len, values, kept);
         let offsets = offsets.map_err(|error| error.at(&indptr.path))?;
         Ok(Self { format, slices: slices.clone(), minor: minor.clone(), minor_len, data, indices, indptr, offsets })
     }

@@ -1,0 +1,116 @@
+//! What an append that was cut short has left behind the end of a matrix.
+//!
+//! Values and indices are stored before offsets, and the shape last, so that until then the matrix is the old one: what is
+//! beyond the shape, and beyond the last offset, is none of it.
+
+use std::borrow::Cow;
+
+use anndata_storage::{Error, Result};
+
+use super::layout::declared_shape;
+use crate::SparseFormat;
+use crate::node::{ArrayNode, GroupNode, Node};
+use anndata_array::sparse::to_offsets;
+
+/// The tree of a matrix without what is behind its end. Where its arrays do not fit each other otherwise it is left as it is.
+pub(super) fn without_rest<'n>(node: &'n Node, format: SparseFormat, shape_attribute: &str) -> Result<Cow<'n, Node>> {
+    let (rows, columns) = declared_shape(node, shape_attribute)?;
+    let major = match format {
+        SparseFormat::Csr => rows,
+        SparseFormat::Csc => columns,
+    } as u64;
+    let group = node.as_group()?;
+    let array = |key: &str| group.child(key)?.as_array();
+    let (data, indices, indptr) = (array("data")?, array("indices")?, array("indptr")?);
+    let (Some(values), Some(positions), Some(offsets)) = (length(data), length(indices), length(indptr)) else {
+        return Ok(Cow::Borrowed(node));
+    };
+    if offsets <= major || (values == positions && offsets == major + 1) {
+        return Ok(Cow::Borrowed(node));
+    }
+    let end = indptr.read_rows(major, 1).and_then(|end| to_offsets(&end).map_err(Error::of_stored));
+    let end = end.map_err(|error| error.at(&indptr.path))?;
+    match end.first().map(|&end| end as u64) {
+        Some(end) if end <= values && end <= positions => {
+            let cut = |array: &ArrayNode, len: u64| Ok::<_, Error>(Node::Array(array.select_runs(vec![0..len])?));
+            let mut group = GroupNode::clone(group);
+            for (key, part) in
+                [("data", cut(data, end)?), ("indices", cut(indices, end)?), ("indptr", cut(indptr, major + 1)?)]
+            {
+                group.children.insert(key.to_owned(), part);
+            }
+            Ok(Cow::Owned(Node::Group(group)))
+        }
+        _ => Ok(Cow::Borrowed(node)),
+    }
+}
+
+/// The length of an array of one dimension.
+fn length(array: &ArrayNode) -> Option<u64> {
+    match *array.spec.shape.as_slice() {
+        [len] => Some(len),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::{Element, Group, MemoryStore, SparseDataset, SparseMatrix, Tensor, io};
+
+    fn matrix(format: SparseFormat) -> Result<SparseMatrix> {
+        let dense = Tensor::from_vec([3, 3], vec![1.0_f32, 0.0, 2.0, 0.0, 0.0, 3.0, 4.0, 5.0, 0.0])?;
+        SparseMatrix::from_dense(&dense, format)
+    }
+
+    /// A matrix after which some of its arrays have grown.
+    fn cut_short(format: SparseFormat, grown: &[&str]) -> Result<Group> {
+        let root = Group::root(Arc::new(MemoryStore::new()));
+        io::write_elem(&root, "X", &matrix(format)?.into(), &io::ElemWriteOptions::default())?;
+        for key in grown {
+            let array = root.array(&format!("X/{key}"))?;
+            array.resize(&[array.shape().iter().sum::<u64>() + 4])?;
+        }
+        Ok(root)
+    }
+
+    #[test]
+    fn what_is_behind_the_end_is_not_read() -> Result<()> {
+        for format in [SparseFormat::Csr, SparseFormat::Csc] {
+            let expected = matrix(format)?;
+            for grown in
+                [&["data"][..], &["indices"], &["data", "indices"], &["data", "indices", "indptr"], &["indptr"]]
+            {
+                let root = cut_short(format, grown)?;
+                let read = io::read_elem(&root, "X", &io::ElemReadOptions::default())?;
+                assert_eq!(read, Element::from(expected.clone()), "{format}, {grown:?}");
+                let mut stored = SparseDataset::open(&root, "X")?;
+                assert_eq!(stored.to_memory()?, expected, "{format}, {grown:?}");
+                assert_eq!(stored.select([2, 0], [0, 1])?.to_dense()?.as_slice::<f32>()?, [4.0, 5.0, 1.0, 0.0]);
+                // As a conversion copies it.
+                let copy = Group::root(Arc::new(MemoryStore::new()));
+                let lazy = io::read_elem(&root, "X", &io::ElemReadOptions::default().with_lazy(true))?;
+                io::write_elem(&copy, "X", &lazy, &io::ElemWriteOptions::default())?;
+                assert_eq!(SparseDataset::open(&copy, "X")?.to_memory()?, expected, "{format}, {grown:?}");
+                // The next append takes its place.
+                stored.append(&expected)?;
+                assert_eq!(stored.to_memory()?, SparseMatrix::concat_major(&[expected.clone(), expected.clone()])?);
+                assert_eq!(root.array("X/data")?.shape(), [10], "{format}, {grown:?}");
+            }
+        }
+        Ok(())
+    }
+
+    #[test]
+    fn a_matrix_that_lacks_something_is_an_error() -> Result<()> {
+        for (key, len) in [("data", 3), ("indices", 4), ("indptr", 3)] {
+            let root = cut_short(SparseFormat::Csr, &[])?;
+            root.array(&format!("X/{key}"))?.resize(&[len])?;
+            let error = io::read_elem(&root, "X", &io::ElemReadOptions::default()).unwrap_err();
+            assert_eq!(error.kind(), anndata_storage::ErrorKind::InvalidData, "{key}: {error}");
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,206 @@
+//! What was measured, as rows: printed, kept in `target/bench/results`, and put together as `docs/performance.md`.
+
+use std::fmt::Write as _;
+use std::path::PathBuf;
+
+use serde_json::{Map, Value, json};
+
+use super::limits::Limits;
+use super::{Bench, Measurement, Pairs, median, spread};
+use crate::sh::{Error, Result, command, output, root, target};
+
+const PAGE: &str = "docs/performance.md";
+
+/// What stands above the tables of the page.
+const HEAD: &str = "\
+# Performance
+
+Written by `cargo xtask bench page` from what the last `cargo xtask bench all` measured. Each row is a pair of processes that
+alternate, one of this library and one of its peer, on the same made files (40 million non-zeros, where nothing else is said), which
+have to find the same numbers. Times are medians; *faster* is the median of the ratios of the pairs, with the smallest and the largest.
+*Of the limit* is how many times as long this library takes as what bounds it: the same bytes inflated, deflated, read or copied
+on all cores with nothing else done, in the same run. *Memory* is the most that a process takes, in sizes of the data.
+";
+
+/// One comparison.
+#[derive(Debug, Clone)]
+pub(super) struct Row {
+    what: String,
+    peer: String,
+    ours: Vec<f64>,
+    theirs: Vec<f64>,
+    /// What bounds it, and how many times as long it takes.
+    limit: Option<(String, f64)>,
+    /// The peak memory of both sides in sizes of the data.
+    memory: Option<(f64, f64)>,
+}
+
+impl Row {
+    /// Times of both sides, in the order of the pairs.
+    pub(super) fn new(what: &str, peer: &str, ours: Vec<f64>, theirs: Vec<f64>) -> Self {
+        Self { what: what.trim().to_owned(), peer: peer.to_owned(), ours, theirs, limit: None, memory: None }
+    }
+
+    /// Of what bounds it, in seconds.
+    pub(super) fn with_limit(mut self, what: &str, seconds: f64) -> Self {
+        self.limit = Some((what.to_owned(), median(&self.ours) / seconds));
+        self
+    }
+
+    fn of_pairs(what: &str, peer: &str, pairs: &Pairs) -> Self {
+        let of = |side: fn(&(Measurement, Measurement)) -> f64| pairs.iter().map(side).collect::<Vec<f64>>();
+        let mut row = Self::new(what, peer, of(|(rust, _)| rust.seconds), of(|(_, peer)| peer.seconds));
+        let memory = |side: fn(&(Measurement, Measurement)) -> f64| median(&of(side));
+        row.memory =
+            Some((memory(|(rust, _)| rust.peak_bytes / rust.bytes), memory(|(_, peer)| peer.peak_bytes / peer.bytes)));
+        row
+    }
+
+    fn ratios(&self) -> Vec<f64> {
+        self.ours.iter().zip(&self.theirs).map(|(ours, theirs)| theirs / ours).collect()
+    }
+
+    fn print(&self) {
+        println!("{} ({} pairs)", self.what, self.ours.len());
+        println!("  Rust    {}", spread(&self.ours, " s"));
+        println!("  {:7} {}", self.peer, spread(&self.theirs, " s"));
+        println!("  faster  {}", spread(&self.ratios(), " x"));
+        if let Some((ours, theirs)) = self.memory {
+            println!("  peak memory {ours:.2} x the data, of {} {theirs:.2} x", self.peer);
+        }
+        if let Some((limit, times)) = &self.limit {
+            println!("  {times:.2} x what {limit} takes");
+        }
+        println!();
+    }
+
+    fn json(&self) -> Value {
+        let ratios = self.ratios();
+        let (least, most) = ratios.iter().fold((f64::INFINITY, 0.0_f64), |(lo, hi), v| (lo.min(*v), hi.max(*v)));
+        json!({
+            "what": self.what, "peer": self.peer,
+            "ours": median(&self.ours), "theirs": median(&self.theirs),
+            "faster": median(&ratios), "least": least, "most": most, "pairs": ratios.len(),
+            "limit": self.limit.as_ref().map(|(what, times)| json!({ "what": what, "times": times })),
+            "memory": self.memory.map(|(ours, theirs)| [ours, theirs]),
+        })
+    }
+}
+
+impl Bench {
+    /// Prints pairs of times, and keeps them; with what bounds them, or how long their data take to copy.
+    pub(super) fn report(&self, what: &str, peer: &str, pairs: &Pairs, limit: Option<&[Measurement]>) {
+        let row = Row::of_pairs(what, peer, pairs);
+        let bytes = median(&pairs.iter().map(|(rust, _)| rust.bytes).collect::<Vec<_>>());
+        let row = match limit {
+            Some(limit) => {
+                let seconds: Vec<f64> = limit.iter().map(|measured| measured.seconds).collect();
+                row.with_limit("the same bytes with nothing else done", median(&seconds))
+            }
+            // A number of bytes that says nothing.
+            None if bytes < 1e6 => row,
+            None => row.with_limit("a copy of its data in memory", self.limits.copied(bytes)),
+        };
+        self.keep(row);
+    }
+
+    /// Prints a row and keeps it.
+    pub(super) fn keep(&self, row: Row) {
+        row.print();
+        self.rows.borrow_mut().push(row);
+    }
+
+    /// Writes what was kept, for the page.
+    pub(super) fn save(&self, bench: &str) -> Result<()> {
+        let rows: Vec<Value> = self.rows.borrow().iter().map(Row::json).collect();
+        std::fs::create_dir_all(folder())?;
+        let file = json!({ "date": crate::release::today(), "limits": self.limits.json(), "rows": rows });
+        Ok(std::fs::write(folder().join(format!("{bench}.json")), file.to_string())?)
+    }
+}
+
+fn folder() -> PathBuf {
+    target().join("bench/results")
+}
+
+/// Put together the page of all that was measured.
+///
+/// # Errors
+///
+/// When nothing was.
+pub(super) fn page(benches: &[&str]) -> Result<()> {
+    let mut text = HEAD.to_owned();
+    let mut limits = None;
+    let mut tables = String::new();
+    for bench in benches {
+        let Ok(found) = std::fs::read_to_string(folder().join(format!("{bench}.json"))) else { continue };
+        let found: Value = serde_json::from_str(&found).map_err(|e| Error::new(format!("{bench}: {e}")))?;
+        let date = found["date"].as_str().unwrap_or_default();
+        add(&mut tables, &format!("\n## `cargo xtask bench {bench}`\n\nMeasured on {date}.\n\n"));
+        add(&mut tables, "| what | peer | Rust | peer takes | faster | of the limit | memory, of the peer |\n");
+        add(&mut tables, "| --- | --- | --- | --- | --- | --- | --- |\n");
+        for row in found["rows"].as_array().into_iter().flatten() {
+            add(&mut tables, &line(row));
+        }
+        limits = Some(found["limits"].clone());
+    }
+    let Some(Value::Object(limits)) = limits else {
+        return Err(Error::new("nothing was measured: run cargo xtask bench all"));
+    };
+    add(&mut text, &machine(&limits));
+    add(&mut text, &tables);
+    println!("{PAGE} is written");
+    Ok(std::fs::write(root().join(PAGE), text)?)
+}
+
+/// Writing to a text does not fail.
+fn add(text: &mut String, more: &str) {
+    text.push_str(more);
+}
+
+fn line(row: &Value) -> String {
+    let number = |key: &str| row[key].as_f64().unwrap_or(f64::NAN);
+    let text = |key: &str| row[key].as_str().unwrap_or_default();
+    let mut line = format!(
+        "| {} | {} | {} | {} | {:.2} x ({:.2} to {:.2}) |",
+        text("what"),
+        text("peer"),
+        seconds(number("ours")),
+        seconds(number("theirs")),
+        number("faster"),
+        number("least"),
+        number("most"),
+    );
+    let limit = row["limit"]["times"].as_f64().zip(row["limit"]["what"].as_str());
+    let limit = limit.map_or(String::new(), |(times, what)| format!("{times:.2} x {what}"));
+    let memory = row["memory"][0].as_f64().zip(row["memory"][1].as_f64()).filter(|(ours, _)| *ours < 1000.0);
+    let memory = memory.map_or(String::new(), |(ours, theirs)| format!("{ours:.2} x, {theirs:.2} x"));
+    let _ = writeln!(line, " {limit} | {memory} |");
+    line
+}
+
+fn seconds(time: f64) -> String {
+    if time < 0.1 { format!("{:.2} ms", time * 1e3) } else { format!("{time:.3} s") }
+}
+
+/// The machine, and what it can do.
+fn machine(limits: &Map<String, Value>) -> String {
+    let mut text =
+        format!("\n## The machine\n\n{}\n\n| limit | one core | all cores |\n| --- | --- | --- |\n", processor());
+    for (key, what, unit) in Limits::NAMES {
+        let of = |cores: &str| limits.get(&format!("{key}_{cores}")).and_then(Value::as_f64).unwrap_or(f64::NAN) / 1e9;
+        let _ = writeln!(text, "| {what} | {:.2} {unit} | {:.2} {unit} |", of("one"), of("all"));
+    }
+    let fsync = limits.get("fsync").and_then(Value::as_f64).unwrap_or(f64::NAN);
+    let _ = writeln!(text, "\nA megabyte is on the disk after {}.", seconds(fsync));
+    text
+}
+
+/// The name and number of the processors, where the system tells it.
+fn processor() -> String {
+    let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    let name = output(command("sh").args(["-c", "grep -m1 'model name' /proc/cpuinfo | cut -d: -f2"]));
+    let name = name.map(|name| name.trim().to_owned()).unwrap_or_default();
+    let name = if name.is_empty() { std::env::consts::ARCH.to_owned() } else { name };
+    format!("{cores} cores of {name}, {}.", std::env::consts::OS)
+}
