@@ -208,6 +208,7 @@ impl SparseDataset {
             SparseFormat::Csr => (major + added, minor),
             SparseFormat::Csc => (minor, major + added),
         };
+        let shape_before = self.group.attributes()?.get(self.shape_attribute).cloned();
         let written = write(&data, end, &values)
             .and_then(|()| write(&indices, end, &positions))
             // Offsets to what a full disk kept from being stored would make up values.
@@ -216,9 +217,13 @@ impl SparseDataset {
             .and_then(|()| self.set_shape(new_shape))
             .and_then(|()| self.group.storage().commit());
         if let Err(error) = written {
-            for (array, shape) in before {
-                // The first error is the one to report.
-                drop(array.resize(&shape));
+            // The first error is the one to report. Where the shape cannot be put back, the new matrix is the one that is there.
+            let is_old =
+                self.group.attributes().is_ok_and(|now| now.get(self.shape_attribute) == shape_before.as_ref());
+            if is_old || self.set_shape(self.shape).is_ok() {
+                for (array, shape) in before {
+                    drop(array.resize(&shape));
+                }
             }
             return Err(error);
         }

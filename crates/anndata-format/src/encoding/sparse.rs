@@ -30,7 +30,6 @@
 
 mod layout;
 mod offsets;
-mod rest;
 mod select;
 mod stream;
 mod validate;
@@ -42,12 +41,11 @@ use std::sync::Arc;
 use anndata_storage::{Array, ArraySpec, AxisSelection, BlockSize, DType, Error, OrBug, Result, child_path};
 
 use self::layout::one_dimension;
-use self::rest::without_rest;
 use self::select::StoredPart;
 use super::registry::{BuildContext, EncodeContext, Encoding, Registry};
 use super::values::wrong_element;
 use crate::findings::Checker;
-use crate::node::{ArrayNode, BlockIter, BlockSource, GroupNode, Node, Source, encoding_attributes};
+use crate::node::{ArrayNode, BlockIter, BlockSource, GroupNode, Node, Source, encoding_attributes, without_rest};
 use crate::stored::{PartReader, StoredTree as _};
 use crate::{Element, Lazy, Schema, SparseFormat, SparseMatrix};
 use anndata_array::sparse::{Offsets, to_offsets};

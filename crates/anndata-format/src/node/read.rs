@@ -12,6 +12,7 @@ use futures_util::future::try_join_all;
 use rayon::Yield;
 use rayon::prelude::*;
 
+use super::rest::{self, Cut};
 use super::{Node, Source};
 
 impl Node {
@@ -22,10 +23,25 @@ impl Node {
     /// If an array cannot be read.
     pub fn fetch(&self) -> Result<Self> {
         let mut tree = self.clone();
+        rest::cut_all(&mut tree, Cut::Unequal)?;
         let mut sources = Vec::new();
         tree.collect_stored(&mut sources);
-        fetch_all(sources)?;
-        Ok(tree)
+        match fetch_all(sources) {
+            Ok(()) => Ok(tree),
+            Err(error) => self.fetch_cut(error),
+        }
+    }
+
+    /// What can be read of a tree that cannot be read as a whole: an append that was cut short leaves chunks half written behind
+    /// the end of a matrix. Where there is nothing behind one, the error stays.
+    fn fetch_cut(&self, error: Error) -> Result<Self> {
+        let mut tree = self.clone();
+        if !rest::cut_all(&mut tree, Cut::Any).is_ok_and(|found| found) {
+            return Err(error);
+        }
+        let mut sources = Vec::new();
+        tree.collect_stored(&mut sources);
+        fetch_all(sources).map(|()| tree)
     }
 
     /// Like [`fetch`](Self::fetch), without blocking: all arrays are under way at once where their store can read
@@ -35,10 +51,13 @@ impl Node {
     /// If an array cannot be read.
     pub async fn fetch_async(&self) -> Result<Self> {
         let mut tree = self.clone();
+        rest::cut_all(&mut tree, Cut::Unequal)?;
         let mut sources = Vec::new();
         tree.collect_stored(&mut sources);
-        fetch_all_async(sources).await?;
-        Ok(tree)
+        match fetch_all_async(sources).await {
+            Ok(()) => Ok(tree),
+            Err(error) => self.fetch_cut(error),
+        }
     }
 
     /// Whether values of the tree are in a store that can read without blocking.

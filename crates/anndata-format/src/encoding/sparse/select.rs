@@ -14,8 +14,7 @@ use anndata_storage::{AxisSelection, BlockSize, DType, Error, OrBug, Result, Ten
 use self::filtered::Filtered;
 use super::layout::{BLOCK_BYTES, declared_shape, one_dimension, shape_value};
 use super::offsets::{KeptOffsets, StoredOffsets};
-use super::rest::without_rest;
-use crate::node::{ArrayNode, BlockIter, BlockSource, GroupNode, Node, Source};
+use crate::node::{ArrayNode, BlockIter, BlockSource, GroupNode, Node, Source, without_rest};
 use crate::stored::PartReader;
 use crate::{Element, SparseFormat, SparseMatrix};
 use anndata_array::sparse::Offsets;

@@ -7,31 +7,72 @@ use std::borrow::Cow;
 
 use anndata_storage::{Error, Result};
 
-use super::layout::declared_shape;
+use super::{ArrayNode, GroupNode, Node};
 use crate::SparseFormat;
-use crate::node::{ArrayNode, GroupNode, Node};
 use anndata_array::sparse::to_offsets;
 
-/// The tree of a matrix without what is behind its end. Where its arrays do not fit each other otherwise it is left as it is.
-pub(super) fn without_rest<'n>(node: &'n Node, format: SparseFormat, shape_attribute: &str) -> Result<Cow<'n, Node>> {
-    let (rows, columns) = declared_shape(node, shape_attribute)?;
-    let major = match format {
-        SparseFormat::Csr => rows,
-        SparseFormat::Csc => columns,
-    } as u64;
-    let group = node.as_group()?;
-    let array = |key: &str| group.child(key)?.as_array();
-    let (data, indices, indptr) = (array("data")?, array("indices")?, array("indptr")?);
+/// When a matrix is cut.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Cut {
+    /// Where its arrays do not fit each other, which is seen without reading anything.
+    Unequal,
+    /// Also where they do, and are longer than the last offset says.
+    Any,
+}
+
+/// Cuts the matrices of a tree, before all that is in it is read. Gives whether there was anything behind an end.
+pub(super) fn cut_all(node: &mut Node, when: Cut) -> Result<bool> {
+    let format = match node.text_attribute("encoding-type").ok().flatten().as_deref() {
+        Some("csr_matrix") => Some(SparseFormat::Csr),
+        Some("csc_matrix") => Some(SparseFormat::Csc),
+        _ => None,
+    };
+    if let Some(format) = format {
+        return Ok(match cut(node, format, "shape", when)? {
+            Cow::Owned(cut) => {
+                *node = cut;
+                true
+            }
+            Cow::Borrowed(_) => false,
+        });
+    }
+    let Node::Group(group) = node else { return Ok(false) };
+    let mut found = false;
+    for child in group.children.values_mut() {
+        found |= cut_all(child, when)?;
+    }
+    Ok(found)
+}
+
+/// The tree of a matrix without what is behind its end. Where its arrays are not there, or do not fit each other otherwise, it is
+/// left as it is.
+pub(crate) fn without_rest<'n>(node: &'n Node, format: SparseFormat, shape_attribute: &str) -> Result<Cow<'n, Node>> {
+    cut(node, format, shape_attribute, Cut::Unequal)
+}
+
+fn cut<'n>(node: &'n Node, format: SparseFormat, shape_attribute: &str, when: Cut) -> Result<Cow<'n, Node>> {
+    let (Ok(group), Ok(Some(shape))) = (node.as_group(), node.lengths_attribute(shape_attribute)) else {
+        return Ok(Cow::Borrowed(node));
+    };
+    let axis = usize::from(format == SparseFormat::Csc);
+    let array = |key: &str| group.child(key).and_then(Node::as_array).ok();
+    let (Some(&major), Some(data), Some(indices), Some(indptr)) =
+        (shape.get(axis), array("data"), array("indices"), array("indptr"))
+    else {
+        return Ok(Cow::Borrowed(node));
+    };
+    let major = major as u64;
     let (Some(values), Some(positions), Some(offsets)) = (length(data), length(indices), length(indptr)) else {
         return Ok(Cow::Borrowed(node));
     };
-    if offsets <= major || (values == positions && offsets == major + 1) {
+    let are_equal = values == positions && offsets == major + 1;
+    if offsets <= major || (are_equal && when == Cut::Unequal) {
         return Ok(Cow::Borrowed(node));
     }
     let end = indptr.read_rows(major, 1).and_then(|end| to_offsets(&end).map_err(Error::of_stored));
     let end = end.map_err(|error| error.at(&indptr.path))?;
     match end.first().map(|&end| end as u64) {
-        Some(end) if end <= values && end <= positions => {
+        Some(end) if end <= values && end <= positions && !(are_equal && end == values) => {
             let cut = |array: &ArrayNode, len: u64| Ok::<_, Error>(Node::Array(array.select_runs(vec![0..len])?));
             let mut group = GroupNode::clone(group);
             for (key, part) in
