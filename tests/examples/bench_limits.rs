@@ -243,7 +243,7 @@ fn fsync(path: &Path, values: &[f32]) -> Result<Duration> {
     let piece = bytes(&values[..PIECE / 4]);
     let mut file = File::options().write(true).open(path)?;
     let mut times = Vec::new();
-    for _ in 0..2 * RUNS + 1 {
+    for _ in 0..=2 * RUNS {
         let start = Instant::now();
         file.write_all(&piece)?;
         file.sync_all()?;

@@ -99,8 +99,16 @@ pub(crate) fn run(arguments: &[&str]) -> Result<()> {
     }
     let python = anndata_python(option(&rest, "--python", &known)?)?.ok_or_else(|| Error::new(no_python()))?;
     let folder = target().join("bench");
-    let (rust, limits) = (build("bench", &[])?, Limits::measure(&folder)?);
-    let bench = Bench { python, rust, folder, rounds, outputs: Cell::new(0), limits, rows: RefCell::default() };
+    let limits = Limits::measure(&folder)?;
+    let bench = Bench {
+        python,
+        rust: build("bench", &[])?,
+        folder,
+        rounds,
+        outputs: Cell::new(0),
+        limits,
+        rows: RefCell::default(),
+    };
     // A bar that is missed does not keep the others from being measured.
     let mut failed = Vec::new();
     for what in wanted {

@@ -44,6 +44,7 @@ mod library;
 mod make;
 mod options;
 mod plan;
+mod position;
 #[cfg(feature = "write")]
 mod raw;
 mod reader;

@@ -19,7 +19,7 @@ use std::path::{Path, PathBuf};
 
 use anndata_storage::{Error, Result};
 
-use crate::file::{read_exact_at, write_all_at};
+use crate::position::{read_exact_at, write_all_at};
 use journal::{Header, Records};
 #[cfg(feature = "write")]
 pub(crate) use log::UndoLog;

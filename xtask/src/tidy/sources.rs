@@ -72,6 +72,13 @@ pub(crate) fn crate_files(files: &[File]) -> Result<Vec<String>> {
             manifest.text.lines().any(|l| l.strip_prefix(**key).is_some_and(|r| r.starts_with([' ', '.', '='])))
         };
         if !manifest.text.contains("publish = false") {
+            // Each package holds its licences, which are links to those of the workspace.
+            for licence in ["LICENSE-APACHE", "LICENSE-MIT"] {
+                let read = |path: std::path::PathBuf| std::fs::read(path).unwrap_or_default();
+                if read(root().join(folder).join(licence)) != read(root().join(licence)) {
+                    found.push(format!("{folder}: has no {licence}, or not that of the workspace"));
+                }
+            }
             let missing = RELEASE_KEYS.iter().filter(|key| !has(key));
             found.extend(missing.map(|key| format!("{}: has no {key}", manifest.path)));
         }

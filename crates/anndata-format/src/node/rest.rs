@@ -73,7 +73,9 @@ fn cut<'n>(node: &'n Node, format: SparseFormat, shape_attribute: &str, when: Cu
     let end = end.map_err(|error| error.at(&indptr.path))?;
     match end.first().map(|&end| end as u64) {
         Some(end) if end <= values && end <= positions && !(are_equal && end == values) => {
-            let cut = |array: &ArrayNode, len: u64| Ok::<_, Error>(Node::Array(array.select_runs(vec![0..len])?));
+            let cut = |array: &ArrayNode, len: u64| {
+                Ok::<_, Error>(Node::Array(array.select_runs(std::iter::once(0..len).collect())?))
+            };
             let mut group = GroupNode::clone(group);
             for (key, part) in
                 [("data", cut(data, end)?), ("indices", cut(indices, end)?), ("indptr", cut(indptr, major + 1)?)]

@@ -13,11 +13,13 @@
 //! that an edit that fails is undone ([`crate::undo`]). From then on the library is told that all it writes is written, and
 //! nothing is.
 
+mod edits;
+
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use std::ffi::{CStr, c_char, c_int, c_uint, c_ulong, c_void};
 use std::mem::offset_of;
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Mutex, OnceLock, PoisonError};
 
 use anndata_storage::{Error, Result};
 use hdf5_metno_sys::h5::herr_t;
@@ -28,7 +30,8 @@ use hdf5_metno_sys::h5p::H5Pset_driver;
 
 use super::metadata::Known;
 use super::{Id, h5, locked};
-use crate::undo::UndoLog;
+use edits::{cut_later, write_saved};
+pub(super) use edits::{logged, opening};
 
 /// The version of the structure below.
 const VERSION: c_uint = 1;
@@ -120,29 +123,6 @@ thread_local! {
     static REFUSAL: RefCell<Option<String>> = const { RefCell::new(None) };
     /// Whether only values are read, which may be any bytes.
     static ONLY_VALUES: Cell<bool> = const { Cell::new(false) };
-    /// The journal of the file that is being opened for editing, which has no number yet.
-    static OPENING: RefCell<Option<Arc<UndoLog>>> = const { RefCell::new(None) };
-}
-
-/// The journals of the files that are open for editing, by the library's number of each.
-static LOGS: Mutex<BTreeMap<c_ulong, Arc<UndoLog>>> = Mutex::new(BTreeMap::new());
-
-/// Runs a call that opens a file for editing, whose journal this is.
-pub(super) fn opening<T>(log: Arc<UndoLog>, call: impl FnOnce() -> T) -> T {
-    OPENING.set(Some(log));
-    let result = call();
-    OPENING.set(None);
-    result
-}
-
-/// The journal of the open file of a number: that of whoever opened it first, else this one.
-pub(super) fn logged(number: c_ulong, log: Arc<UndoLog>) -> Arc<UndoLog> {
-    Arc::clone(LOGS.lock().unwrap_or_else(PoisonError::into_inner).entry(number).or_insert(log))
-}
-
-fn log_of(number: c_ulong) -> Option<Arc<UndoLog>> {
-    let log = LOGS.lock().unwrap_or_else(PoisonError::into_inner).get(&number).cloned();
-    log.or_else(|| OPENING.with_borrow(Clone::clone))
 }
 
 /// What is known of the files that are open for reading, by the library's number of each.
@@ -235,70 +215,12 @@ unsafe extern "C" fn close_known(file: *mut H5FD_t) -> herr_t {
     unsafe {
         let log = file.cast::<OpenFile>().as_ref().and_then(|file| {
             KNOWN.lock().unwrap_or_else(PoisonError::into_inner).remove(&file.number);
-            LOGS.lock().unwrap_or_else(PoisonError::into_inner).remove(&file.number)
+            edits::forget(file.number)
         });
         let status = (driver.close)(file);
         match log.filter(|log| !log.is_undone()).map_or(Ok(()), |log| log.commit()) {
             Ok(()) => status,
             Err(error) => refuse(error.to_string()),
-        }
-    }
-}
-
-/// The number of an open file.
-///
-/// # Safety
-/// The file is open, or the pointer null.
-unsafe fn number_of(file: *const H5FD_t) -> Option<c_ulong> {
-    // SAFETY: an open file begins as `OpenFile` says.
-    unsafe { file.cast::<OpenFile>().as_ref() }.map(|file| file.number)
-}
-
-/// Writes as the library does, after what is overwritten was saved.
-///
-/// # Safety
-/// As the library's documentation of drivers says: `buffer` holds `size` bytes.
-unsafe extern "C" fn write_saved(
-    file: *mut H5FD_t,
-    kind: c_int,
-    transfer: hid_t,
-    address: u64,
-    size: usize,
-    buffer: *const c_void,
-) -> herr_t {
-    let Some(driver) = DRIVER.get() else { return -1 };
-    // SAFETY: the file is open, and the arguments are handed on.
-    let (number, write) = unsafe { (number_of(file), || (driver.write)(file, kind, transfer, address, size, buffer)) };
-    let Some(log) = number.and_then(log_of) else { return write() };
-    if log.is_undone() {
-        return 0;
-    }
-    // Fallback: what ends beyond all numbers cannot be written either.
-    let range = address..address.saturating_add(size as u64);
-    let written = log.write(range, || match write() {
-        status if status < 0 => Err(Error::from(std::io::Error::last_os_error())),
-        _ => Ok(()),
-    });
-    written.map_or_else(|error| refuse(said(&error)), |()| 0)
-}
-
-/// An error and its causes.
-fn said(error: &Error) -> String {
-    let causes = std::iter::successors(std::error::Error::source(error), |cause| cause.source());
-    std::iter::once(error.to_string()).chain(causes.map(ToString::to_string)).collect::<Vec<_>>().join(": ")
-}
-
-/// Makes the file as long as the library says; one that is edited gets shorter when the edit is done.
-///
-/// # Safety
-/// As the library's documentation of drivers says: the file is open.
-unsafe extern "C" fn cut_later(file: *mut H5FD_t, transfer: hid_t, closing: bool) -> herr_t {
-    let Some(driver) = DRIVER.get() else { return -1 };
-    // SAFETY: the file is open, and the arguments are handed on.
-    unsafe {
-        match number_of(file).and_then(log_of) {
-            Some(log) if log.cut((driver.end)(file, 0)) => 0,
-            _ => (driver.cut)(file, transfer, closing),
         }
     }
 }

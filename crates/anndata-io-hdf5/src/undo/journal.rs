@@ -76,7 +76,7 @@ impl Header {
         let mut bytes = MAGIC.to_vec();
         bytes.extend(self.len.to_le_bytes());
         bytes.extend(self.number.to_le_bytes());
-        // At most 64 samples of 32 bytes.
+        // Fallback: never: there are at most 64 samples of 32 bytes.
         let count = u32::try_from(self.samples.len()).unwrap_or_default();
         bytes.extend(count.to_le_bytes());
         bytes.extend(&self.samples);
@@ -129,6 +129,7 @@ fn places(len: u64) -> impl Iterator<Item = Range<u64>> {
 }
 
 fn length(range: &Range<u64>) -> usize {
+    // Fallback: never: a place has at most 32 bytes.
     usize::try_from(range.end - range.start).unwrap_or_default().min(SAMPLE)
 }
 
@@ -136,7 +137,7 @@ fn length(range: &Range<u64>) -> usize {
 #[cfg(feature = "write")]
 pub(super) fn record(at: u64, bytes: &[u8]) -> Vec<u8> {
     let mut record = at.to_le_bytes().to_vec();
-    // At most `RECORD` bytes.
+    // Fallback: never: there are at most `RECORD` bytes.
     record.extend(u32::try_from(bytes.len()).unwrap_or_default().to_le_bytes());
     record.extend(bytes);
     record.extend(Checksum::CRC32C.of(&record));
