@@ -11,6 +11,8 @@ pub(crate) mod head;
 mod layout;
 pub(crate) mod rechunk;
 pub(crate) mod repack;
+#[cfg(feature = "report")]
+pub(crate) mod report;
 mod selection;
 pub(crate) mod set;
 pub(crate) mod show;

@@ -27,6 +27,8 @@ use commands::get::Get;
 use commands::head::Head;
 use commands::rechunk::Rechunk;
 use commands::repack::Repack;
+#[cfg(feature = "report")]
+use commands::report::Report;
 use commands::set::Set;
 use commands::show::Show;
 use commands::split::Split;
@@ -55,6 +57,8 @@ enum Command {
     Stats(Stats),
     Validate(Validate),
     Diff(Diff),
+    #[cfg(feature = "report")]
+    Report(Report),
     Subset(Box<Subset>),
     Transpose(Box<Transpose>),
     Split(Box<Split>),
@@ -105,6 +109,8 @@ fn run(command: Command) -> Result<bool, Failure> {
         Command::Head(head) => head.run(&mut io::stdout().lock()).map(|()| true),
         Command::Stats(stats) => stats.run(&mut io::stdout().lock()).map(|()| true),
         Command::Diff(diff) => diff.run(&mut io::stdout().lock()),
+        #[cfg(feature = "report")]
+        Command::Report(report) => report.run(&mut io::stdout().lock()).map(|()| true),
         Command::Subset(subset) => subset.run().map(|()| true),
         Command::Transpose(transpose) => transpose.run().map(|()| true),
         Command::Split(split) => split.run(&mut io::stdout().lock()).map(|()| true),

@@ -238,3 +238,31 @@ fn the_values_are_those_of_the_library() {
         assert!(printed(&["demo.h5ad", reference, "--format", "csv"]).lines().count() > 1);
     }
 }
+
+#[test]
+fn arrow_has_the_values_and_their_names() {
+    let folder = tempfile::tempdir().unwrap();
+    for path in files(folder.path()) {
+        let adata = anndata::read(&path).unwrap();
+        let frame = |reference: &str, index: &str| {
+            let output = run(&[&path, reference, "--format", "arrow"]);
+            assert!(output.status.success(), "{reference}: {}", String::from_utf8_lossy(&output.stderr));
+            let mut batches = arrow_ipc::reader::StreamReader::try_new(&output.stdout[..], None).unwrap();
+            let batch = batches.next().unwrap().unwrap();
+            assert!(batches.next().is_none());
+            DataFrame::from_record_batch(&batch, Some(index)).unwrap()
+        };
+        assert_eq!(frame("A.obs", "name"), *adata.obs());
+        let kind = frame("obs.kind", "name");
+        assert_eq!(kind.column("kind").unwrap(), adata.obs().column("kind").unwrap());
+        assert_eq!(kind.names().unwrap(), ["c1", "c2", "c3"]);
+        assert_eq!(frame("layers.dense", "name").column("CD4").unwrap().to_vec::<f32>().unwrap(), [0.1, 0.0, 3.0]);
+        let pca = frame("obsm.X_pca", "name");
+        assert_eq!(pca.column("1").unwrap().to_vec::<i64>().unwrap(), [2, 4, 6]);
+        let entries = frame("A.X", "row");
+        assert_eq!(entries.names().unwrap(), ["c1", "c2", "c3", "c3"]);
+        assert_eq!(entries.column("column").unwrap().to_vec::<String>().unwrap(), ["CD4", "CD8A", "CD4", "CD8A"]);
+        assert_eq!(entries.column("value").unwrap().to_vec::<f32>().unwrap()[2..], [3.0, 1e30]);
+        assert!(complaint(&[&path, "obsm.cube", "--format", "arrow"]).contains("use --format json"));
+    }
+}

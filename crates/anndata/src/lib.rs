@@ -91,6 +91,7 @@
 //! - [`open_backed`], an object whose matrices stay in their file ([`Backed`], [`SparseDataset`], [`Mode`]); [`copy_backed`], [`move_backed`].
 //! - [`validate_path`] and [`validate()`]: a [`Report`] of [`Finding`]s by [`Severity`]; [`Unwriteable`] and [`unwriteable`], what
 //!   of an object has no stored form.
+//! - `report_path` and the module `report` (feature `report`): an object as one page of HTML to look at.
 //! - [`Description`] and [`StoredTree`], what a store holds, without reading it; [`PartReader`], for encodings whose parts are
 //!   read again and again.
 //!
@@ -145,6 +146,8 @@ pub mod guide;
 mod open;
 mod options;
 mod read;
+#[cfg(feature = "report")]
+mod report_path;
 mod write;
 
 // Objects and their slots.
@@ -205,6 +208,9 @@ pub use anndata_acc::acc;
 #[cfg(feature = "text")]
 #[doc(no_inline)]
 pub use anndata_io_text as text;
+#[cfg(feature = "report")]
+#[doc(no_inline)]
+pub use anndata_report as report;
 pub use backed::{copy_backed, move_backed, open_backed};
 pub use convert::{ConvertOptions, Converted, Note, convert, rewrite};
 pub use edit::edit;
@@ -216,6 +222,8 @@ pub use open::{
 };
 pub use options::{ReadOptions, WriteOptions};
 pub use read::{read, read_async, read_lazy, read_lazy_async, read_with, read_with_async};
+#[cfg(feature = "report")]
+pub use report_path::report_path;
 pub use write::{write, write_async, write_with, write_with_async};
 #[cfg(feature = "hdf5-read")]
 pub use {

@@ -1,5 +1,6 @@
 //! `anndata get`: the array that a reference names, read without the rest.
 
+mod arrow;
 mod print;
 
 use std::io::{self, BufWriter, IsTerminal as _, Write};
@@ -20,8 +21,9 @@ use crate::printable::{Escapes, Printable};
         A reference is a simplified text: obs.louvain, obsm.X_pca.0, X[:,GENE], obsp.distances[CELL,:], layers.counts; \
         or what Python prints: A.obs.index, A.obsm['X_pca'][:, 0], A.var. Of uns, it is a path: uns/pca/params.\n\n\
         JSON is one object of reference, names and values. CSV has a header and a row for each name; a sparse matrix has \
-        a row for each stored value. npy is an array in numpy's format, for a pipe or a file.",
-    after_help = "Examples:\n  anndata get cells.h5ad obs.louvain\n  anndata get cells.zarr 'X[:,CD8A]' --format csv\n  anndata get cells.h5ad obsm.X_umap --format npy > umap.npy"
+        a row for each stored value. npy is an array in numpy's format, and \
+        arrow a table as a stream of Arrow (pyarrow.ipc.open_stream), both for a pipe or a file.",
+    after_help = "Examples:\n  anndata get cells.h5ad obs.louvain\n  anndata get cells.zarr 'X[:,CD8A]' --format csv\n  anndata get cells.h5ad obsm.X_umap --format npy > umap.npy\n  anndata get cells.h5ad A.obs --format arrow > obs.arrows"
 )]
 pub(crate) struct Get {
     /// The object.
@@ -39,6 +41,7 @@ enum Format {
     Json,
     Csv,
     Npy,
+    Arrow,
 }
 
 impl Get {
@@ -52,9 +55,10 @@ impl Get {
         let element = get(&adata, &target).map_err(|error| failed(error.into()))?;
         let mut out = BufWriter::new(out);
         match self.format {
-            Format::Npy if std::io::stdout().is_terminal() => {
-                return Err(Failure::Usage("npy is not for a terminal: redirect it to a file".to_owned()));
+            Format::Npy | Format::Arrow if std::io::stdout().is_terminal() => {
+                return Err(Failure::Usage("npy and arrow are not for a terminal: redirect them to a file".to_owned()));
             }
+            Format::Arrow => arrow::write(&mut out, &adata, &target, &element),
             Format::Npy => array(&element)
                 .and_then(|array| npy::write(&mut out, &array))
                 .map_or_else(|error| Err(print::Error::Data(error)), |written| written.map_err(print::Error::Output)),
@@ -85,7 +89,9 @@ impl Get {
                 Ok(writeln!(Printable::new(out, Escapes::Json), "{json}"))
             }
             Format::Npy => npy::write(out, &array(&element).map_err(named)?).map_err(named),
-            Format::Csv => Err(named(Error::unsupported("what is in uns has no names: use --format json or npy"))),
+            Format::Csv | Format::Arrow => {
+                Err(named(Error::unsupported("what is in uns has no names: use --format json or npy")))
+            }
         }
     }
 }

@@ -22,8 +22,9 @@ use crate::table::Table;
         .json              a value for uns, or a list of values\n  \
         .npy               an array\n  \
         anything else      an object, of which the same element is taken, or the one that --element names\n\n\
-        --from - reads standard input, which is JSON if --as does not say otherwise.",
-    after_help = "Examples:\n  anndata set cells.h5ad obs/cell_type --from labels.csv --categorical\n  anndata set cells.h5ad obsm/X_umap --from umap.npy\n  echo '{\"method\": \"leiden\"}' | anndata set cells.zarr uns/leiden --from -\n  anndata set cells.h5ad layers/counts --from raw.h5ad --element X"
+        --from - reads standard input. Of that and of pipes, as of <(command), the content says the kind: an array of numpy, \
+        JSON, or a table of tabs or commas.",
+    after_help = "Examples:\n  anndata set cells.h5ad obs/cell_type --from labels.csv --categorical\n  anndata set cells.h5ad obsm/X_umap --from umap.npy\n  echo '{\"method\": \"leiden\"}' | anndata set cells.zarr uns/leiden --from -\n  anndata set cells.h5ad obs/kind --from <(cut -f1,3 labels.tsv)\n  anndata set cells.h5ad layers/counts --from raw.h5ad --element X"
 )]
 pub(crate) struct Set {
     /// The object: a file, or a zarr folder.
@@ -55,13 +56,14 @@ enum Kind {
 
 impl Set {
     pub(crate) fn run(&self) -> Result<(), Failure> {
-        let kind = self.kind();
+        let stream = self.is_stream().then(|| bytes(&self.from)).transpose().map_err(Failure::of(&self.from))?;
+        let kind = self.kind(stream.as_deref());
         if self.other.is_some() && kind != Kind::Object {
             return Err(Failure::Usage("--element goes with another object as --from".to_owned()));
         }
         let from = Failure::of(&self.from);
         // Read before the object is opened to be changed, which it may be itself.
-        let given = self.given(kind).map_err(from)?;
+        let given = self.given(kind, stream).map_err(from)?;
         let set = |adata: &mut AnnData| {
             let element = match given {
                 Given::Element(element) => element,
@@ -74,10 +76,17 @@ impl Set {
         anndata::edit(&self.path, set).map_err(Failure::of(&self.path))
     }
 
-    fn kind(&self) -> Kind {
+    /// Whether it is read once, from its beginning to its end, and its name says nothing.
+    fn is_stream(&self) -> bool {
+        let is_file_or_folder = |metadata: std::fs::Metadata| metadata.is_file() || metadata.is_dir();
+        self.from.as_os_str() == "-" || self.from.metadata().is_ok_and(|metadata| !is_file_or_folder(metadata))
+    }
+
+    /// The kind of the file, or of what a stream brought.
+    fn kind(&self, stream: Option<&[u8]>) -> Kind {
         let ending = self.from.extension().and_then(OsStr::to_str).unwrap_or_default().to_ascii_lowercase();
-        self.kind.unwrap_or(match ending.as_str() {
-            _ if self.from.as_os_str() == "-" => Kind::Json,
+        let of_content = stream.map(of_content);
+        self.kind.or(of_content).unwrap_or(match ending.as_str() {
             "csv" => Kind::Csv,
             "tsv" | "tab" => Kind::Tsv,
             "json" => Kind::Json,
@@ -86,17 +95,21 @@ impl Set {
         })
     }
 
-    fn given(&self, kind: Kind) -> anndata::Result<Given> {
+    fn given(&self, kind: Kind, stream: Option<Vec<u8>>) -> anndata::Result<Given> {
+        let bytes = || stream.map_or_else(|| bytes(&self.from), Ok);
         Ok(match kind {
-            Kind::Csv => Given::Table(Table::parse(&bytes(&self.from)?, b',')?),
-            Kind::Tsv => Given::Table(Table::parse(&bytes(&self.from)?, b'\t')?),
+            Kind::Csv => Given::Table(Table::parse(&bytes()?, b',')?),
+            Kind::Tsv => Given::Table(Table::parse(&bytes()?, b'\t')?),
             Kind::Json => {
-                let value: Value = serde_json::from_slice(&bytes(&self.from)?)
+                let value: Value = serde_json::from_slice(&bytes()?)
                     .map_err(|error| Error::invalid_data("it is not JSON").with_source(error))?;
                 Given::Element(Element::try_from(value)?)
             }
-            Kind::Npy => Given::Element(npy::read(&bytes(&self.from)?)?.into()),
+            Kind::Npy => Given::Element(npy::read(&bytes()?)?.into()),
             Kind::Object => {
+                if self.is_stream() {
+                    return Err(Error::unsupported("an object is not read from a pipe: write it to a file"));
+                }
                 let path = self.other.as_ref().unwrap_or(&self.element);
                 let element = anndata::read_lazy(&self.from)?.at(path)?;
                 // A file that is read cannot be changed.
@@ -114,6 +127,21 @@ enum Given {
     Table(Table),
 }
 
+/// What bytes look like. What is neither an array nor a table is JSON, or an error that says so.
+fn of_content(bytes: &[u8]) -> Kind {
+    let start = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes).trim_ascii_start();
+    let line = start.split(|&byte| byte == b'\n').next().unwrap_or_default();
+    let is_json = || serde_json::from_slice::<Value>(start).is_ok();
+    match start.first() {
+        _ if bytes.starts_with(b"\x93NUMPY") => Kind::Npy,
+        Some(b'{' | b'[') => Kind::Json,
+        _ if is_json() => Kind::Json,
+        _ if line.contains(&b'\t') => Kind::Tsv,
+        _ if line.contains(&b',') => Kind::Csv,
+        _ => Kind::Json,
+    }
+}
+
 /// A file, or standard input.
 fn bytes(path: &Path) -> anndata::Result<Vec<u8>> {
     if path.as_os_str() != "-" {
@@ -122,4 +150,25 @@ fn bytes(path: &Path) -> anndata::Result<Vec<u8>> {
     let mut bytes = Vec::new();
     std::io::stdin().read_to_end(&mut bytes)?;
     Ok(bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_content_of_a_pipe_says_its_kind() {
+        for (bytes, kind) in [
+            (&b"\x93NUMPY\x01\0"[..], Kind::Npy),
+            (b" {\"a\": 1}", Kind::Json),
+            (b"[1, 2]", Kind::Json),
+            (b"\"text, with a comma\"\n", Kind::Json),
+            (b"1.5", Kind::Json),
+            (b"cell\tkind, of a cell\na\tT\n", Kind::Tsv),
+            (b"\xef\xbb\xbfcell,kind\na,T\n", Kind::Csv),
+            (b"neither", Kind::Json),
+        ] {
+            assert_eq!(of_content(bytes), kind, "{bytes:?}");
+        }
+    }
 }

@@ -195,7 +195,7 @@ fn table(out: &mut impl Write, frame: &DataFrame) -> Result<(), Error> {
 }
 
 /// What a vector is called in a table: the column, the number, or the name of the row or column.
-fn header(target: &Target) -> String {
+pub(super) fn header(target: &Target) -> String {
     let Target::Ref(reference) = target else { return "value".to_owned() };
     match reference.idx() {
         Idx::Column(Some(name)) => name.to_owned(),
@@ -206,7 +206,7 @@ fn header(target: &Target) -> String {
 }
 
 /// The dimensions of the rows and, where they are named, the columns.
-fn dims(target: &Target) -> Vec<Dim> {
+pub(super) fn dims(target: &Target) -> Vec<Dim> {
     match target {
         Target::Ref(reference) => reference.dims(),
         Target::Acc(RefAcc::Layer(_)) => vec![Dim::Obs, Dim::Var],
@@ -217,11 +217,11 @@ fn dims(target: &Target) -> Vec<Dim> {
     }
 }
 
-fn is_index(target: &Target) -> bool {
+pub(super) fn is_index(target: &Target) -> bool {
     matches!(target, Target::Ref(AdRef::Meta(_, None)))
 }
 
-fn names_of(adata: &AnnData, dim: Option<&Dim>) -> anndata::Result<Arc<NameIndex>> {
+pub(super) fn names_of(adata: &AnnData, dim: Option<&Dim>) -> anndata::Result<Arc<NameIndex>> {
     let names = dim.map(|dim| adata.names(dim)).transpose()?.flatten();
     names.ok_or_else(|| anndata::Error::not_found("the array has no names"))
 }
