@@ -29,6 +29,17 @@ impl Tree {
         root: u64,
         visit: &mut dyn FnMut(Cursor<'_>, u64) -> Result<()>,
     ) -> Result<()> {
+        self.visit_some(reader, root, &|_, _| Ok(true), visit)
+    }
+
+    /// The same, without the nodes that `wanted` leaves out, which is told their first key and the first one after them.
+    pub(crate) fn visit_some(
+        self,
+        reader: &Reader<'_>,
+        root: u64,
+        wanted: &dyn Fn(Cursor<'_>, Cursor<'_>) -> Result<bool>,
+        visit: &mut dyn FnMut(Cursor<'_>, u64) -> Result<()>,
+    ) -> Result<()> {
         let mut seen = HashSet::new();
         let mut todo = vec![(root, None)];
         while let Some((address, level)) = todo.pop() {
@@ -43,7 +54,10 @@ impl Tree {
                 let child = fields.needed_address()?;
                 if node.level == 0 {
                     visit(key, child)?;
-                } else {
+                    continue;
+                }
+                let mut after = fields.clone();
+                if wanted(key, after.part(self.key)?)? {
                     children.push((child, Some(node.level - 1)));
                 }
             }

@@ -8,6 +8,8 @@ mod extensible_array;
 mod fixed_array;
 mod implicit;
 
+use std::ops::Range;
+
 use crate::cursor::Cursor;
 use crate::error::{Error, Result, Section};
 use crate::message::data_layout::{self, ChunkIndex, ChunkedLayout};
@@ -40,6 +42,8 @@ pub(crate) struct Chunks<'a> {
     pub(crate) rank: u16,
     /// Whether chunks go through filters.
     pub(crate) filtered: bool,
+    /// The positions of chunks along the first axis that are of interest.
+    pub(crate) rows: Range<u64>,
     /// The address of the index.
     address: u64,
 }
@@ -53,7 +57,13 @@ impl<'a> Chunks<'a> {
         rank: u16,
         filtered: bool,
     ) -> Option<Self> {
-        Some(Self { reader, layout, shape, max_shape, rank, filtered, address: layout.address? })
+        Some(Self { reader, layout, shape, max_shape, rank, filtered, rows: 0..u64::MAX, address: layout.address? })
+    }
+
+    /// Only those at these positions along the first axis.
+    pub(crate) fn with_rows(mut self, rows: Range<u64>) -> Self {
+        self.rows = rows;
+        self
     }
 
     /// Reports each chunk that is stored and lies within the array.
@@ -80,7 +90,7 @@ impl<'a> Chunks<'a> {
         self.report(SINGLE, &vec![0; self.shape.len()], (self.address, bytes, mask), visit)
     }
 
-    /// Reports a chunk, if it lies within the array: others are left over from before it shrank.
+    /// Reports a chunk, if it is of interest and lies within the array: others are left over from before it shrank.
     fn report(
         &self,
         section: Section,
@@ -90,6 +100,9 @@ impl<'a> Chunks<'a> {
     ) -> Result<()> {
         let lengths = self.shape.iter().zip(&self.layout.shape);
         if position.iter().zip(lengths).any(|(&position, (&len, &chunk))| position >= len.div_ceil(chunk)) {
+            return Ok(());
+        }
+        if position.first().is_some_and(|row| !self.rows.contains(row)) {
             return Ok(());
         }
         let offset = self.reader.store().offset(section, address)?;
@@ -177,8 +190,19 @@ pub(crate) mod test {
     pub(crate) fn chunks(
         bytes: Vec<u8>,
         index: ChunkIndex,
+        shape: (&[u64], &[Option<u64>]),
+        filtered: bool,
+    ) -> Result<Vec<(Vec<u64>, ChunkLocation)>> {
+        some_chunks(bytes, index, shape, filtered, 0..u64::MAX)
+    }
+
+    /// Those at some positions along the first axis.
+    pub(crate) fn some_chunks(
+        bytes: Vec<u8>,
+        index: ChunkIndex,
         (shape, max_shape): (&[u64], &[Option<u64>]),
         filtered: bool,
+        rows: Range<u64>,
     ) -> Result<Vec<(Vec<u64>, ChunkLocation)>> {
         let store = test_store(bytes);
         let reader = Reader::new(&store, Action::Chunks, 0);
@@ -190,7 +214,7 @@ pub(crate) mod test {
             address: Some(0),
         };
         let mut found = Vec::new();
-        let chunks = Chunks::new(&reader, &layout, (shape, max_shape), 32, filtered).unwrap();
+        let chunks = Chunks::new(&reader, &layout, (shape, max_shape), 32, filtered).unwrap().with_rows(rows);
         chunks.visit(&mut |position, location| {
             found.push((position.to_vec(), location));
             Ok(())

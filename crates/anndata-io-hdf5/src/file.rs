@@ -1,10 +1,12 @@
 //! The bytes of the file, read at positions without the library and its lock.
 
+use std::fmt;
 use std::fs::{self, File};
 use std::path::Path;
 #[cfg(feature = "write")]
 use std::sync::Arc;
 
+use anndata_hdf5_meta::ReadAt;
 use anndata_storage::{Error, FileStamp, Result};
 
 use crate::position::{read_exact_at, write_all_at};
@@ -14,9 +16,7 @@ use crate::undo::UndoLog;
 /// A handle of our own on the file of a store.
 #[derive(Debug)]
 pub(crate) struct RawFile {
-    file: File,
-    /// What it was when it was opened.
-    opened: FileStamp,
+    place: Place,
     /// The length, where it cannot change because the store is open for reading only.
     len: Option<u64>,
     /// What undoes an edit of it.
@@ -24,18 +24,44 @@ pub(crate) struct RawFile {
     log: Option<Arc<UndoLog>>,
 }
 
+/// Where the bytes are.
+enum Place {
+    /// In a file, and what it was when it was opened.
+    File(File, FileStamp),
+    /// Where a caller's source reads them from.
+    Source(Box<dyn ReadAt>),
+}
+
+impl fmt::Debug for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::File(file, _) => file.fmt(f),
+            Self::Source(_) => f.write_str("Source"),
+        }
+    }
+}
+
 impl RawFile {
     /// The bytes of an open file.
     pub(crate) fn new(file: File, writable: bool) -> Result<Self> {
         let metadata = file.metadata()?;
         let len = if writable { None } else { Some(metadata.len()) };
-        Ok(Self {
-            file,
-            opened: FileStamp::of(&metadata),
+        Ok(Self::at(Place::File(file, FileStamp::of(&metadata)), len))
+    }
+
+    /// The bytes of a source, which are only read.
+    pub(crate) fn of_source(source: impl ReadAt + 'static) -> Result<Self> {
+        let len = source.len()?;
+        Ok(Self::at(Place::Source(Box::new(source)), Some(len)))
+    }
+
+    fn at(place: Place, len: Option<u64>) -> Self {
+        Self {
+            place,
             len,
             #[cfg(feature = "write")]
             log: None,
-        })
+        }
     }
 
     /// The same, of which what is overwritten is saved.
@@ -44,17 +70,32 @@ impl RawFile {
         Self { log, ..self }
     }
 
+    /// Whether it may take long until bytes are there, so that many should be asked for at once, and none in vain.
+    pub(crate) fn has_latency(&self) -> bool {
+        matches!(self.place, Place::Source(_))
+    }
+
+    /// The file, if it is one.
+    fn file(&self) -> Result<&File> {
+        match &self.place {
+            Place::File(file, _) => Ok(file),
+            Place::Source(_) => Err(Error::read_only("what is not a file on this machine is only read")),
+        }
+    }
+
     /// The length of the file.
     pub(crate) fn len(&self) -> Result<u64> {
         match self.len {
             Some(len) => Ok(len),
-            None => Ok(self.file.metadata()?.len()),
+            None => Ok(self.file()?.metadata()?.len()),
         }
     }
 
     /// Refuses what was read while another program wrote to the file.
     pub(crate) fn check_unchanged(&self) -> Result<()> {
-        if self.len.is_some() && FileStamp::of(&self.file.metadata()?) != self.opened {
+        if let (Some(_), Place::File(file, opened)) = (self.len, &self.place)
+            && FileStamp::of(&file.metadata()?) != *opened
+        {
             return Err(Error::stale("another program changed the file after it was opened: open it again"));
         }
         Ok(())
@@ -63,7 +104,9 @@ impl RawFile {
     /// Refuses to write where the file is not at its path any more, as nobody would ever see what is written.
     #[cfg_attr(not(feature = "write"), expect(dead_code, reason = "files are only read"))]
     pub(crate) fn check_in_place(&self, path: &Path) -> Result<()> {
-        if fs::metadata(path).is_ok_and(|metadata| FileStamp::of(&metadata).is_same_file(&self.opened)) {
+        if let Place::File(_, opened) = &self.place
+            && fs::metadata(path).is_ok_and(|metadata| FileStamp::of(&metadata).is_same_file(opened))
+        {
             return Ok(());
         }
         Err(Error::stale(
@@ -77,7 +120,10 @@ impl RawFile {
         if end.is_some_and(|end| self.len.is_some_and(|known| end <= known)) {
             return Ok(());
         }
-        let file = self.file.metadata()?.len();
+        let file = match &self.place {
+            Place::File(file, _) => file.metadata()?.len(),
+            Place::Source(_) => self.len()?,
+        };
         if end.is_some_and(|end| end <= file) {
             return Ok(());
         }
@@ -99,12 +145,15 @@ impl RawFile {
 
     /// Fills `bytes` from a position, or says why the operating system did not.
     pub(crate) fn read_exact(&self, offset: u64, bytes: &mut [u8]) -> std::io::Result<()> {
-        read_exact_at(&self.file, offset, bytes)
+        match &self.place {
+            Place::File(file, _) => read_exact_at(file, offset, bytes),
+            Place::Source(source) => source.read_at(offset, bytes),
+        }
     }
 
     /// Writes `bytes` at a position.
     pub(crate) fn write_at(&self, offset: u64, bytes: &[u8]) -> Result<()> {
-        let write = || Ok(write_all_at(&self.file, offset, bytes)?);
+        let write = || Ok(write_all_at(self.file()?, offset, bytes)?);
         #[cfg(feature = "write")]
         if let Some(log) = &self.log {
             // Fallback: what ends beyond all numbers cannot be written either.
@@ -116,6 +165,6 @@ impl RawFile {
     /// Waits until everything is on the disk.
     #[cfg_attr(not(feature = "write"), expect(dead_code, reason = "files are only read"))]
     pub(crate) fn sync(&self) -> Result<()> {
-        Ok(self.file.sync_all()?)
+        Ok(self.file()?.sync_all()?)
     }
 }

@@ -31,6 +31,7 @@ mod array;
 mod atomic;
 #[cfg(feature = "write")]
 mod attributes;
+mod blocks;
 #[cfg(feature = "write")]
 mod create;
 mod dtype;
@@ -55,8 +56,10 @@ mod store;
 mod undo;
 mod unreadable;
 
+pub use anndata_hdf5_meta::ReadAt;
 #[cfg(feature = "write")]
 pub use atomic::{AtomicFile, write_atomic};
+pub use blocks::Blocks;
 pub use layout::default_layout;
 pub use options::{Hdf5Options, MetadataReader};
 pub use store::Hdf5Store;

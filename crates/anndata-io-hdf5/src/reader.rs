@@ -16,6 +16,7 @@ mod file;
 mod references;
 mod region;
 mod store;
+mod waiting;
 
 #[cfg(feature = "write")]
 pub(crate) use check::check;

@@ -4,6 +4,7 @@ use std::fmt;
 use std::path::Path;
 use std::sync::Arc;
 
+use anndata_hdf5_meta::ReadAt;
 #[cfg(feature = "write")]
 use anndata_storage::Edit;
 use anndata_storage::{
@@ -75,6 +76,43 @@ impl Hdf5Store {
             return Self::open_by_library(path, options);
         }
         ReaderStore::open(path, options).map(|store| Self(Backend::Reader(store))).map_err(|error| named(error, path))
+    }
+
+    /// Opens a file whose bytes a source has, for reading: behind a network, in memory. `location` is what errors call it.
+    ///
+    /// No more is read than is asked for, and where chunks are is looked up in the parts of indexes that lead to them. Many
+    /// threads read at once, so that requests overlap. [`Blocks`](crate::Blocks) before a source makes few and long ones of
+    /// many short ones.
+    ///
+    /// ```
+    /// use std::path::Path;
+    /// use std::sync::Arc;
+    /// use anndata_io_hdf5::{Blocks, Hdf5Options, Hdf5Store};
+    /// use anndata_storage::{ArraySpec, Group, Tensor};
+    ///
+    /// # let directory = tempfile::tempdir()?;
+    /// # let path = directory.path().join("counts.h5");
+    /// # let root = Group::root(Arc::new(Hdf5Store::create(&path)?));
+    /// # let counts = Tensor::from_vec([3], vec![1_i32, 2, 3])?;
+    /// # root.create_array("counts", &ArraySpec::of(&counts))?.write(&[0], &counts)?;
+    /// # root.storage().flush()?;
+    /// # drop(root);
+    /// let bytes: Vec<u8> = std::fs::read(&path)?;
+    /// let store = Hdf5Store::open_source(Blocks::new(bytes)?, Path::new("memory"), &Hdf5Options::default())?;
+    /// assert_eq!(Group::root(Arc::new(store)).array("counts")?.read()?.as_slice::<i32>()?, [1, 2, 3]);
+    /// # Ok::<(), anndata_storage::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`InvalidData`](anndata_storage::ErrorKind::InvalidData) if it is not an HDF5 file;
+    /// [`Unsupported`](anndata_storage::ErrorKind::Unsupported) if the options ask for the HDF5 library; if it cannot be read.
+    pub fn open_source(source: impl ReadAt + 'static, location: &Path, options: &Hdf5Options) -> Result<Self> {
+        if options.uses_library() {
+            let message = "the HDF5 library, for which the options ask, reads files on this machine alone";
+            return Err(named(Error::unsupported(message), location));
+        }
+        let store = ReaderStore::open_source(source, location, options);
+        store.map(|store| Self(Backend::Reader(store))).map_err(|error| named(error, location))
     }
 
     #[cfg(feature = "write")]

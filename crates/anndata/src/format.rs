@@ -30,8 +30,8 @@ const HDF5_SIGNATURE: [u8; 8] = *b"\x89HDF\r\n\x1a\n";
 const ZIP_SIGNATURE: [u8; 4] = *b"PK\x03\x04";
 
 impl Format {
-    /// The format of what is at a path or URL, recognized by its content. A URL is always a zarr store. A path may lead
-    /// into a store, as for [`open`](crate::open).
+    /// The format of what is at a path or URL, recognized by its content. A URL is of a zarr store, unless it ends as HDF5 files
+    /// do: in `.h5ad`, `.h5mu`, `.h5` or `.hdf5`. A path may lead into a store, as for [`open`](crate::open).
     ///
     /// # Errors
     /// [`NotFound`](crate::ErrorKind::NotFound) if nothing is there;
@@ -46,11 +46,10 @@ impl Format {
     }
 
     fn look_at(path: &Path) -> Result<Self> {
-        if path.to_str().is_some_and(is_url) {
-            return match Self::for_ending(path) {
-                Some(Self::H5ad) => Err(Error::unsupported("only zarr stores are read through URLs")),
-                _ => Ok(Self::Zarr),
-            };
+        if let Some(url) = path.to_str().filter(|path| is_url(path)) {
+            let name = url.split(['?', '#']).next().unwrap_or(url);
+            let is_hdf5 = name.ends_with(".h5mu") || Self::for_ending(Path::new(name)) == Some(Self::H5ad);
+            return Ok(if is_hdf5 { Self::H5ad } else { Self::Zarr });
         }
         if path.is_dir() {
             let is_zarr = ["zarr.json", ".zgroup", ".zmetadata"].iter().any(|name| path.join(name).is_file());
@@ -113,7 +112,13 @@ impl Location {
     /// What a location names. A path that is not a store itself, but leads on from one, names a group in it.
     pub(crate) fn of(location: &Path) -> Result<Self> {
         let whole = || Self { store: location.to_owned(), group: String::new() };
-        if location.to_str().is_some_and(is_url) || location.is_file() {
+        if let Some(url) = location.to_str().filter(|location| is_url(location)) {
+            return Ok(match url.rsplit_once("::") {
+                Some((store, modality)) => Self { store: store.into(), group: format!("mod/{modality}") },
+                None => whole(),
+            });
+        }
+        if location.is_file() {
             return Ok(whole());
         }
         if let Some((store, modality)) = location.to_str().and_then(|text| text.rsplit_once("::"))
@@ -203,7 +208,11 @@ mod tests {
         assert_eq!(Format::for_name("b.zarr.zip")?, Format::Zarr);
         assert!(Format::for_name("b.zip").is_err_and(|error| error.is_invalid_input()));
         assert_eq!(Format::of("s3://bucket/a.zarr")?, Format::Zarr);
-        assert!(Format::of("https://host/a.h5ad").is_err_and(|error| error.is_unsupported()));
+        for url in ["https://host/a.h5ad", "s3://bucket/a.h5mu::rna", "https://host/a.h5?version=1"] {
+            assert_eq!(Format::of(url)?, Format::H5ad, "{url}");
+        }
+        let location = Location::of(Path::new("s3://bucket/a.h5mu::rna"))?;
+        assert_eq!((location.store, location.group), ("s3://bucket/a.h5mu".into(), "mod/rna".to_owned()));
         assert_eq!(output_url(Path::new("s3://bucket/a.zarr"))?, Some("s3://bucket/a.zarr"));
         assert_eq!(output_url(Path::new("bucket/a.h5ad"))?, None);
         for url in ["s3://bucket/a.h5ad", "s3://bucket/a.zarr.zip", "s3://bucket/a"] {

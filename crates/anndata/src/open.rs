@@ -131,7 +131,7 @@ fn open_store(path: &Path, options: &ReadOptions, mode: Mode) -> Result<Arc<dyn 
     }
     Ok(match (Format::of_store(path)?, mode) {
         #[cfg(feature = "hdf5-read")]
-        (Format::H5ad, Mode::Read) => Arc::new(anndata_io_hdf5::Hdf5Store::open(path, &options.hdf5)?),
+        (Format::H5ad, Mode::Read) => Arc::new(crate::format::h5ad::open(path, options)?),
         #[cfg(feature = "hdf5")]
         (Format::H5ad, Mode::ReadWrite) => Arc::new(anndata_io_hdf5::Hdf5Store::open_rw(path, &options.hdf5)?),
         #[cfg(feature = "zarr")]

@@ -1,5 +1,7 @@
 //! What an array is, and where its values are.
 
+use std::ops::Range;
+
 use super::Object;
 use crate::chunk_index::{self, ChunkLocation, Chunks};
 use crate::cursor::Cursor;
@@ -107,8 +109,21 @@ impl Object {
     /// As [`layout`](Self::layout), and if the index is damaged; [`NotFound`](crate::ErrorKind::NotFound) if the array has no
     /// chunks.
     pub fn visit_chunks(&self, visit: &mut dyn FnMut(&[u64], ChunkLocation) -> Result<()>) -> Result<()> {
+        self.visit_chunks_in(0..u64::MAX, visit)
+    }
+
+    /// The same for the chunks at some positions along the first axis of the grid of chunks. Of a B-tree no more is read than
+    /// leads to these.
+    ///
+    /// # Errors
+    /// As [`visit_chunks`](Self::visit_chunks).
+    pub fn visit_chunks_in(
+        &self,
+        rows: Range<u64>,
+        visit: &mut dyn FnMut(&[u64], ChunkLocation) -> Result<()>,
+    ) -> Result<()> {
         match self.layout()? {
-            DataLayout::Chunked(layout) => self.visit_chunks_of(&layout, visit),
+            DataLayout::Chunked(layout) => self.visit_chunks_of(&layout, rows, visit),
             _ => Err(Error::new(ErrorKind::NotFound, data_layout::SECTION, "the array has no chunks")),
         }
     }
@@ -116,13 +131,14 @@ impl Object {
     fn visit_chunks_of(
         &self,
         layout: &ChunkedLayout,
+        rows: Range<u64>,
         visit: &mut dyn FnMut(&[u64], ChunkLocation) -> Result<()>,
     ) -> Result<()> {
         let (space, filtered) = (self.dataspace()?, !self.filters()?.is_empty());
         let reader = self.context.reader(Action::Chunks, self.address);
         let shape = (space.shape(), space.max_shape());
         match Chunks::new(&reader, layout, shape, self.context.ranks.chunks, filtered) {
-            Some(chunks) => chunks.visit(visit),
+            Some(chunks) => chunks.with_rows(rows).visit(visit),
             None => Ok(()),
         }
     }

@@ -26,6 +26,9 @@ pub(super) struct ReaderArray {
     place: Place,
 }
 
+/// How many chunks are listed for their sizes alone, if that takes requests to another machine.
+const LISTED_FROM_AFAR: u64 = 1024;
+
 /// Where the values are.
 #[derive(Debug)]
 enum Place {
@@ -92,9 +95,39 @@ impl ReaderArray {
         self.plan.is_plain() && !self.plan.null && !matches!(self.place, Place::Header(_))
     }
 
+    /// The chunks, all of them.
     fn chunks(&self) -> Result<Arc<Chunks>> {
+        self.chunks_in(0..u64::MAX)
+    }
+
+    /// The chunks that hold some positions along the first axis. Of a file on this machine all are listed at once, which is
+    /// fast, and shows what is wrong with any.
+    fn chunks_of(&self, positions: Range<u64>) -> Result<Arc<Chunks>> {
+        match self.plan.chunk_shape().first() {
+            Some(&chunk) if self.file.raw.has_latency() && chunk > 0 => {
+                self.chunks_in(positions.start / chunk..positions.end.div_ceil(chunk))
+            }
+            _ => self.chunks(),
+        }
+    }
+
+    /// The chunks at some positions of chunks along the first axis.
+    fn chunks_in(&self, rows: Range<u64>) -> Result<Arc<Chunks>> {
         let Place::Chunks(layout, list) = &self.place else { return Ok(Arc::default()) };
-        list.get(&self.object, layout, &self.spec.shape, &self.plan)
+        list.get(&self.object, layout, &self.spec.shape, &self.plan, rows)
+    }
+
+    /// The chunks that hold what runs of values, in C order, are of.
+    fn chunks_of_runs(&self, runs: &[Range<u64>]) -> Result<Arc<Chunks>> {
+        let row = self.spec.shape.iter().skip(1).fold(1_u64, |product, &len| product.saturating_mul(len)).max(1);
+        let (start, end) =
+            runs.iter().fold((u64::MAX, 0), |(start, end), run| (start.min(run.start), end.max(run.end)));
+        self.chunks_of(start.min(end) / row..end.div_ceil(row))
+    }
+
+    /// How many chunks there may be.
+    fn n_chunks(&self) -> u64 {
+        self.plan.grid(&self.spec.shape).into_iter().fold(1, u64::saturating_mul)
     }
 
     /// Lists the chunks, if there are any, to find out whether that can be done.
@@ -107,7 +140,10 @@ impl ReaderArray {
     fn chunk(&self, position: &[u64]) -> Result<Option<Chunk>> {
         self.plan.first_element(position)?;
         let number = crate::plan::number(position.iter().copied(), &self.plan.grid(&self.spec.shape));
-        let chunks = self.chunks()?;
+        let chunks = match position.first() {
+            Some(&row) if self.file.raw.has_latency() => self.chunks_in(row..row.saturating_add(1))?,
+            _ => self.chunks()?,
+        };
         Ok(number.and_then(|number| chunks.get(&number).copied()))
     }
 
@@ -118,7 +154,11 @@ impl ReaderArray {
             Place::Header(bytes) => self.header_values(&spec, bytes)?.select(selection)?,
             Place::Piece(address, _) => self.plan.read_contiguous(*address, &spec, selection)?,
             Place::Chunks(..) => {
-                self.chunks()?;
+                let rows = selection.first().map_or(0..u64::MAX, |axis| match axis {
+                    AxisSelection::Range(rows) => rows.clone(),
+                    AxisSelection::Indices(rows) => rows.first().copied().unwrap_or(0)..axis.end(),
+                });
+                self.chunks_of(rows)?;
                 chunked::read(self, &spec, selection)?
             }
         };
@@ -145,7 +185,7 @@ impl ReaderArray {
         if let Place::Piece(address, _) = &self.place {
             return self.plan.read_contiguous_runs(*address, &self.spec, runs);
         }
-        self.chunks()?;
+        self.chunks_of_runs(runs)?;
         chunked::read_runs(self, &self.spec, runs)
     }
 
@@ -157,7 +197,7 @@ impl ReaderArray {
         if let Place::Piece(address, _) = &self.place {
             return self.plan.read_contiguous_runs_into(*address, &self.spec, runs, out);
         }
-        self.chunks()?;
+        self.chunks_of_runs(runs)?;
         chunked::read_runs_into(self, &self.spec, runs, out)
     }
 }
@@ -191,19 +231,22 @@ impl ArrayStorage for ReaderArray {
     }
 
     fn read(&self, selection: &[AxisSelection]) -> Result<Tensor> {
-        self.file.unchanged(self.read_values(selection))
+        self.file.unchanged(self.file.overlapped(|| self.read_values(selection)))
     }
 
     fn read_runs(&self, runs: &[Range<u64>]) -> Result<Tensor> {
-        self.file.unchanged(self.read_value_runs(runs))
+        self.file.unchanged(self.file.overlapped(|| self.read_value_runs(runs)))
     }
 
     fn read_runs_into(&self, runs: &[Range<u64>], out: &mut [u8]) -> Result<()> {
-        self.file.unchanged(self.read_value_runs_into(runs, out))
+        self.file.unchanged(self.file.overlapped(|| self.read_value_runs_into(runs, out)))
     }
 
     fn stored_bytes(&self) -> Result<Option<u64>> {
         let len = self.file.raw.len()?;
+        if self.file.raw.has_latency() && self.n_chunks() > LISTED_FROM_AFAR {
+            return Ok(None);
+        }
         let bytes = match &self.place {
             Place::Header(bytes) => bytes.len() as u64,
             Place::Piece(None, _) => 0,

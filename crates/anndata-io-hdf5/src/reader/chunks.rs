@@ -1,5 +1,6 @@
 //! Where the chunks of an array are.
 
+use std::ops::Range;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use anndata_hdf5_meta::{ChunkedLayout, Object};
@@ -11,29 +12,42 @@ use crate::plan::{Chunk, Chunks, Plan, number};
 /// The chunks of an array, listed when they are first asked for.
 #[derive(Debug, Default)]
 pub(super) struct ChunkList {
-    listed: Mutex<Option<Arc<Chunks>>>,
+    listed: Mutex<Listed>,
+}
+
+/// The chunks that are known: all of those at some positions along the first axis.
+#[derive(Debug, Default)]
+struct Listed {
+    chunks: Arc<Chunks>,
+    rows: Vec<Range<u64>>,
 }
 
 impl ChunkList {
-    /// The chunks of an array.
+    /// The chunks of an array, those at some positions along the first axis at least.
     pub(super) fn get(
         &self,
         object: &Object,
         layout: &ChunkedLayout,
         shape: &[u64],
         plan: &Plan,
+        rows: Range<u64>,
     ) -> Result<Arc<Chunks>> {
         let mut listed = self.listed.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(listed) = &*listed {
-            return Ok(Arc::clone(listed));
+        if listed.rows.iter().any(|known| known.start <= rows.start && rows.end <= known.end) {
+            return Ok(Arc::clone(&listed.chunks));
         }
-        let found = Arc::new(list(object, layout, shape, plan)?);
-        *listed = Some(Arc::clone(&found));
-        Ok(found)
+        let found = list(object, layout, shape, plan, rows.clone())?;
+        if listed.chunks.is_empty() {
+            listed.chunks = Arc::new(found);
+        } else {
+            Arc::make_mut(&mut listed.chunks).extend(found);
+        }
+        listed.rows.push(rows);
+        Ok(Arc::clone(&listed.chunks))
     }
 }
 
-fn list(object: &Object, layout: &ChunkedLayout, shape: &[u64], plan: &Plan) -> Result<Chunks> {
+fn list(object: &Object, layout: &ChunkedLayout, shape: &[u64], plan: &Plan, rows: Range<u64>) -> Result<Chunks> {
     let grid = plan.grid(shape);
     let mut chunks = Chunks::new();
     let mut spans = Vec::new();
@@ -44,7 +58,7 @@ fn list(object: &Object, layout: &ChunkedLayout, shape: &[u64], plan: &Plan) -> 
         axes.all(|((&at, &chunk), &len)| at.saturating_add(1).saturating_mul(chunk) <= len)
     };
     object
-        .visit_chunks(&mut |position, location| {
+        .visit_chunks_in(rows, &mut |position, location| {
             let Some(number) = number(position.iter().copied(), &grid) else { return Ok(()) };
             let unfiltered = layout.partial_chunks_unfiltered && !is_whole(position);
             let mask = if unfiltered { u32::MAX } else { location.filter_mask };

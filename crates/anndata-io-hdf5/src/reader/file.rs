@@ -11,6 +11,7 @@ use anndata_storage::{Error, Limits, Result};
 
 use super::chunks::ChunkList;
 use super::error::because;
+use super::waiting;
 use crate::Hdf5Options;
 use crate::file::RawFile;
 use crate::heap::Heap;
@@ -48,7 +49,16 @@ impl OpenFile {
 
     /// What is open already.
     pub(super) fn new(file: File, path: &Path, options: &Hdf5Options) -> Result<Self> {
-        let raw = Arc::new(RawFile::new(file, false)?);
+        Self::of_bytes(RawFile::new(file, false)?, path, options)
+    }
+
+    /// What a source has the bytes of.
+    pub(super) fn of_source(source: impl ReadAt + 'static, location: &Path, options: &Hdf5Options) -> Result<Self> {
+        Self::of_bytes(RawFile::of_source(source)?, location, options)
+    }
+
+    fn of_bytes(raw: RawFile, path: &Path, options: &Hdf5Options) -> Result<Self> {
+        let raw = Arc::new(raw);
         let limits = meta_limits(options.limits);
         let meta = MetaFile::new(Arc::clone(&raw), limits).map_err(because("the file cannot be opened"))?;
         let (paths, chunks) = (OnceLock::new(), Mutex::default());
@@ -89,6 +99,11 @@ impl OpenFile {
         }
         lists.insert(array.address(), Arc::downgrade(&list));
         list
+    }
+
+    /// Reads values. Where bytes take long to come, on more threads than there are cores, as those wait.
+    pub(super) fn overlapped<T: Send>(&self, read: impl FnOnce() -> Result<T> + Send) -> Result<T> {
+        if self.raw.has_latency() { waiting::install(read)? } else { read() }
     }
 
     /// What was read, where it was read from the file that was opened.

@@ -4,7 +4,7 @@ use std::fmt;
 use std::path::Path;
 use std::sync::Arc;
 
-use anndata_hdf5_meta::{Object, ObjectKind};
+use anndata_hdf5_meta::{Object, ObjectKind, ReadAt};
 use anndata_storage::{
     ArraySpec, ArrayStorage, Attributes, Capabilities, Compression, Error, Limits, NodeKind, Result, Storage,
 };
@@ -25,6 +25,11 @@ impl ReaderStore {
     /// Opens a file.
     pub(crate) fn open(path: &Path, options: &Hdf5Options) -> Result<Self> {
         Ok(Self { file: Arc::new(OpenFile::open(path, options)?) })
+    }
+
+    /// Opens what a source has the bytes of.
+    pub(crate) fn open_source(source: impl ReadAt + 'static, location: &Path, options: &Hdf5Options) -> Result<Self> {
+        Ok(Self { file: Arc::new(OpenFile::of_source(source, location, options)?) })
     }
 
     /// The path of the file.
