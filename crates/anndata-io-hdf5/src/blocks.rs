@@ -145,7 +145,7 @@ mod tests {
     }
 
     fn source(len: usize, fails: bool) -> Counted {
-        Counted((0..len).map(|at| (at * 7 % 251) as u8).collect(), AtomicUsize::new(0), fails)
+        Counted((0..len).map(|at| u8::try_from(at * 7 % 251).unwrap()).collect(), AtomicUsize::new(0), fails)
     }
 
     #[test]
@@ -155,7 +155,7 @@ mod tests {
             let offset = at * 523;
             let mut bytes = [0; 90];
             blocks.read_at(offset, &mut bytes)?;
-            let expected = (offset..).take(90).map(|at| (at * 7 % 251) as u8);
+            let expected = (offset..).take(90).map(|at| u8::try_from(at * 7 % 251).unwrap());
             assert!(bytes.into_iter().eq(expected), "{offset}");
             Ok::<_, io::Error>(())
         })?;

@@ -209,6 +209,7 @@ fn put<T: Copy>(all: &mut Vec<T>, block: Vec<T>, after: bool, add: impl Fn(&mut 
 fn blocks(len: usize, bytes: usize, max_bytes: u64) -> Vec<Range<usize>> {
     let step = (len.saturating_mul(BLOCK_BYTES) / bytes.max(1)).clamp(1, len.max(1));
     let n_blocks = len.div_ceil(step).max(1);
+    // Fallback: more than memory has is no limit.
     let max_bytes = usize::try_from(max_bytes).unwrap_or(usize::MAX);
     let wanted = (max_bytes / (bytes / n_blocks).max(1)).clamp(1, n_blocks);
     (0..wanted)

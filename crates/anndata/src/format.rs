@@ -48,7 +48,9 @@ impl Format {
     fn look_at(path: &Path) -> Result<Self> {
         if let Some(url) = path.to_str().filter(|path| is_url(path)) {
             let name = url.split(['?', '#']).next().unwrap_or(url);
-            let is_hdf5 = name.ends_with(".h5mu") || Self::for_ending(Path::new(name)) == Some(Self::H5ad);
+            let name = Path::new(name);
+            let is_h5mu = name.extension().is_some_and(|ending| ending.eq_ignore_ascii_case("h5mu"));
+            let is_hdf5 = is_h5mu || Self::for_ending(name) == Some(Self::H5ad);
             return Ok(if is_hdf5 { Self::H5ad } else { Self::Zarr });
         }
         if path.is_dir() {

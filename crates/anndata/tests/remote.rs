@@ -1,7 +1,7 @@
 //! `.h5ad` files behind URLs: how much is asked for, and what servers without parts of files get.
 
 #![cfg(all(feature = "cloud", feature = "hdf5"))]
-#![allow(clippy::unwrap_used, reason = "a test may fail anywhere")]
+#![allow(clippy::unwrap_used, clippy::cast_precision_loss, reason = "a test may fail anywhere; numbers are made up")]
 
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::net::{TcpListener, TcpStream};

@@ -69,7 +69,7 @@ impl Points {
                 draw(&mut cells, *point, radius, code);
             }
         }
-        encode(&cells, colors, levels).ok()
+        encode(&cells, colors, levels)
     }
 
     /// The radius of a point: the more there are, the smaller.
@@ -109,7 +109,7 @@ fn draw(cells: &mut [Cell], (x, y): (f32, f32), radius: f32, color: u8) {
 }
 
 /// The picture as PNG with a palette: entry 0 is nothing, and each color has an entry for each degree of opacity.
-fn encode(cells: &[Cell], colors: &[Rgb], levels: usize) -> Result<String, png::EncodingError> {
+fn encode(cells: &[Cell], colors: &[Rgb], levels: usize) -> Option<String> {
     let (mut palette, mut opacity) = (vec![0, 0, 0], vec![0]);
     for color in colors.iter().take(MAX_COLORS) {
         for level in 1..=levels {
@@ -120,11 +120,12 @@ fn encode(cells: &[Cell], colors: &[Rgb], levels: usize) -> Result<String, png::
     let entry = |cell: &Cell| {
         let level = (usize::from(cell.cover) * levels).div_ceil(255);
         let entry = if level == 0 { 0 } else { usize::from(cell.color) * levels + level };
+        // Fallback: there are at most 255 entries, as there are that many colours times levels; another would be nothing.
         u8::try_from(entry).unwrap_or(0)
     };
     let pixels: Vec<u8> = cells.iter().map(entry).collect();
     let mut file = Vec::new();
-    let size = u32::try_from(SIZE).unwrap_or(u32::MAX);
+    let size = u32::try_from(SIZE).ok()?;
     let mut encoder = png::Encoder::new(&mut file, size, size);
     encoder.set_color(png::ColorType::Indexed);
     encoder.set_depth(png::BitDepth::Eight);
@@ -132,10 +133,10 @@ fn encode(cells: &[Cell], colors: &[Rgb], levels: usize) -> Result<String, png::
     encoder.set_trns(opacity);
     encoder.set_compression(png::Compression::Balanced);
     encoder.set_filter(png::Filter::NoFilter);
-    let mut writer = encoder.write_header()?;
-    writer.write_image_data(&pixels)?;
-    writer.finish()?;
-    Ok(format!("data:image/png;base64,{}", STANDARD.encode(&file)))
+    let mut writer = encoder.write_header().ok()?;
+    writer.write_image_data(&pixels).ok()?;
+    writer.finish().ok()?;
+    Some(format!("data:image/png;base64,{}", STANDARD.encode(&file)))
 }
 
 /// Positions in an order that has nothing to do with theirs, and is always the same.

@@ -128,6 +128,7 @@ fn of_values(adata: &AnnData, key: &str, column: &Column) -> Result<Coloring> {
             *own = u8::try_from(code + 1).map_err(|_| Error::bug("more colours than a picture has"))?;
         }
     }
+    // Fallback: what has no value, or a color of its own, has that of missing values.
     let code = |code: &i64| usize::try_from(*code).ok().and_then(|at| code_of.get(at)).copied().unwrap_or(0);
     let entry = |&at: &usize| Some((name(labels.get(at)?), color(at), counts.get(at).copied()?));
     let mut entries: Vec<_> = order.iter().take(LISTED).filter_map(entry).collect();
@@ -178,6 +179,7 @@ fn of_numbers(key: &str, values: &[f64]) -> Coloring {
     }
     let step = |value: f64| {
         let share = if max > min { (value - min) / (max - min) } else { 0.5 };
+        // Fallback: there are fewer steps than that.
         u8::try_from(1 + position(share * float(STEPS), STEPS)).unwrap_or(1)
     };
     let codes = values.iter().map(|&value| if value.is_nan() { 0 } else { step(value) });
@@ -192,8 +194,7 @@ fn of_numbers(key: &str, values: &[f64]) -> Coloring {
 }
 
 fn one_color(name: String, rows: &AxisSelection, legend: Legend) -> Coloring {
-    let points = usize::try_from(rows.len()).unwrap_or(usize::MAX);
-    Coloring { name, codes: vec![1; points], colors: vec![MISSING, [78, 121, 167]], legend }
+    Coloring { name, codes: rows.positions().map(|_| 1).collect(), colors: vec![MISSING, [78, 121, 167]], legend }
 }
 
 #[cfg(test)]
