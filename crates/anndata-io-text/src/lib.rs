@@ -33,7 +33,7 @@ pub use fields::Delimiter;
 pub use hdf::read_hdf;
 pub use loom::{LoomOptions, WriteLoomOptions, read_loom, read_loom_with, write_loom, write_loom_with};
 pub use mtx::{MtxOptions, read_mtx, read_mtx_with};
-pub use mudata::{MuData, SharedAxis, h5mu_modalities, read_h5mu, read_h5mu_modality, write_h5mu};
+pub use mudata::{MuData, SharedAxis, h5mu_modalities, read_h5mu, read_h5mu_modality, read_mudata, write_h5mu};
 pub use recognize::TextFormat;
 pub use table::{TextOptions, read_csv, read_text, read_text_with};
 pub use tenx::{

@@ -9,13 +9,14 @@
 //! ```
 
 use std::collections::HashMap;
+use std::fmt;
 use std::path::Path;
 use std::sync::Arc;
 
 use anndata_core::{AnnData, DataFrame, Element, Mapping};
 use anndata_format::io::{ElemReadOptions, ElemWriteOptions, read_anndata, read_elem, write_anndata, write_elem};
 use anndata_io_hdf5::{Hdf5Options, Hdf5Store, write_atomic};
-use anndata_storage::{Error, Group, NodeKind, OrBug as _, Result, Storage, Tensor};
+use anndata_storage::{Error, Group, NodeKind, OrBug as _, Result, Storage, Tensor, escaped};
 use indexmap::IndexMap;
 
 /// The version of the format that is written.
@@ -159,6 +160,34 @@ impl MuData {
     }
 }
 
+/// As Python's `repr` has it: both axes, the keys of every slot, and the same of each modality.
+impl fmt::Display for MuData {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let len = |frame: &DataFrame| frame.len().map_or_else(|_| "?".to_owned(), |len| len.to_string());
+        write!(f, "MuData object with n_obs \u{d7} n_vars = {} \u{d7} {}", len(&self.obs), len(&self.var))?;
+        let line = |f: &mut fmt::Formatter<'_>, slot: &str, keys: &mut dyn Iterator<Item = &str>| {
+            let keys: Vec<String> = keys.map(|key| format!("'{}'", escaped(key))).collect();
+            if keys.is_empty() { Ok(()) } else { write!(f, "\n  {slot}:\t{}", keys.join(", ")) }
+        };
+        line(f, "obs", &mut self.obs.column_names())?;
+        line(f, "var", &mut self.var.column_names())?;
+        for slot in ["uns", "obsm", "varm", "obsp", "varp"] {
+            if let Some(Element::Mapping(mapping)) = self.slots.get(slot) {
+                line(f, slot, &mut mapping.keys().map(String::as_str))?;
+            }
+        }
+        let modalities = self.modalities.len();
+        write!(f, "\n  {modalities} {}", if modalities == 1 { "modality" } else { "modalities" })?;
+        for (name, adata) in &self.modalities {
+            write!(f, "\n    {}:\t{} x {}", escaped(name), adata.n_obs(), adata.n_vars())?;
+            for line in adata.to_string().lines().skip(1) {
+                write!(f, "\n      {}", line.trim_start())?;
+            }
+        }
+        Ok(())
+    }
+}
+
 /// Where the members of an axis are in a modality, and which of them are.
 fn put_map(name: &str, map: &[u32], positions: &mut Mapping, masks: &mut Mapping) -> Result<()> {
     let mask: Vec<bool> = map.iter().map(|&position| position > 0).collect();
@@ -174,7 +203,7 @@ fn put_map(name: &str, map: &[u32], positions: &mut Mapping, masks: &mut Mapping
 pub fn read_h5mu(path: impl AsRef<Path>) -> Result<MuData> {
     let path = path.as_ref();
     let root = open(path)?;
-    read(&root).map_err(|error| error.in_file(path))
+    read_mudata(&root, &ElemReadOptions::default()).map_err(|error| error.in_file(path))
 }
 
 /// The names of the modalities of a MuData file, in their order. Reads metadata only.
@@ -266,22 +295,42 @@ fn open(path: &Path) -> Result<Group> {
     Ok(Group::root(Arc::new(Hdf5Store::open(path, &Hdf5Options::default())?)))
 }
 
-fn read(root: &Group) -> Result<MuData> {
-    let options = ElemReadOptions::default();
+/// Reads the MuData object of a group of any store, as the options say: lazily, so that metadata alone are read, or without some
+/// of its elements.
+///
+/// ```
+/// # use anndata_core::{AnnData, DataFrame};
+/// # use anndata_io_text::{MuData, read_mudata, write_h5mu};
+/// # use anndata_format::io::ElemReadOptions;
+/// # use anndata_storage::Group;
+/// # let directory = tempfile::tempdir()?;
+/// # let path = directory.path().join("a.h5mu");
+/// # let rna = AnnData::builder().obs(DataFrame::new(["c1", "c2"])).var(DataFrame::new(["CD4"])).build()?;
+/// # write_h5mu(&path, &MuData::new([("rna", rna)])?, false)?;
+/// # let store = anndata_io_hdf5::Hdf5Store::open(&path, &Default::default())?;
+/// # let root = Group::root(std::sync::Arc::new(store));
+/// let data = read_mudata(&root, &ElemReadOptions::default().with_lazy(true))?;
+/// assert!(data.to_string().starts_with("MuData object with n_obs \u{d7} n_vars = 2 \u{d7} 1"));
+/// # Ok::<(), anndata_core::Error>(())
+/// ```
+///
+/// # Errors
+/// If it is no such object, or something in it is malformed.
+pub fn read_mudata(root: &Group, options: &ElemReadOptions) -> Result<MuData> {
     let names = modalities(root)?;
     let mut read = IndexMap::with_capacity(names.len());
     for name in names {
-        let adata = read_anndata(&root.group(&format!("{MODALITIES}/{name}"))?, &options)?;
+        let adata = read_anndata(&root.group(&format!("{MODALITIES}/{name}"))?, options)?;
         read.insert(name, adata);
     }
-    let frame = |key: &str| match read_elem(root, key, &options)? {
+    let frame = |key: &str| match read_elem(root, key, options)? {
         Element::Frame(frame) => Ok(frame),
         other => Err(Error::invalid_data(format!("it is {}, not a data frame", other.kind_name())).at(key)),
     };
     let (obs, var) = (frame("obs")?, frame("var")?);
     let mut slots = IndexMap::new();
     for key in root.children()?.into_iter().filter(|key| !["obs", "var", MODALITIES].contains(&key.as_str())) {
-        let element = read_elem(root, &key, &options)?;
+        let element = read_elem(root, &key, options)?;
         slots.insert(key, element);
     }
     let axis = match root.attributes()?.get("axis") {

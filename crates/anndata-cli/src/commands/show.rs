@@ -5,9 +5,10 @@ use std::path::PathBuf;
 
 use anndata::encoding::Registry;
 use anndata::node::Node;
-use anndata::{AnnData, Description, Mapping, io};
+use anndata::text::{TextFormat, read_mudata};
+use anndata::{AnnData, Description, Group, Mapping, io};
 use clap::Args;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use super::Failure;
 use crate::printable::{Escapes, Printable};
@@ -29,11 +30,12 @@ pub(crate) struct Show {
 impl Show {
     pub(crate) fn run(&self, out: &mut impl Write) -> Result<(), Failure> {
         let failed = Failure::of(&self.path);
+        if matches!(TextFormat::of(&self.path), Ok(Some(TextFormat::H5mu))) {
+            return self.several(&anndata::open(&self.path).map_err(&failed)?, out);
+        }
         let root = anndata::open_object(&self.path).map_err(&failed)?;
         if self.tree && !self.json {
-            let tree =
-                Node::open(&root, "").and_then(|node| Description::of(&node, &Registry::default())).map_err(&failed)?;
-            writeln!(out, "{tree}")?;
+            writeln!(out, "{}", described(&root).map_err(&failed)?)?;
             return Ok(());
         }
         let adata = io::read_anndata(&root, &io::ElemReadOptions::default().with_lazy(true)).map_err(&failed)?;
@@ -41,13 +43,43 @@ impl Show {
             writeln!(out, "{adata}")?;
             return Ok(());
         }
-        let tree =
-            Node::open(&root, "").and_then(|node| Description::of(&node, &Registry::default())).map_err(&failed)?;
         let mut object = summary(&adata);
-        object["tree"] = tree.to_json();
+        object["tree"] = described(&root).map_err(&failed)?.to_json();
         writeln!(Printable::new(out, Escapes::Json), "{object:#}")?;
         Ok(())
     }
+
+    /// A MuData file: several objects.
+    fn several(&self, root: &Group, out: &mut impl Write) -> Result<(), Failure> {
+        let failed = Failure::of(&self.path);
+        if self.tree && !self.json {
+            writeln!(out, "{}", described(root).map_err(failed)?)?;
+            return Ok(());
+        }
+        let data = read_mudata(root, &io::ElemReadOptions::default().with_lazy(true)).map_err(&failed)?;
+        if !self.json {
+            writeln!(out, "{data}")?;
+            return Ok(());
+        }
+        let modalities: Map<String, Value> =
+            data.modalities.iter().map(|(name, adata)| (name.clone(), summary(adata))).collect();
+        let object = json!({
+            "repr": data.to_string(),
+            "n_obs": data.obs.len().map_err(&failed)?,
+            "n_vars": data.var.len().map_err(&failed)?,
+            "obs": data.obs.column_names().collect::<Vec<_>>(),
+            "var": data.var.column_names().collect::<Vec<_>>(),
+            "modalities": modalities,
+            "tree": described(root).map_err(&failed)?.to_json(),
+        });
+        writeln!(Printable::new(out, Escapes::Json), "{object:#}")?;
+        Ok(())
+    }
+}
+
+/// Every element of a store, from metadata.
+fn described(root: &Group) -> anndata::Result<Description> {
+    Node::open(root, "").and_then(|node| Description::of(&node, &Registry::default()))
 }
 
 /// The shape and the keys of every slot.

@@ -54,6 +54,9 @@ pub(crate) fn validate_root(node: &Node, registry: &Registry, checker: &mut Chec
     if checker.is_unreadable(node.path()) {
         return checker.beneath(node);
     }
+    if let Ok(Some("MuData")) = node.text_attribute("encoding-type").as_ref().map(Option::as_deref) {
+        return check_mudata(node, registry, checker);
+    }
     if let Err(error) = check_is_anndata(node) {
         checker.add(&rules::NOT_ANNDATA, node.path(), error.message());
         return checker.beneath(node);
@@ -67,6 +70,34 @@ pub(crate) fn validate_root(node: &Node, registry: &Registry, checker: &mut Chec
         return check_object(node, registry, checker);
     }
     checker.element(node);
+}
+
+/// Several objects, one for each modality, and what is known of all their observations and variables: the
+/// [MuData specification](https://mudata.readthedocs.io/stable/io/spec.html).
+fn check_mudata(node: &Node, registry: &Registry, checker: &mut Checker<'_>) {
+    let Some(group) = checker.group(node) else { return };
+    let n_obs = check_axis(group, "obs", registry, checker);
+    let n_vars = check_axis(group, "var", registry, checker);
+    if let Some(modalities) = checker.child(group, "mod").and_then(|node| checker.group(node)) {
+        modalities.children.values().for_each(|object| validate_root(object, registry, checker));
+    }
+    for (key, child) in &group.children {
+        match key.as_str() {
+            "obs" | "var" | "mod" => {}
+            "obsm" | "obsmap" => check_rows(child, (n_obs, group.children.get("obs")), registry, checker),
+            "varm" | "varmap" => check_rows(child, (n_vars, group.children.get("var")), registry, checker),
+            "obsp" => check_mapping(child, Slot::Pairs, [n_obs, n_obs], registry, checker),
+            "varp" => check_mapping(child, Slot::Pairs, [n_vars, n_vars], registry, checker),
+            "uns" => {
+                checker.element(child);
+                members(child, registry, checker);
+            }
+            key => {
+                checker.add(&rules::MEMBER_UNKNOWN, child.path(), format!("'{key}' is not a slot of a MuData object"));
+                checker.element(child);
+            }
+        }
+    }
 }
 
 /// An `AnnData`, of any version.
