@@ -70,7 +70,7 @@ fn a_multimodal_file_is_shown_and_validated_as_a_whole() {
 
     let shown = printed(folder, &["show", "both.h5mu"]);
     let expected = "MuData object with n_obs × n_vars = 3 × 3\n  obsm:\t'rna', 'prot'\n  varm:\t'rna', 'prot'\n  2 modalities\n    \
-                    rna:\t2 x 2\n      obs: 'n'\n    prot:\t2 x 1\n      obs: 'n'\n";
+                    rna:\t2 x 2\n      obs: 'n'\n      layers: None (.X)\n    prot:\t2 x 1\n      obs: 'n'\n      layers: None (.X)\n";
     assert_eq!(shown, expected);
     let json: serde_json::Value = serde_json::from_str(&printed(folder, &["show", "both.h5mu", "--json"])).unwrap();
     assert_eq!((&json["n_obs"], &json["modalities"]["prot"]["n_vars"]), (&3.into(), &1.into()));

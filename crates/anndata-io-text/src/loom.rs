@@ -1,6 +1,7 @@
 //! [Loom](https://linnarssonlab.org/loompy/format/) files: a dense matrix of genes x cells in HDF5, with attributes of both.
 
 mod entities;
+mod graphs;
 mod read;
 mod write;
 
@@ -31,6 +32,10 @@ pub struct LoomOptions {
     pub obsm: Vec<(String, Vec<String>)>,
     /// Row attributes that become the columns of an array of `varm`.
     pub varm: Vec<(String, Vec<String>)>,
+    /// Whether graphs become matrices of `obsp` and `varp`.
+    pub obsp_varp: bool,
+    /// Whether attributes of the file become elements of `uns`.
+    pub uns: bool,
     /// How the file is opened.
     pub hdf5: Hdf5Options,
 }
@@ -45,6 +50,8 @@ impl Default for LoomOptions {
             dtype: DType::F32,
             obsm: Vec::new(),
             varm: Vec::new(),
+            obsp_varp: false,
+            uns: false,
             hdf5: Hdf5Options::default(),
         }
     }
@@ -104,6 +111,20 @@ impl LoomOptions {
         self
     }
 
+    /// Sets whether graphs of the file become matrices of `obsp` and `varp`. Default: no, as in Python.
+    #[must_use]
+    pub fn with_obsp_varp(mut self, graphs: bool) -> Self {
+        self.obsp_varp = graphs;
+        self
+    }
+
+    /// Sets whether attributes of the file become elements of `uns`. Default: no, as in Python.
+    #[must_use]
+    pub fn with_uns(mut self, attributes: bool) -> Self {
+        self.uns = attributes;
+        self
+    }
+
     /// Sets how the file is opened: limits, links.
     #[must_use]
     pub fn with_hdf5(mut self, hdf5: Hdf5Options) -> Self {
@@ -113,7 +134,8 @@ impl LoomOptions {
 }
 
 /// Reads a loom file, transposed: its columns are observations. Attributes of one dimension become columns of `obs` and
-/// `var`, others arrays of `obsm` and `varm`. As in Python graphs and attributes of the file itself are not read.
+/// `var`, others arrays of `obsm` and `varm`. As in Python graphs and attributes of the file itself are not read, if the options
+/// do not ask for them.
 ///
 /// # Errors
 /// If the file cannot be read, has no matrix, or a layer or attribute does not fit the matrix.

@@ -102,8 +102,19 @@ assert_send_and_sync!(
 );
 
 /// What stands in the lists of names, and is none, or not always there.
-const RENAMED: [&str; 8] =
-    ["self", "as", "anndata_acc", "anndata_io_hdf5", "anndata_io_text", "anndata_io_zarr", "testing", "text"];
+const RENAMED: [&str; 11] = [
+    "self",
+    "as",
+    "anndata_acc",
+    "anndata_io_hdf5",
+    "anndata_io_text",
+    "anndata_io_zarr",
+    "anndata_report",
+    "report",
+    "report_path",
+    "testing",
+    "text",
+];
 
 /// A function without what its name says of options and of blocking: the page names it once.
 fn plain(name: &str) -> &str {

@@ -5,6 +5,7 @@ use anndata_storage::{Array, AxisSelection, DType, Error, Group, NodeKind, Resul
 
 use super::LoomOptions;
 use super::entities::unescaped;
+use super::graphs;
 
 /// How many bytes of a dense matrix are in memory at a time where it becomes sparse.
 const BLOCK: u64 = 64 << 20;
@@ -45,7 +46,18 @@ pub(super) fn read(root: &Group, options: &LoomOptions) -> Result<AnnData> {
     }
     let (obs, obsm) = attributes(root, "col_attrs", cells, &options.obs_names, &options.obsm)?;
     let (var, varm) = attributes(root, "row_attrs", genes, &options.var_names, &options.varm)?;
-    AnnData::builder().all_layers(layers).obs(obs).var(var).all_obsm(obsm).all_varm(varm).build()
+    let mut builder = AnnData::builder().all_layers(layers).all_obsm(obsm).all_varm(varm);
+    if options.obsp_varp {
+        builder = builder.all_obsp(graphs::read(root, "col_graphs", obs.len()?)?).all_varp(graphs::read(
+            root,
+            "row_graphs",
+            var.len()?,
+        )?);
+    }
+    if options.uns {
+        builder = builder.all_uns(graphs::attributes(root)?);
+    }
+    builder.obs(obs).var(var).build()
 }
 
 /// A matrix, transposed.

@@ -7,6 +7,8 @@ use anndata_core::{AnnData, Column, ColumnKind, DataFrame, Element, Mapping, Spa
 use anndata_io_hdf5::write_atomic;
 use anndata_storage::{ArraySpec, Codec, DType, Error, Group, Result, Storage, Tensor};
 
+use super::graphs;
+
 /// The side of the chunks of matrices, as loompy makes them.
 const CHUNK: usize = 64;
 /// The level of compression, as there.
@@ -20,6 +22,10 @@ const BLOCK: usize = 64 << 20;
 pub struct WriteLoomOptions {
     /// Whether arrays of `obsm` and `varm` are written.
     pub write_obsm_varm: bool,
+    /// Whether matrices of `obsp` and `varp` are written.
+    pub write_obsp_varp: bool,
+    /// Whether elements of `uns` are written.
+    pub write_uns: bool,
     /// Whether a file that is there is replaced.
     pub overwrite: bool,
     /// Whether the file is on the disk when writing returns.
@@ -28,7 +34,7 @@ pub struct WriteLoomOptions {
 
 impl Default for WriteLoomOptions {
     fn default() -> Self {
-        Self { write_obsm_varm: false, overwrite: false, durable: true }
+        Self { write_obsm_varm: false, write_obsp_varp: false, write_uns: false, overwrite: false, durable: true }
     }
 }
 
@@ -37,6 +43,20 @@ impl WriteLoomOptions {
     #[must_use]
     pub fn with_write_obsm_varm(mut self, write: bool) -> Self {
         self.write_obsm_varm = write;
+        self
+    }
+
+    /// Sets whether matrices of `obsp` and `varp` are written, as graphs. Default: no.
+    #[must_use]
+    pub fn with_write_obsp_varp(mut self, write: bool) -> Self {
+        self.write_obsp_varp = write;
+        self
+    }
+
+    /// Sets whether elements of `uns` are written, as attributes of the file: texts and numbers. Default: no.
+    #[must_use]
+    pub fn with_write_uns(mut self, write: bool) -> Self {
+        self.write_uns = write;
         self
     }
 
@@ -69,7 +89,8 @@ pub fn write_loom(path: impl AsRef<Path>, adata: &AnnData) -> Result<()> {
 /// Writes a loom file as the options say.
 ///
 /// # Errors
-/// As [`write_loom`], and if an array of `obsm` or `varm` that is to be written is not one of numbers.
+/// As [`write_loom`], and if what the options ask for has no place in the format: an array of `obsm` or `varm` that is not one of
+/// numbers, an element of `uns` that is neither text nor number.
 pub fn write_loom_with(path: impl AsRef<Path>, adata: &AnnData, options: &WriteLoomOptions) -> Result<()> {
     let x = adata.x().ok_or_else(|| Error::invalid_input("the object has no X, which a loom file has to have"))?;
     if adata.n_obs() == 0 || adata.n_vars() == 0 {
@@ -90,6 +111,13 @@ pub fn write_loom_with(path: impl AsRef<Path>, adata: &AnnData, options: &WriteL
         if options.write_obsm_varm {
             write_arrays(&root, "col_attrs", adata.obsm())?;
             write_arrays(&root, "row_attrs", adata.varm())?;
+        }
+        if options.write_obsp_varp {
+            graphs::write(&root, "col_graphs", adata.obsp())?;
+            graphs::write(&root, "row_graphs", adata.varp())?;
+        }
+        if options.write_uns {
+            graphs::write_attributes(&root, adata.uns())?;
         }
         Ok(())
     })
@@ -171,7 +199,7 @@ fn put(root: &Group, path: &str, values: &Tensor) -> Result<()> {
 }
 
 /// The path of an attribute, whose name is that of an array.
-fn child(slot: &str, name: &str) -> Result<String> {
+pub(super) fn child(slot: &str, name: &str) -> Result<String> {
     if name.is_empty() || name.contains('/') || name == "." {
         return Err(Error::unsupported(format!("'{name}' cannot be the name of an attribute of a loom file")).at(slot));
     }
