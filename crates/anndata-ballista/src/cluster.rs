@@ -188,7 +188,8 @@ pub async fn run_executor(options: ExecutorOptions) -> Result<()> {
         bind_host: options.address.ip().to_string(),
         external_host: options.external_host,
         port: options.address.port(),
-        grpc_port: task_port.ok_or_else(|| Error::invalid_input("the port after that of the executor is needed too"))?,
+        grpc_port: task_port
+            .ok_or_else(|| Error::invalid_input("the port after that of the executor is needed too"))?,
         scheduler_host: options.scheduler.0,
         scheduler_port: options.scheduler.1,
         scheduler_connect_timeout_seconds: 30,

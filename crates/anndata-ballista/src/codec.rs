@@ -230,7 +230,8 @@ impl PhysicalExtensionCodec for PhysicalCodec {
         let mut filters = Vec::with_capacity(message.n_filters);
         for _ in 0..message.n_filters {
             let node = PhysicalExprNode::decode(wire::take(&mut rest).map_err(stored)?);
-            let node = node.map_err(|error| stored(Error::invalid_data("a condition cannot be read").with_source(error)))?;
+            let node =
+                node.map_err(|error| stored(Error::invalid_data("a condition cannot be read").with_source(error)))?;
             filters.push(converter.proto_to_physical_expr(&node, &schema, &decode)?);
         }
         let partitions = message.partitions.iter().map(|text| match text.as_str() {

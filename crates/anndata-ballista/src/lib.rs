@@ -1,8 +1,8 @@
 //! SQL over annotated data matrices on many machines: the tables of `anndata-datafusion` on Ballista.
 #![doc = include_str!("../README.md")]
 
-mod codec;
 mod cluster;
+mod codec;
 mod roots;
 mod session;
 mod wire;

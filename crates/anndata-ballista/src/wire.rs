@@ -141,7 +141,9 @@ impl Stores {
             Merge::First => "first",
             Merge::Only => "only",
             Merge::Function(_) => {
-                return Err(Error::unsupported("annotations that are merged by a function cannot be sent to a cluster"));
+                return Err(Error::unsupported(
+                    "annotations that are merged by a function cannot be sent to a cluster",
+                ));
             }
             _ => return Err(Error::unsupported("this way to merge annotations cannot be sent to a cluster")),
         };
@@ -231,11 +233,13 @@ pub(crate) fn take<'a>(buffer: &mut &'a [u8]) -> Result<&'a [u8]> {
 
 /// A value as JSON, behind its length.
 pub(crate) fn put_json<T: Serialize>(value: &T, buffer: &mut Vec<u8>) -> Result<()> {
-    let json = serde_json::to_vec(value).map_err(|error| Error::invalid_input("a plan cannot be written").with_source(error));
+    let json =
+        serde_json::to_vec(value).map_err(|error| Error::invalid_input("a plan cannot be written").with_source(error));
     put(&json?, buffer)
 }
 
 /// A value from JSON that is behind its length.
 pub(crate) fn take_json<T: for<'de> Deserialize<'de>>(buffer: &mut &[u8]) -> Result<T> {
-    serde_json::from_slice(take(buffer)?).map_err(|error| Error::invalid_data("a plan cannot be read").with_source(error))
+    serde_json::from_slice(take(buffer)?)
+        .map_err(|error| Error::invalid_data("a plan cannot be read").with_source(error))
 }

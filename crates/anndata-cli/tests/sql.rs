@@ -50,7 +50,14 @@ fn answers_in_every_format() {
     assert_eq!(out, "kind,n,mean\nB,1,3.0\nT,3,0.0\n");
     let (_, out, _) = run(&["sql", &a, &b, query, "--format", "json"]);
     assert_eq!(out, "[{\"kind\":\"B\",\"n\":1,\"mean\":3.0},{\"kind\":\"T\",\"n\":3,\"mean\":0.0}]\n");
-    let (_, out, _) = run(&["sql", &a, &b, "SELECT _store, obs_name, value FROM x WHERE var_name = 'CD4' ORDER BY obs_id", "--format", "csv"]);
+    let (_, out, _) = run(&[
+        "sql",
+        &a,
+        &b,
+        "SELECT _store, obs_name, value FROM x WHERE var_name = 'CD4' ORDER BY obs_id",
+        "--format",
+        "csv",
+    ]);
     assert_eq!(out, "_store,obs_name,value\na,a.h5ad1,1.0\na,a.h5ad2,2.0\nb,b.zarr2,5.0\n");
     let (_, out, _) = run(&["sql", &a, &b, "SELECT count(*) FROM var", "--join", "inner", "--format", "csv"]);
     assert!(out.ends_with("\n1\n"), "{out}");

@@ -98,7 +98,8 @@ async fn rows(file: &str) -> Result<Value> {
     let root = anndata::open(file)?;
     let offsets = root.array("X/indptr")?.read()?.cast(&anndata::DType::I64)?;
     let offsets = offsets.as_slice::<i64>()?;
-    let (first, last) = (u64::try_from(offsets[usize::try_from(from)?])?, u64::try_from(offsets[usize::try_from(to)?])?);
+    let (first, last) =
+        (u64::try_from(offsets[usize::try_from(from)?])?, u64::try_from(offsets[usize::try_from(to)?])?);
     let mut chunks = 0.0;
     for name in ["X/data", "X/indices"] {
         let array = root.array(name)?;

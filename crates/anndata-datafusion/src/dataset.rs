@@ -46,7 +46,12 @@ impl Dataset {
             ));
         }
         let starts = Offsets::of_lengths(collection.plan().lengths.iter().copied())?;
-        Ok(Arc::new(Self { collection: collection.clone(), starts, var_names: OnceLock::new(), manifest: OnceLock::new() }))
+        Ok(Arc::new(Self {
+            collection: collection.clone(),
+            starts,
+            var_names: OnceLock::new(),
+            manifest: OnceLock::new(),
+        }))
     }
 
     /// The collection.

@@ -25,8 +25,10 @@ pub(crate) struct Filter {
 impl Filter {
     /// A condition on columns of a table, which it names.
     pub(crate) fn new(expr: Arc<dyn PhysicalExpr>, table: &Schema) -> Result<Self> {
-        let mut columns =
-            collect_columns(&expr).iter().map(|column| Ok(table.index_of(column.name())?)).collect::<Result<Vec<_>>>()?;
+        let mut columns = collect_columns(&expr)
+            .iter()
+            .map(|column| Ok(table.index_of(column.name())?))
+            .collect::<Result<Vec<_>>>()?;
         columns.sort_unstable();
         Ok(Self { expr, columns })
     }

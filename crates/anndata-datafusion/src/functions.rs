@@ -67,7 +67,9 @@ impl Function {
     fn pseudobulk(&self, matrix: MatrixKey, by: Vec<String>) -> Result<Arc<dyn TableProvider>> {
         let keys: Vec<Expr> = by.iter().chain(&pseudobulk::COLUMNS.map(str::to_owned)[..2]).map(ident).collect();
         if let Some(name) = by.iter().find(|name| pseudobulk::COLUMNS.contains(&name.as_str())) {
-            return Err(plan(format!("a column of obs called '{name}' cannot make groups: the result has one of that name")));
+            return Err(plan(format!(
+                "a column of obs called '{name}' cannot make groups: the result has one of that name"
+            )));
         }
         let partial = AnnDataTable::new(&self.dataset, TableKind::Groups { matrix, by }).map_err(stored)?;
         let sums = ["n_cells", "n_expressed", "sum"].map(|name| sum(col(name)).alias(name));

@@ -36,7 +36,8 @@ impl MatrixKey {
     /// [`NotFound`](anndata_core::ErrorKind::NotFound) if the collection has no such matrix.
     pub(crate) fn plan<'a>(&self, collection: &'a Collection) -> Result<&'a ElementPlan> {
         let plan = collection.plan();
-        let layer = |key: Option<&str>| plan.layers.iter().find(|(name, _)| name.as_deref() == key).map(|(_, plan)| plan);
+        let layer =
+            |key: Option<&str>| plan.layers.iter().find(|(name, _)| name.as_deref() == key).map(|(_, plan)| plan);
         let found = match self {
             Self::X => layer(None),
             Self::Layer(name) => layer(Some(name)),

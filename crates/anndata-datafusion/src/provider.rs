@@ -28,7 +28,8 @@ impl TableProvider for AnnDataTable {
     fn supports_filters_pushdown(&self, filters: &[&Expr]) -> Result<Vec<TableProviderFilterPushDown>> {
         let supports = |filter: &&Expr| {
             let columns = filter.column_refs();
-            let at = columns.iter().map(|column| self.schema_ref().index_of(&column.name)).collect::<Result<Vec<_>, _>>();
+            let at =
+                columns.iter().map(|column| self.schema_ref().index_of(&column.name)).collect::<Result<Vec<_>, _>>();
             match at {
                 Ok(at) if !at.is_empty() && is_plain(filter) && self.can_filter(&at) => {
                     TableProviderFilterPushDown::Exact
@@ -83,10 +84,7 @@ impl TableProvider for AnnDataTable {
 /// Whether a condition has the same answer each time, and needs no other table.
 fn is_plain(filter: &Expr) -> bool {
     let needs_more = |expr: &Expr| {
-        matches!(
-            expr,
-            Expr::ScalarSubquery(_) | Expr::InSubquery(_) | Expr::Exists(_) | Expr::OuterReferenceColumn(..)
-        )
+        matches!(expr, Expr::ScalarSubquery(_) | Expr::InSubquery(_) | Expr::Exists(_) | Expr::OuterReferenceColumn(..))
     };
     !filter.is_volatile() && !contains(filter, &needs_more)
 }

@@ -98,8 +98,7 @@ impl<'a> Groups<'a> {
     pub(crate) fn add(&mut self, scan: &mut Scan<'_>, piece: &Piece, rows: &Range<u64>) -> Result<()> {
         let matrix = StoreMatrix::new(self.key, scan.dataset.collection(), piece.store).map_err(stored)?;
         let Some(matrix) = matrix else { return Ok(()) };
-        let (own, of_collection) =
-            matrix.kept(|variable| self.place.get(variable).copied().flatten().is_some());
+        let (own, of_collection) = matrix.kept(|variable| self.place.get(variable).copied().flatten().is_some());
         let rows = self.sides.passing_rows(scan, piece, rows)?;
         if rows.is_empty() || own.is_empty() {
             return Ok(());
@@ -107,7 +106,8 @@ impl<'a> Groups<'a> {
         let of_row = self.groups_of(scan, piece, &rows)?;
         self.count(&of_row, &of_collection)?;
         scan.reserve(self.groups.len() * self.variables.len() * size_of::<[u64; 3]>())?;
-        let places = of_collection.iter().map(|&at| self.place.get(at).copied().flatten().or_bug("a variable left out"));
+        let places =
+            of_collection.iter().map(|&at| self.place.get(at).copied().flatten().or_bug("a variable left out"));
         let places = places.collect::<anndata_core::Result<Vec<_>>>().map_err(stored)?;
         let kept = AxisSelection::of_positions(own);
         let chunks = matrix.chunks(&local(&rows, piece.start), &kept, scan.memory).map_err(stored)?;
@@ -186,9 +186,11 @@ impl<'a> Groups<'a> {
         let Element::Sparse(matrix) = part else {
             let dense = part.to_tensor()?.cast(&DType::F64)?;
             let columns = places.len().max(1);
-            return dense.as_slice::<f64>()?.iter().enumerate().try_for_each(|(at, &value)| {
-                add(at / columns, at % columns, value)
-            });
+            return dense
+                .as_slice::<f64>()?
+                .iter()
+                .enumerate()
+                .try_for_each(|(at, &value)| add(at / columns, at % columns, value));
         };
         // Repeated entries are one value.
         let matrix = if matrix.is_canonical()? { matrix.clone() } else { matrix.to_canonical()? };

@@ -57,7 +57,9 @@ fn tables_of(collection: &Collection) -> Vec<(String, anndata_core::Result<Table
             ElementKind::Sparse { .. } => Ok(TableKind::Matrix(MatrixKey::Obsm(name.clone()))),
             ElementKind::Dense { inner, .. } if inner.is_empty() => Ok(TableKind::Obsm(name.clone())),
             ElementKind::Frame(_) => Ok(TableKind::Obsm(name.clone())),
-            _ => Err(Error::unsupported(format!("obsm/{name} is no matrix and no data frame: there is no table of it"))),
+            _ => {
+                Err(Error::unsupported(format!("obsm/{name} is no matrix and no data frame: there is no table of it")))
+            }
         };
         tables.push((format!("obsm_{name}"), kind));
     }

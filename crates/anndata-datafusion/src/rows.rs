@@ -138,7 +138,8 @@ fn series(dataset: &Dataset, frame: &Frame, name: &str) -> Result<Series> {
 
 /// A frame of `obsm`, or some rows of it.
 pub(crate) fn obsm_frame(dataset: &Dataset, key: &str, rows: Option<&AxisSelection>) -> Result<DataFrame> {
-    let element = dataset.collection().obsm().get(key).ok_or_else(|| Error::not_found(format!("there is no obsm/{key}")))?;
+    let element =
+        dataset.collection().obsm().get(key).ok_or_else(|| Error::not_found(format!("there is no obsm/{key}")))?;
     let some = match (rows, element) {
         (Some(rows), element) => element.select(std::slice::from_ref(rows))?,
         (None, Element::Frame(frame)) => return Ok(frame.clone()),

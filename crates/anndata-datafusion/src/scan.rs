@@ -73,4 +73,3 @@ impl Scan<'_> {
         Ok(true)
     }
 }
-

@@ -143,9 +143,7 @@ impl AnnDataTable {
             Layout::Rows { .. } => Some(0),
             Layout::Long { key, .. } => {
                 let objects = self.dataset.collection().objects_of_stores();
-                let by_row = |element: &Element| {
-                    matches!(element.sparse_format(), Ok(format) if format != Some(anndata_core::SparseFormat::Csc))
-                };
+                let by_row = |element: &Element| matches!(element.sparse_format(), Ok(format) if format != Some(anndata_core::SparseFormat::Csc));
                 objects.iter().filter_map(|object| key.of(object)).all(by_row).then_some(0)
             }
             Layout::Groups { .. } => None,
@@ -246,7 +244,8 @@ impl AnnDataTable {
         if element.sparse_format()? == Some(anndata_core::SparseFormat::Csc) {
             return Ok(start);
         }
-        let within = usize::try_from(row - start).map_err(|_| Error::limit_exceeded("more rows than memory can hold"))?;
+        let within =
+            usize::try_from(row - start).map_err(|_| Error::limit_exceeded("more rows than memory can hold"))?;
         Ok(start + element.chunk_end(0, within)? as u64)
     }
 

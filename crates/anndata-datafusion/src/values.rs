@@ -47,9 +47,7 @@ pub(crate) fn sql_values(array: ArrayRef) -> Result<ArrayRef> {
 /// differ, and half-precision numbers, which functions of SQL do not know, are of single precision.
 pub(crate) fn sql_type(own: &DataType) -> DataType {
     match own {
-        DataType::Dictionary(_, values) => {
-            DataType::Dictionary(Box::new(DataType::Int32), Box::new(sql_type(values)))
-        }
+        DataType::Dictionary(_, values) => DataType::Dictionary(Box::new(DataType::Int32), Box::new(sql_type(values))),
         DataType::Float16 => DataType::Float32,
         other => other.clone(),
     }

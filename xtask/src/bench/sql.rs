@@ -23,9 +23,10 @@ impl Bench {
             std::fs::create_dir_all(&self.folder)?;
             step("make the file", command(&self.python).arg(SCRIPT).arg("make").arg(&file))?;
         }
-        for (what, title, peer) in
-            [("groups", "group by a categorical", "pandas"), ("pseudobulk", "pseudobulk of 300 groups x 2,000 genes", "scanpy")]
-        {
+        for (what, title, peer) in [
+            ("groups", "group by a categorical", "pandas"),
+            ("pseudobulk", "pseudobulk of 300 groups x 2,000 genes", "scanpy"),
+        ] {
             let pairs = self.pairs(
                 || measure(self.measured().arg(&rust).arg(what).arg(&file)),
                 || {
@@ -40,7 +41,12 @@ impl Bench {
         let read: Vec<f64> = rows.iter().filter_map(|rows| Some(rows.bytes / rows.check?)).collect();
         println!("x of 1 % of the rows: read {} the bytes of their chunks", spread(&read, " x"));
         let count = measure(self.measured().arg(&rust).arg("count").arg(&file))?;
-        println!("count(*) of x: {} values, {} bytes read, {:.4} s", count.check.unwrap_or(0.0), count.bytes, count.seconds);
+        println!(
+            "count(*) of x: {} values, {} bytes read, {:.4} s",
+            count.check.unwrap_or(0.0),
+            count.bytes,
+            count.seconds
+        );
         if read.iter().any(|read| *read > MOST_READ) {
             return Err(Error::new(format!("more than {MOST_READ} x the bytes of the chunks were read")));
         }

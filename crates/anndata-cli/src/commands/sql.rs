@@ -173,9 +173,7 @@ impl<W: Write + Send> Writer<W> {
                 let writer = ArrowWriter::try_new(out, SchemaRef::clone(schema), None);
                 Self::Parquet(Box::new(writer.map_err(|error| broken(&error))?))
             }
-            Format::Arrow => {
-                Self::Arrow(Box::new(StreamWriter::try_new(out, schema).map_err(|error| broken(&error))?))
-            }
+            Format::Arrow => Self::Arrow(Box::new(StreamWriter::try_new(out, schema).map_err(|error| broken(&error))?)),
         })
     }
 

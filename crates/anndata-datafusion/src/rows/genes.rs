@@ -118,9 +118,7 @@ fn sums(reader: &RowReader<'_>, key: &MatrixKey, rows: &AxisSelection) -> Result
     for chunk in chunks {
         let (range, chunk) = chunk?;
         let (sums, counts) = match &chunk {
-            Element::Sparse(sparse) => {
-                (sparse.row_sums_f64()?, nonzero_per_row(sparse)?)
-            }
+            Element::Sparse(sparse) => (sparse.row_sums_f64()?, nonzero_per_row(sparse)?),
             dense => {
                 let dense = dense.to_tensor()?;
                 (dense.row_sums_f64()?, dense.nonzero_per_row()?)

@@ -51,9 +51,8 @@ fn some_rows(scan: &mut Scan<'_>, columns: &[RowColumn], reader: &RowReader<'_>,
     let n = usize::try_from(rows.end - rows.start).or_bug("more rows than memory can hold").map_err(error::stored)?;
     let whole = AxisSelection::Range(rows.clone());
     let column = |at: usize| columns.get(at).or_bug("a column that is not there").map_err(error::stored);
-    let passing = Passing::of(scan.filters(), &scan.schema, n, |at| {
-        reader.read(column(at)?, &whole).map_err(error::stored)
-    })?;
+    let passing =
+        Passing::of(scan.filters(), &scan.schema, n, |at| reader.read(column(at)?, &whole).map_err(error::stored))?;
     let count = passing.count(n);
     if count == 0 {
         return Ok(true);

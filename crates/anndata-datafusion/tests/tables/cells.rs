@@ -2,8 +2,8 @@
 
 use std::path::Path;
 
-use anndata::{AnnData, Column, ConcatOptions, DataFrame, Element, Join, NaValue, SparseFormat, SparseMatrix, Tensor};
 use anndata::experimental::Collection;
+use anndata::{AnnData, Column, ConcatOptions, DataFrame, Element, Join, NaValue, SparseFormat, SparseMatrix, Tensor};
 use anndata_datafusion::register;
 use arrow_array::RecordBatch;
 use arrow_cast::display::{ArrayFormatter, FormatOptions};
@@ -46,8 +46,7 @@ pub(crate) fn store(number: usize, n_obs: usize, genes: std::ops::Range<usize>, 
     let symbols: Vec<String> = genes.clone().map(|gene| format!("g{gene}")).collect();
     let var = DataFrame::new(symbols)
         .with_column("marker", genes.clone().map(|gene| gene % 3 == 0).collect::<Vec<bool>>())?;
-    let values: Vec<f32> =
-        (0..n_obs).flat_map(|row| genes.clone().map(move |gene| value(number, row, gene))).collect();
+    let values: Vec<f32> = (0..n_obs).flat_map(|row| genes.clone().map(move |gene| value(number, row, gene))).collect();
     let dense = Tensor::from_vec([n_obs, n_vars], values)?;
     let counts = dense.cast(&anndata::DType::U16)?;
     let x: Element = match stored {

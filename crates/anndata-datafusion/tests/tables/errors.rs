@@ -30,7 +30,7 @@ async fn queries_that_cannot_be_planned() -> Result<()> {
         ("SELECT * FROM gene_in('none', 'g1')", "the stores have no layers/none in common"),
         ("SELECT * FROM pseudobulk('nope')", "there is no column 'nope'"),
         ("SELECT * FROM cell_totals('g1')", "expected no arguments"),
-        ("SELECT FROM WHERE", "SQL error"),
+        ("SELECT * FORM d.obs", "SQL error"),
     ] {
         let found = error(&context, sql).await?;
         assert!(found.contains(message), "{sql}: {found}");
@@ -66,9 +66,10 @@ async fn stores_that_are_gone_or_changed_are_named() -> Result<()> {
     // What does not touch it is as it was.
     assert_eq!(ask(&context, "SELECT count(value) FROM d.x WHERE _store = 'one' AND value > -1").await?.len(), 1);
     drop(context);
-    let missing = Collection::open([("a", &one), ("b", &folder.path().join("gone.h5ad"))], &options(), |path: &Path| {
-        anndata::open(path)
-    });
+    let missing =
+        Collection::open([("a", &one), ("b", &folder.path().join("gone.h5ad"))], &options(), |path: &Path| {
+            anndata::open(path)
+        });
     assert!(missing.is_err_and(|error| error.to_string().contains("gone.h5ad")));
     Ok(())
 }

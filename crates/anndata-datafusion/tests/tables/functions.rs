@@ -79,8 +79,7 @@ async fn pseudobulk_is_over_the_cells_that_have_the_gene() -> Result<()> {
                         let mut cells = Vec::new();
                         for (number, n_obs, genes, _) in STORES {
                             for row in (0..n_obs).filter(|_| genes.contains(&gene)) {
-                                let own =
-                                    (row % 7 != 3).then(|| KINDS[(row * 5 + number) % (2 + number % 3)]);
+                                let own = (row % 7 != 3).then(|| KINDS[(row * 5 + number) % (2 + number % 3)]);
                                 if own == kind && (row + number) % 3 == donor {
                                     cells.push(f64::from(value(number, row, gene)));
                                 }

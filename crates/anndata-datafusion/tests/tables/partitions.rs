@@ -49,11 +49,9 @@ async fn values_are_those_of_the_stores() -> Result<()> {
         let folder = tempfile::tempdir()?;
         let collection = in_files(folder.path(), stored)?;
         let context = session(&collection, 3)?;
-        let found = ask(
-            &context,
-            "SELECT _store, obs_name, var_name, value FROM d.x WHERE value <> 0 ORDER BY obs_id, var_id",
-        )
-        .await?;
+        let found =
+            ask(&context, "SELECT _store, obs_name, var_name, value FROM d.x WHERE value <> 0 ORDER BY obs_id, var_id")
+                .await?;
         let mut expected = Vec::new();
         for (number, n_obs, genes) in [(0, 50, 0..6), (2, 31, 2..9)] {
             for row in 0..n_obs {

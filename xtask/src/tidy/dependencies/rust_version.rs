@@ -22,7 +22,11 @@ fn too_new(metadata: &Value) -> Vec<String> {
     let by_id = |list: &'static str, value: &'static str| -> HashMap<&str, &Value> {
         let (start, key) = list.split_once('/').unwrap_or((list, ""));
         let all = if key.is_empty() { &metadata[start] } else { &metadata[start][key] };
-        all.as_array().into_iter().flatten().map(|one| (text(one, "id"), if value.is_empty() { one } else { &one[value] })).collect()
+        all.as_array()
+            .into_iter()
+            .flatten()
+            .map(|one| (text(one, "id"), if value.is_empty() { one } else { &one[value] }))
+            .collect()
     };
     let (packages, dependencies) = (by_id("packages", ""), by_id("resolve/nodes", "dependencies"));
     let mut found = BTreeSet::new();
