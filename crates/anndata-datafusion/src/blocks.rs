@@ -137,7 +137,7 @@ mod tests {
             }
         }
         let halves = blocks.split(2, Ok)?;
-        assert_eq!(halves, [Blocks::new([0..10])?, Blocks::new([20..30])?]);
+        assert_eq!(halves, ["0-10".parse::<Blocks>()?, "20-30".parse::<Blocks>()?]);
         assert_eq!("0-10_20-30".parse::<Blocks>()?, blocks);
         for wrong in ["", "1", "2-1", "0-5_3-8", "0-x", "0--1"] {
             let error = wrong.parse::<Blocks>().unwrap_err();

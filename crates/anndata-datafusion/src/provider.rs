@@ -41,8 +41,8 @@ impl TableProvider for AnnDataTable {
     }
 
     fn statistics(&self) -> Option<Statistics> {
-        let all = Blocks::new([0..self.n_rows()]).ok()?;
-        Some(self.statistics_of(self.schema_ref(), self.count(&all)))
+        let all = Blocks::new(std::iter::once(0..self.n_rows())).ok()?;
+        Some(Self::statistics_of(self.schema_ref(), self.count(&all)))
     }
 
     async fn scan(
@@ -77,7 +77,7 @@ impl TableProvider for AnnDataTable {
         // As the source is to own the table.
         let table = Arc::new(self.clone());
         let source = AnnDataSource::new(&table, projection, of_rows, &state.runtime_env().memory_pool)?;
-        source.plan(&partitions, limit, Some(self.statistics_of(&projected, count)))
+        source.plan(&partitions, limit, Some(Self::statistics_of(&projected, count)))
     }
 }
 

@@ -71,7 +71,7 @@ pub(crate) struct Groups<'a> {
     /// Where each variable is among these.
     place: Vec<Option<usize>>,
     converter: RowConverter,
-    groups: Vec<Group>,
+    all: Vec<Group>,
     of_key: HashMap<OwnedRow, usize>,
 }
 
@@ -91,7 +91,7 @@ impl<'a> Groups<'a> {
         }
         let fields = by.iter().enumerate().map(|(at, _)| SortField::new(scan.schema.field(at).data_type().clone()));
         let converter = RowConverter::new(fields.collect())?;
-        Ok(Self { key, by, sides, variables, place, converter, groups: Vec::new(), of_key: HashMap::new() })
+        Ok(Self { key, by, sides, variables, place, converter, all: Vec::new(), of_key: HashMap::new() })
     }
 
     /// Adds rows of one store.
@@ -105,7 +105,7 @@ impl<'a> Groups<'a> {
         }
         let of_row = self.groups_of(scan, piece, &rows)?;
         self.count(&of_row, &of_collection)?;
-        scan.reserve(self.groups.len() * self.variables.len() * size_of::<[u64; 3]>())?;
+        scan.reserve(self.all.len() * self.variables.len() * size_of::<[u64; 3]>())?;
         let places =
             of_collection.iter().map(|&at| self.place.get(at).copied().flatten().or_bug("a variable left out"));
         let places = places.collect::<anndata_core::Result<Vec<_>>>().map_err(stored)?;
@@ -138,28 +138,28 @@ impl<'a> Groups<'a> {
         let mut of_row = Vec::with_capacity(keys.num_rows());
         for key in &keys {
             let key = key.owned();
-            of_row.push(match self.of_key.get(&key) {
-                Some(&group) => group,
-                None => {
-                    let n = self.variables.len();
-                    let (more_cells, expressed, sums) = (vec![0; n], vec![0; n], vec![0.0; n]);
-                    self.groups.push(Group { key: key.clone(), cells: 0, more_cells, expressed, sums });
-                    self.of_key.insert(key, self.groups.len() - 1);
-                    self.groups.len() - 1
-                }
-            });
+            let group = if let Some(&group) = self.of_key.get(&key) {
+                group
+            } else {
+                let n = self.variables.len();
+                let (more_cells, expressed, sums) = (vec![0; n], vec![0; n], vec![0.0; n]);
+                self.all.push(Group { key: key.clone(), cells: 0, more_cells, expressed, sums });
+                self.of_key.insert(key, self.all.len() - 1);
+                self.all.len() - 1
+            };
+            of_row.push(group);
         }
         Ok(of_row)
     }
 
     /// Counts rows, of the variables that their store has.
     fn count(&mut self, of_row: &[usize], has: &[usize]) -> Result<()> {
-        let mut counts = vec![0_i64; self.groups.len()];
+        let mut counts = vec![0_i64; self.all.len()];
         for &group in of_row {
             *counts.get_mut(group).or_bug("a group that is not there").map_err(stored)? += 1;
         }
         let has_all = has.len() == self.variables.len();
-        for (group, count) in self.groups.iter_mut().zip(counts).filter(|(_, count)| *count > 0) {
+        for (group, count) in self.all.iter_mut().zip(counts).filter(|(_, count)| *count > 0) {
             if has_all {
                 group.cells += count;
                 continue;
@@ -173,7 +173,7 @@ impl<'a> Groups<'a> {
     }
 
     fn add_part(&mut self, part: &Element, of_row: &[usize], places: &[usize]) -> anndata_core::Result<()> {
-        let groups = &mut self.groups;
+        let groups = &mut self.all;
         let mut add = |row: usize, column: usize, value: f64| {
             let group = of_row.get(row).and_then(|&group| groups.get_mut(group)).or_bug("a row of no group")?;
             let place = *places.get(column).or_bug("a value of no column")?;
@@ -218,7 +218,7 @@ impl<'a> Groups<'a> {
         let at = at.collect::<anndata_core::Result<Vec<_>>>().map_err(stored)?;
         let (ids, names): (ArrayRef, ArrayRef) =
             (Arc::new(Int64Array::from(ids)), take(names, &UInt32Array::from(at), None)?);
-        for group in &self.groups {
+        for group in &self.all {
             let mut arrays = self.converter.convert_rows([group.key.row()])?;
             let zeros = UInt32Array::from(vec![0; n]);
             for array in &mut arrays {

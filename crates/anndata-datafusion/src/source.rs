@@ -140,7 +140,8 @@ impl AnnDataSource {
 
     /// The order of the rows of a partition, if they are in one.
     fn ordering(&self) -> Option<LexOrdering> {
-        let at = self.projection.iter().position(|&at| at == self.table.ordered_by().unwrap_or(usize::MAX))?;
+        let by = self.table.ordered_by()?;
+        let at = self.projection.iter().position(|&at| at == by)?;
         let name = self.projected.table_schema().field(at).name();
         LexOrdering::new([PhysicalSortExpr::new_default(Arc::new(Column::new(name, at)))])
     }

@@ -48,7 +48,7 @@ fn cluster(folder: &Path, work: &Path, executors: usize) -> Result<Cluster> {
     let scheduler = start(folder, &["scheduler", "--listen", &address, "--executor-timeout", "4"])?;
     let wait = Instant::now();
     while std::net::TcpStream::connect(&address).is_err() {
-        if wait.elapsed() > Duration::from_secs(60) {
+        if wait.elapsed() > Duration::from_mins(1) {
             return Err("the scheduler does not answer".into());
         }
         std::thread::sleep(Duration::from_millis(50));
@@ -62,7 +62,7 @@ fn cluster(folder: &Path, work: &Path, executors: usize) -> Result<Cluster> {
         let executor = start(folder, &[&arguments[..], &["--work-folder", work]].concat())?;
         let wait = Instant::now();
         while std::net::TcpStream::connect(&own).is_err() {
-            if wait.elapsed() > Duration::from_secs(60) {
+            if wait.elapsed() > Duration::from_mins(1) {
                 return Err("an executor does not answer".into());
             }
             std::thread::sleep(Duration::from_millis(50));
@@ -94,12 +94,12 @@ async fn two_executors_answer_as_one_process_does_and_one_when_the_other_is_kill
     });
     tokio::time::sleep(Duration::from_millis(150)).await;
     drop(cluster.executors.pop());
-    match tokio::time::timeout(Duration::from_secs(120), asked).await?? {
+    match tokio::time::timeout(Duration::from_mins(2), asked).await?? {
         Ok(found) => assert_eq!(found, expected),
         Err(error) => assert!(!error.to_string().is_empty(), "an error says what it is of"),
     }
     // The other goes on.
-    let again = tokio::time::timeout(Duration::from_secs(120), ask(&context, QUERIES[10])).await??;
+    let again = tokio::time::timeout(Duration::from_mins(2), ask(&context, QUERIES[10])).await??;
     assert_eq!(again, ask(&local, QUERIES[10]).await?);
     Ok(())
 }

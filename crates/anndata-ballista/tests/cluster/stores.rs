@@ -1,5 +1,7 @@
 //! The stores that the tests ask, and how they ask.
 
+#![expect(clippy::cast_precision_loss, clippy::cast_possible_wrap, reason = "small numbers")]
+
 use std::path::Path;
 
 use anndata::experimental::Collection;

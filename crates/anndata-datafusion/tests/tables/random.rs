@@ -257,7 +257,7 @@ fn query(random: &mut Random, stored: [Stored; 3]) -> (String, Vec<Vec<Value>>) 
     sql.push_str(&order.iter().map(|key| format!("{key} {direction}")).collect::<Vec<_>>().join(", "));
     if random.below(2) == 0 {
         let (limit, offset) = (random.below(12), random.below(4));
-        sql.push_str(&format!(" LIMIT {limit} OFFSET {offset}"));
+        sql = format!("{sql} LIMIT {limit} OFFSET {offset}");
         rows = rows.into_iter().skip(offset).take(limit).collect();
     }
     (sql, rows)
