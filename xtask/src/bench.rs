@@ -1,6 +1,6 @@
 //! `cargo xtask bench WHAT`: this library and its peers on the same files, in turn, in one run. What there is:
 //! `limits|read|write|zarr|convert|matrix|concat|qc|lazy|dispatch|collection|concat-on-disk|text`, `all` of them, and `page`,
-//! which writes `docs/performance.md` of what was measured.
+//! which writes `docs/performance.md` of what was measured. `sql|atlas` stand alone, as they build DataFusion first.
 //!
 //! Each measurement is a process of its own. The two sides alternate, so that whatever else the machine does falls
 //! on both; what is reported is the ratio of each pair, then the peak memory, and the physical limit: the same
@@ -13,6 +13,7 @@ mod limits;
 mod matrix;
 mod qc;
 mod results;
+mod sql;
 mod text;
 mod zarr;
 
@@ -78,6 +79,9 @@ const BENCHES: [&str; 13] = [
     "text",
 ];
 
+/// What builds DataFusion, which takes most of an hour: not of the page.
+const WITH_DATAFUSION: [&str; 2] = ["sql", "atlas"];
+
 /// Run one of the benchmarks.
 ///
 /// # Errors
@@ -91,7 +95,8 @@ pub(crate) fn run(arguments: &[&str]) -> Result<()> {
     let rest: Vec<&str> = rest.iter().copied().filter(|&word| !(quick && word == "--quick")).collect();
     let rounds = option(&rest, "--rounds", &known)?.map_or(Ok(ROUNDS), str::parse);
     let rounds = rounds.ok().filter(|n| *n > 0).ok_or_else(|| Error::new("--rounds takes a number above 0"))?;
-    let wanted: Vec<&str> = BENCHES.into_iter().filter(|&bench| what == "all" || bench == what).collect();
+    let mut wanted: Vec<&str> = BENCHES.into_iter().filter(|&bench| what == "all" || bench == what).collect();
+    wanted.extend(WITH_DATAFUSION.into_iter().filter(|&bench| bench == what));
     match (what, wanted.is_empty()) {
         ("page", _) => return results::page(&BENCHES),
         (_, true) => return Err(Error::new(crate::USAGE)),
@@ -114,7 +119,7 @@ pub(crate) fn run(arguments: &[&str]) -> Result<()> {
     for what in wanted {
         bench.rows.take();
         let measured = bench.measure(what, quick);
-        if !quick {
+        if !quick && !WITH_DATAFUSION.contains(&what) {
             bench.save(what)?;
         }
         failed.extend(measured.err().map(|error| format!("{what}: {error}")));
@@ -141,6 +146,8 @@ impl Bench {
                 self.limits.print();
                 return Ok(());
             }
+            "sql" => return self.sql(),
+            "atlas" => return self.atlas(),
             "concat" => return self.concat(),
             "collection" => return self.collection(),
             "concat-on-disk" => return self.concat_on_disk(),

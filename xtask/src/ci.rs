@@ -5,7 +5,7 @@ mod features;
 use std::time::Instant;
 
 use crate::env::Tools;
-use crate::sh::{FEATURES, Result, cargo, step};
+use crate::sh::{FEATURES, Result, WORKSPACE, cargo, step};
 
 /// Run every check.
 ///
@@ -17,17 +17,18 @@ pub(crate) fn run() -> Result<()> {
     step("format", cargo().args(["fmt", "--all", "--check"]))?;
     let tools = Tools::bring()?;
     let mut clippy = cargo();
-    clippy.args(["clippy", "--workspace", "--all-targets"]).args(FEATURES).args(["--", "--deny", "warnings"]);
+    clippy.arg("clippy").args(WORKSPACE).arg("--all-targets").args(FEATURES).args(["--", "--deny", "warnings"]);
     step("lints", tools.apply(&mut clippy))?;
     crate::tidy::run()?;
     let mut doc = cargo();
-    doc.args(["doc", "--workspace", "--no-deps"]).args(FEATURES).env("RUSTDOCFLAGS", "--deny warnings");
+    doc.arg("doc").args(WORKSPACE).arg("--no-deps").args(FEATURES).env("RUSTDOCFLAGS", "--deny warnings");
     step("documentation", tools.apply(&mut doc))?;
     features::run(&tools)?;
     // With what the tests are built with, so that nothing is built twice.
-    crate::demo::run(&[&["--workspace", "--bin", "anndata"], FEATURES.as_slice()].concat())?;
+    crate::demo::run(&[WORKSPACE.as_slice(), &["--bin", "anndata"], &FEATURES].concat())?;
     // One seed, so that what fails is what was changed; other runs of the tests look at new values each time.
     crate::test::run(&["--seed", "20261126"])?;
+    crate::sql::run(&["--seed", "20261126", "--lints"])?;
     println!("\nall passed in {:.0} s", start.elapsed().as_secs_f64());
     Ok(())
 }

@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
 use crate::env::{Tools, anndata_python_with, no_python};
-use crate::sh::{Error, FEATURES, Result, cargo, command, flag, option, output, root, step, target};
+use crate::sh::{Error, FEATURES, Result, WORKSPACE, cargo, command, flag, option, output, root, step, target};
 
 /// The versions of anndata that are compared with, the newest first, and what is installed for each.
 const VERSIONS: [(&str, &str); 2] =
@@ -120,7 +120,7 @@ fn build(project: &Path, folder: &Path) -> Result<PathBuf> {
     let mut build = cargo();
     build.current_dir(project).env("CARGO_TARGET_DIR", folder);
     // With what the tests are built with, so that nothing is built twice.
-    build.args(["build", "--quiet", "--workspace", "--example", "conformance"]).args(FEATURES);
+    build.args(["build", "--quiet"]).args(WORKSPACE).args(["--example", "conformance"]).args(FEATURES);
     step("build the runner", Tools::bring()?.apply(&mut build))?;
     Ok(folder.join(format!("debug/examples/conformance{}", std::env::consts::EXE_SUFFIX)))
 }

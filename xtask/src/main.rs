@@ -14,6 +14,7 @@ mod fuzz;
 mod mutate;
 mod release;
 mod sh;
+mod sql;
 mod test;
 mod tidy;
 
@@ -29,6 +30,9 @@ usage: cargo xtask COMMAND
   conformance [--quick | --full | --mutate | --mistake NAME] [--save] [--seed N] [--case ID] [--operation NAME]
               [--anndata 0.13|0.12] [--python P]
                          random cases done by Python anndata and by this workspace, and compared
+  sql [--queries N] [--seed N] [--lints] [--python P]
+                         tests of the crates that build DataFusion, and random queries answered by them and by pandas; --lints
+                         for clippy, the documentation and the command with its features sql and cluster too
   crash [--rounds N] [--full-disks N] [--seed S] [--only OPERATION]
                          processes that write are killed, or find the disk full; the old or the new object has to be there
   mutate [--h5ad N] [--zarr N] [--seed S] [--jobs N] [--sample N [--python P]]
@@ -40,7 +44,7 @@ usage: cargo xtask COMMAND
   fuzz [--target T] [--seconds N] [--input FILE]
                          looks for inputs that break a promise, beginning with fuzz/corpus; keeps them in fuzz/crashes
   asan [--python P]      the tests that reach unsafe code or C, with AddressSanitizer
-  bench limits|read|write|zarr|convert|matrix|concat|qc|lazy|dispatch|collection|concat-on-disk|text|all|page
+  bench limits|read|write|zarr|convert|matrix|concat|qc|lazy|dispatch|collection|concat-on-disk|text|all|page|sql|atlas
         [--rounds N] [--python P]
                          ratios to Python anndata (and the crate zarrs, scanpy) on a made file of 40 million non-zeros;
                          qc, lazy, dispatch and text take --quick: a small one; all measures all, and page writes
@@ -65,6 +69,7 @@ fn main() -> ExitCode {
         ["ci"] => ci::run(),
         ["test", rest @ ..] => test::run(rest),
         ["conformance", rest @ ..] => conformance::run(rest),
+        ["sql", rest @ ..] => sql::run(rest),
         ["crash", rest @ ..] => crash::run(rest),
         ["mutate", rest @ ..] => mutate::run(rest),
         ["demo"] => demo::run(&["--package", "anndata-cli"]),

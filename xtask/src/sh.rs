@@ -8,6 +8,11 @@ use std::time::Instant;
 /// What is built beside the default features: stores by URL. The same everywhere, so that nothing is built twice.
 pub(crate) const FEATURES: [&str; 2] = ["--features", "anndata-tests/cloud,anndata-cli/cloud"];
 
+/// The workspace without the crates that build DataFusion, which are built and tested by `cargo xtask sql` alone, with one set of
+/// features.
+pub(crate) const WORKSPACE: [&str; 5] =
+    ["--workspace", "--exclude", "anndata-datafusion", "--exclude", "anndata-ballista"];
+
 /// The result of every step.
 pub(crate) type Result<T> = std::result::Result<T, Error>;
 

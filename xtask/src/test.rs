@@ -3,7 +3,7 @@
 //! All of them run, also after a failure. The Rust tests come last, so that their summary ends the output.
 
 use crate::env::{Tools, anndata_python};
-use crate::sh::{Error, FEATURES, Result, cargo, command, option, output, step};
+use crate::sh::{Error, FEATURES, Result, WORKSPACE, cargo, command, option, output, step};
 
 /// Run all tests. `--seed N` makes the random values of the property tests the same in each run.
 ///
@@ -34,7 +34,7 @@ fn compare_with_python(wanted: Option<&str>) -> Result<()> {
 }
 
 fn documentation_tests(tools: &Tools) -> Result<()> {
-    step("documentation tests", tools.apply(cargo().args(["test", "--workspace", "--doc"]).args(FEATURES)))
+    step("documentation tests", tools.apply(cargo().arg("test").args(WORKSPACE).arg("--doc").args(FEATURES)))
 }
 
 /// The tests that need Python, for zarr stores that it makes and for servers, get the one of the comparison.
@@ -44,9 +44,9 @@ fn rust_tests(tools: &Tools, wanted: Option<&str>, seed: Option<&str>) -> Result
         tests.env("ANNDATA_PYTHON", python);
     }
     if output(cargo().args(["nextest", "--version"])).is_ok() {
-        tests.args(["nextest", "run", "--workspace"]);
+        tests.args(["nextest", "run"]).args(WORKSPACE);
     } else {
-        tests.args(["test", "--workspace", "--all-targets"]);
+        tests.arg("test").args(WORKSPACE).arg("--all-targets");
     }
     tests.args(FEATURES);
     if let Some(seed) = seed {

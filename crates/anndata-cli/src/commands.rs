@@ -17,6 +17,8 @@ mod selection;
 pub(crate) mod set;
 pub(crate) mod show;
 pub(crate) mod split;
+#[cfg(feature = "sql")]
+pub(crate) mod sql;
 pub(crate) mod stats;
 pub(crate) mod subset;
 pub(crate) mod transpose;

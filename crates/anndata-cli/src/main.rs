@@ -32,6 +32,8 @@ use commands::report::Report;
 use commands::set::Set;
 use commands::show::Show;
 use commands::split::Split;
+#[cfg(feature = "sql")]
+use commands::sql::Sql;
 use commands::stats::Stats;
 use commands::subset::Subset;
 use commands::transpose::Transpose;
@@ -122,6 +124,8 @@ fn run(command: Command) -> Result<bool, Failure> {
         Command::Cp(cp) => cp.run().map(|()| true),
         Command::Validate(validate) => validate.run(&mut io::stdout().lock()),
         Command::Concat(concat) => concat.run(&mut io::stdout().lock()).map(|()| true),
+        #[cfg(feature = "sql")]
+        Command::Sql(sql) => sql.run(io::stdout()).map(|()| true),
         Command::Rechunk(rechunk) => rechunk.run().map(|()| true),
         Command::Completions(completions) => completions.run(Cli::command(), &mut io::stdout().lock()).map(|()| true),
         Command::Man(man) => man.run(Cli::command()).map(|()| true),

@@ -55,6 +55,39 @@ impl Drop for Bar {
     }
 }
 
+/// A counter of rows, where standard error is a terminal and standard output is not. It goes when it is dropped.
+#[cfg(feature = "sql")]
+#[derive(Debug)]
+pub(crate) struct Rows(Option<ProgressBar>);
+
+#[cfg(feature = "sql")]
+impl Rows {
+    pub(crate) fn start() -> Self {
+        Self(io::stderr().is_terminal().then(|| {
+            let bar = ProgressBar::new_spinner();
+            set_style(&bar, "{spinner} {human_pos} rows, {per_sec}, {elapsed}");
+            bar.enable_steady_tick(Duration::from_millis(100));
+            bar
+        }))
+    }
+
+    /// So many more.
+    pub(crate) fn add(&self, rows: usize) {
+        if let Some(bar) = &self.0 {
+            bar.inc(rows as u64);
+        }
+    }
+}
+
+#[cfg(feature = "sql")]
+impl Drop for Rows {
+    fn drop(&mut self) {
+        if let Some(bar) = &self.0 {
+            bar.finish_and_clear();
+        }
+    }
+}
+
 fn set_style(bar: &ProgressBar, template: &str) {
     if let Ok(style) = ProgressStyle::with_template(template) {
         bar.set_style(style.progress_chars("=> "));

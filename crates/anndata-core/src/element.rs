@@ -210,14 +210,11 @@ impl Element {
         })
     }
 
-    /// The number of stored values of a sparse matrix in memory; `None` for anything else, and for what was not read yet.
+    /// The number of stored values of a sparse matrix, where it is known without reading any; `None` for anything else.
     pub fn nnz(&self) -> Option<usize> {
         match self {
             Self::Sparse(matrix) => Some(matrix.nnz()),
-            Self::Lazy(lazy) if lazy.selected().is_none() => match lazy.in_memory()? {
-                Self::Sparse(matrix) => Some(matrix.nnz()),
-                _ => None,
-            },
+            Self::Lazy(lazy) => lazy.nnz(),
             _ => None,
         }
     }

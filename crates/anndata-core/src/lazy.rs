@@ -197,6 +197,19 @@ impl Lazy {
         }
     }
 
+    /// How many values of a sparse matrix are stored, where that is known without reading any.
+    pub(crate) fn nnz(&self) -> Option<usize> {
+        match &*self.0 {
+            Origin::Source { source, value } => match value.get() {
+                Some(Element::Sparse(matrix)) => Some(matrix.nnz()),
+                Some(_) => None,
+                // What is malformed is told where it is read.
+                None => source.nnz().ok().flatten(),
+            },
+            Origin::Selection(_) => None,
+        }
+    }
+
     /// Some of the categories of a column of categories, no more of which are read than has to be; codes are not, unless this
     /// is a view that drops unused categories.
     ///

@@ -296,6 +296,14 @@ pub trait LazySource: Any + Debug + Send + Sync {
         Ok(None)
     }
 
+    /// How many values of a sparse matrix are stored, if that is known from metadata. The default knows nothing.
+    ///
+    /// # Errors
+    /// If the metadata are malformed.
+    fn nnz(&self) -> Result<Option<usize>> {
+        Ok(None)
+    }
+
     /// Some of the categories of a column of categories. By default all of them are read, and no codes.
     ///
     /// # Errors

@@ -36,6 +36,7 @@ use crate::{StorePool, manifest};
 pub struct Collection {
     adata: AnnData,
     plan: Arc<ConcatPlan>,
+    options: Arc<ConcatOptions>,
     keys: Arc<[String]>,
     objects: Arc<[AnnData]>,
     /// Where the stores are, if they were opened.
@@ -66,10 +67,11 @@ impl Collection {
         let (keys, objects): (Vec<String>, Vec<AnnData>) =
             objects.into_iter().map(|(key, object)| (key.into(), object)).unzip();
         let inputs: Vec<&AnnData> = objects.iter().collect();
-        let options = options.clone().with_keys(keys.clone());
-        let plan = ConcatPlan::new(&inputs, &options)?;
-        let adata = plan.join(&inputs, &options)?;
-        Ok(Self { adata, plan: Arc::new(plan), keys: keys.into(), objects: objects.into(), places: None })
+        let keyed = options.clone().with_keys(keys.clone());
+        let plan = ConcatPlan::new(&inputs, &keyed)?;
+        let adata = plan.join(&inputs, &keyed)?;
+        let options = Arc::new(options.clone());
+        Ok(Self { adata, plan: Arc::new(plan), options, keys: keys.into(), objects: objects.into(), places: None })
     }
 
     /// The concatenation of the objects at some places, each under a key, which a function opens: `anndata::open` for files,
@@ -97,11 +99,24 @@ impl Collection {
     /// [`InvalidInput`](anndata_core::ErrorKind::InvalidInput) if the collection was not [opened](Self::open) from stores; or if
     /// the file cannot be written.
     pub fn save_manifest(&self, path: impl AsRef<Path>) -> Result<()> {
+        manifest::save(path.as_ref(), self.listed()?)
+    }
+
+    /// The [manifest](Self::save_manifest) as text, with whole places: for another process that reads the same stores.
+    ///
+    /// # Errors
+    /// As [`save_manifest`](Self::save_manifest).
+    pub fn to_manifest(&self) -> Result<String> {
+        manifest::to_text(None, self.listed()?)
+    }
+
+    /// The stores as a manifest lists them.
+    fn listed(&self) -> Result<impl Iterator<Item = (&str, &Path, &AnnData)>> {
         let Some(places) = &self.places else {
             return Err(Error::invalid_input("a collection of objects in memory has no stores to list"));
         };
         let stores = self.keys.iter().zip(places.iter()).zip(self.objects.iter());
-        manifest::save(path.as_ref(), stores.map(|((key, place), object)| (key.as_str(), place.as_path(), object)))
+        Ok(stores.map(|((key, place), object)| (key.as_str(), place.as_path(), object)))
     }
 
     /// Opens the stores of a [manifest](Self::save_manifest).
@@ -114,7 +129,42 @@ impl Collection {
         options: &ConcatOptions,
         open: impl Fn(&Path) -> Result<Group> + Send + Sync + 'static,
     ) -> Result<Self> {
-        let entries = manifest::load(path.as_ref())?;
+        Self::of_entries(manifest::load(path.as_ref())?, options, open)
+    }
+
+    /// Opens the stores of a manifest that is [text](Self::to_manifest).
+    ///
+    /// # Errors
+    /// As [`load_manifest`](Self::load_manifest).
+    pub fn from_manifest(
+        text: &str,
+        options: &ConcatOptions,
+        open: impl Fn(&Path) -> Result<Group> + Send + Sync + 'static,
+    ) -> Result<Self> {
+        Self::of_entries(manifest::parse(text, Path::new(""))?, options, open)
+    }
+
+    /// Where the stores of a manifest that is [text](Self::to_manifest) are. None is opened.
+    ///
+    /// # Errors
+    /// If it is malformed.
+    pub fn locations_of_manifest(text: &str) -> Result<Vec<PathBuf>> {
+        Ok(manifest::parse(text, Path::new(""))?.into_iter().map(|entry| entry.location).collect())
+    }
+
+    /// Refuses a manifest that is [text](Self::to_manifest) if the files of its stores are not what they were. None is opened.
+    ///
+    /// # Errors
+    /// [`Stale`](anndata_core::ErrorKind::Stale) if one is not; the error names it and what differs.
+    pub fn check_files_of_manifest(text: &str) -> Result<()> {
+        manifest::parse(text, Path::new(""))?.par_iter().try_for_each(manifest::Entry::check_file)
+    }
+
+    fn of_entries(
+        entries: Vec<manifest::Entry>,
+        options: &ConcatOptions,
+        open: impl Fn(&Path) -> Result<Group> + Send + Sync + 'static,
+    ) -> Result<Self> {
         let stores = entries.iter().map(|entry| (entry.key.clone(), entry.location.clone()));
         let objects = Self::objects(stores, &ElemReadOptions::default(), open)?;
         entries.par_iter().zip(&objects).try_for_each(|(entry, (_, object))| entry.check(object))?;
@@ -148,6 +198,11 @@ impl Collection {
     /// What becomes of each element, and which rows and columns go where.
     pub fn plan(&self) -> &ConcatPlan {
         &self.plan
+    }
+
+    /// How the stores are joined.
+    pub fn options(&self) -> &ConcatOptions {
+        &self.options
     }
 
     /// The keys of the stores, in order.
@@ -186,8 +241,8 @@ impl Collection {
         Ok((0..reindex.new_len()).map(|position| reindex.to_old(position).is_some()).collect())
     }
 
-    /// The objects of the stores, in order.
-    pub(crate) fn objects_of_stores(&self) -> &[AnnData] {
+    /// The objects of the stores, in order, as they are: not joined.
+    pub fn objects_of_stores(&self) -> &[AnnData] {
         &self.objects
     }
 

@@ -20,7 +20,18 @@ pub(crate) struct Entry {
 
 /// Writes what is known of stores, each with its key, its place and its object.
 pub(crate) fn save<'a>(path: &Path, stores: impl IntoIterator<Item = (&'a str, &'a Path, &'a AnnData)>) -> Result<()> {
-    let folder = folder_of(path)?;
+    let text = to_text(Some(&folder_of(path)?), stores)?;
+    // Whole or not at all.
+    let mut beside = path.as_os_str().to_owned();
+    beside.push(".tmp");
+    fs::write(&beside, text).and_then(|()| fs::rename(&beside, path)).map_err(|error| Error::from(error).in_file(path))
+}
+
+/// What is known of stores, as JSON. Places are relative to a folder, if there is one and they are below it.
+pub(crate) fn to_text<'a>(
+    folder: Option<&Path>,
+    stores: impl IntoIterator<Item = (&'a str, &'a Path, &'a AnnData)>,
+) -> Result<String> {
     let stores = stores.into_iter().map(|(key, location, object)| {
         let mut store = state(location, object)?;
         let is_url = location.to_str().is_some_and(|location| location.contains("://"));
@@ -28,7 +39,8 @@ pub(crate) fn save<'a>(path: &Path, stores: impl IntoIterator<Item = (&'a str, &
             location.to_owned()
         } else {
             let whole = location.canonicalize().map_err(|error| Error::from(error).in_file(location))?;
-            whole.strip_prefix(&folder).map(Path::to_owned).unwrap_or(whole)
+            let below = folder.and_then(|folder| whole.strip_prefix(folder).ok()).map(Path::to_owned);
+            below.unwrap_or(whole)
         };
         let place = place.to_str().ok_or_else(|| Error::unsupported("its path is not Unicode").in_file(location))?;
         store.insert("key".to_owned(), key.into());
@@ -36,30 +48,28 @@ pub(crate) fn save<'a>(path: &Path, stores: impl IntoIterator<Item = (&'a str, &
         Ok(Value::Object(store))
     });
     let stores = stores.collect::<Result<Vec<_>>>()?;
-    let text = format!("{:#}\n", json!({ "anndata-collection": VERSION, "stores": stores }));
-    // Whole or not at all.
-    let mut beside = path.as_os_str().to_owned();
-    beside.push(".tmp");
-    fs::write(&beside, text).and_then(|()| fs::rename(&beside, path)).map_err(|error| Error::from(error).in_file(path))
+    Ok(format!("{:#}\n", json!({ "anndata-collection": VERSION, "stores": stores })))
 }
 
 /// Reads a manifest. Places are as they are to be opened.
 pub(crate) fn load(path: &Path) -> Result<Vec<Entry>> {
     let folder = folder_of(path)?;
     let text = fs::read_to_string(path).map_err(|error| Error::from(error).in_file(path))?;
-    let read = || {
-        let all: Value = serde_json::from_str(&text)
-            .map_err(|error| Error::invalid_data("it is not a manifest").with_source(error))?;
-        match all.get("anndata-collection").and_then(Value::as_u64) {
-            Some(VERSION) => {}
-            Some(other) => return Err(Error::unsupported(format!("expected a manifest of version 1, found {other}"))),
-            None => return Err(Error::invalid_data("it is not a manifest")),
-        }
-        let stores = all.get("stores").and_then(Value::as_array);
-        let stores = stores.ok_or_else(|| Error::invalid_data("the manifest has no list of stores"))?;
-        stores.iter().map(|store| entry(store, &folder)).collect()
-    };
-    read().map_err(|error| error.in_file(path))
+    parse(&text, &folder).map_err(|error| error.in_file(path))
+}
+
+/// The stores of a manifest, whose places are relative to a folder.
+pub(crate) fn parse(text: &str, folder: &Path) -> Result<Vec<Entry>> {
+    let all: Value =
+        serde_json::from_str(text).map_err(|error| Error::invalid_data("it is not a manifest").with_source(error))?;
+    match all.get("anndata-collection").and_then(Value::as_u64) {
+        Some(VERSION) => {}
+        Some(other) => return Err(Error::unsupported(format!("expected a manifest of version 1, found {other}"))),
+        None => return Err(Error::invalid_data("it is not a manifest")),
+    }
+    let stores = all.get("stores").and_then(Value::as_array);
+    let stores = stores.ok_or_else(|| Error::invalid_data("the manifest has no list of stores"))?;
+    stores.iter().map(|store| entry(store, folder)).collect()
 }
 
 fn entry(store: &Value, folder: &Path) -> Result<Entry> {
@@ -77,9 +87,21 @@ fn entry(store: &Value, folder: &Path) -> Result<Entry> {
 impl Entry {
     /// Refuses a store that is not what it was.
     pub(crate) fn check(&self, object: &AnnData) -> Result<()> {
-        let now = state(&self.location, object)?;
-        let keys = self.state.keys().chain(now.keys());
-        for key in keys {
+        self.compare(&state(&self.location, object)?)
+    }
+
+    /// Refuses a store whose file is not what it was.
+    pub(crate) fn check_file(&self) -> Result<()> {
+        let mut now = self.state.clone();
+        for key in FILE_KEYS {
+            now.shift_remove(key);
+        }
+        file_state(&self.location, &mut now);
+        self.compare(&now)
+    }
+
+    fn compare(&self, now: &Map<String, Value>) -> Result<()> {
+        for key in self.state.keys().chain(now.keys()) {
             if self.state.get(key) != now.get(key) {
                 let show = |value: Option<&Value>| value.map_or_else(|| "nothing".to_owned(), Value::to_string);
                 let (then, now) = (show(self.state.get(key)), show(now.get(key)));
@@ -98,17 +120,26 @@ fn state(location: &Path, object: &AnnData) -> Result<Map<String, Value>> {
     state.insert("n_vars".to_owned(), object.n_vars().into());
     let names = object.var().index().load_once()?.to_strings()?;
     state.insert("var_names".to_owned(), format!("{:016x}", hash(&names)).into());
+    file_state(location, &mut state);
+    Ok(state)
+}
+
+/// What is noted of a file.
+const FILE_KEYS: [&str; 2] = ["len", "modified_ns"];
+
+/// Size and time of a file or folder.
+fn file_state(location: &Path, state: &mut Map<String, Value>) {
     // Of a folder, the document with the metadata of its root, which every writing renews.
     let documents = ["zarr.json", ".zmetadata", ".zgroup"].map(|name| location.join(name));
     let file = documents.iter().find(|file| file.is_file()).map_or(location, PathBuf::as_path);
     if let Ok(metadata) = fs::metadata(file) {
-        state.insert("len".to_owned(), metadata.len().into());
+        let [len, modified_ns] = FILE_KEYS;
+        state.insert(len.to_owned(), metadata.len().into());
         let modified = metadata.modified().ok().and_then(|time| time.duration_since(UNIX_EPOCH).ok());
         // Text, as numbers of JSON are doubles to many readers.
         let modified = modified.map(|time| time.as_nanos().to_string());
-        state.insert("modified_ns".to_owned(), modified.into());
+        state.insert(modified_ns.to_owned(), modified.into());
     }
-    Ok(state)
 }
 
 /// A hash of names that is the same in every version (FNV-1a).

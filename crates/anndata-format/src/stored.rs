@@ -135,6 +135,18 @@ impl LazySource for StoredElement {
         self.reader.major_lengths(&self.node, slices)
     }
 
+    fn nnz(&self) -> Result<Option<usize>> {
+        let Node::Group(group) = &self.node else { return Ok(None) };
+        let Schema::Sparse { .. } = self.schema()? else { return Ok(None) };
+        Ok(match group.children.get("data") {
+            Some(Node::Array(data)) => match data.spec.shape.as_slice() {
+                [len] => usize::try_from(*len).ok(),
+                _ => None,
+            },
+            _ => None,
+        })
+    }
+
     fn categories(&self, range: Range<usize>) -> Result<Column> {
         match self.reader.categories(&self.node, range.clone())? {
             Some(categories) => Ok(categories),
