@@ -1,6 +1,7 @@
 //! `cargo xtask bench WHAT`: this library and its peers on the same files, in turn, in one run. What there is:
-//! `limits|read|write|zarr|convert|matrix|concat|qc|lazy|dispatch|collection|concat-on-disk|text`, `all` of them, and `page`,
-//! which writes `docs/performance.md` of what was measured. `sql|atlas` stand alone, as they build DataFusion first.
+//! `limits|read|write|zarr|convert|matrix|concat|qc|lazy|dispatch|collection|concat-on-disk|text|loader`,
+//! `all` of them, and `page`, which writes `docs/performance.md` of what was measured. `sql|atlas` stand alone, as they build
+//! DataFusion first.
 //!
 //! Each measurement is a process of its own. The two sides alternate, so that whatever else the machine does falls
 //! on both; what is reported is the ratio of each pair, then the peak memory, and the physical limit: the same
@@ -10,6 +11,7 @@ mod collection;
 mod concat;
 mod lazy;
 mod limits;
+mod loader;
 mod matrix;
 mod qc;
 mod results;
@@ -43,6 +45,12 @@ struct Measurement {
     cpu_seconds: f64,
     /// What both sides have to find, where they say it.
     check: Option<f64>,
+    /// The most bytes of memory that it says it takes.
+    promised: Option<f64>,
+    /// How near to random the order is that it gives.
+    mixed: Option<f64>,
+    /// The part of the time in which it waited for what is read.
+    waited: Option<f64>,
 }
 
 /// The pairs of two sides that were measured in turn.
@@ -63,7 +71,7 @@ struct Bench {
 }
 
 /// All that is measured, in the order of the page.
-const BENCHES: [&str; 13] = [
+const BENCHES: [&str; 14] = [
     "limits",
     "read",
     "write",
@@ -77,6 +85,7 @@ const BENCHES: [&str; 13] = [
     "collection",
     "concat-on-disk",
     "text",
+    "loader",
 ];
 
 /// What builds DataFusion, which takes most of an hour: not of the page.
@@ -91,7 +100,7 @@ pub(crate) fn run(arguments: &[&str]) -> Result<()> {
     let (&what, rest) = arguments.split_first().ok_or_else(|| Error::new(crate::USAGE))?;
     let known = ["--rounds", "--python"];
     // Only these make a smaller file.
-    let quick = ["qc", "lazy", "dispatch", "text"].contains(&what) && flag(rest, "--quick");
+    let quick = ["qc", "lazy", "dispatch", "text", "loader"].contains(&what) && flag(rest, "--quick");
     let rest: Vec<&str> = rest.iter().copied().filter(|&word| !(quick && word == "--quick")).collect();
     let rounds = option(&rest, "--rounds", &known)?.map_or(Ok(ROUNDS), str::parse);
     let rounds = rounds.ok().filter(|n| *n > 0).ok_or_else(|| Error::new("--rounds takes a number above 0"))?;
@@ -155,6 +164,7 @@ impl Bench {
             "lazy" => return self.lazy(quick),
             "dispatch" => return self.dispatch(quick),
             "text" => return self.text(quick),
+            "loader" => return self.loader(quick),
             _ => {}
         }
         self.make_files()?;
@@ -271,6 +281,9 @@ fn measure(run: &mut Command) -> Result<Measurement> {
         peak_bytes: number("peak_bytes")?,
         cpu_seconds: number("cpu_seconds")?,
         check: value["check"].as_f64(),
+        promised: value["promised"].as_f64(),
+        mixed: value["mixed"].as_f64(),
+        waited: value["waited"].as_f64(),
     })
 }
 

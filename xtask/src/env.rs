@@ -14,6 +14,8 @@ const CMAKE_AT_LEAST: (u32, u32) = (3, 26);
 const CMAKE_PACKAGE: &str = "cmake>=3.26";
 const PYTHON_AT_LEAST: (u32, u32) = (3, 12);
 const REQUIREMENTS: &str = "tests/python/requirements.txt";
+/// The requirements of annbatch, beside which other versions are installed.
+pub(crate) const ANNBATCH: &str = "tests/python/requirements-annbatch.txt";
 
 /// The CMake that builds HDF5 when the one on `PATH` will not do.
 #[derive(Debug)]

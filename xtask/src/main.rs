@@ -44,11 +44,12 @@ usage: cargo xtask COMMAND
   fuzz [--target T] [--seconds N] [--input FILE]
                          looks for inputs that break a promise, beginning with fuzz/corpus; keeps them in fuzz/crashes
   asan [--python P]      the tests that reach unsafe code or C, with AddressSanitizer
-  bench limits|read|write|zarr|convert|matrix|concat|qc|lazy|dispatch|collection|concat-on-disk|text|all|page|sql|atlas
+  bench limits|read|write|zarr|convert|matrix|concat|qc|lazy|dispatch|collection|concat-on-disk|text|loader|all|page
+        |sql|atlas
         [--rounds N] [--python P]
-                         ratios to Python anndata (and the crate zarrs, scanpy) on a made file of 40 million non-zeros;
-                         qc, lazy, dispatch and text take --quick: a small one; all measures all, and page writes
-                         docs/performance.md of what was measured
+                         ratios to Python anndata (and the crate zarrs, scanpy, annbatch) on a made file of 40 million
+                         non-zeros; qc, lazy, dispatch, text and loader take --quick: a small one; all measures all,
+                         and page writes docs/performance.md of what was measured
   release plan [--crate C] [--install]
                          what changed since each crate's last tag, and the versions that follow;
                          --install brings cargo-semver-checks

@@ -5,8 +5,9 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::Instant;
 
-/// What is built beside the default features: stores by URL. The same everywhere, so that nothing is built twice.
-pub(crate) const FEATURES: [&str; 2] = ["--features", "anndata-tests/cloud,anndata-cli/cloud"];
+/// What is built beside the default features: stores by URL, and arrays for other libraries. The same everywhere, so that nothing is
+/// built twice.
+pub(crate) const FEATURES: [&str; 2] = ["--features", "anndata-tests/cloud,anndata-cli/cloud,anndata-rs/dlpack"];
 
 /// The workspace without the crates that build DataFusion, which are built and tested by `cargo xtask sql` alone, with one set of
 /// features.

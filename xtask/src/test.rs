@@ -2,7 +2,7 @@
 //!
 //! All of them run, also after a failure. The Rust tests come last, so that their summary ends the output.
 
-use crate::env::{Tools, anndata_python};
+use crate::env::{ANNBATCH, Tools, anndata_python, anndata_python_with};
 use crate::sh::{Error, FEATURES, Result, WORKSPACE, cargo, command, option, output, step};
 
 /// Run all tests. `--seed N` makes the random values of the property tests the same in each run.
@@ -42,6 +42,9 @@ fn rust_tests(tools: &Tools, wanted: Option<&str>, seed: Option<&str>) -> Result
     let mut tests = cargo();
     if let Some(python) = anndata_python(wanted)? {
         tests.env("ANNDATA_PYTHON", python);
+        if let Some(annbatch) = anndata_python_with(wanted, ANNBATCH)? {
+            tests.env("ANNBATCH_PYTHON", annbatch);
+        }
     }
     if output(cargo().args(["nextest", "--version"])).is_ok() {
         tests.args(["nextest", "run"]).args(WORKSPACE);

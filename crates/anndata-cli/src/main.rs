@@ -78,7 +78,7 @@ enum Command {
 }
 
 fn main() -> ExitCode {
-    let cli = Cli::parse();
+    let cli = Cli::parse_from(commands::rechunk::with_seeds(std::env::args_os()));
     log(cli.verbose);
     signals::watch();
     let done = start_threads().and_then(|()| run(cli.command));

@@ -428,6 +428,17 @@ fn rechunk_shuffles_objects() {
     assert_eq!(shuffled.shape(), (2 * demo.n_obs(), demo.n_vars()));
     printed(&[&inputs[..], &["--shuffle", "--seed", "3", "--memory-limit", "1K", "--overwrite"]].concat());
     assert_eq!(anndata::read(&output).unwrap(), shuffled);
+    for seed in [&["--shuffle", "3"][..], &["--shuffle=3"]] {
+        printed(&[&inputs[..], seed, &["--overwrite"]].concat());
+        assert_eq!(anndata::read(&output).unwrap(), shuffled);
+    }
+    // What follows and is no number is an input.
+    printed(&["rechunk", "--shuffle", "demo.h5ad", "demo.h5ad", to, "--index-unique", "-", "--overwrite"]);
+    assert_ne!(anndata::read(&output).unwrap().obs_names().unwrap(), shuffled.obs_names().unwrap());
+    let line = complaint(&[&inputs[..], &["--shuffle", "3", "--seed", "4", "--overwrite"]].concat());
+    assert_eq!(line, "anndata: '--shuffle 3' and '--seed 4' cannot be used together");
+    let line = complaint(&[&inputs[..], &["--shuffle=x", "--overwrite"]].concat());
+    assert_eq!(line, "anndata: the seed 'x' of '--shuffle' is not a number");
     printed(&[&inputs[..], &["--overwrite"]].concat());
     let (kept, order) = (anndata::read(&output).unwrap(), shuffled.obs_names().unwrap());
     assert_eq!(kept.select(&order, ..).unwrap().load().unwrap(), shuffled);

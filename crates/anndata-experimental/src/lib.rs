@@ -14,6 +14,7 @@ mod random;
 mod read_ahead;
 mod reorder;
 mod split;
+pub mod tensors;
 
 pub use anndata_format::dispatch::{OnRead, OnWrite, ReadStep, WriteStep, read_dispatched, write_dispatched};
 pub use chunks::{ChunkOptions, ElementChunks, chunks, fold_chunks};

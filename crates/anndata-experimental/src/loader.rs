@@ -53,12 +53,15 @@ pub struct LoaderOptions {
     ///
     /// - `window`: the rows that are shuffled together, as they are stored, or those of a batch, if less: a window that does not fit
     ///   is read some batches at a time (one that was [asked for](Sampling::window) has to fit);
-    /// - `cursors * unit`: what cursors read ahead; they do not, where this is over a quarter of the limit;
+    /// - `cursors * unit`: what cursors read ahead; they do not, where this is over a quarter of the limit. Where there is room for
+    ///   it, each window keeps as much, which saves a copy;
     /// - `batch`: a batch as it is asked for, which is large if it is dense;
     /// - `threads * chunk`: a chunk of the store on each thread, encoded and decoded;
     /// - `lengths`: four bytes for each row of a sparse matrix, or less, so that they are an eighth of the limit at most;
     /// - `columns`: the columns of `obs` and the labels that are asked for;
     /// - `weights`: four bytes a row that is thinned, eight if rows are drawn with replacement, sixteen if batches are put together.
+    ///
+    /// Where there is room for it, the memory of a window and two batches is kept to be used again, as fresh memory takes time.
     ///
     /// Default: 1 GiB.
     pub memory_limit: u64,
@@ -161,8 +164,12 @@ struct Inner {
     piece_bytes: u64,
     /// Whether cursors keep what is left of their units.
     keeps_units: bool,
+    /// Whether windows have what was left of units when they were read.
+    shares_units: bool,
     /// What is in memory as long as the loader is.
     fixed_bytes: u64,
+    /// The bytes of memory that are kept to be used again.
+    reused_bytes: u64,
     peak_memory: u64,
     /// Where each store ends.
     ends: Vec<u64>,
@@ -247,7 +254,9 @@ impl Loader {
             row_bytes,
             piece_bytes: 0,
             keeps_units: false,
+            shares_units: false,
             fixed_bytes: 0,
+            reused_bytes: 0,
             peak_memory: 0,
             ends,
             fingerprint,

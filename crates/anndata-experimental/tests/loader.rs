@@ -456,7 +456,7 @@ fn batches_become_columns_and_vectors() -> Result<()> {
 }
 
 #[test]
-fn a_store_that_breaks_is_named_and_leaves_no_thread() -> Result<()> {
+fn a_store_that_breaks_is_named() -> Result<()> {
     let folder = tempfile::tempdir()?;
     let data = stored(folder.path())?;
     let sampling = Sampling::default().with_order(Order::Sequential).with_batch(4).with_window(8);
@@ -473,30 +473,6 @@ fn a_store_that_breaks_is_named_and_leaves_no_thread() -> Result<()> {
         let error = last.as_ref().unwrap_err();
         assert_eq!(error.file(), Some(broken.as_path()), "{error}");
         assert!(epoch.next().is_none());
-    }
-    Ok(())
-}
-
-/// The threads of this process that have the name of no test.
-fn threads() -> usize {
-    std::fs::read_dir("/proc/self/task").map_or(0, Iterator::count)
-}
-
-#[test]
-#[ignore = "counts the threads of the process: alone in it"]
-fn an_epoch_that_is_dropped_leaves_no_thread() -> Result<()> {
-    let folder = tempfile::tempdir()?;
-    let data = stored(folder.path())?;
-    let sampling = Sampling::default().with_batch(4).with_window(8);
-    let loader = Loader::new(&data, all_fields(&data)?, sampling, LoaderOptions::default().with_prefetch(3))?;
-    loader.epoch(0)?.for_each(drop);
-    let before = threads();
-    for batches in 0..34 {
-        let mut epoch = loader.epoch(batches)?;
-        let taken = usize::try_from(batches).unwrap();
-        assert_eq!(epoch.by_ref().take(taken).flatten().count(), taken);
-        drop(epoch);
-        assert_eq!(threads(), before);
     }
     Ok(())
 }

@@ -39,7 +39,7 @@ pub use anndata_experimental::{
     Batch, BatchMatrix, ChunkOptions, Collection, Compose, Cost, Draw, ElementChunks, Encoder, Epoch, Fields, Loader,
     LoaderOptions, LoaderState, LoaderStats, MapKind, MatrixRef, OnRead, OnWrite, Order, Rank, ReadStep,
     ReorderOptions, RowId, RowOrder, RowSet, Sampling, Short, SplitBy, StorePool, Tail, Unit, Want, Weights, WriteStep,
-    chunks, fold_chunks, map_lazy, read_dispatched, reorder, split, write_dispatched,
+    chunks, fold_chunks, map_lazy, read_dispatched, reorder, split, tensors, write_dispatched,
 };
 pub use anndata_format::node::Grid;
 pub use lazy::{read_elem_lazy, read_elem_lazy_async, read_lazy, read_lazy_async};

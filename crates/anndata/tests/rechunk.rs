@@ -2,11 +2,16 @@
 #![cfg(all(feature = "experimental", feature = "testing", feature = "hdf5", feature = "zarr"))]
 #![allow(clippy::unwrap_used, reason = "tests")]
 
+mod support;
+
 use std::path::Path;
 
 use anndata::experimental::{Collection, RechunkOptions, RowOrder, rechunk};
 use anndata::testing::RandomAnnData;
-use anndata::{ConcatOptions, Result, SelectOptions, WriteOptions};
+use anndata::{
+    AnnData, Column, ConcatOptions, DType, DataFrame, Element, Result, SelectOptions, Sharding, SparseFormat,
+    SparseMatrix, Tensor, WriteOptions, ZarrOptions,
+};
 
 fn collection(folder: &Path) -> Result<Collection> {
     let inputs = ["a.h5ad", "b.zarr"].into_iter().zip(0_u64..).map(|(name, seed)| {
@@ -109,5 +114,80 @@ fn datasets_have_so_many_rows_each() -> Result<()> {
     let file = rechunk(&data, folder.path().join("sets.h5ad"), &options).unwrap_err();
     assert!(file.is_unsupported(), "{file}");
     assert_eq!(names(folder.path()), ["a.h5ad", "b.zarr", "sets.zarr"]);
+    Ok(())
+}
+
+/// Two files of rows that can be told, with a sparse or a dense matrix.
+fn rows(folder: &Path, is_sparse: bool) -> Result<Collection> {
+    let files = ["a", "b"].map(|name| {
+        let values = (0..280_u16).map(|at| if at % 3 == 0 { f32::from(at) } else { 0.0 }).collect();
+        let dense = Tensor::from_vec([40, 7], values)?;
+        let x = match is_sparse {
+            true => Element::from(SparseMatrix::from_dense(&dense, SparseFormat::Csr)?),
+            false => dense.clone().into(),
+        };
+        let kinds = (0..40).map(|row| ["T", "B", "NK"][row % 3]);
+        let obs = DataFrame::new((0..40).map(|row| format!("{name}{row}")))
+            .with_column("kind", Column::categorical_from_strings(kinds)?)?;
+        let path = folder.join(format!("{name}.h5ad"));
+        anndata::write(&path, &AnnData::builder().x(x).obsm("d", dense).obs(obs).build()?)?;
+        Ok((name, path))
+    });
+    Collection::open(files.into_iter().collect::<Result<Vec<_>>>()?, &ConcatOptions::default(), |path| {
+        anndata::open(path)
+    })
+}
+
+#[test]
+fn annbatch_reads_the_datasets() -> Result<()> {
+    for is_sparse in [true, false] {
+        for order in [
+            RowOrder::Shuffle { seed: 2 },
+            RowOrder::GroupBy { columns: vec!["kind".to_owned()], shuffle_within: Some(1) },
+        ] {
+            let folder = tempfile::tempdir()?;
+            let data = rows(folder.path(), is_sparse)?;
+            let [store, expected] = ["sets.zarr", "expected.json"].map(|name| folder.path().join(name));
+            let options = RechunkOptions::default().with_order(order).with_rows_per_chunk(4).with_rows_per_dataset(30);
+            rechunk(&data, &store, &options)?;
+            let (mut names, mut kinds, mut x) = (Vec::new(), Vec::new(), Vec::new());
+            for number in 0..3 {
+                let part = anndata::read(store.join(format!("dataset_{number}")))?;
+                names.extend(part.obs_names()?);
+                kinds.extend(part.obs().column("kind")?.to_vec::<String>()?);
+                let own = part.x().unwrap().to_tensor()?.cast(&DType::F32)?;
+                x.extend(own.as_slice::<f32>()?.chunks(7).map(<[f32]>::to_vec));
+            }
+            assert_eq!(names.len(), 80);
+            std::fs::write(&expected, serde_json::json!({ "names": names, "kinds": kinds, "x": x }).to_string())?;
+            if !support::python_of("ANNBATCH_PYTHON", "annbatch_reads.py", &[&store, &expected]) {
+                return Ok(());
+            }
+        }
+    }
+    Ok(())
+}
+
+#[test]
+fn shards_are_as_large_as_asked_for() -> Result<()> {
+    let folder = tempfile::tempdir()?;
+    let data = rows(folder.path(), true)?;
+    let write = |name: &str, sharding: Sharding| {
+        let output = folder.path().join(name);
+        let write = WriteOptions::default().with_zarr(ZarrOptions::default().with_sharding(sharding));
+        rechunk(&data, &output, &RechunkOptions::default().with_rows_per_chunk(4).with_write(write))?;
+        let root = anndata::open(&output)?;
+        let shape = |array: &str| {
+            let spec = root.array(array)?.spec();
+            Ok::<_, anndata::Error>((spec.chunks.clone().unwrap(), spec.shards.clone()))
+        };
+        Ok::<_, anndata::Error>((shape("X/data")?, shape("obsm/d")?))
+    };
+    // 188 values, of which 9 are a chunk, and 80 rows, of which 4 are: all in one shard, that ends where they do.
+    let one = Sharding::Auto { target_bytes: 1 << 30 };
+    assert_eq!(write("one.zarr", one)?, ((vec![9], Some(vec![189])), (vec![4, 7], Some(vec![80, 7]))));
+    let some = Sharding::Auto { target_bytes: 300 };
+    assert_eq!(write("some.zarr", some)?, ((vec![9], Some(vec![72])), (vec![4, 7], Some(vec![8, 7]))));
+    assert_eq!(write("none.zarr", Sharding::Off)?, ((vec![9], None), (vec![4, 7], None)));
     Ok(())
 }

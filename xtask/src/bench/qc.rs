@@ -14,7 +14,7 @@ use crate::sh::{Error, Result, command, step};
 const SCRIPT: &str = "tests/python/bench_qc.py";
 /// The most memory that the variances of a stored matrix may take.
 const MOST_MEMORY: f64 = 256.0 * MIB;
-const MIB: f64 = 1_048_576.0;
+pub(super) const MIB: f64 = 1_048_576.0;
 
 impl Bench {
     /// `quick` takes a small file, to see that all of it works.

@@ -10,7 +10,9 @@ use std::ops::Range;
 use anndata_storage::{DType, Error, OrBug, Result, Tensor, ensure};
 use rayon::prelude::*;
 
-use super::buffers::{Index, by_size, by_width, bytes_of, plain, size_of_value, values, values_mut};
+use super::buffers::{
+    Index, by_size, by_width, bytes_of, plain, plain_mut, size_of_value, to_fill, values, values_mut,
+};
 use super::major::{Part, blocks, fill};
 use super::offsets::Offsets;
 use super::{SparseFormat, SparseMatrix, first_outside};
@@ -85,7 +87,8 @@ pub fn index_dtype(nnz: usize, major: usize, minor: usize) -> DType {
     if i32::try_from(nnz.max(major).max(minor)).is_ok() { DType::I32 } else { DType::I64 }
 }
 
-/// The one matrix that has major slices, if all that is stored of it is the same in the result: then it is not copied.
+/// The one matrix that has major slices, if all that is stored of it is the same in the result: then it is not copied, but for
+/// indices that become wider or narrower.
 fn unchanged(pieces: &[Piece<'_>], target: &Target) -> Result<Option<SparseMatrix>> {
     let mut pieces = pieces.iter().filter(|piece| piece.len > 0);
     let (Some(piece), None) = (pieces.next(), pieces.next()) else { return Ok(None) };
@@ -95,7 +98,6 @@ fn unchanged(pieces: &[Piece<'_>], target: &Target) -> Result<Option<SparseMatri
     let wanted = index_dtype(matrix.nnz(), piece.len, target.other_len);
     let is_same = matrix.format == target.format
         && *matrix.dtype() == target.dtype
-        && *matrix.indices.dtype() == wanted
         && matrix.axes() == (piece.len, reindex.old_len())
         && reindex.new_len() == target.other_len
         && (target.fill.is_none() || !reindex.misses())
@@ -108,8 +110,29 @@ fn unchanged(pieces: &[Piece<'_>], target: &Target) -> Result<Option<SparseMatri
         let outside = first_outside(&matrix.indices, reindex.old_len())?;
         ensure!(outside.is_none(), "an index beyond the axis");
     }
-    let (data, indices) = (matrix.data.clone(), matrix.indices.clone());
+    let (data, indices) = (matrix.data.clone(), as_wide(&matrix.indices, &wanted)?);
     SparseMatrix::assembled(target.format, target.other_len, data, indices, &matrix.major_offsets()?, &wanted).map(Some)
+}
+
+/// How many indices a task converts.
+const TASK: usize = 1 << 16;
+
+/// Indices in a dtype that holds all of them.
+fn as_wide(indices: &Tensor, wanted: &DType) -> Result<Tensor> {
+    if indices.dtype() == wanted {
+        return Ok(indices.clone());
+    }
+    let converted = by_width!(wanted, O => {
+        let mut converted = to_fill(indices.len(), size_of::<O>())?;
+        let places = plain_mut::<O>(&mut converted)?.par_chunks_mut(TASK);
+        by_width!(indices.dtype(), I => {
+            places.zip(plain::<I>(indices)?.par_chunks(TASK)).for_each(|(to, from)| {
+                to.iter_mut().zip(from).for_each(|(to, from)| *to = O::from_usize(from.to_usize()));
+            });
+        });
+        converted
+    });
+    Tensor::new(wanted.clone(), [indices.len()], converted)
 }
 
 /// All matrices.

@@ -110,6 +110,22 @@ impl Batch {
         Ok((values, [rows, columns]))
     }
 
+    /// A matrix as a dense array of its dtype. What was asked for as [dense](Want::Dense) is not copied, and a CSR matrix is spread.
+    /// It is what becomes a [tensor](crate::tensors) of another library.
+    ///
+    /// # Errors
+    /// [`NotFound`](anndata_core::ErrorKind::NotFound) if the matrix was not asked for.
+    pub fn into_dense(mut self, name: &MatrixRef) -> Result<Tensor> {
+        match self.matrices.swap_remove(name).ok_or_else(|| not_asked(name))? {
+            BatchMatrix::Csr(matrix) if *matrix.dtype() == DType::F32 => {
+                let (rows, columns) = matrix.shape();
+                Tensor::from_vec([rows, columns], scatter(&matrix, None)?)
+            }
+            BatchMatrix::Csr(matrix) => matrix.to_dense(),
+            BatchMatrix::Dense(tensor) => Ok(tensor),
+        }
+    }
+
     /// All of the batch as columns: those of `obs`, labels, and for each matrix one of lists: of equal length for a dense one
     /// (`X`), and for a CSR matrix two (`X.indices`, `X.values`).
     ///

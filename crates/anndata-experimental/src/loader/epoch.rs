@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use anndata_core::Result;
-use anndata_storage::OrBug;
+use anndata_storage::{MemoryReuse, OrBug};
 
 use super::deal::Deal;
 use super::order::Stream;
@@ -29,6 +29,8 @@ pub struct Epoch {
     waited: Duration,
     rows: u64,
     done: bool,
+    #[expect(dead_code, reason = "memory is kept as long as it lives")]
+    memory: MemoryReuse,
 }
 
 /// The rows of a batch, as positions in order, and how many of them came before.
@@ -52,8 +54,10 @@ impl Epoch {
         let reader = Reader::new(&of.matrices, &of.arrangement.rows, of.ahead(&windows.stream), &meter, &stop);
         let mut feeder = Feeder { of: Arc::clone(of), windows, reader, pending: VecDeque::new() };
         let windows = ReadAhead::new(move || feeder.next().transpose(), of.options.prefetch);
-        let (waited, rows) = (Duration::ZERO, 0);
-        Ok(Self { of: Arc::clone(of), windows, current: None, state, meter, stop, waited, rows, done: false })
+        // Fallback: no more is kept than there is.
+        let memory = MemoryReuse::up_to(usize::try_from(of.reused_bytes).unwrap_or(usize::MAX));
+        let (of, current, waited, rows, done) = (Arc::clone(of), None, Duration::ZERO, 0, false);
+        Ok(Self { of, windows, current, state, meter, stop, waited, rows, done, memory })
     }
 
     /// With what a loader [goes on](super::Loader::resume) after the batches that were given so far.
@@ -233,6 +237,7 @@ impl Inner {
             Order::Interleaved { cursors, .. } => usize::try_from(cursors).unwrap_or(usize::MAX),
             _ => 1,
         };
-        Some(Ahead { units: self.arrangement.units.clone(), starts: starts.into(), cursors })
+        let shares = self.shares_units;
+        Some(Ahead { units: self.arrangement.units.clone(), starts: starts.into(), cursors, shares })
     }
 }

@@ -81,8 +81,16 @@ impl Inner {
         self.keeps_units = ahead.is_some();
         let ahead = ahead.unwrap_or(0);
         self.piece_bytes = (left - ahead.min(left)) / windows;
-        self.peak_memory =
-            self.piece_bytes.min(of_window).saturating_mul(windows).saturating_add(ahead).saturating_add(others);
+        let piece = self.piece_bytes.min(of_window);
+        // Where there is room, what cursors read ahead stays in the windows that it was read with, rather than that the rows that
+        // were asked for are copied. Of several ranks there may be more of it.
+        let of_windows = piece.saturating_mul(windows).saturating_add(others);
+        let shared = of_windows.saturating_add((ahead / 2).saturating_mul(windows));
+        self.shares_units = self.keeps_units && self.sampling.rank.world == 1 && shared <= limit;
+        let needed = if self.shares_units { shared } else { of_windows.saturating_add(ahead) };
+        // What is left keeps the memory of a window and its batches for the next.
+        self.reused_bytes = piece.saturating_add(out).min(limit.saturating_sub(needed));
+        self.peak_memory = needed.saturating_add(self.reused_bytes);
         Ok(())
     }
 

@@ -139,6 +139,8 @@ pub(super) struct Ahead {
     /// Where cursors begin, sorted: none reads beyond the begin of the next.
     pub(super) starts: Arc<[u64]>,
     pub(super) cursors: usize,
+    /// Whether a window has what is left of units as well.
+    pub(super) shares: bool,
 }
 
 /// Which positions are in memory: stretches, the oldest first.
@@ -251,7 +253,11 @@ impl Reader {
         }
         // What is left is held for the next windows alone, and what was asked for as long as its batches are.
         let kept = self.piece(left.all(), combined.take(left.all())?);
+        let shares = ahead.shares;
         self.kept = Some(Kept { spans: left, piece: kept });
+        if shares {
+            return Ok(Some(combined));
+        }
         let own = runs(wanted);
         Ok(Some(self.piece(&own, combined.take(&own)?)))
     }

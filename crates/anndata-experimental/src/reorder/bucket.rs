@@ -1,21 +1,27 @@
 //! [`Spilled`]: the rows of a matrix in files, each of which has those of one stretch of positions.
 //!
-//! A file is a row of records, each of what one block of the input has for it: the number of rows and of values, the position of each
-//! row, its number of values (of a sparse matrix), the indices in 32 or 64 bits, and the values. Numbers are in the byte order of the
-//! machine: no other one reads them.
+//! A file is a row of records, each of what one block of the input has for it, compressed with LZ4: the number of rows and of values,
+//! and of bytes before and after compression; then the position of each row, its number of values (of a sparse matrix), the values,
+//! and their indices in 32 or 64 bits. Numbers are in the byte order of the machine: no other one reads them.
 
 use std::fs::File;
-use std::io::{BufWriter, Read as _, Write as _};
+use std::io::{Read as _, Write as _};
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use anndata_array::sparse::stack::index_dtype;
 use anndata_core::{AxisSelection, DType, Element, LazySource, Result, Schema, SparseFormat, SparseMatrix, Tensor};
-use anndata_storage::{Error, OrBug};
+use anndata_storage::{AlignedBytes, Error, MemoryReuse, OrBug};
+use arrow_buffer::Buffer;
+use lz4_flex::block;
+use rayon::prelude::*;
 use tempfile::TempDir;
 
 use crate::{ChunkOptions, chunks};
+
+/// The most bytes of a block of the input: what it has for a file is compressed as a whole.
+const LARGEST_BLOCK: u64 = 256 << 20;
 
 /// A matrix whose rows are in files.
 #[derive(Debug)]
@@ -30,6 +36,8 @@ pub(super) struct Spilled {
     scratch: Arc<TempDir>,
     /// The file that was read last: rows are asked for in order.
     last: Mutex<Option<(u64, Element)>>,
+    #[expect(dead_code, reason = "memory is kept as long as it lives")]
+    memory: MemoryReuse,
 }
 
 /// Writes the rows of a matrix to so many files, about, each to where its position is.
@@ -59,19 +67,22 @@ pub(super) fn spill(
         bytes: element.size_in_memory(true) as u64,
         scratch,
         last: Mutex::new(None),
+        // Fallback: no more is kept than there is.
+        memory: MemoryReuse::up_to(usize::try_from(memory).unwrap_or(usize::MAX)),
     };
-    for chunk in chunks(element, &ChunkOptions::default().with_memory_limit(memory).with_prefetch(1))? {
+    // Beside the block there is what it becomes.
+    let of_block = (memory / 2).clamp(1, LARGEST_BLOCK);
+    for chunk in chunks(element, &ChunkOptions::default().with_memory_limit(of_block).with_prefetch(1))? {
         let (range, block) = chunk?;
         let positions = inverse.get(range).or_bug("a row beyond all")?;
         let mut sorted: Vec<(u64, u64)> = positions.iter().copied().zip(0..).collect();
         sorted.sort_unstable();
-        for part in sorted.chunk_by(|a, b| a.0 / per_file == b.0 / per_file) {
-            let file = part.first().or_bug("rows of no file")?.0 / per_file;
-            let own = AxisSelection::of_positions(part.iter().map(|(_, row)| *row).collect());
-            let positions: Vec<u64> = part.iter().map(|(position, _)| *position).collect();
-            let name = spilled.file(file);
-            let some = block.select(&[own])?;
-            spilled.append(&name, &some, &positions).map_err(|error| error.in_file(&name))?;
+        let parts: Vec<&[(u64, u64)]> = sorted.chunk_by(|a, b| a.0 / per_file == b.0 / per_file).collect();
+        // Each goes to a file of its own.
+        let lengths = parts.par_iter().map(|part| spilled.append(&block, part)).collect::<Result<Vec<_>>>()?;
+        let Some(all) = spilled.lengths.as_mut() else { continue };
+        for (&(position, _), len) in parts.iter().copied().flatten().zip(lengths.into_iter().flatten()) {
+            *usize::try_from(position).ok().and_then(|row| all.get_mut(row)).or_bug("a row beyond all")? = len;
         }
     }
     Ok(spilled)
@@ -87,44 +98,20 @@ impl Spilled {
         Ok(shape.iter().skip(1).product())
     }
 
-    /// Writes some rows behind those of a file. It is open no longer than that: there may be more than a process may open.
-    fn append(&mut self, name: &Path, block: &Element, positions: &[u64]) -> Result<()> {
-        let mut out = BufWriter::new(File::options().append(true).create(true).open(name)?);
-        self.write(block, positions, &mut out)?;
-        Ok(out.flush()?)
-    }
-
-    /// Writes some rows, and notes how long they are.
-    fn write(&mut self, block: &Element, positions: &[u64], out: &mut BufWriter<File>) -> Result<()> {
-        let mut put = |values: &Tensor| {
-            let bytes = values
-                .as_bytes()
-                .ok_or_else(|| Error::unsupported("values of no fixed size cannot be put in another order"))?;
-            Ok::<_, Error>(out.write_all(bytes)?)
+    /// Writes some rows of a block, each with its position, behind those of their file. It is open no longer than that: there may be
+    /// more than a process may open. Gives the number of values of each row of a sparse matrix.
+    fn append(&self, block: &Element, part: &[(u64, u64)]) -> Result<Vec<u32>> {
+        let file = part.first().or_bug("rows of no file")?.0 / self.per_file;
+        let name = self.file(file);
+        let rows = AxisSelection::of_positions(part.iter().map(|(_, row)| *row).collect());
+        let positions: Vec<u64> = part.iter().map(|(position, _)| *position).collect();
+        let (record, len, lengths) = record(&block.select(&[rows])?, positions)?;
+        let write = || {
+            let mut out = File::options().append(true).create(true).open(&name)?;
+            Ok::<_, Error>(out.write_all(record.as_slice().get(..len).or_bug("a record that is too short")?)?)
         };
-        let header = |values: usize| Tensor::from_vec([2], vec![positions.len() as u64, values as u64]);
-        match block {
-            Element::Tensor(tensor) => {
-                put(&header(tensor.len())?)?;
-                put(&Tensor::from_vec([positions.len()], positions.to_vec())?)?;
-                put(tensor)
-            }
-            Element::Sparse(matrix) => {
-                let lengths: Vec<u64> = matrix.major_offsets()?.lengths().map(|len| len as u64).collect();
-                let all = self.lengths.as_mut().or_bug("a sparse matrix of dense rows")?;
-                for (&position, &len) in positions.iter().zip(&lengths) {
-                    let row = usize::try_from(position).ok().and_then(|row| all.get_mut(row));
-                    *row.or_bug("a row beyond all")? =
-                        u32::try_from(len).or_bug("a row of more values than columns")?;
-                }
-                put(&header(matrix.nnz())?)?;
-                put(&Tensor::from_vec([positions.len()], positions.to_vec())?)?;
-                put(&Tensor::from_vec([lengths.len()], lengths)?)?;
-                put(&matrix.indices().cast(&index_dtype(0, 0, matrix.shape().1))?)?;
-                put(matrix.data())
-            }
-            other => Err(Error::bug(format!("a {} among the rows of a matrix", other.kind_name()))),
-        }
+        write().map_err(|error| error.in_file(&name))?;
+        Ok(lengths)
     }
 
     /// The rows of a file, in order.
@@ -135,61 +122,67 @@ impl Spilled {
 
     fn read_file(&self, name: &Path) -> Result<Element> {
         let mut input = File::open(name)?;
+        let (mut positions, mut parts) = (Vec::<u64>::new(), Vec::new());
         let mut left = input.metadata()?.len();
-        let mut take = |dtype: &DType, len: u64| {
-            let size = dtype.size().or_bug("values of no fixed size")? as u64;
-            let bytes = size.saturating_mul(len);
-            left = left.checked_sub(bytes).ok_or_else(|| Error::invalid_data("a scratch file was changed"))?;
-            let mut buffer =
-                anndata_storage::AlignedBytes::try_zeroed(usize::try_from(bytes).or_bug("a file beyond memory")?)?;
-            input.read_exact(buffer.as_mut_slice())?;
-            let len = usize::try_from(len).or_bug("a file beyond memory")?;
-            Ok::<_, Error>((Tensor::new(dtype.clone(), [len], buffer)?, left == 0))
-        };
-        let width = self.width()?;
-        let (mut positions, mut parts) = (Vec::new(), Vec::new());
-        loop {
-            let (header, _) = take(&DType::U64, 2)?;
-            let [rows, values] = *header.as_slice::<u64>()? else { return Err(Error::bug("a header of two numbers")) };
-            positions.extend_from_slice(take(&DType::U64, rows)?.0.as_slice::<u64>()?);
-            let rows = usize::try_from(rows).or_bug("more rows than memory can hold")?;
-            let is_last = match &self.schema {
-                Schema::Sparse { dtype, .. } => {
-                    let (lengths, _) = take(&DType::U64, rows as u64)?;
-                    let mut offsets = vec![0_i64];
-                    let mut end = 0_i64;
-                    for &len in lengths.as_slice::<u64>()? {
-                        end = end.saturating_add(i64::try_from(len).or_bug("a row of more values than columns")?);
-                        offsets.push(end);
-                    }
-                    let (indices, _) = take(&index_dtype(0, 0, width), values)?;
-                    let (data, is_last) = take(dtype, values)?;
-                    let indptr = Tensor::from_vec([rows + 1], offsets)?;
-                    parts.push(Element::Sparse(SparseMatrix::new(
-                        SparseFormat::Csr,
-                        (rows, width),
-                        data,
-                        indices,
-                        indptr,
-                    )?));
-                    is_last
-                }
-                Schema::Array { dtype, shape } => {
-                    let (data, is_last) = take(dtype, values)?;
-                    let shape: Vec<usize> = std::iter::once(rows).chain(shape.iter().skip(1).copied()).collect();
-                    parts.push(Element::Tensor(data.reshape(shape)?));
-                    is_last
-                }
-                _ => return Err(Error::bug("rows of what is no matrix")),
-            };
-            if is_last {
-                break;
+        while left > 0 {
+            let mut header = [0_u64; HEADER];
+            let bytes = bytemuck::cast_slice_mut::<u64, u8>(&mut header);
+            input.read_exact(bytes)?;
+            let [rows, values, raw, compressed] = header;
+            let read = (size_of_val(&header) as u64).saturating_add(compressed);
+            left = left.checked_sub(read).ok_or_else(changed)?;
+            let mut packed = AlignedBytes::try_to_fill(in_memory(compressed)?)?;
+            input.read_exact(packed.as_mut_slice())?;
+            let mut payload = AlignedBytes::try_to_fill(in_memory(raw)?)?;
+            let found = block::decompress_into(packed.as_slice(), payload.as_mut_slice());
+            if found.is_err() || found.is_ok_and(|found| found as u64 != raw) {
+                return Err(changed());
             }
+            drop(packed);
+            let (own, part) = self.parse(payload.into(), in_memory(rows)?, in_memory(values)?)?;
+            positions.extend(own.as_slice::<u64>()?);
+            parts.push(part);
         }
         let mut order: Vec<(u64, u64)> = positions.into_iter().zip(0..).collect();
         order.sort_unstable();
         let order = AxisSelection::of_positions(order.into_iter().map(|(_, at)| at).collect());
         join(parts)?.select(&[order])
+    }
+
+    /// What is in a record: positions and rows.
+    fn parse(&self, payload: Buffer, rows: usize, values: usize) -> Result<(Tensor, Element)> {
+        let mut rest = payload;
+        let mut take = |dtype: &DType, len: usize| {
+            let bytes = dtype.size().or_bug("values of no fixed size")?.checked_mul(len);
+            let bytes = bytes.filter(|&bytes| bytes <= rest.len()).ok_or_else(changed)?;
+            let own = rest.slice_with_length(0, bytes);
+            rest = rest.slice(bytes);
+            Tensor::new(dtype.clone(), [len], own)
+        };
+        let positions = take(&DType::U64, rows)?;
+        let width = self.width()?;
+        let part = match &self.schema {
+            Schema::Sparse { dtype, .. } => {
+                let lengths = take(&DType::U64, rows)?;
+                let mut offsets = vec![0_i64];
+                let mut end = 0_i64;
+                for &len in lengths.as_slice::<u64>()? {
+                    end = end.saturating_add(i64::try_from(len).or_bug("a row of more values than columns")?);
+                    offsets.push(end);
+                }
+                // The values, which are as wide as the indices or wider, but for small ones, come first.
+                let data = take(dtype, values)?;
+                let indices = take(&index_dtype(0, 0, width), values)?;
+                let indptr = Tensor::from_vec([rows + 1], offsets)?;
+                SparseMatrix::new(SparseFormat::Csr, (rows, width), data, indices, indptr)?.into()
+            }
+            Schema::Array { dtype, shape } => {
+                let shape: Vec<usize> = std::iter::once(rows).chain(shape.iter().skip(1).copied()).collect();
+                take(dtype, values)?.reshape(shape)?.into()
+            }
+            _ => return Err(Error::bug("rows of what is no matrix")),
+        };
+        Ok((positions, part))
     }
 
     /// Some rows of one file.
@@ -222,6 +215,53 @@ impl Spilled {
             _ => Err(Error::bug("rows of what is no matrix")),
         }
     }
+}
+
+/// The numbers before what is compressed.
+const HEADER: usize = 4;
+
+/// Rows at their positions as a record, how many of the bytes are that, and the number of values of each row of a sparse matrix.
+fn record(rows: &Element, positions: Vec<u64>) -> Result<(AlignedBytes, usize, Vec<u32>)> {
+    let count = positions.len() as u64;
+    let positions = Tensor::from_vec([positions.len()], positions)?;
+    let (parts, values, lengths) = match rows {
+        Element::Tensor(tensor) => (vec![positions, tensor.clone()], tensor.len(), Vec::new()),
+        Element::Sparse(matrix) => {
+            let lengths: Vec<u64> = matrix.major_offsets()?.lengths().map(|len| len as u64).collect();
+            let narrow = |&len: &u64| u32::try_from(len).or_bug("a row of more values than columns");
+            let narrow = lengths.iter().map(narrow).collect::<Result<Vec<u32>>>()?;
+            let indices = matrix.indices().cast(&index_dtype(0, 0, matrix.shape().1))?;
+            let lengths = Tensor::from_vec([lengths.len()], lengths)?;
+            (vec![positions, lengths, matrix.data().clone(), indices], matrix.nnz(), narrow)
+        }
+        other => return Err(Error::bug(format!("a {} among the rows of a matrix", other.kind_name()))),
+    };
+    let bytes = parts.iter().map(|part| {
+        let none = || Error::unsupported("values of no fixed size cannot be put in another order");
+        part.as_bytes().ok_or_else(none)
+    });
+    let bytes = bytes.collect::<Result<Vec<&[u8]>>>()?;
+    let mut payload = AlignedBytes::try_to_fill(bytes.iter().map(|bytes| bytes.len()).sum())?;
+    let mut free = payload.as_mut_slice();
+    for bytes in bytes {
+        free.split_off_mut(..bytes.len()).or_bug("a payload that is too short")?.copy_from_slice(bytes);
+    }
+    let begin = HEADER * size_of::<u64>();
+    let most = begin.saturating_add(block::get_maximum_output_size(payload.as_slice().len()));
+    let mut record = AlignedBytes::try_to_fill(most)?;
+    let (header, packed) = record.as_mut_slice().split_at_mut(begin);
+    let packed = block::compress_into(payload.as_slice(), packed).ok().or_bug("a record that is too short")?;
+    let numbers = [count, values as u64, payload.as_slice().len() as u64, packed as u64];
+    header.copy_from_slice(bytemuck::cast_slice(&numbers));
+    Ok((record, begin + packed, lengths))
+}
+
+fn in_memory(bytes: u64) -> Result<usize> {
+    usize::try_from(bytes).map_err(|_| changed())
+}
+
+fn changed() -> Error {
+    Error::invalid_data("a scratch file was changed")
 }
 
 /// Rows one below the other.

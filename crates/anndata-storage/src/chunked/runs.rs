@@ -69,6 +69,15 @@ pub fn read_runs_into(
         if storage.is_raw() && raw.len() == chunk_bytes {
             return scatter(raw, 1);
         }
+        if let [Piece { run, .. }] = pieces
+            && run.len.checked_mul(size) == Some(chunk_bytes)
+        {
+            // All of it is wanted, and goes where it belongs at once.
+            let at = run.target.checked_mul(size).or_bug("values beyond memory")?;
+            // SAFETY: as above: this part of the destination is of this chunk alone.
+            let place = unsafe { target.slice(at, chunk_bytes) }.or_bug("a chunk beyond the destination")?;
+            return storage.decode(raw, info, place, codec).map_err(name);
+        }
         super::resize(chunk, chunk_bytes)?;
         let decoded = chunk.get_mut(..chunk_bytes).or_bug("a buffer shorter than a chunk")?;
         storage.decode(raw, info, decoded, codec).map_err(name)?;

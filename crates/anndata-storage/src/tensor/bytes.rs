@@ -14,6 +14,9 @@ use reuse::Pages;
 /// From here on memory is mapped, in pages as large as the system has.
 const LARGE: usize = 4 << 20;
 
+/// From here on memory is mapped that is to be used again.
+const REUSED: usize = 256 << 10;
+
 /// Zeroed bytes, aligned for every numeric dtype, to be filled and turned into a [`Buffer`].
 ///
 /// Large ones come zeroed from the operating system, so filling them touches the memory once; on Linux in huge pages
@@ -37,15 +40,18 @@ impl AlignedBytes {
     /// # Errors
     /// [`ErrorKind::LimitExceeded`](crate::ErrorKind::LimitExceeded).
     pub fn try_zeroed(len: usize) -> Result<Self> {
-        if len < LARGE {
-            return Ok(Self::small(len));
-        }
+        if len < LARGE { Ok(Self::small(len)) } else { Self::mapped(len) }
+    }
+
+    fn mapped(len: usize) -> Result<Self> {
         let map = MmapMut::map_anon(len).map_err(|error| {
             Error::limit_exceeded(format!("{len} bytes of memory cannot be allocated")).with_source(error)
         })?;
         // A wish: a kernel without huge pages gives small ones.
         #[cfg(target_os = "linux")]
-        map.advise(memmap2::Advice::HugePage).ok();
+        if len >= LARGE {
+            map.advise(memmap2::Advice::HugePage).ok();
+        }
         Ok(Self(Memory::Large { map: map.into(), len }))
     }
 
@@ -55,14 +61,14 @@ impl AlignedBytes {
     /// # Errors
     /// As [`try_zeroed`](Self::try_zeroed).
     pub fn try_to_fill(len: usize) -> Result<Self> {
-        if len < LARGE || !MemoryReuse::is_wanted() {
+        if len < REUSED || !MemoryReuse::is_wanted() {
             return Self::try_zeroed(len);
         }
         match Pages::used(len) {
             Some(map) => Ok(Self(Memory::Large { map, len })),
             // Blocks are seldom of one length: the next one, which may be longer, is to fit as well. What is not touched takes
             // no memory.
-            None => Ok(Self::try_zeroed(len.saturating_add(len / 8))?.cut(len)),
+            None => Ok(Self::mapped(len.saturating_add(len / 8))?.cut(len)),
         }
     }
 

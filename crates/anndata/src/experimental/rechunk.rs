@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use anndata_experimental::{Collection, ReorderOptions, RowOrder, reorder};
 use anndata_format::storage::ArrayLayout;
-use anndata_format::{AnnData, Element, Error, Result, Schema};
+use anndata_format::{AnnData, Element, Error, Result, Schema, SparseFormat};
 
 use super::on_disk::{Done, OnDiskReport, check_apart, within_limit};
 use crate::format::is_url;
@@ -22,7 +22,8 @@ pub struct RechunkOptions {
     pub rows_per_chunk: u32,
     /// The rows of each of several stores: then the output is a folder of datasets, as annbatch makes and reads it. Default: one store.
     pub rows_per_dataset: Option<u64>,
-    /// How the output is written. What is there is replaced only if that is asked for. Default: compressed with Blosc, in shards.
+    /// How the output is written. What is there is replaced only if that is asked for. Default: compressed with Blosc, in shards of
+    /// 1 GB, which have as many chunks as that takes.
     pub write: WriteOptions,
     /// About the most bytes of memory that values on their way take; see [`ReorderOptions::memory_limit`]. The output does not
     /// depend on it. Default: 512 MiB.
@@ -138,10 +139,13 @@ pub fn rechunk(data: &Collection, output: impl AsRef<Path>, options: &RechunkOpt
     let made = reorder(data, &reordering)?;
     let done = Arc::new(Done::default());
     let write = within_limit(&options.write, options.memory_limit, &done);
-    let layouts = layouts(&made, u64::from(options.rows_per_chunk))?;
+    let rows_per_chunk = u64::from(options.rows_per_chunk);
     let written = match options.rows_per_dataset {
-        None => crate::write::to(format, output, &made, &with_layouts(&write, &layouts)),
-        Some(rows) => datasets(format, output, &made, rows, &write, &layouts),
+        None => {
+            let layouts = layouts(&made, rows_per_chunk, shard_bytes(format, &write))?;
+            crate::write::to(format, output, &made, &with_layouts(&write, &layouts))
+        }
+        Some(rows) => datasets(format, output, &made, rows, &write, rows_per_chunk),
     };
     written.map_err(|error| error.in_file(output))?;
     Ok(done.report(Vec::new()))
@@ -156,22 +160,51 @@ fn with_layouts(write: &WriteOptions, layouts: &Layouts) -> WriteOptions {
     layouts.iter().fold(write.clone(), add)
 }
 
-/// The layout of each matrix, of so many rows in a chunk.
-fn layouts(adata: &AnnData, rows: u64) -> Result<Layouts> {
+/// The bytes of values in a shard, if there are shards.
+#[cfg(feature = "zarr")]
+fn shard_bytes(format: Format, write: &WriteOptions) -> Option<u64> {
+    match write.zarr.sharding {
+        anndata_io_zarr::Sharding::Auto { target_bytes } if format != Format::H5ad => Some(target_bytes),
+        _ => None,
+    }
+}
+
+#[cfg(not(feature = "zarr"))]
+fn shard_bytes(_: Format, _: &WriteOptions) -> Option<u64> {
+    None
+}
+
+/// The layout of each matrix, of so many rows in a chunk, and as many chunks in a shard as are of about so many bytes.
+fn layouts(adata: &AnnData, rows: u64, shard_bytes: Option<u64>) -> Result<Layouts> {
     let mut layouts = Layouts::new();
+    // Of an array that is so long, with chunks of this shape and values of so many bytes.
+    let chunked = |chunk: Vec<u64>, len: u64, value: usize| {
+        let bytes = chunk.iter().fold(value as u64, |bytes, &len| bytes.saturating_mul(len)).max(1);
+        let layout = ArrayLayout::default().with_chunks(chunk.clone());
+        let (Some(most), Some(first)) = (shard_bytes, chunk.first()) else { return layout };
+        let count = (most / bytes).min(len.div_ceil(*first));
+        if count < 2 {
+            return layout;
+        }
+        let mut shard = chunk;
+        shard.iter_mut().take(1).for_each(|first| *first = first.saturating_mul(count));
+        layout.with_shards(shard)
+    };
     let mut layout = |path: &str, element: &Element| -> Result<()> {
         match element.schema()? {
-            Schema::Array { shape, .. } if shape.len() > 1 => {
-                let chunks = std::iter::once(rows).chain(shape.iter().skip(1).map(|&len| (len as u64).max(1)));
-                layouts.push((path.to_owned(), ArrayLayout::default().with_chunks(chunks.collect::<Vec<_>>())));
+            Schema::Array { shape, dtype } if shape.len() > 1 => {
+                let chunk = std::iter::once(rows).chain(shape.iter().skip(1).map(|&len| (len as u64).max(1)));
+                let len = shape.first().map_or(0, |&len| len as u64);
+                layouts.push((path.to_owned(), chunked(chunk.collect(), len, dtype.size().unwrap_or(1))));
             }
-            Schema::Sparse { shape, dtype, .. } => {
-                let bytes = element.size_in_memory(true) as u64;
-                // Of each value there is an index.
-                let value = dtype.size().unwrap_or(size_of::<f32>()) as u64 + size_of::<i32>() as u64;
-                let values = (bytes / value / (shape.0 as u64).max(1)).max(1).saturating_mul(rows);
-                for array in ["data", "indices"] {
-                    layouts.push((format!("{path}/{array}"), ArrayLayout::default().with_chunks([values])));
+            Schema::Sparse { format, shape, dtype } => {
+                let nnz = values(element, if format == SparseFormat::Csr { shape.0 } else { shape.1 })?;
+                let mean = u128::from(nnz) * u128::from(rows) / (shape.0 as u128).max(1);
+                // Fallback: a chunk of more values than can be counted has all of them.
+                let chunk = u64::try_from(mean).unwrap_or(u64::MAX).max(1);
+                let sizes = [("data", dtype.size().unwrap_or(1)), ("indices", size_of::<i32>())];
+                for (array, size) in sizes {
+                    layouts.push((format!("{path}/{array}"), chunked(vec![chunk], nnz, size)));
                 }
             }
             _ => {}
@@ -190,6 +223,14 @@ fn layouts(adata: &AnnData, rows: u64) -> Result<Layouts> {
     Ok(layouts)
 }
 
+/// The number of stored values of a sparse matrix.
+fn values(element: &Element, slices: usize) -> Result<u64> {
+    const BLOCK: usize = 1 << 16;
+    let starts = (0..slices).step_by(BLOCK);
+    let lengths = starts.map(|start| element.major_lengths(start..slices.min(start.saturating_add(BLOCK))));
+    lengths.map(|block| Ok(block?.into_iter().map(|len| len as u64).sum::<u64>())).sum()
+}
+
 /// A folder of datasets of so many rows each.
 #[cfg(feature = "zarr")]
 fn datasets(
@@ -198,7 +239,7 @@ fn datasets(
     adata: &AnnData,
     rows: u64,
     write: &WriteOptions,
-    layouts: &Layouts,
+    rows_per_chunk: u64,
 ) -> Result<()> {
     use anndata_format::io;
 
@@ -214,7 +255,8 @@ fn datasets(
         for (number, start) in (0..adata.n_obs()).step_by(rows).enumerate() {
             let part = adata.select(start..adata.n_obs().min(start.saturating_add(rows)), ..)?;
             let name = format!("dataset_{number}");
-            let write = with_layouts(write, layouts);
+            let layouts = layouts(&part, rows_per_chunk, shard_bytes(format, write))?;
+            let write = with_layouts(write, &layouts);
             io::write_anndata(&root.create_group(&name)?, &part, &write.elem)?;
         }
         Ok(())
@@ -222,6 +264,6 @@ fn datasets(
 }
 
 #[cfg(not(feature = "zarr"))]
-fn datasets(_: Format, output: &Path, _: &AnnData, _: u64, _: &WriteOptions, _: &Layouts) -> Result<()> {
+fn datasets(_: Format, output: &Path, _: &AnnData, _: u64, _: &WriteOptions, _: u64) -> Result<()> {
     Err(crate::format::not_built(Format::Zarr).in_file(output))
 }

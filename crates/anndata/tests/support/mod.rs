@@ -7,8 +7,13 @@ use std::process::Command;
 
 /// Runs a script of `tests/python`; false, with a line that says so, where `ANNDATA_PYTHON` names no Python.
 pub(crate) fn python(script: &str, arguments: &[&Path]) -> bool {
-    let Some(python) = std::env::var_os("ANNDATA_PYTHON") else {
-        eprintln!("skipped: ANNDATA_PYTHON names no Python");
+    python_of("ANNDATA_PYTHON", script, arguments)
+}
+
+/// The same with the Python that another variable names, as that of annbatch.
+pub(crate) fn python_of(variable: &str, script: &str, arguments: &[&Path]) -> bool {
+    let Some(python) = std::env::var_os(variable) else {
+        eprintln!("skipped: {variable} names no Python");
         return false;
     };
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/python").join(script);
