@@ -155,7 +155,11 @@ fn annbatch_reads_the_datasets() -> Result<()> {
                 let part = anndata::read(store.join(format!("dataset_{number}")))?;
                 names.extend(part.obs_names()?);
                 kinds.extend(part.obs().column("kind")?.to_vec::<String>()?);
-                let own = part.x().unwrap().to_tensor()?.cast(&DType::F32)?;
+                let own = match part.x().unwrap() {
+                    Element::Sparse(x) => x.to_dense()?,
+                    x => x.to_tensor()?,
+                };
+                let own = own.cast(&DType::F32)?;
                 x.extend(own.as_slice::<f32>()?.chunks(7).map(<[f32]>::to_vec));
             }
             assert_eq!(names.len(), 80);
