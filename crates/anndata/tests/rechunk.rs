@@ -122,9 +122,10 @@ fn rows(folder: &Path, is_sparse: bool) -> Result<Collection> {
     let files = ["a", "b"].map(|name| {
         let values = (0..280_u16).map(|at| if at % 3 == 0 { f32::from(at) } else { 0.0 }).collect();
         let dense = Tensor::from_vec([40, 7], values)?;
-        let x = match is_sparse {
-            true => Element::from(SparseMatrix::from_dense(&dense, SparseFormat::Csr)?),
-            false => dense.clone().into(),
+        let x = if is_sparse {
+            Element::from(SparseMatrix::from_dense(&dense, SparseFormat::Csr)?)
+        } else {
+            dense.clone().into()
         };
         let kinds = (0..40).map(|row| ["T", "B", "NK"][row % 3]);
         let obs = DataFrame::new((0..40).map(|row| format!("{name}{row}")))
@@ -155,7 +156,11 @@ fn annbatch_reads_the_datasets() -> Result<()> {
                 let part = anndata::read(store.join(format!("dataset_{number}")))?;
                 names.extend(part.obs_names()?);
                 kinds.extend(part.obs().column("kind")?.to_vec::<String>()?);
-                let own = part.x().unwrap().to_tensor()?.cast(&DType::F32)?;
+                let own = match part.x().unwrap() {
+                    Element::Sparse(x) => x.to_dense()?,
+                    x => x.to_tensor()?,
+                };
+                let own = own.cast(&DType::F32)?;
                 x.extend(own.as_slice::<f32>()?.chunks(7).map(<[f32]>::to_vec));
             }
             assert_eq!(names.len(), 80);

@@ -1,6 +1,7 @@
 //! What tests with files of Python share.
 
 #![allow(clippy::print_stderr, reason = "tests")]
+#![allow(dead_code, reason = "not every test file uses all of it")]
 
 use std::path::Path;
 use std::process::Command;
