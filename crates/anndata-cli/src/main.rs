@@ -66,6 +66,8 @@ enum Command {
     Split(Box<Split>),
     Concat(Box<Concat>),
     Rechunk(Box<Rechunk>),
+    #[cfg(feature = "sql")]
+    Sql(Sql),
     Repack(Box<Repack>),
     Create(Create),
     Set(Set),

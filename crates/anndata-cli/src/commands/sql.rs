@@ -4,7 +4,7 @@ use std::io::{self, BufWriter, IsTerminal as _, Write};
 use std::path::{Path, PathBuf};
 
 use anndata::experimental::Collection;
-use anndata::{ConcatOptions, Error, Join, Merge};
+use anndata::{ConcatOptions, Join, Merge};
 use clap::{Args, ValueEnum};
 use datafusion::arrow::array::RecordBatch;
 use datafusion::arrow::csv::WriterBuilder;
