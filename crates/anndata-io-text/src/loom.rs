@@ -2,6 +2,7 @@
 
 mod entities;
 mod graphs;
+mod place;
 mod read;
 mod write;
 

@@ -6,6 +6,7 @@ use anndata_core::{Element, Mapping, SparseFormat, SparseMatrix};
 use anndata_storage::{ArraySpec, Attribute, DType, Error, Group, NodeKind, Result, Tensor};
 
 use super::entities::unescaped;
+use super::place::{child, put};
 
 /// What the version of the format is called, which is no attribute of what is described.
 const VERSION: &str = "LOOM_SPEC_VERSION";
@@ -68,10 +69,10 @@ fn matrix(len: usize, from: &Tensor, to: &Tensor, weights: &Tensor) -> Result<Sp
 /// Writes square matrices as graphs.
 pub(super) fn write(root: &Group, slot: &str, graphs: &Mapping) -> Result<()> {
     for (name, element) in graphs {
-        let path = super::write::child(slot, name)?;
+        let path = child(slot, name)?;
         let matrix = element.to_format(SparseFormat::Csr).map_err(|error| error.at(&path))?;
-        let from =
-            (0_i64..).zip(matrix.major_offsets()?.lengths()).flat_map(|(row, len)| std::iter::repeat_n(row, len));
+        let offsets = matrix.major_offsets()?;
+        let from = (0_i64..).zip(offsets.lengths()).flat_map(|(row, len)| std::iter::repeat_n(row, len));
         let from: Vec<i64> = from.collect();
         root.create_group(&path)?;
         put(root, &format!("{path}/a"), &Tensor::from_vec([from.len()], from)?)?;
@@ -112,7 +113,7 @@ pub(super) fn attributes(root: &Group) -> Result<Mapping> {
 /// Writes texts and numbers of `uns`; nothing else has a place in the format.
 pub(super) fn write_attributes(root: &Group, uns: &Mapping) -> Result<()> {
     for (name, element) in uns {
-        let path = super::write::child("attrs", name)?;
+        let path = child("attrs", name)?;
         let tensor = element.to_tensor().ok().filter(|tensor| tensor.dtype().is_text() || tensor.dtype().is_numeric());
         let tensor = tensor.ok_or_else(|| {
             Error::unsupported("a loom file has texts and numbers as attributes, and this is neither")
@@ -122,10 +123,6 @@ pub(super) fn write_attributes(root: &Group, uns: &Mapping) -> Result<()> {
         put(root, &path, &tensor)?;
     }
     Ok(())
-}
-
-fn put(root: &Group, path: &str, values: &Tensor) -> Result<()> {
-    root.create_array(path, &ArraySpec::of(values))?.write(&vec![0; values.ndim()], values)
 }
 
 #[cfg(test)]

@@ -8,6 +8,7 @@ use anndata_io_hdf5::write_atomic;
 use anndata_storage::{ArraySpec, Codec, DType, Error, Group, Result, Storage, Tensor};
 
 use super::graphs;
+use super::place::{child, put};
 
 /// The side of the chunks of matrices, as loompy makes them.
 const CHUNK: usize = 64;
@@ -191,17 +192,4 @@ fn stored_dtype(dtype: &DType) -> Result<DType> {
         dtype if dtype.is_integer() || dtype.is_float() => Ok(dtype.clone()),
         other => Err(Error::unsupported(format!("a loom file has no values of type {other}"))),
     }
-}
-
-fn put(root: &Group, path: &str, values: &Tensor) -> Result<()> {
-    let array = root.create_array(path, &ArraySpec::of(values))?;
-    array.write(&vec![0; values.ndim()], values)
-}
-
-/// The path of an attribute, whose name is that of an array.
-pub(super) fn child(slot: &str, name: &str) -> Result<String> {
-    if name.is_empty() || name.contains('/') || name == "." {
-        return Err(Error::unsupported(format!("'{name}' cannot be the name of an attribute of a loom file")).at(slot));
-    }
-    Ok(format!("{slot}/{name}"))
 }
