@@ -3,7 +3,7 @@
 //! A graph is three arrays of one length: from (`a`) and to (`b`) which position an edge leads, and its weight (`w`).
 
 use anndata_core::{Element, Mapping, SparseFormat, SparseMatrix};
-use anndata_storage::{ArraySpec, Attribute, DType, Error, Group, NodeKind, Result, Tensor};
+use anndata_storage::{Attribute, DType, Error, Group, NodeKind, Result, Tensor};
 
 use super::entities::unescaped;
 use super::place::{child, put};

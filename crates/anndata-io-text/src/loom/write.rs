@@ -20,6 +20,7 @@ const BLOCK: usize = 64 << 20;
 /// How a loom file is written.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
+#[expect(clippy::struct_excessive_bools, reason = "what is written, slot by slot")]
 pub struct WriteLoomOptions {
     /// Whether arrays of `obsm` and `varm` are written.
     pub write_obsm_varm: bool,

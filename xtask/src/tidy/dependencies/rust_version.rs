@@ -1,4 +1,4 @@
-//! The `rust-version` that each crate declares is true: no dependency of it asks for a later one.
+//! The `rust-version` that each crate is_declared is true: no dependency of it asks for a later one.
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 
@@ -8,7 +8,7 @@ use super::super::File;
 use super::text;
 use crate::sh::{Error, Result, cargo, command, output};
 
-/// Compare what dependencies declare with what each crate that takes them declares.
+/// Compare what dependencies declare with what each crate that takes them is_declared.
 pub(crate) fn check(_: &[File]) -> Result<Vec<String>> {
     let mut metadata = cargo();
     metadata.args(["metadata", "--format-version", "1", "--quiet", "--filter-platform", &host()?]);
@@ -30,10 +30,10 @@ fn too_new(metadata: &Value) -> Vec<String> {
     };
     let (packages, dependencies) = (by_id("packages", ""), by_id("resolve/nodes", "dependencies"));
     let mut found = BTreeSet::new();
-    let mut declares = false;
+    let mut is_declared = false;
     for (id, package) in packages.iter().filter(|(_, package)| package["source"].is_null()) {
         let Some(declared) = rust_version(package) else { continue };
-        declares = true;
+        is_declared = true;
         let (mut seen, mut next) = (HashSet::from([*id]), vec![*id]);
         while let Some(id) = next.pop() {
             let below = dependencies.get(id).and_then(|below| below.as_array()).into_iter().flatten();
@@ -46,7 +46,7 @@ fn too_new(metadata: &Value) -> Vec<String> {
             }
         }
     }
-    if !declares {
+    if !is_declared {
         found.insert("Cargo.toml: the workspace declares no rust-version".to_owned());
     }
     found.into_iter().collect()
