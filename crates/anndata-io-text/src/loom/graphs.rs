@@ -70,8 +70,8 @@ pub(super) fn write(root: &Group, slot: &str, graphs: &Mapping) -> Result<()> {
     for (name, element) in graphs {
         let path = super::write::child(slot, name)?;
         let matrix = element.to_format(SparseFormat::Csr).map_err(|error| error.at(&path))?;
-        let from =
-            (0_i64..).zip(matrix.major_offsets()?.lengths()).flat_map(|(row, len)| std::iter::repeat_n(row, len));
+        let offsets = matrix.major_offsets()?;
+        let from = (0_i64..).zip(offsets.lengths()).flat_map(|(row, len)| std::iter::repeat_n(row, len));
         let from: Vec<i64> = from.collect();
         root.create_group(&path)?;
         put(root, &format!("{path}/a"), &Tensor::from_vec([from.len()], from)?)?;
