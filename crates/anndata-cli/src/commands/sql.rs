@@ -132,6 +132,7 @@ fn keys(paths: &[PathBuf]) -> Vec<String> {
 }
 
 /// Why a query failed: what the library says of a store, or the first line of what the engine does.
+#[expect(clippy::needless_pass_by_value, reason = "for `map_err`")]
 fn failed(error: DataFusionError) -> Failure {
     let text = match error.find_root() {
         DataFusionError::External(source) => source.to_string(),
