@@ -1,4 +1,4 @@
-//! The `rust-version` that each crate is_declared is true: no dependency of it asks for a later one.
+//! The `rust-version` that each crate declares is true: no dependency of it asks for a later one.
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 
@@ -8,7 +8,7 @@ use super::super::File;
 use super::text;
 use crate::sh::{Error, Result, cargo, command, output};
 
-/// Compare what dependencies declare with what each crate that takes them is_declared.
+/// Compare what dependencies declare with what each crate that takes them declares.
 pub(crate) fn check(_: &[File]) -> Result<Vec<String>> {
     let mut metadata = cargo();
     metadata.args(["metadata", "--format-version", "1", "--quiet", "--filter-platform", &host()?]);
