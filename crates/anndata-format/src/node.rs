@@ -25,7 +25,7 @@ pub use attributes::encoding_attributes;
 pub use blocks::{BlockGroup, BlockIter, BlockSource, GroupIter, Member};
 pub(crate) use checked::{Seen, first_not_in};
 pub use part::Part;
-pub(crate) use rest::without_rest;
+pub(crate) use rest::{APPENDING, without_rest};
 pub use unreadable::Unreadable;
 pub use write::{Grid, NodeWriteOptions, Progress};
 

@@ -6,7 +6,7 @@ use anndata_storage::{Array, ArraySpec, AxisSelection, Compression, DType, Error
 
 use crate::encoding::legacy;
 use crate::encoding::sparse::{BLOCK_BYTES, build_part, declared_shape, shape_value};
-use crate::node::{Node, NodeWriteOptions};
+use crate::node::{APPENDING, Node, NodeWriteOptions};
 use crate::{Selector, SparseFormat, SparseMatrix};
 use anndata_array::sparse::largest;
 
@@ -154,9 +154,9 @@ impl SparseDataset {
     /// chunks that suit them then; that happens when an array has become many times as long as it was, so that adding a
     /// few major slices at a time takes time in proportion to what is added.
     ///
-    /// Values and indices are stored before the offsets, and the shape last, so that the matrix is what it was until then: an
-    /// error, or the end of the process, leaves it so. What is stored behind its end then is not read, and is overwritten by the
-    /// next append; [`validate`](crate::validate) tells of it. An HDF5 file is undone as a whole instead.
+    /// The shape is stored last, and until then an attribute says that what is behind the end of the matrix is none of it: an
+    /// error, or the end of the process, leaves the matrix as it was. What is stored behind its end then is not read, and is
+    /// overwritten by the next append; [`validate`](crate::validate) tells of it. An HDF5 file is undone as a whole instead.
     ///
     /// # Errors
     /// If format or the other axis differ; if the stored arrays cannot grow, or their integers are too narrow for
@@ -208,8 +208,9 @@ impl SparseDataset {
             SparseFormat::Csr => (major + added, minor),
             SparseFormat::Csc => (minor, major + added),
         };
-        let shape_before = self.group.attributes()?.get(self.shape_attribute).cloned();
-        let written = write(&data, end, &values)
+        let written = self
+            .mark()
+            .and_then(|()| write(&data, end, &values))
             .and_then(|()| write(&indices, end, &positions))
             // Offsets to what a full disk kept from being stored would make up values.
             .and_then(|()| self.group.storage().flush())
@@ -217,10 +218,8 @@ impl SparseDataset {
             .and_then(|()| self.set_shape(new_shape))
             .and_then(|()| self.group.storage().commit());
         if let Err(error) = written {
-            // The first error is the one to report. Where the shape cannot be put back, the new matrix is the one that is there.
-            let is_old =
-                self.group.attributes().is_ok_and(|now| now.get(self.shape_attribute) == shape_before.as_ref());
-            if is_old || self.set_shape(self.shape).is_ok() {
+            // The first error is the one to report. Where the mark cannot be taken away, it says where the matrix ends.
+            if self.set_shape(self.shape).is_ok() {
                 for (array, shape) in before {
                     drop(array.resize(&shape));
                 }
@@ -249,8 +248,17 @@ impl SparseDataset {
         self.array(key)
     }
 
+    /// Says that what is behind the end of the matrix is none of it.
+    fn mark(&self) -> Result<()> {
+        let mut attributes = self.group.attributes()?;
+        attributes.insert(APPENDING.to_owned(), true.into());
+        self.group.set_attributes(&attributes)
+    }
+
+    /// Sets where the matrix ends, and takes the mark away, in one step.
     fn set_shape(&self, shape: (usize, usize)) -> Result<()> {
         let mut attributes = self.group.attributes()?;
+        attributes.shift_remove(APPENDING);
         attributes.insert(self.shape_attribute.to_owned(), shape_value(shape)?);
         self.group.set_attributes(&attributes)
     }

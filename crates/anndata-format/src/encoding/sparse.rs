@@ -10,8 +10,7 @@
 //!   indptr                array of integers: where each row (CSR) or column (CSC) begins, and the end
 //! ```
 //!
-//! Integers of any width and sign are read and kept. Indices may be unsorted. What is behind the end of a matrix, which is
-//! where the last offset within the shape says, is not read: an append that was cut short leaves such.
+//! Integers of any width and sign are read and kept. Indices may be unsorted.
 //! Specification: [Sparse arrays](https://anndata.readthedocs.io/en/stable/fileformat-prose.html#sparse-arrays).
 //! Files before 0.7 have the attributes `h5sparse_format` and `h5sparse_shape` instead.
 //!

@@ -12,8 +12,7 @@ use futures_util::future::try_join_all;
 use rayon::Yield;
 use rayon::prelude::*;
 
-use super::rest::{self, Cut};
-use super::{Node, Source};
+use super::{Node, Source, rest};
 
 impl Node {
     /// Returns the same tree with the values of its arrays in memory, read concurrently. Arrays of a dtype that has no
@@ -23,25 +22,11 @@ impl Node {
     /// If an array cannot be read.
     pub fn fetch(&self) -> Result<Self> {
         let mut tree = self.clone();
-        rest::cut_all(&mut tree, Cut::Unequal)?;
+        rest::cut_all(&mut tree)?;
         let mut sources = Vec::new();
         tree.collect_stored(&mut sources);
-        match fetch_all(sources) {
-            Ok(()) => Ok(tree),
-            Err(error) => self.fetch_cut(error),
-        }
-    }
-
-    /// What can be read of a tree that cannot be read as a whole: an append that was cut short leaves chunks half written behind
-    /// the end of a matrix. Where there is nothing behind one, the error stays.
-    fn fetch_cut(&self, error: Error) -> Result<Self> {
-        let mut tree = self.clone();
-        if !rest::cut_all(&mut tree, Cut::Any).is_ok_and(|found| found) {
-            return Err(error);
-        }
-        let mut sources = Vec::new();
-        tree.collect_stored(&mut sources);
-        fetch_all(sources).map(|()| tree)
+        fetch_all(sources)?;
+        Ok(tree)
     }
 
     /// Like [`fetch`](Self::fetch), without blocking: all arrays are under way at once where their store can read
@@ -51,13 +36,11 @@ impl Node {
     /// If an array cannot be read.
     pub async fn fetch_async(&self) -> Result<Self> {
         let mut tree = self.clone();
-        rest::cut_all(&mut tree, Cut::Unequal)?;
+        rest::cut_all(&mut tree)?;
         let mut sources = Vec::new();
         tree.collect_stored(&mut sources);
-        match fetch_all_async(sources).await {
-            Ok(()) => Ok(tree),
-            Err(error) => self.fetch_cut(error),
-        }
+        fetch_all_async(sources).await?;
+        Ok(tree)
     }
 
     /// Whether values of the tree are in a store that can read without blocking.

@@ -1,7 +1,7 @@
 //! What an append that was cut short has left behind the end of a matrix.
 //!
-//! Values and indices are stored before offsets, and the shape last, so that until then the matrix is the old one: what is
-//! beyond the shape, and beyond the last offset, is none of it.
+//! An append marks the matrix first; values, indices and offsets are stored then, and the shape last, with which the mark goes. As long
+//! as it is there the matrix is the old one: what is beyond the shape, and beyond the last offset, is none of it.
 
 use std::borrow::Cow;
 
@@ -11,46 +11,32 @@ use super::{ArrayNode, GroupNode, Node};
 use crate::SparseFormat;
 use anndata_array::sparse::to_offsets;
 
-/// When a matrix is cut.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Cut {
-    /// Where its arrays do not fit each other, which is seen without reading anything.
-    Unequal,
-    /// Also where they do, and are longer than the last offset says.
-    Any,
-}
+/// The attribute of a matrix that is being appended to.
+pub(crate) const APPENDING: &str = "anndata-rs-appending";
 
-/// Cuts the matrices of a tree, before all that is in it is read. Gives whether there was anything behind an end.
-pub(super) fn cut_all(node: &mut Node, when: Cut) -> Result<bool> {
+/// Cuts the matrices of a tree, before all that is in it is read.
+pub(super) fn cut_all(node: &mut Node) -> Result<()> {
     let format = match node.text_attribute("encoding-type").ok().flatten().as_deref() {
         Some("csr_matrix") => Some(SparseFormat::Csr),
         Some("csc_matrix") => Some(SparseFormat::Csc),
         _ => None,
     };
     if let Some(format) = format {
-        return Ok(match cut(node, format, "shape", when)? {
-            Cow::Owned(cut) => {
-                *node = cut;
-                true
-            }
-            Cow::Borrowed(_) => false,
-        });
+        if let Cow::Owned(cut) = without_rest(node, format, "shape")? {
+            *node = cut;
+        }
+        return Ok(());
     }
-    let Node::Group(group) = node else { return Ok(false) };
-    let mut found = false;
-    for child in group.children.values_mut() {
-        found |= cut_all(child, when)?;
-    }
-    Ok(found)
+    let Node::Group(group) = node else { return Ok(()) };
+    group.children.values_mut().try_for_each(cut_all)
 }
 
-/// The tree of a matrix without what is behind its end. Where its arrays are not there, or do not fit each other otherwise, it is
-/// left as it is.
+/// The tree of a matrix without what is behind its end, and without the mark. One without a mark is left as it is, and so is one whose
+/// arrays are not there, or have less than they must.
 pub(crate) fn without_rest<'n>(node: &'n Node, format: SparseFormat, shape_attribute: &str) -> Result<Cow<'n, Node>> {
-    cut(node, format, shape_attribute, Cut::Unequal)
-}
-
-fn cut<'n>(node: &'n Node, format: SparseFormat, shape_attribute: &str, when: Cut) -> Result<Cow<'n, Node>> {
+    if !node.attributes().contains_key(APPENDING) {
+        return Ok(Cow::Borrowed(node));
+    }
     let (Ok(group), Ok(Some(shape))) = (node.as_group(), node.lengths_attribute(shape_attribute)) else {
         return Ok(Cow::Borrowed(node));
     };
@@ -65,27 +51,25 @@ fn cut<'n>(node: &'n Node, format: SparseFormat, shape_attribute: &str, when: Cu
     let (Some(values), Some(positions), Some(offsets)) = (length(data), length(indices), length(indptr)) else {
         return Ok(Cow::Borrowed(node));
     };
-    let are_equal = values == positions && offsets == major + 1;
-    if offsets <= major || (are_equal && when == Cut::Unequal) {
+    if offsets <= major {
         return Ok(Cow::Borrowed(node));
     }
     let end = indptr.read_rows(major, 1).and_then(|end| to_offsets(&end).map_err(Error::of_stored));
     let end = end.map_err(|error| error.at(&indptr.path))?;
-    match end.first().map(|&end| end as u64) {
-        Some(end) if end <= values && end <= positions && !(are_equal && end == values) => {
-            let cut = |array: &ArrayNode, len: u64| {
-                Ok::<_, Error>(Node::Array(array.select_runs(std::iter::once(0..len).collect())?))
-            };
-            let mut group = GroupNode::clone(group);
-            for (key, part) in
-                [("data", cut(data, end)?), ("indices", cut(indices, end)?), ("indptr", cut(indptr, major + 1)?)]
-            {
-                group.children.insert(key.to_owned(), part);
-            }
-            Ok(Cow::Owned(Node::Group(group)))
-        }
-        _ => Ok(Cow::Borrowed(node)),
+    let Some(end) = end.first().map(|&end| end as u64).filter(|&end| end <= values && end <= positions) else {
+        return Ok(Cow::Borrowed(node));
+    };
+    let cut = |array: &ArrayNode, len: u64| {
+        let cut = array.select_runs(std::iter::once(0..len).collect())?;
+        Ok::<_, Error>(Node::Array(cut))
+    };
+    let mut group = GroupNode::clone(group);
+    group.attributes.shift_remove(APPENDING);
+    for (key, part) in [("data", cut(data, end)?), ("indices", cut(indices, end)?), ("indptr", cut(indptr, major + 1)?)]
+    {
+        group.children.insert(key.to_owned(), part);
     }
+    Ok(Cow::Owned(Node::Group(group)))
 }
 
 /// The length of an array of one dimension.
@@ -116,6 +100,7 @@ mod tests {
             let array = root.array(&format!("X/{key}"))?;
             array.resize(&[array.shape().iter().sum::<u64>() + 4])?;
         }
+        root.group("X")?.set_attribute(APPENDING, true)?;
         Ok(root)
     }
 
@@ -124,7 +109,7 @@ mod tests {
         for format in [SparseFormat::Csr, SparseFormat::Csc] {
             let expected = matrix(format)?;
             for grown in
-                [&["data"][..], &["indices"], &["data", "indices"], &["data", "indices", "indptr"], &["indptr"]]
+                [&["data"][..], &["indices"], &["data", "indices"], &["data", "indices", "indptr"], &["indptr"], &[]]
             {
                 let root = cut_short(format, grown)?;
                 let read = io::read_elem(&root, "X", &io::ElemReadOptions::default())?;
@@ -141,7 +126,24 @@ mod tests {
                 stored.append(&expected)?;
                 assert_eq!(stored.to_memory()?, SparseMatrix::concat_major(&[expected.clone(), expected.clone()])?);
                 assert_eq!(root.array("X/data")?.shape(), [10], "{format}, {grown:?}");
+                assert!(!root.group("X")?.attributes()?.contains_key(APPENDING));
             }
+        }
+        Ok(())
+    }
+
+    #[test]
+    fn arrays_that_do_not_fit_each_other_are_an_error_without_the_mark() -> Result<()> {
+        for grown in ["data", "indices", "indptr"] {
+            let root = cut_short(SparseFormat::Csr, &[grown])?;
+            let matrix = root.group("X")?;
+            let mut attributes = matrix.attributes()?;
+            attributes.shift_remove(APPENDING);
+            matrix.set_attributes(&attributes)?;
+            let error = io::read_elem(&root, "X", &io::ElemReadOptions::default()).unwrap_err();
+            assert_eq!(error.kind(), anndata_storage::ErrorKind::InvalidData, "{grown}: {error}");
+            let error = SparseDataset::open(&root, "X")?.select([0], ..).unwrap_err();
+            assert_eq!(error.kind(), anndata_storage::ErrorKind::InvalidData, "{grown}: {error}");
         }
         Ok(())
     }
