@@ -156,7 +156,7 @@ impl SparseDataset {
     ///
     /// The shape is stored last, and until then an attribute says that what is behind the end of the matrix is none of it: an
     /// error, or the end of the process, leaves the matrix as it was. What is stored behind its end then is not read, and is
-    /// overwritten by the next append; [`validate`](crate::validate) tells of it. An HDF5 file is undone as a whole instead.
+    /// overwritten by the next append; [`validate`](fn@crate::validate) tells of it. An HDF5 file is undone as a whole instead.
     ///
     /// # Errors
     /// If format or the other axis differ; if the stored arrays cannot grow, or their integers are too narrow for
