@@ -30,6 +30,8 @@ def make(folder, rng):
     for at, (key, name, kind, n, genes) in enumerate(STORES):
         values = rng.poisson(0.4, (n, len(genes))).astype(np.float32) * 0.5
         values[rng.random(values.shape) < 0.1] *= -1
+        # No negative zeros, which DataFusion tells from zeros.
+        values += 0.0
         kinds = rng.choice(KINDS[at : at + 4], n).astype(object)
         kinds[rng.random(n) < 0.1] = None
         age = pd.array(rng.integers(0, 90, n), dtype="Int64")
