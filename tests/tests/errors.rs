@@ -123,7 +123,6 @@ fn of_opening(refusals: &mut Refusals, directory: &Path) {
         "open a broken zip" => anndata::open(path("text.zip"));
         "open a group that is absent" => anndata::open(path("a.h5ad/mod/rna"));
         "open an array as a group" => anndata::open(path("a.h5ad/X"));
-        "open a URL of a file" => anndata::open("https://host/a.h5ad");
         "open_backed what is absent" => anndata::open_backed(path("absent.h5ad"), Mode::Read);
         "open_backed a zip for writing" => anndata::open_backed(path("a.zarr.zip"), Mode::ReadWrite);
         "validate_path of what is absent" => anndata::validate_path(path("absent.zarr"), &ValidateOptions::default());
