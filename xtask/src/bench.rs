@@ -88,7 +88,7 @@ const BENCHES: [&str; 14] = [
     "loader",
 ];
 
-/// What builds DataFusion, which takes most of an hour: not of the page.
+/// What builds DataFusion, which takes minutes more: not part of the page.
 const WITH_DATAFUSION: [&str; 2] = ["sql", "atlas"];
 
 /// Run one of the benchmarks.

@@ -19,7 +19,7 @@ use crate::{LogicalCodec, PhysicalCodec, Roots, Stores};
 pub struct SchedulerOptions {
     /// The address that it listens on. Default: `127.0.0.1:50050`, which no other machine reaches.
     pub address: SocketAddr,
-    /// Where stores may be. Default: nowhere.
+    /// The folders and URLs below which stores may be opened. Default: none.
     pub roots: Roots,
     /// After how many seconds without a word an executor is taken to be gone, and its tasks are given to others. Default: 60.
     pub executor_timeout: u64,
@@ -39,7 +39,7 @@ impl SchedulerOptions {
         self
     }
 
-    /// Sets where stores may be.
+    /// Sets the folders and URLs below which stores may be opened.
     #[must_use]
     pub fn with_roots(mut self, roots: Roots) -> Self {
         self.roots = roots;
@@ -66,11 +66,11 @@ pub struct ExecutorOptions {
     pub scheduler: (String, u16),
     /// How many tasks run at a time. Default: the number of cores.
     pub cores: usize,
-    /// Where stores may be. Default: nowhere.
+    /// The folders and URLs below which stores may be opened. Default: none.
     pub roots: Roots,
     /// The most bytes of memory that its tasks ask for together. Default: 70 % of what there is.
     pub memory: Option<u64>,
-    /// Where what tasks hand to each other is kept. Default: a folder of its own among temporary files.
+    /// The folder for the files that tasks exchange. Default: a new temporary folder.
     pub work_folder: Option<PathBuf>,
     /// Every how many seconds it tells the scheduler that it is there. Default: 20.
     pub heartbeat: u64,
@@ -121,7 +121,7 @@ impl ExecutorOptions {
         self
     }
 
-    /// Sets where stores may be.
+    /// Sets the folders and URLs below which stores may be opened.
     #[must_use]
     pub fn with_roots(mut self, roots: Roots) -> Self {
         self.roots = roots;
@@ -135,7 +135,7 @@ impl ExecutorOptions {
         self
     }
 
-    /// Sets where what tasks hand to each other is kept.
+    /// Sets the folder for the files that tasks exchange.
     #[must_use]
     pub fn with_work_folder(mut self, folder: impl Into<Option<PathBuf>>) -> Self {
         self.work_folder = folder.into();
@@ -174,7 +174,7 @@ pub async fn run_scheduler(options: SchedulerOptions) -> Result<()> {
 /// Runs an executor, until the process is told to end or it fails.
 ///
 /// # Errors
-/// If it cannot listen, or there is no scheduler.
+/// If it cannot listen, or cannot reach the scheduler.
 pub async fn run_executor(options: ExecutorOptions) -> Result<()> {
     let stores = Stores::new(options.roots);
     let task_port = options.address.port().checked_add(1);

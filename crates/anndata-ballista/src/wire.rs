@@ -159,7 +159,7 @@ impl Stores {
     /// How the stores are joined.
     ///
     /// # Errors
-    /// [`InvalidData`](anndata_core::ErrorKind::InvalidData) if there is no such way.
+    /// [`InvalidData`](anndata_core::ErrorKind::InvalidData) if it names no known way to merge or to join.
     pub(crate) fn options(&self) -> Result<ConcatOptions> {
         let merge = match self.merge.as_str() {
             "off" => Merge::Off,

@@ -49,7 +49,7 @@ enum Process {
         /// The most bytes of memory that tasks ask for [default: 70 % of what there is]
         #[arg(long)]
         memory: Option<u64>,
-        /// Where what tasks hand to each other is kept [default: a temporary folder]
+        /// The folder for the files that tasks exchange [default: a temporary folder]
         #[arg(long)]
         work_folder: Option<PathBuf>,
         /// Every how many seconds the scheduler is told that this is there.

@@ -53,7 +53,7 @@ impl UndoLog {
         self.state().undone
     }
 
-    /// Refuses what was undone.
+    /// Fails where the edit was undone.
     pub(crate) fn check(&self) -> Result<()> {
         if self.is_undone() {
             return Err(Error::stale("an edit of the file failed and was undone: open it again"));
