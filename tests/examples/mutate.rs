@@ -2,10 +2,12 @@
 //!
 //! ```text
 //! mutate [--h5ad N] [--zarr N] [--seed S] [--jobs N] [--sample N --folder FOLDER]
+//! mutate --again N [--zarr 1] [--seed S] --folder FOLDER
 //! ```
 //!
 //! It starts itself again for each process. The table that is printed says what was found. With `--sample`, each so many-th input
-//! that could be read is kept in `FOLDER/kept`, with what was read, to compare with Python.
+//! that could be read is kept in `FOLDER/kept`, with what was read, to compare with Python. With `--again`, the input of that
+//! number is made once more in the folder, an `.h5ad` unless `--zarr` is given, and nothing looks at it.
 
 use std::io::Write as _;
 use std::path::PathBuf;
@@ -20,7 +22,7 @@ fn main() -> Result<ExitCode> {
     }
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let (mut h5ad, mut zarr, mut seed, mut jobs, mut sample) = (1000, 1000, 1, 1, 0);
-    let mut folder = None;
+    let (mut folder, mut again, mut is_zarr) = (None, None, false);
     for pair in arguments.chunks(2) {
         let wrong = || Error::invalid_input("see the top of this example for its arguments");
         let [name, value] = pair else { return Err(wrong()) };
@@ -31,7 +33,8 @@ fn main() -> Result<ExitCode> {
         let number: u32 = value.parse().map_err(|_| wrong())?;
         match name.as_str() {
             "--h5ad" => h5ad = number,
-            "--zarr" => zarr = number,
+            "--zarr" => (zarr, is_zarr) = (number, true),
+            "--again" => again = Some(number),
             "--seed" => seed = number,
             "--jobs" => jobs = number,
             "--sample" => sample = number,
@@ -47,6 +50,11 @@ fn main() -> Result<ExitCode> {
     driver.sample = sample.into();
     let mut ends = 0;
     let mut out = std::io::stdout();
+    if let Some(number) = again {
+        let path = driver.again(if is_zarr { Kind::Zarr } else { Kind::H5ad }, number.into())?;
+        writeln!(out, "{}", path.display())?;
+        return Ok(ExitCode::SUCCESS);
+    }
     for (kind, inputs) in [(Kind::H5ad, h5ad), (Kind::Zarr, zarr)].into_iter().filter(|(_, inputs)| *inputs > 0) {
         let report = driver.run(kind, inputs.into())?;
         writeln!(out, "{report}")?;

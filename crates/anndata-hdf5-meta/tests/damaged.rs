@@ -228,6 +228,23 @@ fn damage_spoils_what_it_is_in() {
     assert!(file.resolve(b"X").unwrap().unwrap().chunks().is_ok());
 }
 
+/// A path that such a name is in would lead elsewhere: with an empty name, back to the group, and so without end.
+#[test]
+fn what_is_no_name_spoils_the_list_of_its_group_and_no_other_link() {
+    let path = kept_files().into_iter().find(|path| path.ends_with("earliest.h5")).unwrap();
+    let bytes = std::fs::read(path).unwrap();
+    // The heap of names of the root.
+    let name = bytes.windows(7).position(|bytes| bytes == b"\0dense\0").unwrap() + 1;
+    for (new, told) in [(b"\0\0\0\0\0", ""), (b".\0\0\0\0", "."), (b"/ense", "/ense"), (b"X/X\0\0", "X/X")] {
+        let mut damaged = bytes.clone();
+        damaged[name..name + 5].copy_from_slice(new);
+        let file = MetaFile::new(damaged, MetaLimits::default()).unwrap();
+        let error = file.root().unwrap().links().unwrap_err();
+        assert_eq!(error.message(), format!("a link is called '{told}', which is no name"));
+        assert!(file.resolve(b"X").unwrap().unwrap().chunks().is_ok());
+    }
+}
+
 /// Files that were made to do harm, where this is the workspace that has them; `HDF5_FILES` names a folder of others.
 #[test]
 fn crafted_files_end_in_time() {

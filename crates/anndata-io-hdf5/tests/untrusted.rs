@@ -1,4 +1,5 @@
 //! Files that are made to do harm: each is an error, or reads as what is sound in it, in little memory.
+// Long file: one test per kind of damage.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
 
 mod support;
@@ -317,10 +318,7 @@ fn chunks_of_no_axes_or_no_length_are_errors() -> Result<()> {
     let layouts: Vec<usize> =
         (0..sound.len()).filter(|&at| matches!(sound[at..], [4 | 5, 2, _, 2, 1, 3, 4, ..])).collect();
     assert_eq!(layouts.len(), 1);
-    let header = positions(&sound, b"OHDR").into_iter().rfind(|&at| at < layouts[0]).unwrap();
-    let end = (header + 16..sound.len() - 4)
-        .find(|&end| checksum(&sound[header..end]).to_le_bytes() == sound[end..end + 4])
-        .unwrap();
+    let (header, end) = header_around(&sound, layouts[0]);
     for (position, value) in [(3, 0), (3, 1), (3, 200), (5, 0), (6, 0)] {
         let mut bytes = sound.clone();
         bytes[layouts[0] + position] = value;
@@ -338,6 +336,50 @@ fn chunks_of_no_axes_or_no_length_are_errors() -> Result<()> {
         assert!(edit(&path).is_err_and(|error| error.is_invalid_data() && error.path() == Some("a")));
     }
     Ok(())
+}
+
+/// What changes one of them would change the other.
+#[test]
+fn files_in_which_arrays_share_bytes_are_read_and_not_edited() -> Result<()> {
+    let directory = tempfile::tempdir()?;
+    let path = directory.path().join("a.h5");
+    let file = OddFile::create(&path);
+    let little = library(|| *H5T_STD_I32LE);
+    let values = |first: i32| (first..first + 16).collect::<Vec<_>>();
+    let (one, two) = (values(0x6bcd_0000), values(0x6f01_0000));
+    for (key, values) in [("one", &one), ("two", &two)] {
+        file.dataset::<i32>(key, little, little, &[16], 0, values);
+    }
+    drop(file);
+    drop(edit(&path)?);
+    let sound = std::fs::read(&path)?;
+    let find = |bytes: &[u8]| sound.windows(bytes.len()).position(|found| found == bytes).unwrap();
+    let place = |values: &[i32]| find(&values.iter().flat_map(|value| value.to_le_bytes()).collect::<Vec<_>>()) as u64;
+    let (a, b) = (place(&one), place(&two));
+    let layout = find(&b.to_le_bytes());
+    let (header, end) = header_around(&sound, layout);
+    for (address, told) in [
+        (a, format!("two: the values share bytes of the file, from {a} on, with the values of '/one'")),
+        (a + 32, format!("one: the values share bytes of the file, from {} on, with the values of '/two'", a + 32)),
+        (8, "two: the values share bytes of the file, from 8 on, with the head of '/'".to_owned()),
+    ] {
+        let mut bytes = sound.clone();
+        bytes[layout..layout + 8].copy_from_slice(&address.to_le_bytes());
+        let sum = checksum(&bytes[header..end]);
+        bytes[end..end + 4].copy_from_slice(&sum.to_le_bytes());
+        std::fs::write(&path, bytes)?;
+        assert_eq!(array(&path, "one")?.read()?.as_slice::<i32>()?, one);
+        let error = edit(&path).unwrap_err();
+        assert!(error.is_invalid_data() && error.to_string().contains(&told), "{error}, not {told}");
+    }
+    Ok(())
+}
+
+/// Where the header of an object begins that a byte is in, and where its checksum is.
+fn header_around(bytes: &[u8], at: usize) -> (usize, usize) {
+    let start = positions(bytes, b"OHDR").into_iter().rfind(|&start| start < at).unwrap();
+    let is_end = |&end: &usize| checksum(&bytes[start..end]).to_le_bytes() == bytes[end..end + 4];
+    (start, (start + 16..bytes.len() - 4).find(is_end).unwrap())
 }
 
 /// Values may be any bytes, those of a damaged heap too.

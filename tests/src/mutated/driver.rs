@@ -12,8 +12,8 @@ use std::sync::mpsc::{self, Receiver};
 
 use anndata::{Error, Result};
 
-use super::sources::make;
-use super::worker::{FOLDER, ORDER, Order};
+use super::sources::{made, make, put};
+use super::worker::{FOLDER, ORDER, Order, mutated};
 use super::{Kind, Look, PATIENCE, Report};
 
 /// Makes the command that starts this program again, so that it calls [`act`](super::act()).
@@ -65,6 +65,18 @@ impl<'a> Driver<'a> {
     /// A driver that makes its inputs in a folder.
     pub fn new(program: Program<'a>, seed: u64, folder: impl Into<PathBuf>) -> Self {
         Self { program, seed, folder: folder.into(), jobs: 1, sample: 0, planted: "" }
+    }
+
+    /// Makes one input again and returns where it stands, in the folder.
+    ///
+    /// # Errors
+    /// If it cannot be made.
+    pub fn again(&self, kind: Kind, number: u64) -> Result<PathBuf> {
+        make(&self.folder, kind)?;
+        let (files, ending) = mutated(&made(&self.folder, kind)?, self.seed, number)?;
+        let path = self.folder.join(format!("{}-{}-{number}.{ending}", kind.name(), self.seed));
+        put(&files, &path)?;
+        Ok(path)
     }
 
     /// Looks at so many inputs of a kind.

@@ -10,7 +10,7 @@ use serde_json::{Map, Value};
 use super::Kind;
 use super::changes::change;
 use super::looks::{Input, Look, Outcome};
-use super::sources::{Files, made, put};
+use super::sources::{Files, Source, made, put};
 use crate::crash::Random;
 use crate::describe::describe;
 
@@ -62,13 +62,7 @@ fn run(order: &Order, folder: &Path) -> Result<()> {
     // What a harness of tests began to print ends here.
     writeln!(out)?;
     for number in order.numbers.clone() {
-        // Neighbours in number are strangers in what is drawn.
-        let mut random =
-            Random(order.seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) ^ number.wrapping_mul(0xd6e8_feb8_6659_fd93));
-        let which = usize::try_from(random.below(sources.len() as u64)).unwrap_or(0);
-        let source = sources.get(which).ok_or_else(|| Error::bug("there are no sources"))?;
-        let (mut files, ending) = (source.files()?, source.ending());
-        change(&mut files, &mut random);
+        let (files, ending) = mutated(&sources, order.seed, number)?;
         let place = tempfile::tempdir()?;
         let path = place.path().join(format!("cells.{ending}"));
         put(&files, &path)?;
@@ -91,6 +85,17 @@ fn run(order: &Order, folder: &Path) -> Result<()> {
         out.flush()?;
     }
     Ok(())
+}
+
+/// The input of that number and seed, and what its name ends in.
+pub(super) fn mutated(sources: &[Source], seed: u64, number: u64) -> Result<(Files, String)> {
+    // Neighbours in number are strangers in what is drawn.
+    let mut random = Random(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) ^ number.wrapping_mul(0xd6e8_feb8_6659_fd93));
+    let which = usize::try_from(random.below(sources.len() as u64)).unwrap_or(0);
+    let source = sources.get(which).ok_or_else(|| Error::bug("there are no sources"))?;
+    let mut files = source.files()?;
+    change(&mut files, &mut random);
+    Ok((files, source.ending()))
 }
 
 /// Keeps an input that could be read, and what was read, for Python to compare.

@@ -15,7 +15,7 @@ use rayon::prelude::*;
 
 use super::open::MAX_DEPTH;
 use super::read::fetch_all;
-use super::{ArrayNode, BlockGroup, GroupNode, Node, Source};
+use super::{ArrayNode, BlockGroup, GroupNode, Node, Source, encoding_attributes};
 use noted::Noted;
 pub use options::{Grid, NodeWriteOptions, Progress};
 
@@ -171,6 +171,10 @@ impl<'a> Layout<'a> {
         let storage = &**parent.storage();
         let spec = self.options.lay_out(node, &self.moved.in_the_end(&path)?, storage);
         let spec = spec.map_err(|error| error.at(&path).in_store(storage))?;
+        if spec.null && !storage.capabilities().null_arrays && !is_nothing(node) {
+            let message = "an array without a value (a null dataspace) has no form in this format";
+            return Err(Error::unsupported(message).at(&path).in_store(storage));
+        }
         let array = parent.create_array(key, &spec)?;
         if !node.attributes.is_empty() {
             array.set_attributes(&rebase(&node.attributes, self.moved))?;
@@ -370,6 +374,11 @@ fn read_small<'a>(arrays: &[&'a Made<'a>], options: &NodeWriteOptions) -> Result
         blocks.map(|block| block.map(|(offset, values)| (*made, offset, values))).collect::<Result<Batch<'a>>>()
     });
     Ok(blocks.collect::<Result<Vec<_>>>()?.into_iter().flatten().collect())
+}
+
+/// Whether an array without a value says that it means nothing, for which each format has a form.
+fn is_nothing(node: &ArrayNode) -> bool {
+    encoding_attributes("null", "0.1.0").iter().all(|(key, value)| node.attributes.get(key) == Some(value))
 }
 
 /// The attributes with references into the tree following it to its new place.

@@ -34,7 +34,7 @@ impl Object {
     ///
     /// # Errors
     /// [`NotFound`](crate::ErrorKind::NotFound) if it is no group; [`Malformed`](crate::ErrorKind::Malformed) if a link cannot
-    /// be read, or two have one name.
+    /// be read or its name is none, or two have one name.
     pub fn links(&self) -> Result<Vec<Link>> {
         let links = self.kept_links()?;
         match &links.damage {
@@ -94,10 +94,12 @@ impl Found {
     fn take(&mut self, link: Result<Link>) {
         match link {
             Ok(link) => self.entries.push(link),
-            Err(damage) => {
-                self.damage.get_or_insert(damage);
-            }
+            Err(damage) => self.damaged(damage),
         }
+    }
+
+    fn damaged(&mut self, damage: Error) {
+        self.damage.get_or_insert(damage);
     }
 
     /// Links in a heap.
@@ -122,6 +124,13 @@ impl Found {
     }
 
     fn into_links(mut self) -> Links {
+        // A path would lead elsewhere: with an empty name, back to the group itself.
+        if let Some(bad) = self.entries.iter().find(|link| !is_name(&link.name)) {
+            let name = bad.name.escape_ascii();
+            let damage = Error::malformed(SECTION, format!("a link is called '{name}', which is no name"));
+            self.damaged(damage);
+            self.entries.retain(|link| is_name(&link.name));
+        }
         if self.order_tracked {
             self.entries.sort_by_key(|link| link.creation);
         } else if !self.in_tree_order {
@@ -135,8 +144,13 @@ impl Found {
             _ => None,
         });
         if let Some(twice) = twice {
-            self.damage.get_or_insert(Error::malformed(SECTION, format!("two links are called '{twice}'")));
+            self.damaged(Error::malformed(SECTION, format!("two links are called '{twice}'")));
         }
         Links { entries: self.entries, by_name, damage: self.damage }
     }
+}
+
+/// Whether a member of a group may have this name: paths are made of names.
+fn is_name(name: &[u8]) -> bool {
+    !(name.is_empty() || name == b"." || name.contains(&b'/') || name.contains(&0))
 }

@@ -130,10 +130,18 @@ impl ReaderArray {
         self.plan.grid(&self.spec.shape).into_iter().fold(1, u64::saturating_mul)
     }
 
-    /// Lists the chunks, if there are any, to find out whether that can be done.
+    /// Where the stored values are that are not in the header: where each piece begins, and how many bytes it has.
     #[cfg_attr(not(feature = "write"), expect(dead_code, reason = "files are only read"))]
-    pub(super) fn check_chunks(&self) -> Result<()> {
-        self.chunks().map(drop)
+    pub(super) fn spans(&self) -> Result<Vec<(u64, u64)>> {
+        Ok(match &self.place {
+            Place::Header(_) | Place::Piece(None, _) => Vec::new(),
+            Place::Piece(Some(address), size) => {
+                // As many as are read, whatever is declared.
+                let read = self.spec.len()?.saturating_mul(self.plan.stored.node.size().file as u64);
+                vec![(*address, read.max(*size))]
+            }
+            Place::Chunks(..) => self.chunks()?.values().map(|chunk| (chunk.address, chunk.size)).collect(),
+        })
     }
 
     /// Where a chunk is, `None` if it was never written.

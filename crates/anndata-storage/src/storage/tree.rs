@@ -56,9 +56,17 @@ fn open<S: Storage + ?Sized>(storage: &S, path: &str) -> Result<(NodeMeta, Vec<S
     let is_path = path.is_empty() || path.split('/').all(is_name);
     let kind = if is_path { storage.kind(path)? } else { None };
     let (array, children) = match kind {
-        Some(NodeKind::Group) => (None, storage.children(path)?),
+        Some(NodeKind::Group) => (None, members(storage.children(path)?)?),
         Some(NodeKind::Array) => (Some(storage.open_array(path)?), Vec::new()),
         None => return Err(Error::not_found("no such element")),
     };
     Ok((NodeMeta { attributes: storage.attributes(path), array }, children))
+}
+
+/// The names of the members of a group, each of which leads to one of its own and not back to the group or past it.
+fn members(names: Vec<String>) -> Result<Vec<String>> {
+    match names.iter().find(|name| name.is_empty() || name.contains('/')) {
+        Some(name) => Err(Error::invalid_data(format!("a member is called '{name}', which is no name"))),
+        None => Ok(names),
+    }
 }
