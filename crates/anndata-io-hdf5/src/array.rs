@@ -120,7 +120,7 @@ impl Hdf5Array {
                 self.list_chunks()?;
                 chunked::read(self, spec, selection)
             }
-            _ => self.plan.read_contiguous(dataset::address(&self.id), spec, selection),
+            _ => self.plan.read_contiguous(dataset::address(&self.id, self.store.base), spec, selection),
         }
     }
 
@@ -150,7 +150,7 @@ impl Hdf5Array {
                 self.list_chunks()?;
                 chunked::read_runs(self, &self.spec(), runs)
             }
-            _ => self.plan.read_contiguous_runs(dataset::address(&self.id), &self.spec(), runs),
+            _ => self.plan.read_contiguous_runs(dataset::address(&self.id, self.store.base), &self.spec(), runs),
         }
     }
 
@@ -164,7 +164,12 @@ impl Hdf5Array {
                 self.list_chunks()?;
                 chunked::read_runs_into(self, &self.spec(), runs, out)
             }
-            _ => self.plan.read_contiguous_runs_into(dataset::address(&self.id), &self.spec(), runs, out),
+            _ => self.plan.read_contiguous_runs_into(
+                dataset::address(&self.id, self.store.base),
+                &self.spec(),
+                runs,
+                out,
+            ),
         }
     }
 
@@ -217,7 +222,7 @@ impl ArrayStorage for Hdf5Array {
         let in_place = self.own
             && self.plan.layout == Layout::Contiguous
             && matches!(self.plan.stored.node, Node::Plain { fix: Fix::None, .. });
-        if let Some(address) = dataset::address(&self.id).filter(|_| in_place) {
+        if let Some(address) = dataset::address(&self.id, self.store.base).filter(|_| in_place) {
             self.store.settle()?;
             return self.plan.write_contiguous(address, &self.shape(), offset, values);
         }
@@ -244,7 +249,7 @@ impl ArrayStorage for Hdf5Array {
             _ if !self.own => None,
             Layout::External | Layout::Virtual => None,
             Layout::Contiguous => {
-                let address = dataset::address(&self.id);
+                let address = dataset::address(&self.id, self.store.base);
                 Some(address.map_or(0, |address| dataset::storage_size(&self.id).min(file.saturating_sub(address))))
             }
             _ => Some(dataset::storage_size(&self.id).min(file)),

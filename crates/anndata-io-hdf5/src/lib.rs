@@ -58,7 +58,7 @@ mod unreadable;
 
 pub use anndata_hdf5_meta::ReadAt;
 #[cfg(feature = "write")]
-pub use atomic::{AtomicFile, write_atomic};
+pub use atomic::{AtomicFile, write_atomic, write_signed};
 pub use blocks::Blocks;
 pub use layout::default_layout;
 pub use options::{Hdf5Options, MetadataReader};

@@ -37,6 +37,8 @@ pub(crate) struct Shared {
     pub(crate) writable: bool,
     _editing: Option<Editing>,
     made_here: bool,
+    /// Where the file begins behind the block of its user: what addresses count from.
+    pub(crate) base: u64,
     /// The root group, `None` if it is damaged.
     root: Option<Identity>,
     /// How often the library was asked to change something.
@@ -57,7 +59,7 @@ impl Shared {
     /// Opens a file, or makes one, that errors call `location`.
     pub(crate) fn open(path: &Path, location: &Path, mode: Mode, options: &Hdf5Options) -> Result<Self> {
         let writable = mode != Mode::Read;
-        if mode != Mode::Create {
+        if !matches!(mode, Mode::Create { .. }) {
             // The operating system says in plain words, and of a kind, why a file cannot be opened; the library does not.
             drop(std::fs::File::options().read(true).write(writable).open(path)?);
             undo::recover(path)?;
@@ -78,13 +80,14 @@ impl Shared {
             heap_base: (address == 8 && length == 8).then_some(base),
             path: path.to_owned(),
             location: location.to_owned(),
+            base,
             writable,
             _editing: writable.then(|| Editing::of(path)),
-            made_here: mode == Mode::Create,
+            made_here: matches!(mode, Mode::Create { .. }),
             root,
             changes: AtomicU64::new(u64::from(writable)),
             settled: Mutex::new(0),
-            pristine: AtomicBool::new(mode == Mode::Create),
+            pristine: AtomicBool::new(matches!(mode, Mode::Create { .. })),
             states: Mutex::default(),
         })
     }

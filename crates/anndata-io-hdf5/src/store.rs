@@ -161,13 +161,13 @@ impl Hdf5Store {
     /// cannot be made.
     #[cfg(feature = "write")]
     pub fn create(path: impl AsRef<Path>) -> Result<Self> {
-        Self::create_at(path.as_ref(), path.as_ref())
+        Self::create_at(path.as_ref(), path.as_ref(), 0)
     }
 
-    /// Makes a new file that errors call `location`.
+    /// Makes a new file that errors call `location`, with a user block of so many bytes.
     #[cfg(feature = "write")]
-    pub(crate) fn create_at(path: &Path, location: &Path) -> Result<Self> {
-        Self::library(path, location, Mode::Create, &Hdf5Options::default().with_limits(Limits::NONE))
+    pub(crate) fn create_at(path: &Path, location: &Path, user_block: u64) -> Result<Self> {
+        Self::library(path, location, Mode::Create { user_block }, &Hdf5Options::default().with_limits(Limits::NONE))
     }
 
     #[cfg(feature = "write")]

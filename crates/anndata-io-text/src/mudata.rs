@@ -2,6 +2,7 @@
 //! same cells.
 //!
 //! ```text
+//! "MuData (format-version=0.1.0;creator=...;creator-version=...)", in the 512 bytes before the HDF5 file
 //! mod/NAME        a modality: an object as in an .h5ad file; the attribute `mod-order` has their order
 //! obs, var        the cells and the variables of all modalities
 //! obsmap, varmap  per modality, where each of these is in it, from 1; 0 if it is not
@@ -15,7 +16,7 @@ use std::sync::Arc;
 
 use anndata_core::{AnnData, DataFrame, Element, Mapping};
 use anndata_format::io::{ElemReadOptions, ElemWriteOptions, read_anndata, read_elem, write_anndata, write_elem};
-use anndata_io_hdf5::{Hdf5Options, Hdf5Store, write_atomic};
+use anndata_io_hdf5::{Hdf5Options, Hdf5Store, write_signed};
 use anndata_storage::{Error, Group, NodeKind, OrBug as _, Result, Storage, Tensor, escaped};
 use indexmap::IndexMap;
 
@@ -233,15 +234,17 @@ pub fn read_h5mu_modality(path: impl AsRef<Path>, name: &str) -> Result<AnnData>
     read().map_err(|error| error.in_file(path))
 }
 
-/// Writes a MuData file that Python's mudata reads (with a warning that another program wrote it). The file appears whole or not
-/// at all; one that is there is replaced if `overwrite` says so.
+/// Writes a MuData file, which begins with the signature that Python's mudata looks for. The file appears whole or not at all; one
+/// that is there is replaced if `overwrite` says so.
 ///
 /// # Errors
 /// If something is there that is not to be replaced, an element has no stored form, or writing fails.
 pub fn write_h5mu(path: impl AsRef<Path>, data: &MuData, overwrite: bool) -> Result<()> {
     let path = path.as_ref();
     let options = ElemWriteOptions::default();
-    let written = write_atomic(path, overwrite, true, |store| {
+    let creator = env!("CARGO_PKG_VERSION");
+    let signature = format!("MuData (format-version={VERSION};creator=anndata-rs;creator-version={creator})");
+    let written = write_signed(path, overwrite, true, signature.as_bytes(), |store| {
         let root = Group::root(Arc::clone(store) as Arc<dyn Storage>);
         write_elem(&root, "obs", &Element::Frame(data.obs.clone()), &options)?;
         write_elem(&root, "var", &Element::Frame(data.var.clone()), &options)?;

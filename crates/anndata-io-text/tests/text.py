@@ -281,7 +281,10 @@ def check(folder: Path) -> None:
     if HAS["mudata"]:
         import mudata
 
-        found = mudata.read_h5mu(folder / "object.h5mu")
+        with warnings.catch_warnings():
+            # Of the signature at the beginning of the file.
+            warnings.filterwarnings("error", message=".*not created by muon")
+            found = mudata.read_h5mu(folder / "object.h5mu")
         assert list(found.mod) == ["rna", "prot"], list(found.mod)
         same(found["rna"], expected)
         made = mudata.MuData(dict(found.mod))

@@ -116,11 +116,12 @@ pub(crate) fn fill_value(properties: &Id, memory: &Id, size: usize) -> Result<Op
     Ok(Some(value))
 }
 
-/// Where the one piece of a contiguous dataset begins, `None` if it has none yet.
-pub(crate) fn address(dataset: &Id) -> Option<u64> {
+/// Where the one piece of a contiguous dataset begins, in a file whose user block has `base` bytes; `None` if it has none yet.
+pub(crate) fn address(dataset: &Id, base: u64) -> Option<u64> {
     // SAFETY: the identifier is held alive.
     let address = locked(|| unsafe { H5Dget_offset(dataset.get()) });
-    (address != NOWHERE).then_some(address)
+    // The library adds the user block to what is no address, too.
+    (address != NOWHERE && address != NOWHERE.wrapping_add(base)).then_some(address)
 }
 
 /// The bytes that the values take in the file, as declared.

@@ -16,7 +16,7 @@ use hdf5_metno_sys::h5f::{
 };
 use hdf5_metno_sys::h5p::{
     H5P_CLS_FILE_ACCESS, H5P_CLS_FILE_CREATE, H5Pget_sizes, H5Pget_userblock, H5Pset_file_locking,
-    H5Pset_libver_bounds, H5Pset_link_creation_order,
+    H5Pset_libver_bounds, H5Pset_link_creation_order, H5Pset_userblock,
 };
 
 #[cfg(unix)]
@@ -30,15 +30,17 @@ use crate::undo::UndoLog;
 pub(crate) enum Mode {
     Read,
     Edit,
-    /// Nothing may be at the path.
-    Create,
+    /// Nothing may be at the path. The file begins with a block of so many bytes that the format leaves to its users.
+    Create {
+        user_block: u64,
+    },
 }
 
 /// Opens or makes a file. One that is edited comes with what undoes the edit.
 pub(crate) fn open(path: &Path, mode: Mode) -> Result<(Id, Option<Arc<UndoLog>>)> {
     let name = c_path(path)?;
     let access = access()?;
-    if mode == Mode::Create {
+    if let Mode::Create { .. } = mode {
         // The driver is set up on a file that exists. That is not kept and emptied: file systems write a file that was
         // emptied to the disk when it is closed, whoever waits for that.
         File::create_new(path)?;
@@ -53,8 +55,8 @@ pub(crate) fn open(path: &Path, mode: Mode) -> Result<(Id, Option<Arc<UndoLog>>)
             h5!(InvalidData, "the file cannot be opened", H5Fopen(name.as_ptr(), H5F_ACC_RDONLY, access.get()))
         }
         Mode::Edit => return edit(path, &name, &access).map(|(id, log)| (id, Some(log))),
-        Mode::Create => {
-            let creation = creation()?;
+        Mode::Create { user_block } => {
+            let creation = creation(user_block)?;
             h5!(Io, "the file cannot be made", H5Fcreate(name.as_ptr(), H5F_ACC_EXCL, creation.get(), access.get()))
         }
     };
@@ -93,8 +95,9 @@ fn access() -> Result<Id> {
     Ok(list)
 }
 
-fn creation() -> Result<Id> {
+fn creation(user_block: u64) -> Result<Id> {
     let list = plist::new(|| *H5P_CLS_FILE_CREATE)?;
+    h5!(Io, "the user block cannot be set up", H5Pset_userblock(list.get(), user_block))?;
     h5!(Io, "link order cannot be set up", H5Pset_link_creation_order(list.get(), CREATION_ORDER))?;
     set_up_objects(&list)?;
     Ok(list)
