@@ -1,6 +1,6 @@
 """Speaks S3 on a free port of the loopback interface, with counted requests; prints the port.
 
-Usage: s3_server.py BUCKET [--latency SECONDS]. Needs `moto[server]`. Ends when its standard input ends.
+Usage: s3_server.py BUCKET [--latency SECONDS] [--put FILE]. Needs `moto[server]`. Ends when its standard input ends.
 """
 
 import argparse
@@ -18,6 +18,7 @@ def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("bucket")
     parser.add_argument("--latency", type=float, default=0.0)
+    parser.add_argument("--put", help="a file that is in the bucket, under its name")
     args = parser.parse_args()
     logging.getLogger("werkzeug").setLevel(logging.ERROR)
     app = Counting(DomainDispatcherApplication(create_backend_app), args.latency)
@@ -34,6 +35,8 @@ def main():
         aws_secret_access_key="test",
     )
     client.create_bucket(Bucket=args.bucket)
+    if args.put:
+        client.upload_file(args.put, args.bucket, os.path.basename(args.put))
     app.requests.take()
     print(server.port, flush=True)
     sys.stdin.read()

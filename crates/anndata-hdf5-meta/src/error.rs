@@ -100,6 +100,11 @@ impl Error {
         Self::new(ErrorKind::LimitExceeded, section, message)
     }
 
+    /// Why the bytes could not be read, of an error of the kind [`Io`](ErrorKind::Io).
+    pub fn io_error(&self) -> Option<&io::Error> {
+        self.0.source.as_deref()
+    }
+
     pub(crate) fn io(section: Section, source: io::Error) -> Self {
         let mut error = Self::new(ErrorKind::Io, section, "cannot be read");
         error.0.source = Some(Arc::new(source));

@@ -18,6 +18,9 @@ use crate::store::{ByteRange, Remote, Store as _};
 /// Requests that fail are made again, and many may be under way, as for a zarr store. If a server knows no parts of objects, the
 /// whole is fetched and kept in memory, within [`Limits::max_unbacked`](anndata_storage::Limits).
 ///
+/// All that is read is of one version of the object: once its ETag is another (or, without one, its time of change), or its size,
+/// reading is a [`Stale`](anndata_storage::ErrorKind::Stale) error.
+///
 /// ```
 /// use std::sync::Arc;
 /// use anndata_io_zarr::object_store::{ObjectStoreExt as _, memory::InMemory};
@@ -54,7 +57,7 @@ impl RemoteObject {
     }
 
     fn new(objects: Objects, options: &ZarrOptions) -> Result<Self> {
-        Remote::new(Arc::new(objects), options.concurrency, options.retries, false).map(Self)
+        Remote::new(Arc::new(objects.of_one_version()), options.concurrency, options.retries, false).map(Self)
     }
 
     /// The number of bytes.

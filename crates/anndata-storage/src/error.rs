@@ -279,8 +279,13 @@ impl fmt::Debug for Error {
 /// Without a source: the cause is printed already, and would be printed again by whoever follows sources.
 impl StdError for Error {}
 
+/// An error of this library that was passed on as one of the system is itself again.
 impl From<std::io::Error> for Error {
     fn from(error: std::io::Error) -> Self {
+        let error = match error.downcast::<Self>() {
+            Ok(own) => return own,
+            Err(other) => other,
+        };
         let kind = match error.kind() {
             std::io::ErrorKind::NotFound => ErrorKind::NotFound,
             std::io::ErrorKind::AlreadyExists => ErrorKind::AlreadyExists,

@@ -1,11 +1,17 @@
 //! `.h5ad` files behind URLs: how much is asked for, and what servers without parts of files get.
 
 #![cfg(all(feature = "cloud", feature = "hdf5"))]
-#![allow(clippy::unwrap_used, clippy::cast_precision_loss, reason = "a test may fail anywhere; numbers are made up")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::cast_precision_loss,
+    clippy::print_stderr,
+    reason = "a test may fail anywhere, and says what it skips; numbers are made up"
+)]
 
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::net::{TcpListener, TcpStream};
 use std::path::Path;
+use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -17,8 +23,24 @@ use anndata::{
 /// A server of one file over HTTP, and what it was asked for.
 struct Server {
     port: u16,
+    served: Arc<Mutex<Served>>,
     asked: Arc<Asked>,
 }
+
+/// The file, and what is said of its version.
+#[derive(Clone)]
+struct Served {
+    bytes: Arc<[u8]>,
+    version: String,
+}
+
+impl Served {
+    fn of(path: &Path, version: &str) -> Self {
+        Self { bytes: std::fs::read(path).unwrap().into(), version: version.to_owned() }
+    }
+}
+
+const MODIFIED: &str = "Last-Modified: Mon, 01 Jan 2024 00:00:00 GMT";
 
 #[derive(Default)]
 struct Asked {
@@ -31,14 +53,19 @@ impl Server {
     fn of(path: &Path, parts: bool) -> Self {
         let listener = TcpListener::bind(("127.0.0.1", 0)).unwrap();
         let (port, asked) = (listener.local_addr().unwrap().port(), Arc::new(Asked::default()));
-        let (file, own): (Arc<[u8]>, _) = (std::fs::read(path).unwrap().into(), Arc::clone(&asked));
+        let served = Arc::new(Mutex::new(Served::of(path, MODIFIED)));
+        let (file, own) = (Arc::clone(&served), Arc::clone(&asked));
         std::thread::spawn(move || {
             for connection in listener.incoming().map_while(std::io::Result::ok) {
                 let (file, asked) = (Arc::clone(&file), Arc::clone(&own));
                 std::thread::spawn(move || serve(connection, &file, parts, &asked));
             }
         });
-        Self { port, asked }
+        Self { port, served, asked }
+    }
+
+    fn serve(&self, served: Served) {
+        *self.served.lock().unwrap() = served;
     }
 
     fn url(&self) -> String {
@@ -53,7 +80,7 @@ impl Server {
 }
 
 /// Answers the requests of a connection until it ends.
-fn serve(connection: TcpStream, file: &[u8], parts: bool, asked: &Asked) {
+fn serve(connection: TcpStream, served: &Mutex<Served>, parts: bool, asked: &Asked) {
     let mut reader = BufReader::new(connection);
     loop {
         let (mut first, mut range) = (String::new(), None);
@@ -71,18 +98,19 @@ fn serve(connection: TcpStream, file: &[u8], parts: bool, asked: &Asked) {
             }
         }
         asked.requests.lock().unwrap().push(format!("{} {range:?}", first.trim_end()));
+        let Served { bytes: file, version } = served.lock().unwrap().clone();
         let found = first.contains("/data/cells.h5ad");
         let (head, body) = match range.filter(|_| parts) {
             _ if !found => ("404 Not Found".to_owned(), &file[..0]),
+            Some((start, _)) if start >= file.len() => ("416 Range Not Satisfiable".to_owned(), &file[..0]),
             Some((start, end)) => {
                 let end = end.min(file.len());
                 let range = format!("206 Partial Content\r\nContent-Range: bytes {start}-{}/{}", end - 1, file.len());
                 (range, &file[start..end])
             }
-            None => ("200 OK".to_owned(), file),
+            None => ("200 OK".to_owned(), &*file),
         };
-        let modified = "Last-Modified: Mon, 01 Jan 2024 00:00:00 GMT";
-        let head = format!("HTTP/1.1 {head}\r\n{modified}\r\nContent-Length: {}\r\n\r\n", body.len());
+        let head = format!("HTTP/1.1 {head}\r\n{version}\r\nContent-Length: {}\r\n\r\n", body.len());
         let body = if first.starts_with("HEAD") { &[][..] } else { body };
         asked.bytes.fetch_add(body.len() as u64, Ordering::Relaxed);
         let connection = reader.get_mut();
@@ -210,4 +238,89 @@ fn what_is_not_there_is_told() {
     assert!(error.is_invalid_data(), "{error}");
     let error = anndata::open_rw(server.url()).unwrap_err();
     assert!(error.to_string().contains("only read"), "{error}");
+}
+
+#[test]
+fn a_file_that_changed_since_it_was_opened_is_an_error() -> Result<()> {
+    let directory = tempfile::tempdir()?;
+    let (path, other) = (directory.path().join("cells.h5ad"), directory.path().join("other.h5ad"));
+    anndata::write(&path, &cells(3000)?)?;
+    anndata::write(&other, &cells(500)?)?;
+    let server = Server::of(&path, true);
+    let later = "Last-Modified: Tue, 02 Jan 2024 00:00:00 GMT";
+    let (tag, other_tag) = (format!("{MODIFIED}\r\nETag: \"1\""), format!("{MODIFIED}\r\nETag: \"2\""));
+    for (what, before, after, file) in [
+        ("the time", MODIFIED, later, &path),
+        ("the tag", tag.as_str(), other_tag.as_str(), &path),
+        ("the size", MODIFIED, MODIFIED, &other),
+    ] {
+        server.serve(Served::of(&path, before));
+        let lazy = anndata::read_lazy(server.url())?;
+        server.serve(Served::of(file, after));
+        let error = lazy.load().unwrap_err();
+        assert!(error.is_stale(), "{what}: {error:?}");
+        assert!(format!("{error}: {:?}", error).contains("changed after it was opened"), "{what}: {error}");
+        assert!(error.to_string().contains(&server.url()), "{what}: {error}");
+        // Opened again, it is read.
+        assert_eq!(anndata::read(server.url())?, anndata::read(file)?, "{what}");
+    }
+    // A tag that stays says that nothing changed, whatever the time.
+    server.serve(Served::of(&path, &tag));
+    let lazy = anndata::read_lazy(server.url())?;
+    server.serve(Served::of(&path, &format!("{later}\r\nETag: \"1\"")));
+    assert_eq!(lazy.load()?, anndata::read(&path)?);
+    Ok(())
+}
+
+/// S3 as moto has it, in Python; it ends with the test.
+struct S3(Child, u16);
+
+impl S3 {
+    /// With a file; `None` if there is no Python with moto.
+    fn of(file: &Path) -> Option<Self> {
+        let Some(python) = std::env::var_os("ANNDATA_PYTHON") else {
+            eprintln!("skipped: ANNDATA_PYTHON names no Python");
+            return None;
+        };
+        let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/python/s3_server.py");
+        let mut run = Command::new(python);
+        run.arg(script).arg("data").arg("--put").arg(file).stdin(Stdio::piped()).stdout(Stdio::piped());
+        let mut process = run.spawn().unwrap();
+        let mut line = String::new();
+        BufReader::new(process.stdout.take().unwrap()).read_line(&mut line).unwrap();
+        Some(Self(process, line.trim().parse().unwrap()))
+    }
+}
+
+impl Drop for S3 {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+#[test]
+fn a_file_on_s3_is_read_by_parts() -> Result<()> {
+    let directory = tempfile::tempdir()?;
+    let path = directory.path().join("cells.h5ad");
+    let adata = cells(2000)?;
+    anndata::write(&path, &adata)?;
+    let Some(server) = S3::of(&path) else { return Ok(()) };
+    let mut options = ReadOptions::default();
+    for (name, value) in [
+        ("aws_endpoint", format!("http://127.0.0.1:{}", server.1).as_str()),
+        ("aws_allow_http", "true"),
+        ("aws_region", "us-east-1"),
+        ("aws_access_key_id", "test"),
+        ("aws_secret_access_key", "test"),
+    ] {
+        options.zarr = options.zarr.with_provider(name, value);
+    }
+    let url = "s3://data/cells.h5ad";
+    let lazy = anndata::read_with(url, &options.clone().with_lazy(true))?;
+    assert_eq!(lazy.select(10..20, ..)?.x().unwrap().load()?, adata.select(10..20, ..)?.x().unwrap().load()?);
+    assert_eq!(anndata::read_with(url, &options)?, adata);
+    let absent = anndata::read_with("s3://data/none.h5ad", &options).unwrap_err();
+    assert!(absent.is_not_found(), "{absent:?}");
+    Ok(())
 }

@@ -2,13 +2,13 @@
 
 use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use anndata_storage::{Error, ErrorKind, Limits, Result};
 use bytes::Bytes;
 use futures_util::TryStreamExt;
 use object_store::path::Path;
-use object_store::{GetOptions, GetRange, MultipartUpload, ObjectStore, ObjectStoreExt};
+use object_store::{GetOptions, GetRange, MultipartUpload, ObjectMeta, ObjectStore, ObjectStoreExt};
 use tokio::sync::Mutex as AsyncMutex;
 
 use super::remote::{AsyncStore, BoxFuture, Sizes};
@@ -25,6 +25,25 @@ pub(crate) struct Objects {
     /// Whether the store said that it has no parts of objects.
     no_ranges: AtomicBool,
     whole: Whole,
+    /// What all answers have to be of, where the objects are one whose parts belong together.
+    version: Option<Version>,
+}
+
+/// The version of an object that the first answer was of.
+#[derive(Debug, Default)]
+struct Version(OnceLock<ObjectMeta>);
+
+impl Version {
+    /// Refuses an answer of another version. Without tags of versions, the time and the size tell.
+    fn check(&self, answer: &ObjectMeta) -> Result<()> {
+        let first = self.0.get_or_init(|| answer.clone());
+        let is_same = first.size == answer.size
+            && match (&first.e_tag, &answer.e_tag) {
+                (Some(first), Some(answer)) => first == answer,
+                _ => first.last_modified == answer.last_modified,
+            };
+        if is_same { Ok(()) } else { Err(Error::stale("the object was changed after it was opened: open it again")) }
+    }
 }
 
 /// The objects that were fetched whole for the sake of a part, by key, the latest last. Who waits for one that is under way
@@ -64,7 +83,18 @@ impl Objects {
     pub(crate) fn new(store: Arc<dyn ObjectStore>, prefix: &str, name: String, limits: Limits) -> Self {
         let prefix = prefix.trim_matches('/').to_owned();
         let no_ranges = AtomicBool::new(false);
-        Self { store, prefix, name, max_whole: limits.max_unbacked, no_ranges, whole: Whole::default() }
+        let (max_whole, whole) = (limits.max_unbacked, Whole::default());
+        Self { store, prefix, name, max_whole, no_ranges, whole, version: None }
+    }
+
+    /// The same, of one object: answers of another version of it than the first are errors.
+    pub(crate) fn of_one_version(mut self) -> Self {
+        self.version = Some(Version::default());
+        self
+    }
+
+    fn check_version(&self, answer: &ObjectMeta) -> Result<()> {
+        self.version.as_ref().map_or(Ok(()), |version| version.check(answer))
     }
 
     fn path(&self, key: &str) -> Path {
@@ -108,7 +138,8 @@ fn found<T>(result: object_store::Result<T>) -> Result<Option<T>> {
 impl Objects {
     async fn get_range(&self, key: &str, range: Option<GetRange>, max: u64) -> object_store::Result<Result<Bytes>> {
         let answer = self.store.get_opts(&self.path(key), GetOptions { range, ..GetOptions::default() }).await?;
-        if let Err(error) = check_size(key, answer.range.end.saturating_sub(answer.range.start), max) {
+        let size = answer.range.end.saturating_sub(answer.range.start);
+        if let Err(error) = self.check_version(&answer.meta).and_then(|()| check_size(key, size, max)) {
             return Ok(Err(error));
         }
         answer.bytes().await.map(Ok)
@@ -136,6 +167,12 @@ impl Objects {
             // Plain HTTP servers know none at all.
             self.no_ranges.store(true, Ordering::Relaxed);
             return self.cut(key, range, max).await;
+        }
+        if let (Err(_), Some(version)) = (&result, &self.version)
+            && let Ok(object) = self.store.head(&self.path(key)).await
+        {
+            // One that has become shorter has no such part.
+            version.check(&object)?;
         }
         found(result)?.transpose()
     }
@@ -196,7 +233,11 @@ impl AsyncStore for Objects {
     }
 
     fn size<'a>(&'a self, key: &'a str) -> BoxFuture<'a, Result<Option<u64>>> {
-        Box::pin(async move { Ok(found(self.store.head(&self.path(key)).await)?.map(|object| object.size)) })
+        Box::pin(async move {
+            let Some(object) = found(self.store.head(&self.path(key)).await)? else { return Ok(None) };
+            self.check_version(&object)?;
+            Ok(Some(object.size))
+        })
     }
 
     fn children<'a>(&'a self, prefix: &'a str) -> BoxFuture<'a, Result<Vec<String>>> {
