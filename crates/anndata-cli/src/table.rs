@@ -1,23 +1,32 @@
-//! Tables in text, as values of an object.
+//! Tables, in text or of values with dtypes, as values of an object.
 
 use std::collections::HashMap;
 
-use anndata::{AnnData, Column, DType, DataFrame, Element, Error, Result, Tensor};
+use anndata::{AnnData, Column, ColumnKind, DType, DataFrame, Element, Error, Result, Tensor};
 
-/// A table whose first column has the names of its rows.
+/// A table whose rows have names.
 #[derive(Debug)]
 pub(crate) struct Table {
-    /// What the names of the rows are called.
+    /// What the names of the rows are called; empty if nothing.
     index_name: String,
     names: Vec<String>,
-    columns: Vec<(String, Vec<String>)>,
+    columns: Vec<(String, Cells)>,
+}
+
+/// A column.
+#[derive(Debug)]
+enum Cells {
+    /// Text, whose dtype has to be found.
+    Text(Vec<String>),
+    #[cfg_attr(not(feature = "parquet"), expect(dead_code, reason = "other tables are text"))]
+    Values(Column),
 }
 
 /// What stands for a missing value.
 const MISSING: [&str; 5] = ["", "NA", "NaN", "nan", "<NA>"];
 
 impl Table {
-    /// A table in text with a header.
+    /// A table in text with a header, whose first column has the names of the rows.
     pub(crate) fn parse(bytes: &[u8], delimiter: u8) -> Result<Self> {
         let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
         let mut reader = csv::ReaderBuilder::new().delimiter(delimiter).from_reader(bytes);
@@ -33,7 +42,16 @@ impl Table {
                 column.push(cell.to_owned());
             }
         }
+        let columns = columns.into_iter().map(|(name, cells)| (name, Cells::Text(cells))).collect();
         Ok(Self { index_name, names, columns })
+    }
+
+    /// A frame as a table.
+    #[cfg(feature = "parquet")]
+    pub(crate) fn of(frame: &DataFrame) -> Result<Self> {
+        let columns = frame.columns().map(|(name, series)| Ok((name.to_owned(), Cells::Values(series.load()?))));
+        let columns = columns.collect::<Result<_>>()?;
+        Ok(Self { index_name: frame.index_name().unwrap_or_default().to_owned(), names: frame.names()?, columns })
     }
 
     /// The element at a path of an object, with the rows in the order of the object.
@@ -52,7 +70,7 @@ impl Table {
         }
         let rows = rows?;
         if let ("obs" | "var", Some(key)) = (slot, key) {
-            return Self::column(self.one(key)?, &rows, categorical).map(Element::Column);
+            return self.one(key)?.column(&rows, categorical).map(Element::Column);
         }
         let columns = match others {
             Some(others) => self.columns_of(&others.names()?)?,
@@ -71,13 +89,13 @@ impl Table {
     }
 
     /// The column of each name.
-    fn columns_of(&self, names: &[String]) -> Result<Vec<&Vec<String>>> {
+    fn columns_of(&self, names: &[String]) -> Result<Vec<&Cells>> {
         let columns = positions(self.columns.iter().map(|(name, _)| name), names, "column")?;
         Ok(columns.into_iter().filter_map(|at| self.columns.get(at).map(|(_, cells)| cells)).collect())
     }
 
     /// The column of a name, or the only one.
-    fn one(&self, name: &str) -> Result<&[String]> {
+    fn one(&self, name: &str) -> Result<&Cells> {
         match (self.columns.iter().find(|(own, _)| own == name), self.columns.as_slice()) {
             (Some((_, cells)), _) | (None, [(_, cells)]) => Ok(cells),
             (None, columns) => {
@@ -92,14 +110,36 @@ impl Table {
         let names: Vec<&String> = rows.iter().filter_map(|&row| self.names.get(row)).collect();
         let mut frame = DataFrame::new(names).with_index_name(index);
         for (name, cells) in &self.columns {
-            frame.insert(name.clone(), Self::column(cells, rows, categorical).map_err(|error| error.at(name))?)?;
+            frame.insert(name.clone(), cells.column(rows, categorical).map_err(|error| error.at(name))?)?;
         }
         Ok(frame)
     }
 
-    /// Some cells of a column: booleans, integers or numbers if all are such, else text.
-    fn column(cells: &[String], rows: &[usize], categorical: bool) -> Result<Column> {
-        let cells: Vec<&str> = rows.iter().filter_map(|&row| cells.get(row)).map(String::as_str).collect();
+    /// Some rows of columns of numbers, in the dtype that all of them have, or else `f64`.
+    fn matrix(&self, columns: &[&Cells], rows: &[usize]) -> Result<Tensor> {
+        let columns = columns.iter().map(|cells| cells.numbers(&self.names, rows)).collect::<Result<Vec<_>>>()?;
+        let Some(first) = columns.first() else { return Tensor::zeros(&DType::F64, [rows.len(), 0]) };
+        let same = columns.iter().all(|column| column.dtype() == first.dtype());
+        let dtype = if same { first.dtype().clone() } else { DType::F64 };
+        let across = columns.iter().map(|column| column.cast(&dtype)?.reshape([1, rows.len()]));
+        Tensor::concat_rows(&across.collect::<Result<Vec<_>>>()?)?.transpose()
+    }
+}
+
+impl Cells {
+    /// Some rows. Of text: booleans, integers or numbers if all are such.
+    fn column(&self, rows: &[usize], categorical: bool) -> Result<Column> {
+        let texts = match self {
+            Self::Text(texts) => texts,
+            Self::Values(column) => {
+                let column = column.take(&positions_of(rows))?;
+                let is_text = categorical
+                    && !matches!(column.kind(), ColumnKind::Categorical { .. })
+                    && column.slice(0..0)?.to_tensor()?.dtype().is_text();
+                return if is_text { Column::categorical_from_options(column.to_strings()?) } else { Ok(column) };
+            }
+        };
+        let cells: Vec<&str> = rows.iter().filter_map(|&row| texts.get(row)).map(String::as_str).collect();
         let options = || cells.iter().map(|&cell| (!MISSING.contains(&cell)).then_some(cell));
         if options().flatten().next().is_some() {
             if let Some(values) = parsed(options(), boolean) {
@@ -121,24 +161,38 @@ impl Table {
         Ok(without_missing(texts, Column::from, Column::from))
     }
 
-    /// Some rows of columns of numbers.
-    fn matrix(&self, columns: &[&Vec<String>], rows: &[usize]) -> Result<Tensor> {
-        let mut values = Vec::with_capacity(rows.len() * columns.len());
-        for &row in rows {
-            for cells in columns {
-                let cell = cells.get(row).map_or("", String::as_str);
-                values.push(match cell.parse::<f64>() {
-                    Ok(number) => number,
-                    Err(_) if MISSING.contains(&cell) => f64::NAN,
-                    Err(_) => {
-                        let name = self.names.get(row).map_or("", String::as_str);
-                        return Err(Error::invalid_data(format!("row '{name}': '{cell}' is not a number")));
-                    }
-                });
+    /// Some rows, all of which are numbers; names are for errors.
+    fn numbers(&self, names: &[String], rows: &[usize]) -> Result<Tensor> {
+        let name = |row: usize| names.get(row).map_or("", String::as_str);
+        let texts = match self {
+            Self::Text(texts) => texts,
+            Self::Values(column) => {
+                let column = column.take(&positions_of(rows))?;
+                if let Some(at) = (0..column.len()).find(|&at| column.is_missing(at)) {
+                    let row = rows.get(at).map_or("", |&row| name(row));
+                    return Err(Error::invalid_data(format!("row '{row}': a value is missing")));
+                }
+                let values = column.to_tensor()?;
+                if values.dtype().is_text() {
+                    return Err(Error::dtype("a column of text has no place in a matrix"));
+                }
+                return Ok(values);
             }
-        }
-        Tensor::from_vec([rows.len(), columns.len()], values)?.cast(&DType::F64)
+        };
+        let number = |&row: &usize| {
+            let cell = texts.get(row).map_or("", String::as_str);
+            match cell.parse::<f64>() {
+                Ok(number) => Ok(number),
+                Err(_) if MISSING.contains(&cell) => Ok(f64::NAN),
+                Err(_) => Err(Error::invalid_data(format!("row '{}': '{cell}' is not a number", name(row)))),
+            }
+        };
+        Tensor::from_vec([rows.len()], rows.iter().map(number).collect::<Result<Vec<_>>>()?)
     }
+}
+
+fn positions_of(rows: &[usize]) -> Vec<u64> {
+    rows.iter().map(|&row| row as u64).collect()
 }
 
 fn malformed(error: csv::Error) -> Error {

@@ -163,3 +163,49 @@ fn an_object_is_made_of_names_and_filled() {
     assert_eq!(text(&output.stdout), "{\"k\":15}\n");
     assert!(complaint(path, &["get", "new.zarr", "uns/nope"]).contains("uns/nope: there is no such element"));
 }
+
+#[cfg(feature = "parquet")]
+#[test]
+fn tables_go_through_parquet_and_back() {
+    let folder = folder();
+    let path = folder.path();
+    for name in STORES {
+        let before = read(path, name);
+        let got = |reference: &str| {
+            let output = command(path, &["get", name, reference, "--format", "parquet"]).output().unwrap();
+            assert!(output.status.success(), "{}", text(&output.stderr));
+            output.stdout
+        };
+        fs::write(path.join("obs.parquet"), got("obs")).unwrap();
+        fs::write(path.join("type.pq"), got("obs.cell_type")).unwrap();
+        succeed(path, &["rm", name, "obs/cell_type", "obs/n_genes"]);
+        succeed(path, &["set", name, "obs/cell_type", "--from", "type.pq"]);
+        assert_eq!(read(path, name).obs().column("cell_type").unwrap(), before.obs().column("cell_type").unwrap());
+        succeed(path, &["set", name, "obs", "--from", "obs.parquet"]);
+        assert_eq!(read(path, name), before, "{name}");
+
+        // As others write it: the names in a column, rows in another order; a matrix of its columns.
+        let backwards: Vec<u64> = (0..before.n_obs() as u64).rev().collect();
+        let mut table = anndata::DataFrame::unnamed(backwards.len())
+            .with_column("cell", anndata::Column::strings(before.obs_names().unwrap()).take(&backwards).unwrap())
+            .unwrap();
+        for (name, step) in [("a", 1.0_f32), ("b", 10.0)] {
+            let values: Vec<f32> = backwards.iter().map(|&row| f32::from(u16::try_from(row).unwrap()) * step).collect();
+            table.insert(name, values).unwrap();
+        }
+        anndata::text::write_parquet_with(
+            path.join("table.parquet"),
+            &table,
+            &anndata::text::WriteParquetOptions::default().with_overwrite(true),
+        )
+        .unwrap();
+        succeed(path, &["set", name, "obsm/X_ab", "--from", "table.parquet", "--index", "cell"]);
+        let array = read(path, name).obsm()["X_ab"].to_tensor().unwrap();
+        assert_eq!(&array.as_slice::<f32>().unwrap()[..4], [0.0, 0.0, 1.0, 10.0], "{name}");
+        let absent = complaint(path, &["set", name, "obsm/X_ab", "--from", "table.parquet", "--index", "no"]);
+        assert!(absent.contains("table.parquet: it has no column 'no'; it has: "), "{absent}");
+    }
+    let mut pipe = command(path, &["set", "in.h5ad", "obs", "--from", "-"]).stdin(Stdio::piped()).spawn().unwrap();
+    pipe.stdin.take().unwrap().write_all(&fs::read(path.join("obs.parquet")).unwrap()).unwrap();
+    assert!(pipe.wait().unwrap().success());
+}

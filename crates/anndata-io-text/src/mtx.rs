@@ -18,6 +18,7 @@ mod assemble;
 mod buckets;
 mod entries;
 mod header;
+mod write;
 
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -31,6 +32,9 @@ use assemble::{Assembly, Parsed};
 use buckets::Plan;
 use entries::parse_array;
 use header::{Header, Layout};
+
+pub(crate) use write::write_matrix;
+pub use write::write_matrix_market;
 
 /// How a Matrix Market file is read.
 #[derive(Debug, Clone, PartialEq, Eq)]

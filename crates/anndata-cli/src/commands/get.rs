@@ -21,9 +21,10 @@ use crate::printable::{Escapes, Printable};
         A reference is a simplified text: obs.louvain, obsm.X_pca.0, X[:,GENE], obsp.distances[CELL,:], layers.counts; \
         or what Python prints: A.obs.index, A.obsm['X_pca'][:, 0], A.var. Of uns, it is a path: uns/pca/params.\n\n\
         JSON is one object of reference, names and values. CSV has a header and a row for each name; a sparse matrix has \
-        a row for each stored value. npy is an array in numpy's format, and \
-        arrow a table as a stream of Arrow (pyarrow.ipc.open_stream), both for a pipe or a file.",
-    after_help = "Examples:\n  anndata get cells.h5ad obs.louvain\n  anndata get cells.zarr 'X[:,CD8A]' --format csv\n  anndata get cells.h5ad obsm.X_umap --format npy > umap.npy\n  anndata get cells.h5ad A.obs --format arrow > obs.arrows"
+        a row for each stored value. mtx is a matrix as text, without names. npy is an array in numpy's format, and \
+        arrow a table as a stream of Arrow (pyarrow.ipc.open_stream), and parquet the same table as a file that pandas reads \
+        (read_parquet); all three are for a pipe or a file.",
+    after_help = "Examples:\n  anndata get cells.h5ad obs.louvain\n  anndata get cells.zarr 'X[:,CD8A]' --format csv\n  anndata get cells.h5ad obsm.X_umap --format npy > umap.npy\n  anndata get cells.h5ad A.obs --format arrow > obs.arrows\n  anndata get cells.h5ad obs --format parquet > obs.parquet"
 )]
 pub(crate) struct Get {
     /// The object.
@@ -42,6 +43,16 @@ enum Format {
     Csv,
     Npy,
     Arrow,
+    Mtx,
+    #[cfg(feature = "parquet")]
+    Parquet,
+}
+
+impl Format {
+    /// Whether it is for programs alone.
+    fn is_binary(self) -> bool {
+        !matches!(self, Self::Json | Self::Csv | Self::Mtx)
+    }
 }
 
 impl Get {
@@ -55,9 +66,12 @@ impl Get {
         let element = get(&adata, &target).map_err(|error| failed(error.into()))?;
         let mut out = BufWriter::new(out);
         match self.format {
-            Format::Npy | Format::Arrow if std::io::stdout().is_terminal() => {
-                return Err(Failure::Usage("npy and arrow are not for a terminal: redirect them to a file".to_owned()));
+            binary if binary.is_binary() && std::io::stdout().is_terminal() => {
+                return Err(Failure::Usage("this format is not for a terminal: redirect it to a file".to_owned()));
             }
+            #[cfg(feature = "parquet")]
+            Format::Parquet => arrow::parquet(&mut out, &adata, &target, &element),
+            Format::Mtx => mtx(&mut out, &element),
             Format::Arrow => arrow::write(&mut out, &adata, &target, &element),
             Format::Npy => array(&element)
                 .and_then(|array| npy::write(&mut out, &array))
@@ -89,9 +103,7 @@ impl Get {
                 Ok(writeln!(Printable::new(out, Escapes::Json), "{json}"))
             }
             Format::Npy => npy::write(out, &array(&element).map_err(named)?).map_err(named),
-            Format::Csv | Format::Arrow => {
-                Err(named(Error::unsupported("what is in uns has no names: use --format json or npy")))
-            }
+            _ => Err(named(Error::unsupported("what is in uns has no names: use --format json or npy"))),
         }
     }
 }
@@ -103,6 +115,13 @@ fn parse(text: &str) -> Result<Target, AccError> {
         return text.parse();
     }
     A.resolve(text).or_else(|error| format!("A.{text}").parse().map_err(|_| error))
+}
+
+/// A matrix in the Matrix Market format.
+fn mtx(out: &mut impl Write, element: &Element) -> Result<(), print::Error> {
+    let mut text = Vec::new();
+    anndata::text::write_matrix_market(&mut text, element)?;
+    Ok(out.write_all(&text)?)
 }
 
 /// The values of a dense array or a column, in which nothing may be missing.

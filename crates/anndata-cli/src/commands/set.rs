@@ -21,10 +21,11 @@ use crate::table::Table;
         object. For a column, the one of that name, or else the only one\n  \
         .json              a value for uns, or a list of values\n  \
         .npy               an array\n  \
+        .parquet           a table, whose index has names; its columns keep their dtypes\n  \
         anything else      an object, of which the same element is taken, or the one that --element names\n\n\
         --from - reads standard input. Of that and of pipes, as of <(command), the content says the kind: an array of numpy, \
-        JSON, or a table of tabs or commas.",
-    after_help = "Examples:\n  anndata set cells.h5ad obs/cell_type --from labels.csv --categorical\n  anndata set cells.h5ad obsm/X_umap --from umap.npy\n  echo '{\"method\": \"leiden\"}' | anndata set cells.zarr uns/leiden --from -\n  anndata set cells.h5ad obs/kind --from <(cut -f1,3 labels.tsv)\n  anndata set cells.h5ad layers/counts --from raw.h5ad --element X"
+        a table of Parquet, JSON, or a table of tabs or commas.",
+    after_help = "Examples:\n  anndata set cells.h5ad obs/cell_type --from labels.csv --categorical\n  anndata set cells.h5ad obsm/X_umap --from umap.npy\n  anndata set cells.h5ad obs --from obs.parquet\n  echo '{\"method\": \"leiden\"}' | anndata set cells.zarr uns/leiden --from -\n  anndata set cells.h5ad obs/kind --from <(cut -f1,3 labels.tsv)\n  anndata set cells.h5ad layers/counts --from raw.h5ad --element X"
 )]
 pub(crate) struct Set {
     /// The object: a file, or a zarr folder.
@@ -37,6 +38,10 @@ pub(crate) struct Set {
     /// The kind of the file, whatever its name.
     #[arg(long = "as", value_enum, value_name = "KIND")]
     kind: Option<Kind>,
+    /// The column of a Parquet table that has the names of its rows. Default: its index.
+    #[cfg(feature = "parquet")]
+    #[arg(long, value_name = "COLUMN")]
+    index: Option<String>,
     /// The path of the element in the other object.
     #[arg(long = "element", value_name = "ELEMENT")]
     other: Option<String>,
@@ -51,6 +56,8 @@ enum Kind {
     Tsv,
     Json,
     Npy,
+    #[cfg(feature = "parquet")]
+    Parquet,
     Object,
 }
 
@@ -60,6 +67,10 @@ impl Set {
         let kind = self.kind(stream.as_deref());
         if self.other.is_some() && kind != Kind::Object {
             return Err(Failure::Usage("--element goes with another object as --from".to_owned()));
+        }
+        #[cfg(feature = "parquet")]
+        if self.index.is_some() && kind != Kind::Parquet {
+            return Err(Failure::Usage("--index goes with a Parquet table as --from".to_owned()));
         }
         let from = Failure::of(&self.from);
         // Read before the object is opened to be changed, which it may be itself.
@@ -91,6 +102,8 @@ impl Set {
             "tsv" | "tab" => Kind::Tsv,
             "json" => Kind::Json,
             "npy" => Kind::Npy,
+            #[cfg(feature = "parquet")]
+            "parquet" | "pq" => Kind::Parquet,
             _ => Kind::Object,
         })
     }
@@ -106,6 +119,11 @@ impl Set {
                 Given::Element(Element::try_from(value)?)
             }
             Kind::Npy => Given::Element(npy::read(&bytes()?)?.into()),
+            #[cfg(feature = "parquet")]
+            Kind::Parquet => {
+                let options = anndata::text::ReadParquetOptions::default().with_index(self.index.clone());
+                Given::Table(Table::of(&anndata::text::parse_parquet(bytes()?, &options)?)?)
+            }
             Kind::Object => {
                 if self.is_stream() {
                     return Err(Error::unsupported("an object is not read from a pipe: write it to a file"));
@@ -134,6 +152,8 @@ fn of_content(bytes: &[u8]) -> Kind {
     let is_json = || serde_json::from_slice::<Value>(start).is_ok();
     match start.first() {
         _ if bytes.starts_with(b"\x93NUMPY") => Kind::Npy,
+        #[cfg(feature = "parquet")]
+        _ if bytes.starts_with(b"PAR1") => Kind::Parquet,
         Some(b'{' | b'[') => Kind::Json,
         _ if is_json() => Kind::Json,
         _ if line.contains(&b'\t') => Kind::Tsv,

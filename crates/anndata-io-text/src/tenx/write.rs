@@ -4,22 +4,14 @@ use std::fs::{self, File};
 use std::io::{BufWriter, Write as _};
 use std::path::Path;
 
-use anndata_core::{AnnData, DataFrame, SparseFormat, SparseMatrix};
+use anndata_core::{AnnData, DataFrame, SparseFormat};
 use anndata_storage::atomic::{AtomicOutput, OutputKind};
-use anndata_storage::{DType, Error, OrBug as _, Result, Tensor};
+use anndata_storage::{Error, Result};
 use flate2::Compression;
 use flate2::write::GzEncoder;
-use rayon::prelude::*;
 
 use super::{FEATURE_TYPES, GENE_EXPRESSION};
-use crate::number::python_float;
-
-/// How many entries are compressed at a time by a core.
-const BLOCK: usize = 1 << 18;
-/// Within these bounds every integer is a double.
-const WHOLE: f64 = 9_007_199_254_740_992.0;
-/// How many blocks are in memory at a time, per core.
-const AHEAD: usize = 4;
+use crate::mtx::write_matrix;
 
 /// How a folder of a matrix of text is written.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -90,7 +82,9 @@ pub fn write_mtx_with(path: impl AsRef<Path>, adata: &AnnData, options: &WriteMt
     let output = AtomicOutput::create(path, OutputKind::Folder, options.overwrite)?;
     let folder = output.path();
     fs::create_dir(folder)?;
-    write_matrix(&folder.join("matrix.mtx.gz"), &matrix)?;
+    let mut file = BufWriter::new(File::create(folder.join("matrix.mtx.gz"))?);
+    write_matrix(&mut file, &matrix, true, compressed)?;
+    file.flush()?;
     let barcodes = adata.obs_names()?;
     write_lines(&folder.join("barcodes.tsv.gz"), barcodes.iter().map(|name| [name.as_str()]))?;
     let names = adata.var_names()?;
@@ -123,101 +117,10 @@ fn write_lines<'a, const N: usize>(path: &Path, lines: impl Iterator<Item = [&'a
     Ok(())
 }
 
-/// Writes the matrix transposed, compressed on all cores: gzip of several members, one for each block of entries.
-fn write_matrix(path: &Path, matrix: &SparseMatrix) -> Result<()> {
-    let (cells, features) = matrix.shape();
-    let values = Values::of(matrix.data())?;
-    let field = if matches!(values, Values::Integers(_)) { "integer" } else { "real" };
-    let mut file = BufWriter::new(File::create(path)?);
-    let header = format!("%%MatrixMarket matrix coordinate {field} general\n{features} {cells} {}\n", matrix.nnz());
-    file.write_all(&compressed(header.as_bytes())?)?;
-    let indices = matrix.indices().cast(&DType::I64)?;
-    let (indices, offsets) = (indices.as_slice::<i64>()?, matrix.offsets()?);
-    let mut starts: Vec<usize> = (0..cells).collect();
-    // Blocks of whole rows.
-    let mut from = 0;
-    starts.retain(|&row| {
-        let first =
-            row == 0 || offsets.get(row).zip(offsets.get(from)).is_some_and(|(&at, &start)| at - start >= BLOCK);
-        if first {
-            from = row;
-        }
-        first
-    });
-    let ends = starts.iter().copied().skip(1).chain([cells]);
-    let blocks: Vec<_> = starts.iter().copied().zip(ends).collect();
-    for group in blocks.chunks(rayon::current_num_threads().max(1) * AHEAD) {
-        let made: Vec<Result<Vec<u8>>> = group
-            .par_iter()
-            .map(|&(start, end)| {
-                let mut text = Vec::new();
-                for row in start..end {
-                    let range = matrix.major_range(row)?;
-                    for at in range {
-                        let index = indices.get(at).or_bug("an index beyond the values")?;
-                        write!(text, "{} {} ", index + 1, row + 1)?;
-                        values.write(at, &mut text)?;
-                        text.push(b'\n');
-                    }
-                }
-                compressed(&text)
-            })
-            .collect();
-        for block in made {
-            file.write_all(&block?)?;
-        }
-    }
-    file.flush()?;
-    Ok(())
-}
-
-fn compressed(text: &[u8]) -> Result<Vec<u8>> {
+/// A member of a gzip file.
+#[expect(clippy::needless_pass_by_value, reason = "what is done to each block of text may keep it")]
+fn compressed(text: Vec<u8>) -> Result<Vec<u8>> {
     let mut member = GzEncoder::new(Vec::new(), Compression::default());
-    member.write_all(text)?;
+    member.write_all(&text)?;
     Ok(member.finish()?)
-}
-
-/// The values of a matrix as they are written.
-enum Values {
-    Integers(Tensor),
-    Floats(Tensor),
-}
-
-impl Values {
-    fn of(data: &Tensor) -> Result<Self> {
-        if data.dtype().is_complex() {
-            return Err(Error::unsupported("matrices of complex numbers are not written as text"));
-        }
-        if !data.dtype().is_float() {
-            if *data.dtype() == DType::U64 && data.as_slice::<u64>()?.iter().any(|&value| i64::try_from(value).is_err())
-            {
-                return Err(Error::unsupported("a value is beyond 63 bits, the most that is written as text"));
-            }
-            return Ok(Self::Integers(data.cast(&DType::I64)?));
-        }
-        let floats = data.cast(&DType::F64)?;
-        let whole = |value: &f64| value.fract() == 0.0 && value.abs() <= WHOLE;
-        if floats.as_slice::<f64>()?.par_iter().all(whole) {
-            return Ok(Self::Integers(floats.cast(&DType::I64)?));
-        }
-        Ok(Self::Floats(data.clone()))
-    }
-
-    fn write(&self, at: usize, text: &mut Vec<u8>) -> Result<()> {
-        const BEYOND: &str = "a value beyond the matrix";
-        match self {
-            Self::Integers(values) => write!(text, "{}", values.as_slice::<i64>()?.get(at).or_bug(BEYOND)?)?,
-            // The shortest text that is the same value: of 32 bits shorter than of 64.
-            Self::Floats(values) if *values.dtype() == DType::F32 => {
-                let value = values.as_slice::<f32>()?.get(at).or_bug(BEYOND)?;
-                text.extend_from_slice(crate::number::python_float_32(*value).as_bytes());
-            }
-            Self::Floats(values) => {
-                let value = values.slice_rows(at..at + 1)?.cast(&DType::F64)?;
-                let value = value.as_slice::<f64>()?.first().or_bug(BEYOND)?;
-                text.extend_from_slice(python_float(*value).as_bytes());
-            }
-        }
-        Ok(())
-    }
 }

@@ -1,4 +1,4 @@
-//! Arrays as a stream of Arrow, a record batch with the names of their rows.
+//! Arrays as tables: a stream of Arrow, with a record batch that has the names of their rows, or a Parquet file.
 
 use std::io::Write;
 
@@ -26,6 +26,19 @@ pub(super) fn write(
         ArrowError::IoError(_, error) => print::Error::Output(error),
         other => print::Error::Data(Error::unsupported("it has no form in Arrow").with_source(other)),
     })
+}
+
+/// The same table as a Parquet file; the names of the rows are its index.
+#[cfg(feature = "parquet")]
+pub(super) fn parquet(
+    out: &mut impl Write,
+    adata: &AnnData,
+    target: &Target,
+    element: &Element,
+) -> std::result::Result<(), print::Error> {
+    let options = anndata::text::WriteParquetOptions::default();
+    let bytes = anndata::text::to_parquet(&frame(adata, target, element)?, &options)?;
+    Ok(out.write_all(&bytes)?)
 }
 
 fn stream(out: &mut impl Write, batch: &RecordBatch) -> std::result::Result<(), ArrowError> {
