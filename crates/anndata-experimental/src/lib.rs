@@ -26,5 +26,5 @@ pub use loader::{
 };
 pub use mapped::{MapKind, map_lazy};
 pub use pool::StorePool;
-pub use reorder::{ReorderOptions, RowOrder, reorder};
+pub use reorder::{Partition, PartitionOptions, ReorderOptions, RowOrder, partition, reorder};
 pub use split::{SplitBy, split};

@@ -1,6 +1,7 @@
 //! [`reorder`]: the rows of a collection in another order, in bounded memory.
 
 mod bucket;
+mod partition;
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -13,6 +14,8 @@ use self::bucket::{Spilled, spill};
 use crate::classes::Classes;
 use crate::random::Key;
 use crate::{Collection, chunks::load_once};
+
+pub use partition::{Partition, PartitionOptions, partition};
 
 /// The order of rows.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]

@@ -165,10 +165,21 @@ pub fn rewrite(
     let read = options.read.elem.clone().with_lazy(true);
     let adata = io::read_anndata(&root, &read).map_err(|error| notes::advise(error, None))?;
     let adata = change(adata).map_err(|error| error.in_file(input))?;
+    write_from(input, format, output, &adata, options)
+}
+
+/// Writes a lazy object that comes from an input, within the limit.
+pub(crate) fn write_from(
+    input: &Path,
+    format: Format,
+    output: &Path,
+    adata: &AnnData,
+    options: &ConvertOptions,
+) -> Result<Converted> {
     // Backends name the output where it fails; what is left is about the object.
-    let written = crate::write::to(format, output, &adata, &options.write_within_limit());
-    written.map_err(|error| notes::advise(error.in_file(input), Some(&adata)))?;
-    Ok(Converted { notes: notes::of(&adata) })
+    let written = crate::write::to(format, output, adata, &options.write_within_limit());
+    written.map_err(|error| notes::advise(error.in_file(input), Some(adata)))?;
+    Ok(Converted { notes: notes::of(adata) })
 }
 
 /// Refuses an output within the input, which would change it, and one that holds the input, which would be lost.

@@ -29,19 +29,23 @@
 //! [`Loader`] gives the rows of a collection in batches, to train with: [`Sampling`] says in which order, [`Fields`] what of them,
 //! [`split`] makes the parts to train and to test with, and [`Encoder`] numbers of labels. The page
 //! [From AnnLoader and annbatch](crate::guide::loaders) goes through all of it. [`rechunk`] writes a collection as one store in another
-//! order and in small chunks; [`reorder`] is the object that it writes.
+//! order and in small chunks; [`reorder`] is the object that it writes. [`split_on_disk`] writes one for each value of a column, and
+//! reads its input once; [`partition`] are the objects that it writes.
 
 mod lazy;
 mod on_disk;
 mod rechunk;
+mod split;
 
 pub use anndata_experimental::{
     Batch, BatchMatrix, ChunkOptions, Collection, Compose, Cost, Draw, ElementChunks, Encoder, Epoch, Fields, Loader,
-    LoaderOptions, LoaderState, LoaderStats, MapKind, MatrixRef, OnRead, OnWrite, Order, Rank, ReadStep,
-    ReorderOptions, RowId, RowOrder, RowSet, Sampling, Short, SplitBy, StorePool, Tail, Unit, Want, Weights, WriteStep,
-    chunks, fold_chunks, map_lazy, read_dispatched, reorder, split, tensors, write_dispatched,
+    LoaderOptions, LoaderState, LoaderStats, MapKind, MatrixRef, OnRead, OnWrite, Order, Partition, PartitionOptions,
+    Rank, ReadStep, ReorderOptions, RowId, RowOrder, RowSet, Sampling, Short, SplitBy, StorePool, Tail, Unit, Want,
+    Weights, WriteStep, chunks, fold_chunks, map_lazy, partition, read_dispatched, reorder, split, tensors,
+    write_dispatched,
 };
 pub use anndata_format::node::Grid;
 pub use lazy::{read_elem_lazy, read_elem_lazy_async, read_lazy, read_lazy_async};
 pub use on_disk::{OnDiskOptions, OnDiskReport, concat_on_disk, plan_on_disk};
 pub use rechunk::{RechunkOptions, rechunk};
+pub use split::{SplitOptions, SplitPart, SplitReport, split_on_disk};

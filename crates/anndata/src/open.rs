@@ -144,7 +144,8 @@ fn open_store(path: &Path, options: &ReadOptions, mode: Mode) -> Result<Arc<dyn 
 }
 
 /// Looks for everything malformed or dangerous in what is at a path or URL, in bounded memory: see
-/// [`validate`](crate::validate()).
+/// [`validate`](crate::validate()). What is no store of anndata's own (feature `text`) is validated as it would be written to one, and
+/// is in memory then.
 ///
 /// ```
 /// # use anndata::{AnnData, ValidateOptions};
@@ -157,8 +158,13 @@ fn open_store(path: &Path, options: &ReadOptions, mode: Mode) -> Result<Arc<dyn 
 /// ```
 ///
 /// # Errors
-/// If nothing is there, it is in no known format, or it cannot be opened. Whatever is wrong within it is a finding.
+/// If nothing is there, it is in no known format, or it cannot be opened. Whatever is wrong within a store is a finding; what is
+/// wrong with a text is an error that names the line.
 pub fn validate_path(location: impl AsRef<Path>, options: &ValidateOptions) -> Result<Report> {
+    let location = location.as_ref();
+    #[cfg(feature = "text")]
+    let root = if crate::format::text::holds_object(location) { open_object(location)? } else { open(location)? };
+    #[cfg(not(feature = "text"))]
     let root = open(location)?;
     anndata_format::validate(&root, options).map_err(|error| error.in_store(&**root.storage()))
 }

@@ -93,7 +93,7 @@ impl Rechunk {
         concat.label.clone_from(&self.label);
         concat.index_unique.clone_from(&self.index_unique);
         let inputs = (0..inputs.len()).map(|at| at.to_string()).zip(inputs);
-        let data = Collection::open(inputs, &concat, |path| anndata::open(path)).map_err(Failure::Library)?;
+        let data = Collection::open(inputs, &concat, |path| anndata::open_object(path)).map_err(Failure::Library)?;
 
         let seed = self.seed()?;
         let order = match seed {

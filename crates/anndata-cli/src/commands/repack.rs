@@ -39,6 +39,11 @@ impl Repack {
                 "its name says another format than it has: use anndata convert to a new name",
             )));
         }
+        if anndata::text::TextFormat::of(&self.path).is_ok_and(|other| other.is_some()) {
+            return Err(failed(Error::unsupported(
+                "it is not anndata's own format: use anndata convert to a new name",
+            )));
+        }
         let before = stored(&self.path)?;
         let write = self.layout.write(&self.path)?;
         let options = ConvertOptions::default()

@@ -4,17 +4,21 @@ use std::collections::HashSet;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
+use anndata::experimental::{SplitOptions, SplitPart, split_on_disk};
 use anndata::storage::escaped;
-use anndata::{AxisSelection, ConvertOptions, Error, Groups};
 use clap::{Args, ValueEnum};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::Failure;
-use super::convert::{rewrite, warn};
+use super::convert::warn;
 use super::layout::Layout;
 use crate::printable::{Escapes, Printable};
+use crate::progress::Bar;
 
 /// Write an object for each value of a column of obs, block by block.
+///
+/// The input is read once, whatever the number of parts: rows that memory has no room for go to files in --scratch, which are
+/// removed. (Matrices in CSC are read once per part.)
 ///
 /// The files are called after the values; characters that are no letters, digits, '-', '_' or '.' become '_'. Observations
 /// without a value are in none of them. Each file is complete or absent.
@@ -33,6 +37,9 @@ pub(crate) struct Split {
     format: Parts,
     #[command(flatten)]
     layout: Layout,
+    /// The folder for rows that memory has no room for. Default: that of the parts.
+    #[arg(long, value_name = "FOLDER")]
+    scratch: Option<PathBuf>,
     /// Print the parts as JSON.
     #[arg(long)]
     json: bool,
@@ -49,69 +56,47 @@ enum Parts {
     ZarrZip,
 }
 
-/// An object to be written.
-struct Part {
-    value: String,
-    path: PathBuf,
-    rows: Vec<u64>,
-}
-
 impl Split {
     pub(crate) fn run(&self, out: &mut impl Write) -> Result<(), Failure> {
         if self.folder.to_string_lossy().contains("://") {
             return Err(Failure::Usage("parts are written to a folder, not to a URL".to_owned()));
         }
-        let failed = Failure::of(&self.input);
-        let groups = self.groups().map_err(&failed)?;
-        let without = groups.codes().iter().filter(|&&code| code < 0).count();
-        let parts = self.parts(&groups).map_err(&failed)?;
-        if let Some(part) = parts.iter().find(|part| !self.overwrite && part.path.exists()) {
-            // Told before any is written.
-            return Err(Failure::of(&part.path)(Error::already_exists("it already exists")));
-        }
-        std::fs::create_dir_all(&self.folder).map_err(|error| Failure::of(&self.folder)(error.into()))?;
-        let mut written = Vec::new();
-        for Part { value, path, rows } in parts {
-            let write = self.layout.write(&path)?.with_overwrite(self.overwrite);
-            let options = ConvertOptions::default().with_write(write).with_memory_limit(self.layout.memory_limit);
-            let n_obs = rows.len();
-            let done = rewrite(&self.input, &path, options, |adata| adata.select(AxisSelection::from(rows), ..))?;
-            if written.is_empty() {
-                done.notes.iter().for_each(|note| warn(&self.input, note, ""));
-            }
-            if !self.json {
-                writeln!(Printable::new(&mut *out, Escapes::Text), "{}: {n_obs} observations", path.display())?;
-            }
-            written.push(json!({"value": value, "path": path.to_string_lossy(), "n_obs": n_obs}));
-        }
-        if self.json {
-            let object = json!({"parts": written, "n_obs_without_value": without});
-            writeln!(Printable::new(out, Escapes::Json), "{object:#}")?;
-        } else if without > 0 {
-            let line = format!("anndata: warning: {without} observations have no value of {}", self.by);
-            // If this cannot be written, the parts still are.
-            let _ = writeln!(io::stderr(), "{}", escaped(line));
-        }
-        Ok(())
-    }
-
-    fn groups(&self) -> anndata::Result<Groups> {
-        let adata = anndata::read_lazy(&self.input)?;
-        adata.obs().group_by(&self.by).map_err(|error| error.at("obs"))?.without_empty()
-    }
-
-    fn parts(&self, groups: &Groups) -> anndata::Result<Vec<Part>> {
         let ending = match self.format {
             Parts::H5ad => "h5ad",
             Parts::Zarr => "zarr",
             Parts::ZarrZip => "zarr.zip",
         };
-        let mut taken = HashSet::new();
-        let mut parts = Vec::with_capacity(groups.len());
-        for (value, rows) in groups.names().to_labels()?.into_iter().zip(groups.rows()) {
-            parts.push(Part { path: free_path(&self.folder, &value, ending, &mut taken), value, rows: rows.clone() });
+        let bar = Bar::start("written");
+        let mut write = self.layout.write(&self.folder.join("part").with_extension(ending))?;
+        if let Some(progress) = bar.progress() {
+            write = write.with_progress(progress);
         }
-        Ok(parts)
+        let options = SplitOptions::default()
+            .with_write(write.with_overwrite(self.overwrite))
+            .with_memory_limit(self.layout.memory_limit)
+            .with_scratch(self.scratch.clone().unwrap_or_else(|| self.folder.clone()));
+        let mut taken = HashSet::new();
+        let path = |value: &str| free_path(&self.folder, value, ending, &mut taken);
+        let report = split_on_disk(&self.input, &self.by, path, &options).map_err(Failure::Library)?;
+        drop(bar);
+        report.converted.notes.iter().for_each(|note| warn(&self.input, note, ""));
+        if self.json {
+            let part = |part: &SplitPart| json!({"value": part.value, "path": part.path.to_string_lossy(), "n_obs": part.n_obs});
+            let parts: Vec<Value> = report.parts.iter().map(part).collect();
+            let object = json!({"parts": parts, "n_obs_without_value": report.without_value});
+            writeln!(Printable::new(out, Escapes::Json), "{object:#}")?;
+            return Ok(());
+        }
+        let mut out = Printable::new(out, Escapes::Text);
+        for part in &report.parts {
+            writeln!(out, "{}: {} observations", part.path.display(), part.n_obs)?;
+        }
+        if report.without_value > 0 {
+            let line = format!("anndata: warning: {} observations have no value of {}", report.without_value, self.by);
+            // If this cannot be written, the parts still are.
+            let _ = writeln!(io::stderr(), "{}", escaped(line));
+        }
+        Ok(())
     }
 }
 

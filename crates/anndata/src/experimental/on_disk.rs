@@ -294,7 +294,8 @@ impl Job {
         }
         let read = options.read.clone();
         let identity = options.resume.then(|| resume::identity(&inputs, options));
-        let objects = Collection::objects(inputs, &read.elem.clone(), move |path| crate::open_with(path, &read))?;
+        let objects =
+            Collection::objects(inputs, &read.elem.clone(), move |path| crate::open_object_with(path, &read))?;
         let own: Vec<Vec<String>> = objects.iter().map(|(_, object)| paths(object)).collect();
         let joined = Collection::new(objects, &options.concat)?;
         let kept = paths(&joined);
