@@ -1,5 +1,5 @@
 //! `cargo xtask bench WHAT`: this library and its peers on the same files, in turn, in one run. What there is:
-//! `limits|read|write|zarr|convert|matrix|concat|qc|lazy|dispatch|collection|concat-on-disk|text|loader`,
+//! `limits|read|write|zarr|convert|matrix|concat|qc|lazy|dispatch|collection|concat-on-disk|text|command|loader`,
 //! `all` of them, and `page`, which writes `docs/performance.md` of what was measured. `sql|atlas` stand alone, as they build
 //! DataFusion first.
 //!
@@ -8,6 +8,7 @@
 //! bytes read (or written) and decoded (or encoded) on all cores with nothing else done, or copied in memory.
 
 mod collection;
+mod command;
 mod concat;
 mod lazy;
 mod limits;
@@ -71,7 +72,7 @@ struct Bench {
 }
 
 /// All that is measured, in the order of the page.
-const BENCHES: [&str; 14] = [
+const BENCHES: [&str; 15] = [
     "limits",
     "read",
     "write",
@@ -85,6 +86,7 @@ const BENCHES: [&str; 14] = [
     "collection",
     "concat-on-disk",
     "text",
+    "command",
     "loader",
 ];
 
@@ -100,7 +102,7 @@ pub(crate) fn run(arguments: &[&str]) -> Result<()> {
     let (&what, rest) = arguments.split_first().ok_or_else(|| Error::new(crate::USAGE))?;
     let known = ["--rounds", "--python"];
     // Only these make a smaller file.
-    let quick = ["qc", "lazy", "dispatch", "text", "loader"].contains(&what) && flag(rest, "--quick");
+    let quick = ["qc", "lazy", "dispatch", "text", "command", "loader"].contains(&what) && flag(rest, "--quick");
     let rest: Vec<&str> = rest.iter().copied().filter(|&word| !(quick && word == "--quick")).collect();
     let rounds = option(&rest, "--rounds", &known)?.map_or(Ok(ROUNDS), str::parse);
     let rounds = rounds.ok().filter(|n| *n > 0).ok_or_else(|| Error::new("--rounds takes a number above 0"))?;
@@ -164,6 +166,7 @@ impl Bench {
             "lazy" => return self.lazy(quick),
             "dispatch" => return self.dispatch(quick),
             "text" => return self.text(quick),
+            "command" => return self.command(quick),
             "loader" => return self.loader(quick),
             _ => {}
         }
