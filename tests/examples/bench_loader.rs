@@ -9,9 +9,10 @@
 //! bench_loader slow FILE                     the same with a consumer that takes as long as reading does; `waited` is the part of
 //!                                            the time that it waited
 //! bench_loader rechunk FILE OUT              time writing a shuffled copy, as annbatch reads it
+//! bench_loader limit STORE                   time reading and decoding all chunks of X once, with nothing else done
 //! ```
 //!
-//! `promised` is the memory that the loader says it takes at most, with what the process had before it was made.
+//! `decoded` is how many times the values are decoded that come, of which `limit` is the time for once. `promised` is the memory that the loader says it takes at most, with what the process had before it was made.
 //! `bench_loader.py make` makes the files.
 
 use std::error::Error;
@@ -41,6 +42,7 @@ fn main() -> Result<()> {
         ["dense", file] => stream(file, Sampling::default().order, Want::dense(DType::F32), Duration::ZERO)?,
         ["slow", file] => slow(file)?,
         ["rechunk", file, out] => shuffled(file, out)?,
+        ["limit", store] => limit(store)?,
         _ => return Err("see the top of this example for its arguments".into()),
     };
     writeln!(std::io::stdout(), "{line}")?;
@@ -52,10 +54,38 @@ fn open(stores: impl IntoIterator<Item = PathBuf>) -> Result<Collection> {
     Ok(Collection::open(stores, &ConcatOptions::default(), |path| anndata::open(path))?)
 }
 
+/// The datasets of a folder; a file is the only one.
+fn datasets(store: &str) -> Vec<PathBuf> {
+    let store = Path::new(store);
+    if store.is_file() {
+        return vec![store.to_owned()];
+    }
+    (0..u32::MAX).map(|at| store.join(format!("dataset_{at}"))).take_while(|path| path.exists()).collect()
+}
+
+/// The values of a block that is read at a time: so few that memory is used again, and enough for all cores.
+const BLOCK: u64 = 1 << 20;
+
+fn limit(store: &str) -> Result<Value> {
+    let (mut bytes, mut time) = (0, Duration::ZERO);
+    for dataset in datasets(store) {
+        let root = anndata::open(dataset)?;
+        for name in ["X/data", "X/indices"] {
+            let array = root.array(name)?;
+            let (spec, start) = (array.spec(), Instant::now());
+            let (len, chunk) = (spec.len()?, spec.chunks.as_ref().map_or(1, |chunks| chunks[0]).max(1));
+            let block = BLOCK.next_multiple_of(chunk);
+            for start in (0..len).step_by(usize::try_from(block)?) {
+                bytes += array.read_selection(&[(start..len.min(start + block)).into()])?.nbytes();
+            }
+            time += start.elapsed();
+        }
+    }
+    Ok(json!({ "seconds": time.as_secs_f64(), "bytes": bytes }))
+}
+
 fn epoch(store: &str, rows: u32, units: u32, batch: u32) -> Result<Value> {
-    let folder = Path::new(store);
-    let datasets = (0..).map(|at| folder.join(format!("dataset_{at}"))).take_while(|path| path.exists());
-    let cells = open(datasets)?;
+    let cells = open(datasets(store))?;
     let before = resident();
     let sampling = Sampling::default()
         .with_order(Order::Shuffled { unit: Unit::Rows(rows) })
@@ -99,6 +129,8 @@ struct Ran {
     before: u64,
     promised: u64,
     peak: u64,
+    /// How many times the values are decoded that come.
+    decoded: f64,
     /// The rows of each batch.
     batches: Vec<Vec<u64>>,
 }
@@ -124,8 +156,8 @@ fn run(loader: &Loader, before: u64, each: Duration) -> Result<Ran> {
         std::thread::sleep(each);
     }
     let (time, stats) = (start.elapsed(), epoch.stats());
-    let promised = loader.cost().peak_memory;
-    Ok(Ran { time, waited: stats.waited, bytes, check, before, promised, peak: stats.peak_memory, batches })
+    let (promised, decoded) = (loader.cost().peak_memory, loader.cost().amplification());
+    Ok(Ran { time, waited: stats.waited, bytes, check, before, promised, peak: stats.peak_memory, decoded, batches })
 }
 
 fn rows(batch: &Batch) -> Vec<u64> {
@@ -141,6 +173,7 @@ impl Ran {
             "check": self.check,
             "promised": self.promised + self.before,
             "counted": self.peak,
+            "decoded": self.decoded,
             "batches": self.batches.len(),
             "waited": self.waited.as_secs_f64() / seconds,
         })
@@ -177,9 +210,11 @@ fn entropy(rows: impl Iterator<Item = u64>, of: u64) -> f64 {
 fn shuffled(file: &str, out: &str) -> Result<Value> {
     let start = Instant::now();
     let cells = open([file.into()])?;
-    let options = RechunkOptions::default()
+    let mut options = RechunkOptions::default()
         .with_order(RowOrder::Shuffle { seed: 1 })
         .with_rows_per_dataset(u64::try_from(cells.n_obs())?);
+    // annbatch does not wait until the disk has everything.
+    options.write = options.write.with_durable(false);
     rechunk(&cells, out, &options)?;
     let time = start.elapsed();
     let made = anndata::open(Path::new(out).join("dataset_0"))?;

@@ -48,6 +48,8 @@ struct Measurement {
     check: Option<f64>,
     /// The most bytes of memory that it says it takes.
     promised: Option<f64>,
+    /// How many times it decodes the values that it gives.
+    decoded: Option<f64>,
     /// How near to random the order is that it gives.
     mixed: Option<f64>,
     /// The part of the time in which it waited for what is read.
@@ -285,6 +287,7 @@ fn measure(run: &mut Command) -> Result<Measurement> {
         cpu_seconds: number("cpu_seconds")?,
         check: value["check"].as_f64(),
         promised: value["promised"].as_f64(),
+        decoded: value["decoded"].as_f64(),
         mixed: value["mixed"].as_f64(),
         waited: value["waited"].as_f64(),
     })

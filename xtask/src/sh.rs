@@ -7,7 +7,8 @@ use std::time::Instant;
 
 /// What is built beside the default features: stores by URL, and arrays for other libraries. The same everywhere, so that nothing is
 /// built twice.
-pub(crate) const FEATURES: [&str; 2] = ["--features", "anndata-tests/cloud,anndata-cli/cloud,anndata-rs/dlpack"];
+pub(crate) const FEATURES: [&str; 2] =
+    ["--features", "anndata-tests/cloud,anndata-cli/cloud,anndata-rs/candle,anndata-rs/dlpack"];
 
 /// The workspace without the crates that build DataFusion, which are built and tested by `cargo xtask sql` alone, with one set of
 /// features.

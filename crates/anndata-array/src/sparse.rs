@@ -6,6 +6,7 @@ mod change;
 mod convert;
 mod display;
 mod format;
+mod gather;
 mod major;
 mod moments;
 mod offsets;

@@ -6,6 +6,7 @@ mod chunks;
 mod classes;
 mod collection;
 mod encoder;
+mod gather;
 mod loader;
 mod manifest;
 mod mapped;

@@ -2,6 +2,7 @@
 
 mod alias;
 mod batch;
+mod blocks;
 mod compose;
 mod cost;
 mod deal;
@@ -15,6 +16,7 @@ mod rows;
 mod sampling;
 mod slots;
 mod source;
+mod spans;
 mod state;
 mod weights;
 
@@ -33,10 +35,11 @@ pub use self::rows::RowSet;
 pub use self::sampling::{Compose, Draw, Order, Rank, Sampling, Short, Tail, Unit, Weights};
 pub use self::state::LoaderState;
 
+use self::blocks::{Meter, Piece, Rows};
 use self::epoch::Planned;
 use self::lengths::{Parts, RowBytes};
 use self::order::Arrangement;
-use self::reader::{Matrix, Meter, Piece, Reader};
+use self::reader::{Matrix, Reader};
 use self::slots::Units;
 use crate::Collection;
 use crate::encoder::series;
@@ -54,14 +57,16 @@ pub struct LoaderOptions {
     /// - `window`: the rows that are shuffled together, as they are stored, or those of a batch, if less: a window that does not fit
     ///   is read some batches at a time (one that was [asked for](Sampling::window) has to fit);
     /// - `cursors * unit`: what cursors read ahead; they do not, where this is over a quarter of the limit. Where there is room for
-    ///   it, each window keeps as much, which saves a copy;
+    ///   it, each window keeps as much, which saves a copy, and a window more is kept for what the next one needs of it;
     /// - `batch`: a batch as it is asked for, which is large if it is dense;
     /// - `threads * chunk`: a chunk of the store on each thread, encoded and decoded;
     /// - `lengths`: four bytes for each row of a sparse matrix, or less, so that they are an eighth of the limit at most;
     /// - `columns`: the columns of `obs` and the labels that are asked for;
     /// - `weights`: four bytes a row that is thinned, eight if rows are drawn with replacement, sixteen if batches are put together.
     ///
-    /// Where there is room for it, the memory of a window and two batches is kept to be used again, as fresh memory takes time.
+    /// Where there is room for it, chunks of the store stay decoded until the epoch ends: those in which cursors are (two for each cursor
+    /// and matrix), and all where rows come from anywhere; and the memory of a window and two batches is kept to be used again, as fresh
+    /// memory takes time.
     ///
     /// Default: 1 GiB.
     pub memory_limit: u64,
@@ -168,6 +173,10 @@ struct Inner {
     shares_units: bool,
     /// What is in memory as long as the loader is.
     fixed_bytes: u64,
+    /// The bytes of windows that are kept for the rest of units in them.
+    kept_bytes: u64,
+    /// The bytes of chunks that stay decoded.
+    tail_bytes: u64,
     /// The bytes of memory that are kept to be used again.
     reused_bytes: u64,
     peak_memory: u64,
@@ -256,6 +265,8 @@ impl Loader {
             keeps_units: false,
             shares_units: false,
             fixed_bytes: 0,
+            kept_bytes: 0,
+            tail_bytes: 0,
             reused_bytes: 0,
             peak_memory: 0,
             ends,
@@ -303,11 +314,7 @@ impl Loader {
         if let Some(row) = rows.iter().find(|&&row| row >= len) {
             return Err(Error::invalid_input(format!("row {row} is out of bounds: there are {len}")));
         }
-        let mut wanted = rows.to_vec();
-        wanted.sort_unstable();
-        wanted.dedup();
-        let bytes: u64 =
-            wanted.iter().map(|&row| inner.row_bytes.iter().map(|matrix| matrix.of(row)).sum::<u64>()).sum();
+        let bytes: u64 = rows.iter().map(|&row| inner.row_bytes.iter().map(|matrix| matrix.of(row)).sum::<u64>()).sum();
         let (needed, limit) = (bytes.saturating_mul(2) + inner.fixed_bytes, inner.options.memory_limit);
         if needed > limit {
             let message = format!("{} rows need {needed} bytes, more than the memory limit of {limit}", rows.len());
@@ -315,23 +322,23 @@ impl Loader {
         }
         let (meter, stop) = (Arc::<Meter>::default(), Arc::<AtomicBool>::default());
         let mut reader = Reader::new(&inner.matrices, &RowSet::from(0..len), None, &meter, &stop);
-        let piece = reader.read(&wanted, false)?.or_bug("a reader that nobody stopped")?;
-        inner.batch_of_rows(&piece, rows, rows, 0, None)
+        let piece = reader.read(rows, false)?.or_bug("a reader that nobody stopped")?;
+        inner.batch_of_rows(&piece, &piece.rows(rows, 0)?, rows, 0, None)
     }
 }
 
 impl Inner {
     /// Rows that were read, as a batch.
-    fn batch(&self, piece: &Piece, planned: &Planned, state: Option<LoaderState>) -> Result<Batch> {
+    fn batch(&self, piece: &Piece, found: &Rows, planned: &Planned, state: Option<LoaderState>) -> Result<Batch> {
         let row = |&position: &u64| self.arrangement.rows.nth(position).or_bug("a row beyond all");
         let rows = planned.positions.iter().map(row).collect::<Result<Vec<u64>>>()?;
-        self.batch_of_rows(piece, &planned.positions, &rows, planned.padding, state)
+        self.batch_of_rows(piece, found, &rows, planned.padding, state)
     }
 
     fn batch_of_rows(
         &self,
         piece: &Piece,
-        positions: &[u64],
+        found: &Rows,
         rows: &[u64],
         padding: u32,
         state: Option<LoaderState>,
@@ -352,7 +359,7 @@ impl Inner {
             })
         };
         Ok(Batch {
-            matrices: batch::matrices(&self.matrices, piece, positions)?,
+            matrices: batch::matrices(&self.matrices, piece, found)?,
             obs: batch::obs(&self.columns, rows)?,
             labels: labels.collect::<Result<_>>()?,
             rows: rows.iter().map(locate).collect::<Result<_>>()?,

@@ -1,16 +1,18 @@
 //! [`reorder`]: the rows of a collection in another order, in bounded memory.
 
 mod bucket;
+mod held;
 mod partition;
 
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use anndata_core::{AnnData, AxisSelection, DataFrame, Element, Lazy, Raw, Result, Schema, Series};
+use anndata_core::{AnnData, AxisSelection, DataFrame, Element, Lazy, Raw, Result, Schema, Series, SparseFormat};
 use anndata_storage::{Error, OrBug};
 use rayon::prelude::*;
 
 use self::bucket::{Spilled, spill};
+use self::held::Held;
 use crate::classes::Classes;
 use crate::random::Key;
 use crate::{Collection, chunks::load_once};
@@ -175,14 +177,25 @@ struct Job<'a> {
 /// Which part of the limit the rows of a file take: there are these as read, in order, and as they are written.
 const FILES_IN_MEMORY: u64 = 4;
 
+/// Which part of the limit a matrix takes at most that is put in another order at once: there is it as read, and in order.
+const AT_ONCE: u64 = 8;
+
 impl Job<'_> {
     fn element(&self, element: &Element, path: &str) -> Result<Element> {
         let bytes = element.size_in_memory(true) as u64;
-        let most = (self.options.memory_limit / FILES_IN_MEMORY).max(1);
-        let is_matrix = matches!(element.schema()?, Schema::Array { .. } | Schema::Sparse { .. });
-        if bytes <= most || !is_matrix {
+        let limit = self.options.memory_limit;
+        let most = (limit / FILES_IN_MEMORY).max(1);
+        let schema = element.schema()?;
+        let is_csc = matches!(schema, Schema::Sparse { format: SparseFormat::Csc, .. });
+        let is_matrix = matches!(schema, Schema::Array { .. } | Schema::Sparse { .. });
+        if bytes <= limit / AT_ONCE || (is_csc && bytes <= most) || !is_matrix {
             let all = load_once(element)?;
             return all.select(std::slice::from_ref(&self.rows));
+        }
+        // The rest of the limit is for the blocks in which it is written.
+        if bytes <= limit / 8 * 5 && !is_csc {
+            let held = Held::read(element, &self.inverse, (limit - bytes) / 2, path)?;
+            return Ok(Element::Lazy(Lazy::uncached(held)));
         }
         let scratch = match &self.options.scratch {
             Some(folder) => tempfile::Builder::new().prefix(".anndata-rows-").tempdir_in(folder),

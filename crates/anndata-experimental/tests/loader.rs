@@ -319,6 +319,14 @@ fn ranks_go_on_as_another_number_of_ranks_at_the_end_of_a_round() -> Result<()> 
     }
     let counts = counts(&seen);
     assert_eq!((counts.len() as u64, counts.values().all(|&count| count == 1)), (ROWS, true));
+    for tail in [Tail::Drop, Tail::Keep, Tail::Pad] {
+        let sampling =
+            |world| Sampling::default().with_batch(4).with_window(8).with_tail(tail).with_rank(Rank { rank: 0, world });
+        let loader = |world| Loader::new(&data, Fields::default(), sampling(world), LoaderOptions::default());
+        let mut ended = loader(3)?.epoch(0)?;
+        ended.by_ref().for_each(drop);
+        assert_eq!(loader(2)?.resume(&ended.state())?.count(), 0, "{tail:?}");
+    }
     let within = LoaderState { batch: 3, ..states[0].clone() };
     let refused = loader(0, 2)?.resume(&within).unwrap_err();
     assert_eq!(
@@ -643,5 +651,25 @@ fn costs_are_known_before_anything_is_read() -> Result<()> {
     );
     assert!(in_order.amplification() <= single.amplification(), "{in_order:?} {single:?}");
     assert!(in_order.peak_memory > 0 && in_order.requests > 0);
+    Ok(())
+}
+
+#[test]
+fn rows_are_read_in_the_order_of_batches_which_share_their_memory() -> Result<()> {
+    let folder = tempfile::tempdir()?;
+    let path = folder.path().join("one.h5ad");
+    write(&path, &object(0, 60, &DType::F32)?)?;
+    let one = Collection::open([("one", path)], &ConcatOptions::default(), open)?;
+    for data in [one, stored(folder.path())?] {
+        let sampling = Sampling::default().with_order(Order::Shuffled { unit: Unit::Rows(1) }).with_batch(4);
+        let loader = Loader::new(&data, Fields::x(Want::csr()), sampling.with_window(12), LoaderOptions::default())?;
+        let batches = loader.epoch(0)?.take(3).collect::<Result<Vec<Batch>>>()?;
+        let places = batches.iter().map(|batch| match batch.x() {
+            Some(BatchMatrix::Csr(x)) => x.data().as_bytes().unwrap().as_ptr_range(),
+            other => panic!("{other:?}"),
+        });
+        let places: Vec<_> = places.collect();
+        assert!(places.windows(2).all(|pair| pair[0].end == pair[1].start), "{places:?}");
+    }
     Ok(())
 }

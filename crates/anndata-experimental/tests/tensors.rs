@@ -1,5 +1,5 @@
 //! Batches as tensors of other libraries: the same values, and not copied where the other library can take them.
-#![cfg(feature = "dlpack")]
+#![cfg(any(feature = "candle", feature = "burn", feature = "dlpack"))]
 #![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
 
 use anndata_core::{AnnData, ConcatOptions, DType, Result, SparseFormat, SparseMatrix, Tensor};
@@ -67,6 +67,90 @@ fn arrays(dtype: &DType) -> Result<[Tensor; 3]> {
     Ok([Tensor::zeros(dtype, [2, 0, 3])?, six, one])
 }
 
+#[cfg(feature = "candle")]
+#[test]
+fn candle_takes_batches_without_a_copy_and_every_dtype_that_it_has() -> Result<()> {
+    use anndata_experimental::tensors::candle_core::{DType as Theirs, Device, Storage};
+
+    each_dense(|dense, at| {
+        let taken = tensors::to_candle(dense, &Device::Cpu)?;
+        assert_eq!(taken.dims(), [3, 5]);
+        assert_eq!(taken.flatten_all().unwrap().to_vec1::<f32>().unwrap(), expected());
+        let (storage, layout) = taken.storage_and_layout();
+        let Storage::Cpu(storage) = &*storage else { panic!("not on the CPU") };
+        assert_eq!((storage.as_slice::<f32>().unwrap().as_ptr().cast::<u8>(), layout.start_offset()), (at, 0));
+        Ok(())
+    })?;
+    for dtype in DTYPES {
+        for array in arrays(&dtype)? {
+            let shape = array.shape().to_vec();
+            let numbers = array.cast(&DType::F64)?.as_slice::<f64>()?.to_vec();
+            match tensors::to_candle(array, &Device::Cpu) {
+                Ok(taken) => {
+                    assert_eq!((taken.dims(), taken.dtype().as_str()), (&shape[..], short(&dtype)));
+                    let taken = taken.flatten_all().unwrap().to_dtype(Theirs::F64).unwrap();
+                    assert_eq!(taken.to_vec1::<f64>().unwrap(), numbers);
+                }
+                Err(refused) => {
+                    assert!([DType::Bool, DType::I8, DType::U16, DType::U64].contains(&dtype), "{refused}");
+                    assert!(refused.is_dtype(), "{refused}");
+                    assert_eq!(refused.message(), format!("candle has no tensors of type {dtype}"));
+                }
+            }
+        }
+    }
+    Ok(())
+}
+
+/// What candle and burn call a dtype.
+#[cfg(any(feature = "candle", feature = "burn"))]
+fn short(dtype: &DType) -> &'static str {
+    match dtype {
+        DType::I8 => "i8",
+        DType::I16 => "i16",
+        DType::I32 => "i32",
+        DType::I64 => "i64",
+        DType::U8 => "u8",
+        DType::U16 => "u16",
+        DType::U32 => "u32",
+        DType::U64 => "u64",
+        DType::F16 => "f16",
+        DType::F32 => "f32",
+        DType::F64 => "f64",
+        _ => "none",
+    }
+}
+
+#[cfg(feature = "burn")]
+#[test]
+fn burn_takes_batches_without_a_copy_and_every_dtype_that_it_has() -> Result<()> {
+    each_dense(|dense, at| {
+        let taken = tensors::to_burn(dense)?;
+        assert_eq!(taken.shape().as_slice(), [3, 5]);
+        let values = taken.as_slice::<f32>().unwrap();
+        assert_eq!((values, values.as_ptr().cast::<u8>()), (&expected()[..], at));
+        Ok(())
+    })?;
+    for dtype in DTYPES {
+        for array in arrays(&dtype)? {
+            let shape = array.shape().to_vec();
+            let numbers = array.cast(&DType::F64)?.as_slice::<f64>()?.to_vec();
+            match tensors::to_burn(array) {
+                Ok(taken) => {
+                    assert_eq!((taken.shape().as_slice(), taken.dtype().name()), (&shape[..], short(&dtype)));
+                    assert_eq!(taken.iter::<f64>().collect::<Vec<_>>(), numbers);
+                }
+                Err(refused) => {
+                    assert_eq!((&dtype, refused.is_dtype()), (&DType::Bool, true), "{refused}");
+                    assert_eq!(refused.message(), "burn has no tensors of type bool");
+                }
+            }
+        }
+    }
+    Ok(())
+}
+
+#[cfg(feature = "dlpack")]
 #[test]
 fn dlpack_shares_every_numeric_array_for_reading() -> Result<()> {
     use anndata_experimental::tensors::dlpark::DlpackFlags;
@@ -103,6 +187,7 @@ fn dlpack_shares_every_numeric_array_for_reading() -> Result<()> {
 }
 
 /// The values go when the last one that holds them does: the tensor that another library had, on another thread.
+#[cfg(feature = "dlpack")]
 #[test]
 fn what_dlpack_shares_stays_until_it_is_given_back() -> Result<()> {
     use anndata_experimental::tensors::dlpark::versioned::Dlpack;

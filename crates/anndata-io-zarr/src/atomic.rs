@@ -101,7 +101,7 @@ pub fn write_objects<T>(
     build: impl FnOnce(&Group) -> Result<T>,
 ) -> Result<T> {
     let name = format!("{objects}/{}", prefix.trim_matches('/'));
-    write_remote(Arc::new(Objects::new(objects, prefix, name, options.limits)), options, overwrite, build)
+    write_remote(Arc::new(Objects::new(objects, prefix, name, options)), options, overwrite, build)
 }
 
 /// What says that objects are those of a store that is being written.

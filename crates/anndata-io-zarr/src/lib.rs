@@ -18,7 +18,7 @@ pub use atomic::{write_atomic, write_objects, write_url};
 /// The crate of remote stores, in the version that is used here.
 pub use object_store;
 pub use open::{is_zarr, open, open_path};
-pub use options::{Sharding, ZarrFormat, ZarrOptions};
+pub use options::{PageCache, Sharding, ZarrFormat, ZarrOptions};
 pub use remote_object::RemoteObject;
 pub use resume::write_resumable;
 pub use tree::ZarrStore;

@@ -1,5 +1,7 @@
 //! How a store is opened or made.
 
+use std::path::PathBuf;
+
 use anndata_storage::Limits;
 
 /// The two versions of the zarr format.
@@ -28,6 +30,42 @@ impl Default for Sharding {
     /// Shards of 1 GB, as Python's anndata asks for.
     fn default() -> Self {
         Self::Auto { target_bytes: 1_000_000_000 }
+    }
+}
+
+/// Where parts of objects behind a network are kept on the local disk, so that they are fetched once.
+///
+/// A part belongs to one version of its object, which is asked for (by a `HEAD`) once for each object that is read of a store that is
+/// open: where that has changed, it is fetched again. Objects of which the server says neither an entity tag nor a time are not kept,
+/// nor are metadata. Several processes may share a folder.
+///
+/// ```
+/// use anndata_io_zarr::{PageCache, ZarrOptions};
+///
+/// let options = ZarrOptions::default().with_cache(PageCache::new("/scratch/pages").with_bytes(200 << 30));
+/// assert_eq!(options.cache.map(|cache| cache.bytes), Some(200 << 30));
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct PageCache {
+    /// The folder, which is made if it is not there. Files in it that are no such parts are left alone.
+    pub dir: PathBuf,
+    /// About the most bytes that the parts in the folder take, of all processes together: those that were not used for the longest
+    /// time are removed to make room. Default: 10 GiB.
+    pub bytes: u64,
+}
+
+impl PageCache {
+    /// A folder for 10 GiB.
+    pub fn new(dir: impl Into<PathBuf>) -> Self {
+        Self { dir: dir.into(), bytes: 10 << 30 }
+    }
+
+    /// Sets the most bytes.
+    #[must_use]
+    pub fn with_bytes(mut self, bytes: u64) -> Self {
+        self.bytes = bytes;
+        self
     }
 }
 
@@ -62,6 +100,8 @@ pub struct ZarrOptions {
     /// Whether [`write_atomic`](crate::write_atomic), and a flush of a zip file, wait until the disk has everything. Default:
     /// yes.
     pub durable: bool,
+    /// Where parts of remote stores that are read are kept on the local disk. Default: nowhere.
+    pub cache: Option<PageCache>,
     /// Settings of the provider of a URL, beside those of the environment (`aws_endpoint`, `aws_region`, ...).
     pub provider: Vec<(String, String)>,
 }
@@ -77,6 +117,7 @@ impl Default for ZarrOptions {
             limits: Limits::default(),
             allow_links: false,
             durable: true,
+            cache: None,
             provider: Vec::new(),
         }
     }
@@ -136,6 +177,13 @@ impl ZarrOptions {
     #[must_use]
     pub fn with_durable(mut self, durable: bool) -> Self {
         self.durable = durable;
+        self
+    }
+
+    /// Sets where parts of remote stores are kept on the local disk.
+    #[must_use]
+    pub fn with_cache(mut self, cache: impl Into<Option<PageCache>>) -> Self {
+        self.cache = cache.into();
         self
     }
 

@@ -53,7 +53,7 @@ impl RemoteObject {
     /// If the operating system gives no thread.
     pub fn of_objects(objects: Arc<dyn ObjectStore>, path: &str, options: &ZarrOptions) -> Result<Self> {
         let name = format!("{objects}/{}", path.trim_matches('/'));
-        Self::new(Objects::new(objects, path, name, options.limits), options)
+        Self::new(Objects::new(objects, path, name, options), options)
     }
 
     fn new(objects: Objects, options: &ZarrOptions) -> Result<Self> {

@@ -3,6 +3,7 @@
 pub(crate) mod folder;
 pub(crate) mod memory;
 pub(crate) mod object;
+pub(crate) mod pages;
 pub(crate) mod remote;
 pub(crate) mod upload;
 #[cfg(feature = "zarrs-storage")]

@@ -8,10 +8,12 @@
 mod copy;
 mod read;
 mod runs;
+mod tails;
 mod write;
 
 pub use read::read;
 pub use runs::{read_runs, read_runs_into, tensor_of_runs};
+pub use tails::{TailReuse, Tails};
 pub use write::write;
 
 use crate::{ArraySpec, Error, Result};
@@ -69,6 +71,11 @@ pub trait ChunkedStorage: Send + Sync {
     /// Whether the values of every chunk are stored as they are, so that decoding is copying.
     fn is_raw(&self) -> bool {
         false
+    }
+
+    /// Where chunks are kept in which reads ended, if the array cannot change as long as it is open.
+    fn tails(&self) -> Option<&Tails> {
+        None
     }
 }
 

@@ -1,23 +1,27 @@
-//! Trains a model that tells cell types from counts: a softmax regression, on a collection of three files of which no more than a
-//! window is in memory, and says how many held-out cells it gets right.
+//! Trains a model that tells cell types from counts: a softmax regression of the library candle, on a collection of three files of
+//! which no more than a window is in memory, and says how many held-out cells it gets right.
 //!
 //! ```text
-//! cargo run --features experimental --example train [FOLDER]
+//! cargo run --features candle --example train [FOLDER]
 //! ```
 
+use std::error::Error;
 use std::io::Write as _;
 use std::path::Path;
 
+use anndata::experimental::tensors::candle_core::{D, Device, Var};
+use anndata::experimental::tensors::{candle_core, to_candle};
 use anndata::experimental::{
-    Collection, Encoder, Fields, Loader, LoaderOptions, MatrixRef, RowSet, Sampling, SplitBy, Tail,
+    Batch, Collection, Encoder, Fields, Loader, LoaderOptions, MatrixRef, RowSet, Sampling, SplitBy, Tail, Want, split,
 };
-use anndata::experimental::{Want, split};
-use anndata::{AnnData, Column, ConcatOptions, DType, DataFrame, Result, SparseFormat, SparseMatrix, Tensor};
+use anndata::{AnnData, Column, ConcatOptions, DType, DataFrame, SparseFormat, SparseMatrix, Tensor};
+
+type Result<T> = std::result::Result<T, Box<dyn Error + Send + Sync>>;
 
 const KINDS: [&str; 4] = ["B", "Monocyte", "NK", "T"];
 const GENES: usize = 60;
 const EPOCHS: u64 = 5;
-const RATE: f32 = 0.3;
+const RATE: f64 = 0.3;
 
 fn main() -> Result<()> {
     let scratch = std::env::temp_dir().join(format!("anndata-train-{}", std::process::id()));
@@ -41,76 +45,64 @@ fn train(folder: &Path) -> Result<()> {
         let sampling = Sampling::default().with_rows(rows.clone()).with_batch(64).with_tail(tail).with_seed(1);
         Loader::new(&cells, fields, sampling, LoaderOptions::default())
     };
-    let mut model = Model { weights: vec![0.0; (cells.n_vars() + 1) * KINDS.len()], genes: cells.n_vars() };
+    let model = Model::new(cells.n_vars())?;
     let mut out = std::io::stdout();
     let (training, held_out) = (loader(training, Tail::Drop)?, loader(held_out, Tail::Keep)?);
     for epoch in 0..EPOCHS {
-        let (mut loss, mut rows) = (0.0_f32, 0_u16);
+        let (mut loss, mut batches) = (0.0_f32, 0_u16);
         for batch in training.epoch(epoch)? {
-            let batch = batch?;
-            let kinds = batch.labels["kind"].as_slice::<i64>()?.to_vec();
-            let (x, _) = batch.into_dense_vec(&MatrixRef::X)?;
-            loss += model.step(&x, &kinds);
-            rows += 1;
+            loss += model.step(batch?)?;
+            batches += 1;
         }
-        writeln!(out, "epoch {epoch}: loss {:.4}", loss / f32::from(rows))?;
+        writeln!(out, "epoch {epoch}: loss {:.4}", loss / f32::from(batches))?;
     }
-    let (mut right, mut all) = (0_u16, 0_u16);
+    let (mut right, mut all) = (0.0_f32, 0.0_f32);
     for batch in held_out.epoch(0)? {
-        let batch = batch?;
-        let kinds = batch.labels["kind"].as_slice::<i64>()?.to_vec();
-        let (x, _) = batch.into_dense_vec(&MatrixRef::X)?;
-        for (cell, &kind) in x.chunks(model.genes).zip(&kinds) {
-            all += 1;
-            right += u16::from(model.kind(cell) == kind);
-        }
+        let (x, kinds) = tensors(batch?)?;
+        let found = model.scores(&x)?.argmax(D::Minus1)?.to_dtype(candle_core::DType::I64)?;
+        right += found.eq(&kinds)?.to_dtype(candle_core::DType::F32)?.sum_all()?.to_scalar::<f32>()?;
+        all += f32::from(u16::try_from(kinds.elem_count())?);
     }
-    writeln!(out, "held-out accuracy {:.3} of {all} cells", f32::from(right) / f32::from(all))?;
+    writeln!(out, "held-out accuracy {:.3} of {all} cells", right / all)?;
     Ok(())
 }
 
-/// Weights of each gene and of a constant, for each kind.
+/// The logarithms of counts and the numbers of the kinds. The counts are not copied.
+fn tensors(batch: Batch) -> Result<(candle_core::Tensor, candle_core::Tensor)> {
+    let kinds = to_candle(batch.labels["kind"].clone(), &Device::Cpu)?;
+    let counts = to_candle(batch.into_dense(&MatrixRef::X)?, &Device::Cpu)?;
+    Ok(((counts + 1.0)?.log()?, kinds))
+}
+
+/// Weights of each gene, and a constant, for each kind.
 struct Model {
-    weights: Vec<f32>,
-    genes: usize,
+    weights: Var,
+    bias: Var,
 }
 
 impl Model {
-    /// The probability of each kind.
-    fn probabilities(&self, cell: &[f32]) -> Vec<f32> {
-        let scores = self.weights.chunks(self.genes + 1).map(|weights| {
-            let values = cell.iter().map(|value| value.ln_1p()).chain([1.0]);
-            weights.iter().zip(values).map(|(weight, value)| weight * value).sum::<f32>()
-        });
-        let scores: Vec<f32> = scores.collect();
-        let most = scores.iter().copied().fold(f32::MIN, f32::max);
-        let odds: Vec<f32> = scores.iter().map(|score| (score - most).exp()).collect();
-        let total: f32 = odds.iter().sum();
-        odds.into_iter().map(|odd| odd / total).collect()
+    fn new(genes: usize) -> Result<Self> {
+        let zeros = |rows: usize| Var::zeros((rows, KINDS.len()), candle_core::DType::F32, &Device::Cpu);
+        Ok(Self { weights: zeros(genes)?, bias: zeros(1)? })
     }
 
-    /// The most probable kind.
-    fn kind(&self, cell: &[f32]) -> i64 {
-        let best = (0_i64..).zip(self.probabilities(cell)).max_by(|(_, a), (_, b)| a.total_cmp(b));
-        best.map_or(-1, |(kind, _)| kind)
+    /// The score of each kind: the larger, the more probable it is.
+    fn scores(&self, x: &candle_core::Tensor) -> Result<candle_core::Tensor> {
+        Ok(x.matmul(&self.weights)?.broadcast_add(&self.bias)?)
     }
 
     /// A step of gradient descent; gives the mean loss of the batch before it.
-    fn step(&mut self, x: &[f32], kinds: &[i64]) -> f32 {
-        let (mut loss, mut cells) = (0.0, 0.0);
-        let mut gradient = vec![0.0_f32; self.weights.len()];
-        for (cell, &wanted) in x.chunks(self.genes).zip(kinds) {
-            cells += 1.0;
-            let kinds = (0_i64..).zip(self.probabilities(cell)).zip(gradient.chunks_mut(self.genes + 1));
-            for ((kind, probability), gradient) in kinds {
-                let is = if kind == wanted { 1.0 } else { 0.0 };
-                loss -= is * probability.max(f32::MIN_POSITIVE).ln();
-                let values = cell.iter().map(|value| value.ln_1p()).chain([1.0]);
-                gradient.iter_mut().zip(values).for_each(|(sum, value)| *sum += (probability - is) * value);
-            }
+    fn step(&self, batch: Batch) -> Result<f32> {
+        let (x, kinds) = tensors(batch)?;
+        let scores = self.scores(&x)?;
+        let of_kind = scores.gather(&kinds.unsqueeze(1)?, 1)?.squeeze(1)?;
+        let loss = (scores.log_sum_exp(1)? - of_kind)?.mean_all()?;
+        let gradients = loss.backward()?;
+        for own in [&self.weights, &self.bias] {
+            let gradient = gradients.get(own).ok_or("no gradient")?;
+            own.set(&(own.as_tensor() - (gradient * RATE)?)?)?;
         }
-        self.weights.iter_mut().zip(gradient).for_each(|(weight, sum)| *weight -= RATE * sum / cells);
-        loss / cells
+        Ok(loss.to_scalar::<f32>()?)
     }
 }
 

@@ -117,7 +117,7 @@
 //! ## Options
 //!
 //! - [`ReadOptions`], [`WriteOptions`], [`ConvertOptions`], [`ValidateOptions`].
-//! - [`Compression`]; [`ZarrOptions`], [`ZarrFormat`] and [`Sharding`]; [`Limits`], how far declared sizes are trusted.
+//! - [`Compression`]; [`ZarrOptions`], [`ZarrFormat`], [`Sharding`] and [`PageCache`]; [`Limits`], how far declared sizes are trusted.
 //! - [`ConcatOptions`] with [`ConcatAxis`], [`Join`], [`Merge`] and [`FillValue`].
 //! - [`settings`], what stands in the place of Python's global settings.
 //!
@@ -233,7 +233,7 @@ pub use {
 #[cfg(feature = "zarr")]
 pub use {
     anndata_io_zarr as zarr,
-    anndata_io_zarr::{Sharding, ZarrFormat, ZarrOptions},
+    anndata_io_zarr::{PageCache, Sharding, ZarrFormat, ZarrOptions},
     format::zarr::{read_zarr, read_zarr_with, write_zarr, write_zarr_with},
 };
 

@@ -44,7 +44,7 @@ fn lazy_subset() -> Result<()> {
     Ok(())
 }
 
-#[cfg(feature = "experimental")]
+#[cfg(feature = "candle")]
 #[test]
 fn train() -> Result<()> {
     let out = run("train", &[])?;

@@ -259,7 +259,7 @@ fn a_file_that_changed_since_it_was_opened_is_an_error() -> Result<()> {
         server.serve(Served::of(file, after));
         let error = lazy.load().unwrap_err();
         assert!(error.is_stale(), "{what}: {error:?}");
-        assert!(format!("{error}: {:?}", error).contains("changed after it was opened"), "{what}: {error}");
+        assert!(format!("{error}: {error:?}").contains("changed after it was opened"), "{what}: {error}");
         assert!(error.to_string().contains(&server.url()), "{what}: {error}");
         // Opened again, it is read.
         assert_eq!(anndata::read(server.url())?, anndata::read(file)?, "{what}");

@@ -5,6 +5,7 @@
 
 mod parts;
 mod schema;
+mod selected;
 
 use std::ops::Range;
 
@@ -13,6 +14,7 @@ use anndata_storage::{AxisSelection, BoxFuture, OrBug, Result};
 use futures_util::future::try_join_all;
 use rayon::prelude::*;
 
+use self::selected::Selected;
 use super::columns::ColumnPlan;
 use super::execute::{once, run};
 use super::label_column;
@@ -248,28 +250,6 @@ impl LazySource for Joined {
 
     fn nbytes(&self, with_stored: bool) -> usize {
         self.parts.iter().flatten().map(|part| nbytes(part, with_stored)).sum()
-    }
-}
-
-/// A selection: a smaller plan, what it needs of each input, and the order in which the positions were asked for along each
-/// axis, where that is another.
-struct Selected {
-    what: What,
-    lengths: Vec<usize>,
-    parts: Vec<Option<Element>>,
-    order: Vec<Option<AxisSelection>>,
-}
-
-impl Selected {
-    fn finish(&self, parts: Vec<Option<Element>>) -> Result<Element> {
-        let element = self.what.run(&self.lengths, parts)?;
-        if self.order.iter().all(Option::is_none) {
-            return Ok(element);
-        }
-        let shape = element.shape()?.or_bug("an element with rows, but without axes")?;
-        let axes = self.order.iter().zip(shape);
-        let axes = axes.map(|(order, len)| order.clone().unwrap_or(AxisSelection::Range(0..len as u64)));
-        element.select(&axes.collect::<Vec<_>>())
     }
 }
 

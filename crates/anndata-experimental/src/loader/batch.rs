@@ -4,7 +4,7 @@ use std::cmp::Ordering;
 use std::sync::Arc;
 
 use anndata_array::sparse::stack::index_dtype;
-use anndata_core::{AxisSelection, Column, DType, Element, Result, Scalar, SparseFormat, SparseMatrix, Tensor};
+use anndata_core::{Column, DType, Element, Result, Scalar, SparseFormat, SparseMatrix, Tensor};
 use anndata_storage::{Error, OrBug, dispatch};
 use arrow_array::{ArrayRef, FixedSizeListArray, LargeListArray, RecordBatch, RecordBatchOptions};
 use arrow_buffer::OffsetBuffer;
@@ -12,7 +12,8 @@ use arrow_schema::{Field, Schema};
 use indexmap::IndexMap;
 use rayon::prelude::*;
 
-use super::reader::{Matrix, Piece};
+use super::blocks::{Piece, Rows};
+use super::reader::Matrix;
 use super::{LoaderState, MatrixRef, Want};
 use crate::RowId;
 
@@ -103,7 +104,7 @@ impl Batch {
         let matrix = self.matrices.swap_remove(name).ok_or_else(|| not_asked(name))?;
         let (rows, columns) = matrix.shape();
         let values = match matrix {
-            BatchMatrix::Csr(matrix) => scatter(&matrix, None)?,
+            BatchMatrix::Csr(matrix) => scatter_all(matrix)?,
             BatchMatrix::Dense(tensor) if *tensor.dtype() == DType::F32 => tensor.into_vec()?,
             BatchMatrix::Dense(tensor) => tensor.cast(&DType::F32)?.into_vec()?,
         };
@@ -119,7 +120,7 @@ impl Batch {
         match self.matrices.swap_remove(name).ok_or_else(|| not_asked(name))? {
             BatchMatrix::Csr(matrix) if *matrix.dtype() == DType::F32 => {
                 let (rows, columns) = matrix.shape();
-                Tensor::from_vec([rows, columns], scatter(&matrix, None)?)
+                Tensor::from_vec([rows, columns], scatter_all(matrix)?)
             }
             BatchMatrix::Csr(matrix) => matrix.to_dense(),
             BatchMatrix::Dense(tensor) => Ok(tensor),
@@ -198,44 +199,41 @@ pub(super) fn obs(columns: &[(String, Column)], rows: &[u64]) -> Result<RecordBa
 }
 
 /// Some rows of what was read, as matrices of a batch.
-pub(super) fn matrices(
-    wanted: &[Matrix],
-    piece: &Piece,
-    positions: &[u64],
-) -> Result<IndexMap<MatrixRef, BatchMatrix>> {
-    let indices = positions.iter().map(|&position| piece.index(position)).collect::<Result<Vec<u64>>>()?;
-    let each = wanted.iter().zip(&piece.matrices).map(|(matrix, read)| {
-        let made = make(&matrix.want, read, &indices).map_err(|error| error.at(&matrix.name.to_string()))?;
+pub(super) fn matrices(wanted: &[Matrix], piece: &Piece, rows: &Rows) -> Result<IndexMap<MatrixRef, BatchMatrix>> {
+    let each = wanted.iter().enumerate().map(|(number, matrix)| {
+        let made = make(&matrix.want, &piece.matrix(number)?, rows);
+        let made = made.map_err(|error| error.at(&matrix.name.to_string()))?;
         Ok((matrix.name.clone(), made))
     });
     each.collect()
 }
 
-fn make(want: &Want, read: &Element, rows: &[u64]) -> Result<BatchMatrix> {
+/// Rows of the blocks of a matrix, as they are asked for.
+fn make(want: &Want, blocks: &[&Element], rows: &Rows) -> Result<BatchMatrix> {
     let exact = want.is_exact();
-    let select = |rows: &[u64]| read.select(&[AxisSelection::of_positions(rows.to_vec())]);
-    Ok(match (want, read) {
+    Ok(match (want, blocks.first().or_bug("a window without rows")?) {
         (Want::Dense { dtype, .. }, Element::Sparse(matrix)) if *dtype == DType::F32 => {
             if exact {
-                convert(select(rows)?.to_sparse()?.data(), dtype, true)?;
+                convert(rows.of(blocks)?.to_sparse()?.data(), dtype, true)?;
             }
-            let shape = [rows.len(), matrix.shape().1];
-            BatchMatrix::Dense(Tensor::from_vec(shape, scatter(matrix, Some(rows))?)?)
+            let matrices = blocks.iter().map(|block| block.to_sparse()).collect::<Result<Vec<_>>>()?;
+            BatchMatrix::Dense(Tensor::from_vec([rows.len(), matrix.shape().1], scatter(&matrices, rows)?)?)
         }
         (Want::Dense { dtype, .. }, Element::Tensor(tensor)) if *dtype == DType::F32 => {
             if exact {
-                convert(&select(rows)?.to_tensor()?, dtype, true)?;
+                convert(&rows.of(blocks)?.to_tensor()?, dtype, true)?;
             }
             let shape: Vec<usize> = std::iter::once(rows.len()).chain(tensor.shape().iter().skip(1).copied()).collect();
-            BatchMatrix::Dense(Tensor::from_vec(shape, gather(tensor, rows)?)?)
+            let tensors = blocks.iter().map(|block| block.to_tensor()).collect::<Result<Vec<_>>>()?;
+            BatchMatrix::Dense(Tensor::from_vec(shape, spread(&tensors, rows)?)?)
         }
-        (Want::Dense { dtype, .. }, _) => match select(rows)? {
+        (Want::Dense { dtype, .. }, _) => match rows.of(blocks)? {
             Element::Sparse(matrix) => BatchMatrix::Dense(convert_sparse(&matrix, dtype, exact)?.to_dense()?),
             Element::Tensor(tensor) => BatchMatrix::Dense(convert(&tensor, dtype, exact)?),
             other => return Err(no_matrix(&other)),
         },
         (Want::Csr { dtype, .. }, _) => {
-            let matrix = match select(rows)? {
+            let matrix = match rows.of(blocks)? {
                 Element::Sparse(matrix) => matrix,
                 Element::Tensor(tensor) => {
                     let shape = match tensor.shape() {
@@ -300,60 +298,70 @@ fn place(index: impl TryInto<usize>) -> Option<usize> {
 /// How many values a task writes.
 const TASK: usize = 1 << 16;
 
-/// Some rows of a CSR matrix (all without) as dense values, on all cores.
-fn scatter(matrix: &SparseMatrix, rows: Option<&[u64]>) -> Result<Vec<f32>> {
-    let (all, columns) = matrix.shape();
-    let count = rows.map_or(all, <[u64]>::len);
-    let len = count.checked_mul(columns).ok_or_else(|| Error::limit_exceeded("a batch that memory cannot hold"))?;
-    let mut dense = vec![0.0_f32; len];
+/// All rows of a CSR matrix as dense values, on all cores.
+fn scatter_all(matrix: SparseMatrix) -> Result<Vec<f32>> {
+    let rows = Rows::Range(0, 0..matrix.shape().0);
+    scatter(&[matrix], &rows)
+}
+
+/// Some rows of CSR matrices as dense values, on all cores.
+fn scatter(matrices: &[SparseMatrix], rows: &Rows) -> Result<Vec<f32>> {
+    let columns = matrices.first().map_or(0, |matrix| matrix.shape().1);
+    let offsets = matrices.iter().map(SparseMatrix::major_offsets).collect::<Result<Vec<_>>>()?;
+    dense_rows(rows, columns, |block, row, out| {
+        let (Some(matrix), Some(offsets)) = (matrices.get(block), offsets.get(block)) else { return Err(beyond()) };
+        let slice = offsets.range(row)?;
+        dispatch!(real matrix.dtype(), T => dispatch!(integer matrix.indices().dtype(), I => {
+            let values = matrix.data().as_slice::<T>()?.get(slice.clone()).ok_or_else(beyond)?;
+            let indices = matrix.indices().as_slice::<I>()?.get(slice).ok_or_else(beyond)?;
+            for (&index, &value) in indices.iter().zip(values) {
+                let cell = place(index).and_then(|index| out.get_mut(index)).ok_or_else(beyond)?;
+                *cell += f32::from_f64(Scalar::to_f64(value));
+            }
+            Ok(())
+        }, else => Err(Error::bug("indices that are no integers"))), else => Err(not_real()))
+    })
+}
+
+/// Some rows of dense arrays, on all cores.
+fn spread(tensors: &[Tensor], rows: &Rows) -> Result<Vec<f32>> {
+    let columns = tensors.first().map_or(0, |tensor| tensor.shape().iter().skip(1).product());
+    dense_rows(rows, columns, |block, row, out| {
+        let tensor = tensors.get(block).ok_or_else(beyond)?;
+        dispatch!(real tensor.dtype(), T => {
+            let start = row.checked_mul(columns).ok_or_else(beyond)?;
+            let from = tensor.as_slice::<T>()?.get(start..start + columns).ok_or_else(beyond)?;
+            for (to, &from) in out.iter_mut().zip(from) {
+                *to = f32::from_f64(Scalar::to_f64(from));
+            }
+            Ok(())
+        }, else => Err(not_real()))
+    })
+}
+
+/// Rows of zeros, each of which a function fills that is told its block and which row it is there, on all cores.
+fn dense_rows(
+    rows: &Rows,
+    columns: usize,
+    fill: impl Fn(usize, usize, &mut [f32]) -> Result<()> + Sync,
+) -> Result<Vec<f32>> {
+    let len = rows.len().checked_mul(columns);
+    let mut dense = vec![0.0_f32; len.ok_or_else(|| Error::limit_exceeded("a batch that memory cannot hold"))?];
     if columns == 0 {
         return Ok(dense);
     }
-    let offsets = matrix.major_offsets()?;
-    let per_task = (TASK / columns).max(1);
-    let beyond = || Error::bug("a row beyond the matrix");
-    dispatch!(real matrix.dtype(), T => dispatch!(integer matrix.indices().dtype(), I => {
-        let (values, indices) = (matrix.data().as_slice::<T>()?, matrix.indices().as_slice::<I>()?);
-        let tasks = dense.par_chunks_mut(per_task * columns).enumerate();
-        tasks.try_for_each(|(task, part)| {
-            for (number, row) in (task * per_task..).zip(part.chunks_mut(columns)) {
-                let slice = match rows {
-                    Some(rows) => rows.get(number).and_then(|&row| usize::try_from(row).ok()).ok_or_else(beyond)?,
-                    None => number,
-                };
-                let slice = offsets.range(slice)?;
-                let values = values.get(slice.clone()).ok_or_else(beyond)?;
-                for (&index, &value) in indices.get(slice).ok_or_else(beyond)?.iter().zip(values) {
-                    let cell = place(index).and_then(|index| row.get_mut(index)).ok_or_else(beyond)?;
-                    *cell += f32::from_f64(Scalar::to_f64(value));
-                }
-            }
-            Ok::<(), Error>(())
-        })
-    }, else => Err(Error::bug("indices that are no integers"))), else => Err(Error::dtype("values are not real numbers")))?;
+    let tasks = dense.par_chunks_mut(columns).enumerate().with_min_len((TASK / columns).max(1));
+    tasks.try_for_each(|(at, out)| {
+        let (block, row) = rows.get(at).ok_or_else(beyond)?;
+        fill(block, row, out)
+    })?;
     Ok(dense)
 }
 
-/// Some rows of a dense array, on all cores.
-fn gather(tensor: &Tensor, rows: &[u64]) -> Result<Vec<f32>> {
-    let columns: usize = tensor.shape().iter().skip(1).product();
-    let len =
-        rows.len().checked_mul(columns).ok_or_else(|| Error::limit_exceeded("a batch that memory cannot hold"))?;
-    let mut dense = vec![0.0_f32; len];
-    if columns == 0 {
-        return Ok(dense);
-    }
-    let beyond = || Error::bug("a row beyond the array");
-    dispatch!(real tensor.dtype(), T => {
-        let values = tensor.as_slice::<T>()?;
-        dense.par_chunks_mut(columns).zip(rows).with_min_len((TASK / columns).max(1)).try_for_each(|(to, &row)| {
-            let start = place(row).and_then(|row| row.checked_mul(columns)).ok_or_else(beyond)?;
-            let from = values.get(start..start + columns).ok_or_else(beyond)?;
-            for (to, &from) in to.iter_mut().zip(from) {
-                *to = f32::from_f64(Scalar::to_f64(from));
-            }
-            Ok::<(), Error>(())
-        })
-    }, else => Err(Error::dtype("values are not real numbers")))?;
-    Ok(dense)
+fn beyond() -> Error {
+    Error::bug("a row beyond its block")
+}
+
+fn not_real() -> Error {
+    Error::dtype("values are not real numbers")
 }

@@ -4,9 +4,10 @@ use std::collections::BTreeSet;
 
 use anndata_core::Result;
 
-use super::epoch::{Windows, sorted};
-use super::lengths::{Parts, RowBytes, touched};
-use super::reader::{Spans, runs};
+use super::epoch::{Windows, positions};
+use super::lengths::{Parts, RowBytes, Touched, touched};
+use super::reader::distinct;
+use super::spans::{Spans, runs};
 use super::{Inner, LoaderState};
 use crate::random::Key;
 
@@ -55,6 +56,8 @@ pub(super) fn cost(of: &Inner, stored: &[Stored<'_>], state: &LoaderState) -> Re
     let (mut decoded, mut requests) = (0_u64, 0_u64);
     let mut held = Spans::default();
     let mut entropies = Vec::new();
+    // Chunks that cursors are in are decoded once.
+    let mut seen: Vec<BTreeSet<Touched>> = vec![BTreeSet::new(); stored.len()];
     for _ in 0..LOOKED_AT {
         let Some(mut pending) = windows.next()? else { break };
         let mut is_new = true;
@@ -66,7 +69,7 @@ pub(super) fn cost(of: &Inner, stored: &[Stored<'_>], state: &LoaderState) -> Re
                     .push((entropy(batch.positions.iter().copied(), of.arrangement.rows.len()), batch.positions.len()));
             }
             looked_at += taken.len() as u64;
-            let wanted = sorted(&taken);
+            let wanted = distinct(&positions(&taken));
             let whole = is_new && pending.is_empty();
             let fresh = match ahead.as_ref().filter(|_| whole) {
                 Some(ahead) => {
@@ -78,13 +81,16 @@ pub(super) fn cost(of: &Inner, stored: &[Stored<'_>], state: &LoaderState) -> Re
                 None => runs(&wanted),
             };
             is_new = false;
-            for (parts, bytes) in stored {
+            for ((parts, bytes), seen) in stored.iter().zip(&mut seen) {
                 let mut chunks = BTreeSet::new();
                 for span in &fresh {
                     let row = |position: u64| of.arrangement.rows.nth(position);
                     if let (Some(first), Some(last)) = (row(span.start), row(span.end - 1)) {
                         touched(parts, bytes, first, last, &mut chunks);
                     }
+                }
+                if of.tail_bytes > 0 {
+                    chunks.retain(|chunk| seen.insert(*chunk));
                 }
                 decoded += chunks.iter().map(|chunk| chunk.bytes).sum::<u64>();
                 requests += chunks.iter().map(|chunk| chunk.requests).sum::<u64>();

@@ -6,11 +6,14 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use anndata_core::Result;
+use anndata_storage::chunked::TailReuse;
 use anndata_storage::{MemoryReuse, OrBug};
 
+use super::blocks::{Meter, Piece};
 use super::deal::Deal;
 use super::order::Stream;
-use super::reader::{Ahead, Meter, Piece, Reader};
+use super::reader::Reader;
+use super::spans::Ahead;
 use super::{Batch, Inner, LoaderState, LoaderStats, Order};
 use crate::read_ahead::ReadAhead;
 
@@ -29,8 +32,8 @@ pub struct Epoch {
     waited: Duration,
     rows: u64,
     done: bool,
-    #[expect(dead_code, reason = "memory is kept as long as it lives")]
-    memory: MemoryReuse,
+    #[expect(dead_code, reason = "memory and chunks are kept as long as they live")]
+    kept: (MemoryReuse, TailReuse),
 }
 
 /// The rows of a batch, as positions in order, and how many of them came before.
@@ -45,6 +48,8 @@ pub(super) struct Planned {
 struct Loaded {
     piece: Piece,
     batches: VecDeque<Planned>,
+    /// The rows of those that were given.
+    given: usize,
 }
 
 impl Epoch {
@@ -55,9 +60,10 @@ impl Epoch {
         let mut feeder = Feeder { of: Arc::clone(of), windows, reader, pending: VecDeque::new() };
         let windows = ReadAhead::new(move || feeder.next().transpose(), of.options.prefetch);
         // Fallback: no more is kept than there is.
-        let memory = MemoryReuse::up_to(usize::try_from(of.reused_bytes).unwrap_or(usize::MAX));
+        let most = |bytes: u64| usize::try_from(bytes).unwrap_or(usize::MAX);
+        let kept = (MemoryReuse::up_to(most(of.reused_bytes)), TailReuse::up_to(most(of.tail_bytes)));
         let (of, current, waited, rows, done) = (Arc::clone(of), None, Duration::ZERO, 0, false);
-        Ok(Self { of, windows, current, state, meter, stop, waited, rows, done, memory })
+        Ok(Self { of, windows, current, state, meter, stop, waited, rows, done, kept })
     }
 
     /// With what a loader [goes on](super::Loader::resume) after the batches that were given so far.
@@ -81,7 +87,9 @@ impl Epoch {
                 && let Some(planned) = loaded.batches.pop_front()
             {
                 let state = LoaderState { batch: self.state.batch + 1, ..self.state.clone() };
-                let batch = self.of.batch(&loaded.piece, &planned, Some(state.clone()))?;
+                let rows = loaded.piece.rows(&planned.positions, loaded.given)?;
+                loaded.given += planned.positions.len();
+                let batch = self.of.batch(&loaded.piece, &rows, &planned, Some(state.clone()))?;
                 self.state = state;
                 self.rows += batch.len() as u64;
                 return Ok(Some(batch));
@@ -196,18 +204,14 @@ impl Feeder {
             }
         }
         let batches = self.of.take_what_fits(&mut self.pending)?;
-        let wanted = sorted(&batches);
-        let piece = self.reader.read(&wanted, is_new && self.pending.is_empty())?;
-        Ok(piece.map(|piece| Loaded { piece, batches }))
+        let piece = self.reader.read(&positions(&batches), is_new && self.pending.is_empty())?;
+        Ok(piece.map(|piece| Loaded { piece, batches, given: 0 }))
     }
 }
 
-/// The positions of some batches, each once.
-pub(super) fn sorted(batches: &VecDeque<Planned>) -> Vec<u64> {
-    let mut wanted: Vec<u64> = batches.iter().flat_map(|batch| batch.positions.iter().copied()).collect();
-    wanted.sort_unstable();
-    wanted.dedup();
-    wanted
+/// The positions of some batches.
+pub(super) fn positions(batches: &VecDeque<Planned>) -> Vec<u64> {
+    batches.iter().flat_map(|batch| batch.positions.iter().copied()).collect()
 }
 
 impl Inner {
@@ -237,7 +241,7 @@ impl Inner {
             Order::Interleaved { cursors, .. } => usize::try_from(cursors).unwrap_or(usize::MAX),
             _ => 1,
         };
-        let shares = self.shares_units;
-        Some(Ahead { units: self.arrangement.units.clone(), starts: starts.into(), cursors, shares })
+        let (shares, kept_bytes) = (self.shares_units, self.kept_bytes);
+        Some(Ahead { units: self.arrangement.units.clone(), starts: starts.into(), cursors, shares, kept_bytes })
     }
 }

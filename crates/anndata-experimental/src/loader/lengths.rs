@@ -62,6 +62,12 @@ impl RowBytes {
         self.fixed + self.sparse.as_ref().map_or(0, |(value, lengths)| (value * lengths.total).div_ceil(rows.max(1)))
     }
 
+    /// The bytes of all rows, of which there are so many.
+    pub(super) fn total(&self, rows: u64) -> u64 {
+        let values = self.sparse.as_ref().map_or(0, |(value, lengths)| value.saturating_mul(lengths.total));
+        self.fixed.saturating_mul(rows).saturating_add(values)
+    }
+
     /// What it takes to know.
     pub(super) fn own_bytes(&self) -> u64 {
         self.sparse.as_ref().map_or(0, |(_, lengths)| lengths.bytes())

@@ -83,15 +83,44 @@ impl Inner {
         self.piece_bytes = (left - ahead.min(left)) / windows;
         let piece = self.piece_bytes.min(of_window);
         // Where there is room, what cursors read ahead stays in the windows that it was read with, rather than that the rows that
-        // were asked for are copied. Of several ranks there may be more of it.
+        // were asked for are copied; where there is more, a window is kept as a whole for what the next one needs of it. Of several
+        // ranks there may be more of it.
         let of_windows = piece.saturating_mul(windows).saturating_add(others);
-        let shared = of_windows.saturating_add((ahead / 2).saturating_mul(windows));
+        let left = ahead / 2;
+        let shared = of_windows.saturating_add(left.saturating_mul(windows)).saturating_add(left);
+        let with_kept = shared.saturating_add(piece).saturating_add(left);
         self.shares_units = self.keeps_units && self.sampling.rank.world == 1 && shared <= limit;
-        let needed = if self.shares_units { shared } else { of_windows.saturating_add(ahead) };
+        self.kept_bytes = if with_kept <= limit { piece.saturating_add(left) } else { left };
+        let needed = match (self.shares_units, with_kept <= limit) {
+            (false, _) => of_windows.saturating_add(ahead),
+            (true, false) => shared,
+            (true, true) => with_kept,
+        };
+        // Where there is room, the chunks in which cursors are stay decoded; where rows come from anywhere, all chunks.
+        let is_random = cursors.is_none() || self.arrangement.composed.is_some() || self.is_drawn();
+        let chunked = bytes.iter().filter(|one| one.chunk > 0);
+        let tails = match cursors {
+            _ if is_random => chunked.map(|one| one.total(self.n_rows()).saturating_add(one.chunk)).sum(),
+            Some(cursors) if self.keeps_units => chunked.map(|one| one.chunk.saturating_mul(2 * cursors)).sum::<u64>(),
+            _ => 0,
+        };
+        self.tail_bytes = if tails <= limit.saturating_sub(needed) { tails } else { 0 };
+        let needed = needed.saturating_add(self.tail_bytes);
         // What is left keeps the memory of a window and its batches for the next.
-        self.reused_bytes = piece.saturating_add(out).min(limit.saturating_sub(needed));
+        let window = if self.shares_units { piece.saturating_add(left) } else { piece };
+        self.reused_bytes = window.saturating_add(out).min(limit.saturating_sub(needed));
         self.peak_memory = needed.saturating_add(self.reused_bytes);
         Ok(())
+    }
+
+    /// Whether rows are drawn with replacement.
+    fn is_drawn(&self) -> bool {
+        matches!(self.arrangement.drawn, order::Drawn::Replaced(..))
+    }
+
+    /// The rows of all stores.
+    fn n_rows(&self) -> u64 {
+        self.ends.last().copied().unwrap_or(0)
     }
 
     /// The bytes of the largest unit.

@@ -2,13 +2,14 @@
 
 use std::ops::Range;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use anndata_array::sparse::stack::{Piece as Stacked, Target, stack};
-use anndata_core::{AxisSelection, Element, Reindex, Result, SparseFormat, SparseMatrix, Tensor};
+use anndata_core::{AxisSelection, Element, Reindex, Result, SparseFormat, Tensor};
 use anndata_storage::{Error, OrBug, dispatch};
 
-use super::slots::Units;
+use super::blocks::{Block, Meter, Piece, Span, bytes, bytes_of_blocks};
+use super::spans::{Ahead, Spans};
 use super::{MatrixRef, RowSet, Want};
 use crate::chunks::load_once;
 
@@ -71,131 +72,6 @@ fn widen(part: &Element, place: &Reindex, fill: f64) -> Result<Element> {
     })
 }
 
-/// The bytes that windows take now, and the most that they took.
-#[derive(Debug, Default)]
-pub(super) struct Meter {
-    now: AtomicU64,
-    peak: AtomicU64,
-    /// All bytes that were read.
-    pub(super) read: AtomicU64,
-}
-
-impl Meter {
-    pub(super) fn peak(&self) -> u64 {
-        self.peak.load(Ordering::Relaxed)
-    }
-
-    /// Counts bytes until what is returned is dropped.
-    pub(super) fn hold(self: &Arc<Self>, bytes: u64) -> Held {
-        let now = self.now.fetch_add(bytes, Ordering::Relaxed) + bytes;
-        self.peak.fetch_max(now, Ordering::Relaxed);
-        Held { meter: Arc::clone(self), bytes }
-    }
-}
-
-/// Bytes that are counted.
-#[derive(Debug)]
-pub(super) struct Held {
-    meter: Arc<Meter>,
-    bytes: u64,
-}
-
-impl Drop for Held {
-    fn drop(&mut self) {
-        self.meter.now.fetch_sub(self.bytes, Ordering::Relaxed);
-    }
-}
-
-/// Rows in memory.
-#[derive(Debug)]
-pub(super) struct Piece {
-    /// Stretches of positions, sorted, and where each begins in the matrices.
-    spans: Vec<(Range<u64>, u64)>,
-    pub(super) matrices: Vec<Element>,
-    #[expect(dead_code, reason = "it is dropped with the rows")]
-    held: Held,
-}
-
-impl Piece {
-    /// Some of the rows.
-    fn take(&self, spans: &[Range<u64>]) -> Result<Vec<Element>> {
-        let indices = spans.iter().cloned().flatten().map(|position| self.index(position));
-        let indices = AxisSelection::of_positions(indices.collect::<Result<_>>()?);
-        self.matrices.iter().map(|matrix| matrix.select(std::slice::from_ref(&indices))).collect()
-    }
-
-    /// Where a position is in the matrices.
-    pub(super) fn index(&self, position: u64) -> Result<u64> {
-        let at = self.spans.partition_point(|(span, _)| span.end <= position);
-        let (span, base) = self.spans.get(at).or_bug("a row that was not read")?;
-        Ok(base + position.checked_sub(span.start).or_bug("a row that was not read")?)
-    }
-}
-
-/// What cursors read beyond what is asked for, as they need it next.
-#[derive(Debug, Clone)]
-pub(super) struct Ahead {
-    pub(super) units: Units,
-    /// Where cursors begin, sorted: none reads beyond the begin of the next.
-    pub(super) starts: Arc<[u64]>,
-    pub(super) cursors: usize,
-    /// Whether a window has what is left of units as well.
-    pub(super) shares: bool,
-}
-
-/// Which positions are in memory: stretches, the oldest first.
-#[derive(Debug, Clone, Default)]
-pub(super) struct Spans(Vec<Range<u64>>);
-
-impl Spans {
-    /// What has to be read for some positions, which are sorted and each there once.
-    pub(super) fn missing(&self, wanted: &[u64], len: u64, ahead: &Ahead) -> Vec<Range<u64>> {
-        let mut held = self.0.clone();
-        held.sort_unstable_by_key(|span| span.start);
-        let mut fresh: Vec<Range<u64>> = Vec::new();
-        for &position in wanted {
-            if fresh.last().is_some_and(|last| position < last.end) {
-                continue;
-            }
-            let next = held.partition_point(|span| span.end <= position);
-            if held.get(next).is_some_and(|span| span.start <= position) {
-                continue;
-            }
-            let cursor = ahead.starts.get(ahead.starts.partition_point(|&start| start <= position)).copied();
-            let before = held.get(next).map(|span| span.start);
-            let end = ahead.units.end_of(position, len).min(cursor.unwrap_or(len)).min(before.unwrap_or(len));
-            match fresh.last_mut() {
-                Some(last) if last.end == position => last.end = end,
-                _ => fresh.push(position..end),
-            }
-        }
-        fresh
-    }
-
-    /// Those positions of all that are in memory which come after the last one of their stretch that was asked for.
-    pub(super) fn left(all: &[Range<u64>], wanted: &[u64], ahead: &Ahead) -> Self {
-        let after = |span: &Range<u64>| {
-            let last = wanted.partition_point(|&position| position < span.end).checked_sub(1);
-            let last = last.and_then(|last| wanted.get(last)).filter(|&&last| last >= span.start);
-            last.map_or(span.start, |last| last + 1)..span.end
-        };
-        let mut left: Vec<Range<u64>> = all.iter().map(after).filter(|span| !span.is_empty()).collect();
-        let most = ahead.cursors.max(1);
-        // Where other ranks have passed, nobody asks again.
-        left.drain(..left.len().saturating_sub(most));
-        Self(left)
-    }
-
-    pub(super) fn all(&self) -> &[Range<u64>] {
-        &self.0
-    }
-}
-
-/// The stretches of sorted positions.
-pub(super) fn runs(sorted: &[u64]) -> Vec<Range<u64>> {
-    RowSet::of_sorted(sorted.iter().copied()).ranges().to_vec()
-}
-
 /// Reads the rows of windows.
 #[derive(Debug)]
 pub(super) struct Reader {
@@ -204,14 +80,8 @@ pub(super) struct Reader {
     pub(super) ahead: Option<Ahead>,
     pub(super) meter: Arc<Meter>,
     pub(super) stop: Arc<AtomicBool>,
-    kept: Option<Kept>,
-}
-
-/// What the next windows need.
-#[derive(Debug)]
-struct Kept {
-    spans: Spans,
-    piece: Piece,
+    /// What the next windows need, the oldest first.
+    kept: Vec<Span>,
 }
 
 impl Reader {
@@ -223,53 +93,57 @@ impl Reader {
         stop: &Arc<AtomicBool>,
     ) -> Self {
         let (matrices, rows) = (Arc::clone(matrices), rows.clone());
-        Self { matrices, rows, ahead, meter: Arc::clone(meter), stop: Arc::clone(stop), kept: None }
+        Self { matrices, rows, ahead, meter: Arc::clone(meter), stop: Arc::clone(stop), kept: Vec::new() }
     }
 
-    /// The rows at some positions, which are sorted and each there once. Of a `whole` window those are kept that the next ones
+    /// The rows at some positions, in the order in which batches have them. Of a `whole` window those are kept that the next ones
     /// need. `None` if it has to stop.
-    pub(super) fn read(&mut self, wanted: &[u64], whole: bool) -> Result<Option<Piece>> {
-        let ahead = self.ahead.as_ref().filter(|_| whole);
-        let kept = self.kept.take().filter(|_| ahead.is_some());
-        let held = kept.as_ref().map(|kept| kept.spans.clone()).unwrap_or_default();
-        let fresh = match ahead {
-            Some(ahead) => held.missing(wanted, self.rows.len(), ahead),
-            None => runs(wanted),
+    pub(super) fn read(&mut self, asked: &[u64], whole: bool) -> Result<Option<Piece>> {
+        let mut spans = std::mem::take(&mut self.kept);
+        let Some(ahead) = self.ahead.as_ref().filter(|_| whole) else {
+            // In this order, so that a batch has its rows one after the other and is not copied.
+            let read = self.load(asked.iter().copied())?;
+            return Ok(read.map(|read| Piece::in_order(Block::new(read, &self.meter))));
         };
-        let Some(read) = self.load(&fresh)? else { return Ok(None) };
-        let matrices = match kept {
-            None => read,
-            Some(kept) if fresh.is_empty() => kept.piece.matrices,
-            Some(kept) => {
-                kept.piece.matrices.into_iter().zip(read).map(|(a, b)| follow(a, b)).collect::<Result<_>>()?
-            }
+        let wanted = distinct(asked);
+        let held = Spans(spans.iter().map(|span| span.positions.clone()).collect());
+        let fresh = held.missing(&wanted, self.rows.len(), ahead);
+        if !fresh.is_empty() {
+            let Some(read) = self.load(fresh.iter().cloned().flatten())? else { return Ok(None) };
+            spans.extend(Span::all_of(&Block::new(read, &self.meter), &fresh));
+        }
+        let all: Vec<Range<u64>> = spans.iter().map(|span| span.positions.clone()).collect();
+        let left = Spans::left(&all, &wanted, ahead).0.into_iter().map(|left| {
+            let whole = spans.iter().find(|span| span.positions.contains(&left.start));
+            whole.map(|span| span.part(left)).or_bug("rows that are left of none")
+        });
+        let left = left.collect::<Result<Vec<_>>>()?;
+        let is_wanted = |span: &&Span| {
+            let next = wanted.partition_point(|&position| position < span.positions.start);
+            wanted.get(next).is_some_and(|&position| position < span.positions.end)
         };
-        let all: Vec<Range<u64>> = held.all().iter().cloned().chain(fresh).collect();
-        let combined = self.piece(&all, matrices);
-        let Some(ahead) = ahead else { return Ok(Some(combined)) };
-        let left = Spans::left(&all, wanted, ahead);
-        if left.all().is_empty() {
-            return Ok(Some(combined));
+        let mut piece = Piece::of_spans(spans.iter().filter(is_wanted));
+        if !ahead.shares {
+            // Of a window its own rows alone are in memory.
+            piece = Piece::in_order(Block::new(piece.copied(asked)?, &self.meter));
         }
-        // What is left is held for the next windows alone, and what was asked for as long as its batches are.
-        let kept = self.piece(left.all(), combined.take(left.all())?);
-        let shares = ahead.shares;
-        self.kept = Some(Kept { spans: left, piece: kept });
-        if shares {
-            return Ok(Some(combined));
-        }
-        let own = runs(wanted);
-        Ok(Some(self.piece(&own, combined.take(&own)?)))
+        let most = if ahead.shares { ahead.kept_bytes } else { 0 };
+        self.kept = if bytes_of_blocks(&left) > most { self.copied(&left)? } else { left };
+        Ok(Some(piece))
     }
 
-    fn piece(&self, spans: &[Range<u64>], matrices: Vec<Element>) -> Piece {
-        let held = self.meter.hold(bytes(&matrices));
-        Piece { spans: indexed(spans), matrices, held }
+    /// The same stretches in a block of their own.
+    fn copied(&self, spans: &[Span]) -> Result<Vec<Span>> {
+        let stretches: Vec<Range<u64>> = spans.iter().map(|span| span.positions.clone()).collect();
+        let piece = Piece::of_spans(spans);
+        let positions: Vec<u64> = stretches.iter().cloned().flatten().collect();
+        let block = Block::new(piece.copied(&positions)?, &self.meter);
+        Ok(Span::all_of(&block, &stretches))
     }
 
-    /// The rows of stretches of positions.
-    fn load(&self, spans: &[Range<u64>]) -> Result<Option<Vec<Element>>> {
-        let rows = spans.iter().cloned().flatten().map(|position| self.rows.nth(position).or_bug("a row beyond all"));
+    /// The rows at positions, in this order.
+    fn load(&self, positions: impl Iterator<Item = u64>) -> Result<Option<Vec<Element>>> {
+        let rows = positions.map(|position| self.rows.nth(position).or_bug("a row beyond all"));
         let rows = AxisSelection::of_positions(rows.collect::<Result<_>>()?);
         let mut read = Vec::with_capacity(self.matrices.len());
         for matrix in self.matrices.iter() {
@@ -283,27 +157,10 @@ impl Reader {
     }
 }
 
-/// Where each stretch begins, sorted by position.
-fn indexed(all: &[Range<u64>]) -> Vec<(Range<u64>, u64)> {
-    let mut next = 0;
-    let mut spans: Vec<(Range<u64>, u64)> = Vec::with_capacity(all.len());
-    for span in all {
-        spans.push((span.clone(), next));
-        next += span.end - span.start;
-    }
-    spans.sort_unstable_by_key(|(span, _)| span.start);
-    spans
-}
-
-fn bytes(matrices: &[Element]) -> u64 {
-    matrices.iter().map(|matrix| matrix.size_in_memory(false) as u64).sum()
-}
-
-/// Two matrices of the same columns, one below the other.
-fn follow(above: Element, below: Element) -> Result<Element> {
-    Ok(match (above, below) {
-        (Element::Sparse(above), Element::Sparse(below)) => SparseMatrix::concat_major(&[above, below])?.into(),
-        (Element::Tensor(above), Element::Tensor(below)) => Tensor::concat_rows(&[above, below])?.into(),
-        _ => return Err(Error::bug("rows of different kinds of matrices")),
-    })
+/// Positions in order, each once.
+pub(super) fn distinct(positions: &[u64]) -> Vec<u64> {
+    let mut sorted = positions.to_vec();
+    sorted.sort_unstable();
+    sorted.dedup();
+    sorted
 }

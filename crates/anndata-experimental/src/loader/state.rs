@@ -86,8 +86,9 @@ impl Inner {
             ));
         }
         let rank = self.sampling.rank;
+        let len = super::order::Stream::new(&self.arrangement, state.seed, state.epoch)?.len();
         let then = super::deal::Deal::new(
-            super::order::Stream::new(&self.arrangement, state.seed, state.epoch)?.len(),
+            len,
             state.start,
             self.window,
             u64::from(self.sampling.batch),
@@ -101,7 +102,9 @@ impl Inner {
         if state.rank.world == rank.world {
             return Ok(LoaderState { rank, ..state.clone() });
         }
-        match then.end_of_round(state.batch) {
+        // Of an epoch that has ended nothing is left for others either: not what its tail dropped.
+        let start = if state.batch == then.batches() { Some(len) } else { then.end_of_round(state.batch) };
+        match start {
             Some(start) => Ok(LoaderState { rank, start, batch: 0, ..state.clone() }),
             None => Err(Error::invalid_input(format!(
                 "{} ranks cannot go on in the middle of a window of {}: go on with as many until its end, after a multiple \

@@ -34,7 +34,7 @@ impl ZarrStore {
     /// If there is no zarr store, its metadata are malformed, or requests fail.
     pub fn open_objects(objects: Arc<dyn ObjectStore>, prefix: &str, options: &ZarrOptions) -> Result<Self> {
         let name = format!("{objects}/{}", prefix.trim_matches('/'));
-        Self::open_async(Arc::new(Objects::new(objects, prefix, name, options.limits)), options)
+        Self::open_async(Arc::new(Objects::new(objects, prefix, name, options)), options)
     }
 
     /// Makes a store below `prefix` of an object store.
@@ -48,7 +48,7 @@ impl ZarrStore {
         options: &ZarrOptions,
     ) -> Result<Self> {
         let name = format!("{objects}/{}", prefix.trim_matches('/'));
-        Self::create_async(Arc::new(Objects::new(objects, prefix, name, options.limits)), format, options)
+        Self::create_async(Arc::new(Objects::new(objects, prefix, name, options)), format, options)
     }
 
     /// Makes a store at a URL such as `s3://bucket/name.zarr` (feature `cloud`).
@@ -109,7 +109,7 @@ impl ZarrStore {
 #[cfg(feature = "cloud")]
 pub(crate) fn by_url(url: &str, options: &ZarrOptions) -> Result<Objects> {
     let (objects, prefix) = super::url::objects(url, options)?;
-    Ok(Objects::new(objects, &prefix, url.to_owned(), options.limits))
+    Ok(Objects::new(objects, &prefix, url.to_owned(), options))
 }
 
 #[cfg(not(feature = "cloud"))]

@@ -1,6 +1,8 @@
 //! Values as files below a folder.
 
 mod early;
+#[cfg(unix)]
+mod handles;
 mod links;
 mod windows;
 
@@ -30,6 +32,8 @@ pub(crate) struct Folder {
     early: Option<Early>,
     /// The folder that was opened, once it was there.
     opened: OnceLock<Opened>,
+    #[cfg(unix)]
+    handles: handles::Handles,
 }
 
 /// A folder as it was opened.
@@ -44,7 +48,16 @@ impl Folder {
     /// The values below `root`.
     pub(crate) fn new(root: impl Into<PathBuf>, writable: bool) -> Self {
         let (links, opened) = (Links::Within, OnceLock::new());
-        Self { root: root.into(), writable, links, named: true, early: None, opened }
+        Self {
+            root: root.into(),
+            writable,
+            links,
+            named: true,
+            early: None,
+            opened,
+            #[cfg(unix)]
+            handles: handles::Handles::default(),
+        }
     }
 
     /// A folder whose files are known by other names than their keys: errors give the cause alone.
@@ -106,6 +119,27 @@ impl Folder {
         failed(if self.named { key } else { "" }, error)
     }
 
+    /// Reads a part of a file, which stays open, as others are read after it: the chunks of a shard.
+    #[cfg(unix)]
+    fn read_part(&self, key: &str, range: ByteRange, max: u64, into: &mut Vec<u8>) -> Result<bool> {
+        use std::os::unix::fs::FileExt as _;
+
+        let io = |error| self.failed(key, error);
+        let handle = match self.handles.get(key) {
+            Some(handle) => handle,
+            None => match handles::Handle::open(&self.path_to_read(key)?) {
+                Ok(Some(handle)) => self.handles.keep(key, handle),
+                Ok(None) => return Ok(false),
+                Err(error) if is_missing(&error) => return Ok(false),
+                Err(error) => return Err(io(error)),
+            },
+        };
+        let range = range.within(handle.len).ok_or_else(|| too_short(key))?;
+        resize(into, check_size(key, range.end - range.start, max)?)?;
+        handle.file.read_exact_at(into, range.start).map_err(io)?;
+        Ok(true)
+    }
+
     /// Runs a write; where the folder above is missing, makes it and tries once more.
     fn with_parent<T>(&self, key: &str, path: &Path, write: impl Fn() -> io::Result<T>) -> Result<T> {
         match (write(), path.parent()) {
@@ -149,6 +183,10 @@ impl Store for Folder {
     }
 
     fn read(&self, key: &str, range: ByteRange, max: u64, into: &mut Vec<u8>) -> Result<bool> {
+        #[cfg(unix)]
+        if !self.writable && range != ByteRange::All {
+            return self.read_part(key, range, max, into);
+        }
         let path = self.path_to_read(key)?;
         let io = |error| self.failed(key, error);
         let mut file = match File::open(&path) {

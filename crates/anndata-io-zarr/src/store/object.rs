@@ -4,15 +4,17 @@ use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
-use anndata_storage::{Error, ErrorKind, Limits, Result};
+use anndata_storage::{Error, ErrorKind, Result, file_name};
 use bytes::Bytes;
 use futures_util::TryStreamExt;
 use object_store::path::Path;
-use object_store::{GetOptions, GetRange, MultipartUpload, ObjectMeta, ObjectStore, ObjectStoreExt};
+use object_store::{GetOptions, GetRange, MultipartUpload, ObjectStore, ObjectStoreExt};
 use tokio::sync::Mutex as AsyncMutex;
 
+use super::pages::{Cached, Version};
 use super::remote::{AsyncStore, BoxFuture, Sizes};
-use super::{ByteRange, check_size, join, too_short};
+use super::{ByteRange, METADATA, check_size, join, too_short};
+use crate::ZarrOptions;
 
 /// The objects below a path of an object store.
 #[derive(Debug)]
@@ -26,23 +28,22 @@ pub(crate) struct Objects {
     no_ranges: AtomicBool,
     whole: Whole,
     /// What all answers have to be of, where the objects are one whose parts belong together.
-    version: Option<Version>,
+    version: Option<OneVersion>,
+    cached: Option<Cached>,
 }
 
 /// The version of an object that the first answer was of.
 #[derive(Debug, Default)]
-struct Version(OnceLock<ObjectMeta>);
+struct OneVersion(OnceLock<Version>);
 
-impl Version {
-    /// Refuses an answer of another version. Without tags of versions, the time and the size tell.
-    fn check(&self, answer: &ObjectMeta) -> Result<()> {
-        let first = self.0.get_or_init(|| answer.clone());
-        let is_same = first.size == answer.size
-            && match (&first.e_tag, &answer.e_tag) {
-                (Some(first), Some(answer)) => first == answer,
-                _ => first.last_modified == answer.last_modified,
-            };
-        if is_same { Ok(()) } else { Err(Error::stale("the object was changed after it was opened: open it again")) }
+impl OneVersion {
+    /// Refuses another version.
+    fn check(&self, answer: &Version) -> Result<()> {
+        if self.0.get_or_init(|| answer.clone()).is_same(answer) {
+            Ok(())
+        } else {
+            Err(Error::stale("the object was changed after it was opened: open it again"))
+        }
     }
 }
 
@@ -80,20 +81,20 @@ impl Whole {
 
 impl Objects {
     /// The objects below `prefix`; `name` is how the store prints.
-    pub(crate) fn new(store: Arc<dyn ObjectStore>, prefix: &str, name: String, limits: Limits) -> Self {
+    pub(crate) fn new(store: Arc<dyn ObjectStore>, prefix: &str, name: String, options: &ZarrOptions) -> Self {
         let prefix = prefix.trim_matches('/').to_owned();
-        let no_ranges = AtomicBool::new(false);
-        let (max_whole, whole) = (limits.max_unbacked, Whole::default());
-        Self { store, prefix, name, max_whole, no_ranges, whole, version: None }
+        let (max_whole, cached) = (options.limits.max_unbacked, options.cache.clone().map(Cached::new));
+        let (no_ranges, whole) = (AtomicBool::new(false), Whole::default());
+        Self { store, prefix, name, max_whole, no_ranges, whole, version: None, cached }
     }
 
     /// The same, of one object: answers of another version of it than the first are errors.
     pub(crate) fn of_one_version(mut self) -> Self {
-        self.version = Some(Version::default());
+        self.version = Some(OneVersion::default());
         self
     }
 
-    fn check_version(&self, answer: &ObjectMeta) -> Result<()> {
+    fn check_version(&self, answer: &Version) -> Result<()> {
         self.version.as_ref().map_or(Ok(()), |version| version.check(answer))
     }
 
@@ -102,6 +103,13 @@ impl Objects {
             ("", key) => Path::from(key),
             (prefix, "") => Path::from(prefix),
             (prefix, key) => Path::from(join(prefix, key)),
+        }
+    }
+
+    /// Asks for the version of an object anew when it is read next.
+    fn forget(&self, key: &str) {
+        if let Some(cached) = &self.cached {
+            cached.forget(&self.path(key));
         }
     }
 
@@ -137,12 +145,52 @@ fn found<T>(result: object_store::Result<T>) -> Result<Option<T>> {
 
 impl Objects {
     async fn get_range(&self, key: &str, range: Option<GetRange>, max: u64) -> object_store::Result<Result<Bytes>> {
+        if let Some(cached) = self.cached.as_ref().filter(|_| !METADATA.contains(&file_name(key))) {
+            return self.get_cached(cached, key, range, max).await;
+        }
         let answer = self.store.get_opts(&self.path(key), GetOptions { range, ..GetOptions::default() }).await?;
         let size = answer.range.end.saturating_sub(answer.range.start);
-        if let Err(error) = self.check_version(&answer.meta).and_then(|()| check_size(key, size, max)) {
+        let checked = self.check_version(&Version::of(&answer.meta)).and_then(|()| check_size(key, size, max));
+        if let Err(error) = checked {
             return Ok(Err(error));
         }
         answer.bytes().await.map(Ok)
+    }
+
+    /// A part of an object from the local disk, or fetched and kept there.
+    async fn get_cached(
+        &self,
+        cached: &Cached,
+        key: &str,
+        range: Option<GetRange>,
+        max: u64,
+    ) -> object_store::Result<Result<Bytes>> {
+        let path = self.path(key);
+        let version = cached.version(&*self.store, &path).await?;
+        if let Some(Err(error)) = version.as_ref().map(|version| self.check_version(version)) {
+            return Ok(Err(error));
+        }
+        let name = version.as_ref().and_then(|version| version.page(&self.name, &path, range.as_ref()));
+        if let Some(name) = &name
+            && let Some(bytes) = cached.get(name.clone()).await
+        {
+            return Ok(check_size(key, bytes.len() as u64, max).map(|_| bytes));
+        }
+        let answer = self.store.get_opts(&path, GetOptions { range, ..GetOptions::default() }).await?;
+        let (size, found) = (answer.range.end.saturating_sub(answer.range.start), Version::of(&answer.meta));
+        if let Err(error) = self.check_version(&found).and_then(|()| check_size(key, size, max)) {
+            return Ok(Err(error));
+        }
+        // What took its place since is not kept under its name.
+        let is_same = version.is_some_and(|version| version.is_same(&found));
+        if !is_same {
+            cached.forget(&path);
+        }
+        let bytes = answer.bytes().await?;
+        if let Some(name) = name.filter(|_| is_same) {
+            cached.put(name, bytes.clone()).await;
+        }
+        Ok(Ok(bytes))
     }
 
     async fn get(&self, key: &str, range: ByteRange, max: u64) -> Result<Option<Bytes>> {
@@ -172,7 +220,7 @@ impl Objects {
             && let Ok(object) = self.store.head(&self.path(key)).await
         {
             // One that has become shorter has no such part.
-            version.check(&object)?;
+            version.check(&Version::of(&object))?;
         }
         found(result)?.transpose()
     }
@@ -235,7 +283,7 @@ impl AsyncStore for Objects {
     fn size<'a>(&'a self, key: &'a str) -> BoxFuture<'a, Result<Option<u64>>> {
         Box::pin(async move {
             let Some(object) = found(self.store.head(&self.path(key)).await)? else { return Ok(None) };
-            self.check_version(&object)?;
+            self.check_version(&Version::of(&object))?;
             Ok(Some(object.size))
         })
     }
@@ -265,11 +313,15 @@ impl AsyncStore for Objects {
     }
 
     fn put<'a>(&'a self, key: &'a str, value: Bytes) -> BoxFuture<'a, Result<()>> {
-        Box::pin(async move { self.store.put(&self.path(key), value.into()).await.map(drop).map_err(failed) })
+        Box::pin(async move {
+            self.forget(key);
+            self.store.put(&self.path(key), value.into()).await.map(drop).map_err(failed)
+        })
     }
 
     fn begin<'a>(&'a self, key: &'a str) -> BoxFuture<'a, Result<Option<Box<dyn MultipartUpload>>>> {
         Box::pin(async move {
+            self.forget(key);
             match self.store.put_multipart(&self.path(key)).await {
                 Ok(upload) => Ok(Some(upload)),
                 Err(object_store::Error::NotSupported { .. } | object_store::Error::NotImplemented { .. }) => Ok(None),
@@ -279,6 +331,9 @@ impl AsyncStore for Objects {
     }
 
     fn delete<'a>(&'a self, key: &'a str) -> BoxFuture<'a, Result<()>> {
-        Box::pin(async move { found(self.store.delete(&self.path(key)).await).map(drop) })
+        Box::pin(async move {
+            self.forget(key);
+            found(self.store.delete(&self.path(key)).await).map(drop)
+        })
     }
 }

@@ -14,6 +14,7 @@ use std::fmt;
 use std::ops::Range;
 use std::sync::{Arc, Mutex, PoisonError, RwLock, RwLockWriteGuard};
 
+use anndata_storage::chunked::Tails;
 use anndata_storage::{
     ArraySpec, ArrayStorage, AsyncArrayStorage, AxisSelection, BoxFuture, ChunkInfo, ChunkedStorage, DType, Error,
     Result, StoredPieces, Tensor, chunked, read_positions,
@@ -44,6 +45,7 @@ struct Inner {
     first_piece: u64,
     /// The arrays of pieces of one length, each with its first row, where lengths along the first axis are not all the same.
     segments: Vec<(u64, ZarrArray)>,
+    tails: Tails,
 }
 
 /// What changes when an array is written. Its node and all arrays opened from it share it.
@@ -108,6 +110,7 @@ impl ZarrArray {
             state,
             first_piece,
             segments,
+            tails: Tails::default(),
         })))
     }
 }
@@ -332,5 +335,9 @@ impl ChunkedStorage for Inner {
 
     fn is_raw(&self) -> bool {
         self.meta.pipeline.as_ref().is_ok_and(Pipeline::is_raw)
+    }
+
+    fn tails(&self) -> Option<&Tails> {
+        (!self.shared.store.is_writable()).then_some(&self.tails)
     }
 }

@@ -1,6 +1,7 @@
 //! Stores that are written to object stores: complete, or nothing that can be opened.
 #![allow(clippy::unwrap_used, reason = "tests")]
 
+mod pages;
 mod watched;
 
 use std::sync::Arc;

@@ -31,6 +31,8 @@ pub(crate) struct Notes {
     written: Mutex<Vec<String>>,
     pub(crate) parts: AtomicUsize,
     pub(crate) gets: AtomicUsize,
+    /// How many of these ask for what is known of an object, and not for its content.
+    pub(crate) heads: AtomicUsize,
     /// How many requests that write succeed, if not all do.
     most: Mutex<Option<usize>>,
     /// Whether one failed already.
@@ -114,6 +116,7 @@ impl ObjectStore for Watched {
 
     async fn get_opts(&self, location: &Path, options: GetOptions) -> Result<GetResult> {
         self.notes.gets.fetch_add(1, Ordering::Relaxed);
+        self.notes.heads.fetch_add(usize::from(options.head), Ordering::Relaxed);
         self.objects.get_opts(location, options).await
     }
 

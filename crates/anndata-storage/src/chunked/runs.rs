@@ -6,6 +6,7 @@ use rayon::prelude::*;
 
 use super::copy::{Run, Target, copy_runs};
 use super::read::Scratch;
+use super::tails::Tails;
 use super::{byte_len, to_usize};
 use crate::{AlignedBytes, ArraySpec, ChunkedStorage, DType, Error, OrBug, Result, Tensor, ensure};
 
@@ -40,9 +41,11 @@ pub fn read_runs_into(
     ensure!(byte_len(&[total], size)? == out.len(), "{} bytes for {total} values of {size}", out.len());
     let target = Target::new(out);
     let chunk_bytes = byte_len(&[to_usize(chunk_len)?], size)?;
+    let tails = storage.tails().filter(|_| Tails::are_kept() && !storage.is_raw());
     let of_chunks: Vec<&[Piece]> = pieces.chunk_by(|a, b| a.chunk == b.chunk).collect();
     of_chunks.into_par_iter().try_for_each_init(Scratch::default, |scratch, pieces| {
-        let position = [pieces.first().or_bug("a chunk without pieces")?.chunk];
+        let number = pieces.first().or_bug("a chunk without pieces")?.chunk;
+        let position = [number];
         let name = |error: Error| super::at_chunk(&position, error);
         let Scratch { raw, chunk, codec, .. } = scratch;
         let runs: Vec<Run> = pieces.iter().map(|piece| piece.run).collect();
@@ -55,6 +58,15 @@ pub fn read_runs_into(
                 Err(name(Error::invalid_data("a chunk is smaller than the array declares")))
             }
         };
+        let own_tails = tails.filter(|_| pieces.iter().any(|piece| piece.goes_on));
+        if let Some(kept) = tails.and_then(|tails| tails.take(number)).filter(|kept| kept.len() == chunk_bytes) {
+            scatter(&kept, 1)?;
+            match own_tails {
+                Some(tails) => tails.put(number, kept),
+                None => *chunk = kept,
+            }
+            return Ok(());
+        }
         let Some(info) = storage.read_raw(&position, raw).map_err(name)? else {
             let fill = storage.fill_value();
             if fill.len() == size {
@@ -81,7 +93,13 @@ pub fn read_runs_into(
         super::resize(chunk, chunk_bytes)?;
         let decoded = chunk.get_mut(..chunk_bytes).or_bug("a buffer shorter than a chunk")?;
         storage.decode(raw, info, decoded, codec).map_err(name)?;
-        scatter(decoded, 1)
+        scatter(decoded, 1)?;
+        if let Some(tails) = own_tails {
+            let mut decoded = std::mem::take(chunk);
+            decoded.truncate(chunk_bytes);
+            tails.put(number, decoded);
+        }
+        Ok(())
     })
 }
 
@@ -107,6 +125,8 @@ pub fn tensor_of_runs(
 struct Piece {
     chunk: u64,
     run: Run,
+    /// Whether the run ends before the chunk does.
+    goes_on: bool,
 }
 
 /// The runs cut at the borders of chunks, in the order of chunks, and the length of all together.
@@ -120,7 +140,8 @@ fn pieces(runs: &[Range<u64>], chunk_len: u64) -> Result<(Vec<Piece>, usize)> {
             // The chunk may end beyond all numbers, the run does not.
             let end = run.end.min(chunk.saturating_add(1).saturating_mul(chunk_len));
             let len = to_usize(end - start)?;
-            pieces.push(Piece { chunk, run: Run { source: to_usize(start % chunk_len)?, target, len } });
+            let run_of_chunk = Run { source: to_usize(start % chunk_len)?, target, len };
+            pieces.push(Piece { chunk, run: run_of_chunk, goes_on: !end.is_multiple_of(chunk_len) });
             target = target.checked_add(len).ok_or_else(|| Error::limit_exceeded("the runs do not fit into memory"))?;
             start = end;
         }
