@@ -7,6 +7,7 @@
     reason = "a test may fail anywhere"
 )]
 
+#[allow(dead_code, reason = "other tests use the rest")]
 mod support;
 
 use std::fs;
