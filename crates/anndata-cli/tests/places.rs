@@ -111,7 +111,7 @@ fn each_place_is_read_by_each_subcommand() {
         assert!(printed(folder, &["head", place, "obs", "-n", "2"]).contains(obs[1]), "{place}");
         assert!(printed(folder, &["stats", place]).contains('6'), "{place}");
         assert!(printed(folder, &["get", place, &format!("X[:,{var}]"), "--format", "csv"]).contains(",6"), "{place}");
-        assert!(printed(folder, &["get", place, "obs.index"]).contains(obs[1]), "{place}");
+        assert!(printed(folder, &["get", place, "A.obs.index"]).contains(obs[1]), "{place}");
         assert_eq!(printed(folder, &["diff", place, place]), "", "{place}");
         assert!(printed(folder, &["validate", place]).starts_with("0 errors"), "{place}");
         printed(folder, &["report", place, "-o", "page.html", "--overwrite"]);
@@ -169,7 +169,10 @@ fn places_that_can_be_changed_are_changed_in_place() {
         assert_eq!(repacked.status.success(), is_store, "{place}: {}", text(&repacked.stderr));
         assert!(printed(folder, &["show", place]).contains("n_obs"), "{place}");
         if is_changeable {
-            assert!(printed(folder, &["get", place, "obs.type"]).contains("\"B\""), "{place}");
+            for column in ["obs.kind", "obs.type"] {
+                let values = printed(folder, &["get", place, column, "--format", "csv"]);
+                assert!(values.ends_with("\nc1,T\nc2,B\nc3,T\nc4,B\n"), "{place}: {values}");
+            }
             printed(folder, &["rm", place, "obs/type"]);
         }
     }
