@@ -3,7 +3,7 @@
 
 use std::collections::HashMap;
 
-use anndata_core::{Column, ColumnKind, DataFrame};
+use anndata_core::{Column, ColumnKind, DataFrame, NaValue};
 use anndata_storage::{DType, Error, Result};
 use arrow_array::Array as _;
 use serde_json::{Value, json};
@@ -12,6 +12,9 @@ use serde_json::{Value, json};
 pub(super) const KEY: &str = "pandas";
 /// The field of an index without a name.
 pub(super) const UNNAMED_INDEX: &str = "__index_level_0__";
+
+/// The dtype of text of pandas 3, whose missing values are NaN.
+const TEXT: &str = "str";
 
 /// The index of a frame.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -77,6 +80,14 @@ impl Described {
         let nullable = |dtype: &str| is_integer(dtype) || dtype == "boolean" || dtype.starts_with("string");
         self.columns.get(field).is_some_and(|(_, dtype)| nullable(dtype))
     }
+
+    /// What stands for a missing value in a field.
+    pub(super) fn na_value(&self, field: &str) -> NaValue {
+        match self.columns.get(field) {
+            Some((_, dtype)) if dtype == TEXT => NaValue::Nan,
+            _ => NaValue::Na,
+        }
+    }
 }
 
 fn index(level: &Value) -> Result<Index> {
@@ -137,10 +148,11 @@ fn column(name: Option<&str>, field: &str, column: &Column) -> Result<Value> {
             let metadata = json!({"num_categories": categories.len(), "ordered": ordered});
             ("categorical".to_owned(), numpy(codes.dtype()), metadata)
         }
-        ColumnKind::Nullable(_) => {
+        ColumnKind::Nullable(na_value) => {
             let dtype = numpy_of(column)?;
             let nullable = match dtype.as_str() {
                 "bool" => "boolean".to_owned(),
+                "object" if na_value == NaValue::Nan => TEXT.to_owned(),
                 "object" => "string".to_owned(),
                 other => other.replace("uint", "UInt").replace("int", "Int"),
             };

@@ -3,7 +3,7 @@
 use std::io::Cursor;
 use std::sync::Arc;
 
-use anndata_core::{Column, DataFrame, NullableAs};
+use anndata_core::{Column, DataFrame, NaValue, NullableAs};
 use anndata_storage::{DType, Error, OrBug as _, Result, Tensor};
 use arrow_array::{Array as _, ArrayRef, RecordBatch, new_empty_array};
 use arrow_ipc::reader::StreamReader;
@@ -73,7 +73,12 @@ pub(super) fn frame<R: ChunkReader + 'static>(
         } else {
             NullableAs::WhereNulls
         };
-        column(field, first, &arrays, nullable).map_err(|error| error.at(field.name()))
+        let mut field = field.clone();
+        if described.na_value(field.name()) == NaValue::Nan {
+            // As `Column::to_field` says it.
+            field.metadata_mut().insert("na-value".to_owned(), "NaN".to_owned());
+        }
+        column(&field, first, &arrays, nullable).map_err(|error| error.at(field.name()))
     };
     let mut frame = match &index {
         Some(Index::Field(name)) => {
