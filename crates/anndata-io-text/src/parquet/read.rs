@@ -1,6 +1,7 @@
 //! Parquet files into frames: row groups on all cores, and what they have of a column put together.
 
 use std::io::Cursor;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use anndata_core::{Column, DataFrame, NaValue, NullableAs};
@@ -33,8 +34,10 @@ pub(super) fn frame<R: ChunkReader + 'static>(
     open: impl Fn() -> Result<R> + Sync,
     options: &ReadParquetOptions,
 ) -> Result<DataFrame> {
-    let metadata = ArrowReaderMetadata::load(&open()?, ArrowReaderOptions::default()).map_err(failed("reading"))?;
-    check(metadata.metadata(), &open()?)?;
+    let file = open()?;
+    let metadata =
+        guarded(|| ArrowReaderMetadata::load(&file, ArrowReaderOptions::default()))?.map_err(failed("reading"))?;
+    check(metadata.metadata(), &file)?;
     let schema = metadata.schema();
     let said = schema.metadata();
     let described = said.get(pandas::KEY).map_or_else(|| Ok(Described::default()), |text| Described::parse(text))?;
@@ -49,19 +52,21 @@ pub(super) fn frame<R: ChunkReader + 'static>(
     };
     let wanted = wanted(schema.fields().iter().map(|field| field.name().as_str()), index_field, options)?;
     let groups = 0..metadata.metadata().num_row_groups();
-    let read = |group: usize| {
+    let read = |group: usize| -> Result<Vec<RecordBatch>> {
         // Room is made for a batch before its rows are seen to be there.
         let rows = usize::try_from(metadata.metadata().row_group(group).num_rows())
             .map_or(MOST_ROWS, |rows| rows.min(MOST_ROWS));
         let builder = ParquetRecordBatchReaderBuilder::new_with_metadata(open()?, metadata.clone());
         let mask = ProjectionMask::roots(metadata.parquet_schema(), wanted.iter().copied());
-        let reader = builder.with_row_groups(vec![group]).with_projection(mask).with_batch_size(rows).build();
-        let batches = reader.map_err(failed("reading"))?.collect::<std::result::Result<Vec<_>, _>>();
-        batches.map_err(|error| Error::invalid_data(format!("row group {group} cannot be read")).with_source(error))
+        let builder = builder.with_row_groups(vec![group]).with_projection(mask).with_batch_size(rows);
+        let batches = guarded(|| builder.build().map(|reader| reader.collect::<std::result::Result<Vec<_>, _>>()))?;
+        batches
+            .map_err(failed("reading"))?
+            .map_err(|error| Error::invalid_data(format!("row group {group} cannot be read")).with_source(error))
     };
     let parts: Vec<Vec<RecordBatch>> = groups.into_par_iter().map(read).collect::<Result<_>>()?;
     let parts: Vec<RecordBatch> = parts.into_iter().flatten().collect();
-    let kept = said.get(OWN).map(|text| kept(text)).transpose()?;
+    let kept = said.get(OWN).filter(|_| described.is_own).map(|text| kept(text)).transpose()?;
 
     let rows: usize = parts.iter().map(RecordBatch::num_rows).sum();
     let column = |field: &Field| {
@@ -106,6 +111,11 @@ pub(super) fn frame<R: ChunkReader + 'static>(
         frame.insert(field.name(), column(field)?)?;
     }
     Ok(frame)
+}
+
+/// Runs code of the crate `parquet`, which trusts files in some places: a panic of it is an error of the file.
+fn guarded<T>(run: impl FnOnce() -> T) -> Result<T> {
+    catch_unwind(AssertUnwindSafe(run)).map_err(|_| Error::invalid_data("it contradicts itself, and cannot be read"))
 }
 
 /// Refuses pieces that lie outside of a file, and numbers below zero, which its reader takes for granted.
