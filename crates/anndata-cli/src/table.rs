@@ -10,6 +10,8 @@ pub(crate) struct Table {
     /// What the names of the rows are called; empty if nothing.
     index_name: String,
     names: Vec<String>,
+    /// The names as a column with a dtype, of a table that has dtypes.
+    index: Option<Column>,
     columns: Vec<(String, Cells)>,
 }
 
@@ -43,7 +45,7 @@ impl Table {
             }
         }
         let columns = columns.into_iter().map(|(name, cells)| (name, Cells::Text(cells))).collect();
-        Ok(Self { index_name, names, columns })
+        Ok(Self { index_name, names, index: None, columns })
     }
 
     /// A frame as a table.
@@ -51,7 +53,8 @@ impl Table {
     pub(crate) fn of(frame: &DataFrame) -> Result<Self> {
         let columns = frame.columns().map(|(name, series)| Ok((name.to_owned(), Cells::Values(series.load()?))));
         let columns = columns.collect::<Result<_>>()?;
-        Ok(Self { index_name: frame.index_name().unwrap_or_default().to_owned(), names: frame.names()?, columns })
+        let index_name = frame.index_name().unwrap_or_default().to_owned();
+        Ok(Self { index_name, names: frame.names()?, index: Some(frame.index().load()?), columns })
     }
 
     /// The element at a path of an object, with the rows in the order of the object.
@@ -107,8 +110,11 @@ impl Table {
 
     fn frame(&self, rows: &[usize], categorical: bool) -> Result<DataFrame> {
         let index = (!self.index_name.is_empty()).then(|| self.index_name.clone());
-        let names: Vec<&String> = rows.iter().filter_map(|&row| self.names.get(row)).collect();
-        let mut frame = DataFrame::new(names).with_index_name(index);
+        let names = match &self.index {
+            Some(names) => names.take(&positions_of(rows))?,
+            None => Column::strings(rows.iter().filter_map(|&row| self.names.get(row))),
+        };
+        let mut frame = DataFrame::with_index(names).with_index_name(index);
         for (name, cells) in &self.columns {
             frame.insert(name.clone(), cells.column(rows, categorical).map_err(|error| error.at(name))?)?;
         }
