@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use anndata_core::testing::{RandomAnnData, RandomX};
-use anndata_core::{AnnData, AxisSelection, DataFrame, Element, Lazy, LazySource, Result, Schema, Tensor};
+use anndata_core::{AnnData, AxisSelection, DType, DataFrame, Element, Lazy, LazySource, Result, Schema, Tensor};
 use anndata_experimental::{PartitionOptions, partition};
 use proptest::prelude::*;
 
@@ -20,6 +20,21 @@ fn rows_of(parts: &[usize], count: usize) -> Vec<Vec<u64>> {
     rows
 }
 
+/// The values of what has rows: of a sparse matrix, whatever the width of its indices.
+fn values(adata: &AnnData) -> Result<Vec<String>> {
+    let raw = adata.raw().and_then(|raw| raw.x());
+    let elements = adata.layers().values().chain(adata.obsm().values()).chain(adata.obsp().values()).chain(raw);
+    let text = |element: &Element| match element {
+        Element::Sparse(matrix) => Ok(format!("{} {:?}", matrix.format(), element.to_dense()?.to_array::<f32>()?)),
+        Element::Tensor(tensor) => Ok(format!("{} {:?}", tensor.dtype(), tensor.cast(&DType::F64)?.to_array::<f64>()?)),
+        Element::Frame(frame) => Ok(format!("{:?} {:?}", frame.names()?, frame.column("q")?.printed())),
+        // Without what its buffers hold of other rows.
+        Element::Awkward(awkward) => Ok(format!("{:?}", awkward.take(&(0..awkward.len() as u64).collect::<Vec<_>>())?)),
+        other => Ok(format!("{other:?}")),
+    };
+    elements.map(text).collect()
+}
+
 fn check(adata: &AnnData, rows: &[Vec<u64>], memory: u64) -> Result<()> {
     let folder = tempfile::tempdir()?;
     let options = PartitionOptions::default().with_memory_limit(memory).with_scratch(folder.path().to_owned());
@@ -27,7 +42,11 @@ fn check(adata: &AnnData, rows: &[Vec<u64>], memory: u64) -> Result<()> {
     assert_eq!(parts.len(), rows.len());
     for (number, rows) in rows.iter().enumerate() {
         let expected = adata.select(AxisSelection::of_positions(rows.clone()), ..)?.load()?;
-        assert_eq!(parts.part(number)?.load()?, expected, "part {number}, {memory} bytes");
+        let part = parts.part(number)?.load()?;
+        let what = format!("part {number}, {memory} bytes");
+        assert_eq!((part.obs(), part.var(), part.uns()), (expected.obs(), expected.var(), expected.uns()), "{what}");
+        assert_eq!((part.varm(), part.varp()), (expected.varm(), expected.varp()), "{what}");
+        assert_eq!(values(&part)?, values(&expected)?, "{what}");
     }
     assert!(parts.part(rows.len()).is_err_and(|error| error.is_invalid_input()));
     drop(parts);

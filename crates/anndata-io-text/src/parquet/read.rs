@@ -66,7 +66,7 @@ pub(super) fn frame<R: ChunkReader + 'static>(
     };
     let parts: Vec<Vec<RecordBatch>> = groups.into_par_iter().map(read).collect::<Result<_>>()?;
     let parts: Vec<RecordBatch> = parts.into_iter().flatten().collect();
-    let kept = said.get(OWN).filter(|_| described.is_own).map(|text| kept(text)).transpose()?;
+    let kept = said.get(OWN).filter(|_| described.is_own).map(|text| guarded(|| kept(text))?).transpose()?;
 
     let rows: usize = parts.iter().map(RecordBatch::num_rows).sum();
     let column = |field: &Field| {
