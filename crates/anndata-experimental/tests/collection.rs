@@ -5,7 +5,9 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anndata_core::testing::RandomAnnData;
-use anndata_core::{AnnData, Column, ColumnKind, ConcatOptions, DataFrame, Join, Result, Tensor, concat_named};
+use anndata_core::{
+    AnnData, Column, ColumnKind, ConcatAxis, ConcatOptions, DataFrame, Join, Result, Tensor, concat_named,
+};
 use anndata_experimental::{Collection, RowId, StorePool};
 use anndata_format::Group;
 use anndata_format::io::{self, ElemReadOptions, ElemWriteOptions};
@@ -205,5 +207,29 @@ fn a_manifest_opens_the_same_stores_and_tells_which_one_changed() -> Result<()> 
     }
     let memory = Collection::new([("a", AnnData::builder().shape(1, 1).build()?)], &options)?;
     assert!(memory.save_manifest(&manifest).is_err_and(|error| error.is_invalid_input()));
+    Ok(())
+}
+
+#[test]
+fn rows_in_another_order_and_no_columns_are_selected_along_either_axis() -> Result<()> {
+    let objects = (0..3_u64).map(|seed| Ok((format!("k{seed}"), RandomAnnData::new(4, 4).with_seed(seed).make()?)));
+    let objects = objects.collect::<Result<Vec<_>>>()?;
+    for axis in [ConcatAxis::Obs, ConcatAxis::Var] {
+        let options = ConcatOptions::default().with_axis(axis).with_index_unique("-");
+        let (all, whole) = (
+            Collection::new(objects.clone(), &options)?,
+            concat_named(objects.iter().map(|(key, object)| (key.as_str(), object)), &options)?,
+        );
+        let none = Vec::<u64>::new();
+        for (rows, columns) in [
+            (vec![3, 0, 2], none.clone()),
+            (none.clone(), vec![1, 0]),
+            (vec![3, 0, 2], vec![1, 0]),
+            (none.clone(), none),
+        ] {
+            let select = |adata: &AnnData| adata.select(rows.clone(), columns.clone())?.load();
+            assert_eq!(select(&all)?, select(&whole)?, "{axis:?} {rows:?} {columns:?}");
+        }
+    }
     Ok(())
 }

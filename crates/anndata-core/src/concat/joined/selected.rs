@@ -34,18 +34,24 @@ impl Selected {
     /// Rows of CSR matrices in their order at once, where each matrix is in the result as it is.
     fn gathered(&self, order: &AxisSelection, parts: &[Option<Element>]) -> Result<Option<Element>> {
         let What::Element(plan) = &self.what else { return Ok(None) };
+        if plan.axis != 0 {
+            return Ok(None);
+        }
         let (mut matrices, mut slices) = (Vec::new(), Vec::new());
         for (at, ((part, reindex), &rows)) in parts.iter().zip(plan.reindex.iter()).zip(&self.lengths).enumerate() {
             if rows == 0 {
                 continue;
             }
             match self.what.unchanged(at, part.as_ref())? {
-                Some(Element::Sparse(matrix)) if plan.axis == 0 && reindex.is_identity() => {
+                Some(Element::Sparse(matrix)) if reindex.is_identity() => {
                     slices.extend((0..rows).map(|row| (matrices.len(), row)));
                     matrices.push(matrix);
                 }
                 _ => return Ok(None),
             }
+        }
+        if matrices.is_empty() {
+            return Ok(None);
         }
         let slice = |position: u64| {
             let position = usize::try_from(position).ok();
