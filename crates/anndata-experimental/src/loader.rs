@@ -175,8 +175,10 @@ struct Inner {
     fixed_bytes: u64,
     /// The bytes of windows that are kept for the rest of units in them.
     kept_bytes: u64,
-    /// The bytes of chunks that stay decoded.
+    /// The bytes of chunks that stay decoded, as cursors are in them.
     tail_bytes: u64,
+    /// The bytes of all chunks, if they stay decoded.
+    image_bytes: u64,
     /// The bytes of memory that are kept to be used again.
     reused_bytes: u64,
     peak_memory: u64,
@@ -267,6 +269,7 @@ impl Loader {
             fixed_bytes: 0,
             kept_bytes: 0,
             tail_bytes: 0,
+            image_bytes: 0,
             reused_bytes: 0,
             peak_memory: 0,
             ends,

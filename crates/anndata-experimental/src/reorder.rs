@@ -1,8 +1,8 @@
 //! [`reorder`]: the rows of a collection in another order, in bounded memory.
 
 mod bucket;
-mod held;
 mod partition;
+mod resident;
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -12,7 +12,7 @@ use anndata_storage::{Error, OrBug};
 use rayon::prelude::*;
 
 use self::bucket::{Spilled, spill};
-use self::held::Held;
+use self::resident::Resident;
 use crate::classes::Classes;
 use crate::random::Key;
 use crate::{Collection, chunks::load_once};
@@ -194,8 +194,8 @@ impl Job<'_> {
         }
         // The rest of the limit is for the blocks in which it is written.
         if bytes <= limit / 8 * 5 && !is_csc {
-            let held = Held::read(element, &self.inverse, (limit - bytes) / 2, path)?;
-            return Ok(Element::Lazy(Lazy::uncached(held)));
+            let resident = Resident::read(element, &self.inverse, (limit - bytes) / 2, path)?;
+            return Ok(Element::Lazy(Lazy::uncached(resident)));
         }
         let scratch = match &self.options.scratch {
             Some(folder) => tempfile::Builder::new().prefix(".anndata-rows-").tempdir_in(folder),

@@ -8,6 +8,8 @@
 //! | `burn` | `to_burn` | values that were asked for as dense |
 //! | `dlpack` | `to_dlpack` | values of any array: they are shared, for reading only |
 //!
+//! burn asks for Rust 1.95, a later one than this crate does without it.
+//!
 //! The crates whose types these functions give are here under their names, in the version that is meant.
 //!
 //! A dense matrix of a batch is [`Batch::into_dense`](crate::Batch::into_dense), labels are arrays as they are, and a CSR matrix

@@ -6,14 +6,16 @@
 //! order, in batches of bounded size.
 
 mod copy;
+mod image;
 mod read;
 mod runs;
 mod tails;
 mod write;
 
+pub use image::ImageReuse;
 pub use read::read;
 pub use runs::{read_runs, read_runs_into, tensor_of_runs};
-pub use tails::{TailReuse, Tails};
+pub use tails::{KeptChunks, TailReuse};
 pub use write::write;
 
 use crate::{ArraySpec, Error, Result};
@@ -73,8 +75,8 @@ pub trait ChunkedStorage: Send + Sync {
         false
     }
 
-    /// Where chunks are kept in which reads ended, if the array cannot change as long as it is open.
-    fn tails(&self) -> Option<&Tails> {
+    /// Where decoded chunks are kept, if the array cannot change as long as it is open.
+    fn kept_chunks(&self) -> Option<&KeptChunks> {
         None
     }
 }

@@ -56,7 +56,7 @@ pub(super) fn cost(of: &Inner, stored: &[Stored<'_>], state: &LoaderState) -> Re
     let (mut decoded, mut requests) = (0_u64, 0_u64);
     let mut held = Spans::default();
     let mut entropies = Vec::new();
-    // Chunks that cursors are in are decoded once.
+    // Chunks that stay decoded are decoded once.
     let mut seen: Vec<BTreeSet<Touched>> = vec![BTreeSet::new(); stored.len()];
     for _ in 0..LOOKED_AT {
         let Some(mut pending) = windows.next()? else { break };
@@ -89,7 +89,7 @@ pub(super) fn cost(of: &Inner, stored: &[Stored<'_>], state: &LoaderState) -> Re
                         touched(parts, bytes, first, last, &mut chunks);
                     }
                 }
-                if of.tail_bytes > 0 {
+                if of.tail_bytes > 0 || of.image_bytes > 0 {
                     chunks.retain(|chunk| seen.insert(*chunk));
                 }
                 decoded += chunks.iter().map(|chunk| chunk.bytes).sum::<u64>();

@@ -62,6 +62,10 @@ impl RowBytes {
         self.fixed + self.sparse.as_ref().map_or(0, |(value, lengths)| (value * lengths.total).div_ceil(rows.max(1)))
     }
 
+    pub(super) fn is_sparse(&self) -> bool {
+        self.sparse.is_some()
+    }
+
     /// The bytes of all rows, of which there are so many.
     pub(super) fn total(&self, rows: u64) -> u64 {
         let values = self.sparse.as_ref().map_or(0, |(value, lengths)| value.saturating_mul(lengths.total));

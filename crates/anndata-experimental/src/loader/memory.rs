@@ -98,14 +98,19 @@ impl Inner {
         };
         // Where there is room, the chunks in which cursors are stay decoded; where rows come from anywhere, all chunks.
         let is_random = cursors.is_none() || self.arrangement.composed.is_some() || self.is_drawn();
-        let chunked = bytes.iter().filter(|one| one.chunk > 0);
-        let tails = match cursors {
-            _ if is_random => chunked.map(|one| one.total(self.n_rows()).saturating_add(one.chunk)).sum(),
-            Some(cursors) if self.keeps_units => chunked.map(|one| one.chunk.saturating_mul(2 * cursors)).sum::<u64>(),
-            _ => 0,
+        let chunked = bytes.iter().filter(|one| one.chunk > 0 && one.is_sparse());
+        let fits = |bytes: u64| if bytes <= limit.saturating_sub(needed) { bytes } else { 0 };
+        let chunk = |one: &RowBytes| one.chunk.saturating_mul(2);
+        (self.image_bytes, self.tail_bytes) = match cursors {
+            _ if is_random => {
+                let (rows, stores) = (self.ends.last().copied().unwrap_or(0), self.ends.len() as u64);
+                let all = |one: &&RowBytes| one.total(rows).saturating_add(chunk(one).saturating_mul(stores));
+                (fits(chunked.map(all).sum()), 0)
+            }
+            Some(cursors) if self.keeps_units => (0, fits(chunked.map(|one| chunk(one).saturating_mul(cursors)).sum())),
+            _ => (0, 0),
         };
-        self.tail_bytes = if tails <= limit.saturating_sub(needed) { tails } else { 0 };
-        let needed = needed.saturating_add(self.tail_bytes);
+        let needed = needed.saturating_add(self.image_bytes).saturating_add(self.tail_bytes);
         // What is left keeps the memory of a window and its batches for the next.
         let window = if self.shares_units { piece.saturating_add(left) } else { piece };
         self.reused_bytes = window.saturating_add(out).min(limit.saturating_sub(needed));
@@ -116,11 +121,6 @@ impl Inner {
     /// Whether rows are drawn with replacement.
     fn is_drawn(&self) -> bool {
         matches!(self.arrangement.drawn, order::Drawn::Replaced(..))
-    }
-
-    /// The rows of all stores.
-    fn n_rows(&self) -> u64 {
-        self.ends.last().copied().unwrap_or(0)
     }
 
     /// The bytes of the largest unit.

@@ -4,7 +4,7 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use anndata_hdf5_meta::{ChunkedLayout, DataLayout, Dataspace, ErrorKind, FillValue, Object};
-use anndata_storage::chunked::Tails;
+use anndata_storage::chunked::KeptChunks;
 use anndata_storage::{
     ArraySpec, ArrayStorage, AxisSelection, ChunkInfo, ChunkedStorage, Error, OrBug, PieceFormat, PieceState, Result,
     StoredPieces, Tensor, chunked, copy_values, read_positions,
@@ -25,7 +25,7 @@ pub(super) struct ReaderArray {
     plan: Plan,
     spec: Arc<ArraySpec>,
     place: Place,
-    tails: Tails,
+    kept: KeptChunks,
 }
 
 /// How many chunks are listed for their sizes alone, if that takes requests to another machine.
@@ -77,7 +77,7 @@ impl ReaderArray {
         plan.check_chunk_shape(space.shape())?;
         let resizable = space.max_shape().first() == Some(&None);
         let spec = ArraySpec { shape: space.shape().to_vec(), ..plan.spec(resizable) };
-        Ok(Self { file, object, plan, spec: Arc::new(spec), place, tails: Tails::default() })
+        Ok(Self { file, object, plan, spec: Arc::new(spec), place, kept: KeptChunks::default() })
     }
 
     /// Refuses what only the library can decode.
@@ -303,8 +303,8 @@ impl ChunkedStorage for ReaderArray {
     }
 
     /// Each read makes sure that the file is as it was.
-    fn tails(&self) -> Option<&Tails> {
-        Some(&self.tails)
+    fn kept_chunks(&self) -> Option<&KeptChunks> {
+        Some(&self.kept)
     }
 }
 

@@ -14,7 +14,7 @@ use std::fmt;
 use std::ops::Range;
 use std::sync::{Arc, Mutex, PoisonError, RwLock, RwLockWriteGuard};
 
-use anndata_storage::chunked::Tails;
+use anndata_storage::chunked::KeptChunks;
 use anndata_storage::{
     ArraySpec, ArrayStorage, AsyncArrayStorage, AxisSelection, BoxFuture, ChunkInfo, ChunkedStorage, DType, Error,
     Result, StoredPieces, Tensor, chunked, read_positions,
@@ -45,7 +45,7 @@ struct Inner {
     first_piece: u64,
     /// The arrays of pieces of one length, each with its first row, where lengths along the first axis are not all the same.
     segments: Vec<(u64, ZarrArray)>,
-    tails: Tails,
+    kept: KeptChunks,
 }
 
 /// What changes when an array is written. Its node and all arrays opened from it share it.
@@ -110,7 +110,7 @@ impl ZarrArray {
             state,
             first_piece,
             segments,
-            tails: Tails::default(),
+            kept: KeptChunks::default(),
         })))
     }
 }
@@ -337,7 +337,7 @@ impl ChunkedStorage for Inner {
         self.meta.pipeline.as_ref().is_ok_and(Pipeline::is_raw)
     }
 
-    fn tails(&self) -> Option<&Tails> {
-        (!self.shared.store.is_writable()).then_some(&self.tails)
+    fn kept_chunks(&self) -> Option<&KeptChunks> {
+        (!self.shared.store.is_writable()).then_some(&self.kept)
     }
 }

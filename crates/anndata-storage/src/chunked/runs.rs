@@ -6,7 +6,7 @@ use rayon::prelude::*;
 
 use super::copy::{Run, Target, copy_runs};
 use super::read::Scratch;
-use super::tails::Tails;
+use super::tails::KeptChunks;
 use super::{byte_len, to_usize};
 use crate::{AlignedBytes, ArraySpec, ChunkedStorage, DType, Error, OrBug, Result, Tensor, ensure};
 
@@ -41,7 +41,11 @@ pub fn read_runs_into(
     ensure!(byte_len(&[total], size)? == out.len(), "{} bytes for {total} values of {size}", out.len());
     let target = Target::new(out);
     let chunk_bytes = byte_len(&[to_usize(chunk_len)?], size)?;
-    let tails = storage.tails().filter(|_| Tails::are_kept() && !storage.is_raw());
+    let kept = storage.kept_chunks().filter(|_| !storage.is_raw());
+    let tails = kept.filter(|_| KeptChunks::are_wanted());
+    let count = spec.shape.first().map_or(0, |len| len.div_ceil(chunk_len));
+    let image = kept.and_then(|kept| kept.image(usize::try_from(count).ok()?, chunk_bytes));
+    let image = image.as_deref();
     let of_chunks: Vec<&[Piece]> = pieces.chunk_by(|a, b| a.chunk == b.chunk).collect();
     of_chunks.into_par_iter().try_for_each_init(Scratch::default, |scratch, pieces| {
         let number = pieces.first().or_bug("a chunk without pieces")?.chunk;
@@ -58,6 +62,9 @@ pub fn read_runs_into(
                 Err(name(Error::invalid_data("a chunk is smaller than the array declares")))
             }
         };
+        if let Some(decoded) = image.and_then(|image| image.get(number)) {
+            return scatter(decoded, 1);
+        }
         let own_tails = tails.filter(|_| pieces.iter().any(|piece| piece.goes_on));
         if let Some(kept) = tails.and_then(|tails| tails.take(number)).filter(|kept| kept.len() == chunk_bytes) {
             scatter(&kept, 1)?;
@@ -89,6 +96,13 @@ pub fn read_runs_into(
             // SAFETY: as above: this part of the destination is of this chunk alone.
             let place = unsafe { target.slice(at, chunk_bytes) }.or_bug("a chunk beyond the destination")?;
             return storage.decode(raw, info, place, codec).map_err(name);
+        }
+        // What is read as a whole is not read again.
+        let wanted: usize = pieces.iter().map(|piece| piece.run.len).sum();
+        if let Some(image) = image.filter(|_| wanted.checked_mul(size).is_some_and(|wanted| wanted < chunk_bytes))
+            && let Some(decoded) = image.fill(number, |place| storage.decode(raw, info, place, codec).map_err(name))?
+        {
+            return scatter(decoded, 1);
         }
         super::resize(chunk, chunk_bytes)?;
         let decoded = chunk.get_mut(..chunk_bytes).or_bug("a buffer shorter than a chunk")?;
@@ -154,7 +168,91 @@ fn pieces(runs: &[Range<u64>], chunk_len: u64) -> Result<(Vec<Piece>, usize)> {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
     use super::*;
+    use crate::ChunkInfo;
+    use crate::chunked::{ImageReuse, TailReuse};
+
+    /// The numbers from 0 on, in chunks of five whose bytes are turned around, and how many were decoded.
+    #[derive(Default)]
+    struct Numbers {
+        decoded: AtomicUsize,
+        kept: KeptChunks,
+    }
+
+    impl ChunkedStorage for Numbers {
+        fn read_raw(&self, chunk: &[u64], raw: &mut Vec<u8>) -> Result<Option<ChunkInfo>> {
+            raw.clear();
+            raw.extend((0..5).flat_map(|at| (chunk[0] * 5 + at).to_be_bytes()));
+            Ok(Some(ChunkInfo::default()))
+        }
+
+        fn decode(&self, raw: &[u8], _: ChunkInfo, chunk: &mut [u8], _: &mut Vec<u8>) -> Result<()> {
+            self.decoded.fetch_add(1, Ordering::Relaxed);
+            for (to, from) in chunk.chunks_mut(8).zip(raw.chunks(8)) {
+                to.iter_mut().zip(from.iter().rev()).for_each(|(to, from)| *to = *from);
+            }
+            Ok(())
+        }
+
+        fn encode(&self, _: &[u8], _: &mut Vec<u8>, _: &mut Vec<u8>) -> Result<()> {
+            Err(Error::read_only("numbers"))
+        }
+
+        fn write_raw(&self, _: &[u64], _: &[u8]) -> Result<()> {
+            Err(Error::read_only("numbers"))
+        }
+
+        fn fill_value(&self) -> &[u8] {
+            &[]
+        }
+
+        fn kept_chunks(&self) -> Option<&KeptChunks> {
+            Some(&self.kept)
+        }
+    }
+
+    #[test]
+    fn chunks_in_which_cursors_are_are_decoded_once() -> Result<()> {
+        let _alone = super::super::tails::ALONE.lock();
+        let spec = ArraySpec::new(DType::U64, [100]).with_chunks([5]);
+        let steps = [[0..7, 50..58], [7..8, 58..59], [8..23, 59..71], [23..40, 71..72]];
+        for kept in [true, false] {
+            let numbers = Numbers::default();
+            let reuse = kept.then(|| TailReuse::up_to(1000));
+            for runs in &steps {
+                let read = read_runs(&numbers, &spec, runs)?;
+                assert_eq!(read.as_slice::<u64>()?, runs.iter().cloned().flatten().collect::<Vec<_>>());
+            }
+            drop(reuse);
+            let found = numbers.decoded.load(Ordering::Relaxed);
+            // Of 40 numbers, and of 22, in chunks of five.
+            assert!(if kept { found == 8 + 5 } else { found > 8 + 5 }, "{found}");
+        }
+        Ok(())
+    }
+
+    #[test]
+    fn chunks_of_which_values_are_read_from_anywhere_are_decoded_once() -> Result<()> {
+        let _alone = super::super::tails::ALONE.lock();
+        let spec = ArraySpec::new(DType::U64, [100]).with_chunks([5]);
+        for (room, once) in [(20 * 40, true), (20 * 40 - 1, false), (0, false)] {
+            let numbers = Numbers::default();
+            let reuse = ImageReuse::up_to(room);
+            for start in [3, 1, 0, 2, 4] {
+                // Every fifth number, the last one first.
+                let runs: Vec<_> = (0..20).rev().map(|chunk| chunk * 5 + start).map(|at| at..at + 1).collect();
+                let read = read_runs(&numbers, &spec, &runs)?;
+                assert_eq!(read.as_slice::<u64>()?, runs.into_iter().flatten().collect::<Vec<_>>());
+            }
+            drop(reuse);
+            assert_eq!(numbers.decoded.load(Ordering::Relaxed), if once { 20 } else { 100 });
+            read_runs(&numbers, &spec, &[0..1])?;
+            assert_eq!(numbers.decoded.load(Ordering::Relaxed), if once { 21 } else { 101 });
+        }
+        Ok(())
+    }
 
     #[test]
     fn runs_are_cut_at_chunks_and_grouped() -> Result<()> {

@@ -1,11 +1,14 @@
-//! [`Tails`]: decoded chunks in which reads ended, for the reads that go on there.
+//! [`KeptChunks`]: what an array keeps of chunks that it decoded; of those in which reads ended for the reads that go on there.
 
 use std::collections::{BTreeMap, HashMap};
+use std::fmt;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
-use std::sync::{LazyLock, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError, Weak};
+
+use super::image::Image;
 
 /// As long as it lives, arrays that are read only keep the chunks in which runs of their values end, decoded: where many runs are read
-/// on from time to time, as by cursors, or what is left of chunks is read later, each chunk is decoded once.
+/// on from time to time, as by cursors, each chunk is decoded once.
 #[derive(Debug)]
 #[must_use = "chunks are kept only while this lives"]
 pub struct TailReuse {
@@ -81,23 +84,43 @@ impl Kept {
 }
 
 /// What an array keeps, as long as it is open. Its values must not change meanwhile.
-#[derive(Debug)]
-pub struct Tails {
+pub struct KeptChunks {
     array: u64,
+    image: Mutex<Weak<Image>>,
 }
 
-impl Default for Tails {
-    /// Nothing yet.
-    fn default() -> Self {
-        static NEXT: AtomicU64 = AtomicU64::new(0);
-        Self { array: NEXT.fetch_add(1, Ordering::Relaxed) }
+impl fmt::Debug for KeptChunks {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("KeptChunks").field("array", &self.array).finish_non_exhaustive()
     }
 }
 
-impl Tails {
-    /// Whether any array keeps chunks now.
-    pub(super) fn are_kept() -> bool {
+impl Default for KeptChunks {
+    /// Nothing yet.
+    fn default() -> Self {
+        static NEXT: AtomicU64 = AtomicU64::new(0);
+        Self { array: NEXT.fetch_add(1, Ordering::Relaxed), image: Mutex::default() }
+    }
+}
+
+impl KeptChunks {
+    /// Whether arrays keep chunks in which reads ended now.
+    pub(super) fn are_wanted() -> bool {
         LIMIT.load(Ordering::Relaxed) > 0
+    }
+
+    /// Where all chunks are kept, of which there are so many, if there is room for them.
+    pub(super) fn image(&self, chunks: usize, chunk_bytes: usize) -> Option<Arc<Image>> {
+        if !Image::is_wanted() {
+            return None;
+        }
+        let mut own = self.image.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(image) = own.upgrade() {
+            return Some(image);
+        }
+        let image = Image::make(chunks, chunk_bytes)?;
+        *own = Arc::downgrade(&image);
+        Some(image)
     }
 
     /// A chunk, which is kept no longer.
@@ -118,7 +141,7 @@ impl Tails {
     }
 }
 
-impl Drop for Tails {
+impl Drop for KeptChunks {
     fn drop(&mut self) {
         let mut kept = kept();
         let own: Vec<Place> = kept.chunks.keys().filter(|(array, _)| *array == self.array).copied().collect();
@@ -128,18 +151,23 @@ impl Drop for Tails {
     }
 }
 
+/// Held by tests that say how much is kept, which is the same for the whole process.
+#[cfg(test)]
+pub(super) static ALONE: Mutex<()> = Mutex::new(());
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
     fn chunks_are_kept_within_the_limit_and_as_long_as_their_array() {
+        let _alone = ALONE.lock();
         let chunk = || vec![1_u8; 1000];
-        let (first, second) = (Tails::default(), Tails::default());
+        let (first, second) = (KeptChunks::default(), KeptChunks::default());
         first.put(0, chunk());
         assert_eq!(first.take(0), None, "nothing is kept without a guard");
         let reuse = TailReuse::up_to(2500);
-        assert!(Tails::are_kept());
+        assert!(KeptChunks::are_wanted());
         first.put(7, chunk());
         second.put(7, chunk());
         assert_eq!((second.take(8), second.take(7)), (None, Some(chunk())));

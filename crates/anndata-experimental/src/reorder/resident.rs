@@ -1,4 +1,4 @@
-//! [`Held`]: a matrix in memory, in the blocks in which it was read, whose rows are put in another order when they are asked for.
+//! [`Resident`]: a matrix in memory, in the blocks in which it was read, whose rows are put in another order when they are asked for.
 
 use std::ops::Range;
 
@@ -14,7 +14,7 @@ const BLOCKS: u64 = 16;
 
 /// A matrix in memory, and another order of its rows.
 #[derive(Debug)]
-pub(super) struct Held {
+pub(super) struct Resident {
     path: String,
     schema: Schema,
     blocks: Vec<Element>,
@@ -26,7 +26,7 @@ pub(super) struct Held {
     memory: MemoryReuse,
 }
 
-impl Held {
+impl Resident {
     /// A matrix whose rows go to the positions of `inverse`. To write it takes `memory` bytes beside those of its values.
     pub(super) fn read(element: &Element, inverse: &[u64], memory: u64, path: &str) -> Result<Self> {
         let of_block = (element.size_in_memory(true) as u64 / BLOCKS).max(1);
@@ -59,7 +59,7 @@ impl Held {
     }
 }
 
-impl LazySource for Held {
+impl LazySource for Resident {
     fn path(&self) -> &str {
         &self.path
     }
