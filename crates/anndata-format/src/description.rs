@@ -71,8 +71,8 @@ impl Description {
                 description.shape = shape.map(|shape| shape.into_iter().map(|len| len as u64).collect());
                 let children = group.children.values().map(|child| Self::of(child, registry));
                 description.children = children.collect::<Result<_>>()?;
-                description.stored_bytes = description.children.iter().map(|child| child.stored_bytes).sum();
-                description.bytes = description.children.iter().map(|child| child.bytes).sum();
+                description.stored_bytes = total(&description.children, |child| child.stored_bytes);
+                description.bytes = total(&description.children, |child| child.bytes);
             }
             Node::Array(array) => {
                 description.dtype = Some(array.spec.dtype.to_string());
@@ -194,11 +194,29 @@ fn size(bytes: u64) -> String {
     format!("{value:.1} TiB")
 }
 
+/// The bytes of all, or of none if one does not know. What a damaged file declares may be more than can be counted.
+fn total(children: &[Description], bytes: impl Fn(&Description) -> Option<u64>) -> Option<u64> {
+    children.iter().map(bytes).try_fold(0_u64, |sum, bytes| Some(sum.saturating_add(bytes?)))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::node::GroupNode;
     use crate::{Codec, Tensor};
+
+    #[test]
+    fn sizes_beyond_all_numbers_are_cut() -> Result<()> {
+        let mut group = GroupNode::encoded("", "dict", "0.1.0");
+        for name in ["a", "b"] {
+            let mut array = ArrayNode::plain(name, Tensor::from_vec([1], vec![0_u8])?);
+            array.spec.shape = vec![u64::MAX];
+            group.insert(name, Node::Array(array))?;
+        }
+        let description = Description::of(&Node::Group(group), &Registry::default())?;
+        assert_eq!((description.bytes, description.stored_bytes), (Some(u64::MAX), Some(2)));
+        Ok(())
+    }
 
     #[test]
     fn a_tree_is_drawn_with_aligned_details() -> Result<()> {

@@ -326,6 +326,11 @@ impl ArrayNode {
         }
     }
 
+    /// Whether it says that it means nothing, for which each format has a form of its own.
+    pub(crate) fn is_nothing(&self) -> bool {
+        encoding_attributes("null", "0.1.0").iter().all(|(key, value)| self.attributes.get(key) == Some(value))
+    }
+
     /// An array over values in memory, with the attributes of an encoding.
     pub fn encoded(path: &str, encoding: &str, version: &str, values: Tensor) -> Self {
         Self { attributes: encoding_attributes(encoding, version), ..Self::plain(path, values) }

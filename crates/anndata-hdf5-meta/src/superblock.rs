@@ -28,6 +28,8 @@ pub struct Superblock {
     /// Consistency flags (version 3): bit 0 is set while a program has the file open for writing, bit 2 while it lets others
     /// read it meanwhile.
     pub flags: u32,
+    /// The byte after the last one that is in use, as the file says: what is written next goes there.
+    pub end: u64,
     /// The address of the root group's object header.
     pub root: u64,
     /// The address of the object header of the superblock extension (II.C), if there is one.
@@ -87,7 +89,7 @@ impl Superblock {
         let declared_base = fields.needed_address()?;
         fields.address()?;
         let end = fields.needed_address()?;
-        check_end(&fields, end, declared_base, base, file_len)?;
+        let end = checked_end(&fields, end, declared_base, base, file_len)?;
         if fields.address()?.is_some() {
             return Err(fields.unsupported("the file is one of several (it names a driver)"));
         }
@@ -95,7 +97,7 @@ impl Superblock {
         fields.skip(widths.length)?;
         let root = fields.needed_address()?;
         let (address_width, length_width) = (widths.address, widths.length);
-        Ok(Self { version, base, address_width, length_width, flags, root, extension: None, ranks })
+        Ok(Self { version, base, address_width, length_width, flags, end, root, extension: None, ranks })
     }
 
     /// Versions 2 and 3.
@@ -112,9 +114,9 @@ impl Superblock {
         if fields.u32()? != lookup3(covered) {
             return Err(fields.malformed("the checksum is wrong"));
         }
-        check_end(&fields, end, declared_base, base, file_len)?;
+        let end = checked_end(&fields, end, declared_base, base, file_len)?;
         let (address_width, length_width) = (widths.address, widths.length);
-        Ok(Self { version, base, address_width, length_width, flags, root, extension, ranks: Ranks::default() })
+        Ok(Self { version, base, address_width, length_width, flags, end, root, extension, ranks: Ranks::default() })
     }
 
     /// Whether a program had the file open for writing, or did not close it.
@@ -144,12 +146,12 @@ fn widths(fields: &mut Cursor<'_>) -> Result<Widths> {
     Err(fields.unsupported(format!("addresses of {address} and lengths of {length} bytes are not 2, 4 or 8")))
 }
 
-/// Refuses a file that was cut short.
-fn check_end(fields: &Cursor<'_>, end: u64, declared_base: u64, base: u64, file_len: u64) -> Result<()> {
+/// Where what is in use ends. Refuses a file that was cut short.
+fn checked_end(fields: &Cursor<'_>, end: u64, declared_base: u64, base: u64, file_len: u64) -> Result<u64> {
     // The end counts from the base that was known when it was written.
     let end = end.saturating_sub(declared_base).saturating_add(base);
     if end <= file_len {
-        return Ok(());
+        return Ok(end);
     }
     Err(fields.malformed(format!("the file was cut short: it should have {end} bytes and has {file_len}")))
 }

@@ -372,6 +372,17 @@ fn files_in_which_arrays_share_bytes_are_read_and_not_edited() -> Result<()> {
         let error = edit(&path).unwrap_err();
         assert!(error.is_invalid_data() && error.to_string().contains(&told), "{error}, not {told}");
     }
+    // What is added would go where the second one is. The end is in the superblock, which has a checksum of its own.
+    assert!(matches!(sound[8], 2 | 3), "the superblock has version {}", sound[8]);
+    let mut bytes = sound;
+    bytes[28..36].copy_from_slice(&(b + 8).to_le_bytes());
+    let sum = checksum(&bytes[..44]);
+    bytes[44..48].copy_from_slice(&sum.to_le_bytes());
+    std::fs::write(&path, bytes)?;
+    assert_eq!(array(&path, "two")?.read()?.as_slice::<i32>()?, two);
+    let error = edit(&path).unwrap_err();
+    let told = format!("two: it is stored beyond byte {}, where the file says that it ends", b + 8);
+    assert!(error.is_invalid_data() && error.to_string().contains(&told), "{error}, not {told}");
     Ok(())
 }
 

@@ -15,7 +15,7 @@ use rayon::prelude::*;
 
 use super::open::MAX_DEPTH;
 use super::read::fetch_all;
-use super::{ArrayNode, BlockGroup, GroupNode, Node, Source, encoding_attributes};
+use super::{ArrayNode, BlockGroup, GroupNode, Node, Source};
 use noted::Noted;
 pub use options::{Grid, NodeWriteOptions, Progress};
 
@@ -171,7 +171,7 @@ impl<'a> Layout<'a> {
         let storage = &**parent.storage();
         let spec = self.options.lay_out(node, &self.moved.in_the_end(&path)?, storage);
         let spec = spec.map_err(|error| error.at(&path).in_store(storage))?;
-        if spec.null && !storage.capabilities().null_arrays && !is_nothing(node) {
+        if spec.null && !storage.capabilities().null_arrays && !node.is_nothing() {
             let message = "an array without a value (a null dataspace) has no form in this format";
             return Err(Error::unsupported(message).at(&path).in_store(storage));
         }
@@ -376,10 +376,6 @@ fn read_small<'a>(arrays: &[&'a Made<'a>], options: &NodeWriteOptions) -> Result
     Ok(blocks.collect::<Result<Vec<_>>>()?.into_iter().flatten().collect())
 }
 
-/// Whether an array without a value says that it means nothing, for which each format has a form.
-fn is_nothing(node: &ArrayNode) -> bool {
-    encoding_attributes("null", "0.1.0").iter().all(|(key, value)| node.attributes.get(key) == Some(value))
-}
 
 /// The attributes with references into the tree following it to its new place.
 fn rebase(attributes: &Attributes, moved: Move<'_>) -> Attributes {

@@ -17,7 +17,8 @@ use crate::undo;
 
 /// Refuses a file with damaged metadata: links, attributes, and what arrays say of themselves, the lists of their chunks
 /// among it; and one in which bytes are of two arrays, or of an array and the head of an object, as what changes one would
-/// change the other. Values, those of texts too, are not looked at.
+/// change the other, or are beyond the end that the file tells of, as what is added goes there. Values, those of texts too, are
+/// not looked at.
 ///
 /// # Errors
 /// What is damaged, with its path.
@@ -49,6 +50,8 @@ pub(crate) fn check(path: &Path, options: &Hdf5Options) -> Result<()> {
 /// What bytes of a file are taken by.
 struct Taken {
     base: u64,
+    /// Where the file says that what is in use ends.
+    end: u64,
     /// From where to where, and whose they are.
     spans: Vec<(u64, u64, usize)>,
     /// An element, and whether its values are meant; else its head.
@@ -61,7 +64,7 @@ impl Taken {
     const HEAD: u64 = 12;
 
     fn of(superblock: &Superblock) -> Self {
-        let mut taken = Self { base: superblock.base, spans: Vec::new(), whose: Vec::new() };
+        let mut taken = Self { base: superblock.base, end: superblock.end, spans: Vec::new(), whose: Vec::new() };
         taken.add("", false, [(superblock.base, Self::SUPERBLOCK)]);
         taken
     }
@@ -75,6 +78,11 @@ impl Taken {
     }
 
     fn check(mut self) -> Result<()> {
+        let beyond = self.spans.iter().find(|&&(_, end, _)| end > self.end);
+        if let Some((path, _)) = beyond.and_then(|&(_, _, whose)| self.whose.get(whose)) {
+            let message = format!("it is stored beyond byte {}, where the file says that it ends", self.end);
+            return Err(Error::invalid_data(message).at(path));
+        }
         self.spans.sort_unstable();
         // If any two share bytes, so do two that follow each other.
         let shared = self.spans.windows(2).find_map(|pair| match *pair {
