@@ -61,7 +61,10 @@ fn places(folder: &Path) -> Vec<(&'static str, bool)> {
         anndata::write(folder.join(name), &adata).unwrap();
     }
     write_h5mu(folder.join("a.h5mu"), &MuData::new([("rna", adata.clone())]).unwrap(), false).unwrap();
-    write_loom(folder.join("a.loom"), &adata).unwrap();
+    let mut named = adata.clone();
+    named.set_obs_column("CellID", Column::strings(["c1", "c2", "c3", "c4"])).unwrap();
+    named.set_var_column("Gene", Column::strings(["CD4", "CD8A", "MS4A1"])).unwrap();
+    write_loom(folder.join("a.loom"), &named).unwrap();
     write_mtx(folder.join("counts"), &adata).unwrap();
     write_10x(&folder.join("10x.h5"));
     fs::write(folder.join("a.csv"), "cell,CD4,CD8A,MS4A1\nc1,1,0,2\nc2,0,3,0\nc3,4,0,0\nc4,0,5,6\n").unwrap();

@@ -101,8 +101,13 @@ pub(super) fn frame<R: ChunkReader + 'static>(
         }
         None => DataFrame::unnamed(rows),
     };
+    // An index without a name is no column where another one takes its place.
+    let replaced = match &described.index {
+        Some(Index::Field(field)) if described.index_name(field).is_none() => Some(field.as_str()),
+        _ => None,
+    };
     for field in wanted.iter().filter_map(|&at| schema.fields().get(at)) {
-        if Some(field.name().as_str()) == index_field {
+        if [index_field, replaced].contains(&Some(field.name().as_str())) {
             continue;
         }
         if frame.contains(field.name()) {
