@@ -96,26 +96,31 @@ impl Inner {
             (true, false) => shared,
             (true, true) => with_kept,
         };
-        // Where there is room, the chunks in which cursors are stay decoded; where rows come from anywhere, all chunks.
-        let is_random = cursors.is_none() || self.arrangement.composed.is_some() || self.is_drawn();
-        let chunked = bytes.iter().filter(|one| one.chunk > 0 && one.is_sparse());
-        let fits = |bytes: u64| if bytes <= limit.saturating_sub(needed) { bytes } else { 0 };
-        let chunk = |one: &RowBytes| one.chunk.saturating_mul(2);
-        (self.image_bytes, self.tail_bytes) = match cursors {
-            _ if is_random => {
-                let (rows, stores) = (self.ends.last().copied().unwrap_or(0), self.ends.len() as u64);
-                let all = |one: &&RowBytes| one.total(rows).saturating_add(chunk(one).saturating_mul(stores));
-                (fits(chunked.map(all).sum()), 0)
-            }
-            Some(cursors) if self.keeps_units => (0, fits(chunked.map(|one| chunk(one).saturating_mul(cursors)).sum())),
-            _ => (0, 0),
-        };
+        (self.image_bytes, self.tail_bytes) = self.kept_chunks(cursors, limit.saturating_sub(needed));
         let needed = needed.saturating_add(self.image_bytes).saturating_add(self.tail_bytes);
         // What is left keeps the memory of a window and its batches for the next.
         let window = if self.shares_units { piece.saturating_add(left) } else { piece };
         self.reused_bytes = window.saturating_add(out).min(limit.saturating_sub(needed));
         self.peak_memory = needed.saturating_add(self.reused_bytes);
         Ok(())
+    }
+
+    /// The bytes of all chunks, where rows come from anywhere, and of those in which cursors are: where there is room, they stay
+    /// decoded.
+    fn kept_chunks(&self, cursors: Option<u64>, room: u64) -> (u64, u64) {
+        let is_random = cursors.is_none() || self.arrangement.composed.is_some() || self.is_drawn();
+        let chunked = self.row_bytes.iter().filter(|one| one.chunk > 0 && one.is_sparse());
+        let fits = |bytes: u64| if bytes <= room { bytes } else { 0 };
+        let chunk = |one: &RowBytes| one.chunk.saturating_mul(2);
+        match cursors {
+            _ if is_random => {
+                let (rows, stores) = (self.ends.last().copied().unwrap_or(0), self.ends.len() as u64);
+                let all = |one: &RowBytes| one.total(rows).saturating_add(chunk(one).saturating_mul(stores));
+                (fits(chunked.map(all).sum()), 0)
+            }
+            Some(cursors) if self.keeps_units => (0, fits(chunked.map(|one| chunk(one).saturating_mul(cursors)).sum())),
+            _ => (0, 0),
+        }
     }
 
     /// Whether rows are drawn with replacement.
