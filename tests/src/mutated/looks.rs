@@ -90,7 +90,9 @@ impl Input<'_> {
         let eager = anndata::read_with(self.path, &options())?;
         let lazy = anndata::read_with(self.path, &options().with_lazy(true)).and_then(|lazy| lazy.load());
         let wrong = match lazy {
-            Ok(lazy) if lazy != eager && self.is_comparable(&eager) => Some("what is read at once and what is read lazily differ".to_owned()),
+            Ok(lazy) if lazy != eager && self.is_comparable(&eager) => {
+                Some("what is read at once and what is read lazily differ".to_owned())
+            }
             _ => None,
         };
         self.read = Some(eager);

@@ -376,7 +376,6 @@ fn read_small<'a>(arrays: &[&'a Made<'a>], options: &NodeWriteOptions) -> Result
     Ok(blocks.collect::<Result<Vec<_>>>()?.into_iter().flatten().collect())
 }
 
-
 /// The attributes with references into the tree following it to its new place.
 fn rebase(attributes: &Attributes, moved: Move<'_>) -> Attributes {
     let follow = |value: &Attribute| match value {
