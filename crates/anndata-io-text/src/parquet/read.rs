@@ -59,7 +59,7 @@ pub(super) fn frame<R: ChunkReader + 'static>(
         let builder = ParquetRecordBatchReaderBuilder::new_with_metadata(open()?, metadata.clone());
         let mask = ProjectionMask::roots(metadata.parquet_schema(), wanted.iter().copied());
         let builder = builder.with_row_groups(vec![group]).with_projection(mask).with_batch_size(rows);
-        let batches = guarded(|| builder.build().map(|reader| reader.collect::<std::result::Result<Vec<_>, _>>()))?;
+        let batches = guarded(|| builder.build().map(Iterator::collect::<std::result::Result<Vec<_>, _>>))?;
         batches
             .map_err(failed("reading"))?
             .map_err(|error| Error::invalid_data(format!("row group {group} cannot be read")).with_source(error))

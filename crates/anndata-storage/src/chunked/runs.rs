@@ -248,7 +248,7 @@ mod tests {
             }
             drop(reuse);
             assert_eq!(numbers.decoded.load(Ordering::Relaxed), if once { 20 } else { 100 });
-            read_runs(&numbers, &spec, &[0..1])?;
+            read_runs(&numbers, &spec, std::slice::from_ref(&(0..1)))?;
             assert_eq!(numbers.decoded.load(Ordering::Relaxed), if once { 21 } else { 101 });
         }
         Ok(())
