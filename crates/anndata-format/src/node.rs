@@ -27,6 +27,7 @@ pub(crate) use checked::{Seen, first_not_in};
 pub use part::Part;
 pub(crate) use rest::{APPENDING, without_rest};
 pub use unreadable::Unreadable;
+pub(crate) use write::is_nothing;
 pub use write::{Grid, NodeWriteOptions, Progress};
 
 /// A group or an array, with its path for messages.
@@ -324,11 +325,6 @@ impl ArrayNode {
                 Err(Error::unsupported("these values are read in order only"))
             }
         }
-    }
-
-    /// Whether it says that it means nothing, for which each format has a form of its own.
-    pub(crate) fn is_nothing(&self) -> bool {
-        encoding_attributes("null", "0.1.0").iter().all(|(key, value)| self.attributes.get(key) == Some(value))
     }
 
     /// An array over values in memory, with the attributes of an encoding.

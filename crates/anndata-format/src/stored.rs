@@ -8,7 +8,7 @@ use std::sync::{Arc, OnceLock};
 use anndata_core::{Column, Element, Lazy, LazySource, Opaque, OpaqueSource, Schema};
 use anndata_storage::{Attribute, AxisSelection, BoxFuture, Error, Result, unblock};
 
-use crate::node::{ArrayNode, Node, Source, Unreadable};
+use crate::node::{ArrayNode, Node, Source, Unreadable, is_nothing};
 
 /// What is read from a store knows its stored tree.
 pub trait StoredTree {
@@ -257,7 +257,7 @@ impl Same<'_> {
 }
 
 fn arrays(a: &ArrayNode, b: &ArrayNode) -> bool {
-    if a.is_nothing() && b.is_nothing() {
+    if is_nothing(a) && is_nothing(b) {
         return true;
     }
     a.spec.dtype == b.spec.dtype && a.spec.shape == b.spec.shape && a.spec.null == b.spec.null && a.source == b.source

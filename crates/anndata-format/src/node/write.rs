@@ -15,7 +15,7 @@ use rayon::prelude::*;
 
 use super::open::MAX_DEPTH;
 use super::read::fetch_all;
-use super::{ArrayNode, BlockGroup, GroupNode, Node, Source};
+use super::{ArrayNode, BlockGroup, GroupNode, Node, Source, encoding_attributes};
 use noted::Noted;
 pub use options::{Grid, NodeWriteOptions, Progress};
 
@@ -171,7 +171,7 @@ impl<'a> Layout<'a> {
         let storage = &**parent.storage();
         let spec = self.options.lay_out(node, &self.moved.in_the_end(&path)?, storage);
         let spec = spec.map_err(|error| error.at(&path).in_store(storage))?;
-        if spec.null && !storage.capabilities().null_arrays && !node.is_nothing() {
+        if spec.null && !storage.capabilities().null_arrays && !is_nothing(node) {
             let message = "an array without a value (a null dataspace) has no form in this format";
             return Err(Error::unsupported(message).at(&path).in_store(storage));
         }
@@ -386,4 +386,9 @@ fn rebase(attributes: &Attributes, moved: Move<'_>) -> Attributes {
         _ => value.clone(),
     };
     attributes.iter().map(|(name, value)| (name.clone(), follow(value))).collect()
+}
+
+/// Whether an array says that it means nothing, for which each format has a form of its own.
+pub(crate) fn is_nothing(node: &ArrayNode) -> bool {
+    encoding_attributes("null", "0.1.0").iter().all(|(key, value)| node.attributes.get(key) == Some(value))
 }
