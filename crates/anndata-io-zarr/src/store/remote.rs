@@ -180,6 +180,12 @@ impl Remote {
         })
     }
 
+    /// Waits for the end of all these requests, also behind one that failed: none of them may write later. The first error is
+    /// returned.
+    pub(crate) fn join_all(&self, requests: impl IntoIterator<Item = JoinHandle<Result<()>>>) -> Result<()> {
+        requests.into_iter().map(|request| self.runtime.join(request)).fold(Ok(()), Result::and)
+    }
+
     /// Begins a value that is sent in parts; `None` if the store takes none.
     pub(crate) fn begin(&self, key: &str) -> Result<Option<Box<dyn MultipartUpload>>> {
         if !self.writable {

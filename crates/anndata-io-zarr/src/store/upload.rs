@@ -107,7 +107,7 @@ impl Uploads {
         let remote = &self.0.remote;
         // Who was told of the error that came before hears of no other.
         let _ = match self.0.state().keys.take() {
-            Some(keys) => keys.iter().try_for_each(|key| remote.erase(key)),
+            Some(keys) => keys.iter().map(|key| remote.erase(key)).fold(Ok(()), Result::and),
             None => remote.erase_all(""),
         };
     }
@@ -139,18 +139,23 @@ impl Inner {
 
     /// Sends everything that was written, and waits until it is there.
     fn settle(&self, state: &mut State) -> Result<()> {
-        for (key, growing) in std::mem::take(&mut state.open) {
+        while !state.open.is_empty() {
+            let (key, growing) = state.open.remove(0);
             self.finish(state, key, growing)?;
         }
-        state.sent.drain(..).try_for_each(|sent| self.remote.runtime().join(sent.task))
+        self.join_sent(state)
+    }
+
+    /// Waits until what is on its way is there, or failed.
+    fn join_sent(&self, state: &mut State) -> Result<()> {
+        self.remote.join_all(state.sent.drain(..).map(|sent| sent.task))
     }
 
     /// Ends what is on its way; no value appears of which not everything was sent.
     fn give_up(&self) {
         let mut state = self.state();
-        for sent in state.sent.drain(..) {
-            let _ = self.remote.runtime().join(sent.task);
-        }
+        // Why it is given up is what is reported.
+        let _ = self.join_sent(&mut state);
         for (_, growing) in std::mem::take(&mut state.open) {
             if let Some(mut upload) = growing.upload {
                 // Stores remove parts that were forgotten on their own.
@@ -222,7 +227,11 @@ impl Inner {
             return self.put(state, key, growing.bytes.into());
         }
         while !growing.bytes.is_empty() {
-            self.send_part(state, &key, &mut growing)?;
+            if let Err(error) = self.send_part(state, &key, &mut growing) {
+                // Kept, so that its upload is aborted.
+                state.open.push((key, growing));
+                return Err(error);
+            }
         }
         let mut upload = growing.upload.take().or_bug("a value without an upload")?;
         // Without a permit, for which the parts that it waits for may be waiting.
@@ -327,8 +336,10 @@ impl Store for Uploads {
         growing.last = start.ok_or_else(|| too_short(key))?;
         growing.bytes.truncate(growing.last);
         growing.bytes.extend_from_slice(value);
-        self.0.send_parts(&mut state, key, &mut growing)?;
+        let sent = self.0.send_parts(&mut state, key, &mut growing);
+        // Also after an error, so that its upload is aborted.
         state.open.push((key.to_owned(), growing));
+        sent?;
         let kept = |state: &State| state.open.iter().map(|(_, growing)| growing.bytes.len()).sum::<usize>();
         while state.open.len() > 1 && kept(&state) > MOST {
             let (key, oldest) = state.open.remove(0);

@@ -4,6 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use futures_util::StreamExt as _;
@@ -44,7 +45,17 @@ impl Notes {
         self.written.lock().unwrap().clone()
     }
 
-    fn allow(&self) -> Result<()> {
+    /// Where some requests are to fail, these do at once, and others that are under way end later.
+    async fn allow(&self) -> Result<()> {
+        if !self.take_one()? {
+            return Ok(());
+        }
+        tokio::time::sleep(Duration::from_millis(2)).await;
+        Ok(())
+    }
+
+    /// Whether only some requests succeed, of which this is one.
+    fn take_one(&self) -> Result<bool> {
         let mut most = self.most.lock().unwrap();
         match &mut *most {
             Some(0) => {
@@ -53,9 +64,9 @@ impl Notes {
             }
             Some(left) => {
                 *left -= 1;
-                Ok(())
+                Ok(true)
             }
-            None => Ok(()),
+            None => Ok(false),
         }
     }
 }
@@ -96,7 +107,7 @@ fn not_supported() -> Error {
 #[async_trait]
 impl ObjectStore for Watched {
     async fn put_opts(&self, location: &Path, payload: PutPayload, options: PutOptions) -> Result<PutResult> {
-        self.notes.allow()?;
+        self.notes.allow().await?;
         let put = self.objects.put_opts(location, payload, options).await?;
         self.notes.written.lock().unwrap().push(location.to_string());
         Ok(put)
@@ -149,14 +160,14 @@ impl MultipartUpload for Upload {
     fn put_part(&mut self, data: PutPayload) -> UploadPart {
         let (part, notes) = (self.inner.put_part(data), Arc::clone(&self.notes));
         Box::pin(async move {
-            notes.allow()?;
+            notes.allow().await?;
             notes.parts.fetch_add(1, Ordering::Relaxed);
             part.await
         })
     }
 
     async fn complete(&mut self) -> Result<PutResult> {
-        self.notes.allow()?;
+        self.notes.allow().await?;
         let put = self.inner.complete().await?;
         self.notes.written.lock().unwrap().push(self.name.clone());
         Ok(put)

@@ -274,7 +274,14 @@ impl Puts<'_> {
 
     /// Waits for all of them.
     fn finish(&self) -> Result<()> {
-        self.started().drain(..).try_for_each(|put| self.remote.runtime().join(put))
+        self.remote.join_all(self.started().drain(..))
+    }
+}
+
+impl Drop for Puts<'_> {
+    fn drop(&mut self) {
+        // Something else failed already, which is what is reported; nothing of this may be written later.
+        let _ = self.finish();
     }
 }
 
