@@ -4,7 +4,8 @@
 //! bench_collection make FOLDER            a thousand small .h5ad files, `concat-same-*` as zarr, and forty inputs of 4 GiB
 //! bench_collection open FOLDER            time opening the thousand as one collection
 //! bench_collection rows FOLDER            open ten objects as a collection, then time reading 512 rows of it, in no order
-//! bench_collection same|outer FOLDER OUT  time concatenating ten objects on disk
+//! bench_collection same|outer FOLDER OUT [--durable]
+//!                                         time concatenating ten objects on disk
 //! bench_collection rectilinear FOLDER OUT the same of zarr stores, whose chunks are copied as they are
 //! bench_collection copy FOLDER OUT        time `cp -r` of these stores
 //! bench_collection large FOLDER OUT       concatenate 4 GiB of values from forty files
@@ -20,7 +21,8 @@ use std::time::{Duration, Instant};
 
 use anndata::experimental::{Collection, Grid, OnDiskOptions, concat_on_disk};
 use anndata::{
-    AnnData, ConcatOptions, DataFrame, Element, Join, Merge, SparseFormat, SparseMatrix, Tensor, ZarrOptions,
+    AnnData, ConcatOptions, DataFrame, Element, Join, Merge, SparseFormat, SparseMatrix, Tensor, WriteOptions,
+    ZarrOptions,
 };
 
 type Result<T> = std::result::Result<T, Box<dyn Error + Send + Sync>>;
@@ -47,16 +49,20 @@ fn main() -> Result<()> {
         ["make", folder] => make(Path::new(folder))?,
         ["open", folder] => open(Path::new(folder))?,
         ["rows", folder] => rows(Path::new(folder))?,
-        ["same", folder, out] => on_disk(&ten(folder, "same", "h5ad"), out, Join::Inner, &OnDiskOptions::default())?,
-        ["outer", folder, out] => on_disk(&ten(folder, "part", "h5ad"), out, Join::Outer, &OnDiskOptions::default())?,
+        ["same", folder, out, options @ ..] => {
+            on_disk(&ten(folder, "same", "h5ad"), out, Join::Inner, &written(!options.is_empty()))?
+        }
+        ["outer", folder, out, options @ ..] => {
+            on_disk(&ten(folder, "part", "h5ad"), out, Join::Outer, &written(!options.is_empty()))?
+        }
         ["rectilinear", folder, out] => {
-            let options = OnDiskOptions::default().with_grid(Grid::Rectilinear);
+            let options = written(false).with_grid(Grid::Rectilinear);
             on_disk(&ten(folder, "same", "zarr"), out, Join::Inner, &options)?
         }
         ["copy", folder, out] => copy(&ten(folder, "same", "zarr"), out)?,
         ["large", folder, out] => {
             let inputs: Vec<PathBuf> = (0..INPUTS).map(|at| large(folder, at)).collect();
-            on_disk(&inputs, out, Join::Inner, &OnDiskOptions::default().with_memory_limit(MEMORY))?
+            on_disk(&inputs, out, Join::Inner, &written(false).with_memory_limit(MEMORY))?
         }
         _ => return Err("see the top of this example for its arguments".into()),
     };
@@ -89,7 +95,7 @@ fn make(folder: &Path) -> Result<(Duration, usize, f64)> {
     for (from, to) in
         ten(&folder.to_string_lossy(), "same", "h5ad").iter().zip(ten(&folder.to_string_lossy(), "same", "zarr"))
     {
-        let options = anndata::WriteOptions::default().with_zarr(ZarrOptions::default());
+        let options = WriteOptions::default().with_zarr(ZarrOptions::default());
         anndata::write_with(&to, &anndata::read(from)?, &options)?;
     }
     let (cells, genes, values) = LARGE;
@@ -157,6 +163,11 @@ fn rows(folder: &Path) -> Result<(Duration, usize, f64)> {
     let time = start.elapsed();
     let sum = x.row_sums()?.cast(&anndata::DType::F64)?.as_slice::<f64>()?.iter().sum();
     Ok((time, x.size_in_memory(false), sum))
+}
+
+/// Options that say whether the time includes that of the disk.
+fn written(durable: bool) -> OnDiskOptions {
+    OnDiskOptions::default().with_write(WriteOptions::default().with_durable(durable))
 }
 
 fn on_disk(inputs: &[PathBuf], out: &str, join: Join, options: &OnDiskOptions) -> Result<(Duration, usize, f64)> {

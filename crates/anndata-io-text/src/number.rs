@@ -58,7 +58,50 @@ numbers! {
 }
 
 /// The digits at the beginning as a number, and what follows them. `None` if there are none, or too many.
+#[inline]
 pub(crate) fn digits(bytes: &[u8]) -> Option<(u64, &[u8])> {
+    let Some((word, _)) = bytes.split_first_chunk() else { return any_digits(bytes) };
+    match few_digits(u64::from_le_bytes(*word)) {
+        (_, 0) => None,
+        // There may be more.
+        (_, 8) => any_digits(bytes),
+        (value, count) => Some((value, bytes.get(count..)?)),
+    }
+}
+
+/// The number that the first digits of eight bytes are, and how many they are, all bytes at once.
+#[inline]
+fn few_digits(word: u64) -> (u64, usize) {
+    const EACH: u64 = u64::MAX / 255;
+    // 0 to 9 in the bytes that are digits; the others get a high bit, which no carry reaches.
+    let values = word ^ (EACH * 0x30);
+    let others = (((values & (EACH * 0x7f)) + EACH * 0x76) | values) & (EACH * 0x80);
+    let bits = others.trailing_zeros() & !7;
+    // Zeros before the digits, the first of which is in the lowest byte; then pairs, fours and eight together.
+    let Some(shift) = 64_u32.checked_sub(bits).filter(|&shift| shift < 64) else { return (0, 0) };
+    let values = values << shift;
+    let pairs = (values.wrapping_mul(10).wrapping_add(values >> 8)) & 0x00ff_00ff_00ff_00ff;
+    let fours = (pairs.wrapping_mul(100).wrapping_add(pairs >> 16)) & 0x0000_ffff_0000_ffff;
+    let value = (fours.wrapping_mul(10_000).wrapping_add(fours >> 32)) & 0xffff_ffff;
+    (value, (bits / 8) as usize)
+}
+
+/// The number that the digits at the beginning are, and how many they are; of 16 or more only how many.
+#[inline]
+fn leading_digits(bytes: &[u8]) -> (u64, usize) {
+    if let Some((word, _)) = bytes.split_first_chunk() {
+        let few = few_digits(u64::from_le_bytes(*word));
+        if few.1 < 8 {
+            return few;
+        }
+    }
+    let digits = bytes.iter().take_while(|byte| byte.is_ascii_digit());
+    digits.fold((0, 0), |(value, count), digit| {
+        (10_u64.wrapping_mul(value).wrapping_add(u64::from(digit - b'0')), count + 1)
+    })
+}
+
+fn any_digits(bytes: &[u8]) -> Option<(u64, &[u8])> {
     let [first @ b'0'..=b'9', rest @ ..] = bytes else { return None };
     let (mut value, mut rest) = (u64::from(first - b'0'), rest);
     while let [digit @ b'0'..=b'9', after @ ..] = rest {
@@ -76,31 +119,25 @@ const SHORT: usize = POWERS.len();
 /// A decimal of few digits at the beginning, and what follows it; `None` for what has to be read with more care.
 #[inline]
 pub(crate) fn short_decimal(bytes: &[u8]) -> Option<(f64, &[u8])> {
-    let (negative, mut rest) = match bytes {
+    let (negative, rest) = match bytes {
         [b'-', rest @ ..] => (true, rest),
         _ => (false, bytes),
     };
-    let (mut digits, mut value, mut fraction, mut after_point) = (0, 0_u64, 0, false);
-    loop {
-        match rest {
-            [digit @ b'0'..=b'9', after @ ..] => {
-                value = value.wrapping_mul(10).wrapping_add(u64::from(digit - b'0'));
-                digits += 1;
-                fraction += usize::from(after_point);
-                rest = after;
-            }
-            [b'.', after @ ..] if !after_point => {
-                after_point = true;
-                rest = after;
-            }
-            _ => break,
-        }
-    }
+    let (whole, before_point) = leading_digits(rest);
+    let rest = rest.get(before_point..)?;
+    let (fraction, after_point, rest) = if let [b'.', rest @ ..] = rest {
+        let (fraction, count) = leading_digits(rest);
+        (fraction, count, rest.get(count..)?)
+    } else {
+        (0, 0, rest)
+    };
+    let digits = before_point + after_point;
     if digits == 0 || digits >= SHORT {
         return None;
     }
-    #[expect(clippy::cast_precision_loss, reason = "so few digits are exact")]
-    let value = value as f64 / POWERS.get(fraction)?;
+    let power = POWERS.get(after_point)?;
+    #[expect(clippy::cast_precision_loss, reason = "so few digits are exact, in whole and with what follows the point")]
+    let value = (whole as f64 * power + fraction as f64) / power;
     Some((if negative { -value } else { value }, rest))
 }
 
@@ -225,6 +262,41 @@ mod tests {
         assert_eq!(digits(b"12 3"), Some((12, &b" 3"[..])));
         assert_eq!(digits(b"x"), None);
         assert_eq!(digits(b"99999999999999999999"), None);
+    }
+
+    /// Every byte behind every number of digits, near the end of the text and far from it.
+    #[test]
+    fn digits_are_told_from_all_other_bytes() {
+        let all = b"92345678901234567";
+        for count in 0..=all.len() {
+            let text = &all[..count];
+            let expected = std::str::from_utf8(text).unwrap().parse::<u64>().ok();
+            for other in (0..=u8::MAX).filter(|byte| !byte.is_ascii_digit()) {
+                for after in [&b""[..], b"1", b"12345678"] {
+                    let bytes = [text, &[other], after].concat();
+                    let found = digits(&bytes);
+                    assert_eq!(found, expected.map(|value| (value, &bytes[count..])), "{bytes:?}");
+                    let decimal = short_decimal(&bytes).filter(|_| other != b'.' && other != b'-');
+                    let expected = expected.filter(|_| count < SHORT && other != b'.' && other != b'-');
+                    assert_eq!(decimal, expected.map(|value| (value.to_f64(), &bytes[count..])), "{bytes:?}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn decimals_are_cut_at_any_place() {
+        let digits = "907054321098765";
+        for len in 1..SHORT {
+            for point in 0..=len {
+                let text = format!("{}.{}", &digits[..point], &digits[point..len]);
+                for text in [text.clone(), format!("-{text}"), format!("{text},0.123456789")] {
+                    let number = text.split(',').next().unwrap();
+                    let (value, rest) = short_decimal(text.as_bytes()).unwrap();
+                    assert_eq!((value, rest.len()), (number.parse().unwrap(), text.len() - number.len()), "{text}");
+                }
+            }
+        }
     }
 
     #[test]

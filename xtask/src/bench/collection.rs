@@ -3,6 +3,7 @@
 //! Of the concatenation the chunks of zarr stores are copied beside `cp -r`, and 4 GiB of forty inputs are put together within
 //! 256 MiB of memory.
 
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
 use super::qc::{report_memory, report_peak, same_numbers};
@@ -16,10 +17,10 @@ const OPEN_MEMORY: f64 = 64.0 * 1_048_576.0;
 impl Bench {
     pub(super) fn collection(&self) -> Result<()> {
         let rust = self.collection_files()?;
-        let opened = self.stores_beside_python(&rust, "open", false)?;
+        let opened = self.reads_beside_python(&rust, "open")?;
         self.report("open a thousand stores", "Python", &opened, None);
         report_peak(&opened, OPEN_MEMORY)?;
-        self.report("512 rows of ten stores", "Python", &self.stores_beside_python(&rust, "rows", false)?, None);
+        self.report("512 rows of ten stores", "Python", &self.reads_beside_python(&rust, "rows")?, None);
         Ok(())
     }
 
@@ -27,8 +28,10 @@ impl Bench {
         let rust = self.collection_files()?;
         self.remove_outputs()?;
         for (what, variables) in [("same", "the same variables"), ("outer", "outer join")] {
-            let pairs = self.stores_beside_python(&rust, what, true)?;
+            let pairs = self.stores_beside_python(&rust, what, &[])?;
             self.report(&format!("concat on disk, {variables}"), "Python", &pairs, None);
+            let pairs = self.stores_beside_python(&rust, what, &["--durable"])?;
+            self.report(&format!("concat on disk, {variables}, durable"), "Python", &pairs, None);
         }
         self.remove_outputs()?;
         let run = |what: &str, extension: &str| {
@@ -53,13 +56,25 @@ impl Bench {
         Ok(rust)
     }
 
-    fn stores_beside_python(&self, rust: &Path, what: &str, with_output: bool) -> Result<Pairs> {
-        let out = || with_output.then(|| self.output("h5ad"));
+    fn reads_beside_python(&self, rust: &Path, what: &str) -> Result<Pairs> {
+        self.pairs_of_stores(rust, what, Vec::new)
+    }
+
+    /// With an output of its own for each.
+    fn stores_beside_python(&self, rust: &Path, what: &str, options: &[&str]) -> Result<Pairs> {
+        self.pairs_of_stores(rust, what, || {
+            let mut words = vec![self.output("h5ad").into_os_string()];
+            words.extend(options.iter().map(Into::into));
+            words
+        })
+    }
+
+    fn pairs_of_stores(&self, rust: &Path, what: &str, words: impl Fn() -> Vec<OsString>) -> Result<Pairs> {
         let pairs = self.pairs(
-            || measure(self.measured().arg(rust).arg(what).arg(&self.folder).args(out())),
+            || measure(self.measured().arg(rust).arg(what).arg(&self.folder).args(words())),
             || {
                 let mut run = self.measured();
-                run.arg(&self.python).args(["-W", "ignore", SCRIPT, what]).arg(&self.folder).args(out());
+                run.arg(&self.python).args(["-W", "ignore", SCRIPT, what]).arg(&self.folder).args(words());
                 measure(&mut run)
             },
         )?;

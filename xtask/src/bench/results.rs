@@ -22,6 +22,9 @@ have to find the same numbers. Times are medians; *faster* is the median of the 
 on all cores with nothing else done, in the same run. *Memory* is the most that a process takes, in sizes of the data.
 ";
 
+/// Fewer bytes are not those of the data.
+const LEAST_BYTES: f64 = 1e6;
+
 /// One comparison.
 #[derive(Debug, Clone)]
 pub(super) struct Row {
@@ -51,8 +54,10 @@ impl Row {
         let of = |side: fn(&(Measurement, Measurement)) -> f64| pairs.iter().map(side).collect::<Vec<f64>>();
         let mut row = Self::new(what, peer, of(|(rust, _)| rust.seconds), of(|(_, peer)| peer.seconds));
         let memory = |side: fn(&(Measurement, Measurement)) -> f64| median(&of(side));
-        row.memory =
-            Some((memory(|(rust, _)| rust.peak_bytes / rust.bytes), memory(|(_, peer)| peer.peak_bytes / peer.bytes)));
+        let says_something = |(rust, peer): &(Measurement, Measurement)| rust.bytes.min(peer.bytes) >= LEAST_BYTES;
+        row.memory = pairs.iter().all(says_something).then(|| {
+            (memory(|(rust, _)| rust.peak_bytes / rust.bytes), memory(|(_, peer)| peer.peak_bytes / peer.bytes))
+        });
         row
     }
 
@@ -97,8 +102,7 @@ impl Bench {
                 let seconds: Vec<f64> = limit.iter().map(|measured| measured.seconds).collect();
                 row.with_limit("the same bytes with nothing else done", median(&seconds))
             }
-            // A number of bytes that says nothing.
-            None if bytes < 1e6 => row,
+            None if bytes < LEAST_BYTES => row,
             None => row.with_limit("a copy of its data in memory", self.limits.copied(bytes)),
         };
         self.keep(row);

@@ -253,9 +253,12 @@ impl<'a, T: Number> Assembly<'a, T> {
 /// Puts the entries of a bucket in the order of its slices, and within them in that of their minor indices; equal ones stay in
 /// the order of the file.
 fn fill<T: Number>(chunks: &[Chunk], lengths: &mut [usize], indices: &mut [i32], values: &mut [T]) -> Result<()> {
+    let mut entries = Vec::new();
+    reserve(&mut entries, values.len())?;
     for chunk in chunks {
-        chunk.for_each(&mut |slice, _, _: T| {
-            *lengths.get_mut(slice).or_bug("an entry beyond its bucket")? += 1;
+        chunk.for_each(&mut |slice, minor, value: T| {
+            *lengths.get_mut(slice as usize).or_bug("an entry beyond its bucket")? += 1;
+            entries.push((slice, minor.cast_signed(), value));
             Ok(())
         })?;
     }
@@ -265,14 +268,11 @@ fn fill<T: Number>(chunks: &[Chunk], lengths: &mut [usize], indices: &mut [i32],
         end - length
     });
     let mut places: Vec<usize> = starts.collect();
-    for chunk in chunks {
-        chunk.for_each(&mut |slice, minor, value: T| {
-            let place = places.get_mut(slice).or_bug("an entry beyond its bucket")?;
-            *indices.get_mut(*place).or_bug("an entry beyond its slice")? = minor.cast_signed();
-            *values.get_mut(*place).or_bug("an entry beyond its slice")? = value;
-            *place += 1;
-            Ok(())
-        })?;
+    for (slice, minor, value) in entries {
+        let place = places.get_mut(slice as usize).or_bug("an entry beyond its bucket")?;
+        *indices.get_mut(*place).or_bug("an entry beyond its slice")? = minor;
+        *values.get_mut(*place).or_bug("an entry beyond its slice")? = value;
+        *place += 1;
     }
     let (mut indices, mut values, mut pairs) = (indices, values, Vec::new());
     for &length in &*lengths {

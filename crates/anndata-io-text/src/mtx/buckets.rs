@@ -15,6 +15,8 @@ const ENTRIES: usize = 1 << 19;
 const MOST: usize = 512;
 /// Says that the bytes of the value follow.
 const WHOLE: u8 = u8::MAX;
+/// What is below takes two bytes at most.
+const SHORT: u32 = 1 << 14;
 
 /// Which major slices a bucket has.
 #[derive(Debug, Clone, Copy)]
@@ -87,14 +89,18 @@ impl Chunks {
         let within = self.plan.within(major);
         // Every slice of the matrix has its bucket.
         let Some(chunk) = self.chunks.get_mut(self.plan.bucket(major)) else { return };
-        push_varint(&mut chunk.bytes, within);
         let step = minor.wrapping_sub(chunk.last_minor);
-        push_varint(&mut chunk.bytes, (step << 1) ^ (step.cast_signed() >> 31).cast_unsigned());
-        if let Some(small) = value.as_small() {
-            chunk.bytes.push(small);
-        } else {
-            chunk.bytes.push(WHOLE);
-            chunk.bytes.extend_from_slice(bytemuck::bytes_of(&value));
+        let step = (step << 1) ^ (step.cast_signed() >> 31).cast_unsigned();
+        match value.as_small() {
+            Some(small) if within < SHORT && step < SHORT => push_short(&mut chunk.bytes, within, step, small),
+            small => {
+                push_varint(&mut chunk.bytes, within);
+                push_varint(&mut chunk.bytes, step);
+                chunk.bytes.push(small.unwrap_or(WHOLE));
+                if small.is_none() {
+                    chunk.bytes.extend_from_slice(bytemuck::bytes_of(&value));
+                }
+            }
         }
         chunk.last_minor = minor;
         chunk.entries += 1;
@@ -110,7 +116,7 @@ impl Chunks {
 
 impl Chunk {
     /// Calls `take` with slice within the bucket, minor index and value of each entry.
-    pub(super) fn for_each<T: Number>(&self, take: &mut impl FnMut(usize, u32, T) -> Result<()>) -> Result<()> {
+    pub(super) fn for_each<T: Number>(&self, take: &mut impl FnMut(u32, u32, T) -> Result<()>) -> Result<()> {
         let (mut rest, mut minor) = (self.bytes.as_slice(), 0_u32);
         while !rest.is_empty() {
             let (slice, after) = varint(rest).or_bug("an entry ends too early")?;
@@ -125,10 +131,24 @@ impl Chunk {
                 rest = after;
                 T::from_integer(i64::from(small))
             };
-            take(slice as usize, minor, value)?;
+            take(slice, minor, value)?;
         }
         Ok(())
     }
+}
+
+/// Two numbers below [`SHORT`] and a value, written at once.
+#[inline]
+fn push_short(bytes: &mut Vec<u8>, slice: u32, step: u32, small: u8) {
+    let short = |value: u32| {
+        let is_long = u32::from(value >= 0x80);
+        (u64::from((value & 0x7f) | (is_long << 7) | ((value >> 7) << 8)), 8 * (1 + is_long))
+    };
+    let ((slice, its_bits), (step, bits)) = (short(slice), short(step));
+    let word = slice | (step << its_bits) | (u64::from(small) << (its_bits + bits));
+    let end = bytes.len() + ((its_bits + bits) / 8) as usize + 1;
+    bytes.extend_from_slice(&word.to_le_bytes());
+    bytes.truncate(end);
 }
 
 #[inline]
@@ -171,7 +191,7 @@ mod tests {
         let mut found = Vec::new();
         for (bucket, chunk) in chunks.into_chunks().into_iter().enumerate() {
             chunk.for_each(&mut |slice, minor, value: f32| {
-                found.push(((bucket << plan.shift) + slice, minor, value.to_bits()));
+                found.push(((bucket << plan.shift) + slice as usize, minor, value.to_bits()));
                 Ok(())
             })?;
         }
