@@ -129,20 +129,28 @@ struct Head<T> {
 
 /// The rows of a block.
 struct Rows<T> {
+    /// The bytes of their text.
+    bytes: usize,
     names: Vec<String>,
     values: Vec<T>,
     count: usize,
 }
 
 fn read_as<T: Number>(source: Source, options: &TextOptions) -> Result<Table> {
+    let stored = source.stored;
     let mut blocks = Blocks::new(source);
     let Head { mut columns, rows: mut names, data, has_names } = head::<T>(&mut blocks, options)?;
     let width = data.first().map_or(0, Vec::len);
-    let (mut count, mut values) = (data.len(), data.concat());
+    let data_rows = data.len();
+    let (mut count, mut values) = (data_rows, data.concat());
     parse(
         &mut blocks,
         |block: &Block| rows_of::<T>(block, options.delimiter, has_names, width),
         |rows: Rows<T>| {
+            if count == data_rows {
+                // At once what a text that is not compressed has, if there is so much: large memory comes in large pages.
+                let _ = values.try_reserve_exact(expected(stored, &rows));
+            }
             let room = values.try_reserve(rows.values.len());
             room.map_err(|_| Error::limit_exceeded("there is no memory for the values"))?;
             values.extend_from_slice(&rows.values);
@@ -250,9 +258,18 @@ impl<T: Number> Head<T> {
     }
 }
 
+/// About how many values a text of so many bytes has, if all of it is like these rows; with a twentieth more.
+fn expected<T>(bytes: u64, rows: &Rows<T>) -> usize {
+    // Fallback: more than memory can hold is not reserved.
+    let bytes = usize::try_from(bytes).unwrap_or(usize::MAX);
+    let values = (bytes / rows.bytes.max(1)).saturating_add(1).saturating_mul(rows.values.len());
+    values.saturating_add(values / 20)
+}
+
 /// Parses rows that have to be of so many numbers.
 fn rows_of<T: Number>(block: &Block, delimiter: Delimiter, has_names: bool, width: usize) -> Result<Rows<T>> {
-    let mut rows = Rows { names: Vec::new(), values: Vec::with_capacity(block.bytes.len() / 6), count: 0 };
+    let bytes = block.bytes.len();
+    let mut rows = Rows { bytes, names: Vec::new(), values: Vec::with_capacity(bytes / 6), count: 0 };
     for (number, line) in block.lines() {
         if line.is_empty() {
             continue;

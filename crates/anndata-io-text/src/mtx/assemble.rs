@@ -7,7 +7,7 @@ use anndata_core::{SparseFormat, SparseMatrix};
 use anndata_storage::{DType, Error, OrBug as _, Result, Tensor};
 use rayon::prelude::*;
 
-use super::buckets::{Chunk, Chunks, Plan};
+use super::buckets::{Bucket, Chunk, Chunks, Plan};
 use super::entries::parse_entries;
 use super::header::{Header, Symmetry};
 use crate::number::Number;
@@ -86,13 +86,13 @@ pub(super) struct Assembly<'a, T> {
     lengths: Vec<usize>,
     indices: Vec<i32>,
     values: Vec<T>,
-    /// The chunks of each bucket, if the entries are scattered.
-    buckets: Vec<Vec<Chunk>>,
+    /// Those that are scattered.
+    buckets: Vec<Bucket>,
 }
 
 impl<'a, T: Number> Assembly<'a, T> {
     pub(super) fn new(plan: Plan, scattered: &'a AtomicBool) -> Result<Self> {
-        let buckets = (0..plan.buckets()).map(|_| Vec::new()).collect();
+        let buckets = (0..plan.buckets()).map(|_| Bucket::default()).collect();
         let (mut indices, mut values) = (Vec::new(), Vec::new());
         if !scattered.load(Ordering::Relaxed) {
             reserve(&mut indices, plan.entries)?;
@@ -108,9 +108,8 @@ impl<'a, T: Number> Assembly<'a, T> {
     pub(super) fn push(&mut self, parsed: Parsed<T>) -> Result<()> {
         match parsed.kept {
             Kept::Chunks(chunks) => {
-                self.scatter();
-                self.push_chunks(chunks);
-                Ok(())
+                self.scatter()?;
+                self.push_chunks(&chunks)
             }
             Kept::Runs(runs) => self.push_runs(&runs),
         }
@@ -145,18 +144,15 @@ impl<'a, T: Number> Assembly<'a, T> {
                 Symmetry::General | Symmetry::Symmetric => {}
             }
         }
-        self.push_chunks(chunks.into_chunks());
-        Ok(())
+        self.push_chunks(&chunks.into_chunks())
     }
 
     fn push_runs(&mut self, runs: &Runs<T>) -> Result<()> {
         let mut last = self.last;
         let in_order = runs.lengths.iter().all(|&(major, _)| std::mem::replace(&mut last, major) <= major);
         if self.scattered.load(Ordering::Relaxed) || !in_order {
-            self.scatter();
-            let chunks = self.chunks_of(&runs.lengths, &runs.minors, &runs.values);
-            self.push_chunks(chunks);
-            return Ok(());
+            self.scatter()?;
+            return self.push_chunks(&self.chunks_of(&runs.lengths, &runs.minors, &runs.values));
         }
         self.last = last;
         for &(major, count) in &runs.lengths {
@@ -179,24 +175,20 @@ impl<'a, T: Number> Assembly<'a, T> {
     }
 
     /// Moves what came in order into buckets.
-    fn scatter(&mut self) {
+    fn scatter(&mut self) -> Result<()> {
         self.scattered.store(true, Ordering::Relaxed);
         let (indices, values) = (std::mem::take(&mut self.indices), std::mem::take(&mut self.values));
         if values.is_empty() {
-            return;
+            return Ok(());
         }
         let lengths = self.lengths.iter_mut().map(std::mem::take);
         let runs: Vec<(u32, usize)> = (0..).zip(lengths).filter(|&(_, count)| count > 0).collect();
-        let chunks = self.chunks_of(&runs, &indices, &values);
-        self.push_chunks(chunks);
+        self.push_chunks(&self.chunks_of(&runs, &indices, &values))
     }
 
-    fn push_chunks(&mut self, chunks: Vec<Chunk>) {
-        for (bucket, chunk) in self.buckets.iter_mut().zip(chunks) {
-            if chunk.entries > 0 {
-                bucket.push(chunk);
-            }
-        }
+    fn push_chunks(&mut self, chunks: &[Chunk]) -> Result<()> {
+        let filled = self.buckets.iter_mut().zip(chunks).filter(|(_, chunk)| chunk.entries > 0);
+        filled.into_iter().try_for_each(|(bucket, chunk)| bucket.push(chunk))
     }
 
     /// The matrix of all entries.
@@ -229,14 +221,14 @@ impl<'a, T: Number> Assembly<'a, T> {
     /// Makes the major slices of each bucket, on all cores.
     fn make_slices(&mut self) -> Result<()> {
         let buckets = std::mem::take(&mut self.buckets);
-        let counts: Vec<usize> = buckets.iter().map(|chunks| chunks.iter().map(|chunk| chunk.entries).sum()).collect();
+        let counts: Vec<usize> = buckets.iter().map(|bucket| bucket.entries).collect();
         let nnz = counts.iter().sum();
         // The memory of zeros is the system's until it is written to, bucket by bucket.
         (self.indices, self.values) = (vec![0; nnz], vec![T::default(); nnz]);
         let (mut indices, mut values) = (self.indices.as_mut_slice(), self.values.as_mut_slice());
         let mut lengths = self.lengths.as_mut_slice();
         let mut parts = Vec::with_capacity(buckets.len());
-        for (number, (chunks, count)) in buckets.into_iter().zip(counts).enumerate() {
+        for (number, (bucket, count)) in buckets.into_iter().zip(counts).enumerate() {
             let short = "a bucket is longer than what is left";
             let (own_indices, rest) = indices.split_at_mut_checked(count).or_bug(short)?;
             indices = rest;
@@ -244,24 +236,22 @@ impl<'a, T: Number> Assembly<'a, T> {
             values = rest;
             let (own_lengths, rest) = lengths.split_at_mut_checked(self.plan.slices(number)).or_bug(short)?;
             lengths = rest;
-            parts.push((chunks, own_lengths, own_indices, own_values));
+            parts.push((bucket, own_lengths, own_indices, own_values));
         }
-        parts.into_par_iter().try_for_each(|(chunks, lengths, indices, values)| fill(&chunks, lengths, indices, values))
+        parts.into_par_iter().try_for_each(|(bucket, lengths, indices, values)| fill(&bucket, lengths, indices, values))
     }
 }
 
 /// Puts the entries of a bucket in the order of its slices, and within them in that of their minor indices; equal ones stay in
 /// the order of the file.
-fn fill<T: Number>(chunks: &[Chunk], lengths: &mut [usize], indices: &mut [i32], values: &mut [T]) -> Result<()> {
+fn fill<T: Number>(bucket: &Bucket, lengths: &mut [usize], indices: &mut [i32], values: &mut [T]) -> Result<()> {
     let mut entries = Vec::new();
     reserve(&mut entries, values.len())?;
-    for chunk in chunks {
-        chunk.for_each(&mut |slice, minor, value: T| {
-            *lengths.get_mut(slice as usize).or_bug("an entry beyond its bucket")? += 1;
-            entries.push((slice, minor.cast_signed(), value));
-            Ok(())
-        })?;
-    }
+    bucket.for_each(&mut |slice, minor, value: T| {
+        *lengths.get_mut(slice as usize).or_bug("an entry beyond its bucket")? += 1;
+        entries.push((slice, minor.cast_signed(), value));
+        Ok(())
+    })?;
     let mut end = 0;
     let starts = lengths.iter().map(|&length| {
         end += length;

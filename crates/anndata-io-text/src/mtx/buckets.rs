@@ -2,10 +2,13 @@
 //!
 //! A bucket has the entries of some neighbouring major slices (rows of a CSR matrix), in chunks: one per block of text. An entry
 //! is its slice within the bucket and the step from the minor index before it, both in as few bytes as they need, and its value:
-//! a byte for small integers, all bytes for others. Of counts that is about half of what the matrix takes, and as a bucket is
-//! dropped when its slices are made, both together take hardly more than the matrix.
+//! a byte for small integers, all bytes for others. Of counts that is about half of what the matrix takes, and as the memory of a
+//! bucket goes back to the system when its slices are made, both together take hardly more than the matrix.
 
-use anndata_storage::{OrBug as _, Result};
+use std::ops::Range;
+
+use anndata_storage::{Error, OrBug as _, Result};
+use memmap2::MmapMut;
 
 use crate::number::Number;
 
@@ -15,6 +18,8 @@ const ENTRIES: usize = 1 << 19;
 const MOST: usize = 512;
 /// Says that the bytes of the value follow.
 const WHOLE: u8 = u8::MAX;
+/// How many bytes a bucket takes from the system at a time.
+const SEGMENT: usize = 256 << 10;
 /// What is below takes two bytes at most.
 const SHORT: u32 = 1 << 14;
 
@@ -106,35 +111,70 @@ impl Chunks {
         chunk.entries += 1;
     }
 
-    pub(super) fn into_chunks(mut self) -> Vec<Chunk> {
-        for chunk in &mut self.chunks {
-            chunk.bytes.shrink_to_fit();
-        }
+    pub(super) fn into_chunks(self) -> Vec<Chunk> {
         self.chunks
     }
 }
 
-impl Chunk {
+/// All entries of a bucket.
+#[derive(Debug, Default)]
+pub(super) struct Bucket {
+    pub(super) entries: usize,
+    /// Mapped, as an allocator would keep what is given back to it.
+    segments: Vec<MmapMut>,
+    /// How much of the last one is used.
+    used: usize,
+    /// The segment of each chunk, and where it is in that.
+    chunks: Vec<(usize, Range<usize>)>,
+}
+
+impl Bucket {
+    pub(super) fn push(&mut self, chunk: &Chunk) -> Result<()> {
+        let len = chunk.bytes.len();
+        if self.segments.last().is_none_or(|last| last.len() - self.used < len) {
+            let segment = MmapMut::map_anon(len.max(SEGMENT));
+            let no_memory = |error| Error::limit_exceeded("there is no memory for the entries").with_source(error);
+            self.segments.push(segment.map_err(no_memory)?);
+            self.used = 0;
+        }
+        let place = self.used..self.used + len;
+        let last = self.segments.last_mut().and_then(|last| last.get_mut(place.clone()));
+        last.or_bug("a segment that is full")?.copy_from_slice(&chunk.bytes);
+        self.chunks.push((self.segments.len() - 1, place));
+        self.used += len;
+        self.entries += chunk.entries;
+        Ok(())
+    }
+
     /// Calls `take` with slice within the bucket, minor index and value of each entry.
     pub(super) fn for_each<T: Number>(&self, take: &mut impl FnMut(u32, u32, T) -> Result<()>) -> Result<()> {
-        let (mut rest, mut minor) = (self.bytes.as_slice(), 0_u32);
-        while !rest.is_empty() {
-            let (slice, after) = varint(rest).or_bug("an entry ends too early")?;
-            let (step, after) = varint(after).or_bug("an entry ends too early")?;
-            minor = minor.wrapping_add((step >> 1) ^ (step & 1).wrapping_neg());
-            let (&small, after) = after.split_first().or_bug("an entry has no value")?;
-            let value = if small == WHOLE {
-                let (bytes, after) = after.split_at_checked(size_of::<T>()).or_bug("a value ends too early")?;
-                rest = after;
-                bytemuck::checked::try_pod_read_unaligned(bytes).ok().or_bug("a value is not a number")?
-            } else {
-                rest = after;
-                T::from_integer(i64::from(small))
-            };
-            take(slice, minor, value)?;
+        for (segment, place) in &self.chunks {
+            let bytes = self.segments.get(*segment).and_then(|segment| segment.get(place.clone()));
+            for_each(bytes.or_bug("a chunk beyond its segment")?, take)?;
         }
         Ok(())
     }
+}
+
+/// Calls `take` with each entry of a chunk.
+fn for_each<T: Number>(chunk: &[u8], take: &mut impl FnMut(u32, u32, T) -> Result<()>) -> Result<()> {
+    let (mut rest, mut minor) = (chunk, 0_u32);
+    while !rest.is_empty() {
+        let (slice, after) = varint(rest).or_bug("an entry ends too early")?;
+        let (step, after) = varint(after).or_bug("an entry ends too early")?;
+        minor = minor.wrapping_add((step >> 1) ^ (step & 1).wrapping_neg());
+        let (&small, after) = after.split_first().or_bug("an entry has no value")?;
+        let value = if small == WHOLE {
+            let (bytes, after) = after.split_at_checked(size_of::<T>()).or_bug("a value ends too early")?;
+            rest = after;
+            bytemuck::checked::try_pod_read_unaligned(bytes).ok().or_bug("a value is not a number")?
+        } else {
+            rest = after;
+            T::from_integer(i64::from(small))
+        };
+        take(slice, minor, value)?;
+    }
+    Ok(())
 }
 
 /// Two numbers below [`SHORT`] and a value, written at once.
@@ -190,10 +230,13 @@ mod tests {
         }
         let mut found = Vec::new();
         for (bucket, chunk) in chunks.into_chunks().into_iter().enumerate() {
-            chunk.for_each(&mut |slice, minor, value: f32| {
+            let mut all = Bucket::default();
+            all.push(&chunk)?;
+            all.for_each(&mut |slice, minor, value: f32| {
                 found.push(((bucket << plan.shift) + slice as usize, minor, value.to_bits()));
                 Ok(())
             })?;
+            assert_eq!(all.entries, chunk.entries);
         }
         let mut expected: Vec<_> = entries.to_vec();
         expected.sort_by_key(|&(major, ..)| plan.bucket(major));

@@ -17,8 +17,9 @@ pub(super) fn parse_entries<T: Number>(
     mut push: impl FnMut(u32, u32, T),
 ) -> Result<u64> {
     let (mut rest, mut lines) = (skip_blank(&block.bytes), 0_u64);
+    let mut before = Before::default();
     while !rest.is_empty() {
-        let Some((row, column, value, after)) = entry::<T>(rest, header.field) else {
+        let Some((row, column, value, after)) = entry::<T>(rest, header.field, &mut before) else {
             return Err(malformed(block, rest, not_an_entry(rest, header.field)));
         };
         let (rows, columns) = (u64::from(header.rows), u64::from(header.columns));
@@ -62,15 +63,52 @@ pub(super) fn parse_array<T: Number>(block: &Block, header: &Header) -> Result<V
     Ok(values)
 }
 
+/// The column of the line before, which in most files is that of many lines that follow.
+#[derive(Debug, Default)]
+struct Before {
+    column: u64,
+    /// Its text, and the byte behind it, within eight bytes; and which of these it takes.
+    text: u64,
+    mask: u64,
+    len: usize,
+}
+
+impl Before {
+    /// The column, and what follows it.
+    #[inline]
+    fn column<'a>(&mut self, bytes: &'a [u8]) -> Option<(u64, &'a [u8])> {
+        let word = bytes.first_chunk().map(|word| u64::from_le_bytes(*word));
+        if let Some(word) = word
+            && self.len > 0
+            && word & self.mask == self.text
+        {
+            return Some((self.column, bytes.get(self.len..)?));
+        }
+        let (column, rest) = digits(bytes)?;
+        let len = bytes.len() - rest.len();
+        *self = Self::default();
+        if let Some(word) = word.filter(|_| len < 8) {
+            // The byte behind it as well, as it says that no digit follows.
+            let mask = u64::MAX >> (64 - 8 * (len + 1));
+            *self = Self { column, text: word & mask, mask, len };
+        }
+        Some((column, rest))
+    }
+}
+
 /// Row, column and value of one line, and what follows it.
 #[inline]
-fn entry<T: Number>(bytes: &[u8], field: Field) -> Option<(u64, u64, T, &[u8])> {
+fn entry<'a, T: Number>(bytes: &'a [u8], field: Field, before: &mut Before) -> Option<(u64, u64, T, &'a [u8])> {
     let (row, rest) = digits(bytes)?;
-    let (column, rest) = digits(gap(rest)?)?;
+    let (column, rest) = before.column(gap(rest)?)?;
     if field == Field::Pattern {
         return Some((row, column, T::from_integer(1), end(rest)?));
     }
-    let (value, rest) = value(gap(rest)?, field)?;
+    let rest = gap(rest)?;
+    if let [digit @ b'0'..=b'9', b'\n', after @ ..] = rest {
+        return Some((row, column, T::from_integer(i64::from(digit - b'0')), after));
+    }
+    let (value, rest) = value(rest, field)?;
     Some((row, column, value, end(rest)?))
 }
 

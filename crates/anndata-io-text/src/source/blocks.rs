@@ -1,6 +1,7 @@
 //! A text as blocks of whole lines.
 
 use std::io::Read;
+use std::sync::mpsc::Receiver;
 
 use anndata_storage::{Error, Result};
 
@@ -68,11 +69,18 @@ pub(crate) struct Blocks {
     ended: bool,
     /// What was put back.
     waiting: Option<Block>,
+    /// The memory of blocks that nobody needs any more.
+    spare: Option<Receiver<Vec<u8>>>,
 }
 
 impl Blocks {
     pub(crate) fn new(source: Source) -> Self {
-        Self { source, carried: Vec::new(), next_line: 1, ended: false, waiting: None }
+        Self { source, carried: Vec::new(), next_line: 1, ended: false, waiting: None, spare: None }
+    }
+
+    /// Takes the memory for blocks from here, as far as there is some.
+    pub(super) fn reuse(&mut self, spare: Receiver<Vec<u8>>) {
+        self.spare = Some(spare);
     }
 
     pub(crate) fn source(&self) -> &Source {
@@ -108,7 +116,9 @@ impl Blocks {
         if self.ended {
             return Ok(None);
         }
-        let mut bytes = Vec::with_capacity(self.carried.len() + BLOCK);
+        let mut bytes = self.spare.as_ref().and_then(|spare| spare.try_recv().ok()).unwrap_or_default();
+        bytes.clear();
+        bytes.reserve(self.carried.len() + BLOCK);
         bytes.append(&mut self.carried);
         loop {
             let before = bytes.len();

@@ -1,7 +1,7 @@
 //! Parsing of a text on all cores: one thread decompresses, others parse, and the caller takes what they made in order.
 
 use std::collections::BTreeMap;
-use std::sync::mpsc::{Receiver, sync_channel};
+use std::sync::mpsc::{Receiver, channel, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use anndata_storage::{OrBug as _, Result};
@@ -19,6 +19,9 @@ pub(crate) fn parse<R: Send>(
     let threads = rayon::current_num_threads().max(1);
     let (give, taken) = sync_channel::<(usize, Result<Block>)>(threads);
     let (done, results) = sync_channel(threads * 2);
+    // The memory of a block is that of a later one: new pages of the system take as long as parsing a tenth of it.
+    let (used, spare) = channel();
+    blocks.reuse(spare);
     // Dropped with the last worker, so that the reader ends as well.
     let taken = Arc::new(Mutex::new(taken));
     std::thread::scope(|scope| {
@@ -33,10 +36,16 @@ pub(crate) fn parse<R: Send>(
             }
         });
         for _ in 0..threads {
-            let (done, taken, parse) = (done.clone(), Arc::clone(&taken), &parse);
+            let (done, used, taken, parse) = (done.clone(), used.clone(), Arc::clone(&taken), &parse);
             scope.spawn(move || {
                 while let Some((number, block)) = next(&taken) {
-                    if done.send((number, block.and_then(|block| parse(&block)))).is_err() {
+                    let parsed = block.and_then(|block| {
+                        let parsed = parse(&block);
+                        // Nobody takes it behind the last block.
+                        let _ = used.send(block.bytes);
+                        parsed
+                    });
+                    if done.send((number, parsed)).is_err() {
                         break;
                     }
                 }
