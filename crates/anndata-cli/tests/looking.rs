@@ -73,6 +73,23 @@ fn diff_tells_every_element_that_differs() {
     assert_eq!(run(path, &["diff", "a.h5ad", "b.h5ad", "--rtol", "-1"]).0, Some(2));
 }
 
+/// What is not known is compared as it is stored.
+#[test]
+fn diff_compares_what_is_not_known() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path();
+    let (own, zarr) = (path.join("a.h5ad"), path.join("a.zarr"));
+    std::fs::copy(fixtures().join("h5ad/anndata-extra.h5ad"), &own).unwrap();
+    std::fs::copy(&own, path.join("b.h5ad")).unwrap();
+    anndata::convert(&own, &zarr, &anndata::ConvertOptions::default()).unwrap();
+    assert_eq!(run(path, &["diff", "a.h5ad", "b.h5ad"]), (Some(0), String::new()));
+    assert_eq!(run(path, &["diff", "a.h5ad", "a.zarr"]), (Some(0), String::new()));
+    let array = anndata::open_rw(&zarr).unwrap().array("extra_dict/b").unwrap();
+    array.write(&[1], &Tensor::from_vec([1], vec![77_i64]).unwrap()).unwrap();
+    let (status, text) = run(path, &["diff", "a.h5ad", "a.zarr"]);
+    assert_eq!((status, text.as_str()), (Some(1), "extra_dict: the values differ\n1 difference\n"));
+}
+
 #[test]
 fn head_prints_the_first_rows() {
     let folder = tempfile::tempdir().unwrap();

@@ -9,7 +9,7 @@ use std::fmt;
 use anndata_storage::{Error, Result, Tensor, escaped};
 
 use super::AnnData;
-use crate::{Column, ColumnKind, DataFrame, Element, Mapping, Raw, Series, SparseMatrix};
+use crate::{Column, ColumnKind, DataFrame, Element, Mapping, Opaque, Raw, Series, SparseMatrix};
 use values::{Apart, Place, Same};
 
 /// How far apart numbers may be that count as equal: `|a - b| <= atol + rtol * |b|`, as numpy's `allclose` has it. NaN
@@ -265,6 +265,9 @@ impl Comparison {
         }
         let load = |element: &Element| match element {
             Element::Lazy(lazy) => lazy.load_once().map_err(|error| Difference::unreadable(path, error)),
+            Element::Opaque(opaque) => {
+                opaque.load().map(Element::Opaque).map_err(|error| Difference::unreadable(path, error))
+            }
             other => Ok(other.clone()),
         };
         match (load(a)?, load(b)?) {
@@ -288,6 +291,7 @@ impl Comparison {
                 Ok(())
             }
             (a, b) if a == b => Ok(()),
+            (Element::Opaque(a), Element::Opaque(b)) => Err(unlike(path, &a, &b)),
             (a, b) if a.kind_name() == b.kind_name() => Err(Difference::new(path, "the values differ")),
             (a, b) => Err(Difference::new(path, format!("one is {}, the other {}", a.kind_name(), b.kind_name()))),
         }
@@ -320,7 +324,7 @@ impl Comparison {
 
     fn series(&self, path: &str, a: &Series, b: &Series) -> Compared {
         if let (Series::Opaque(_), _) | (_, Series::Opaque(_)) = (a, b) {
-            return if a == b { Ok(()) } else { Err(Difference::new(path, "the values differ")) };
+            return self.element(path, &a.to_element(), &b.to_element());
         }
         let load = |series: &Series| series.load().map_err(|error| Difference::unreadable(path, error));
         self.column(path, &load(a)?, &load(b)?)
@@ -371,6 +375,14 @@ impl Comparison {
 /// What only the first or only the second of both has.
 fn in_one(path: &str, is_first: bool) -> Difference {
     Difference::new(path, if is_first { "is in the first one only" } else { "is in the second one only" })
+}
+
+/// Of two elements of which no more is known than how they are stored.
+fn unlike(path: &str, a: &Opaque, b: &Opaque) -> Difference {
+    match a.unreadable().or_else(|| b.unreadable()) {
+        Some(error) => Difference::unreadable(path, error),
+        None => Difference::new(path, "the values differ"),
+    }
 }
 
 fn told(path: &str, compared: Result<Same>) -> Compared {

@@ -1,5 +1,7 @@
 //! Setting parts of sparse matrices, which keep their format and dtypes.
 
+use std::ops::Range;
+
 use anndata_storage::{AxisSelection, DType, Error, OrBug, Result, Tensor, dispatch};
 
 use crate::{Element, SparseFormat, SparseMatrix};
@@ -143,6 +145,18 @@ impl SelectedAxis {
         Ok(Self { positions, last })
     }
 
+    /// The runs of positions of the axis that were selected, in order.
+    fn runs(&self) -> Vec<Range<usize>> {
+        let mut runs: Vec<Range<usize>> = Vec::new();
+        for (at, _) in self.last.iter().enumerate().filter(|(_, last)| last.is_some()) {
+            match runs.last_mut() {
+                Some(run) if run.end == at => run.end += 1,
+                _ => runs.push(at..at + 1),
+            }
+        }
+        runs
+    }
+
     /// Where a position of the axis was selected last.
     fn last(&self, at: usize) -> Result<Option<usize>> {
         self.last.get(at).copied().or_bug("a position beyond the axis")
@@ -150,48 +164,97 @@ impl SelectedAxis {
 }
 
 /// The stored values outside the selection, and the new ones within it, which are those of a canonical matrix of the same format
-/// and dtype. Major slices that were changed are sorted.
+/// and dtype. Major slices that were changed are sorted; what lies between them is copied as it is.
 fn merge(matrix: &SparseMatrix, selected: &Selected, values: &SparseMatrix) -> Result<SparseMatrix> {
-    let (indices, new_indices) = (matrix.indices().cast(&DType::U64)?, values.indices().cast(&DType::U64)?);
-    let (indices, new_indices) = (indices.as_slice::<u64>()?, new_indices.as_slice::<u64>()?);
-    let (new_offsets, is_nonzero) = (values.major_offsets()?, values.data().cast(&DType::Bool)?);
-    let is_nonzero = is_nonzero.as_slice::<bool>()?;
-    // The new values are behind the old ones.
-    let all = Tensor::concat_rows(&[matrix.data().clone(), values.data().clone()])?;
-    let mut lengths = Vec::with_capacity(selected.major.last.len());
-    // The index of each value of the result, and where it is among all.
-    let mut merged: Vec<(u64, u64)> = Vec::with_capacity(indices.len());
-    for (range, slice) in matrix.major_offsets()?.ranges().zip(&selected.major.last) {
-        let before = merged.len();
-        let old = indices.get(range.clone()).or_bug("a major slice beyond the indices")?;
-        let old = old.iter().copied().zip(range.start as u64..);
-        match slice {
-            None => merged.extend(old),
-            Some(slice) => {
-                for (index, source) in old {
-                    let at = usize::try_from(index).or_bug("an index that was not checked")?;
-                    if selected.minor.last(at)?.is_none() {
-                        merged.push((index, source));
-                    }
-                }
-                for at in new_offsets.range(*slice)? {
-                    let position = *new_indices.get(at).or_bug("a major slice beyond the indices")?;
-                    let position = usize::try_from(position).or_bug("an index that was not checked")?;
-                    let index = *selected.minor.positions.get(position).or_bug("a value beyond the selection")?;
-                    let is_nonzero = *is_nonzero.get(at).or_bug("an index without a value")?;
-                    if is_nonzero && selected.minor.last(index)? == Some(position) {
-                        merged.push((index as u64, (matrix.nnz() + at) as u64));
-                    }
-                }
-                merged.get_mut(before..).or_bug("a major slice before the last")?.sort_by_key(|&(index, _)| index);
-            }
+    let offsets = matrix.major_offsets()?;
+    let changed = selected.major.runs();
+    if changed.is_empty() {
+        return Ok(matrix.clone());
+    }
+    let old = changed.iter().map(|slices| offsets.run(slices.clone())).collect::<Result<Vec<_>>>()?;
+    let merged = merge_slices(matrix, selected, values, &changed, &old)?;
+    let indptr = {
+        let mut lengths: Vec<usize> = offsets.lengths().collect();
+        for (slice, length) in changed.iter().cloned().flatten().zip(merged.lengths) {
+            *lengths.get_mut(slice).or_bug("a slice that was not checked")? = length;
         }
-        lengths.push(merged.len() - before);
+        Offsets::of_lengths(lengths)?.to_tensor(matrix.indptr().dtype())?
+    };
+    let between = |all: &Tensor, new: &Tensor| {
+        let (mut parts, mut end) = (Vec::with_capacity(2 * old.len() + 1), 0);
+        for (old, own) in old.iter().zip(&merged.runs) {
+            parts.push(all.slice_rows(end..old.start)?);
+            parts.push(new.slice_rows(own.clone())?);
+            end = old.end;
+        }
+        parts.push(all.slice_rows(end..matrix.nnz())?);
+        Tensor::concat_rows(&parts)
+    };
+    let (indices, data) = (between(matrix.indices(), &merged.indices)?, between(matrix.data(), &merged.data)?);
+    SparseMatrix::new(matrix.format(), matrix.shape(), data, indices, indptr)
+}
+
+/// Major slices with new values.
+struct Merged {
+    /// The number of values of each.
+    lengths: Vec<usize>,
+    /// Which of the values are in each run of slices.
+    runs: Vec<Range<usize>>,
+    indices: Tensor,
+    data: Tensor,
+}
+
+/// The changed slices, of which runs and where their values are in the matrix are given.
+fn merge_slices(
+    matrix: &SparseMatrix,
+    selected: &Selected,
+    values: &SparseMatrix,
+    changed: &[Range<usize>],
+    old: &[Range<usize>],
+) -> Result<Merged> {
+    let of_changed = |all: &Tensor| {
+        let parts = old.iter().map(|range| all.slice_rows(range.clone())).collect::<Result<Vec<_>>>()?;
+        Tensor::concat_rows(&parts)
+    };
+    let (indices, data) = (of_changed(matrix.indices())?.cast(&DType::U64)?, of_changed(matrix.data())?);
+    let (indices, new_indices) = (indices.as_slice::<u64>()?, values.indices().cast(&DType::U64)?);
+    let new_indices = new_indices.as_slice::<u64>()?;
+    let (offsets, new_offsets) = (matrix.major_offsets()?, values.major_offsets()?);
+    let is_nonzero = values.data().cast(&DType::Bool)?;
+    let is_nonzero = is_nonzero.as_slice::<bool>()?;
+    // The index of each value of the result, and where it is among the old values, behind which the new ones are.
+    let mut merged: Vec<(u64, u64)> = Vec::with_capacity(indices.len() + values.nnz());
+    let mut sources = (0_u64..).zip(indices.iter().copied());
+    let (mut lengths, mut runs) = (Vec::new(), Vec::with_capacity(changed.len()));
+    for slices in changed {
+        let start = merged.len();
+        for slice in slices.clone() {
+            let before = merged.len();
+            for (source, index) in sources.by_ref().take(offsets.range(slice)?.len()) {
+                let at = usize::try_from(index).or_bug("an index that was not checked")?;
+                if selected.minor.last(at)?.is_none() {
+                    merged.push((index, source));
+                }
+            }
+            let own = selected.major.last(slice)?.or_bug("a slice that was not selected")?;
+            for at in new_offsets.range(own)? {
+                let position = *new_indices.get(at).or_bug("a major slice beyond the indices")?;
+                let position = usize::try_from(position).or_bug("an index that was not checked")?;
+                let index = *selected.minor.positions.get(position).or_bug("a value beyond the selection")?;
+                let is_nonzero = *is_nonzero.get(at).or_bug("an index without a value")?;
+                if is_nonzero && selected.minor.last(index)? == Some(position) {
+                    merged.push((index as u64, (indices.len() + at) as u64));
+                }
+            }
+            merged.get_mut(before..).or_bug("a major slice before the last")?.sort_by_key(|&(index, _)| index);
+            lengths.push(merged.len() - before);
+        }
+        runs.push(start..merged.len());
     }
     let (indices, sources): (Vec<u64>, Vec<u64>) = merged.into_iter().unzip();
     let indices = Tensor::from_vec([indices.len()], indices)?.cast(matrix.indices().dtype())?;
-    let indptr = Offsets::of_lengths(lengths)?.to_tensor(matrix.indptr().dtype())?;
-    SparseMatrix::new(matrix.format(), matrix.shape(), all.take(0, &sources)?, indices, indptr)
+    let data = Tensor::concat_rows(&[data, values.data().clone()])?.take(0, &sources)?;
+    Ok(Merged { lengths, runs, indices, data })
 }
 
 #[cfg(test)]
