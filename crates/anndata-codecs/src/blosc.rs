@@ -57,7 +57,22 @@ mod library {
         }
         // SAFETY: pointer and length are those of one slice, which holds at least a header; `len` outlives the call.
         let status = unsafe { blosc_cbuffer_validate(stored.as_ptr().cast(), stored.len(), &raw mut len) };
-        if status == 0 { Ok(len) } else { Err(damaged("blosc")) }
+        if status == 0 && can_hold(stored, len) { Ok(len) } else { Err(damaged("blosc")) }
+    }
+
+    /// Whether a container can decode to so many bytes, by its flags and the size of its blocks: those that are copied are there,
+    /// and each block has its position. Memory is made for what is declared, which one wrong byte can make gigabytes.
+    fn can_hold(stored: &[u8], len: usize) -> bool {
+        let (Some(flags), Some(Ok(block_size))) = (stored.get(2), stored.get(8..12).map(TryInto::try_into)) else {
+            return false;
+        };
+        let body = stored.len().saturating_sub(HEADER);
+        if flags & COPIED != 0 {
+            return body >= len;
+        }
+        let block_size = usize::try_from(u32::from_le_bytes(block_size));
+        let positions = block_size.ok().and_then(|size| len.div_ceil(size.max(1)).checked_mul(4));
+        positions.is_some_and(|positions| positions <= body)
     }
 
     pub(crate) fn decode_into(stored: &[u8], out: &mut [u8]) -> Result<()> {
@@ -134,6 +149,23 @@ mod library {
                     let mut back = vec![0; 5000];
                     decode_into(&packed(type_size, block_size)?, &mut back)?;
                     assert_eq!(back, [7; 5000], "{type_size} {block_size}");
+                }
+            }
+            Ok(())
+        }
+
+        #[test]
+        fn a_length_that_a_container_cannot_have_takes_no_memory() -> Result<()> {
+            let mut copied = Vec::new();
+            encode(&[7; 5000], &options(0, 1, 0), &mut copied)?;
+            assert!(copied[2] & COPIED != 0 && declared_length(&copied)? == 5000);
+            for stored in [copied, packed(4, 0)?, packed(1, 256)?] {
+                assert_eq!(declared_length(&stored)?, 5000);
+                let mut damaged = stored.clone();
+                damaged[7] = 0x74;
+                assert!(declared_length(&damaged).is_err_and(|error| error.is_invalid_data()), "{stored:?}");
+                for len in 0..HEADER {
+                    assert!(declared_length(&stored[..len]).is_err_and(|error| error.is_invalid_data()));
                 }
             }
             Ok(())

@@ -10,6 +10,7 @@ pub(crate) mod upload;
 pub(crate) mod zarrs;
 pub(crate) mod zip;
 
+use std::collections::HashSet;
 use std::fmt::{Debug, Display};
 use std::path::Path;
 
@@ -76,6 +77,11 @@ pub(crate) trait Store: Debug + Display + Send + Sync + 'static {
 
     /// The names directly below a prefix that are themselves prefixes, sorted.
     fn children(&self, prefix: &str) -> Result<Vec<String>>;
+
+    /// The keys of all values below a prefix, if the store tells quickly.
+    fn keys(&self, _prefix: &str) -> Result<Option<HashSet<String>>> {
+        Ok(None)
+    }
 
     /// The bytes of all values below a prefix, if the store knows.
     fn usage(&self, prefix: &str) -> Result<Option<u64>>;

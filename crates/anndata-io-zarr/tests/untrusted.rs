@@ -83,6 +83,56 @@ fn chunks_that_were_never_written_count() {
     assert_eq!(array.read_selection(&[AxisSelection::Range(7..9)]).unwrap().as_slice::<u8>().unwrap(), [0, 0]);
 }
 
+/// Not each of many files is looked for that are not there; those that are there are found.
+#[test]
+fn few_chunks_of_many_are_found() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("a.zarr");
+    for (format, sharded) in [(ZarrFormat::V2, false), (ZarrFormat::V3, false), (ZarrFormat::V3, true)] {
+        make(&path, format, false);
+        let store = ZarrStore::open_rw(&path, &ZarrOptions::default()).unwrap();
+        let root = Group::root(Arc::new(store));
+        let (mut expected, mut texts) = (vec![0_i32; 5000], vec![String::new(); 5000]);
+        let (mut of_numbers, mut of_texts) = (
+            ArraySpec::of(&Tensor::from_vec([5000], expected.clone()).unwrap()).with_chunks([1]),
+            ArraySpec::of(&Tensor::from_strings([5000], texts.clone()).unwrap()).with_chunks([1]),
+        );
+        if sharded {
+            (of_numbers.shards, of_texts.shards) = (Some(vec![2]), Some(vec![2]));
+        }
+        let (numbers, words) =
+            (root.create_array("n", &of_numbers).unwrap(), root.create_array("w", &of_texts).unwrap());
+        for at in [0_u16, 3, 2500, 4999] {
+            numbers.write(&[at.into()], &Tensor::from_vec([1], vec![i32::from(at) + 1]).unwrap()).unwrap();
+            words.write(&[at.into()], &Tensor::from_strings([1], [at.to_string()]).unwrap()).unwrap();
+            (expected[usize::from(at)], texts[usize::from(at)]) = (i32::from(at) + 1, at.to_string());
+        }
+        // Who may write may also find what another handle has written.
+        let later = root.array("n").unwrap();
+        assert_eq!(later.read().unwrap().as_slice::<i32>().unwrap(), expected);
+        numbers.write(&[77], &Tensor::from_vec([1], vec![7]).unwrap()).unwrap();
+        expected[77] = 7;
+        assert_eq!(later.read().unwrap().as_slice::<i32>().unwrap(), expected);
+        root.storage().commit().unwrap();
+        drop((root, numbers, words, later));
+        for linked in [false, cfg!(unix)] {
+            #[cfg(unix)]
+            if linked {
+                let chunk = path.join(if format == ZarrFormat::V2 { "n/4999" } else { "n/c/4999" });
+                let chunk = if sharded { path.join("n/c/2499") } else { chunk };
+                fs::rename(&chunk, path.join("n/last")).unwrap();
+                std::os::unix::fs::symlink(path.join("n/last"), &chunk).unwrap();
+            }
+            let root = open_path(&path).unwrap();
+            for _ in 0..2 {
+                let (numbers, words) = (root.array("n").unwrap(), root.array("w").unwrap());
+                assert_eq!(numbers.read().unwrap().as_slice::<i32>().unwrap(), expected, "{format:?} {linked}");
+                assert_eq!(words.read().unwrap().to_strings().unwrap(), texts, "{format:?} {linked}");
+            }
+        }
+    }
+}
+
 #[test]
 fn enormous_elements_are_no_reason_to_take_memory() {
     let folder = tempfile::tempdir().unwrap();

@@ -4,8 +4,10 @@ mod early;
 #[cfg(unix)]
 mod handles;
 mod links;
+mod listing;
 mod windows;
 
+use std::collections::HashSet;
 use std::ffi::OsString;
 use std::fmt;
 use std::fs::{self, File, OpenOptions};
@@ -229,6 +231,10 @@ impl Store for Folder {
         }
         names.sort();
         Ok(names)
+    }
+
+    fn keys(&self, prefix: &str) -> Result<Option<HashSet<String>>> {
+        listing::keys(&self.path_to_read(prefix)?, prefix).map_err(|error| self.failed(prefix, error))
     }
 
     fn usage(&self, prefix: &str) -> Result<Option<u64>> {

@@ -5,6 +5,7 @@
 
 mod fetch;
 mod pieces;
+mod present;
 mod segments;
 mod text;
 mod write;
@@ -25,6 +26,7 @@ use crate::codec::Pipeline;
 use crate::metadata::{ArrayMeta, Lacking};
 use crate::shard::ShardIndex;
 use crate::store::{ByteRange, join};
+use present::Present;
 use write::OpenShard;
 
 /// An open array. Cheap to clone.
@@ -46,6 +48,7 @@ struct Inner {
     /// The arrays of pieces of one length, each with its first row, where lengths along the first axis are not all the same.
     segments: Vec<(u64, ZarrArray)>,
     kept: KeptChunks,
+    present: Present,
 }
 
 /// What changes when an array is written. Its node and all arrays opened from it share it.
@@ -111,6 +114,7 @@ impl ZarrArray {
             first_piece,
             segments,
             kept: KeptChunks::default(),
+            present: Present::default(),
         })))
     }
 }
@@ -182,24 +186,35 @@ impl Inner {
         }
         let count = shard.count(&self.meta.chunks)?;
         let mut bytes = Vec::new();
-        if !self.shared.store.read(key, shard.index_range(count), shard.index_len(count), &mut bytes)? {
+        if !self.read_value(key, shard.index_range(count), shard.index_len(count), &mut bytes)? {
             return Ok(None);
         }
         let index = Arc::new(ShardIndex::parse(&bytes, shard, count)?);
         Ok(Some(self.shared.cached_or(key, index)))
     }
 
+    /// Reads a value of the array. `false`: there is none.
+    fn read_value(&self, key: &str, range: ByteRange, max: u64, into: &mut Vec<u8>) -> Result<bool> {
+        if self.present.lacks(key) {
+            return Ok(false);
+        }
+        let is_there = self.shared.store.read(key, range, max, into)?;
+        if !is_there {
+            self.present.missed(&*self.shared.store, &self.path)?;
+        }
+        Ok(is_there)
+    }
+
     /// Reads the stored bytes of a chunk. `false`: it was never written.
     fn read_stored(&self, chunk: &[u64], raw: &mut Vec<u8>) -> Result<bool> {
-        let store = &self.shared.store;
         let Some(shard) = &self.meta.shard else {
-            return store.read(&self.key(chunk), ByteRange::All, self.max_stored(), raw);
+            return self.read_value(&self.key(chunk), ByteRange::All, self.max_stored(), raw);
         };
         let (position, slot) = shard.locate(&self.meta.chunks, chunk);
         let key = self.key(&position);
         let Some(index) = self.index(&key)? else { return Ok(false) };
         let Some((start, len)) = index.get(slot)? else { return Ok(false) };
-        store.read(&key, ByteRange::Part { start, len }, self.max_stored(), raw)
+        self.shared.store.read(&key, ByteRange::Part { start, len }, self.max_stored(), raw)
     }
 
     /// What was read, where the array is still the one that was opened: chunks of another would be taken for those of this
