@@ -47,8 +47,8 @@ use rows::{Budget, Rows};
 
 /// An array of nested, variable-length, optional and mixed values. Cheap to clone.
 ///
-/// Form and buffers are kept as they were given, so that what was read is what is written. Everything in them is
-/// checked when the array is made: no use of it can go out of bounds.
+/// Form and buffers are kept as they were given, so that what was read is what is written; the buffers in the order of their
+/// nodes. Everything in them is checked when the array is made: no use of it can go out of bounds.
 #[derive(Clone)]
 pub struct Awkward(Arc<Inner>);
 
@@ -71,12 +71,12 @@ impl Awkward {
     /// If the form is malformed, nested deeper than 64 nodes, or breaks awkward's rules of what may hold what;
     /// if a buffer is missing, of another type, shorter than needed, or used twice; if offsets decrease, an index
     /// is negative or a tag names no content. The message names the node and the buffer.
-    pub fn new(form_json: &str, length: u64, buffers: IndexMap<String, Tensor>) -> Result<Self> {
+    pub fn new(form_json: &str, length: u64, mut buffers: IndexMap<String, Tensor>) -> Result<Self> {
         let form = json::parse(form_json)?;
         let length = usize::try_from(length).map_err(|_| {
             Error::limit_exceeded(format!("an awkward array of length {length} does not fit into memory"))
         })?;
-        let layout = Layout::resolve(&form, length, &buffers)?;
+        let layout = Layout::resolve(&form, length, &mut buffers)?;
         Ok(Self(Arc::new(Inner { form_json: form_json.to_owned(), form, buffers, layout })))
     }
 
@@ -185,7 +185,7 @@ impl Awkward {
         &self.0.form
     }
 
-    /// The buffers by name, with any that no node names.
+    /// The buffers by name, in the order of their nodes; then those that no node names.
     pub fn buffers(&self) -> &IndexMap<String, Tensor> {
         &self.0.buffers
     }

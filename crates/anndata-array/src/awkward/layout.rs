@@ -3,10 +3,9 @@
 // Long file: the check of each kind of node, side by side.
 
 use std::borrow::Cow;
-use std::collections::HashSet;
 
 use anndata_storage::{DType, Error, OrBug, Result, Tensor, ensure};
-use indexmap::IndexMap;
+use indexmap::{IndexMap, IndexSet};
 use serde_json::{Map, Value};
 
 use super::form::{Form, FormKind, IndexType, Primitive, array_parameter};
@@ -143,12 +142,20 @@ impl Layout {
         })
     }
 
-    /// Joins the named buffers to a form of the given length, checking every one.
+    /// Joins the named buffers to a form of the given length, checking every one, and brings them into the order of the nodes, as
+    /// awkward has them; those that no node names follow.
     ///
     /// # Errors
     /// If a buffer is missing, too short, of another type, or points out of bounds.
-    pub(super) fn resolve(form: &Form, len: usize, buffers: &IndexMap<String, Tensor>) -> Result<Self> {
-        Resolver { buffers, used: HashSet::new() }.node(form, len)
+    pub(super) fn resolve(form: &Form, len: usize, buffers: &mut IndexMap<String, Tensor>) -> Result<Self> {
+        let mut resolver = Resolver { buffers, used: IndexSet::new() };
+        let layout = resolver.node(form, len)?;
+        let used = resolver.used;
+        buffers.sort_by_cached_key(|name, _| {
+            let place = used.get_index_of(name);
+            (place.is_none(), place)
+        });
+        Ok(layout)
     }
 
     /// The form of the node and the buffers that it names, numbered in preorder as awkward does.
@@ -162,7 +169,7 @@ impl Layout {
 /// Walks a form from the root down; each node passes down how long its children have to be.
 struct Resolver<'a> {
     buffers: &'a IndexMap<String, Tensor>,
-    used: HashSet<String>,
+    used: IndexSet<String>,
 }
 
 impl Resolver<'_> {

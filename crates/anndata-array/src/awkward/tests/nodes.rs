@@ -317,6 +317,27 @@ fn form_and_buffers_are_kept_as_given() -> Result<()> {
     Ok(())
 }
 
+/// Stores list names by the alphabet, awkward by the node.
+#[test]
+fn buffers_are_in_the_order_of_their_nodes() -> Result<()> {
+    let list = |key: &str, of: &str| json!({ "class": "ListOffsetArray", "offsets": "i64", "content": numbers("int8", of), "form_key": key });
+    let contents = json!([list("node1", "node2"), numbers("int8", "node10")]);
+    let form =
+        json!({ "class": "UnionArray", "tags": "i8", "index": "i64", "contents": contents, "form_key": "node0" });
+    let buffers = [
+        ("extra", tensor([1_i8])),
+        ("node0-index", tensor([0_i64, 0])),
+        ("node0-tags", tensor([0_i8, 1])),
+        ("node1-offsets", tensor([0_i64, 1])),
+        ("node10-data", tensor([5_i8])),
+        ("node2-data", tensor([4_i8])),
+    ];
+    let array = array(&form, 2, buffers)?;
+    let names: Vec<&str> = array.buffers().keys().map(String::as_str).collect();
+    assert_eq!(names, ["node0-tags", "node0-index", "node1-offsets", "node2-data", "node10-data", "extra"]);
+    Ok(())
+}
+
 #[test]
 fn raw_bytes_of_any_shape_are_read() -> Result<()> {
     let bytes: Vec<u8> = [1_i64, -2].iter().flat_map(|value| value.to_le_bytes()).collect();
