@@ -7,9 +7,9 @@ use std::path::Path;
 use std::sync::Arc;
 
 use anndata_hdf5_meta::ReadAt;
+use anndata_storage::position::{read_exact_at, write_all_at};
 use anndata_storage::{Error, FileStamp, Result};
 
-use crate::position::{read_exact_at, write_all_at};
 #[cfg(feature = "write")]
 use crate::undo::UndoLog;
 

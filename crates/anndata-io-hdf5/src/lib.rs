@@ -45,7 +45,6 @@ mod library;
 mod make;
 mod options;
 mod plan;
-mod position;
 #[cfg(feature = "write")]
 mod raw;
 mod reader;

@@ -17,9 +17,9 @@ use std::fs::{self, File, TryLockError};
 use std::io;
 use std::path::{Path, PathBuf};
 
+use anndata_storage::position::{read_exact_at, write_all_at};
 use anndata_storage::{Error, Result};
 
-use crate::position::{read_exact_at, write_all_at};
 use journal::{Header, Records};
 #[cfg(feature = "write")]
 pub(crate) use log::UndoLog;

@@ -14,6 +14,7 @@
 
 mod dictionary;
 mod pandas;
+mod positioned;
 mod read;
 mod write;
 
@@ -26,6 +27,8 @@ use anndata_storage::atomic::{AtomicOutput, OutputKind};
 use anndata_storage::{Compression, Error, Result};
 use bytes::Bytes;
 use parquet::errors::ParquetError;
+
+use positioned::Positioned;
 
 /// The key of the metadata of a file whose value is this library's.
 const OWN: &str = "anndata";
@@ -138,8 +141,8 @@ pub fn read_parquet(path: impl AsRef<Path>) -> Result<DataFrame> {
 pub fn read_parquet_with(path: impl AsRef<Path>, options: &ReadParquetOptions) -> Result<DataFrame> {
     let path = path.as_ref();
     let read = || {
-        let file = File::open(path)?;
-        read::frame(|| Ok(file.try_clone()?), options)
+        let file = Positioned::new(File::open(path)?)?;
+        read::frame(|| file.clone(), options)
     };
     read().map_err(|error: Error| error.in_file(path))
 }
@@ -150,7 +153,7 @@ pub fn read_parquet_with(path: impl AsRef<Path>, options: &ReadParquetOptions) -
 /// As [`read_parquet_with`].
 pub fn parse_parquet(bytes: Vec<u8>, options: &ReadParquetOptions) -> Result<DataFrame> {
     let bytes = Bytes::from(bytes);
-    read::frame(|| Ok(bytes.clone()), options)
+    read::frame(|| bytes.clone(), options)
 }
 
 /// Writes a frame as a Parquet file. The file appears whole or not at all.

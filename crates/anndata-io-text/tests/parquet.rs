@@ -108,6 +108,24 @@ fn what_is_written_is_read_here() -> Result<()> {
     Ok(())
 }
 
+/// Threads that share the place in the file read of each other's row groups.
+#[test]
+fn many_row_groups_are_read_at_once() -> Result<()> {
+    let directory = tempfile::tempdir()?;
+    let rows = 20_000;
+    let texts: Vec<String> = (0..rows).map(|row| format!("text {}", row * 7919 % 10_007)).collect();
+    let expected = DataFrame::new((0..rows).map(|row| format!("cell {row}")))
+        .with_column("numbers", (0..rows).map(|row| row * row).collect::<Vec<i64>>())?
+        .with_column("texts", texts)?;
+    for compression in [Compression::None, Compression::Default] {
+        let path = directory.path().join(format!("{compression:?}.parquet"));
+        let options = WriteParquetOptions::default().with_compression(compression).with_group_rows(100);
+        write_parquet_with(&path, &expected, &options)?;
+        assert!(read_parquet(&path)? == expected, "{compression:?}");
+    }
+    Ok(())
+}
+
 #[test]
 fn columns_and_the_index_are_chosen() -> Result<()> {
     let bytes = to_parquet(&frame()?, &WriteParquetOptions::default())?;

@@ -39,6 +39,7 @@ mod journal;
 mod limits;
 mod memory;
 mod path;
+pub mod position;
 #[cfg(feature = "runtime")]
 mod runtime;
 mod scalar;

@@ -26,15 +26,15 @@ const INDEX: &str = "_index";
 /// The most rows that are read at a time.
 const MOST_ROWS: usize = 1 << 20;
 
-/// Reads a frame from a file that is opened for each row group.
+/// Reads a frame from a file. `open` gives a handle to a thread, which must not share its place in the file with another.
 ///
 /// # Errors
 /// If it is malformed, has no column of a name that is asked for, or a column has no counterpart.
 pub(super) fn frame<R: ChunkReader + 'static>(
-    open: impl Fn() -> Result<R> + Sync,
+    open: impl Fn() -> R + Sync,
     options: &ReadParquetOptions,
 ) -> Result<DataFrame> {
-    let file = open()?;
+    let file = open();
     let metadata =
         guarded(|| ArrowReaderMetadata::load(&file, ArrowReaderOptions::default()))?.map_err(failed("reading"))?;
     check(metadata.metadata(), &file)?;
@@ -56,7 +56,7 @@ pub(super) fn frame<R: ChunkReader + 'static>(
         // Room is made for a batch before its rows are seen to be there.
         let rows = usize::try_from(metadata.metadata().row_group(group).num_rows())
             .map_or(MOST_ROWS, |rows| rows.min(MOST_ROWS));
-        let builder = ParquetRecordBatchReaderBuilder::new_with_metadata(open()?, metadata.clone());
+        let builder = ParquetRecordBatchReaderBuilder::new_with_metadata(open(), metadata.clone());
         let mask = ProjectionMask::roots(metadata.parquet_schema(), wanted.iter().copied());
         let builder = builder.with_row_groups(vec![group]).with_projection(mask).with_batch_size(rows);
         let batches = guarded(|| builder.build().map(Iterator::collect::<std::result::Result<Vec<_>, _>>))?;

@@ -17,6 +17,8 @@ use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+#[cfg(unix)]
+use anndata_storage::position::read_exact_at;
 use anndata_storage::{Error, FileStamp, Result, file_name};
 
 use super::{ByteRange, METADATA, Store, check_size, read_only, resize, too_short};
@@ -124,8 +126,6 @@ impl Folder {
     /// Reads a part of a file, which stays open, as others are read after it: the chunks of a shard.
     #[cfg(unix)]
     fn read_part(&self, key: &str, range: ByteRange, max: u64, into: &mut Vec<u8>) -> Result<bool> {
-        use std::os::unix::fs::FileExt as _;
-
         let io = |error| self.failed(key, error);
         let handle = match self.handles.get(key) {
             Some(handle) => handle,
@@ -138,7 +138,7 @@ impl Folder {
         };
         let range = range.within(handle.len).ok_or_else(|| too_short(key))?;
         resize(into, check_size(key, range.end - range.start, max)?)?;
-        handle.file.read_exact_at(into, range.start).map_err(io)?;
+        read_exact_at(&handle.file, range.start, into).map_err(io)?;
         Ok(true)
     }
 

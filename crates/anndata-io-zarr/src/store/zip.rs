@@ -18,6 +18,7 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError};
 
+use anndata_storage::position::read_exact_at;
 use anndata_storage::{Error, Limits, Result};
 use rayon::prelude::*;
 use zip::{CompressionMethod, ZipArchive};
@@ -81,7 +82,7 @@ impl Zip {
     }
 
     fn read_at(&self, start: u64, into: &mut [u8]) -> Result<()> {
-        Ok(read_exact_at(&self.file, into, start)?)
+        Ok(read_exact_at(&self.file, start, into)?)
     }
 
     /// Unpacks a deflated entry.
@@ -109,7 +110,7 @@ impl Zip {
             Unpacked::File(file) => {
                 let part = range.within(entry.size).ok_or_else(|| too_short(key))?;
                 resize(into, check_size(key, part.end - part.start, u64::MAX)?)?;
-                read_exact_at(file, into, part.start).map_err(|error| unpacked_failed(key, error))?;
+                read_exact_at(file, part.start, into).map_err(|error| unpacked_failed(key, error))?;
             }
         }
         Ok(())
@@ -160,25 +161,6 @@ fn below_root(entries: HashMap<String, Entry>) -> HashMap<String, Entry> {
     }
     let top = top.to_owned();
     entries.into_iter().filter_map(|(key, entry)| Some((below(&key, &top)?.to_owned(), entry))).collect()
-}
-
-#[cfg(unix)]
-fn read_exact_at(file: &File, into: &mut [u8], start: u64) -> io::Result<()> {
-    std::os::unix::fs::FileExt::read_exact_at(file, into, start)
-}
-
-#[cfg(windows)]
-fn read_exact_at(file: &File, mut into: &mut [u8], mut start: u64) -> io::Result<()> {
-    while !into.is_empty() {
-        match std::os::windows::fs::FileExt::seek_read(file, into, start)? {
-            0 => return Err(io::ErrorKind::UnexpectedEof.into()),
-            read => {
-                into = into.get_mut(read..).unwrap_or_default();
-                start += read as u64;
-            }
-        }
-    }
-    Ok(())
 }
 
 impl fmt::Display for Zip {
