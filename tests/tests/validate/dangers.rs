@@ -591,6 +591,20 @@ fn dangers_are_found_in_every_format() {
     }
 }
 
+/// h5py reads text as bytes where the encoding does not say that it is text, zarr as what it is.
+#[test]
+fn an_index_of_text_that_is_encoded_as_an_array_is_text_in_zarr_alone() {
+    let folder = tempfile::tempdir().unwrap();
+    let root = good().unwrap();
+    copy(&root, "obs", "obsm/frame").unwrap();
+    set(&root, "obsm/frame/_index", "encoding-type", Some("array".into())).unwrap();
+    let [h5ad, zarr] = in_files(&root, folder.path()).unwrap();
+    let [index, frame] = ["obsm/frame/_index", "obsm/frame"].map(str::to_owned);
+    let dtype = (index, "array-dtype");
+    assert_eq!(found(&h5ad), BTreeSet::from([dtype.clone(), (frame, "slot-index")]), "{h5ad}");
+    assert_eq!(found(&zarr), BTreeSet::from([dtype]), "{zarr}");
+}
+
 /// Whatever is refused when it is read has an error; every error names a rule of the table.
 #[test]
 fn what_cannot_be_read_has_an_error() {

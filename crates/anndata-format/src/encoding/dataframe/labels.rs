@@ -21,6 +21,14 @@ pub(in crate::encoding) fn check_labels(frame: &Node, axis: &Node, registry: &Re
         let message = "the index is not text, as the names of the axis are";
         return checker.add(&rules::SLOT_INDEX, frame.path(), message);
     }
+    // Types of attributes are told apart in HDF5, whose text is bytes to h5py.
+    if checker.has_typed_attributes()
+        && index.text_attribute("encoding-type").is_ok_and(|name| name.as_deref() == Some("array"))
+    {
+        let message =
+            "the index is text encoded as 'array', which Python reads as bytes: no name is equal to one on the axis";
+        return checker.add(&rules::SLOT_INDEX, frame.path(), message);
+    }
     let difference = texts(&index, own, registry, checker).and_then(|own| {
         let mut pairs = own.zip(texts(&names, wanted, registry, checker)?).enumerate();
         pairs
