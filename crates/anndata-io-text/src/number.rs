@@ -123,7 +123,11 @@ pub(crate) fn short_decimal(bytes: &[u8]) -> Option<(f64, &[u8])> {
         [b'-', rest @ ..] => (true, rest),
         _ => (false, bytes),
     };
-    let (whole, before_point) = leading_digits(rest);
+    // A guess, so that what follows is read before it is known how many digits there were.
+    let (whole, before_point) = match rest {
+        [digit @ b'0'..=b'9', b'.', ..] => (u64::from(digit - b'0'), 1),
+        _ => leading_digits(rest),
+    };
     let rest = rest.get(before_point..)?;
     let (fraction, after_point, rest) = if let [b'.', rest @ ..] = rest {
         let (fraction, count) = leading_digits(rest);
