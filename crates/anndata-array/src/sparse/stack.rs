@@ -175,8 +175,10 @@ impl<'a> Source<'a> {
                 }
                 (Some(matrix.major_offsets()?), matrix.indices.clone(), matrix.data.clone())
             }
-            None => (None, Tensor::from_vec([0], Vec::<i32>::new())?, Tensor::from_vec([0], Vec::<f64>::new())?),
+            None => (None, Tensor::from_vec([0], Vec::<i32>::new())?, Tensor::zeros(&target.dtype, [0])?),
         };
+        // Where there are no values none are converted, whatever their dtype: that of the result may not have room for it.
+        let data = if data.is_empty() { Tensor::zeros(&target.dtype, [0])? } else { data };
         let missing = match (&piece.matrix, fill) {
             (_, None) => Vec::new(),
             (Some(_), _) => piece.reindex.missing().collect(),
