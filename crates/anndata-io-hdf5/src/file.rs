@@ -9,6 +9,8 @@ use std::sync::Arc;
 use anndata_hdf5_meta::ReadAt;
 use anndata_storage::position::{read_exact_at, write_all_at};
 use anndata_storage::{Error, FileStamp, Result};
+use bytes::Bytes;
+use memmap2::Mmap;
 
 #[cfg(feature = "write")]
 use crate::undo::UndoLog;
@@ -19,6 +21,8 @@ pub(crate) struct RawFile {
     place: Place,
     /// The length, where it cannot change because the store is open for reading only.
     len: Option<u64>,
+    /// All of it in memory, if that was asked for.
+    map: Option<Bytes>,
     /// What undoes an edit of it.
     #[cfg(feature = "write")]
     log: Option<Arc<UndoLog>>,
@@ -59,9 +63,32 @@ impl RawFile {
         Self {
             place,
             len,
+            map: None,
             #[cfg(feature = "write")]
             log: None,
         }
+    }
+
+    /// The same, mapped into memory where that is wanted and it is a file that is only read.
+    pub(crate) fn with_map(mut self, wanted: bool) -> Result<Self> {
+        if let (true, Some(_), Place::File(file, _)) = (wanted, self.len, &self.place) {
+            // SAFETY: who set the option promised that nobody changes the file (`Hdf5Options::with_mmap`).
+            let map = unsafe { Mmap::map(file) };
+            let map = map.map_err(|error| {
+                let error = Error::from(error);
+                Error::new(error.kind(), "the file cannot be mapped into memory").with_source(error)
+            })?;
+            self.map = Some(Bytes::from_owner(map));
+        }
+        Ok(self)
+    }
+
+    /// Bytes of the file that are mapped, if it is; without a copy.
+    pub(crate) fn mapped(&self, offset: u64, len: usize) -> Option<Bytes> {
+        let map = self.map.as_ref()?;
+        let start = usize::try_from(offset).ok()?;
+        let end = start.checked_add(len).filter(|end| *end <= map.len())?;
+        Some(map.slice(start..end))
     }
 
     /// The same, of which what is overwritten is saved.

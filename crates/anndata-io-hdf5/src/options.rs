@@ -25,6 +25,7 @@ pub enum MetadataReader {
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[non_exhaustive]
+#[allow(clippy::struct_excessive_bools, reason = "a set of independent choices")]
 pub struct Hdf5Options {
     /// How much declared sizes are trusted.
     pub limits: Limits,
@@ -37,6 +38,8 @@ pub struct Hdf5Options {
     /// Read virtual arrays, which are put together from arrays in other files, by the
     /// library. Default: refused.
     pub allow_virtual: bool,
+    /// Map files that are opened for reading into memory. Default: no.
+    pub mmap: bool,
 }
 
 impl Hdf5Options {
@@ -72,6 +75,24 @@ impl Hdf5Options {
     #[must_use]
     pub fn with_allow_virtual(mut self, allow: bool) -> Self {
         self.allow_virtual = allow;
+        self
+    }
+
+    /// Sets whether a file that is opened for reading is mapped into memory, and numbers that it has in one piece are not read
+    /// but stay where they are: without a copy, without memory of their own, and from the disk when they are looked at. Default: no.
+    ///
+    /// What has to be converted is read as ever: chunks (and so all that is compressed), text, booleans, records, big-endian
+    /// numbers, a selection in several pieces; numbers that begin at an address that is no multiple of their size are copied.
+    /// Sources that are no files, and files that are edited, are not mapped.
+    ///
+    /// **Dangers.** As long as such values are alive, the file must not be changed by anybody, this process included: they
+    /// change with it, while the compiler takes for granted that they do not; what is cut off a file ends the process (`SIGBUS`) when
+    /// it is looked at, as does a disk or network that fails. Replacing a file (all writers of this workspace do that, unless a file
+    /// is edited in place) is no change of it: the old one stays until the last value is gone. On Windows a mapped file can neither be
+    /// replaced nor removed. Nothing of this can be checked here: map files that you know.
+    #[must_use]
+    pub fn with_mmap(mut self, mmap: bool) -> Self {
+        self.mmap = mmap;
         self
     }
 

@@ -69,7 +69,7 @@ impl Shared {
         let handle = file::handle(&file)?;
         #[cfg(not(unix))]
         let handle = std::fs::File::options().read(true).write(writable).open(path)?;
-        let raw = Arc::new(RawFile::new(handle, writable)?.with_log(log.clone()));
+        let raw = Arc::new(RawFile::new(handle, writable)?.with_map(options.mmap)?.with_log(log.clone()));
         let (base, address, length) = file::geometry(&file)?;
         let root = link::open(&file, "/").ok().map(|root| root.identity);
         Ok(Self {

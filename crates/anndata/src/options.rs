@@ -136,6 +136,26 @@ impl ReadOptions {
         self
     }
 
+    /// Sets whether an `.h5ad` file is mapped into memory, so that its numbers that are not compressed are neither read nor copied.
+    /// Default: no. Nobody may change the file in place meanwhile: [`Hdf5Options::with_mmap`] has all conditions and dangers.
+    ///
+    /// ```
+    /// use anndata::{AnnData, Compression, ReadOptions, Tensor, WriteOptions};
+    ///
+    /// # let directory = tempfile::tempdir()?;
+    /// # let path = directory.path().join("cells.h5ad");
+    /// let adata = AnnData::builder().x(Tensor::from_vec([2, 2], vec![1.0_f32, 0.0, 0.0, 2.0])?).build()?;
+    /// anndata::write_with(&path, &adata, &WriteOptions::default().with_compression(Compression::None))?;
+    /// assert_eq!(anndata::read_with(&path, &ReadOptions::default().with_mmap(true))?, adata);
+    /// # Ok::<(), anndata::Error>(())
+    /// ```
+    #[cfg(feature = "hdf5-read")]
+    #[must_use]
+    pub fn with_mmap(mut self, mmap: bool) -> Self {
+        self.hdf5 = self.hdf5.with_mmap(mmap);
+        self
+    }
+
     /// Sets how elements are read, all of it at once.
     #[must_use]
     pub fn with_elem(mut self, elem: ElemReadOptions) -> Self {

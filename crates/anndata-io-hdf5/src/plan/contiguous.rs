@@ -4,12 +4,15 @@ use std::ops::Range;
 
 use anndata_codecs::room;
 use anndata_storage::{
-    AlignedBytes, ArraySpec, AxisSelection, ChunkInfo, ChunkedStorage, Error, OrBug, Result, Tensor, chunked,
+    AlignedBytes, ArraySpec, AxisSelection, ChunkInfo, ChunkedStorage, DType, Error, OrBug, Result, Tensor, chunked,
     copy_values, ensure,
 };
+use arrow_buffer::Buffer;
+use bytes::Bytes;
 use rayon::prelude::*;
 
 use super::Plan;
+use crate::dtype::Fix;
 
 /// The most bytes that one thread reads at a time.
 const PIECE: usize = 4 << 20;
@@ -34,12 +37,28 @@ impl Plan {
         let bytes = product(&shape, size)?;
         let Some(address) = address else { return self.unwritten(spec, shape, bytes) };
         let (runs, run) = runs(&spec.shape, selection, size as u64)?;
+        if let Some(bytes) = self.mapped(spec, &runs, address)? {
+            return Tensor::new(spec.dtype.clone(), shape, Buffer::from(bytes));
+        }
         if run < SHORT_RUN && runs.len() > 1 << 10 && spec.ndim() > 1 {
             return self.read_rows(spec, selection, address);
         }
         let mut out = AlignedBytes::try_zeroed(bytes)?;
         self.read_pieces(size, runs, address, out.as_mut_slice())?;
         Tensor::new(spec.dtype.clone(), shape, out)
+    }
+
+    /// The values where they are in the file, if that is mapped and has them in one piece, as they are in memory.
+    fn mapped(&self, spec: &ArraySpec, runs: &[(u64, usize)], address: u64) -> Result<Option<Bytes>> {
+        // Of what is no number not every byte is a value, and bytes that were looked at may change.
+        let (true, Fix::None, [(start, len)]) =
+            (spec.dtype.is_numeric() && spec.dtype != DType::Bool, self.fix(), runs)
+        else {
+            return Ok(None);
+        };
+        let start = address.checked_add(*start).ok_or_else(too_large)?;
+        self.file.check(start, *len as u64)?;
+        Ok(self.file.mapped(start, *len))
     }
 
     /// Reads runs, one after the other; without memory of the caller they become a tensor.
@@ -195,7 +214,7 @@ impl ChunkedStorage for Rows<'_> {
     }
 
     fn is_raw(&self) -> bool {
-        self.plan.fix() == crate::dtype::Fix::None
+        self.plan.fix() == Fix::None
     }
 }
 

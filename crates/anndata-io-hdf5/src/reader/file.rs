@@ -49,7 +49,7 @@ impl OpenFile {
 
     /// What is open already.
     pub(super) fn new(file: File, path: &Path, options: &Hdf5Options) -> Result<Self> {
-        Self::of_bytes(RawFile::new(file, false)?, path, options)
+        Self::of_bytes(RawFile::new(file, false)?.with_map(options.mmap)?, path, options)
     }
 
     /// What a source has the bytes of.
