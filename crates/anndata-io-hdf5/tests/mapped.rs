@@ -19,8 +19,9 @@ fn write(path: &Path, arrays: &[(&str, Tensor, &[Codec])]) -> Result<()> {
     write_atomic(path, true, false, |store| {
         let root = Group::root(store.clone());
         for (name, values, codecs) in arrays {
-            root.create_array(name, &ArraySpec::of(values).with_codecs(*codecs))?
-                .write(&vec![0; values.ndim()], values)?;
+            let spec = ArraySpec::of(values).with_codecs(*codecs);
+            let spec = if codecs.is_empty() { spec } else { spec.with_chunks(vec![16; values.ndim()]) };
+            root.create_array(name, &spec)?.write(&vec![0; values.ndim()], values)?;
         }
         Ok(())
     })
