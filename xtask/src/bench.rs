@@ -1,5 +1,5 @@
 //! `cargo xtask bench WHAT`: this library and its peers on the same files, in turn, in one run. What there is:
-//! `limits|read|write|zarr|convert|matrix|concat|qc|lazy|dispatch|collection|concat-on-disk|text|command|loader`,
+//! `limits|read|write|zarr|convert|matrix|concat|qc|lazy|dispatch|collection|concat-on-disk|text|command|loader|small`,
 //! `all` of them, and `page`, which writes `docs/performance.md` of what was measured. `sql|atlas` stand alone, as they build
 //! DataFusion first.
 //!
@@ -16,6 +16,7 @@ mod loader;
 mod matrix;
 mod qc;
 mod results;
+mod small;
 mod sql;
 mod text;
 mod zarr;
@@ -74,7 +75,7 @@ struct Bench {
 }
 
 /// All that is measured, in the order of the page.
-const BENCHES: [&str; 15] = [
+const BENCHES: [&str; 16] = [
     "limits",
     "read",
     "write",
@@ -90,6 +91,7 @@ const BENCHES: [&str; 15] = [
     "text",
     "command",
     "loader",
+    "small",
 ];
 
 /// What builds DataFusion, which takes minutes more: not part of the page.
@@ -172,9 +174,12 @@ impl Bench {
             "loader" => return self.loader(quick),
             _ => {}
         }
-        self.make_files()?;
+        if what != "small" {
+            self.make_files()?;
+        }
         self.remove_outputs()?;
         let done = match what {
+            "small" => self.small(),
             "read" => self.read(),
             "write" => self.write(),
             "zarr" => self.zarr(),

@@ -1,0 +1,73 @@
+//! `cargo xtask bench small`: objects of many small parts, opened, read and written, and many small appends.
+
+use std::path::{Path, PathBuf};
+
+use super::qc::same_numbers;
+use super::{Bench, Pairs, build, measure, median};
+use crate::sh::{Error, Result, command, step};
+
+const SCRIPT: &str = "tests/python/bench_small.py";
+/// How many times faster objects of many parts have to be.
+const FASTER: f64 = 5.0;
+/// How many times as long ten times as many appends may take.
+const LINEAR: f64 = 12.0;
+
+impl Bench {
+    pub(super) fn small(&self) -> Result<()> {
+        let (rust, folder) = (build("bench_small", &[])?, self.smalls()?);
+        let mut missed = Vec::new();
+        for (object, ending) in [("columns", "h5ad"), ("columns", "zarr"), ("uns", "h5ad"), ("uns", "zarr")] {
+            let path = folder.join(format!("{object}.{ending}"));
+            for what in ["open", "read", "write"] {
+                let out = (what == "write").then_some(ending);
+                let pairs = self.small_pairs(&rust, &[what.as_ref(), &path], out)?;
+                let title = match object {
+                    "columns" => format!("{what} 10,000 columns, {ending}"),
+                    _ => format!("{what} 5,000 elements of uns, {ending}"),
+                };
+                same_numbers(&title, &pairs)?;
+                self.report(&title, "Python", &pairs, None);
+                let ratios: Vec<f64> = pairs.iter().map(|(ours, theirs)| theirs.seconds / ours.seconds).collect();
+                let ratio = median(&ratios);
+                if ratio < FASTER {
+                    missed.push(format!("{title}: {ratio:.2} times as fast; the bar is {FASTER}"));
+                }
+            }
+        }
+        for ending in ["h5ad", "zarr"] {
+            let [few, many] = [100, 1_000].map(|times| {
+                let words = ["append".into(), PathBuf::from(times.to_string())];
+                let pairs = self.small_pairs(&rust, &words.each_ref().map(PathBuf::as_path), Some(ending))?;
+                let title = format!("append {times} times 100 rows, {ending}");
+                same_numbers(&title, &pairs)?;
+                self.report(&title, "Python", &pairs, None);
+                Ok::<_, Error>(median(&pairs.iter().map(|(ours, _)| ours.seconds).collect::<Vec<_>>()))
+            });
+            let growth = many? / few?;
+            println!("  a thousand appends take {growth:.2} times as long as a hundred\n");
+            if growth > LINEAR {
+                missed.push(format!("appends, {ending}: ten times as many take {growth:.2} times as long"));
+            }
+        }
+        if missed.is_empty() { Ok(()) } else { Err(Error::new(missed.join("\n"))) }
+    }
+
+    /// Both sides in turn, each with an output of its own of this ending, if it has one.
+    fn small_pairs(&self, rust: &Path, words: &[&Path], ending: Option<&str>) -> Result<Pairs> {
+        let out = || ending.map(|ending| self.output(ending));
+        self.pairs(
+            || measure(self.measured().arg(rust).args(words).args(out())),
+            || measure(self.measured().arg(&self.python).args(["-W", "ignore", SCRIPT]).args(words).args(out())),
+        )
+    }
+
+    /// The objects to read, made once.
+    fn smalls(&self) -> Result<PathBuf> {
+        let folder = self.folder.join("small");
+        if !folder.join("uns.zarr").exists() {
+            std::fs::create_dir_all(&folder)?;
+            step("make the files", command(&self.python).args(["-W", "ignore", SCRIPT, "make"]).arg(&folder))?;
+        }
+        Ok(folder)
+    }
+}
