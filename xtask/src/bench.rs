@@ -1,5 +1,5 @@
 //! `cargo xtask bench WHAT`: this library and its peers on the same files, in turn, in one run. What there is:
-//! `limits|read|write|zarr|convert|matrix|concat|qc|lazy|dispatch|collection|concat-on-disk|text|command|loader|small`,
+//! `limits|read|write|zarr|convert|matrix|concat|qc|lazy|dispatch|collection|concat-on-disk|text|command|loader|small|cores`,
 //! `all` of them, and `page`, which writes `docs/performance.md` of what was measured. `sql|atlas` stand alone, as they build
 //! DataFusion first.
 //!
@@ -10,6 +10,7 @@
 mod collection;
 mod command;
 mod concat;
+mod cores;
 mod lazy;
 mod limits;
 mod loader;
@@ -75,7 +76,7 @@ struct Bench {
 }
 
 /// All that is measured, in the order of the page.
-const BENCHES: [&str; 16] = [
+const BENCHES: [&str; 17] = [
     "limits",
     "read",
     "write",
@@ -92,6 +93,7 @@ const BENCHES: [&str; 16] = [
     "command",
     "loader",
     "small",
+    "cores",
 ];
 
 /// What builds DataFusion, which takes minutes more: not part of the page.
@@ -180,6 +182,7 @@ impl Bench {
         self.remove_outputs()?;
         let done = match what {
             "small" => self.small(),
+            "cores" => self.cores(),
             "read" => self.read(),
             "write" => self.write(),
             "zarr" => self.zarr(),

@@ -14,7 +14,7 @@ use super::{Bench, build};
 use crate::sh::{Error, Result, command, output};
 
 const SCRIPT: &str = "tests/python/bench_matrix.py";
-const REPEATS: &str = "5";
+pub(super) const REPEATS: &str = "5";
 /// The operation that reads from the file, and so depends on its compression.
 const STORED: &str = "rows from the file, a thousand";
 
@@ -68,6 +68,11 @@ impl Bench {
         }
         Ok(())
     }
+}
+
+/// The seconds of each operation.
+pub(super) fn seconds(run: &mut Command) -> Result<BTreeMap<String, f64>> {
+    Ok(measure(run)?.into_iter().map(|(name, operation)| (name, operation.seconds)).collect())
 }
 
 fn measure(run: &mut Command) -> Result<Measured> {

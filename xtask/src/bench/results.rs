@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use serde_json::{Map, Value, json};
 
+use super::cores::Model;
 use super::limits::Limits;
 use super::{Bench, Measurement, Pairs, median, spread};
 use crate::sh::{Error, Result, command, output, root, target};
@@ -22,6 +23,9 @@ have to find the same numbers. Times are medians; *faster* is the median of the 
 on all cores with nothing else done, in the same run. *Memory* is the most that a process takes, in sizes of the data.
 ";
 
+/// The numbers of cores for which times are predicted.
+const CORES: [f64; 3] = [8.0, 16.0, 64.0];
+
 /// Fewer bytes are not those of the data.
 const LEAST_BYTES: f64 = 1e6;
 
@@ -36,17 +40,33 @@ pub(super) struct Row {
     limit: Option<(String, f64)>,
     /// The peak memory of both sides in sizes of the data.
     memory: Option<(f64, f64)>,
+    /// What it takes on more cores, of a job beside itself on one.
+    model: Option<Model>,
 }
 
 impl Row {
     /// Times of both sides, in the order of the pairs.
     pub(super) fn new(what: &str, peer: &str, ours: Vec<f64>, theirs: Vec<f64>) -> Self {
-        Self { what: what.trim().to_owned(), peer: peer.to_owned(), ours, theirs, limit: None, memory: None }
+        Self {
+            what: what.trim().to_owned(),
+            peer: peer.to_owned(),
+            ours,
+            theirs,
+            limit: None,
+            memory: None,
+            model: None,
+        }
     }
 
     /// Of what bounds it, in seconds.
     pub(super) fn with_limit(mut self, what: &str, seconds: f64) -> Self {
         self.limit = Some((what.to_owned(), median(&self.ours) / seconds));
+        self
+    }
+
+    /// With what it takes on more cores.
+    pub(super) fn with_model(mut self, model: Model) -> Self {
+        self.model = Some(model);
         self
     }
 
@@ -76,6 +96,10 @@ impl Row {
         if let Some((limit, times)) = &self.limit {
             println!("  {times:.2} x what {limit} takes");
         }
+        if let Some(model) = self.model {
+            let more = CORES.map(|cores| format!("{} on {cores} cores", seconds(model.on(cores))));
+            println!("  serial {:.0} %: {}", model.share() * 100.0, more.join(", "));
+        }
         println!();
     }
 
@@ -88,6 +112,8 @@ impl Row {
             "faster": median(&ratios), "least": least, "most": most, "pairs": ratios.len(),
             "limit": self.limit.as_ref().map(|(what, times)| json!({ "what": what, "times": times })),
             "memory": self.memory.map(|(ours, theirs)| [ours, theirs]),
+            "serial": self.model.map(Model::share),
+            "cores": self.model.map(|model| CORES.map(|cores| model.on(cores))),
         })
     }
 }
@@ -146,6 +172,7 @@ pub(super) fn page(benches: &[&str]) -> Result<()> {
         for row in found["rows"].as_array().into_iter().flatten() {
             add(&mut tables, &line(row));
         }
+        add(&mut tables, &predicted(found["rows"].as_array().map_or(&[], Vec::as_slice)));
         limits = Some(found["limits"].clone());
     }
     let Some(Value::Object(limits)) = limits else {
@@ -181,6 +208,26 @@ fn line(row: &Value) -> String {
     let memory = memory.map_or(String::new(), |(ours, theirs)| format!("{ours:.2} x, {theirs:.2} x"));
     let _ = writeln!(line, " {limit} | {memory} |");
     line
+}
+
+/// What jobs that were measured on one core as well are predicted to take on more.
+fn predicted(rows: &[Value]) -> String {
+    let mut text = String::new();
+    for row in rows {
+        let (Some(serial), Some(times)) = (row["serial"].as_f64(), row["cores"].as_array()) else { continue };
+        if text.is_empty() {
+            let cores = CORES.map(|cores| format!(" {cores} cores |")).concat();
+            text = format!(
+                "\nWhat that says of more cores, if memory and disk keep up:\n\n| what | serial |{cores}\n| --- | --- |"
+            );
+            text.push_str(&" --- |".repeat(CORES.len()));
+            text.push('\n');
+        }
+        let times = times.iter().map(|time| format!(" {} |", seconds(time.as_f64().unwrap_or(f64::NAN))));
+        let times = times.collect::<Vec<_>>().concat();
+        let _ = writeln!(text, "| {} | {:.0} % |{times}", row["what"].as_str().unwrap_or_default(), serial * 100.0);
+    }
+    text
 }
 
 fn seconds(time: f64) -> String {

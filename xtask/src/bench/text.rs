@@ -48,7 +48,7 @@ impl Bench {
     }
 
     /// The files to read, made once.
-    fn texts(&self, quick: bool) -> Result<PathBuf> {
+    pub(super) fn texts(&self, quick: bool) -> Result<PathBuf> {
         let counts = self.counts(quick)?;
         let (name, rows, columns) = if quick { ("text-quick", "200", "100") } else { ("text", "20000", "2000") };
         let folder = self.folder.join(name);
