@@ -15,6 +15,7 @@ mod lazy;
 mod limits;
 mod loader;
 mod matrix;
+mod model;
 mod qc;
 mod results;
 mod small;

@@ -5,8 +5,8 @@ use std::path::PathBuf;
 
 use serde_json::{Map, Value, json};
 
-use super::cores::Model;
 use super::limits::Limits;
+use super::model::Model;
 use super::{Bench, Measurement, Pairs, median, spread};
 use crate::sh::{Error, Result, command, output, root, target};
 

@@ -167,10 +167,8 @@ impl<'a> Source<'a> {
         let (offsets, indices, data) = match &piece.matrix {
             Some(matrix) => {
                 let (major, minor) = matrix.axes();
-                let expected = (piece.len, piece.reindex.old_len());
-                if (if along_major { (major, minor) } else { (minor, major) }) != expected
-                    || matrix.format != target.format
-                {
+                let axes = if along_major { (major, minor) } else { (minor, major) };
+                if axes != (piece.len, piece.reindex.old_len()) || matrix.format != target.format {
                     return Err(Error::invalid_data(format!("a matrix of shape {:?} does not fit", matrix.shape)));
                 }
                 (Some(matrix.major_offsets()?), matrix.indices.clone(), matrix.data.clone())
