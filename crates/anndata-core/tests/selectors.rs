@@ -56,6 +56,24 @@ fn selectors_are_combined_in_the_order_of_the_axis() -> Result<()> {
 }
 
 #[test]
+fn positions_count_from_the_end_where_that_is_asked_for() -> Result<()> {
+    assert_eq!(positions(Selector::signed([0, -1, 4, -5]))?, [0, 4, 4, 0]);
+    let error = |selector: Selector| positions(selector).unwrap_err().message().to_owned();
+    let outside = "positions out of bounds of an axis of length 5: ";
+    assert_eq!(error(Selector::signed([5, 0, -6])), format!("{outside}5, -6"));
+    assert_eq!(error([-1_i64].into()), format!("{outside}-1; Selector::signed counts from the end"));
+    assert_eq!(error([-1_i64, 5].into()), format!("{outside}-1, 5"));
+    let many: Vec<i64> = (5..10).collect();
+    let all: Vec<String> = many.iter().map(i64::to_string).collect();
+    assert_eq!(error(many.clone().into()), format!("{outside}{}", all.join(", ")));
+    assert_eq!(
+        error(many.into_iter().chain([99, 100]).collect::<Selector>()),
+        format!("{outside}{} and 2 more", all.join(", "))
+    );
+    Ok(())
+}
+
+#[test]
 #[expect(clippy::needless_borrows_for_generic_args, reason = "what is borrowed is a selector as well")]
 fn masks_and_positions_of_any_type_are_selectors() -> Result<()> {
     let mask = vec![true, false, false, true, false];
