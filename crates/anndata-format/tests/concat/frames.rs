@@ -2,6 +2,7 @@
 
 use super::*;
 use anndata_format::{DType, NaValue};
+use anndata_storage::TimeUnit;
 
 /// What columns of one name become; `None` is an object without it.
 fn joined(columns: &[Option<Column>]) -> Result<Column> {
@@ -105,6 +106,30 @@ fn categories_are_joined_in_natural_order() -> Result<()> {
     // Categories of numbers are numbers among numbers.
     let column = joined(&[Some(numbers(vec![3], vec![0, -1])?), Some(Column::from(vec![1_i64]))])?.to_tensor()?;
     assert!(column.as_slice::<f64>()?[1].is_nan() && column.as_slice::<f64>()?[2] == 1.0);
+    Ok(())
+}
+
+#[test]
+fn categories_that_are_dates_or_long_integers_are_told_apart_exactly() -> Result<()> {
+    let of = |categories: Column, codes: Vec<i8>| {
+        Ok::<_, Error>(Some(Column::categorical(&Tensor::from_vec([codes.len()], codes)?, &categories, false)?))
+    };
+    let dates = |unit: TimeUnit, ticks: Vec<i64>| {
+        let dtype = DType::Datetime(unit.into());
+        Column::plain(&Tensor::from_ticks(dtype, [ticks.len()], ticks)?)
+    };
+    let seconds = of(dates(TimeUnit::Second, vec![20, -10])?, vec![0, 1])?;
+    let milliseconds = of(dates(TimeUnit::Millisecond, vec![5_000, 20_000])?, vec![1, 0])?;
+    let joined_dates = joined(&[seconds, milliseconds])?;
+    let (codes, categories) = joined_dates.codes_and_categories()?;
+    assert_eq!(categories, dates(TimeUnit::Millisecond, vec![-10_000, 5_000, 20_000])?);
+    assert_eq!(codes.as_slice::<i8>()?, [2, 0, 2, 1]);
+    // The first two are the same double.
+    let long = 1_i64 << 53;
+    let integers = joined(&[of(vec![long + 1, 5].into(), vec![0, 1])?, of(vec![long].into(), vec![0])?])?;
+    let (codes, categories) = integers.codes_and_categories()?;
+    assert_eq!(categories, Column::from(vec![5, long, long + 1]));
+    assert_eq!(codes.as_slice::<i8>()?, [2, 0, 1]);
     Ok(())
 }
 

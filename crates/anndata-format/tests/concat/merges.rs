@@ -73,6 +73,24 @@ fn uns_is_merged_at_every_level() -> Result<()> {
     Ok(())
 }
 
+/// As pandas does: the same values of another type are not the same categories.
+#[test]
+fn categories_of_the_other_axis_are_the_same_with_their_type() -> Result<()> {
+    let of = |categories: Column| {
+        let codes = Tensor::from_vec([2], vec![0_i8, 1])?;
+        let var = DataFrame::new(["a", "b"]).with_column("c", Column::categorical(&codes, &categories, false)?)?;
+        AnnData::builder().shape(1, 2).var(var).build()
+    };
+    let integers = of(vec![3_i64, 1].into())?;
+    for (other, kept) in
+        [(Column::from(vec![3_i64, 1]), true), (vec![3.0, 1.0].into(), false), (vec![1_i64, 3].into(), false)]
+    {
+        let joined = concat(&[&integers, &of(other.clone())?], &ConcatOptions::default().with_merge(Merge::Same))?;
+        assert_eq!(joined.var().contains("c"), kept, "{other:?}");
+    }
+    Ok(())
+}
+
 #[test]
 fn columns_of_the_other_axis_are_compared_in_the_joined_order() -> Result<()> {
     let frame = |names: &str, columns: &[(&str, Vec<f64>)]| {
