@@ -161,7 +161,10 @@ fn arrays_of_different_widths() -> Result<()> {
     let texts = of(1).obsm("t", Tensor::from_strings([1, 2], ["a", "b"])?).build()?;
     let joined = concat(&[&texts, &texts], &outer())?;
     assert_eq!(joined.obsm()["t"].to_tensor()?.to_strings()?, ["a", "b", "a", "b"]);
-    says(concat(&[&texts, &of(1).build()?], &outer()), "obsm/t");
+    says(concat(&[&texts, &of(1).build()?], &outer()), "obsm/t: there is no text or record for cells");
+    // Without rows there is none to be missing.
+    let joined = concat(&[&of(0).build()?, &texts], &outer())?;
+    assert_eq!(joined.obsm()["t"].to_tensor()?.to_strings()?, ["a", "b"]);
     Ok(())
 }
 

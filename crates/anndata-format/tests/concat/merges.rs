@@ -73,6 +73,30 @@ fn uns_is_merged_at_every_level() -> Result<()> {
     Ok(())
 }
 
+#[test]
+fn frames_in_uns_are_the_same_with_labels_columns_and_their_order() -> Result<()> {
+    let frame = |labels: &[&str], columns: &[&str]| {
+        columns.iter().try_fold(DataFrame::new(labels.iter().copied()), |frame, name| {
+            frame.with_column(*name, vec![1_i64; labels.len()])
+        })
+    };
+    let of = |frame: DataFrame| AnnData::builder().shape(1, 1).uns("f", frame).build();
+    let first = of(frame(&["a", "b"], &["x", "y"])?)?;
+    for (labels, columns, kept) in [
+        (&["a", "b"][..], &["x", "y"][..], true),
+        (&["a", "c"], &["x", "y"], false),
+        (&["a"], &["x", "y"], false),
+        (&["a", "b"], &["x", "z"], false),
+        (&["a", "b"], &["x"], false),
+        (&["a", "b"], &["y", "x"], false),
+    ] {
+        let other = of(frame(labels, columns)?)?;
+        let joined = concat(&[&first, &other], &ConcatOptions::default().with_uns_merge(Merge::Same))?;
+        assert_eq!(joined.uns().contains_key("f"), kept, "{labels:?} {columns:?}");
+    }
+    Ok(())
+}
+
 /// As pandas does: the same values of another type are not the same categories.
 #[test]
 fn categories_of_the_other_axis_are_the_same_with_their_type() -> Result<()> {
