@@ -161,9 +161,11 @@ fn arrays_of_different_widths() -> Result<()> {
     let texts = of(1).obsm("t", Tensor::from_strings([1, 2], ["a", "b"])?).build()?;
     let joined = concat(&[&texts, &texts], &outer())?;
     assert_eq!(joined.obsm()["t"].to_tensor()?.to_strings()?, ["a", "b", "a", "b"]);
-    says(concat(&[&texts, &of(1).build()?], &outer()), "obsm/t: there is no text or record for cells");
-    // Without rows there is none to be missing.
-    let joined = concat(&[&of(0).build()?, &texts], &outer())?;
+    says(concat(&[&texts, &of(1).build()?], &outer()), "obsm/t: arrays of types string, float64 have no common type");
+    // Where a column is missing there has to be no row of it.
+    let narrow = |n: usize| of(n).obsm("t", Tensor::from_strings([n, 1], vec!["c"; n])?).build();
+    says(concat(&[&narrow(1)?, &texts], &outer()), "obsm/t: there is no text or record for cells");
+    let joined = concat(&[&narrow(0)?, &texts], &outer())?;
     assert_eq!(joined.obsm()["t"].to_tensor()?.to_strings()?, ["a", "b"]);
     Ok(())
 }
