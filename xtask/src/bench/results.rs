@@ -16,7 +16,7 @@ const PAGE: &str = "docs/performance.md";
 const HEAD: &str = "\
 # Performance
 
-Written by `cargo xtask bench page` from what the last `cargo xtask bench all` measured. Each row is a pair of processes that
+Written by `cargo xtask bench page` from what each benchmark measured last. Each row is a pair of processes that
 alternate, one of this library and one of its peer, on the same made files (40 million non-zeros, where nothing else is said), which
 have to find the same numbers. Times are medians; *faster* is the median of the ratios of the pairs, with the smallest and the largest.
 *Of the limit* is how many times as long this library takes as what bounds it: the same bytes inflated, deflated, read or copied
@@ -165,6 +165,10 @@ pub(super) fn page(benches: &[&str]) -> Result<()> {
     for bench in benches {
         let Ok(found) = std::fs::read_to_string(folder().join(format!("{bench}.json"))) else { continue };
         let found: Value = serde_json::from_str(&found).map_err(|e| Error::new(format!("{bench}: {e}")))?;
+        limits = Some(found["limits"].clone());
+        if found["rows"].as_array().is_none_or(Vec::is_empty) {
+            continue;
+        }
         let date = found["date"].as_str().unwrap_or_default();
         add(&mut tables, &format!("\n## `cargo xtask bench {bench}`\n\nMeasured on {date}.\n\n"));
         add(&mut tables, "| what | peer | Rust | peer takes | faster | of the limit | memory, of the peer |\n");
@@ -173,7 +177,6 @@ pub(super) fn page(benches: &[&str]) -> Result<()> {
             add(&mut tables, &line(row));
         }
         add(&mut tables, &predicted(found["rows"].as_array().map_or(&[], Vec::as_slice)));
-        limits = Some(found["limits"].clone());
     }
     let Some(Value::Object(limits)) = limits else {
         return Err(Error::new("nothing was measured: run cargo xtask bench all"));
