@@ -11,7 +11,7 @@ use std::error::Error;
 use std::io::Write as _;
 use std::time::{Duration, Instant};
 
-use anndata::{AnnData, DType, ReadOptions, SparseDataset, SparseFormat, SparseMatrix, Tensor, WriteOptions, open_rw};
+use anndata::{AnnData, DType, SparseDataset, SparseFormat, SparseMatrix, Tensor, WriteOptions, open_rw};
 
 type Result<T> = std::result::Result<T, Box<dyn Error + Send + Sync>>;
 
@@ -44,7 +44,7 @@ fn open(path: &str) -> Result<(Duration, f64)> {
 
 fn read(path: &str) -> Result<(Duration, f64)> {
     let start = Instant::now();
-    let adata = anndata::read_with(path, &ReadOptions::default())?;
+    let adata = anndata::read(path)?;
     let time = start.elapsed();
     Ok((time, sum(&adata)?))
 }

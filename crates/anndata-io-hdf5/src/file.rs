@@ -69,7 +69,7 @@ impl RawFile {
         }
     }
 
-    /// The same, mapped into memory where that is wanted and it is a file that is only read.
+    /// Maps a file that is open for reading only into memory, if that is wanted.
     pub(crate) fn with_map(mut self, wanted: bool) -> Result<Self> {
         if let (true, Some(_), Place::File(file, _)) = (wanted, self.len, &self.place) {
             // SAFETY: who set the option promised that nobody changes the file (`Hdf5Options::with_mmap`).
@@ -83,7 +83,7 @@ impl RawFile {
         Ok(self)
     }
 
-    /// Bytes of the file that are mapped, if it is; without a copy.
+    /// Bytes of a mapped file, without a copy; `None` if it is not mapped.
     pub(crate) fn mapped(&self, offset: u64, len: usize) -> Option<Bytes> {
         let map = self.map.as_ref()?;
         let start = usize::try_from(offset).ok()?;

@@ -81,15 +81,15 @@ impl Hdf5Options {
     /// Sets whether a file that is opened for reading is mapped into memory, and numbers that it has in one piece are not read
     /// but stay where they are: without a copy, without memory of their own, and from the disk when they are looked at. Default: no.
     ///
-    /// What has to be converted is read as ever: chunks (and so all that is compressed), text, booleans, records, big-endian
-    /// numbers, a selection in several pieces; numbers that begin at an address that is no multiple of their size are copied.
-    /// Sources that are no files, and files that are edited, are not mapped.
+    /// Everything else is read as usual: chunks (and so all that is compressed), text, booleans, records, big-endian numbers, and
+    /// selections in several pieces. Numbers at an address that is not a multiple of their size are copied. Only files are mapped, and only
+    /// while they are open for reading.
     ///
-    /// **Dangers.** As long as such values are alive, the file must not be changed by anybody, this process included: they
-    /// change with it, while the compiler takes for granted that they do not; what is cut off a file ends the process (`SIGBUS`) when
-    /// it is looked at, as does a disk or network that fails. Replacing a file (all writers of this workspace do that, unless a file
-    /// is edited in place) is no change of it: the old one stays until the last value is gone. On Windows a mapped file can neither be
-    /// replaced nor removed. Nothing of this can be checked here: map files that you know.
+    /// **Dangers.** As long as such values are alive, nobody may change the file, this process included: the values would change with
+    /// it, although the compiler relies on their not doing so. If the file is truncated, or its disk or network fails, looking at them ends
+    /// the process (`SIGBUS`). Replacing the file is safe: the old one stays until the last value is gone, and all writers of this
+    /// workspace replace files unless they edit in place. On Windows a mapped file can be neither replaced nor removed. None of this
+    /// can be checked here: map only files that you know.
     #[must_use]
     pub fn with_mmap(mut self, mmap: bool) -> Self {
         self.mmap = mmap;

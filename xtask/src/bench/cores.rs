@@ -12,6 +12,9 @@ use crate::sh::{Error, Result, command};
 /// The most of a job's time on one core that may be serial.
 const MOST_SERIAL: f64 = 0.05;
 
+/// The name of a job, its program, what that does with which file or folder, the ending of its output, and its options.
+type Job<'a> = (&'a str, &'a Path, &'a str, &'a Path, Option<&'a str>, &'a [&'a str]);
+
 impl Bench {
     pub(super) fn cores(&self) -> Result<()> {
         let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
@@ -23,41 +26,27 @@ impl Bench {
         self.concat_files()?;
         let texts = self.texts(false)?;
         let [gzip, none] = ["gzip", "none"].map(|compression| self.file(compression));
-        let (written, converted) = (self.folder.join("cores.h5ad"), self.folder.join("cores.zarr"));
-        let jobs: [(&str, &Path, Vec<&Path>); 8] = [
-            ("read, gzip", &self.rust, vec!["read".as_ref(), &gzip]),
-            ("read, none", &self.rust, vec!["read".as_ref(), &none]),
-            (
-                "write, gzip",
-                &self.rust,
-                vec!["write".as_ref(), &none, &written, "--compression".as_ref(), "gzip".as_ref()],
-            ),
-            ("convert to zarr", &self.rust, vec!["convert".as_ref(), &gzip, &converted]),
-            ("concat, the same variables", &concat, vec!["same".as_ref(), &self.folder]),
-            ("concat, outer join", &concat, vec!["outer".as_ref(), &self.folder]),
-            ("read mtx, gzip", &text, vec!["mtx".as_ref()]),
-            ("read csv", &text, vec!["csv".as_ref()]),
-        ];
         let (matrix_market, table) = (texts.join("10x/matrix.mtx.gz"), texts.join("table.csv"));
+        let jobs: [Job<'_>; 8] = [
+            ("read, gzip", &self.rust, "read", &gzip, None, &[]),
+            ("read, none", &self.rust, "read", &none, None, &[]),
+            ("write, gzip", &self.rust, "write", &none, Some("h5ad"), &["--compression", "gzip"]),
+            ("convert to zarr", &self.rust, "convert", &gzip, Some("zarr"), &[]),
+            ("concat, the same variables", &concat, "same", &self.folder, None, &[]),
+            ("concat, outer join", &concat, "outer", &self.folder, None, &[]),
+            ("read mtx, gzip", &text, "mtx", &matrix_market, None, &[]),
+            ("read csv", &text, "csv", &table, None, &[]),
+        ];
         let mut models = Vec::new();
-        for (what, program, mut words) in jobs {
-            match what {
-                "read mtx, gzip" => words.push(&matrix_market),
-                "read csv" => words.push(&table),
-                _ => {}
-            }
+        for (what, program, does, file, ending, options) in jobs {
             let run = |cores| {
                 let mut run = on(cores);
-                run.arg(&self.python).args([super::SCRIPT, "measure"]).arg(program).args(&words);
-                let measured = measure(&mut run).map(|measured| measured.seconds);
-                for output in [&written, &converted] {
-                    remove(output)?;
-                }
-                measured
+                run.arg(&self.python).args([super::SCRIPT, "measure"]).arg(program).arg(does).arg(file);
+                measure(run.args(ending.map(|ending| self.output(ending))).args(options))
             };
-            // The first pair warms the memory of the system.
-            let times = (0..=self.rounds).map(|_| Ok((run(cores)?, run(1)?))).collect::<Result<Vec<_>>>()?;
-            models.push(self.model(what, times.get(1..).unwrap_or_default(), cores));
+            let pairs = self.pairs(|| run(cores), || run(1))?;
+            let times: Vec<_> = pairs.iter().map(|(all, one)| (all.seconds, one.seconds)).collect();
+            models.push(self.model(what, &times, cores));
         }
         let mut times: BTreeMap<String, Vec<(f64, f64)>> = BTreeMap::new();
         for _ in 0..self.rounds {
@@ -90,14 +79,4 @@ fn on(cores: usize) -> Command {
     let mut run = command("taskset");
     run.arg("--cpu-list").arg(format!("0-{}", cores - 1)).env("RAYON_NUM_THREADS", cores.to_string());
     run
-}
-
-/// Removes a file or folder, if it is there.
-fn remove(path: &Path) -> Result<()> {
-    if path.is_dir() {
-        std::fs::remove_dir_all(path)?;
-    } else if path.exists() {
-        std::fs::remove_file(path)?;
-    }
-    Ok(())
 }

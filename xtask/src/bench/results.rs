@@ -166,17 +166,18 @@ pub(super) fn page(benches: &[&str]) -> Result<()> {
         let Ok(found) = std::fs::read_to_string(folder().join(format!("{bench}.json"))) else { continue };
         let found: Value = serde_json::from_str(&found).map_err(|e| Error::new(format!("{bench}: {e}")))?;
         limits = Some(found["limits"].clone());
-        if found["rows"].as_array().is_none_or(Vec::is_empty) {
+        let rows = found["rows"].as_array().map_or(&[][..], Vec::as_slice);
+        if rows.is_empty() {
             continue;
         }
         let date = found["date"].as_str().unwrap_or_default();
         add(&mut tables, &format!("\n## `cargo xtask bench {bench}`\n\nMeasured on {date}.\n\n"));
         add(&mut tables, "| what | peer | Rust | peer takes | faster | of the limit | memory, of the peer |\n");
         add(&mut tables, "| --- | --- | --- | --- | --- | --- | --- |\n");
-        for row in found["rows"].as_array().into_iter().flatten() {
+        for row in rows {
             add(&mut tables, &line(row));
         }
-        add(&mut tables, &predicted(found["rows"].as_array().map_or(&[], Vec::as_slice)));
+        add(&mut tables, &predicted(rows));
     }
     let Some(Value::Object(limits)) = limits else {
         return Err(Error::new("nothing was measured: run cargo xtask bench all"));

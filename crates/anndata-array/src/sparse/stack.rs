@@ -175,7 +175,7 @@ impl<'a> Source<'a> {
             }
             None => (None, Tensor::from_vec([0], Vec::<i32>::new())?, Tensor::zeros(&target.dtype, [0])?),
         };
-        // Where there are no values none are converted, whatever their dtype: that of the result may not have room for it.
+        // With no values there is nothing to cast, even where their dtype cannot become that of the result.
         let data = if data.is_empty() { Tensor::zeros(&target.dtype, [0])? } else { data };
         let missing = match (&piece.matrix, fill) {
             (_, None) => Vec::new(),

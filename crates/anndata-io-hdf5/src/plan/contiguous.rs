@@ -50,7 +50,7 @@ impl Plan {
 
     /// The values where they are in the file, if that is mapped and has them in one piece, as they are in memory.
     fn mapped(&self, spec: &ArraySpec, runs: &[(u64, usize)], address: u64) -> Result<Option<Bytes>> {
-        // Of what is no number not every byte is a value, and bytes that were looked at may change.
+        // Only numbers: every bit pattern is one. A boolean that was checked could become something else when the file changes.
         let (true, Fix::None, [(start, len)]) =
             (spec.dtype.is_numeric() && spec.dtype != DType::Bool, self.fix(), runs)
         else {
