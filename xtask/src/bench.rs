@@ -1,12 +1,13 @@
 //! `cargo xtask bench WHAT`: this library and its peers on the same files, in turn, in one run. What there is:
 //! `limits|read|write|zarr|convert|matrix|concat|qc|lazy|dispatch|collection|concat-on-disk|text|command|loader|small|cores`,
-//! `all` of them, and `page`, which writes `docs/performance.md` of what was measured. `sql|atlas` stand alone, as they build
-//! DataFusion first.
+//! `all` of them, and `page`, which writes `docs/performance.md` of what was measured. `sql|atlas|cluster` stand alone, as they
+//! build DataFusion first.
 //!
 //! Each measurement is a process of its own. The two sides alternate, so that whatever else the machine does falls
 //! on both; what is reported is the ratio of each pair, then the peak memory, and the physical limit: the same
 //! bytes read (or written) and decoded (or encoded) on all cores with nothing else done, or copied in memory.
 
+mod cluster;
 mod collection;
 mod command;
 mod concat;
@@ -117,6 +118,7 @@ pub(crate) fn run(arguments: &[&str]) -> Result<()> {
     wanted.extend(WITH_DATAFUSION.into_iter().filter(|&bench| bench == what));
     match (what, wanted.is_empty()) {
         ("page", _) => return results::page(&BENCHES),
+        ("cluster", _) => return cluster::run(rounds),
         (_, true) => return Err(Error::new(crate::USAGE)),
         _ => {}
     }

@@ -5,7 +5,7 @@ use crate::env::{Tools, anndata_python};
 use crate::sh::{Error, Result, cargo, command, flag, option, output, step, target};
 
 /// What is built, by every step.
-const PACKAGES: [&str; 8] = [
+pub(crate) const PACKAGES: [&str; 8] = [
     "--package",
     "anndata-datafusion",
     "--package",

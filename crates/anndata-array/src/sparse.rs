@@ -107,7 +107,7 @@ impl SparseMatrix {
             )));
         }
         let nnz = Offsets::given(&indptr, major, indices.len())?.total()?;
-        check_indices(&indices, minor)?;
+        check_indices(&indices, minor, 0)?;
         let (data, indices) =
             if nnz == data.len() { (data, indices) } else { (data.slice_rows(0..nnz)?, indices.slice_rows(0..nnz)?) };
         Ok(Self { format, shape, data, indices, indptr })
@@ -222,11 +222,15 @@ impl fmt::Debug for SparseMatrix {
     }
 }
 
-/// Checks that every index is within the axis.
-fn check_indices(indices: &Tensor, minor: usize) -> Result<()> {
+/// Refuses an index that is not within the axis, of those behind the first `before` ones of a matrix.
+///
+/// # Errors
+/// [`InvalidInput`](crate::ErrorKind::InvalidInput), which names the index and where it is.
+pub fn check_indices(indices: &Tensor, minor: usize, before: u64) -> Result<()> {
     match first_outside(indices, minor)? {
         Some((at, index)) => Err(Error::invalid_input(format!(
-            "index {index} at position {at} is out of bounds of an axis of length {minor}"
+            "index {index} at position {} is out of bounds of an axis of length {minor}",
+            before.saturating_add(at as u64)
         ))),
         None => Ok(()),
     }

@@ -22,7 +22,7 @@ use anndata_storage::{Array, ArraySpec, Attributes, AxisSelection, BlockSize, Er
 use indexmap::IndexMap;
 
 pub use attributes::encoding_attributes;
-pub use blocks::{BlockGroup, BlockIter, BlockSource, GroupIter, Member};
+pub use blocks::{BlockGroup, BlockIter, BlockSource, GroupIter, Member, StoredRows};
 pub(crate) use checked::{Seen, first_not_in};
 pub use part::Part;
 pub(crate) use rest::{APPENDING, without_rest};

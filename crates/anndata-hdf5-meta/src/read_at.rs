@@ -6,8 +6,8 @@ use std::sync::Arc;
 
 /// Bytes that are read at positions, from many threads at once: a file, a buffer, an object behind a URL.
 ///
-/// The length does not change while a [`MetaFile`](crate::MetaFile) reads. Reads are of blocks of 64 KiB, each of which is
-/// asked for once as long as it is kept, so that a source with latency is asked seldom.
+/// The length does not change while a [`MetaFile`](crate::MetaFile) reads. Reads are of blocks, each of which is asked for once as
+/// long as it is kept.
 ///
 /// ```
 /// use anndata_hdf5_meta::ReadAt;
@@ -31,11 +31,21 @@ pub trait ReadAt: Send + Sync {
     /// [`UnexpectedEof`](std::io::ErrorKind::UnexpectedEof) if there are not so many; whatever else keeps them from being
     /// read.
     fn read_at(&self, offset: u64, bytes: &mut [u8]) -> Result<()>;
+
+    /// The bytes of a block: 64 KiB, so that a source with latency is asked seldom, and less where asking often costs less
+    /// than reading what nobody wants. At least 1 KiB is read.
+    fn block_len(&self) -> usize {
+        64 << 10
+    }
 }
 
 impl ReadAt for File {
     fn len(&self) -> Result<u64> {
         Ok(self.metadata()?.len())
+    }
+
+    fn block_len(&self) -> usize {
+        8 << 10
     }
 
     #[cfg(unix)]
@@ -90,6 +100,10 @@ impl<T: ReadAt + ?Sized> ReadAt for &T {
         T::len(self)
     }
 
+    fn block_len(&self) -> usize {
+        T::block_len(self)
+    }
+
     fn read_at(&self, offset: u64, bytes: &mut [u8]) -> Result<()> {
         T::read_at(self, offset, bytes)
     }
@@ -98,6 +112,10 @@ impl<T: ReadAt + ?Sized> ReadAt for &T {
 impl<T: ReadAt + ?Sized> ReadAt for Arc<T> {
     fn len(&self) -> Result<u64> {
         T::len(self)
+    }
+
+    fn block_len(&self) -> usize {
+        T::block_len(self)
     }
 
     fn read_at(&self, offset: u64, bytes: &mut [u8]) -> Result<()> {
@@ -117,6 +135,7 @@ mod tests {
         let bytes: Vec<u8> = (0..100).collect();
         file.write_all(&bytes)?;
         assert_eq!((ReadAt::len(&file)?, ReadAt::len(&bytes)?), (100, 100));
+        assert_eq!((Arc::new(&file).block_len(), Arc::new(&bytes).block_len()), (8 << 10, 64 << 10));
         for (offset, len) in [(0, 100), (93, 7), (100, 0), (94, 7), (u64::MAX, 1)] {
             let (mut one, mut two) = (vec![0; len], vec![0; len]);
             let results = [ReadAt::read_at(&file, offset, &mut one), bytes.read_at(offset, &mut two)];

@@ -7,10 +7,10 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::ReadAt;
 
-/// Bytes that are read at a time.
-const BLOCK: u64 = 64 << 10;
-/// Blocks that are kept.
-const KEEP: usize = 64;
+/// Blocks have so many bytes at least.
+const SHORTEST: u64 = 1 << 10;
+/// Bytes that are kept.
+const KEEP: u64 = 4 << 20;
 /// What is longer than so many bytes is read at once and not kept.
 const LONG: usize = 256 << 10;
 
@@ -18,6 +18,8 @@ const LONG: usize = 256 << 10;
 pub(crate) struct Source {
     reader: Box<dyn ReadAt>,
     len: u64,
+    /// Bytes that are read at a time.
+    block: u64,
     blocks: Mutex<Blocks>,
 }
 
@@ -37,7 +39,8 @@ impl fmt::Debug for Source {
 impl Source {
     pub(crate) fn new(reader: Box<dyn ReadAt>) -> io::Result<Self> {
         let len = reader.len()?;
-        Ok(Self { reader, len, blocks: Mutex::default() })
+        let block = (reader.block_len() as u64).clamp(SHORTEST, KEEP);
+        Ok(Self { reader, len, block, blocks: Mutex::default() })
     }
 
     /// The length of the file when it was opened.
@@ -57,8 +60,8 @@ impl Source {
         let mut bytes = Vec::with_capacity(len);
         while bytes.len() < len {
             let at = offset.checked_add(bytes.len() as u64).ok_or(io::ErrorKind::UnexpectedEof)?;
-            let block = self.block(at / BLOCK)?;
-            let start = usize::try_from(at % BLOCK).map_err(io::Error::other)?;
+            let block = self.block(at / self.block)?;
+            let start = usize::try_from(at % self.block).map_err(io::Error::other)?;
             let part = block.get(start..).filter(|part| !part.is_empty()).ok_or(io::ErrorKind::UnexpectedEof)?;
             bytes.extend(part.iter().take(len - bytes.len()));
         }
@@ -70,12 +73,12 @@ impl Source {
         if let Some(block) = self.blocks.lock().unwrap_or_else(PoisonError::into_inner).get(number) {
             return Ok(block);
         }
-        let start = number * BLOCK;
-        let len = self.len.saturating_sub(start).min(BLOCK);
+        let start = number * self.block;
+        let len = self.len.saturating_sub(start).min(self.block);
         let mut bytes = vec![0; usize::try_from(len).map_err(io::Error::other)?];
         self.reader.read_at(start, &mut bytes)?;
         let block: Arc<[u8]> = bytes.into();
-        self.blocks.lock().unwrap_or_else(PoisonError::into_inner).put(number, &block);
+        self.blocks.lock().unwrap_or_else(PoisonError::into_inner).put(number, &block, KEEP / self.block);
         Ok(block)
     }
 }
@@ -88,9 +91,9 @@ impl Blocks {
         Some(Arc::clone(block))
     }
 
-    /// Keeps a block, in the place of the one that was not used for longest.
-    fn put(&mut self, number: u64, block: &Arc<[u8]>) {
-        if self.kept.len() >= KEEP
+    /// Keeps a block, in the place of the one that was not used for longest if there are as many as may be.
+    fn put(&mut self, number: u64, block: &Arc<[u8]>, most: u64) {
+        if self.kept.len() as u64 >= most
             && let Some(oldest) = self.kept.iter().min_by_key(|(_, (time, _))| *time).map(|(&number, _)| number)
         {
             self.kept.remove(&oldest);
@@ -141,7 +144,7 @@ mod tests {
         for block in 0..100 {
             assert_eq!(source.read(block * 65_536, 3)?, [7; 3]);
         }
-        assert_eq!(source.blocks.lock().unwrap_or_else(PoisonError::into_inner).kept.len(), KEEP);
+        assert_eq!(source.blocks.lock().unwrap_or_else(PoisonError::into_inner).kept.len(), 64);
         Ok(())
     }
 }

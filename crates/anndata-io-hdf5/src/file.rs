@@ -102,6 +102,14 @@ impl RawFile {
         matches!(self.place, Place::Source(_))
     }
 
+    /// How many bytes of metadata are read at a time.
+    pub(crate) fn block_len(&self) -> usize {
+        match &self.place {
+            Place::File(file, _) => file.block_len(),
+            Place::Source(source) => source.block_len(),
+        }
+    }
+
     /// The file, if it is one.
     fn file(&self) -> Result<&File> {
         match &self.place {

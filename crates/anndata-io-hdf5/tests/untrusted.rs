@@ -414,3 +414,50 @@ fn values_that_look_like_a_heap_are_values() -> Result<()> {
     assert_eq!(array(&path, "a")?.read()?, values);
     Ok(())
 }
+
+#[test]
+fn a_damaged_node_of_a_chunk_index_is_an_error_where_its_rows_are_read() -> Result<()> {
+    const LEN: u64 = 1000;
+    let directory = tempfile::tempdir()?;
+    let path = directory.path().join("a.h5");
+    let file = earliest(&path);
+    let int = library(|| *H5T_STD_I32LE);
+    let list = creation();
+    // SAFETY: the list is alive; the pointer is to as many lengths as declared.
+    library(|| unsafe { H5Pset_chunk(list, 1, [1 as hsize_t].as_ptr()) });
+    let values: Vec<i32> = (0..1000).collect();
+    file.dataset("a", int, int, &[LEN], list, &values);
+    drop(file);
+    let sound = std::fs::read(&path)?;
+    // Nodes of trees of chunks, which are of kind 1: some tell of chunks, one of nodes.
+    let leaves: Vec<usize> = positions(&sound, b"TREE\x01\0");
+    assert!(leaves.len() > 10 && positions(&sound, b"TREE\x01\x01").len() == 1, "{leaves:?}");
+    let select = |start: u64| [AxisSelection::Range(start..start + 3)];
+    let mut damaged = vec![0; leaves.len()];
+    for (leaf, damaged) in leaves.iter().zip(&mut damaged) {
+        let mut bytes = sound.clone();
+        bytes[*leaf] = b'X';
+        std::fs::write(&path, bytes)?;
+        for start in (0..LEN - 3).step_by(5) {
+            // Each read is the first of the file.
+            match array(&path, "a")?.read_selection(&select(start)) {
+                Ok(read) => {
+                    let start = usize::try_from(start).unwrap();
+                    assert_eq!(read.as_slice::<i32>()?, &values[start..start + 3]);
+                }
+                Err(error) => {
+                    assert!(error.is_invalid_data() && error.path() == Some("a"), "{error}");
+                    *damaged += 1;
+                }
+            }
+        }
+        // Whoever reads on gets to see it.
+        let again = array(&path, "a")?;
+        let reads: Vec<_> = (0..LEN - 3).step_by(5).map(|start| again.read_selection(&select(start))).collect();
+        assert!(reads.iter().any(Result::is_err));
+        assert!(array(&path, "a")?.read().is_err_and(|error| error.is_invalid_data()));
+    }
+    // A node tells of 32 to 64 chunks.
+    assert!(damaged.iter().all(|&reads| (6..=16).contains(&reads)), "{damaged:?}");
+    Ok(())
+}

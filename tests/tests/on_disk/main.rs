@@ -6,6 +6,7 @@
 mod chunks;
 mod random;
 mod resumed;
+mod rows;
 
 use std::collections::BTreeMap;
 use std::path::Path;

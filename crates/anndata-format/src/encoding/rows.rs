@@ -2,11 +2,11 @@
 
 use std::sync::Arc;
 
-use anndata_storage::{Array, AxisSelection, BlockSize, Error, OrBug, Result, Tensor};
+use anndata_storage::{AxisSelection, BlockSize, Error, OrBug, Result, Tensor};
 
 use super::options::EncodeOptions;
 use super::registry::{EncodeContext, Registry};
-use crate::node::{ArrayNode, BlockIter, BlockSource, Node, Source};
+use crate::node::{ArrayNode, BlockIter, BlockSource, Node, Source, StoredRows};
 use crate::stored::StoredTree as _;
 use crate::{Element, Lazy};
 
@@ -30,14 +30,14 @@ pub(super) fn stream(lazy: &Lazy, path: &str, context: &EncodeContext<'_>, array
     Ok(node)
 }
 
-/// The stored arrays that an element which is an array itself has rows of, each with the row at which it begins.
-fn stored_parts(lazy: &Lazy) -> Result<Vec<(u64, Array)>> {
+/// The stored arrays that an element which is an array itself has rows of.
+fn stored_parts(lazy: &Lazy) -> Result<Vec<StoredRows>> {
     let (mut start, mut stored) = (0, Vec::new());
     for (rows, part) in lazy.parts()? {
         if let Some(Element::Lazy(part)) = part
             && let Some(Node::Array(ArrayNode { source: Source::Stored(array), .. })) = part.node()
         {
-            stored.push((start, array.clone()));
+            stored.push(StoredRows { start, array: array.clone(), axis: None });
         }
         start += rows as u64;
     }
@@ -85,7 +85,7 @@ impl Rows {
 struct RowBlocks {
     rows: Arc<Rows>,
     key: String,
-    stored: Vec<(u64, Array)>,
+    stored: Vec<StoredRows>,
 }
 
 impl RowBlocks {
@@ -122,7 +122,7 @@ impl BlockSource for RowBlocks {
         Box::new(missing.map(|rows| self.read(rows.start, rows.end).map_err(|error: Error| error.at(&self.rows.path))))
     }
 
-    fn stored(&self) -> &[(u64, Array)] {
+    fn stored(&self) -> &[StoredRows] {
         &self.stored
     }
 }

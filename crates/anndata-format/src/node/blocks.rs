@@ -3,6 +3,7 @@
 use std::fmt::Debug;
 use std::sync::Arc;
 
+use anndata_array::sparse::check_indices;
 use anndata_storage::{Array, BlockSize, Result, Tensor};
 
 /// Values that are made block by block.
@@ -11,15 +12,33 @@ pub trait BlockSource: Debug + Send + Sync {
     /// already may be left out.
     fn blocks<'a>(&'a self, size: BlockSize<'a>) -> BlockIter<'a>;
 
-    /// Stored arrays whose rows are rows of this one, each with the row of this one at which it begins, in order: what is stored
-    /// of them may be copied as it is. By default there are none.
-    fn stored(&self) -> &[(u64, Array)] {
+    /// Stored arrays whose rows are rows of this one, in order: what is stored of them may be copied as it is. By default there
+    /// are none.
+    fn stored(&self) -> &[StoredRows] {
         &[]
     }
 
     /// What makes the array together with others, if something does, and which of them this is.
     fn group(&self) -> Option<(&Arc<dyn BlockGroup>, usize)> {
         None
+    }
+}
+
+/// A stored array whose rows are rows of another one.
+#[derive(Debug, Clone)]
+pub struct StoredRows {
+    /// The row of the other one at which it begins.
+    pub start: u64,
+    /// The array.
+    pub array: Array,
+    /// The length of the axis along which the values are positions, if they are.
+    pub axis: Option<usize>,
+}
+
+impl StoredRows {
+    /// Refuses values, the first of which are in a row of the array, that are no positions where they are to be such.
+    pub(super) fn check(&self, row: u64, values: &Tensor) -> Result<()> {
+        self.axis.map_or(Ok(()), |len| check_indices(values, len, row))
     }
 }
 
@@ -43,7 +62,7 @@ pub struct Member {
     /// How many arrays it has.
     pub of: usize,
     /// Stored arrays whose rows are rows of this one: see [`BlockSource::stored`].
-    pub stored: Vec<(u64, Array)>,
+    pub stored: Vec<StoredRows>,
 }
 
 impl BlockSource for Member {
@@ -55,7 +74,7 @@ impl BlockSource for Member {
         }))
     }
 
-    fn stored(&self) -> &[(u64, Array)] {
+    fn stored(&self) -> &[StoredRows] {
         &self.stored
     }
 

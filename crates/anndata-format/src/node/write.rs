@@ -3,6 +3,7 @@
 mod layout;
 mod noted;
 mod options;
+mod rows;
 
 use std::ops::Range;
 use std::sync::Arc;
@@ -18,6 +19,7 @@ use super::read::fetch_all;
 use super::{ArrayNode, BlockGroup, GroupNode, Node, Source, encoding_attributes};
 use noted::Noted;
 pub use options::{Grid, NodeWriteOptions, Progress};
+use rows::RowCopy;
 
 impl Node {
     /// Writes the tree at the free key of a group; with the empty key, a group's content goes into the group itself.
@@ -134,6 +136,8 @@ struct Made<'a> {
     moved: Move<'a>,
     /// What of stored arrays is copied into it as it is.
     copies: Vec<PieceCopy>,
+    /// Whose rows are copied into it value by value.
+    rows: Vec<RowCopy>,
     /// The rows that need not be made: they are copied, or there already.
     there: Vec<Range<u64>>,
     /// What is noted of it, where there is a journal.
@@ -185,10 +189,11 @@ impl<'a> Layout<'a> {
         let is_made = matches!(node.source, Source::Blocks(_));
         let journal = self.options.journal.as_deref();
         let noted = journal.map(|journal| Noted::new(&array, journal, bytes, is_made)).transpose()?.flatten();
-        let there = copies.iter().map(|copy| copy.rows().clone());
+        let rows = if copies.is_empty() { self.row_copies(&node.source, &array) } else { Vec::new() };
+        let there = copies.iter().map(|copy| copy.rows().clone()).chain(rows.iter().map(|copy| copy.rows().clone()));
         let there = merge_ranges(there.chain(noted.iter().flat_map(|noted| noted.there().to_vec())).collect());
         let (chunks, source, moved) = (spec.chunks, &node.source, self.moved);
-        self.arrays.push(Made { array, chunks, source, bytes, moved, copies, there, noted });
+        self.arrays.push(Made { array, chunks, source, bytes, moved, copies, rows, there, noted });
         Ok(())
     }
 
@@ -208,8 +213,14 @@ impl<'a> Layout<'a> {
         if !self.options.copy_chunks || !self.fits_in_memory(array)? {
             return Ok(Vec::new());
         }
-        let copies = source.stored().iter().map(|(start, stored)| stored.pieces_for(array, *start));
+        let copies = source.stored().iter().map(|rows| rows.array.pieces_for(array, rows.start));
         copies.filter_map(Result::transpose).collect()
+    }
+
+    /// Whose rows go into an array value by value, with nothing between.
+    fn row_copies(&self, source: &Source, array: &Array) -> Vec<RowCopy> {
+        let Source::Blocks(source) = source else { return Vec::new() };
+        source.stored().iter().filter_map(|rows| RowCopy::new(rows, array, self.options)).collect()
     }
 }
 
@@ -224,12 +235,13 @@ type Batch<'a> = Vec<(&'a Made<'a>, Vec<u64>, Tensor)>;
 
 /// The second pass: writes batch after batch, in order; the next one is read meanwhile.
 fn write_values(arrays: &[Made<'_>], options: &NodeWriteOptions) -> Result<()> {
-    copy_pieces(arrays, options)?;
     // The memory of a block is that of an earlier one.
     let is_large = arrays.iter().any(|made| made.bytes > options.block_bytes);
     let _memory =
         // Fallback: how much memory is used again decides about no value.
         is_large.then(|| MemoryReuse::up_to(usize::try_from(options.block_bytes.saturating_mul(2)).unwrap_or(0)));
+    copy_pieces(arrays, options)?;
+    copy_rows(arrays, options)?;
     let mut batches = batches(arrays, options);
     let mut next = batches.next();
     while let Some(batch) = next {
@@ -258,6 +270,12 @@ fn copy_pieces(arrays: &[Made<'_>], options: &NodeWriteOptions) -> Result<()> {
         options.tell_copied(told, made.row_bytes().saturating_mul(rows));
         Ok(())
     })
+}
+
+/// Copies rows value by value, from all arrays at once.
+fn copy_rows(arrays: &[Made<'_>], options: &NodeWriteOptions) -> Result<()> {
+    let copies: Vec<_> = arrays.iter().flat_map(|made| &made.rows).collect();
+    copies.into_par_iter().try_for_each(|copy| copy.run(options))
 }
 
 fn write_batch(batch: &Batch<'_>, options: &NodeWriteOptions) -> Result<()> {

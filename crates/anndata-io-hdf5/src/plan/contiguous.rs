@@ -43,7 +43,7 @@ impl Plan {
         if run < SHORT_RUN && runs.len() > 1 << 10 && spec.ndim() > 1 {
             return self.read_rows(spec, selection, address);
         }
-        let mut out = AlignedBytes::try_zeroed(bytes)?;
+        let mut out = AlignedBytes::try_to_fill(bytes)?;
         self.read_pieces(size, runs, address, out.as_mut_slice())?;
         Tensor::new(spec.dtype.clone(), shape, out)
     }
@@ -76,7 +76,7 @@ impl Plan {
         if address.is_none() {
             return self.unwritten(spec, shape, bytes);
         }
-        let mut out = AlignedBytes::try_zeroed(bytes)?;
+        let mut out = AlignedBytes::try_to_fill(bytes)?;
         self.read_contiguous_runs_into(address, spec, runs, out.as_mut_slice())?;
         Tensor::new(spec.dtype.clone(), shape, out)
     }

@@ -102,18 +102,15 @@ impl ReaderArray {
         self.chunks_in(0..u64::MAX)
     }
 
-    /// The chunks that hold some positions along the first axis. Of a file on this machine all are listed at once, which is
-    /// fast, and shows what is wrong with any.
+    /// The chunks that hold some positions along the first axis, at least.
     fn chunks_of(&self, positions: Range<u64>) -> Result<Arc<Chunks>> {
         match self.plan.chunk_shape().first() {
-            Some(&chunk) if self.file.raw.has_latency() && chunk > 0 => {
-                self.chunks_in(positions.start / chunk..positions.end.div_ceil(chunk))
-            }
+            Some(&chunk) if chunk > 0 => self.chunks_in(positions.start / chunk..positions.end.div_ceil(chunk)),
             _ => self.chunks(),
         }
     }
 
-    /// The chunks at some positions of chunks along the first axis.
+    /// The chunks at some positions of chunks along the first axis, at least.
     fn chunks_in(&self, rows: Range<u64>) -> Result<Arc<Chunks>> {
         let Place::Chunks(layout, list) = &self.place else { return Ok(Arc::default()) };
         list.get(&self.object, layout, &self.spec.shape, &self.plan, rows)
@@ -151,8 +148,8 @@ impl ReaderArray {
         self.plan.first_element(position)?;
         let number = crate::plan::number(position.iter().copied(), &self.plan.grid(&self.spec.shape));
         let chunks = match position.first() {
-            Some(&row) if self.file.raw.has_latency() => self.chunks_in(row..row.saturating_add(1))?,
-            _ => self.chunks()?,
+            Some(&row) => self.chunks_in(row..row.saturating_add(1))?,
+            None => self.chunks()?,
         };
         Ok(number.and_then(|number| chunks.get(&number).copied()))
     }

@@ -9,6 +9,13 @@ use anndata_storage::{Error, Result};
 use super::error::because;
 use crate::plan::{Chunk, Chunks, Plan, number};
 
+/// Of an array of no more chunks all are listed at once: one node of an index tells of about as many.
+const FEW: u64 = 64;
+
+/// How often some of the chunks of a file on this machine are listed, before all are: that is fast, and shows what is wrong
+/// with any, but reads more than who wants a few rows asked for.
+const SOME: usize = 8;
+
 /// The chunks of an array, listed when they are first asked for.
 #[derive(Debug, Default)]
 pub(super) struct ChunkList {
@@ -36,6 +43,7 @@ impl ChunkList {
         if listed.rows.iter().any(|known| known.start <= rows.start && rows.end <= known.end) {
             return Ok(Arc::clone(&listed.chunks));
         }
+        let rows = if listed.is_for_some(plan, &plan.grid(shape), &rows) { rows } else { 0..u64::MAX };
         let found = list(object, layout, shape, plan, rows.clone())?;
         if listed.chunks.is_empty() {
             listed.chunks = Arc::new(found);
@@ -44,6 +52,18 @@ impl ChunkList {
         }
         listed.rows.push(rows);
         Ok(Arc::clone(&listed.chunks))
+    }
+}
+
+impl Listed {
+    /// Whether to list those alone that are asked for.
+    fn is_for_some(&self, plan: &Plan, grid: &[u64], rows: &Range<u64>) -> bool {
+        if plan.file.has_latency() {
+            return true;
+        }
+        let n_chunks = grid.iter().fold(1_u64, |n, &len| n.saturating_mul(len));
+        let wanted = rows.end.saturating_sub(rows.start);
+        n_chunks > FEW && grid.first().is_some_and(|&all| wanted <= all / 8) && self.rows.len() < SOME
     }
 }
 

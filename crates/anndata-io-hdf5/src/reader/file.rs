@@ -156,6 +156,10 @@ impl ReadAt for RawFile {
     fn read_at(&self, offset: u64, bytes: &mut [u8]) -> io::Result<()> {
         self.read_exact(offset, bytes)
     }
+
+    fn block_len(&self) -> usize {
+        RawFile::block_len(self)
+    }
 }
 
 /// Limits of metadata: those of the reader's own, or none.

@@ -7,11 +7,11 @@ use std::collections::VecDeque;
 use std::ops::Range;
 use std::sync::Arc;
 
-use anndata_storage::{Array, AxisSelection, BlockSize, DType, Error, OrBug, Result, Tensor};
+use anndata_storage::{AxisSelection, BlockSize, DType, Error, OrBug, Result, Tensor};
 
 use super::layout::shape_value;
 use crate::encoding::registry::EncodeContext;
-use crate::node::{ArrayNode, BlockGroup, GroupIter, Member, Node, Source};
+use crate::node::{ArrayNode, BlockGroup, GroupIter, Member, Node, Source, StoredRows};
 use crate::stored::StoredTree as _;
 use crate::{Element, Lazy, Schema, SparseFormat, SparseMatrix};
 use anndata_array::sparse::largest;
@@ -56,24 +56,31 @@ pub(super) fn stream(lazy: &Lazy, format: SparseFormat, path: &str, context: &En
             return Err(Error::bug(format!("a sparse matrix without '{key}'")));
         };
         (array.spec.dtype, array.spec.shape) = (dtype, vec![len]);
-        let stored = if key == "indptr" { Vec::new() } else { stored_parts(&parts, &before, key) };
+        let stored = if key == "indptr" { Vec::new() } else { stored_parts(&parts, &before, key)? };
         array.source = Source::Blocks(Arc::new(Member { group: Arc::clone(&group), at, of: ARRAYS.len(), stored }));
     }
     Ok(node)
 }
 
-/// The stored arrays of this name in the matrices that a CSR matrix has the rows of, each with the number of values before it.
-fn stored_parts(parts: &[(usize, Option<Element>)], before: &[u64], key: &str) -> Vec<(u64, Array)> {
-    let ends = before.iter().skip(1);
-    let stored = parts.iter().zip(before).zip(ends).filter_map(|(((_, part), &start), &end)| {
-        let Some(Element::Lazy(part)) = part else { return None };
-        let Node::Array(ArrayNode { source: Source::Stored(array), .. }) = part.node()?.descendant(key)? else {
-            return None;
+/// The stored arrays of this name in the matrices that a CSR matrix has the rows of, where each begins among all values.
+fn stored_parts(parts: &[(usize, Option<Element>)], before: &[u64], key: &str) -> Result<Vec<StoredRows>> {
+    let mut stored = Vec::new();
+    for (((_, part), &start), &end) in parts.iter().zip(before).zip(before.iter().skip(1)) {
+        let Some(Element::Lazy(part)) = part else { continue };
+        let array = match part.node().and_then(|node| node.descendant(key)) {
+            // Values behind the last offset are none of the matrix.
+            Some(Node::Array(ArrayNode { source: Source::Stored(array), .. })) if array.shape() == [end - start] => {
+                array
+            }
+            _ => continue,
         };
-        // Values behind the last offset are none of the matrix.
-        (array.shape() == [end - start]).then(|| (start, array.clone()))
-    });
-    stored.collect()
+        let axis = match part.schema()? {
+            Schema::Sparse { shape, .. } if key == "indices" => Some(shape.1),
+            _ => None,
+        };
+        stored.push(StoredRows { start, array: array.clone(), axis });
+    }
+    Ok(stored)
 }
 
 /// Where blocks may begin, with the number of values before each, and at the end; the number of all values; and the numbers
@@ -141,12 +148,25 @@ struct Parts {
 }
 
 impl Parts {
-    /// The major slices of blocks of about so many values each, and how many values there really are.
-    fn ranges(&self, max_values: u64) -> impl Iterator<Item = (Range<usize>, u64)> + Send + '_ {
+    /// The major slices of blocks of about so many values each, and how many values there really are. Of a block either all
+    /// values are there already or, but for a few, none, so that no more are read than have to be.
+    fn ranges<'a>(
+        &'a self,
+        max_values: u64,
+        sizes: &[BlockSize<'a>],
+    ) -> impl Iterator<Item = (Range<usize>, u64)> + Send + 'a {
         let mut rest = self.starts.as_slice();
+        let values: Vec<BlockSize<'a>> = sizes.iter().take(2).copied().collect();
         std::iter::from_fn(move || {
             let &(start, before) = rest.first()?;
-            let within = |at: &&(usize, u64)| at.1 - before <= max_values;
+            let (mut end, mut are_there) = (before, None);
+            let mut is_alike = |at: u64| {
+                let step = std::mem::replace(&mut end, at)..at;
+                let is_there = values.iter().all(|size| size.has(&step));
+                // Slices without values are like any other.
+                step.is_empty() || *are_there.get_or_insert(is_there) == is_there
+            };
+            let within = |at: &&(usize, u64)| is_alike(at.1) && at.1 - before <= max_values;
             // The step behind the first is taken, however long it is.
             let taken = rest.iter().skip(1).take_while(within).count().max(1);
             let &(end, after) = rest.get(taken)?;
@@ -198,7 +218,7 @@ impl BlockGroup for Parts {
         let max_bytes = sizes.iter().map(|size| size.max_bytes).min().unwrap_or(u64::MAX);
         Box::new(PartBlocks {
             parts: self,
-            ranges: self.ranges((max_bytes / value.max(1)).max(1)),
+            ranges: self.ranges((max_bytes / value.max(1)).max(1), sizes),
             whole: sizes.iter().map(|size| WholeChunks::new(*size)).collect(),
             ready: VecDeque::new(),
             before: 0,

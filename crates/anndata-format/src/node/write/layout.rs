@@ -2,7 +2,7 @@
 
 use anndata_storage::{Array, ArrayLayout, ArraySpec, Codec, Compression, Error, Result, Storage};
 
-use super::super::{ArrayNode, Node, Source};
+use super::super::{ArrayNode, Node, Source, StoredRows};
 use super::{Grid, NodeWriteOptions};
 
 /// Chunks of fewer bytes of values are too small to be those of a larger array.
@@ -34,7 +34,7 @@ impl NodeWriteOptions {
         }
         let rows = |array: &Array| array.shape().first().copied();
         // Of equal ones the first.
-        let largest = source.stored().iter().rev().map(|(_, array)| array).max_by_key(|array| rows(array));
+        let largest = source.stored().iter().rev().map(|rows| &rows.array).max_by_key(|array| rows(array));
         let Some(array) = largest.filter(|array| array.storage().piece_family() == storage.piece_family()) else {
             return Ok(None);
         };
@@ -82,7 +82,7 @@ impl NodeWriteOptions {
 
 /// The lengths along the first axis of the pieces of stored arrays, one array after the other; what no array with pieces like those
 /// of `largest` has is cut as that one. `None` if the pieces cannot follow each other, as shards that are not full cannot.
-fn cuts(stored: &[(u64, Array)], largest: &ArraySpec, spec: &ArraySpec) -> Option<Vec<(u64, u64)>> {
+fn cuts(stored: &[StoredRows], largest: &ArraySpec, spec: &ArraySpec) -> Option<Vec<(u64, u64)>> {
     let outer = |spec: &ArraySpec| spec.shards.clone().or_else(|| spec.chunks.clone());
     let first = |spec: &ArraySpec| outer(spec).and_then(|outer| outer.first().copied());
     let usual = first(largest).filter(|&len| len > 0)?;
@@ -96,7 +96,7 @@ fn cuts(stored: &[(u64, Array)], largest: &ArraySpec, spec: &ArraySpec) -> Optio
     };
     let end = spec.shape.first().copied()?;
     let mut cuts = Cuts { runs: Vec::new(), at: 0 };
-    for (start, array) in stored {
+    for StoredRows { start, array, .. } in stored {
         let own = array.spec();
         cuts.rows(start.checked_sub(cuts.at)?, usual);
         let len = first(&own).filter(|_| is_like(&own)).unwrap_or(usual);

@@ -52,6 +52,12 @@ impl<'a> BlockSize<'a> {
         missing
     }
 
+    /// Whether some rows are all there already.
+    pub fn has(self, rows: &Range<u64>) -> bool {
+        let at = self.there.partition_point(|there| there.end < rows.end);
+        rows.is_empty() || self.there.get(at).is_some_and(|there| there.start <= rows.start)
+    }
+
     /// How many rows of so many bytes are a block: at least one, and whole chunks where one fits.
     pub fn rows(self, row_bytes: u64) -> u64 {
         let rows = (self.max_bytes / row_bytes.max(1)).max(1);

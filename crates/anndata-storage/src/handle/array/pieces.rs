@@ -6,8 +6,9 @@ use super::Array;
 use crate::handle::check_writable;
 use crate::{AxisSelection, OrBug, PieceState, Result, StoredPieces};
 
-/// The bytes of a piece that are in memory at a time, where it can be written in parts.
-const PART: u64 = 4 << 20;
+/// The bytes of a piece that are in memory at a time, where it can be written in parts: they stay in the cache of a core, and the
+/// memory is new for the system once.
+const PART: u64 = 1 << 20;
 
 /// The pieces of a stored array that can stand in another one as they are: see [`Array::pieces_for`].
 #[derive(Debug, Clone)]
