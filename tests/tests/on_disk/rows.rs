@@ -9,12 +9,13 @@ use super::matrix;
 
 /// An object of so many rows, with the first of the variables.
 fn object(seed: usize, rows: usize, columns: usize) -> Result<AnnData> {
-    let depth: Vec<f64> = (0..rows).map(|row| f64::from(u32::try_from(row * 7 + seed).unwrap())).collect();
+    let depth =
+        |rows: usize| -> Vec<f64> { (0..rows).map(|row| f64::from(u32::try_from(row * 7 + seed).unwrap())).collect() };
     let names = (0..rows).map(|row| format!("{seed}-{row}"));
     AnnData::builder()
         .x(matrix(rows, columns, 20, seed)?)
-        .obsm("pca", Tensor::from_vec([rows, 3], (0..rows * 3).map(|at| at as f32).collect::<Vec<_>>())?)
-        .obs(DataFrame::new(names).with_column("depth", depth)?)
+        .obsm("pca", Tensor::from_vec([rows, 3], depth(rows * 3))?)
+        .obs(DataFrame::new(names).with_column("depth", depth(rows))?)
         .var(DataFrame::new((0..columns).map(|gene| format!("g{gene:03}"))))
         .build()
 }

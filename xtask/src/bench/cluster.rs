@@ -12,8 +12,8 @@ pub(super) fn run(rounds: usize) -> Result<()> {
     let mut build = cargo();
     build.arg("build").args(PACKAGES).args(["--bin", "anndata-cluster", "--example", "bench_cluster"]);
     step("build", Tools::bring()?.apply(&mut build))?;
-    let built = target().join("debug");
-    let mut ask = command(built.join("examples").join(format!("bench_cluster{EXE_SUFFIX}")));
-    ask.arg(built.join(format!("anndata-cluster{EXE_SUFFIX}"))).arg(target().join("bench").join("cluster"));
+    let folder = target().join("debug");
+    let mut ask = command(folder.join("examples").join(format!("bench_cluster{EXE_SUFFIX}")));
+    ask.arg(folder.join(format!("anndata-cluster{EXE_SUFFIX}"))).arg(target().join("bench").join("cluster"));
     step("two executors beside one", ask.arg(rounds.to_string()))
 }

@@ -1,6 +1,7 @@
 //! Writing trees to a store.
 
 mod layout;
+mod moved;
 mod noted;
 mod options;
 mod rows;
@@ -9,14 +10,14 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use anndata_storage::{
-    Array, Attribute, Attributes, BlockSize, Edit, Error, Group, MemoryReuse, OrBug as _, PieceCopy, Result, Storage,
-    Tensor, child_path, merge_ranges,
+    Array, Attributes, BlockSize, Edit, Error, Group, MemoryReuse, PieceCopy, Result, Storage, Tensor, merge_ranges,
 };
 use rayon::prelude::*;
 
 use super::open::MAX_DEPTH;
 use super::read::fetch_all;
 use super::{ArrayNode, BlockGroup, GroupNode, Node, Source, encoding_attributes};
+use moved::Move;
 use noted::Noted;
 pub use options::{Grid, NodeWriteOptions, Progress};
 use rows::RowCopy;
@@ -66,49 +67,6 @@ impl Node {
         let moved = Move { from: self.path(), to, destination: &destination, path };
         write(self, &Group::root(Arc::clone(storage)), &destination, options, moved)
             .map_err(|error| error.renamed(&destination, path))
-    }
-}
-
-/// Where a tree was and where it goes.
-#[derive(Clone, Copy)]
-struct Move<'a> {
-    from: &'a str,
-    /// Where references within the tree lead to instead, so that they stay within it.
-    to: &'a str,
-    /// Where it is written.
-    destination: &'a str,
-    /// Where it is to be in the end.
-    path: &'a str,
-}
-
-impl Move<'_> {
-    /// How many groups an element is within in the end that is written at this path.
-    fn depth(&self, written: &str) -> Result<usize> {
-        Ok(self.in_the_end(written)?.split('/').count())
-    }
-
-    /// The path, in the end, of what is written at this path.
-    fn in_the_end(&self, written: &str) -> Result<String> {
-        let below = written.strip_prefix(self.destination).or_bug("an element outside of what is written")?;
-        Ok(child_path(self.path, below))
-    }
-
-    /// What is at a path, relative to the tree, where it is within it.
-    fn within<'p>(&self, path: &'p str) -> Option<&'p str> {
-        let rest = path.strip_prefix(self.from)?;
-        (self.from.is_empty() || rest.is_empty() || rest.starts_with('/')).then_some(rest)
-    }
-
-    /// Where a reference among the values is to lead that led to a path.
-    fn follow(&self, path: &str) -> Result<String> {
-        match self.within(path.trim_start_matches('/')) {
-            Some(rest) => Ok(format!("/{}", child_path(self.to, rest))),
-            // What it is to may be replaced by the same edit, which leaves it to what was there.
-            None if self.destination != self.path => Err(Error::unsupported(format!(
-                "a reference is to '{path}', which it would lose as the store is edited: write a new one"
-            ))),
-            None => Ok(path.to_owned()),
-        }
     }
 }
 
@@ -166,7 +124,7 @@ impl<'a> Layout<'a> {
             return Ok(());
         }
         let mut attributes = if key.is_empty() { group.attributes()? } else { Attributes::new() };
-        attributes.extend(rebase(&node.attributes, self.moved));
+        attributes.extend(self.moved.attributes(&node.attributes));
         group.set_attributes(&attributes)
     }
 
@@ -181,7 +139,7 @@ impl<'a> Layout<'a> {
         }
         let array = parent.create_array(key, &spec)?;
         if !node.attributes.is_empty() {
-            array.set_attributes(&rebase(&node.attributes, self.moved))?;
+            array.set_attributes(&self.moved.attributes(&node.attributes))?;
         }
         let element = spec.dtype.size().unwrap_or(TEXT_BYTES);
         let bytes = spec.shape.iter().copied().fold(element as u64, u64::saturating_mul);
@@ -392,18 +350,6 @@ fn read_small<'a>(arrays: &[&'a Made<'a>], options: &NodeWriteOptions) -> Result
         blocks.map(|block| block.map(|(offset, values)| (*made, offset, values))).collect::<Result<Batch<'a>>>()
     });
     Ok(blocks.collect::<Result<Vec<_>>>()?.into_iter().flatten().collect())
-}
-
-/// The attributes with references into the tree following it to its new place.
-fn rebase(attributes: &Attributes, moved: Move<'_>) -> Attributes {
-    let follow = |value: &Attribute| match value {
-        Attribute::Reference(path) if moved.from != moved.to => match moved.within(path) {
-            Some(rest) => Attribute::Reference(child_path(moved.to, rest)),
-            None => value.clone(),
-        },
-        _ => value.clone(),
-    };
-    attributes.iter().map(|(name, value)| (name.clone(), follow(value))).collect()
 }
 
 /// Whether an array says that it means nothing, for which each format has a form of its own.
