@@ -45,7 +45,7 @@ impl ReadAt for File {
     }
 
     fn block_len(&self) -> usize {
-        8 << 10
+        4 << 10
     }
 
     #[cfg(unix)]
@@ -135,7 +135,7 @@ mod tests {
         let bytes: Vec<u8> = (0..100).collect();
         file.write_all(&bytes)?;
         assert_eq!((ReadAt::len(&file)?, ReadAt::len(&bytes)?), (100, 100));
-        assert_eq!((Arc::new(&file).block_len(), Arc::new(&bytes).block_len()), (8 << 10, 64 << 10));
+        assert_eq!((Arc::new(&file).block_len(), Arc::new(&bytes).block_len()), (4 << 10, 64 << 10));
         for (offset, len) in [(0, 100), (93, 7), (100, 0), (94, 7), (u64::MAX, 1)] {
             let (mut one, mut two) = (vec![0; len], vec![0; len]);
             let results = [ReadAt::read_at(&file, offset, &mut one), bytes.read_at(offset, &mut two)];

@@ -12,8 +12,11 @@ use anndata_storage::{AxisSelection, Error, OrBug, Result};
 use crate::node::{ArrayNode, Source};
 use anndata_array::sparse::{Offsets, to_offsets};
 
-/// The major slices of a block of offsets, which is read as a whole.
+/// The most major slices of a block of offsets, which is read as a whole. Shorter matrices are read at once.
 const BLOCK: usize = 1 << 16;
+
+/// A block has about so many at least.
+const LEAST: usize = 1 << 12;
 
 /// Where the values of selected major slices are. Of a long matrix only the blocks of offsets are read in which one is
 /// selected; what is read is checked, so that no value is looked for beyond those that there are.
@@ -75,7 +78,8 @@ impl StoredOffsets {
                 kept.put(block, part);
             }
         };
-        if major <= BLOCK || !matches!(indptr.source, Source::Stored(_)) {
+        let block_len = block_len(indptr).filter(|_| major > BLOCK);
+        let Some(block_len) = block_len else {
             if let Some(all) = get(0) {
                 return Ok(Self(vec![all]));
             }
@@ -84,7 +88,7 @@ impl StoredOffsets {
             let all = Arc::new(Part { first: 0, offsets: ends.collect() });
             put(0, &all);
             return Ok(Self(vec![all]));
-        }
+        };
         let expected = major.saturating_add(1);
         if indptr.shape()? != [expected] {
             let found = indptr.spec.shape.iter().product::<u64>();
@@ -93,7 +97,7 @@ impl StoredOffsets {
             )));
         }
         let mut parts = Vec::new();
-        for blocks in touched(slices)? {
+        for blocks in touched(slices, block_len)? {
             let mut next = blocks.start;
             while next < blocks.end {
                 if let Some(part) = get(next) {
@@ -103,15 +107,15 @@ impl StoredOffsets {
                 }
                 // Blocks that follow each other are read as one.
                 let missing = (next..blocks.end).take_while(|&block| get(block).is_none()).count().max(1);
-                let (first, end) = (next * BLOCK, major.min((next + missing) * BLOCK));
+                let (first, end) = (next * block_len, major.min((next + missing) * block_len));
                 let stored = indptr.read_rows(first as u64, end - first + 1)?;
                 let offsets = to_offsets(&stored).map_err(Error::of_stored)?;
                 check(&offsets, first, values)?;
                 for block in next..next + missing {
-                    let start = (block - next) * BLOCK;
-                    let own = offsets.get(start..offsets.len().min(start + BLOCK + 1));
+                    let start = (block - next) * block_len;
+                    let own = offsets.get(start..offsets.len().min(start + block_len + 1));
                     let own = own.or_bug("a block beyond the offsets")?.to_vec();
-                    let part = Arc::new(Part { first: block * BLOCK, offsets: own });
+                    let part = Arc::new(Part { first: block * block_len, offsets: own });
                     put(block, &part);
                     parts.push(part);
                 }
@@ -140,10 +144,19 @@ impl StoredOffsets {
     }
 }
 
+/// The major slices of a block of stored offsets: chunks are read as a whole.
+fn block_len(indptr: &ArrayNode) -> Option<usize> {
+    let Source::Stored(array) = &indptr.source else { return None };
+    let chunk = array.spec().chunks.as_ref().and_then(|chunks| chunks.first().copied());
+    // Fallback: a chunk that is longer than memory is longer than a block.
+    let chunk = usize::try_from(chunk.unwrap_or(1)).unwrap_or(BLOCK).clamp(1, BLOCK);
+    Some(chunk * (LEAST / chunk).max(1))
+}
+
 /// The runs of blocks in which a major slice is selected, in order.
-fn touched(slices: &AxisSelection) -> Result<Vec<Range<usize>>> {
+fn touched(slices: &AxisSelection, block_len: usize) -> Result<Vec<Range<usize>>> {
     let block = |slice: u64| {
-        usize::try_from(slice).map(|slice| slice / BLOCK).ok().or_bug("a major slice that was not checked")
+        usize::try_from(slice).map(|slice| slice / block_len).ok().or_bug("a major slice that was not checked")
     };
     let mut blocks: Vec<Range<usize>> = Vec::new();
     for (start, len) in slices.runs() {
@@ -194,12 +207,13 @@ mod tests {
     #[derive(Debug)]
     struct Counting {
         values: Tensor,
+        chunk: usize,
         read: AtomicU64,
     }
 
     impl ArrayStorage for Counting {
         fn spec(&self) -> Arc<ArraySpec> {
-            Arc::new(ArraySpec::of(&self.values))
+            Arc::new(ArraySpec::of(&self.values).with_chunks([self.chunk as u64]))
         }
 
         fn read(&self, selection: &[AxisSelection]) -> Result<Tensor> {
@@ -209,8 +223,12 @@ mod tests {
     }
 
     fn stored(offsets: Vec<i64>) -> Result<(ArrayNode, Arc<Counting>)> {
+        chunked(offsets, BLOCK)
+    }
+
+    fn chunked(offsets: Vec<i64>, chunk: usize) -> Result<(ArrayNode, Arc<Counting>)> {
         let values = Tensor::from_vec([offsets.len()], offsets)?;
-        let counting = Arc::new(Counting { values: values.clone(), read: AtomicU64::new(0) });
+        let counting = Arc::new(Counting { values: values.clone(), chunk, read: AtomicU64::new(0) });
         let array = Array::new(Arc::new(MemoryStore::new()), Arc::clone(&counting) as Arc<dyn ArrayStorage>, "indptr");
         let node = ArrayNode { source: Source::Stored(array), ..ArrayNode::plain("X/indptr", values) };
         Ok((node, counting))
@@ -235,6 +253,23 @@ mod tests {
             for (start, len) in slices.runs() {
                 let run = usize::try_from(start).unwrap()..usize::try_from(start + len).unwrap();
                 assert_eq!(offsets.run(run.clone())?, 2 * run.start..2 * run.end);
+            }
+        }
+        Ok(())
+    }
+
+    #[test]
+    fn blocks_are_whole_chunks() -> Result<()> {
+        let major = 4 * BLOCK + 5;
+        for (chunk, block) in [(1, 4096), (10, 4090), (3000, 3000), (6251, 6251), (1 << 20, BLOCK)] {
+            let (indptr, counting) = chunked((0..).take(major + 1).map(|at: i64| 2 * at).collect(), chunk)?;
+            let kept = KeptOffsets::default();
+            for (slices, blocks) in [(block..block + 3, 1), (2 * block - 1..2 * block + 1, 1), (0..3 * block, 1)] {
+                counting.read.store(0, Ordering::Relaxed);
+                let selection = AxisSelection::Range(slices.start as u64..slices.end as u64);
+                let offsets = StoredOffsets::read(&indptr, &selection, major, 2 * major, Some(&kept))?;
+                assert_eq!(counting.read.load(Ordering::Relaxed), (blocks * block + 1) as u64, "{chunk} {slices:?}");
+                assert_eq!(offsets.run(slices.clone())?, 2 * slices.start..2 * slices.end);
             }
         }
         Ok(())
