@@ -223,6 +223,7 @@ def storable(given, options):
     Python objects is text; floats that can be missing, which have no encoding, are floats with NaN; and where an input
     without rows makes Python objects of a column, it is that of the others."""
     adata = ad.concat(given, **options)
+    check_dropped_raw(given, adata, options)
     changed = []
     for path, own in frames_of(adata):
         for name in own.columns:
@@ -237,6 +238,17 @@ def storable(given, options):
                 changed.append(f"{path}/{name}: {own[name].dtype} has no encoding, where {why_floats(columns)}")
                 own[name] = own[name].to_numpy(own[name].dtype.numpy_dtype, na_value=np.nan)
     return adata, changed
+
+
+def check_dropped_raw(given, adata, options):
+    """Python drops `raw` where no observation is left, and here it stays: so it has to be something that can be written."""
+    if adata.raw is not None or adata.n_obs or any(one.raw is None for one in given):
+        return
+    variables = [ad.AnnData(np.zeros((1, one.raw.n_vars), "f4"), var=one.raw.var) for one in given]
+    joined = ad.concat(variables, axis="var", join=options["join"]).var
+    for name in joined.columns:
+        if joined[name].dtype == object and not all(isinstance(value, str) for value in joined[name].dropna()):
+            raise TypeError(f"raw/var/{name} would be of mixed objects")
 
 
 def without_rowless(adata, path, name):

@@ -5,7 +5,7 @@ use anndata_storage::{Error, OrBug, Result, child_path};
 use super::columns;
 use super::execute::{once, reindex_axis};
 use super::joined::Joined;
-use super::plan::{ConcatPlan, ElementKind, ElementPlan, FramePlan, frame_elements, raw_object};
+use super::plan::{ConcatPlan, ElementKind, ElementPlan, FramePlan, frame_elements, raw_object, within_raw};
 use super::{ConcatAxis, ConcatOptions, Merge};
 use crate::{AnnData, DataFrame, Element, Lazy, Mapping, Raw, Reindex, Series};
 
@@ -192,7 +192,7 @@ fn raw(plan: &ConcatPlan, inputs: &[&AnnData], options: &ConcatOptions) -> Resul
     let raws = raws.collect::<Result<Vec<_>>>()?;
     let raws: Vec<&AnnData> = raws.iter().collect();
     let joined = Join { plan, inputs: &raws, within: "raw" }.object(&options.for_raw());
-    let joined = joined.map_err(|error| error.at("raw"))?;
+    let joined = joined.map_err(within_raw)?;
     Raw::new(joined.x().cloned(), joined.var().clone(), joined.varm().clone())
 }
 

@@ -215,12 +215,18 @@ fn plan_raw(inputs: &[&AnnData], options: &ConcatOptions) -> Result<Option<Conca
     let raws = raws.collect::<Result<Vec<_>>>()?;
     if raws.iter().all(Option::is_some) {
         let raws: Vec<&AnnData> = raws.iter().flatten().collect();
-        return ConcatPlan::new(&raws, &options.for_raw()).map(Some).map_err(|error| error.at("raw"));
+        return ConcatPlan::new(&raws, &options.for_raw()).map(Some).map_err(within_raw);
     }
     if raws.iter().any(Option::is_some) {
         tracing::warn!("only some of the objects have raw: it is not concatenated");
     }
     Ok(None)
+}
+
+/// An error of a raw matrix that was taken as an object: its elements are named as those of the object that has it.
+pub(super) fn within_raw(error: Error) -> Error {
+    let slots = [("X", "raw/X"), ("obs", "raw/obs"), ("var", "raw/var"), ("varm", "raw/varm")];
+    slots.into_iter().fold(error, |error, (own, within)| error.renamed(own, within)).at("raw")
 }
 
 /// A raw matrix as an object.

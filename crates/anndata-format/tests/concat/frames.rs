@@ -164,6 +164,20 @@ fn what_has_no_common_type_is_refused_by_name() {
     }
 }
 
+#[test]
+fn columns_of_raw_are_named_as_such() -> Result<()> {
+    let with_raw = |column: Column| {
+        let mut one = object(dense(&[[1, 2]])?, "ab")?;
+        let var = DataFrame::new(["a", "b"]).with_column("c", column)?;
+        one.set_raw(anndata_format::Raw::new(None, var, Mapping::new())?)?;
+        Ok::<_, Error>(one)
+    };
+    let (truths, texts) = (with_raw(Column::from(vec![true, false]))?, with_raw(Column::strings(["x", "y"]))?);
+    let along_var = ConcatOptions::default().with_axis(ConcatAxis::Var);
+    says(concat(&[&truths, &texts], &along_var), "raw/var/c: columns of type bool and string cannot become one column");
+    Ok(())
+}
+
 /// pandas counts booleans as numbers only between plain columns.
 #[test]
 fn booleans_and_categories_of_numbers_are_refused() -> Result<()> {
