@@ -1,6 +1,6 @@
 //! The bytes of the file by blocks, the last few MiB of which are kept.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::fmt;
 use std::io;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -23,11 +23,11 @@ pub(crate) struct Source {
     blocks: Mutex<Blocks>,
 }
 
-/// Blocks by their number, each with the time of its last use.
+/// Blocks by their number, each with whether it was used again, and the order in which they are looked at for one to give up.
 #[derive(Default)]
 struct Blocks {
-    kept: HashMap<u64, (u64, Arc<[u8]>)>,
-    time: u64,
+    kept: HashMap<u64, (bool, Arc<[u8]>)>,
+    order: VecDeque<u64>,
 }
 
 impl fmt::Debug for Source {
@@ -85,21 +85,30 @@ impl Source {
 
 impl Blocks {
     fn get(&mut self, number: u64) -> Option<Arc<[u8]>> {
-        self.time += 1;
-        let (time, block) = self.kept.get_mut(&number)?;
-        *time = self.time;
+        let (used, block) = self.kept.get_mut(&number)?;
+        *used = true;
         Some(Arc::clone(block))
     }
 
-    /// Keeps a block, in the place of the one that was not used for longest if there are as many as may be.
+    /// Keeps a block; if there are as many as may be, in the place of one that was not used since it was last looked at.
     fn put(&mut self, number: u64, block: &Arc<[u8]>, most: u64) {
-        if self.kept.len() as u64 >= most
-            && let Some(oldest) = self.kept.iter().min_by_key(|(_, (time, _))| *time).map(|(&number, _)| number)
+        while self.kept.len() as u64 >= most
+            && let Some(oldest) = self.order.pop_front()
         {
-            self.kept.remove(&oldest);
+            match self.kept.get_mut(&oldest) {
+                Some((used, _)) if *used => {
+                    *used = false;
+                    self.order.push_back(oldest);
+                }
+                _ => {
+                    self.kept.remove(&oldest);
+                }
+            }
         }
-        self.time += 1;
-        self.kept.insert(number, (self.time, Arc::clone(block)));
+        // Two threads may have read the same one.
+        if self.kept.insert(number, (false, Arc::clone(block))).is_none() {
+            self.order.push_back(number);
+        }
     }
 }
 
@@ -143,8 +152,11 @@ mod tests {
         let source = Source::new(Box::new(vec![7_u8; 100 * 65_536]))?;
         for block in 0..100 {
             assert_eq!(source.read(block * 65_536, 3)?, [7; 3]);
+            assert_eq!(source.read(0, 1)?, [7]);
         }
         assert_eq!(source.blocks.lock().unwrap_or_else(PoisonError::into_inner).kept.len(), 64);
+        // What is used all the time is still there.
+        assert!(source.blocks.lock().unwrap_or_else(PoisonError::into_inner).kept.contains_key(&0));
         Ok(())
     }
 }
