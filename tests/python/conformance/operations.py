@@ -347,6 +347,9 @@ def expect_joined(draw, fmt, *, any_format=False, change=lambda adata: adata):
     try:
         given = [stores.read(path) for path in paths]
         result, draw.case.foreseen = joined.storable(given, options)
+        # All of it, of which a part may have a form on disk where the whole has none.
+        stores.write(result, draw.folder / "expected.h5ad")
+        stores.remove(draw.folder / "expected.h5ad")
         stores.write(change(result), draw.folder / "expected.h5ad")
     except (TypeError, IORegistryError):
         # A column of mixed objects, which has no form on disk.
