@@ -31,12 +31,12 @@ pub struct StoredRows {
     pub start: u64,
     /// The array.
     pub array: Array,
-    /// The length of the axis along which the values are positions, if they are.
+    /// If the values are positions along an axis, such as column indices, its length.
     pub axis: Option<usize>,
 }
 
 impl StoredRows {
-    /// Refuses values, the first of which are in a row of the array, that are no positions where they are to be such.
+    /// Checks values read from the array, beginning at `row`: positions have to lie within their axis.
     pub(super) fn check(&self, row: u64, values: &Tensor) -> Result<()> {
         self.axis.map_or(Ok(()), |len| check_indices(values, len, row))
     }

@@ -9,12 +9,11 @@ use rayon::prelude::*;
 use super::options::NodeWriteOptions;
 use crate::node::StoredRows;
 
-/// The most bytes of values that a core has in memory at a time, where no chunk is larger: they stay in its cache.
+/// The bytes that one core copies at a time, unless a chunk is larger: they stay in its cache.
 const PART: u64 = 1 << 20;
 
-/// Rows of a stored array that become rows of an array, where both have them as they are in memory: they come and go with
-/// nothing between, in little memory that is used again. Of an array in chunks these are whole chunks, so that each is written
-/// once.
+/// Rows of a stored array that become rows of another one, both without codecs: they are read and written a part at a time, in
+/// little memory that is reused. In a chunked target only whole chunks are copied, so that each is written once.
 pub(super) struct RowCopy {
     from: StoredRows,
     to: Array,
@@ -24,14 +23,14 @@ pub(super) struct RowCopy {
 }
 
 impl RowCopy {
-    /// The rows of a stored array as rows of another one, those that can be copied so within the memory of a block.
+    /// Plans the copy of those rows that can be copied within the memory of a block; `None` if there are none.
     pub(super) fn new(from: &StoredRows, to: &Array, options: &NodeWriteOptions) -> Option<Self> {
         let (stored, made) = (from.array.spec(), to.spec());
         let (&len, inner) = stored.shape.split_first()?;
         let is_same = stored.dtype == made.dtype && stored.dtype.is_numeric() && made.shape.get(1..) == Some(inner);
         let is_plain =
             stored.codecs.is_empty() && made.codecs.is_empty() && made.shards.is_none() && made.grid.is_empty();
-        // Elsewhere each part would wait for an answer.
+        // A remote store would be asked for each small part.
         let is_here = from.array.storage().location().is_some_and(Path::exists);
         if !is_here || !is_same || !is_plain || stored.is_empty() || options.journal.is_some() {
             return None;
