@@ -9,9 +9,7 @@
 
 use std::error::Error;
 use std::io::Write as _;
-use std::net::TcpListener;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use anndata::experimental::Collection;
@@ -20,6 +18,11 @@ use anndata_ballista::connect;
 use datafusion::arrow::array::AsArray;
 use datafusion::arrow::datatypes::{DataType, Float64Type};
 use datafusion::prelude::SessionContext;
+
+#[path = "../tests/cluster/launch.rs"]
+mod launch;
+
+use launch::Cluster;
 
 type Result<T> = std::result::Result<T, Box<dyn Error + Send + Sync>>;
 
@@ -66,10 +69,11 @@ async fn main() -> Result<()> {
         // The first round warms the page cache and is not counted.
         for round in 0..=rounds {
             let mut seconds = Vec::with_capacity(clusters.len());
-            for (_, context) in &clusters {
+            for (cluster, context) in &clusters {
                 let (found, time) = ask(context, sql).await?;
                 if (found - expected).abs() > 1e-6 * expected.abs() {
-                    return Err(format!("{sql}: found {found}, expected {expected}").into());
+                    let executors = cluster.executors.len();
+                    return Err(format!("{sql} on {executors} executors: found {found}, expected {expected}").into());
                 }
                 seconds.push(time.as_secs_f64());
             }
@@ -107,15 +111,14 @@ fn open(folder: &Path) -> Result<Collection> {
 fn make(folder: &Path) -> Result<&Path> {
     std::fs::create_dir_all(folder)?;
     for (seed, (_, path)) in stores(folder).enumerate().filter(|(_, (_, path))| !path.exists()) {
-        let data =
-            (0..CELLS * VALUES).map(|at| f32::from(u8::try_from((at * 7 + at / 1000 * 31 + seed) % 251).unwrap_or(1)));
+        let data = (0..CELLS * VALUES).map(|at| u8::try_from((at * 7 + at / 1000 * 31 + seed) % 251).map(f32::from));
         let indices = (0..CELLS * VALUES)
             .map(|at| i32::try_from(at % VALUES * (GENES / VALUES) + at / VALUES % (GENES / VALUES)));
         let indptr = (0..=CELLS).map(|row| i32::try_from(row * VALUES));
         let x = SparseMatrix::new(
             SparseFormat::Csr,
             (CELLS, GENES),
-            Tensor::from_vec([CELLS * VALUES], data.collect::<Vec<f32>>())?,
+            Tensor::from_vec([CELLS * VALUES], data.collect::<std::result::Result<Vec<f32>, _>>()?)?,
             Tensor::from_vec([CELLS * VALUES], indices.collect::<std::result::Result<Vec<i32>, _>>()?)?,
             Tensor::from_vec([CELLS + 1], indptr.collect::<std::result::Result<Vec<i32>, _>>()?)?,
         )?;
@@ -126,62 +129,4 @@ fn make(folder: &Path) -> Result<&Path> {
         anndata::write(&path, &AnnData::builder().obs(obs).var(var).x(x).build()?)?;
     }
     Ok(folder)
-}
-
-/// A process that ends with the run.
-struct Process(Child);
-
-impl Drop for Process {
-    fn drop(&mut self) {
-        // What has ended already cannot be killed.
-        self.0.kill().ok();
-        self.0.wait().ok();
-    }
-}
-
-/// A scheduler and its executors.
-struct Cluster {
-    url: String,
-    _processes: Vec<Process>,
-    _work: tempfile::TempDir,
-}
-
-impl Cluster {
-    fn start(program: &Path, folder: &Path, executors: usize) -> Result<Self> {
-        let work = tempfile::tempdir()?;
-        let start = |address: &str, arguments: &[&str]| {
-            let mut command = Command::new(program);
-            command.args(arguments).args(["--listen", address, "--allow"]).arg(folder);
-            let process = Process(command.stdout(Stdio::null()).stderr(Stdio::null()).spawn()?);
-            let wait = Instant::now();
-            while std::net::TcpStream::connect(address).is_err() {
-                if wait.elapsed() > Duration::from_mins(1) {
-                    return Err(format!("{} does not answer at {address}", program.display()).into());
-                }
-                std::thread::sleep(Duration::from_millis(50));
-            }
-            Ok::<_, Box<dyn Error + Send + Sync>>(process)
-        };
-        let scheduler = free_address()?;
-        let mut processes = vec![start(&scheduler, &["scheduler"])?];
-        for executor in 0..executors {
-            let own = work.path().join(executor.to_string());
-            std::fs::create_dir_all(&own)?;
-            let own = own.to_str().ok_or("a temporary folder that is not Unicode")?;
-            let arguments = ["executor", "--scheduler", &scheduler, "--cores", "1", "--work-folder", own];
-            processes.push(start(&free_address()?, &arguments)?);
-        }
-        Ok(Self { url: format!("df://{scheduler}"), _processes: processes, _work: work })
-    }
-}
-
-/// An address on this machine whose port, and the one after it, are free now.
-fn free_address() -> Result<String> {
-    loop {
-        let one = TcpListener::bind("127.0.0.1:0")?;
-        let port = one.local_addr()?.port();
-        if port < u16::MAX && TcpListener::bind(("127.0.0.1", port + 1)).is_ok() {
-            return Ok(format!("127.0.0.1:{port}"));
-        }
-    }
 }

@@ -5,8 +5,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
 use anndata_core::{
-    AnnData, AxisSelection, Column, ConcatOptions, DataFrame, Element, Error, Lazy, LazySource, Result, Schema, Tensor,
-    concat_lazy,
+    AnnData, AxisSelection, Column, ConcatOptions, DataFrame, Element, Error, Join, Lazy, LazySource, Result, Schema,
+    SparseFormat, SparseMatrix, Tensor, concat_lazy,
 };
 
 /// What was read: how often something as a whole, and how many positions along the first axis.
@@ -127,5 +127,82 @@ fn a_plan_is_for_the_objects_that_it_was_made_for() -> Result<()> {
     let error = plan.join(&[&a], &options).unwrap_err();
     assert!(error.is_invalid_input());
     assert_eq!(error.message(), "expected the 2 objects that the plan was made for, found 1");
+    Ok(())
+}
+
+/// Chunks of two rows.
+#[derive(Debug)]
+struct Chunked(Element);
+
+impl LazySource for Chunked {
+    fn path(&self) -> &'static str {
+        "chunked"
+    }
+
+    fn schema(&self) -> Result<Schema> {
+        self.0.schema()
+    }
+
+    fn load(&self) -> Result<Element> {
+        Ok(self.0.clone())
+    }
+
+    fn chunk_end(&self, axis: usize, position: usize) -> Result<usize> {
+        Ok(if axis == 0 { position / 2 * 2 } else { position })
+    }
+
+    fn nbytes(&self, _with_stored: bool) -> usize {
+        0
+    }
+}
+
+#[test]
+fn chunks_of_what_is_joined_end_where_those_of_its_inputs_do() -> Result<()> {
+    let object = |name: &str, rows: usize| {
+        let x = Tensor::from_vec([rows, 4], vec![1.0_f32; rows * 4])?;
+        let obs = DataFrame::new((0..rows).map(|row| format!("{name}{row}")));
+        AnnData::builder().x(Lazy::new(Chunked(x.into()))).obs(obs).var(DataFrame::new(["a", "b", "c", "d"])).build()
+    };
+    let (a, b, none) = (object("a", 5)?, object("b", 3)?, AnnData::builder().obs(DataFrame::new(["c", "d"])).build()?);
+    let joined = concat_lazy(&[&a, &b, &none], &ConcatOptions::default().with_join(Join::Outer))?;
+    let x = joined.x().unwrap();
+    let ends = (0..=10).map(|position| x.chunk_end(0, position)).collect::<Result<Vec<_>>>()?;
+    assert_eq!(ends, [0, 0, 2, 2, 4, 5, 5, 7, 8, 9, 10]);
+    let ends = (0..=4).map(|position| x.chunk_end(1, position)).collect::<Result<Vec<_>>>()?;
+    assert_eq!(ends, [0, 1, 2, 3, 4]);
+    Ok(())
+}
+
+#[test]
+fn rows_of_sparse_matrices_are_as_long_as_they_become() -> Result<()> {
+    let csr = |rows: &[[i32; 3]]| {
+        let dense = Tensor::from_vec([rows.len(), 3], rows.concat())?;
+        SparseMatrix::from_dense(&dense, SparseFormat::Csr)
+    };
+    let object = |names: [&str; 3], rows: &[[i32; 3]]| {
+        let obs = DataFrame::new((0..rows.len()).map(|row| format!("{}{row}", names[0])));
+        let near = SparseMatrix::from_dense(
+            &Tensor::from_vec([rows.len(), rows.len()], vec![1_i32; rows.len() * rows.len()])?,
+            SparseFormat::Csr,
+        )?;
+        AnnData::builder().x(csr(rows)?).obs(obs).var(DataFrame::new(names)).obsp("near", near).build()
+    };
+    let a = object(["a", "b", "c"], &[[1, 0, 2], [0, 0, 0], [1, 1, 1]])?;
+    let b = object(["c", "b", "d"], &[[0, 3, 0], [1, 0, 4]])?;
+    let none = AnnData::builder().obs(DataFrame::new(["n"])).build()?;
+    let lengths = |options: &ConcatOptions, rows: std::ops::Range<usize>| {
+        let joined = concat_lazy(&[&a, &b, &none], options)?;
+        let (lazy, loaded) = (joined.x().unwrap(), joined.x().unwrap().load()?);
+        assert_eq!(lazy.major_lengths(rows.clone())?, loaded.major_lengths(rows.clone())?);
+        lazy.major_lengths(rows)
+    };
+    let outer = ConcatOptions::default().with_join(Join::Outer);
+    assert_eq!(lengths(&outer, 0..6)?, [2, 0, 3, 1, 2, 0]);
+    assert_eq!(lengths(&outer, 2..4)?, [3, 1]);
+    assert_eq!(lengths(&outer.clone().with_fill_value(anndata_core::FillValue::Int(5)), 0..6)?, [3, 1, 4, 2, 3, 4]);
+    let pairwise = concat_lazy(&[&a, &b], &outer.with_pairwise(true))?;
+    let near = pairwise.obsp().get("near").unwrap();
+    assert_eq!(near.major_lengths(1..5)?, [3, 3, 2, 2]);
+    assert_eq!(near.major_lengths(1..5)?, near.load()?.major_lengths(1..5)?);
     Ok(())
 }

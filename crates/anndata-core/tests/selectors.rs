@@ -1,6 +1,6 @@
 //! Selectors of every kind, and several together.
 
-use anndata_core::{AxisSelection, Column, DataFrame, Mask, Result, Selector};
+use anndata_core::{AnnData, AxisSelection, Column, DataFrame, Element, Mask, Result, Selector, Tensor};
 use arrow_array::BooleanArray;
 use proptest::prelude::*;
 
@@ -63,6 +63,8 @@ fn positions_count_from_the_end_where_that_is_asked_for() -> Result<()> {
     assert_eq!(error(Selector::signed([5, 0, -6])), format!("{outside}5, -6"));
     assert_eq!(error([-1_i64].into()), format!("{outside}-1; Selector::signed counts from the end"));
     assert_eq!(error([-1_i64, 5].into()), format!("{outside}-1, 5"));
+    let of_none = Selector::from([0_i64]).resolve(&DataFrame::new(Vec::<String>::new())).unwrap_err();
+    assert_eq!(of_none.message(), "positions out of bounds of an axis of length 0: 0");
     let many: Vec<i64> = (5..10).collect();
     let all: Vec<String> = many.iter().map(i64::to_string).collect();
     assert_eq!(error(many.clone().into()), format!("{outside}{}", all.join(", ")));
@@ -101,6 +103,29 @@ fn masks_and_positions_of_any_type_are_selectors() -> Result<()> {
         Selector::from(BooleanArray::from(vec![Some(true), None, None, None, None])).resolve(&obs()?).unwrap_err();
     assert!(null.is_invalid_input() && null.message() == "the mask is missing at 1", "{null}");
     assert!(positions(-1_i8).is_err_and(|error| error.is_invalid_input()));
+    Ok(())
+}
+
+#[test]
+fn parts_of_elements_are_selected_within_their_axes() -> Result<()> {
+    let x = Tensor::from_vec([5, 2], (0..10).collect::<Vec<i32>>())?;
+    let adata = AnnData::builder().x(x.clone()).obs(obs()?).build()?;
+    let rows = AxisSelection::from(vec![3, 1]);
+    let part = Element::from(adata.clone()).select(&[rows.clone(), AxisSelection::Range(1..2)])?;
+    let Element::AnnData(part) = part else { panic!("{part:?}") };
+    assert_eq!(part.obs_names()?, ["d", "b"]);
+    assert_eq!(part.x().unwrap().to_tensor()?.as_slice::<i32>()?, [7, 3]);
+    // Axes that are left out are whole.
+    assert_eq!(Element::from(adata).select(std::slice::from_ref(&rows))?.shape()?, Some(vec![2, 2]));
+    assert_eq!(Element::from(x.clone()).select(&[rows])?.to_tensor()?.as_slice::<i32>()?, [6, 7, 2, 3]);
+    let error = |element: Element, axes: &[AxisSelection]| element.select(axes).unwrap_err().message().to_owned();
+    let range = AxisSelection::Range;
+    assert_eq!(error(x.clone().into(), &[range(0..6)]), "position 5 is out of bounds of axis 0: 5");
+    assert_eq!(error(x.clone().into(), &[range(0..5), range(0..4)]), "position 3 is out of bounds of axis 1: 2");
+    assert_eq!(error(x.into(), &[range(0..1), range(0..1), range(0..1)]), "array has no 3 axes to select along");
+    assert_eq!(error(Element::Null, &[]), "no part of null can be selected");
+    let beyond = obs()?.select(&AxisSelection::from(vec![1, 7])).unwrap_err();
+    assert_eq!(beyond.message(), "row 7 is out of bounds: there are 5");
     Ok(())
 }
 

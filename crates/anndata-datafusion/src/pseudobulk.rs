@@ -4,8 +4,8 @@ use std::collections::HashMap;
 use std::ops::Range;
 use std::sync::Arc;
 
-use anndata_core::{AxisSelection, DType, Element};
-use anndata_storage::OrBug;
+use anndata_core::{AxisSelection, DType, Element, SparseFormat, SparseMatrix};
+use anndata_storage::{Error, OrBug, Scalar, dispatch};
 use arrow_array::{ArrayRef, Float64Array, Int64Array, RecordBatch, RecordBatchOptions, UInt32Array};
 use arrow_cast::cast;
 use arrow_row::{OwnedRow, RowConverter, SortField};
@@ -57,8 +57,22 @@ struct Group {
     cells: i64,
     /// Of each variable, the observations in other stores that have it.
     more_cells: Vec<i64>,
-    expressed: Vec<i64>,
-    sums: Vec<f64>,
+    /// Of each variable.
+    totals: Vec<Total>,
+}
+
+/// What the values of one variable in one group come to; side by side, as a value changes both.
+#[derive(Clone, Copy, Default)]
+struct Total {
+    sum: f64,
+    expressed: i64,
+}
+
+impl Total {
+    fn add(&mut self, value: f64) {
+        self.sum += value;
+        self.expressed += i64::from(value != 0.0);
+    }
 }
 
 /// The sums of all groups of a partition.
@@ -142,8 +156,8 @@ impl<'a> Groups<'a> {
                 group
             } else {
                 let n = self.variables.len();
-                let (more_cells, expressed, sums) = (vec![0; n], vec![0; n], vec![0.0; n]);
-                self.all.push(Group { key: key.clone(), cells: 0, more_cells, expressed, sums });
+                let (more_cells, totals) = (vec![0; n], vec![Total::default(); n]);
+                self.all.push(Group { key: key.clone(), cells: 0, more_cells, totals });
                 self.of_key.insert(key, self.all.len() - 1);
                 self.all.len() - 1
             };
@@ -172,40 +186,67 @@ impl<'a> Groups<'a> {
         Ok(())
     }
 
+    /// Adds a part of a matrix, whose rows are of these groups and whose columns have these places.
     fn add_part(&mut self, part: &Element, of_row: &[usize], places: &[usize]) -> anndata_core::Result<()> {
-        let groups = &mut self.all;
-        let mut add = |row: usize, column: usize, value: f64| {
-            let group = of_row.get(row).and_then(|&group| groups.get_mut(group)).or_bug("a row of no group")?;
-            let place = *places.get(column).or_bug("a value of no column")?;
-            *group.sums.get_mut(place).or_bug("a variable left out")? += value;
-            if value != 0.0 {
-                *group.expressed.get_mut(place).or_bug("a variable left out")? += 1;
-            }
-            Ok(())
-        };
         let Element::Sparse(matrix) = part else {
             let dense = part.to_tensor()?.cast(&DType::F64)?;
-            let columns = places.len().max(1);
-            return dense
-                .as_slice::<f64>()?
-                .iter()
-                .enumerate()
-                .try_for_each(|(at, &value)| add(at / columns, at % columns, value));
+            let rows = dense.as_slice::<f64>()?.chunks(places.len().max(1));
+            for (&group, row) in of_row.iter().zip(rows) {
+                let totals = self.totals(group)?;
+                for (&place, &value) in places.iter().zip(row) {
+                    totals.get_mut(place).or_bug("a variable left out")?.add(value);
+                }
+            }
+            return Ok(());
         };
         // Repeated entries are one value.
         let matrix = if matrix.is_canonical()? { matrix.clone() } else { matrix.to_canonical()? };
-        let (values, indices) = (matrix.data().cast(&DType::F64)?, matrix.indices().cast(&DType::I64)?);
-        let (values, indices) = (values.as_slice::<f64>()?, indices.as_slice::<i64>()?);
-        let by_row = matrix.format() == anndata_core::SparseFormat::Csr;
-        for (major, slice) in matrix.major_offsets()?.ranges().enumerate() {
-            let values = values.get(slice.clone()).or_bug("a major slice beyond the values")?;
-            let indices = indices.get(slice).or_bug("a major slice beyond the indices")?;
-            for (&index, &value) in indices.iter().zip(values) {
-                let minor = usize::try_from(index).or_bug("an index that was not checked")?;
-                if by_row { add(major, minor, value)? } else { add(minor, major, value)? }
+        let narrow = *matrix.indices().dtype() == DType::I32;
+        let matrix = if narrow { matrix } else { matrix.cast_indices(&DType::I64)? };
+        dispatch!(real matrix.dtype(), V => if narrow {
+            self.add_sparse::<V, i32>(&matrix, of_row, places)
+        } else {
+            self.add_sparse::<V, i64>(&matrix, of_row, places)
+        }, else => Err(Error::dtype(format!("values of type {} cannot be added up as float64", matrix.dtype()))))
+    }
+
+    fn add_sparse<V: Scalar, I: Scalar + TryInto<usize>>(
+        &mut self,
+        matrix: &SparseMatrix,
+        of_row: &[usize],
+        places: &[usize],
+    ) -> anndata_core::Result<()> {
+        let (values, indices) = (matrix.data().as_slice::<V>()?, matrix.indices().as_slice::<I>()?);
+        let offsets = matrix.major_offsets()?;
+        let slice = |range: Range<usize>| -> anndata_core::Result<_> {
+            let values = values.get(range.clone()).or_bug("a major slice beyond the values")?;
+            Ok(indices.get(range).or_bug("a major slice beyond the indices")?.iter().zip(values))
+        };
+        let minor = |index: &I| (*index).try_into().ok().or_bug("an index that was not checked");
+        if matrix.format() == SparseFormat::Csc {
+            for (&place, range) in places.iter().zip(offsets.ranges()) {
+                for (row, value) in slice(range)? {
+                    let group = *of_row.get(minor(row)?).or_bug("a row of no group")?;
+                    self.totals(group)?.get_mut(place).or_bug("a variable left out")?.add(value.to_f64());
+                }
+            }
+            return Ok(());
+        }
+        // Group by group, whose totals stay in the cache; within one, in the order of the rows.
+        let mut rows: Vec<(usize, Range<usize>)> = of_row.iter().copied().zip(offsets.ranges()).collect();
+        rows.sort_by_key(|(group, _)| *group);
+        for (group, range) in rows {
+            let totals = self.totals(group)?;
+            for (column, value) in slice(range)? {
+                let place = *places.get(minor(column)?).or_bug("a value of no column")?;
+                totals.get_mut(place).or_bug("a variable left out")?.add(value.to_f64());
             }
         }
         Ok(())
+    }
+
+    fn totals(&mut self, group: usize) -> anndata_core::Result<&mut [Total]> {
+        Ok(&mut self.all.get_mut(group).or_bug("a row of no group")?.totals)
     }
 
     /// Hands on the sums, group by group.
@@ -227,8 +268,8 @@ impl<'a> Groups<'a> {
             let cells = group.more_cells.iter().map(|more| group.cells + more);
             arrays.extend([Arc::clone(&ids), Arc::clone(&names)]);
             arrays.push(Arc::new(Int64Array::from_iter_values(cells)));
-            arrays.push(Arc::new(Int64Array::from(group.expressed.clone())));
-            arrays.push(Arc::new(Float64Array::from(group.sums.clone())));
+            arrays.push(Arc::new(Int64Array::from_iter_values(group.totals.iter().map(|total| total.expressed))));
+            arrays.push(Arc::new(Float64Array::from_iter_values(group.totals.iter().map(|total| total.sum))));
             let projected = scan.projection.iter().map(|&at| {
                 let array = arrays.get(at).or_bug("a column that is not there").map_err(stored)?;
                 Ok(cast(array, scan.schema.field(at).data_type())?)

@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test may fail anywhere")]
 
 mod chunks;
+mod converted;
 mod random;
 mod resumed;
 mod rows;

@@ -1,5 +1,6 @@
 //! Queries on clusters of this machine.
 
+mod launch;
 mod messages;
 mod processes;
 mod standalone;

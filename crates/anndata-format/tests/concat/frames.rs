@@ -15,7 +15,11 @@ fn joined(columns: &[Option<Column>]) -> Result<Column> {
         AnnData::builder().obs(frame).build()
     };
     let objects = columns.iter().map(object).collect::<Result<Vec<_>>>()?;
-    concat(&objects.iter().collect::<Vec<_>>(), &outer())?.obs().column("c")
+    let column = concat(&objects.iter().collect::<Vec<_>>(), &outer())?.obs().column("c")?;
+    // What is not read yet becomes the same.
+    let lazy = objects.iter().map(joined::stored).collect::<Result<Vec<_>>>()?;
+    assert_eq!(concat(&lazy.iter().collect::<Vec<_>>(), &outer())?.obs().column("c")?, column);
+    Ok(column)
 }
 
 fn text(values: &[Option<&str>], na_value: NaValue) -> Result<Column> {
@@ -133,6 +137,69 @@ fn categories_that_are_dates_or_long_integers_are_told_apart_exactly() -> Result
     Ok(())
 }
 
+/// Categories of these values, of which each row has the next one.
+fn categories(values: impl Into<Column>) -> Result<Column> {
+    let values = values.into();
+    let codes = (0..values.len()).map(|at| i8::try_from(at).unwrap()).collect();
+    Column::categorical(&Tensor::from_vec([values.len()], codes)?, &values, false)
+}
+
+#[test]
+fn categories_of_every_kind_become_one_set() -> Result<()> {
+    let joined = |one: Column, other: Column| {
+        let column = joined(&[Some(categories(one)?), Some(categories(other)?)])?;
+        let (codes, all) = column.codes_and_categories()?;
+        Ok::<_, Error>((codes.as_slice::<i8>()?.to_vec(), all))
+    };
+    // Floats that are integers are the same as integers; others keep their bits.
+    let (codes, all) = joined(vec![0.5, 2.0, f64::INFINITY, 1e300].into(), vec![1_i64, 2, -3].into())?;
+    assert_eq!(all, Column::from(vec![-3.0, 0.5, 1.0, 2.0, 1e300, f64::INFINITY]));
+    assert_eq!(codes, [1, 3, 5, 4, 2, 3, 0]);
+    // Floats stay floats though all are integers.
+    assert_eq!(joined(vec![4.0, 2.0].into(), vec![3_i16].into())?, (vec![2, 0, 1], Column::from(vec![2.0, 3.0, 4.0])));
+    // Beyond the signed integers.
+    let (codes, all) = joined(vec![u64::MAX, 7].into(), vec![8_i64].into())?;
+    assert_eq!((codes, all), (vec![2, 0, 1], Column::from(vec![7, 8, u64::MAX])));
+    let (codes, all) = joined(vec![true].into(), vec![false].into())?;
+    assert_eq!((codes, all), (vec![1, 0], Column::from(vec![false, true])));
+    // The first has all of them, but as a type that the others are not.
+    let (codes, all) = joined(vec![3_i32, -1].into(), vec![3_i64].into())?;
+    assert_eq!((codes, all), (vec![1, 0, 1], Column::from(vec![-1_i64, 3])));
+    let (codes, all) = joined(vec![3_i64, -1].into(), vec![3_i64].into())?;
+    assert_eq!((codes, all), (vec![0, 1, 0], Column::from(vec![3_i64, -1])));
+    says(
+        joined(Column::strings(["a"]), vec![1_i64].into()),
+        "obs/c: categories of different types cannot become one set of categories",
+    );
+    Ok(())
+}
+
+#[test]
+fn categories_of_dates_and_spans_are_joined_in_the_finer_unit() -> Result<()> {
+    let units = [
+        (TimeUnit::Second, 1_000_000_000),
+        (TimeUnit::Millisecond, 1_000_000),
+        (TimeUnit::Microsecond, 1_000),
+        (TimeUnit::Nanosecond, 1_i64),
+    ];
+    for make in [DType::Datetime, DType::Timedelta] {
+        let times = |unit: TimeUnit, ticks: Vec<i64>| {
+            Column::plain(&Tensor::from_ticks(make(unit.into()), [ticks.len()], ticks)?)
+        };
+        for (coarse, step) in units {
+            for (fine, fine_step) in units.into_iter().filter(|(_, fine)| *fine <= step) {
+                let ratio = step / fine_step;
+                let (one, other) = (times(coarse, vec![3, -2])?, times(fine, vec![3 * ratio, ratio])?);
+                let column = joined(&[Some(categories(one)?), Some(categories(other)?)])?;
+                let (codes, all) = column.codes_and_categories()?;
+                assert_eq!(all, times(fine, vec![-2 * ratio, ratio, 3 * ratio])?, "{coarse:?} {fine:?}");
+                assert_eq!(codes.as_slice::<i8>()?, [2, 0, 2, 1]);
+            }
+        }
+    }
+    Ok(())
+}
+
 #[test]
 fn order_is_kept_only_where_all_agree() -> Result<()> {
     let abc = || category(&["c", "b", "a"], vec![0, 2], true);
@@ -148,6 +215,45 @@ fn order_is_kept_only_where_all_agree() -> Result<()> {
         assert!(matches!(column.kind(), ColumnKind::Nullable(NaValue::Nan)), "{column:?}");
         assert_eq!(column.to_strings()?[0], Some("c".to_owned()));
     }
+    Ok(())
+}
+
+#[test]
+fn frames_without_rows_have_little_say() -> Result<()> {
+    let of = |frame: DataFrame| AnnData::builder().obs(frame).build();
+    let none = || DataFrame::new(Vec::<String>::new());
+    let (nothing, another) = (of(none())?, of(none().with_column("d", Vec::<f64>::new())?)?);
+    let (integers, text) =
+        (of(none().with_column("c", Vec::<i64>::new())?)?, of(none().with_column("c", Column::strings([""; 0]))?)?);
+    let dtype_of =
+        |inputs: &[&AnnData]| Ok::<_, Error>(concat(inputs, &outer())?.obs().column("c")?.to_tensor()?.dtype().clone());
+    let two = of(DataFrame::unnamed(2).with_column("c", vec![1_i64, 2])?)?;
+    // A frame without rows and columns is passed over; one with other columns lacks this one.
+    for (other, dtype) in [(&nothing, DType::I64), (&another, DType::F64), (&integers, DType::I64), (&text, DType::I64)]
+    {
+        assert_eq!((dtype_of(&[&two, other])?, dtype_of(&[other, &two])?), (dtype.clone(), dtype), "{other:?}");
+    }
+    says(dtype_of(&[&integers, &text]), "obs/c: columns of type int64 and string cannot become one column");
+    // Booleans beside nothing can be missing, as in pandas.
+    let truths = of(DataFrame::unnamed(2).with_column("c", vec![true, false])?)?;
+    for other in [&nothing, &another] {
+        let kind = concat(&[&truths, other], &outer())?.obs().column("c")?.kind();
+        assert_eq!(kind, ColumnKind::Nullable(NaValue::Na));
+    }
+    Ok(())
+}
+
+#[test]
+fn labels_that_are_categories_can_be_missing() -> Result<()> {
+    let categories = category(&["x", "y"], vec![0, -1, 1], false)?;
+    let with_missing = AnnData::builder().obs(DataFrame::with_index(categories)).build()?;
+    let without = AnnData::builder().obs(DataFrame::with_index(category(&["x"], vec![0], false)?)).build()?;
+    let plain = AnnData::builder().obs(DataFrame::new(["a"])).build()?;
+    let index = |inputs: &[&AnnData]| concat(inputs, &ConcatOptions::default())?.obs().index().load();
+    let expected = text(&[Some("x"), None, Some("y"), Some("a")], NaValue::Nan)?;
+    assert_eq!(index(&[&with_missing, &plain])?, expected);
+    assert_eq!(index(&[&joined::stored(&with_missing)?, &plain])?, expected);
+    assert_eq!(index(&[&without, &plain])?, Column::strings(["x", "a"]));
     Ok(())
 }
 

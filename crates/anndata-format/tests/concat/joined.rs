@@ -84,7 +84,7 @@ fn options() -> impl Strategy<Value = ConcatOptions> {
 }
 
 /// The same object, lazy.
-fn stored(adata: &AnnData) -> Result<AnnData> {
+pub(crate) fn stored(adata: &AnnData) -> Result<AnnData> {
     let root = Group::root(Arc::new(MemoryStore::new()));
     io::write_anndata(&root, adata, &io::ElemWriteOptions::default())?;
     io::read_anndata(&root, &io::ElemReadOptions::default().with_lazy(true))

@@ -6,6 +6,7 @@ mod frames;
 mod joined;
 mod matrices;
 mod merges;
+mod same;
 
 use anndata_format::concat::*;
 use anndata_format::{

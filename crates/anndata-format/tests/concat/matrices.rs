@@ -161,7 +161,7 @@ fn arrays_of_different_widths() -> Result<()> {
     let texts = of(1).obsm("t", Tensor::from_strings([1, 2], ["a", "b"])?).build()?;
     let joined = concat(&[&texts, &texts], &outer())?;
     assert_eq!(joined.obsm()["t"].to_tensor()?.to_strings()?, ["a", "b", "a", "b"]);
-    says(concat(&[&texts, &of(1).build()?], &outer()), "obsm/t: arrays of types string, float64 have no common type");
+    says(concat(&[&texts, &of(1).build()?], &outer()), "obsm/t: there is no text or record for cells that an input does not have");
     // Where a column is missing there has to be no row of it.
     let narrow = |n: usize| of(n).obsm("t", Tensor::from_strings([n, 1], vec!["c"; n])?).build();
     says(concat(&[&narrow(1)?, &texts], &outer()), "obsm/t: there is no text or record for cells");
@@ -297,5 +297,75 @@ fn matrices_come_out_sorted_where_one_is_compressed_by_columns() -> Result<()> {
             assert_eq!(values(joined.x())?, [1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 9.0, 8.0, 7.0]);
         }
     }
+    Ok(())
+}
+
+/// More than one task fills.
+#[test]
+fn large_arrays_are_joined_in_parts() -> Result<()> {
+    let (rows, columns) = (1500_usize, 120_usize);
+    let value = |seed: usize, row: usize, column: usize, cell: usize| (seed * 7 + row * 31 + column * 3 + cell) as f64;
+    let array = |seed: usize, shape: &[usize]| {
+        let inner = shape.get(2).copied().unwrap_or(1);
+        let values = (0..shape.iter().product())
+            .map(|at: usize| value(seed, at / inner / shape[1], at / inner % shape[1], at % inner));
+        Tensor::from_vec(shape.to_vec(), values.collect())
+    };
+    let names = |n: usize, backwards: bool| -> Vec<String> {
+        (0..n).map(|at| format!("n{}", if backwards { n - 1 - at } else { at })).collect()
+    };
+    for (axis, inner, backwards) in [(0, 1, false), (0, 1, true), (0, 2, true), (1, 1, false), (1, 1, true)] {
+        let object = |seed: usize| {
+            let shape: &[usize] = if inner == 1 { &[rows, columns] } else { &[rows, columns, inner] };
+            let other = names(if axis == 0 { columns } else { rows }, backwards && seed == 1);
+            let builder = AnnData::builder();
+            let builder = if axis == 0 {
+                builder.obs(DataFrame::unnamed(rows)).var(DataFrame::new(other))
+            } else {
+                builder.obs(DataFrame::new(other)).var(DataFrame::unnamed(columns))
+            };
+            if inner == 1 {
+                builder.layer("l", array(seed, shape)?).build()
+            } else {
+                builder.obsm("l", array(seed, shape)?).build()
+            }
+        };
+        let along = if axis == 0 { ConcatAxis::Obs } else { ConcatAxis::Var };
+        let joined = concat(&[&object(0)?, &object(1)?], &ConcatOptions::default().with_axis(along))?;
+        let found = joined.layer(Some("l")).or(joined.obsm().get("l")).unwrap().to_tensor()?;
+        let width = found.shape()[1];
+        for (at, found) in found.as_slice::<f64>()?.iter().enumerate() {
+            let (mut row, mut column, cell) = (at / inner / width, at / inner % width, at % inner);
+            let len = if axis == 0 { rows } else { columns };
+            let along = if axis == 0 { &mut row } else { &mut column };
+            let seed = *along / len;
+            *along %= len;
+            // Arrays of `obsm` are not reordered.
+            if backwards && seed == 1 && inner == 1 {
+                if axis == 0 { column = columns - 1 - column } else { row = rows - 1 - row }
+            }
+            assert_eq!(*found, value(seed, row, column, cell), "axis {axis}, {inner} values a cell, at {at}");
+        }
+    }
+    Ok(())
+}
+
+#[test]
+fn text_loses_columns_and_gets_none() -> Result<()> {
+    let of = |width: usize| {
+        let text = Tensor::from_strings([2, width], (0..2 * width).map(|at| format!("{width}.{at}")))?;
+        AnnData::builder().obs(DataFrame::unnamed(2)).obsm("t", text).build()
+    };
+    let joined = concat(&[&of(3)?, &of(2)?], &ConcatOptions::default())?;
+    let text = joined.obsm()["t"].to_tensor()?;
+    assert_eq!(text.shape(), [4, 2]);
+    assert_eq!(text.to_strings()?, ["3.0", "3.1", "3.3", "3.4", "2.0", "2.1", "2.2", "2.3"]);
+    says(
+        concat(&[&of(3)?, &of(2)?], &outer()),
+        "obsm/t: there is no text or record for cells that an input does not have",
+    );
+    // No cells are lacking where there are no rows.
+    let none = AnnData::builder().obs(DataFrame::unnamed(0)).build()?;
+    assert_eq!(concat(&[&of(2)?, &none], &outer())?.obsm()["t"].to_tensor()?.shape(), [2, 2]);
     Ok(())
 }

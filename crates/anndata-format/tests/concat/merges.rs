@@ -235,3 +235,10 @@ fn a_function_merges_as_it_likes() -> Result<()> {
     assert_eq!(joined.uns()["n"].to_f64()?, 7.0);
     Ok(())
 }
+
+#[test]
+fn strategies_are_printed_by_name() {
+    let names = STRATEGIES.map(|merge| format!("{merge:?}"));
+    assert_eq!(names, ["Off", "Same", "Unique", "First", "Only"]);
+    assert_eq!(format!("{:?}", Merge::function(|_| Ok(Mapping::new()))), "Function(..)");
+}

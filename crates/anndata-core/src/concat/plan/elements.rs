@@ -101,6 +101,11 @@ impl Context<'_> {
             // If there is no array, or none of its columns, there is NaT.
             dtypes = known.iter().filter_map(|outline| outline.dtype()).cloned().collect();
         }
+        let has_fill = |outline: &&Outline| outline.dtype().is_none_or(|dtype| dtype.is_numeric() || dtype.is_time());
+        if !known.is_empty() && !known.iter().any(has_fill) {
+            // Nothing fills text and records: cells that an input does not have are an error, unless it has no rows.
+            dtypes = known.iter().filter_map(|outline| outline.dtype()).cloned().collect();
+        }
         let inner = inner_shape(&known)?;
         let kind = if sparse {
             if !inner.is_empty() {
