@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 type Result<T> = std::result::Result<T, Box<dyn Error + Send + Sync>>;
 
 /// A process that ends when this is dropped.
-pub struct Process(Child);
+pub(crate) struct Process(Child);
 
 impl Drop for Process {
     fn drop(&mut self) {
@@ -37,9 +37,9 @@ impl Process {
 }
 
 /// A scheduler and executors of one core each, which notice within seconds that one is gone.
-pub struct Cluster {
-    pub url: String,
-    pub executors: Vec<Process>,
+pub(crate) struct Cluster {
+    pub(crate) url: String,
+    pub(crate) executors: Vec<Process>,
     _scheduler: Process,
     _work: tempfile::TempDir,
 }
@@ -49,7 +49,7 @@ impl Cluster {
     ///
     /// # Errors
     /// If a process does not start, or does not answer within a minute.
-    pub fn start(program: &Path, folder: &Path, executors: usize) -> Result<Self> {
+    pub(crate) fn start(program: &Path, folder: &Path, executors: usize) -> Result<Self> {
         let work = tempfile::tempdir()?;
         let address = free_address()?;
         let scheduler = Process::start(program, folder, &address, &["scheduler", "--executor-timeout", "4"])?;

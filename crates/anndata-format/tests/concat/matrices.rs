@@ -161,7 +161,10 @@ fn arrays_of_different_widths() -> Result<()> {
     let texts = of(1).obsm("t", Tensor::from_strings([1, 2], ["a", "b"])?).build()?;
     let joined = concat(&[&texts, &texts], &outer())?;
     assert_eq!(joined.obsm()["t"].to_tensor()?.to_strings()?, ["a", "b", "a", "b"]);
-    says(concat(&[&texts, &of(1).build()?], &outer()), "obsm/t: there is no text or record for cells that an input does not have");
+    says(
+        concat(&[&texts, &of(1).build()?], &outer()),
+        "obsm/t: there is no text or record for cells that an input does not have",
+    );
     // Where a column is missing there has to be no row of it.
     let narrow = |n: usize| of(n).obsm("t", Tensor::from_strings([n, 1], vec!["c"; n])?).build();
     says(concat(&[&narrow(1)?, &texts], &outer()), "obsm/t: there is no text or record for cells");
@@ -367,5 +370,47 @@ fn text_loses_columns_and_gets_none() -> Result<()> {
     // No cells are lacking where there are no rows.
     let none = AnnData::builder().obs(DataFrame::unnamed(0)).build()?;
     assert_eq!(concat(&[&of(2)?, &none], &outer())?.obsm()["t"].to_tensor()?.shape(), [2, 2]);
+    Ok(())
+}
+
+/// That the others have no rows does not make it the result as it is.
+#[test]
+fn the_one_matrix_with_rows_is_converted_all_the_same() -> Result<()> {
+    let csr = sparse(&[[1, 0, 2], [0, 3, 0]])?;
+    let none = |names: &str, dtype: &DType| {
+        let x = SparseMatrix::from_dense(&Tensor::zeros(dtype, [0, names.len()])?, SparseFormat::Csr)?;
+        AnnData::builder().x(x).var(DataFrame::new(labels(names))).build()
+    };
+    let same = [1.0, 0.0, 2.0, 0.0, 3.0, 0.0];
+    let csc = csr.to_format(SparseFormat::Csc)?;
+    for matrix in [csr.clone(), csc, csr.cast_indices(&DType::I64)?] {
+        let object = object(matrix, "abc")?;
+        for (names, join, dtype_of, expected) in [
+            ("abc", Join::Inner, DType::I64, &same[..]),
+            ("abc", Join::Inner, DType::F32, &same),
+            ("cba", Join::Inner, DType::I64, &same),
+            ("ab", Join::Inner, DType::I64, &[1.0, 0.0, 0.0, 3.0]),
+            ("abcd", Join::Outer, DType::I64, &[1.0, 0.0, 2.0, 0.0, 0.0, 3.0, 0.0, 0.0]),
+        ] {
+            let options = ConcatOptions::default().with_join(join);
+            let joined = concat(&[&object, &none(names, &dtype_of)?], &options)?;
+            assert!(is_csr(joined.x()), "{names}");
+            let Some(Element::Sparse(found)) = joined.x() else { panic!("{joined:?}") };
+            assert_eq!(found.indices().dtype(), &DType::I32);
+            assert_eq!(values(joined.x())?, expected, "{names}");
+            let wide = if dtype_of == DType::F32 { DType::F64 } else { DType::I64 };
+            assert_eq!(dtype(joined.x()), Some(wide), "{names}");
+            // From the other side, whose order then counts.
+            let joined = concat(&[&none(names, &dtype_of)?, &object], &options)?;
+            if names == "cba" {
+                assert_eq!(values(joined.x())?, [2.0, 0.0, 1.0, 0.0, 3.0, 0.0]);
+            } else {
+                assert_eq!(values(joined.x())?, expected, "{names}");
+            }
+            assert!(is_csr(joined.x()), "{names}");
+        }
+        let filled = concat(&[&object, &none("abcd", &DType::I64)?], &outer().with_fill_value(FillValue::Int(9)))?;
+        assert_eq!(values(filled.x())?, [1.0, 0.0, 2.0, 9.0, 0.0, 3.0, 0.0, 9.0]);
+    }
     Ok(())
 }

@@ -28,7 +28,7 @@ fn check(cases: impl IntoIterator<Item = (Element, Element, bool)>) -> Result<()
 #[test]
 fn scalars() -> Result<()> {
     let time = |unit: TimeUnit, tick: i64| Tensor::from_ticks(DType::Datetime(unit.into()), [], vec![tick]);
-    check([
+    check(vec![
         (1_i64.into(), 1.0_f32.into(), true),
         (1_u8.into(), 2_i64.into(), false),
         (true.into(), 1_i64.into(), true),
