@@ -2,6 +2,7 @@
 
 #![expect(clippy::float_cmp, clippy::cast_precision_loss, reason = "small integers are exact as doubles")]
 
+mod arrays;
 mod frames;
 mod joined;
 mod matrices;
