@@ -16,6 +16,8 @@ const PYTHON_AT_LEAST: (u32, u32) = (3, 12);
 const REQUIREMENTS: &str = "tests/python/requirements.txt";
 /// The requirements of annbatch, beside which other versions are installed.
 pub(crate) const ANNBATCH: &str = "tests/python/requirements-annbatch.txt";
+/// The requirements of the check of mutants, which has no need of Python anndata.
+pub(crate) const MUTANTS: &str = "tests/python/requirements-mutants.txt";
 
 /// The CMake that builds HDF5 when the one on `PATH` will not do.
 #[derive(Debug)]
@@ -113,7 +115,7 @@ pub(crate) fn anndata_python_with(wanted: Option<&str>, requirements: &str) -> R
     if !complete.exists() {
         step("make the Python environment", command(&python).args(["-m", "venv", "--clear"]).arg(&folder))?;
         let pip = ["-m", "pip", "install", "--quiet", "--requirement", requirements];
-        step("install Python anndata", command(&interpreter).args(pip))?;
+        step("install what Python needs", command(&interpreter).args(pip))?;
         std::fs::write(complete, "")?;
     }
     Ok(Some(interpreter))

@@ -11,6 +11,7 @@ mod dist;
 mod env;
 mod fixtures;
 mod fuzz;
+mod mutants;
 mod mutate;
 mod release;
 mod sh;
@@ -38,6 +39,9 @@ usage: cargo xtask COMMAND
   mutate [--h5ad N] [--zarr N] [--seed S] [--jobs N] [--sample N [--python P]]
                          files and stores of which bytes are changed are shown, validated, read, converted and edited in
                          processes that must not panic, die or hang; each N-th that is read is read by Python too
+  mutants [--earlier FILE] [--python P]
+                         the code of sparse matrices, selection and concatenation, changed in one place at a time: which changes
+                         no test notices; --earlier for those that were not caught in a run before
   demo                   show and convert a real file with the anndata command
   tidy                   conventions that clippy cannot check
   fixtures [--python P]  write tests/fixtures anew with Python anndata
@@ -72,6 +76,7 @@ fn main() -> ExitCode {
         ["conformance", rest @ ..] => conformance::run(rest),
         ["sql", rest @ ..] => sql::run(rest),
         ["crash", rest @ ..] => crash::run(rest),
+        ["mutants", rest @ ..] => mutants::run(rest),
         ["mutate", rest @ ..] => mutate::run(rest),
         ["demo"] => demo::run(&["--package", "anndata-cli"]),
         ["tidy"] => tidy::run(),

@@ -41,12 +41,15 @@ fn check(what: &str, objects: &[AnnData], options: &ConcatOptions) -> Result<()>
         });
         let inputs = inputs.collect::<Result<Vec<(String, PathBuf)>>>()?;
         let output = folder.path().join(format!("all.{ending}"));
-        let options = OnDiskOptions::default().with_concat(options.clone()).with_write(write);
-        concat_on_disk(inputs, &output, &options)?;
-        let (read, place) = (anndata::read(&output)?, format!("{what}, {ending}, {compression:?}"));
-        assert_eq!(read.x(), expected.x(), "{place}");
-        assert!(read.obsm() == expected.obsm(), "obsm of {place}");
-        assert!(read.obs() == expected.obs() && read.var() == expected.var(), "names and columns of {place}");
+        let options = OnDiskOptions::default().with_concat(options.clone()).with_write(write.with_overwrite(true));
+        // In blocks, and at once.
+        for memory in [200_000, 512 << 20] {
+            concat_on_disk(inputs.clone(), &output, &options.clone().with_memory_limit(memory))?;
+            let (read, place) = (anndata::read(&output)?, format!("{what}, {ending}, {compression:?}, {memory} bytes"));
+            assert_eq!(read.x(), expected.x(), "{place}");
+            assert!(read.obsm() == expected.obsm(), "obsm of {place}");
+            assert!(read.obs() == expected.obs() && read.var() == expected.var(), "names and columns of {place}");
+        }
     }
     Ok(())
 }
