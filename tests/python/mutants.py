@@ -22,7 +22,6 @@ import subprocess
 import tempfile
 import threading
 import time
-import tomllib
 from collections import Counter, defaultdict
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -115,13 +114,13 @@ class Source:
         plain()
         self.put(" })")
 
-    def children(self, node, replace={}):
-        """The text of a node, its children emitted; `replace` maps the start of a child to what is written for it."""
+    def children(self, node, operator=None, instead=None):
+        """The text of a node, its children emitted; another `operator` where that is given."""
         at = node.start_byte
         for child in node.children:
             self.put(self.text[at : child.start_byte])
-            if child.start_byte in replace and replace[child.start_byte][0] == child.end_byte:
-                self.put(replace[child.start_byte][1])
+            if child == operator:
+                self.put(instead)
             else:
                 self.emit(child)
             at = child.end_byte
@@ -132,43 +131,14 @@ class Source:
         if kind == "macro_invocation" or kind == "macro_definition" or node.child_count == 0:
             self.put(self.text[node.start_byte : node.end_byte])
             return
-        if kind == "function_item":
-            body = node.child_by_field_name("body")
-            # The first of the body is at times an attribute or a comment: whatever begins within it.
-            mutants = [
-                mutant
-                for (genre, start), found in self.at.items()
-                if genre == "FnValue" and body.start_byte < start < body.end_byte
-                for mutant in found
-                if mutant["function"]["function_name"].split("::")[-1].split("<")[0] == self.name(node)
-            ]
-            if mutants:
-                at = node.start_byte
-                for child in node.children:
-                    self.put(self.text[at : child.start_byte])
-                    if child.start_byte == body.start_byte and child.type == "block":
-                        self.put("{")
-                        for mutant in mutants:
-                            self.put("\n")
-                            self.marked(mutant, lambda: self.put(
-                                f"if ::mutant_probe::on({mutant['id']}) {{ return {mutant['replacement']}; }}"
-                            ))
-                        self.put("\n")
-                        inner = child.start_byte + 1
-                        for part in child.children[1:]:
-                            self.put(self.text[inner : part.start_byte])
-                            self.emit(part)
-                            inner = part.end_byte
-                    else:
-                        self.emit(child)
-                    at = child.end_byte
-                return
+        if kind == "block" and node.parent.type == "function_item":
+            self.body(node)
+            return
         if kind in ("binary_expression", "compound_assignment_expr"):
             operator = node.child_by_field_name("operator")
             mutants = self.at.get(("BinaryOperator", operator.start_byte), [])
             if mutants:
-                def changed(mutant):
-                    self.children(node, {operator.start_byte: (operator.end_byte, mutant["replacement"])})
+                changed = lambda mutant: self.children(node, operator, mutant["replacement"])
                 self.alternatives(mutants, changed, lambda: self.children(node))
                 return
         if kind == "unary_expression":
@@ -194,8 +164,23 @@ class Source:
                 return
         self.children(node)
 
-    def name(self, node):
-        return node.child_by_field_name("name").text.decode()
+    def body(self, block):
+        """The body of a function, which returns early where one of its mutants is on."""
+        name = block.parent.child_by_field_name("name").text.decode()
+        self.put("{")
+        for (genre, start), mutants in self.at.items():
+            if genre != "FnValue" or not block.start_byte < start < block.end_byte:
+                continue
+            for mutant in mutants:
+                # A function within this one has mutants of its own.
+                if mutant["function"]["function_name"].split("::")[-1].split("<")[0] == name:
+                    switch = f"\nif ::mutant_probe::on({mutant['id']}) {{ return {mutant['replacement']}; }}\n"
+                    self.marked(mutant, lambda: self.put(switch))
+        at = block.start_byte + 1
+        for child in block.children[1:]:
+            self.put(self.text[at : child.start_byte])
+            self.emit(child)
+            at = child.end_byte
 
     def arm(self, node):
         pattern = node.child_by_field_name("pattern")
@@ -241,6 +226,10 @@ def cargo(tree, arguments):
     return done, messages
 
 
+def of(packages):
+    return [word for package in packages for word in ("--package", package)]
+
+
 def prepare(tree, packages):
     probe = tree / "crates/mutant-probe"
     (probe / "src").mkdir(parents=True, exist_ok=True)
@@ -268,7 +257,7 @@ def build(tree, sources, packages):
             ranges[str(source.path.relative_to(tree))] = found
             for id in missing:
                 dropped[id] = "not placed"
-        done, messages = cargo(tree, ["check", *[w for p in packages for w in ("--package", p)]])
+        done, messages = cargo(tree, ["check", *of(packages)])
         errors = [m["message"] for m in messages if m.get("reason") == "compiler-message" and m["message"]["level"] == "error"]
         if done.returncode == 0:
             return dropped
@@ -301,7 +290,7 @@ class Test:
 
     def run(self, scratch, timeout, **environment):
         variables = dict(
-            os.environ, TMPDIR=scratch, CARGO_MANIFEST_DIR=self.directory, INSTA_UPDATE="no", INSTA_FORCE_PASS="0",
+            os.environ, TMPDIR=scratch, CARGO_MANIFEST_DIR=self.directory, INSTA_UPDATE="no",
             PROPTEST_DISABLE_FAILURE_PERSISTENCE="1", **environment,
         )
         child = subprocess.Popen(
@@ -317,9 +306,8 @@ class Test:
             return "timeout"
 
 
-def tests_of(tree, packages, features):
-    arguments = ["test", "--no-run", *[w for p in packages for w in ("--package", p)], *features]
-    done, messages = cargo(tree, arguments)
+def tests_of(tree, packages):
+    done, messages = cargo(tree, ["test", "--no-run", *of(packages)])
     if done.returncode:
         raise SystemExit(done.stderr[-6000:])
     tests = []
@@ -338,10 +326,9 @@ def tests_of(tree, packages, features):
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--tree", type=Path, required=True)
-    parser.add_argument("--list", type=Path, action="append", required=True)
+    parser.add_argument("--list", type=Path, required=True)
     parser.add_argument("--package", action="append", required=True)
     parser.add_argument("--test", action="append", default=[])
-    parser.add_argument("--features", action="append", default=[])
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--longest", type=float, default=15, help="seconds of a test; longer ones are left out")
     parser.add_argument("--jobs", type=int, default=2)
@@ -349,9 +336,7 @@ def main():
     options = parser.parse_args()
     tree = options.tree.resolve()
 
-    mutants = []
-    for path in options.list:
-        mutants += json.loads(path.read_text())
+    mutants = json.loads(options.list.read_text())
     for id, mutant in enumerate(mutants):
         mutant["id"] = id
     prepare(tree, options.package)
@@ -361,7 +346,7 @@ def main():
     sources = [Source(tree / path, found) for path, found in by_file.items()]
     dropped = build(tree, sources, options.package)
     print(Counter(dropped.values()), flush=True)
-    tests = tests_of(tree, options.package + options.test, options.features)
+    tests = tests_of(tree, options.package + options.test)
     print(f"{len(tests)} tests", flush=True)
     root = Path(tempfile.mkdtemp(prefix="mutants"))
 
@@ -429,6 +414,7 @@ def main():
     with ThreadPoolExecutor(options.jobs) as pool:
         list(pool.map(attempt, ids))
     save()
+    shutil.rmtree(root, ignore_errors=True)
     print(Counter(r["outcome"] for r in results.values()))
 
 

@@ -8,7 +8,7 @@ use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use crate::sh::{Error, Result, command, output, root, step, target};
+use crate::sh::{Error, Result, cargo, command, output, root, step, target};
 
 const CMAKE_AT_LEAST: (u32, u32) = (3, 26);
 const CMAKE_PACKAGE: &str = "cmake>=3.26";
@@ -52,6 +52,41 @@ impl Tools {
         }
         command
     }
+}
+
+/// A command of Cargo that is not part of it, installed below `target/tools`, or below `$ANNDATA_TOOLS`.
+#[derive(Debug)]
+pub(crate) struct CargoTool {
+    pub(crate) name: &'static str,
+    pub(crate) version: &'static str,
+}
+
+impl CargoTool {
+    /// The program, if it is installed already.
+    pub(crate) fn find(&self) -> Option<PathBuf> {
+        let program = tools().join("bin").join(format!("{}{}", self.name, std::env::consts::EXE_SUFFIX));
+        program.exists().then_some(program)
+    }
+
+    /// The program, installed if need be, which takes several minutes.
+    ///
+    /// # Errors
+    ///
+    /// When Cargo cannot install it.
+    pub(crate) fn bring(&self) -> Result<PathBuf> {
+        if let Some(found) = self.find() {
+            return Ok(found);
+        }
+        let mut install = cargo();
+        // Unoptimized, which is fast enough for what it does.
+        install.args(["install", "--debug", "--locked", self.name, "--version", self.version, "--root"]);
+        step(&format!("install {}", self.name), install.arg(tools()))?;
+        self.find().ok_or_else(|| Error::new(format!("cargo installed no {}", self.name)))
+    }
+}
+
+fn tools() -> PathBuf {
+    std::env::var_os("ANNDATA_TOOLS").map_or_else(|| target().join("tools"), PathBuf::from)
 }
 
 /// Install CMake below `folder`: in a virtual environment, or beside nothing where Python lacks `venv`.

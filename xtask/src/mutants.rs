@@ -2,8 +2,9 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::env::{self, Tools};
-use crate::sh::{Error, Result, cargo, command, option, output, root, step, target};
+use crate::env::{self, CargoTool, Tools};
+use crate::sh::{Error, Result, command, option, output, root, step, target};
+use crate::tidy;
 
 const SCRIPT: &str = "tests/python/mutants.py";
 
@@ -22,8 +23,8 @@ const FILES: [&str; 7] = [
 const PACKAGES: [&str; 2] = ["anndata-array", "anndata-core"];
 const TESTED_BY: [&str; 3] = ["anndata-format", "anndata-tests", "anndata-experimental"];
 
-/// `cargo-mutants`, which lists the changes.
-const VERSION: &str = "27.1.0";
+/// What lists the changes.
+const TOOL: CargoTool = CargoTool { name: "cargo-mutants", version: "27.1.0" };
 
 /// Try all mutants, or with `--earlier FILE` those that were not caught there.
 ///
@@ -35,7 +36,7 @@ pub(crate) fn run(arguments: &[&str]) -> Result<()> {
     let earlier = option(arguments, "--earlier", &known)?;
     let wanted = option(arguments, "--python", &known)?;
     let python = env::anndata_python_with(wanted, env::MUTANTS)?.ok_or_else(|| Error::new(env::no_python()))?;
-    let mut listed = command(cargo_mutants()?);
+    let mut listed = command(TOOL.bring()?);
     listed.current_dir(root()).args(["mutants", "--list", "--json"]);
     for file in FILES {
         listed.args(["-f", file]);
@@ -60,30 +61,19 @@ pub(crate) fn run(arguments: &[&str]) -> Result<()> {
     step("try each mutant", Tools::bring()?.apply(&mut mutants))
 }
 
-/// What git knows of, copied below `folder`.
+/// The files of the project, copied below `folder`.
 fn copy_of_the_workspace(folder: &Path) -> Result<PathBuf> {
     let tree = folder.join("tree");
     if tree.exists() {
         std::fs::remove_dir_all(&tree)?;
     }
-    let mut git = command("git");
-    git.current_dir(root()).args(["ls-files", "-z", "--cached", "--others", "--exclude-standard"]);
-    for file in output(&mut git)?.split('\0').filter(|file| root().join(file).is_file()) {
-        let copy = tree.join(file);
-        std::fs::create_dir_all(copy.parent().unwrap_or(&tree))?;
-        std::fs::copy(root().join(file), copy)?;
+    // What git knows of may be gone.
+    for path in tidy::paths()?.iter().filter(|path| root().join(path).is_file()) {
+        let copy = tree.join(path);
+        if let Some(folder) = copy.parent() {
+            std::fs::create_dir_all(folder)?;
+        }
+        std::fs::copy(root().join(path), copy)?;
     }
     Ok(tree)
-}
-
-/// The command, installed below `target/tools` if need be, which takes several minutes.
-fn cargo_mutants() -> Result<PathBuf> {
-    let folder = target().join("tools");
-    let program = folder.join("bin").join(format!("cargo-mutants{}", std::env::consts::EXE_SUFFIX));
-    if !program.exists() {
-        let mut install = cargo();
-        install.args(["install", "--debug", "--locked", "cargo-mutants", "--version", VERSION, "--root"]);
-        step("install cargo-mutants", install.arg(folder))?;
-    }
-    Ok(program)
 }

@@ -63,17 +63,21 @@ pub(crate) fn run() -> Result<()> {
 
 /// Every text file of the project.
 pub(crate) fn files() -> Result<Vec<File>> {
-    let list = output(command("git").args(["ls-files", "-z", "--cached", "--others", "--exclude-standard"]));
-    let paths = match list {
-        Ok(list) => list.split('\0').filter(|p| !p.is_empty()).map(str::to_owned).collect(),
-        Err(_) => walk()?,
-    };
-    let mut files: Vec<File> = paths
+    let mut files: Vec<File> = paths()?
         .into_iter()
         .filter_map(|path| std::fs::read_to_string(root().join(&path)).ok().map(|text| File { path, text }))
         .collect();
     files.sort_by(|a, b| a.path.cmp(&b.path));
     Ok(files)
+}
+
+/// The path of every file of the project.
+pub(crate) fn paths() -> Result<Vec<String>> {
+    let list = output(command("git").args(["ls-files", "-z", "--cached", "--others", "--exclude-standard"]));
+    match list {
+        Ok(list) => Ok(list.split('\0').filter(|p| !p.is_empty()).map(str::to_owned).collect()),
+        Err(_) => walk(),
+    }
 }
 
 /// Every file below the root, where Git is absent; without what is built and what is hidden.

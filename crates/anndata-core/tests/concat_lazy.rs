@@ -5,8 +5,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
 use anndata_core::{
-    AnnData, AxisSelection, Column, ConcatOptions, DataFrame, Element, Error, Join, Lazy, LazySource, Result, Schema,
-    SparseFormat, SparseMatrix, Tensor, concat_lazy,
+    AnnData, AxisSelection, Column, ConcatOptions, DataFrame, Element, Error, Join, Lazy, LazySource, Mapping, Merge,
+    Result, Schema, SparseFormat, SparseMatrix, Tensor, concat_lazy,
 };
 
 /// What was read: how often something as a whole, and how many positions along the first axis.
@@ -204,5 +204,22 @@ fn rows_of_sparse_matrices_are_as_long_as_they_become() -> Result<()> {
     let near = pairwise.obsp().get("near").unwrap();
     assert_eq!(near.major_lengths(1..5)?, [3, 3, 2, 2]);
     assert_eq!(near.major_lengths(1..5)?, near.load()?.major_lengths(1..5)?);
+    Ok(())
+}
+
+#[test]
+fn mappings_that_are_not_read_yet_are_compared_by_value() -> Result<()> {
+    let object = |n: Element, key: &str| {
+        let mapping: Mapping =
+            [("nan".to_owned(), Tensor::from_vec([1], vec![f64::NAN])?.into()), (key.to_owned(), n)].into();
+        let lazy = Lazy::new(Counted { element: mapping.into(), reads: Arc::default() });
+        AnnData::builder().shape(1, 1).uns("m", lazy).build()
+    };
+    let first = object(1_i64.into(), "n")?;
+    for (n, key, kept) in [(Element::from(1.0), "n", true), (2.0.into(), "n", false), (1.0.into(), "m", false)] {
+        let options = ConcatOptions::default().with_uns_merge(Merge::Same);
+        let joined = concat_lazy(&[&first, &object(n, key)?], &options)?;
+        assert_eq!(joined.uns().contains_key("m"), kept, "{key}");
+    }
     Ok(())
 }

@@ -1,8 +1,8 @@
 //! Stored chunks and shards are copied as they are where they fit, and only there.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
-use anndata::experimental::{Grid, OnDiskOptions, OnDiskReport, concat_on_disk};
+use anndata::experimental::{Grid, OnDiskOptions, concat_on_disk};
 use anndata::storage::{Array, NodeKind};
 use anndata::{
     AnnData, AxisSelection, Compression, ConcatOptions, DataFrame, Error, Group, Result, Sharding, Tensor,
@@ -10,7 +10,7 @@ use anndata::{
 };
 use anndata_tests::stores;
 
-use super::{files, matrix};
+use super::{files, joined, matrix};
 
 const COLUMNS: usize = 500;
 
@@ -28,26 +28,6 @@ fn objects(rows: &[usize]) -> Result<Vec<AnnData>> {
             .build()
     };
     rows.iter().enumerate().map(|(seed, rows)| object((seed, rows))).collect()
-}
-
-/// The objects in files, and what they become on disk in memory of this size.
-fn joined(
-    folder: &Path,
-    objects: &[AnnData],
-    ending: &str,
-    write: &WriteOptions,
-    options: &OnDiskOptions,
-) -> Result<(Vec<PathBuf>, PathBuf, OnDiskReport)> {
-    let paths = objects.iter().enumerate().map(|(at, object)| {
-        let path = folder.join(format!("{at}.{ending}"));
-        anndata::write_with(&path, object, write)?;
-        Ok(path)
-    });
-    let paths = paths.collect::<Result<Vec<_>>>()?;
-    let output = folder.join(format!("all.{ending}"));
-    let inputs = paths.iter().enumerate().map(|(at, path)| (at.to_string(), path));
-    let report = concat_on_disk(inputs, &output, options)?;
-    Ok((paths, output, report))
 }
 
 fn array(path: &Path, key: &str) -> Result<Array> {

@@ -1,17 +1,16 @@
 //! What an input has in another way than the result is converted on the way, and never copied as it is.
 
-use std::path::PathBuf;
-
-use anndata::experimental::{OnDiskOptions, concat_on_disk};
+use anndata::experimental::OnDiskOptions;
 use anndata::{
     AnnData, Column, Compression, ConcatAxis, ConcatOptions, DType, DataFrame, Element, FillValue, Join, Result,
-    SparseFormat, Tensor, WriteOptions, concat, write_with,
+    SparseFormat, Tensor, WriteOptions, concat,
 };
 
-use super::matrix;
+use super::{joined, matrix};
 
+/// Enough for values to be copied piece by piece.
 const ROWS: usize = 3000;
-const GENES: usize = 40;
+const GENES: usize = 200;
 
 /// An object whose variables are named from `first` on, backwards where asked, with a matrix in `X` and what it has in other ways.
 fn object(seed: usize, first: usize, backwards: bool, x: impl Into<Element>) -> Result<AnnData> {
@@ -26,26 +25,24 @@ fn object(seed: usize, first: usize, backwards: bool, x: impl Into<Element>) -> 
         .build()
 }
 
-/// What two objects become on disk is what they become in memory, for every way of storing them.
+/// What objects become on disk is what they become in memory, for every way of storing them.
 fn check(what: &str, objects: &[AnnData], options: &ConcatOptions) -> Result<()> {
     let expected = concat(&objects.iter().collect::<Vec<_>>(), options)?;
-    for (ending, compression) in
-        [("h5ad", Compression::None), ("h5ad", Compression::Gzip(1)), ("zarr", Compression::None)]
-    {
+    let plain = WriteOptions::default().with_compression(Compression::None).with_overwrite(true);
+    let chunks = plain.clone().with_chunk_rows(500);
+    for (ending, write) in [
+        ("h5ad", &plain),
+        ("h5ad", &chunks),
+        ("h5ad", &chunks.clone().with_compression(Compression::Gzip(1))),
+        ("zarr", &chunks),
+    ] {
         let folder = tempfile::tempdir()?;
-        let write = WriteOptions::default().with_compression(compression).with_chunk_rows(500);
-        let inputs = objects.iter().enumerate().map(|(at, object)| {
-            let path = folder.path().join(format!("{at}.{ending}"));
-            write_with(&path, object, &write)?;
-            Ok((at.to_string(), path))
-        });
-        let inputs = inputs.collect::<Result<Vec<(String, PathBuf)>>>()?;
-        let output = folder.path().join(format!("all.{ending}"));
-        let options = OnDiskOptions::default().with_concat(options.clone()).with_write(write.with_overwrite(true));
+        let options = OnDiskOptions::default().with_concat(options.clone()).with_write(write.clone());
         // In blocks, and at once.
         for memory in [200_000, 512 << 20] {
-            concat_on_disk(inputs.clone(), &output, &options.clone().with_memory_limit(memory))?;
-            let (read, place) = (anndata::read(&output)?, format!("{what}, {ending}, {compression:?}, {memory} bytes"));
+            let options = options.clone().with_memory_limit(memory);
+            let (_, output, _) = joined(folder.path(), objects, ending, write, &options)?;
+            let (read, place) = (anndata::read(&output)?, format!("{what}, {ending}, {write:?}, {memory} bytes"));
             assert_eq!(read.x(), expected.x(), "{place}");
             assert!(read.obsm() == expected.obsm(), "obsm of {place}");
             assert!(read.obs() == expected.obs() && read.var() == expected.var(), "names and columns of {place}");
@@ -56,7 +53,7 @@ fn check(what: &str, objects: &[AnnData], options: &ConcatOptions) -> Result<()>
 
 #[test]
 fn matrices() -> Result<()> {
-    let csr = |seed: usize| matrix(ROWS, GENES, 10, seed);
+    let csr = |seed: usize| matrix(ROWS, GENES, 100, seed);
     let first = || object(0, 0, false, csr(0)?);
     let inner = ConcatOptions::default();
     let outer = ConcatOptions::default().with_join(Join::Outer);
@@ -101,7 +98,7 @@ fn along_variables() -> Result<()> {
     };
     for dense in [false, true] {
         let x = |seed: usize| {
-            let csr = matrix(ROWS, GENES, 10, seed)?;
+            let csr = matrix(ROWS, GENES, 100, seed)?;
             Ok::<_, anndata::Error>(if dense { csr.to_dense()?.into() } else { csr.into() })
         };
         for backwards in [false, true] {

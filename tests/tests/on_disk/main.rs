@@ -10,10 +10,11 @@ mod resumed;
 mod rows;
 
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
+use anndata::experimental::{OnDiskOptions, OnDiskReport, concat_on_disk};
 use anndata::node::Node;
-use anndata::{Attributes, Result, SparseFormat, SparseMatrix, Tensor};
+use anndata::{AnnData, Attributes, Result, SparseFormat, SparseMatrix, Tensor, WriteOptions};
 
 /// What a store holds beside values: of each group and array its attributes, and dtype and shape of arrays.
 fn outline(path: &Path) -> Result<BTreeMap<String, (Attributes, Option<String>)>> {
@@ -32,6 +33,26 @@ fn outline(path: &Path) -> Result<BTreeMap<String, (Attributes, Option<String>)>
     let mut all = BTreeMap::new();
     walk(&Node::open(&anndata::open(path)?, "")?, &mut all);
     Ok(all)
+}
+
+/// The objects in files, and what they become on disk in memory of this size.
+fn joined(
+    folder: &Path,
+    objects: &[AnnData],
+    ending: &str,
+    write: &WriteOptions,
+    options: &OnDiskOptions,
+) -> Result<(Vec<PathBuf>, PathBuf, OnDiskReport)> {
+    let paths = objects.iter().enumerate().map(|(at, object)| {
+        let path = folder.join(format!("{at}.{ending}"));
+        anndata::write_with(&path, object, write)?;
+        Ok(path)
+    });
+    let paths = paths.collect::<Result<Vec<_>>>()?;
+    let output = folder.join(format!("all.{ending}"));
+    let inputs = paths.iter().enumerate().map(|(at, path)| (at.to_string(), path));
+    let report = concat_on_disk(inputs, &output, options)?;
+    Ok((paths, output, report))
 }
 
 /// All files below a folder with their bytes.

@@ -1,16 +1,16 @@
 //! `cargo-semver-checks`, which compiles two versions of a library and finds what breaks those who depend on it.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use super::changes::Comparer;
 use super::version::Level;
 use super::workspace::{Package, Workspace};
-use crate::env::Tools;
-use crate::sh::{Error, Result, cargo, step, target};
+use crate::env::{CargoTool, Tools};
+use crate::sh::{Error, Result};
 
-const VERSION: &str = "0.51.0";
+const TOOL: CargoTool = CargoTool { name: "cargo-semver-checks", version: "0.51.0" };
 
-/// The command, installed below `target/tools`.
+/// The installed command.
 #[derive(Debug)]
 pub(crate) struct SemverChecks {
     program: PathBuf,
@@ -19,24 +19,16 @@ pub(crate) struct SemverChecks {
 impl SemverChecks {
     /// The command, if it is installed already.
     pub(crate) fn find() -> Option<Self> {
-        let program = folder().join("bin").join(format!("cargo-semver-checks{}", std::env::consts::EXE_SUFFIX));
-        program.exists().then_some(Self { program })
+        TOOL.find().map(|program| Self { program })
     }
 
-    /// The command, installed if need be, which takes several minutes.
+    /// The command, installed if need be.
     ///
     /// # Errors
     ///
     /// When Cargo cannot install it.
     pub(crate) fn bring() -> Result<Self> {
-        if let Some(found) = Self::find() {
-            return Ok(found);
-        }
-        let mut install = cargo();
-        // Unoptimized, which checks a crate in a second all the same.
-        install.args(["install", "--debug", "--locked", "cargo-semver-checks", "--version", VERSION, "--root"]);
-        step("install cargo-semver-checks", install.arg(folder()))?;
-        Self::find().ok_or_else(|| Error::new("cargo installed no cargo-semver-checks"))
+        Ok(Self { program: TOOL.bring()? })
     }
 }
 
@@ -65,12 +57,6 @@ fn judge(status: Option<i32>, said: &str) -> Option<(Level, Vec<String>)> {
     };
     let failures = said.lines().filter_map(|line| line.strip_prefix("--- failure "));
     Some((level, failures.map(|line| line.trim_end_matches(" ---").to_owned()).collect()))
-}
-
-fn folder() -> PathBuf {
-    let shared = target();
-    let named = std::env::var_os("ANNDATA_TOOLS").map(PathBuf::from);
-    named.unwrap_or_else(|| Path::new(&shared).join("tools"))
 }
 
 #[cfg(test)]

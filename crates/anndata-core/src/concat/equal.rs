@@ -23,6 +23,13 @@ pub(super) fn equal(a: &Element, b: &Element) -> Result<bool> {
         (Element::Column(a), Element::Column(b)) => columns(a, b)?,
         (Element::Frame(a), Element::Frame(b)) => frames(a, b)?,
         (Element::Awkward(a), Element::Awkward(b)) => a.almost_equal(b)?,
+        (Element::Mapping(a), Element::Mapping(b)) => {
+            a.len() == b.len()
+                && a.iter().try_fold(true, |same, (key, value)| {
+                    let other = b.get(key).map(|other| equal(value, other)).transpose()?;
+                    Ok::<_, crate::Error>(same && other == Some(true))
+                })?
+        }
         (a, b) => a == b,
     })
 }

@@ -69,7 +69,7 @@ fn text_loses_columns_and_gets_none() -> Result<()> {
         concat(&[&of(3)?, &of(2)?], &outer()),
         "obsm/t: there is no text or record for cells that an input does not have",
     );
-    // No cells are lacking where there are no rows.
+    // Without rows, no cell is missing.
     let none = AnnData::builder().obs(DataFrame::unnamed(0)).build()?;
     assert_eq!(concat(&[&of(2)?, &none], &outer())?.obsm()["t"].to_tensor()?.shape(), [2, 2]);
     Ok(())

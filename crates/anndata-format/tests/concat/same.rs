@@ -48,7 +48,7 @@ fn scalars() -> Result<()> {
         (time(TimeUnit::Second, 3)?.into(), time(TimeUnit::Second, 3)?.into(), true),
         (time(TimeUnit::Second, 3)?.into(), time(TimeUnit::Second, 4)?.into(), false),
         (time(TimeUnit::Second, 3)?.into(), 3_i64.into(), false),
-        // An array of one value is no scalar.
+        // An array of one value is not a scalar.
         (1_i64.into(), Tensor::from_vec([1], vec![1_i64])?.into(), false),
         ("a".into(), Tensor::from_strings([1], ["a"])?.into(), false),
         (Element::Null, 0_i64.into(), false),

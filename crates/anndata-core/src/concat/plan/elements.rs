@@ -97,13 +97,13 @@ impl Context<'_> {
         for (outline, reindex) in outlines.iter().zip(reindex.iter()) {
             dtypes.push(filled_dtype(outline.as_ref(), axis, reindex, fill, sparse));
         }
-        if dtypes.iter().any(DType::is_time) && fill.to_tensor(&DType::Timedelta(TimeUnit::Generic.into())).is_ok() {
-            // If there is no array, or none of its columns, there is NaT.
-            dtypes = known.iter().filter_map(|outline| outline.dtype()).cloned().collect();
-        }
-        let has_fill = |outline: &&Outline| outline.dtype().is_none_or(|dtype| dtype.is_numeric() || dtype.is_time());
-        if !known.is_empty() && !known.iter().any(has_fill) {
-            // Nothing fills text and records: cells that an input does not have are an error, unless it has no rows.
+        // If there is no date, or none of its columns, there is NaT.
+        let has_nat =
+            dtypes.iter().any(DType::is_time) && fill.to_tensor(&DType::Timedelta(TimeUnit::Generic.into())).is_ok();
+        // Nothing fills text and records: a cell that an input lacks is an error when it is asked for.
+        let is_filled = |outline: &&Outline| outline.dtype().is_none_or(|dtype| dtype.is_numeric() || dtype.is_time());
+        let has_none = !known.is_empty() && !known.iter().any(is_filled);
+        if has_nat || has_none {
             dtypes = known.iter().filter_map(|outline| outline.dtype()).cloned().collect();
         }
         let inner = inner_shape(&known)?;
