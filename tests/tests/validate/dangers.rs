@@ -262,6 +262,15 @@ const DANGERS: &[Danger] = &[
         },
         &[("raw", "slot-kind")],
     ),
+    (
+        "no raw, in an object within another, that does not say what it is",
+        |root| {
+            copy(root, "", "uns/inner")?;
+            root.remove("uns/inner/raw")?;
+            root.create_array("uns/inner/raw", &ArraySpec::null(DType::F32)).map(drop)
+        },
+        &[("uns/inner/raw", "encoding-missing"), ("uns/inner/raw", "slot-kind")],
+    ),
     // Data frames.
     (
         "the name of an index with a dimension",

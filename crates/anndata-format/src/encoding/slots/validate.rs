@@ -168,6 +168,11 @@ fn check_new_raw(node: &Node, n_obs: Option<usize>, registry: &Registry, checker
             checker.element(node);
             checker.add(&rules::SLOT_KIND, node.path(), "an array stands where a raw should be");
         }
+        // Python looks for parts below the root's `raw`, and takes that of any other object for what its encoding makes of it.
+        (Node::Array(_), Ok(Found::Legacy(_))) if node.path() != "raw" => {
+            checker.element(node);
+            checker.add(&rules::SLOT_KIND, node.path(), "nothing (null) stands here without its encoding");
+        }
         _ => checker.element(node),
     }
     if let Some(x) = node.descendant("X") {
