@@ -64,8 +64,8 @@ pub struct LoaderOptions {
     /// - `columns`: the columns of `obs` and the labels that are asked for;
     /// - `weights`: four bytes a row that is thinned, eight if rows are drawn with replacement, sixteen if batches are put together.
     ///
-    /// Where there is room for it, chunks of the store stay decoded until the epoch ends: those in which cursors are (two for each cursor
-    /// and matrix), and all where rows come from anywhere; and the memory of a window and two batches is kept to be used again, as fresh
+    /// Where there is room for it, chunks of the store stay decoded until all of their rows came: those in which cursors are (two for each
+    /// cursor and matrix), and all where rows come from anywhere; and the memory of a window and two batches is kept to be used again, as fresh
     /// memory takes time.
     ///
     /// Default: 1 GiB.
@@ -175,10 +175,8 @@ struct Inner {
     fixed_bytes: u64,
     /// The bytes of windows that are kept for the rest of units in them.
     kept_bytes: u64,
-    /// The bytes of chunks that stay decoded, as cursors are in them.
-    tail_bytes: u64,
-    /// The bytes of all chunks, if they stay decoded.
-    image_bytes: u64,
+    /// The bytes of chunks that stay decoded until all of their rows came.
+    chunk_bytes: u64,
     /// The bytes of memory that are kept to be used again.
     reused_bytes: u64,
     peak_memory: u64,
@@ -268,8 +266,7 @@ impl Loader {
             shares_units: false,
             fixed_bytes: 0,
             kept_bytes: 0,
-            tail_bytes: 0,
-            image_bytes: 0,
+            chunk_bytes: 0,
             reused_bytes: 0,
             peak_memory: 0,
             ends,

@@ -6,16 +6,14 @@
 //! order, in batches of bounded size.
 
 mod copy;
-mod image;
+mod kept;
 mod read;
 mod runs;
-mod tails;
 mod write;
 
-pub use image::ImageReuse;
+pub use kept::{ChunkReuse, KeptChunks};
 pub use read::read;
 pub use runs::{read_runs, read_runs_into, tensor_of_runs};
-pub use tails::{KeptChunks, TailReuse};
 pub use write::write;
 
 use crate::{ArraySpec, Error, Result};

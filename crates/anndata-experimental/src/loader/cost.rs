@@ -89,7 +89,7 @@ pub(super) fn cost(of: &Inner, stored: &[Stored<'_>], state: &LoaderState) -> Re
                         touched(parts, bytes, first, last, &mut chunks);
                     }
                 }
-                if of.tail_bytes > 0 || of.image_bytes > 0 {
+                if of.chunk_bytes > 0 {
                     chunks.retain(|chunk| seen.insert(*chunk));
                 }
                 decoded += chunks.iter().map(|chunk| chunk.bytes).sum::<u64>();

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use anndata_core::Result;
-use anndata_storage::chunked::{ImageReuse, TailReuse};
+use anndata_storage::chunked::ChunkReuse;
 use anndata_storage::{MemoryReuse, OrBug};
 
 use super::blocks::{Meter, Piece};
@@ -33,7 +33,7 @@ pub struct Epoch {
     rows: u64,
     done: bool,
     #[expect(dead_code, reason = "memory and chunks are kept as long as they live")]
-    kept: (MemoryReuse, TailReuse, ImageReuse),
+    kept: (MemoryReuse, ChunkReuse),
 }
 
 /// The rows of a batch, as positions in order, and how many of them came before.
@@ -61,8 +61,8 @@ impl Epoch {
         let windows = ReadAhead::new(move || feeder.next().transpose(), of.options.prefetch);
         // Fallback: no more is kept than there is.
         let most = |bytes: u64| usize::try_from(bytes).unwrap_or(usize::MAX);
-        let (tails, image) = (TailReuse::up_to(most(of.tail_bytes)), ImageReuse::up_to(most(of.image_bytes)));
-        let kept = (MemoryReuse::up_to(most(of.reused_bytes)), tails, image);
+        let chunks = if of.repeats() { ChunkReuse::whole } else { ChunkReuse::unread };
+        let kept = (MemoryReuse::up_to(most(of.reused_bytes)), chunks(most(of.chunk_bytes)));
         let (of, current, waited, rows, done) = (Arc::clone(of), None, Duration::ZERO, 0, false);
         Ok(Self { of, windows, current, state, meter, stop, waited, rows, done, kept })
     }

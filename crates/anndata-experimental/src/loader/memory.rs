@@ -96,8 +96,8 @@ impl Inner {
             (true, false) => shared,
             (true, true) => with_kept,
         };
-        (self.image_bytes, self.tail_bytes) = self.kept_chunks(cursors, limit.saturating_sub(needed));
-        let needed = needed.saturating_add(self.image_bytes).saturating_add(self.tail_bytes);
+        self.chunk_bytes = self.kept_chunks(cursors, limit.saturating_sub(needed));
+        let needed = needed.saturating_add(self.chunk_bytes);
         // What is left keeps the memory of a window and its batches for the next.
         let window = if self.shares_units { piece.saturating_add(left) } else { piece };
         self.reused_bytes = window.saturating_add(out).min(limit.saturating_sub(needed));
@@ -105,27 +105,25 @@ impl Inner {
         Ok(())
     }
 
-    /// The bytes of all chunks, where rows come from anywhere, and of those in which cursors are: where there is room, they stay
-    /// decoded.
-    fn kept_chunks(&self, cursors: Option<u64>, room: u64) -> (u64, u64) {
-        let is_random = cursors.is_none() || self.arrangement.composed.is_some() || self.is_drawn();
+    /// The bytes of all chunks, where rows come from anywhere, or of those in which cursors are; none where there is no room.
+    fn kept_chunks(&self, cursors: Option<u64>, room: u64) -> u64 {
         let chunked = self.row_bytes.iter().filter(|one| one.chunk > 0 && one.is_sparse());
-        let fits = |bytes: u64| if bytes <= room { bytes } else { 0 };
         let chunk = |one: &RowBytes| one.chunk.saturating_mul(2);
-        match cursors {
-            _ if is_random => {
+        let bytes: u64 = match cursors.filter(|_| !self.repeats()) {
+            None => {
                 let (rows, stores) = (self.ends.last().copied().unwrap_or(0), self.ends.len() as u64);
                 let all = |one: &RowBytes| one.total(rows).saturating_add(chunk(one).saturating_mul(stores));
-                (fits(chunked.map(all).sum()), 0)
+                chunked.map(all).sum()
             }
-            Some(cursors) if self.keeps_units => (0, fits(chunked.map(|one| chunk(one).saturating_mul(cursors)).sum())),
-            _ => (0, 0),
-        }
+            Some(cursors) if self.keeps_units => chunked.map(|one| chunk(one).saturating_mul(cursors)).sum(),
+            Some(_) => 0,
+        };
+        if bytes <= room { bytes } else { 0 }
     }
 
-    /// Whether rows are drawn with replacement.
-    fn is_drawn(&self) -> bool {
-        matches!(self.arrangement.drawn, order::Drawn::Replaced(..))
+    /// Whether rows come from anywhere, and may come again.
+    pub(super) fn repeats(&self) -> bool {
+        self.arrangement.composed.is_some() || matches!(self.arrangement.drawn, order::Drawn::Replaced(..))
     }
 
     /// The bytes of the largest unit.

@@ -5,8 +5,8 @@ use std::ops::Range;
 use rayon::prelude::*;
 
 use super::copy::{Run, Target, copy_runs};
+use super::kept::{KeptChunks, Part};
 use super::read::Scratch;
-use super::tails::KeptChunks;
 use super::{byte_len, to_usize};
 use crate::{AlignedBytes, ArraySpec, ChunkedStorage, DType, Error, OrBug, Result, Tensor, ensure};
 
@@ -41,11 +41,8 @@ pub fn read_runs_into(
     ensure!(byte_len(&[total], size)? == out.len(), "{} bytes for {total} values of {size}", out.len());
     let target = Target::new(out);
     let chunk_bytes = byte_len(&[to_usize(chunk_len)?], size)?;
-    let kept = storage.kept_chunks().filter(|_| !storage.is_raw());
-    let tails = kept.filter(|_| KeptChunks::are_wanted());
-    let count = spec.shape.first().map_or(0, |len| len.div_ceil(chunk_len));
-    let image = kept.and_then(|kept| kept.image(usize::try_from(count).ok()?, chunk_bytes));
-    let image = image.as_deref();
+    let kept = storage.kept_chunks().filter(|_| !storage.is_raw() && KeptChunks::are_wanted());
+    let len = spec.shape.first().copied().unwrap_or(0);
     let of_chunks: Vec<&[Piece]> = pieces.chunk_by(|a, b| a.chunk == b.chunk).collect();
     of_chunks.into_par_iter().try_for_each_init(Scratch::default, |scratch, pieces| {
         let number = pieces.first().or_bug("a chunk without pieces")?.chunk;
@@ -53,40 +50,38 @@ pub fn read_runs_into(
         let name = |error: Error| super::at_chunk(&position, error);
         let Scratch { raw, chunk, codec, .. } = scratch;
         let runs: Vec<Run> = pieces.iter().map(|piece| piece.run).collect();
-        let scatter = |source: &[u8], stride: usize| {
+        let scatter = |source: &[u8], stride: usize, runs: &[Run]| {
             // SAFETY: `target` outlives this closure; the targets of all pieces are disjoint parts of the destination,
             // and a piece belongs to one chunk.
-            if unsafe { copy_runs(source, target, &[runs.as_slice()], &[stride], &[1], size) } {
+            if unsafe { copy_runs(source, target, &[runs], &[stride], &[1], size) } {
                 Ok(())
             } else {
                 Err(name(Error::invalid_data("a chunk is smaller than the array declares")))
             }
         };
-        if let Some(decoded) = image.and_then(|image| image.get(number)) {
-            return scatter(decoded, 1);
-        }
-        let own_tails = tails.filter(|_| pieces.iter().any(|piece| piece.goes_on));
-        if let Some(kept) = tails.and_then(|tails| tails.take(number)).filter(|kept| kept.len() == chunk_bytes) {
-            scatter(&kept, 1)?;
-            match own_tails {
-                Some(tails) => tails.put(number, kept),
-                None => *chunk = kept,
+        if let Some(part) = kept.and_then(|kept| kept.take(number))
+            && let Some((values, found)) = part.find(&runs)
+        {
+            scatter(values, 1, &found)?;
+            let left = if KeptChunks::are_whole() { Some(part) } else { part.without(&runs, size) };
+            if let (Some(kept), Some(left)) = (kept, left) {
+                kept.put(number, left);
             }
             return Ok(());
         }
         let Some(info) = storage.read_raw(&position, raw).map_err(name)? else {
             let fill = storage.fill_value();
             if fill.len() == size {
-                return scatter(fill, 0);
+                return scatter(fill, 0, &runs);
             }
             // Of a format that names no value; memory that was used before is not zero.
             super::resize(chunk, size)?;
             let zeros = chunk.get_mut(..size).or_bug("a buffer shorter than a value")?;
             zeros.fill(0);
-            return scatter(zeros, 0);
+            return scatter(zeros, 0, &runs);
         };
         if storage.is_raw() && raw.len() == chunk_bytes {
-            return scatter(raw, 1);
+            return scatter(raw, 1, &runs);
         }
         if let [Piece { run, .. }] = pieces
             && run.len.checked_mul(size) == Some(chunk_bytes)
@@ -97,21 +92,23 @@ pub fn read_runs_into(
             let place = unsafe { target.slice(at, chunk_bytes) }.or_bug("a chunk beyond the destination")?;
             return storage.decode(raw, info, place, codec).map_err(name);
         }
-        // What is read as a whole is not read again.
-        let wanted: usize = pieces.iter().map(|piece| piece.run.len).sum();
-        if let Some(image) = image.filter(|_| wanted.checked_mul(size).is_some_and(|wanted| wanted < chunk_bytes))
-            && let Some(decoded) = image.fill(number, |place| storage.decode(raw, info, place, codec).map_err(name))?
-        {
-            return scatter(decoded, 1);
-        }
         super::resize(chunk, chunk_bytes)?;
         let decoded = chunk.get_mut(..chunk_bytes).or_bug("a buffer shorter than a chunk")?;
         storage.decode(raw, info, decoded, codec).map_err(name)?;
-        scatter(decoded, 1)?;
-        if let Some(tails) = own_tails {
-            let mut decoded = std::mem::take(chunk);
-            decoded.truncate(chunk_bytes);
-            tails.put(number, decoded);
+        scatter(decoded, 1, &runs)?;
+        if let Some(kept) = kept {
+            chunk.truncate(chunk_bytes);
+            // The last chunk may go beyond the array.
+            let own = to_usize(len.saturating_sub(number.saturating_mul(chunk_len)).min(chunk_len))?;
+            let whole = Part::whole(own, std::mem::take(chunk));
+            if KeptChunks::are_whole() {
+                kept.put(number, whole);
+            } else {
+                if let Some(left) = whole.without(&runs, size) {
+                    kept.put(number, left);
+                }
+                *chunk = whole.into_bytes();
+            }
         }
         Ok(())
     })
@@ -139,8 +136,6 @@ pub fn tensor_of_runs(
 struct Piece {
     chunk: u64,
     run: Run,
-    /// Whether the run ends before the chunk does.
-    goes_on: bool,
 }
 
 /// The runs cut at the borders of chunks, in the order of chunks, and the length of all together.
@@ -154,8 +149,7 @@ fn pieces(runs: &[Range<u64>], chunk_len: u64) -> Result<(Vec<Piece>, usize)> {
             // The chunk may end beyond all numbers, the run does not.
             let end = run.end.min(chunk.saturating_add(1).saturating_mul(chunk_len));
             let len = to_usize(end - start)?;
-            let run_of_chunk = Run { source: to_usize(start % chunk_len)?, target, len };
-            pieces.push(Piece { chunk, run: run_of_chunk, goes_on: !end.is_multiple_of(chunk_len) });
+            pieces.push(Piece { chunk, run: Run { source: to_usize(start % chunk_len)?, target, len } });
             target = target.checked_add(len).ok_or_else(|| Error::limit_exceeded("the runs do not fit into memory"))?;
             start = end;
         }
@@ -172,7 +166,7 @@ mod tests {
 
     use super::*;
     use crate::ChunkInfo;
-    use crate::chunked::{ImageReuse, TailReuse};
+    use crate::chunked::ChunkReuse;
 
     /// The numbers from 0 on, in chunks of five whose bytes are turned around, and how many were decoded.
     #[derive(Default)]
@@ -215,12 +209,12 @@ mod tests {
 
     #[test]
     fn chunks_in_which_cursors_are_are_decoded_once() -> Result<()> {
-        let _alone = super::super::tails::ALONE.lock();
+        let _alone = super::super::kept::ALONE.lock();
         let spec = ArraySpec::new(DType::U64, [100]).with_chunks([5]);
         let steps = [[0..7, 50..58], [7..8, 58..59], [8..23, 59..71], [23..40, 71..72]];
         for kept in [true, false] {
             let numbers = Numbers::default();
-            let reuse = kept.then(|| TailReuse::up_to(1000));
+            let reuse = kept.then(|| ChunkReuse::unread(1000));
             for runs in &steps {
                 let read = read_runs(&numbers, &spec, runs)?;
                 assert_eq!(read.as_slice::<u64>()?, runs.iter().cloned().flatten().collect::<Vec<_>>());
@@ -235,11 +229,19 @@ mod tests {
 
     #[test]
     fn chunks_of_which_values_are_read_from_anywhere_are_decoded_once() -> Result<()> {
-        let _alone = super::super::tails::ALONE.lock();
+        let _alone = super::super::kept::ALONE.lock();
         let spec = ArraySpec::new(DType::U64, [100]).with_chunks([5]);
-        for (room, once) in [(20 * 40, true), (20 * 40 - 1, false), (0, false)] {
+        // Four of five numbers are left of each chunk after the first pass; whole chunks take more.
+        let unread: fn(usize) -> ChunkReuse = ChunkReuse::unread;
+        for (guard, room, once) in [
+            (unread, 20 * 32, true),
+            (unread, 20 * 16, false),
+            (unread, 0, false),
+            (ChunkReuse::whole, 20 * 40, true),
+            (ChunkReuse::whole, 20 * 20, false),
+        ] {
             let numbers = Numbers::default();
-            let reuse = ImageReuse::up_to(room);
+            let reuse = guard(room);
             for start in [3, 1, 0, 2, 4] {
                 // Every fifth number, the last one first.
                 let runs: Vec<_> = (0..20).rev().map(|chunk| chunk * 5 + start).map(|at| at..at + 1).collect();
@@ -247,9 +249,29 @@ mod tests {
                 assert_eq!(read.as_slice::<u64>()?, runs.into_iter().flatten().collect::<Vec<_>>());
             }
             drop(reuse);
-            assert_eq!(numbers.decoded.load(Ordering::Relaxed), if once { 20 } else { 100 });
+            let found = numbers.decoded.load(Ordering::Relaxed);
+            assert!(if once { found == 20 } else { found > 20 }, "{found} with room for {room}");
             read_runs(&numbers, &spec, std::slice::from_ref(&(0..1)))?;
-            assert_eq!(numbers.decoded.load(Ordering::Relaxed), if once { 21 } else { 101 });
+            assert_eq!(numbers.decoded.load(Ordering::Relaxed), found + 1, "nothing is kept any more");
+        }
+        Ok(())
+    }
+
+    #[test]
+    fn values_that_come_again_are_decoded_again_unless_chunks_are_kept_whole() -> Result<()> {
+        let _alone = super::super::kept::ALONE.lock();
+        let spec = ArraySpec::new(DType::U64, [13]).with_chunks([5]);
+        let unread: fn(usize) -> ChunkReuse = ChunkReuse::unread;
+        for (guard, decoded) in [(unread, 3), (ChunkReuse::whole, 1)] {
+            let numbers = Numbers::default();
+            let reuse = guard(1000);
+            // Of the last chunk, which goes beyond the array: some, the same once more, and what is left.
+            for run in [10..12, 10..12, 11..13] {
+                let read = read_runs(&numbers, &spec, std::slice::from_ref(&run))?;
+                assert_eq!(read.as_slice::<u64>()?, run.collect::<Vec<_>>());
+            }
+            drop(reuse);
+            assert_eq!(numbers.decoded.load(Ordering::Relaxed), decoded);
         }
         Ok(())
     }
