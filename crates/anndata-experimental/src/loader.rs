@@ -56,8 +56,9 @@ pub struct LoaderOptions {
     ///
     /// - `window`: the rows that are shuffled together, as they are stored, or those of a batch, if less: a window that does not fit
     ///   is read some batches at a time (one that was [asked for](Sampling::window) has to fit);
-    /// - `cursors * unit`: what cursors read ahead; they do not, where this is over a quarter of the limit. Where there is room for
-    ///   it, each window keeps as much, which saves a copy, and a window more is kept for what the next one needs of it;
+    /// - `cursors * unit`: what cursors read ahead; they do not, where this is over a quarter of the limit. Of sparse matrices they
+    ///   keep the chunks in which they are instead, decoded, one of values and one of indices each. Where there is room for units,
+    ///   each window keeps as much, which saves a copy, and a window more is kept for what the next one needs of it;
     /// - `batch`: a batch as it is asked for, which is large if it is dense;
     /// - `threads * chunk`: a chunk of the store on each thread, encoded and decoded;
     /// - `lengths`: four bytes for each row of a sparse matrix, or less, so that they are an eighth of the limit at most;

@@ -62,8 +62,9 @@ impl RowBytes {
         self.fixed + self.sparse.as_ref().map_or(0, |(value, lengths)| (value * lengths.total).div_ceil(rows.max(1)))
     }
 
-    pub(super) fn is_sparse(&self) -> bool {
-        self.sparse.is_some()
+    /// Whether what is decoded of its chunks can be kept: those of sparse matrices, which are read in runs.
+    pub(super) fn keeps_chunks(&self) -> bool {
+        self.sparse.is_some() && self.chunk > 0
     }
 
     /// The bytes of all rows, of which there are so many.

@@ -72,15 +72,20 @@ impl Inner {
             Order::Interleaved { cursors, .. } => Some(u64::from(cursors)),
             Order::Shuffled { .. } => None,
         };
-        let ahead = cursors.map(|cursors| self.largest_unit().saturating_mul(cursors).saturating_mul(2));
         let left = limit.saturating_sub(others);
-        let ahead = ahead.filter(|&ahead| ahead <= limit / 4 && (left - ahead.min(left)) / windows >= of_batch);
-        // A window that was asked for fits, with what cursors keep or without.
-        let fits = |ahead: u64| self.sampling.window.is_none() || (left - ahead.min(left)) / windows >= of_window;
-        let ahead = ahead.filter(|&ahead| fits(ahead));
+        // A window that was asked for fits, with what is set aside or without.
+        let fits = |aside: u64| self.sampling.window.is_none() || (left - aside.min(left)) / windows >= of_window;
+        let has_room =
+            |&aside: &u64| aside <= limit / 4 && (left - aside.min(left)) / windows >= of_batch && fits(aside);
+        // Where all chunks in which cursors are stay decoded, no rows are read ahead.
+        let chunks = cursors.filter(|_| !self.repeats() && bytes.iter().all(|one| one.keeps_chunks()));
+        let chunks = chunks.map(|cursors| self.chunks_of_cursors(cursors)).filter(has_room);
+        let unit = |cursors: u64| self.largest_unit().saturating_mul(cursors).saturating_mul(2);
+        let ahead = if chunks.is_some() { None } else { cursors.map(unit).filter(has_room) };
         self.keeps_units = ahead.is_some();
         let ahead = ahead.unwrap_or(0);
-        self.piece_bytes = (left - ahead.min(left)) / windows;
+        let aside = chunks.unwrap_or(ahead);
+        self.piece_bytes = (left - aside.min(left)) / windows;
         let piece = self.piece_bytes.min(of_window);
         // Where there is room, what cursors read ahead stays in the windows that it was read with, rather than that the rows that
         // were asked for are copied; where there is more, a window is kept as a whole for what the next one needs of it. Of several
@@ -96,29 +101,36 @@ impl Inner {
             (true, false) => shared,
             (true, true) => with_kept,
         };
-        self.chunk_bytes = self.kept_chunks(cursors, limit.saturating_sub(needed));
+        self.chunk_bytes = chunks.unwrap_or_else(|| self.kept_chunks(cursors, limit.saturating_sub(needed)));
         let needed = needed.saturating_add(self.chunk_bytes);
-        // What is left keeps the memory of a window and its batches for the next.
+        // What is left keeps the memory of a window and its batches for the next, an eighth of which is there for longer ones.
         let window = if self.shares_units { piece.saturating_add(left) } else { piece };
-        self.reused_bytes = window.saturating_add(out).min(limit.saturating_sub(needed));
+        let reused = window.saturating_add(out);
+        self.reused_bytes = reused.saturating_add(reused.div_ceil(8)).min(limit.saturating_sub(needed));
         self.peak_memory = needed.saturating_add(self.reused_bytes);
         Ok(())
     }
 
     /// The bytes of all chunks, where rows come from anywhere, or of those in which cursors are; none where there is no room.
     fn kept_chunks(&self, cursors: Option<u64>, room: u64) -> u64 {
-        let chunked = self.row_bytes.iter().filter(|one| one.chunk > 0 && one.is_sparse());
-        let chunk = |one: &RowBytes| one.chunk.saturating_mul(2);
-        let bytes: u64 = match cursors.filter(|_| !self.repeats()) {
+        let bytes = match cursors.filter(|_| !self.repeats()) {
             None => {
                 let (rows, stores) = (self.ends.last().copied().unwrap_or(0), self.ends.len() as u64);
-                let all = |one: &RowBytes| one.total(rows).saturating_add(chunk(one).saturating_mul(stores));
-                chunked.map(all).sum()
+                let chunked = self.row_bytes.iter().filter(|one| one.keeps_chunks());
+                chunked
+                    .map(|one| one.total(rows).saturating_add(one.chunk.saturating_mul(2).saturating_mul(stores)))
+                    .sum()
             }
-            Some(cursors) if self.keeps_units => chunked.map(|one| chunk(one).saturating_mul(cursors)).sum(),
+            Some(cursors) if self.keeps_units => self.chunks_of_cursors(cursors),
             Some(_) => 0,
         };
         if bytes <= room { bytes } else { 0 }
+    }
+
+    /// The bytes of the chunks in which cursors are, one of values and one of indices for each.
+    fn chunks_of_cursors(&self, cursors: u64) -> u64 {
+        let chunked = self.row_bytes.iter().filter(|one| one.keeps_chunks());
+        chunked.map(|one| one.chunk.saturating_mul(2).saturating_mul(cursors)).sum()
     }
 
     /// Whether rows come from anywhere, and may come again.
