@@ -56,8 +56,8 @@ pub struct LoaderOptions {
     ///
     /// - `window`: the rows that are shuffled together, as they are stored, or those of a batch, if less: a window that does not fit
     ///   is read some batches at a time (one that was [asked for](Sampling::window) has to fit);
-    /// - `cursors * unit`: what cursors read ahead; they do not, where this is over a quarter of the limit. Of sparse matrices they
-    ///   keep the chunks in which they are instead, decoded, one of values and one of indices each. Where there is room for units,
+    /// - `cursors * unit`: what cursors read ahead; they do not, where this is over a quarter of the limit. Of sparse matrices the
+    ///   chunks in which they are stay decoded instead, one of values and one of indices each. Where there is room for units,
     ///   each window keeps as much, which saves a copy, and a window more is kept for what the next one needs of it;
     /// - `batch`: a batch as it is asked for, which is large if it is dense;
     /// - `threads * chunk`: a chunk of the store on each thread, encoded and decoded;
@@ -65,9 +65,9 @@ pub struct LoaderOptions {
     /// - `columns`: the columns of `obs` and the labels that are asked for;
     /// - `weights`: four bytes a row that is thinned, eight if rows are drawn with replacement, sixteen if batches are put together.
     ///
-    /// Where there is room for it, chunks of the store stay decoded until all of their rows came: those in which cursors are (two for each
-    /// cursor and matrix), and all where rows come from anywhere; and the memory of a window and two batches is kept to be used again, as fresh
-    /// memory takes time.
+    /// Where there is room for it, chunks of the store stay decoded until all of their rows came: those in which cursors are and began
+    /// (two each for each cursor and matrix), and all where rows come from anywhere; and the memory of a window and two batches is kept
+    /// to be used again, as fresh memory takes time.
     ///
     /// Default: 1 GiB.
     pub memory_limit: u64,

@@ -79,7 +79,10 @@ impl Inner {
             |&aside: &u64| aside <= limit / 4 && (left - aside.min(left)) / windows >= of_batch && fits(aside);
         // Where all chunks in which cursors are stay decoded, no rows are read ahead.
         let chunks = cursors.filter(|_| !self.repeats() && bytes.iter().all(|one| one.keeps_chunks()));
-        let chunks = chunks.map(|cursors| self.chunks_of_cursors(cursors)).filter(has_room);
+        let chunks = chunks.and_then(|cursors| {
+            // A cursor ends in the chunk in which the next one began, of which the first rows are kept till then where there is room.
+            [cursors.saturating_mul(2), cursors].map(|each| self.chunks_of_cursors(each)).into_iter().find(has_room)
+        });
         let unit = |cursors: u64| self.largest_unit().saturating_mul(cursors).saturating_mul(2);
         let ahead = if chunks.is_some() { None } else { cursors.map(unit).filter(has_room) };
         self.keeps_units = ahead.is_some();
@@ -127,7 +130,7 @@ impl Inner {
         if bytes <= room { bytes } else { 0 }
     }
 
-    /// The bytes of the chunks in which cursors are, one of values and one of indices for each.
+    /// The bytes of the chunks in which cursors are: for each one of values and one of indices.
     fn chunks_of_cursors(&self, cursors: u64) -> u64 {
         let chunked = self.row_bytes.iter().filter(|one| one.keeps_chunks());
         chunked.map(|one| one.chunk.saturating_mul(2).saturating_mul(cursors)).sum()
