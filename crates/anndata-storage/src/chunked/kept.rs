@@ -89,8 +89,8 @@ impl Part {
         let found = runs.iter().map(|run| {
             let at = self.stretches.partition_point(|stretch| stretch.end <= run.source);
             let stretch = self.stretches.get(at)?;
-            let is_within = run.source >= stretch.start && run.len <= stretch.end - run.source;
-            is_within.then_some(Run { source: begins.get(at)? + (run.source - stretch.start), ..*run })
+            let within = run.source.checked_sub(stretch.start)?;
+            (run.len <= stretch.end - run.source).then_some(Run { source: begins.get(at)? + within, ..*run })
         });
         Some((self.bytes.as_slice(), found.collect::<Option<_>>()?))
     }

@@ -240,15 +240,20 @@ impl StoredPart {
     /// Whole major slices in memory.
     pub(super) fn read(&self, slices: &AxisSelection) -> Result<SparseMatrix> {
         let runs = self.runs(slices)?;
-        let (data, indices) = rayon::join(
-            || self.data.select_runs(runs.clone())?.source.read(),
-            || self.indices.select_runs(runs.clone())?.source.read(),
+        let (lengths, (data, indices)) = rayon::join(
+            || self.lengths(slices),
+            || {
+                rayon::join(
+                    || self.data.select_runs(runs.clone())?.source.read(),
+                    || self.indices.select_runs(runs.clone())?.source.read(),
+                )
+            },
         );
-        self.matrix(slices, data?, indices?)
+        self.matrix(slices, &lengths?, data?, indices?)
     }
 
-    fn matrix(&self, slices: &AxisSelection, data: Tensor, indices: Tensor) -> Result<SparseMatrix> {
-        let indptr = self.lengths(slices)?.to_tensor(&self.indptr.spec.dtype)?;
+    fn matrix(&self, slices: &AxisSelection, lengths: &Offsets, data: Tensor, indices: Tensor) -> Result<SparseMatrix> {
+        let indptr = lengths.to_tensor(&self.indptr.spec.dtype)?;
         let major = selected(slices)?;
         let shape = match self.format {
             SparseFormat::Csr => (major, self.minor_len),
@@ -280,7 +285,7 @@ impl StoredPart {
     /// Whole major slices whose values do not matter.
     fn without_values(&self, slices: &AxisSelection, indices: Tensor) -> Result<SparseMatrix> {
         let data = Tensor::from_vec([indices.len()], vec![0_u8; indices.len()])?;
-        self.matrix(slices, data, indices)
+        self.matrix(slices, &self.lengths(slices)?, data, indices)
     }
 
     fn keep(&self, slices: &SparseMatrix) -> Result<SparseMatrix> {
