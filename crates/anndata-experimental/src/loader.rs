@@ -65,9 +65,9 @@ pub struct LoaderOptions {
     /// - `columns`: the columns of `obs` and the labels that are asked for;
     /// - `weights`: four bytes a row that is thinned, eight if rows are drawn with replacement, sixteen if batches are put together.
     ///
-    /// Where there is room for it, chunks of the store stay decoded until all of their rows came: those in which cursors are and began
-    /// (two each for each cursor and matrix), and all where rows come from anywhere; and the memory of a window and two batches is kept
-    /// to be used again, as fresh memory takes time.
+    /// If there is room, decoded chunks are kept until all their rows have been given: for each cursor and matrix two that it is in and
+    /// two that it began in; all chunks if rows come from anywhere. The memory of a window and two batches is kept for the next ones as
+    /// well, as fresh memory takes time.
     ///
     /// Default: 1 GiB.
     pub memory_limit: u64,

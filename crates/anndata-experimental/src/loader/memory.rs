@@ -73,22 +73,21 @@ impl Inner {
             Order::Shuffled { .. } => None,
         };
         let left = limit.saturating_sub(others);
-        // A window that was asked for fits, with what is set aside or without.
-        let fits = |aside: u64| self.sampling.window.is_none() || (left - aside.min(left)) / windows >= of_window;
-        let has_room =
-            |&aside: &u64| aside <= limit / 4 && (left - aside.min(left)) / windows >= of_batch && fits(aside);
+        // What each window may take if so much is set aside. A window that was asked for fits all the same.
+        let each = |aside: u64| left.saturating_sub(aside) / windows;
+        let least = if self.sampling.window.is_some() { of_batch.max(of_window) } else { of_batch };
+        let has_room = |&aside: &u64| aside <= limit / 4 && each(aside) >= least;
         // Where all chunks in which cursors are stay decoded, no rows are read ahead.
         let chunks = cursors.filter(|_| !self.repeats() && bytes.iter().all(|one| one.keeps_chunks()));
         let chunks = chunks.and_then(|cursors| {
-            // A cursor ends in the chunk in which the next one began, of which the first rows are kept till then where there is room.
-            [cursors.saturating_mul(2), cursors].map(|each| self.chunks_of_cursors(each)).into_iter().find(has_room)
+            // A cursor ends in the chunk that the next one began in, whose first rows are kept until then if there is room.
+            [cursors.saturating_mul(2), cursors].map(|count| self.chunks_of_cursors(count)).into_iter().find(has_room)
         });
         let unit = |cursors: u64| self.largest_unit().saturating_mul(cursors).saturating_mul(2);
         let ahead = if chunks.is_some() { None } else { cursors.map(unit).filter(has_room) };
         self.keeps_units = ahead.is_some();
         let ahead = ahead.unwrap_or(0);
-        let aside = chunks.unwrap_or(ahead);
-        self.piece_bytes = (left - aside.min(left)) / windows;
+        self.piece_bytes = each(chunks.unwrap_or(ahead));
         let piece = self.piece_bytes.min(of_window);
         // Where there is room, what cursors read ahead stays in the windows that it was read with, rather than that the rows that
         // were asked for are copied; where there is more, a window is kept as a whole for what the next one needs of it. Of several
@@ -114,7 +113,7 @@ impl Inner {
         Ok(())
     }
 
-    /// The bytes of all chunks, where rows come from anywhere, or of those in which cursors are; none where there is no room.
+    /// The bytes of the chunks to keep: all of them if rows come from anywhere, else those that cursors are in. 0 if they do not fit.
     fn kept_chunks(&self, cursors: Option<u64>, room: u64) -> u64 {
         let bytes = match cursors.filter(|_| !self.repeats()) {
             None => {

@@ -24,12 +24,14 @@ impl ChunkReuse {
         Self::new(limit, false)
     }
 
-    /// The same, of whole chunks: for values that are asked for more than once.
+    /// Keeps whole chunks, for values that are asked for more than once; otherwise as [`unread`](Self::unread).
     pub fn whole(limit: usize) -> Self {
         Self::new(limit, true)
     }
 
     fn new(limit: usize, whole: bool) -> Self {
+        // Who keeps nothing does not decide what others keep.
+        let whole = whole && limit > 0;
         LIMIT.fetch_add(limit, Ordering::Relaxed);
         WHOLE.fetch_add(usize::from(whole), Ordering::Relaxed);
         Self { limit, whole }
@@ -71,11 +73,6 @@ impl Part {
     /// All of a chunk of so many values.
     pub(super) fn whole(len: usize, bytes: Vec<u8>) -> Self {
         Self { stretches: std::iter::once(0..len).collect(), bytes }
-    }
-
-    /// The memory of its values.
-    pub(super) fn into_bytes(self) -> Vec<u8> {
-        self.bytes
     }
 
     /// The values of these runs, and the runs as they are among them; `None` if some are not there.
@@ -190,18 +187,26 @@ impl KeptChunks {
         LIMIT.load(Ordering::Relaxed) > 0
     }
 
-    /// Whether values are kept that were asked for.
-    pub(super) fn are_whole() -> bool {
-        WHOLE.load(Ordering::Relaxed) > 0
-    }
-
     /// What there is of a chunk, which is kept no longer.
     pub(super) fn take(&self, chunk: u64) -> Option<Part> {
         kept().take((self.array, chunk))
     }
 
-    /// Keeps a part of a chunk, in the place of older ones where there is no room.
-    pub(super) fn put(&self, chunk: u64, part: Part) {
+    /// Keeps what is left of a chunk once these runs were read, or all of it if whole chunks are asked for. Gives memory back that is
+    /// not kept.
+    pub(super) fn keep(&self, chunk: u64, part: Part, read: &[Run], size: usize) -> Option<Vec<u8>> {
+        if WHOLE.load(Ordering::Relaxed) > 0 {
+            self.put(chunk, part);
+            return None;
+        }
+        if let Some(left) = part.without(read, size) {
+            self.put(chunk, left);
+        }
+        Some(part.bytes)
+    }
+
+    /// Keeps a part of a chunk. Where there is no room, the oldest parts make way.
+    fn put(&self, chunk: u64, part: Part) {
         let limit = LIMIT.load(Ordering::Relaxed);
         let Some(others) = limit.checked_sub(part.bytes.capacity()) else { return };
         let mut kept = kept();

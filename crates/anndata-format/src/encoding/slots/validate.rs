@@ -164,14 +164,10 @@ fn check_new_raw(node: &Node, n_obs: Option<usize>, registry: &Registry, checker
             checker.element(node);
             checker.add(&rules::SLOT_KIND, node.path(), format!("'{}' stands where a raw should be", encoding.name()));
         }
-        (Node::Array(array), Ok(Found::Legacy(_))) if !array.spec.null => {
+        // Of nothing (null) Python takes the `raw` of a file for none, and fails at that of an object within another.
+        (Node::Array(array), Ok(Found::Legacy(_))) if !array.spec.null || node.path() != "raw" => {
             checker.element(node);
             checker.add(&rules::SLOT_KIND, node.path(), "an array stands where a raw should be");
-        }
-        // Python looks for parts below the root's `raw`, and takes that of any other object for what its encoding makes of it.
-        (Node::Array(_), Ok(Found::Legacy(_))) if node.path() != "raw" => {
-            checker.element(node);
-            checker.add(&rules::SLOT_KIND, node.path(), "nothing (null) stands here without its encoding");
         }
         _ => checker.element(node),
     }
