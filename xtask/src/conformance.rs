@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
 use crate::env::{Tools, anndata_python_with, no_python};
-use crate::sh::{Error, FEATURES, Result, WORKSPACE, cargo, command, flag, option, output, root, step, target};
+use crate::sh::{Error, Result, Selection, cargo, command, flag, option, output, root, step, target};
 
 /// The versions of anndata that are compared with, the newest first, and what is installed for each.
 const VERSIONS: [(&str, &str); 2] =
@@ -29,6 +29,15 @@ const FLAGS: [&str; 4] = ["--quick", "--full", "--save", "--mutate"];
 /// When a case fails, a known difference has gone, an argument is not known, or there is no Python; without the latter,
 /// `--quick` is left out with a line that says so, unless `CI=true`.
 pub(crate) fn run(arguments: &[&str]) -> Result<()> {
+    run_built(Selection::WithoutDataFusion, arguments)
+}
+
+/// The same with a program that is built with what is selected.
+///
+/// # Errors
+///
+/// As [`run`].
+pub(crate) fn run_built(selection: Selection, arguments: &[&str]) -> Result<()> {
     let (flags, values): (Vec<&str>, Vec<&str>) = arguments.iter().partition(|word| FLAGS.contains(word));
     let wanted = option(&values, "--python", &VALUES)?;
     let asked = option(&values, "--anndata", &VALUES)?;
@@ -62,7 +71,7 @@ pub(crate) fn run(arguments: &[&str]) -> Result<()> {
         let python = pythons.first().map(|(_, python)| python).ok_or_else(|| Error::new(no_python()))?;
         return mutate(python, &options, mistake);
     }
-    let runner = build(root(), &target())?;
+    let runner = build(root(), &target(), selection)?;
     let seeds = seeds(&values, full)?;
     // All of them run: a failure hides nothing of what comes after it.
     let mut failed = Vec::new();
@@ -116,11 +125,11 @@ fn compare(python: &Path, runner: &Path) -> Command {
 }
 
 /// Build the runner of the project, or of a copy of it, below a folder and say where it is.
-fn build(project: &Path, folder: &Path) -> Result<PathBuf> {
+fn build(project: &Path, folder: &Path, selection: Selection) -> Result<PathBuf> {
     let mut build = cargo();
     build.current_dir(project).env("CARGO_TARGET_DIR", folder);
     // With what the tests are built with, so that nothing is built twice.
-    build.args(["build", "--quiet"]).args(WORKSPACE).args(["--example", "conformance"]).args(FEATURES);
+    build.args(["build", "--quiet"]).args(selection.arguments()).args(["--example", "conformance"]);
     step("build the runner", Tools::bring()?.apply(&mut build))?;
     Ok(folder.join(format!("debug/examples/conformance{}", std::env::consts::EXE_SUFFIX)))
 }
@@ -174,7 +183,7 @@ fn survivors(
         println!("==> mistake: {name}");
         make_mistake(tree, mistake)?;
         // In a folder of its own, as Cargo would take what is built of a copy for what is built of the project.
-        let found = compare(&build(tree, &target().join("mutated"))?)?;
+        let found = compare(&build(tree, &target().join("mutated"), Selection::WithoutDataFusion)?)?;
         let said = String::from_utf8_lossy(&found.stdout);
         let failures: Vec<&str> = said.lines().filter_map(|line| line.strip_prefix("FAILED  ")).collect();
         let mut by_operation = BTreeMap::new();

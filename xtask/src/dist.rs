@@ -58,8 +58,9 @@ pub(crate) fn run() -> Result<()> {
 /// The command in the release profile, without symbols.
 fn build() -> Result<PathBuf> {
     let mut build = cargo();
-    build.args(["build", "--release", "--package", PACKAGE, "--features", FEATURES]);
-    build.args(["--config", "profile.release.strip=\"symbols\""]);
+    build.args(["rustc", "--release", "--package", PACKAGE, "--bin", "anndata", "--features", FEATURES]);
+    // For the command alone, so that what was built for others is used.
+    build.args(["--", "-C", "strip=symbols"]);
     step("build the anndata command", Tools::bring()?.apply(&mut build))?;
     let binary = target().join("release").join(format!("anndata{}", std::env::consts::EXE_SUFFIX));
     if binary.exists() { Ok(binary) } else { Err(Error::new(format!("no command at {}", binary.display()))) }

@@ -9,6 +9,7 @@ mod crash;
 mod demo;
 mod dist;
 mod env;
+mod features;
 mod fixtures;
 mod fuzz;
 mod mutants;
@@ -24,10 +25,11 @@ use std::process::ExitCode;
 const USAGE: &str = "\
 usage: cargo xtask COMMAND
 
-  ci                     everything that has to pass: format, lints, tidy, docs, every set of features, demo, tests
-  test [--python P] [--seed N]
-                         Rust tests and documentation tests, and the comparison with Python anndata; N for the
-                         random values of property tests
+  ci                     everything that has to pass: format, lints, tidy, docs, demo, tests
+  test [--sql] [--python P] [--seed N]
+                         Rust tests and documentation tests, and the comparison with Python anndata; --sql with the crates that
+                         build DataFusion; N for random values
+  features               every set of features of every crate compiles: none, each alone, all; reading needs no C compiler
   conformance [--quick | --full | --mutate | --mistake NAME] [--save] [--seed N] [--case ID] [--operation NAME]
               [--anndata 0.13|0.12] [--python P]
                          random cases done by Python anndata and by this workspace, and compared
@@ -73,6 +75,7 @@ fn main() -> ExitCode {
     let result = match arguments.as_slice() {
         ["ci"] => ci::run(),
         ["test", rest @ ..] => test::run(rest),
+        ["features"] => features::run(),
         ["conformance", rest @ ..] => conformance::run(rest),
         ["sql", rest @ ..] => sql::run(rest),
         ["crash", rest @ ..] => crash::run(rest),

@@ -5,13 +5,38 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::Instant;
 
-/// What is built beside the default features: stores by URL, and arrays for other libraries. The same everywhere, so that nothing is
-/// built twice.
-pub(crate) const FEATURES: [&str; 2] =
-    ["--features", "anndata-tests/cloud,anndata-cli/cloud,anndata-rs/candle,anndata-rs/dlpack"];
+/// What is built together, always with the same features, so that nothing is built twice.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Selection {
+    /// The workspace without the crates that build DataFusion, which takes minutes; beside the default features stores by URL, and
+    /// arrays for other libraries.
+    WithoutDataFusion,
+    /// All of it.
+    Everything,
+}
 
-/// The workspace without the crates that build DataFusion, which are built and tested by `cargo xtask sql` alone, with one set of
-/// features.
+impl Selection {
+    /// The arguments of cargo.
+    pub(crate) fn arguments(self) -> Vec<&'static str> {
+        match self {
+            Self::WithoutDataFusion => {
+                let mut arguments = WORKSPACE.to_vec();
+                arguments.extend([
+                    "--features",
+                    "anndata-tests/cloud,anndata-cli/cloud,anndata-rs/candle,anndata-rs/dlpack",
+                ]);
+                arguments
+            }
+            Self::Everything => vec![
+                "--workspace",
+                "--features",
+                "anndata-tests/cloud,anndata-cli/cloud,anndata-rs/candle,anndata-rs/dlpack,anndata-cli/cluster,anndata-ballista/cloud",
+            ],
+        }
+    }
+}
+
+/// The workspace without the crates that build DataFusion.
 pub(crate) const WORKSPACE: [&str; 5] =
     ["--workspace", "--exclude", "anndata-datafusion", "--exclude", "anndata-ballista"];
 

@@ -1,5 +1,5 @@
-//! `cargo xtask sql`: the crates that build DataFusion. They are built here alone, in one call with one set of features: what
-//! DataFusion is built with depends on what is built beside it, and it takes minutes.
+//! `cargo xtask sql`: the crates that build DataFusion, alone and with one set of features: what DataFusion is built with depends on what
+//! is built beside it, and it takes minutes. `cargo xtask test --sql` builds and tests them with all others.
 
 use crate::env::{Tools, anndata_python};
 use crate::sh::{Error, Result, cargo, command, flag, option, output, step, target};
@@ -31,8 +31,8 @@ pub(crate) fn run(arguments: &[&str]) -> Result<()> {
     let lints = flag(arguments, "--lints");
     let arguments: Vec<&str> = arguments.iter().copied().filter(|argument| *argument != "--lints").collect();
     let known = ["--queries", "--seed", "--python"];
-    let queries = option(&arguments, "--queries", &known)?.unwrap_or(QUERIES);
-    let seed = option(&arguments, "--seed", &known)?.unwrap_or("1");
+    let queries = option(&arguments, "--queries", &known)?;
+    let seed = option(&arguments, "--seed", &known)?;
     let wanted = option(&arguments, "--python", &known)?;
     let tools = Tools::bring()?;
     if lints {
@@ -51,9 +51,25 @@ pub(crate) fn run(arguments: &[&str]) -> Result<()> {
     }
     step("their tests", tools.apply(&mut tests))?;
     step("their documentation tests", tools.apply(cargo().arg("test").args(PACKAGES).arg("--doc")))?;
-    let Some(python) = anndata_python(wanted)? else { return Ok(()) };
+    random_queries(&PACKAGES, &tools, wanted, queries, seed)
+}
+
+/// Ask random queries beside pandas: so many, from a seed. The program that asks is built with what is selected.
+///
+/// # Errors
+///
+/// The first step that fails.
+pub(crate) fn random_queries(
+    selection: &[&str],
+    tools: &Tools,
+    python: Option<&str>,
+    queries: Option<&str>,
+    seed: Option<&str>,
+) -> Result<()> {
+    let Some(python) = anndata_python(python)? else { return Ok(()) };
+    let (queries, seed) = (queries.unwrap_or(QUERIES), seed.unwrap_or("1"));
     let mut example = cargo();
-    example.arg("build").args(PACKAGES).args(["--example", "sql_cases"]);
+    example.arg("build").args(selection).args(["--example", "sql_cases"]);
     step("build the program that asks", tools.apply(&mut example))?;
     let folder = target().join("sql");
     if folder.exists() {

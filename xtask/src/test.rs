@@ -3,26 +3,37 @@
 //! All of them run, also after a failure. The Rust tests come last, so that their summary ends the output.
 
 use crate::env::{ANNBATCH, Tools, anndata_python, anndata_python_with};
-use crate::sh::{Error, FEATURES, Result, WORKSPACE, cargo, command, option, output, step};
+use crate::sh::{Error, Result, Selection, cargo, command, flag, option, output, step};
 
-/// Run all tests. `--seed N` makes the random values of the property tests the same in each run.
+/// How many queries are asked with `--sql`: some of each kind, as each takes a second here. `cargo xtask sql` asks more.
+const QUERIES: &str = "60";
+
+/// Run all tests; with `--sql` those of the crates that build DataFusion too, and random queries. `--seed N` makes random values the same
+/// in each run.
 ///
 /// # Errors
 ///
 /// Names every part that failed. If there is no Python for the comparison, it is left out with a line that says
 /// so; with `CI=true` this is a failure.
 pub(crate) fn run(arguments: &[&str]) -> Result<()> {
+    let sql = flag(arguments, "--sql");
+    let arguments: Vec<&str> = arguments.iter().copied().filter(|argument| *argument != "--sql").collect();
     let known = ["--python", "--seed"];
-    let wanted = option(arguments, "--python", &known)?;
-    let seed = option(arguments, "--seed", &known)?;
+    let wanted = option(&arguments, "--python", &known)?;
+    let seed = option(&arguments, "--seed", &known)?;
     let tools = Tools::bring()?;
-    let parts = [compare_with_python(wanted), documentation_tests(&tools), rust_tests(&tools, wanted, seed)];
+    let selection = if sql { Selection::Everything } else { Selection::WithoutDataFusion };
+    let mut parts = vec![compare_with_python(selection, wanted), documentation_tests(selection, &tools)];
+    if sql {
+        parts.push(crate::sql::random_queries(&selection.arguments(), &tools, wanted, Some(QUERIES), seed));
+    }
+    parts.push(rust_tests(selection, &tools, wanted, seed));
     let failures: Vec<String> = parts.into_iter().filter_map(Result::err).map(|e| format!("FAILED: {e}")).collect();
     if failures.is_empty() { Ok(()) } else { Err(Error::new(failures.join("\n"))) }
 }
 
 /// Check the Python half of the comparison, then compare.
-fn compare_with_python(wanted: Option<&str>) -> Result<()> {
+fn compare_with_python(selection: Selection, wanted: Option<&str>) -> Result<()> {
     if let Some(python) = anndata_python(wanted)? {
         let mut check = command(&python);
         check.args(["-W", "ignore", "-m", "pytest", "--quiet", "-p", "no:cacheprovider", "tests/python"]);
@@ -30,15 +41,15 @@ fn compare_with_python(wanted: Option<&str>) -> Result<()> {
     }
     let mut arguments = vec!["--quick"];
     arguments.extend(wanted.into_iter().flat_map(|python| ["--python", python]));
-    crate::conformance::run(&arguments)
+    crate::conformance::run_built(selection, &arguments)
 }
 
-fn documentation_tests(tools: &Tools) -> Result<()> {
-    step("documentation tests", tools.apply(cargo().arg("test").args(WORKSPACE).arg("--doc").args(FEATURES)))
+fn documentation_tests(selection: Selection, tools: &Tools) -> Result<()> {
+    step("documentation tests", tools.apply(cargo().arg("test").args(selection.arguments()).arg("--doc")))
 }
 
 /// The tests that need Python, for zarr stores that it makes and for servers, get the one of the comparison.
-fn rust_tests(tools: &Tools, wanted: Option<&str>, seed: Option<&str>) -> Result<()> {
+fn rust_tests(selection: Selection, tools: &Tools, wanted: Option<&str>, seed: Option<&str>) -> Result<()> {
     let mut tests = cargo();
     if let Some(python) = anndata_python(wanted)? {
         tests.env("ANNDATA_PYTHON", python);
@@ -47,11 +58,10 @@ fn rust_tests(tools: &Tools, wanted: Option<&str>, seed: Option<&str>) -> Result
         }
     }
     if output(cargo().args(["nextest", "--version"])).is_ok() {
-        tests.args(["nextest", "run"]).args(WORKSPACE);
+        tests.args(["nextest", "run"]).args(selection.arguments());
     } else {
-        tests.arg("test").args(WORKSPACE).arg("--all-targets");
+        tests.arg("test").args(selection.arguments()).arg("--all-targets");
     }
-    tests.args(FEATURES);
     if let Some(seed) = seed {
         tests.env("PROPTEST_RNG_SEED", seed);
     }

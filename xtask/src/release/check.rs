@@ -36,6 +36,7 @@ pub(crate) struct Real;
 impl Checks for Real {
     fn ci(&self, workspace: &Workspace) -> Result<()> {
         // As a command of its own: what it checks is this program too.
+        step("every set of features", workspace.cargo().args(["xtask", "features"]))?;
         step("ci", workspace.cargo().args(["xtask", "ci"]))
     }
 }
