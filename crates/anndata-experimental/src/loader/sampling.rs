@@ -25,7 +25,7 @@ pub struct Sampling {
     pub compose: Compose,
     /// The rows of a batch. Default: 512.
     pub batch: u32,
-    /// The rows that are shuffled together, a multiple of the batch. Default: as many batches as have 8,192 rows at most, one at
+    /// The rows that are shuffled together, a multiple of the batch. Default: as many batches as have 4,096 rows at most, one at
     /// least.
     pub window: Option<u32>,
     /// What becomes of rows that fill no batch. Default: [`Tail::Drop`].
@@ -249,7 +249,7 @@ impl Default for Sampling {
 }
 
 /// The rows of a window, unless it is said.
-const WINDOW: u32 = 8_192;
+const WINDOW: u32 = 4_096;
 
 impl Sampling {
     /// Sets which rows come; all without.
