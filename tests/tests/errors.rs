@@ -33,8 +33,10 @@ impl Refusals {
     /// A text as it is on every machine.
     fn stable(&self, text: &str) -> String {
         assert_eq!(text.lines().count(), 1, "{text:?}");
+        let text = text.replace(&self.folder, "FOLDER").replace(&self.fixtures, "FIXTURES");
+        // Not before, as a random name of a folder may look like one.
         assert!(!text.contains("0x"), "{text:?} has an address");
-        text.replace(&self.folder, "FOLDER").replace(&self.fixtures, "FIXTURES")
+        text
     }
 
     fn add<T>(&mut self, action: &str, result: Result<T>) {
