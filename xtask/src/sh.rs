@@ -18,21 +18,12 @@ pub(crate) enum Selection {
 impl Selection {
     /// The arguments of cargo.
     pub(crate) fn arguments(self) -> Vec<&'static str> {
-        match self {
-            Self::WithoutDataFusion => {
-                let mut arguments = WORKSPACE.to_vec();
-                arguments.extend([
-                    "--features",
-                    "anndata-tests/cloud,anndata-cli/cloud,anndata-rs/candle,anndata-rs/dlpack",
-                ]);
-                arguments
-            }
-            Self::Everything => vec![
-                "--workspace",
-                "--features",
-                "anndata-tests/cloud,anndata-cli/cloud,anndata-rs/candle,anndata-rs/dlpack,anndata-cli/cluster,anndata-ballista/cloud",
-            ],
-        }
+        let (packages, more): (&[&str], &[&str]) = match self {
+            Self::WithoutDataFusion => (&WORKSPACE, &[]),
+            Self::Everything => (&["--workspace"], &["--features", "anndata-cli/cluster,anndata-ballista/cloud"]),
+        };
+        let features = ["--features", "anndata-tests/cloud,anndata-cli/cloud,anndata-rs/candle,anndata-rs/dlpack"];
+        [packages, &features, more].concat()
     }
 }
 
@@ -157,6 +148,11 @@ pub(crate) fn option<'a>(arguments: &[&'a str], name: &str, known: &[&str]) -> R
         }
     }
     Ok(found)
+}
+
+/// Whether a word is among the arguments, and the others, for [`option`].
+pub(crate) fn split_flag<'a>(arguments: &[&'a str], name: &str) -> (bool, Vec<&'a str>) {
+    (flag(arguments, name), arguments.iter().copied().filter(|argument| *argument != name).collect())
 }
 
 /// Whether a word is among the arguments.

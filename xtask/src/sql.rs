@@ -2,7 +2,7 @@
 //! is built beside it, and it takes minutes. `cargo xtask test --sql` builds and tests them with all others.
 
 use crate::env::{Tools, anndata_python};
-use crate::sh::{Error, Result, cargo, command, flag, option, output, step, target};
+use crate::sh::{Error, Result, cargo, command, option, output, split_flag, step, target};
 
 /// What is built, by every step.
 pub(crate) const PACKAGES: [&str; 8] = [
@@ -28,8 +28,7 @@ const QUERIES: &str = "200";
 ///
 /// The first step that fails.
 pub(crate) fn run(arguments: &[&str]) -> Result<()> {
-    let lints = flag(arguments, "--lints");
-    let arguments: Vec<&str> = arguments.iter().copied().filter(|argument| *argument != "--lints").collect();
+    let (lints, arguments) = split_flag(arguments, "--lints");
     let known = ["--queries", "--seed", "--python"];
     let queries = option(&arguments, "--queries", &known)?;
     let seed = option(&arguments, "--seed", &known)?;

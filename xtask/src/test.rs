@@ -3,7 +3,7 @@
 //! All of them run, also after a failure. The Rust tests come last, so that their summary ends the output.
 
 use crate::env::{ANNBATCH, Tools, anndata_python, anndata_python_with};
-use crate::sh::{Error, Result, Selection, cargo, command, flag, option, output, step};
+use crate::sh::{Error, Result, Selection, cargo, command, option, output, split_flag, step};
 
 /// How many queries are asked with `--sql`: some of each kind, as each takes a second here. `cargo xtask sql` asks more.
 const QUERIES: &str = "60";
@@ -16,8 +16,7 @@ const QUERIES: &str = "60";
 /// Names every part that failed. If there is no Python for the comparison, it is left out with a line that says
 /// so; with `CI=true` this is a failure.
 pub(crate) fn run(arguments: &[&str]) -> Result<()> {
-    let sql = flag(arguments, "--sql");
-    let arguments: Vec<&str> = arguments.iter().copied().filter(|argument| *argument != "--sql").collect();
+    let (sql, arguments) = split_flag(arguments, "--sql");
     let known = ["--python", "--seed"];
     let wanted = option(&arguments, "--python", &known)?;
     let seed = option(&arguments, "--seed", &known)?;
