@@ -11,7 +11,7 @@ pub(crate) enum Selection {
     /// The workspace without the crates that build DataFusion, which takes minutes; beside the default features stores by URL, and
     /// arrays for other libraries.
     WithoutDataFusion,
-    /// All of it.
+    /// All of it, and the zarr codecs that are rare.
     Everything,
 }
 
@@ -20,7 +20,9 @@ impl Selection {
     pub(crate) fn arguments(self) -> Vec<&'static str> {
         let (packages, more): (&[&str], &[&str]) = match self {
             Self::WithoutDataFusion => (&WORKSPACE, &[]),
-            Self::Everything => (&["--workspace"], &["--features", "anndata-cli/cluster,anndata-ballista/cloud"]),
+            Self::Everything => {
+                (&["--workspace"], &["--features", "anndata-cli/cluster,anndata-ballista/cloud,anndata-io-zarr/zarrs"])
+            }
         };
         let features = ["--features", "anndata-tests/cloud,anndata-cli/cloud,anndata-rs/candle,anndata-rs/dlpack"];
         [packages, &features, more].concat()

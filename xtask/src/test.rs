@@ -64,11 +64,14 @@ fn rust_tests(selection: Selection, tools: &Tools, wanted: Option<&str>, seed: O
     if let Some(seed) = seed {
         tests.env("PROPTEST_RNG_SEED", seed);
     }
-    let rare = codecs_of_zarrs(tools);
+    let rare = match selection {
+        Selection::WithoutDataFusion => codecs_of_zarrs(tools),
+        Selection::Everything => Ok(()),
+    };
     step("Rust tests", tools.apply(&mut tests)).and(rare)
 }
 
-/// The codecs that come with the feature `zarrs`, which the other tests are built without.
+/// The codecs that come with the feature `zarrs`, where the other tests are built without it.
 fn codecs_of_zarrs(tools: &Tools) -> Result<()> {
     let arguments = ["test", "--package", "anndata-io-zarr", "--features", "zarrs", "--lib", "--test", "codecs"];
     step("tests of rare zarr codecs", tools.apply(cargo().args(arguments)))
