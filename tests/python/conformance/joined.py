@@ -232,7 +232,7 @@ def storable(given, options):
                 own[name] = own[name].astype("str")
             elif own[name].dtype == object and not all(map(len, columns)):
                 rows = next(column for column in columns if len(column))
-                others = ad.concat([without_rowless(one, path, name, rows) for one in given], **options)
+                others = ad.concat([typed_like(rows, one, path, name) for one in given], **options)
                 own[name] = dict(frames_of(others))[path][name]
                 changed.append(f"{path}/{name}: object has no encoding, where an input without rows has another type")
             elif isinstance(own[name].array, pd.arrays.FloatingArray):
@@ -252,13 +252,13 @@ def check_dropped_raw(given, adata, options):
             raise TypeError(f"raw/var/{name} would be of mixed objects")
 
 
-def without_rowless(adata, path, name, like):
-    """A copy of an object, of which a column of a frame without rows has the type of another one. It stays, as it would be missing
+def typed_like(column, adata, path, name):
+    """A copy of an object, of which a column of a frame without rows has the type of this one. It stays, as it would be missing
     in the inner join."""
     adata = adata.copy()
     frame = dict(frames_of(adata)).get(path)
     if frame is not None and len(frame) == 0 and name in frame:
-        frame[name] = like.iloc[:0].set_axis(frame.index)
+        frame[name] = column.iloc[:0].set_axis(frame.index)
     return adata
 
 
