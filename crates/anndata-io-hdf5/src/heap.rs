@@ -178,19 +178,27 @@ impl Heap<'_> {
         let mut kept: HashMap<u64, Collection> = HashMap::new();
         let mut bytes = 0;
         let mut has_nul = false;
+        // Neighbours are in one collection, most often.
+        let mut current = (0, Collection::default());
         for reference in cells.iter().map(Reference::parse).filter(|reference| reference.len > 0) {
-            if !kept.contains_key(&reference.address) {
+            if reference.address != current.0 {
+                let collection = match kept.remove(&reference.address) {
+                    Some(collection) => {
+                        bytes -= collection.bytes.len();
+                        collection
+                    }
+                    None => self.collection(reference.address)?,
+                };
+                let (address, before) = std::mem::replace(&mut current, (reference.address, collection));
                 if bytes > KEEP {
                     kept.clear();
                     bytes = 0;
                 }
-                let collection = self.collection(reference.address)?;
-                bytes += collection.bytes.len();
-                kept.insert(reference.address, collection);
+                bytes += before.bytes.len();
+                kept.insert(address, before);
             }
             let len = reference.bytes(item)?;
-            let text = kept.get(&reference.address).and_then(|collection| collection.get(reference.index, len));
-            let text = text.ok_or_else(|| {
+            let text = current.1.get(reference.index, len).ok_or_else(|| {
                 Error::invalid_data(format!(
                     "a text of {len} bytes is not where it should be (object {} of the heap at {})",
                     reference.index, reference.address
@@ -232,7 +240,7 @@ impl Heap<'_> {
 }
 
 /// One collection: its bytes, and where in them each object is.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 struct Collection {
     bytes: Vec<u8>,
     /// Start and end of each object's data, by its number.
