@@ -2,12 +2,13 @@
 
 use std::fmt;
 use std::fs::{self, File};
+use std::io::IoSlice;
 use std::path::Path;
 #[cfg(feature = "write")]
 use std::sync::Arc;
 
 use anndata_hdf5_meta::ReadAt;
-use anndata_storage::position::{read_exact_at, write_all_at};
+use anndata_storage::position::{read_exact_at, write_all_at, write_all_pieces_at};
 use anndata_storage::{Error, FileStamp, Result};
 use bytes::Bytes;
 use memmap2::Mmap;
@@ -188,12 +189,25 @@ impl RawFile {
 
     /// Writes `bytes` at a position.
     pub(crate) fn write_at(&self, offset: u64, bytes: &[u8]) -> Result<()> {
-        let write = || Ok(write_all_at(self.file()?, offset, bytes)?);
+        self.write_saved(offset, bytes.len(), || Ok(write_all_at(self.file()?, offset, bytes)?))
+    }
+
+    /// Writes pieces, one after the other, the first of them at a position.
+    #[cfg_attr(not(feature = "write"), expect(dead_code, reason = "files are only read"))]
+    pub(crate) fn write_pieces_at(&self, offset: u64, pieces: &mut [IoSlice<'_>]) -> Result<()> {
+        let len = pieces.iter().map(|piece| piece.len()).sum();
+        self.write_saved(offset, len, || Ok(write_all_pieces_at(self.file()?, offset, pieces)?))
+    }
+
+    /// Writes so many bytes at a position, after what is overwritten was saved.
+    fn write_saved(&self, offset: u64, len: usize, write: impl FnOnce() -> Result<()>) -> Result<()> {
         #[cfg(feature = "write")]
         if let Some(log) = &self.log {
             // Fallback: what ends beyond all numbers cannot be written either.
-            return log.write(offset..offset.saturating_add(bytes.len() as u64), write);
+            return log.write(offset..offset.saturating_add(len as u64), write);
         }
+        #[cfg(not(feature = "write"))]
+        let _ = (offset, len);
         write()
     }
 

@@ -35,6 +35,9 @@ impl ChunkInfo {
     }
 }
 
+/// The position of a chunk, and its encoded bytes.
+pub type RawChunk<'a> = (&'a [u64], &'a [u8]);
+
 /// The raw chunks of one array of a fixed-size dtype (records are packed).
 ///
 /// Chunks are named by their position in the chunk grid. All methods may be called from many threads.
@@ -45,6 +48,16 @@ pub trait ChunkedStorage: Send + Sync {
     /// # Errors
     /// If the bytes cannot be read, or are more than a chunk of this array can take.
     fn read_raw(&self, chunk: &[u64], raw: &mut Vec<u8>) -> Result<Option<ChunkInfo>>;
+
+    /// Fills `values` with those of a chunk, from byte `start` of the decoded chunk on, if they are stored as they are and no more
+    /// than these has to be read. `false`, the default: they are not, or the chunk was never written.
+    ///
+    /// # Errors
+    /// As [`read_raw`](Self::read_raw).
+    fn read_part(&self, chunk: &[u64], start: usize, values: &mut [u8]) -> Result<bool> {
+        let _ = (chunk, start, values);
+        Ok(false)
+    }
 
     /// Decodes stored bytes into exactly one chunk of native-endian values in C order.
     /// `scratch` is a buffer to reuse; its content means nothing.
@@ -64,6 +77,17 @@ pub trait ChunkedStorage: Send + Sync {
     /// # Errors
     /// If the store is read-only or writing fails.
     fn write_raw(&self, chunk: &[u64], raw: &[u8]) -> Result<()>;
+
+    /// Stores the encoded bytes of several chunks, in this order: for a backend in which that is less work than to store one after
+    /// the other, as by default.
+    ///
+    /// # Errors
+    /// As [`write_raw`](Self::write_raw); the error names the chunk ([`at_chunk`]). Others may have been stored.
+    fn write_raw_all(&self, chunks: &[RawChunk<'_>]) -> Result<()> {
+        chunks.iter().try_for_each(|(position, raw)| {
+            self.write_raw(position, raw).map_err(|error| at_chunk(position, error))
+        })
+    }
 
     /// The bytes of one element of a chunk that was never written. Empty: all zeros.
     fn fill_value(&self) -> &[u8];
@@ -112,6 +136,7 @@ fn to_usize(value: u64) -> Result<usize> {
     usize::try_from(value).map_err(|_| Error::limit_exceeded(format!("the position {value} does not fit into memory")))
 }
 
-fn at_chunk(position: &[u64], error: Error) -> Error {
+/// An error that says at which chunk it was met.
+pub fn at_chunk(position: &[u64], error: Error) -> Error {
     Error::new(error.kind(), format!("chunk {position:?}")).with_source(error)
 }

@@ -2,6 +2,7 @@
 
 use std::ops::Range;
 
+use anndata_storage::chunked::RawChunk;
 use anndata_storage::{ChunkedStorage, Error, OrBug, PieceFormat, PieceState, Result, StoredPieces};
 
 use super::Hdf5Array;
@@ -38,5 +39,10 @@ impl StoredPieces for Hdf5Array {
         }
         self.check_writable()?;
         self.write_raw(position, bytes)
+    }
+
+    fn write_all(&self, pieces: &[RawChunk<'_>]) -> Result<()> {
+        self.check_writable()?;
+        self.write_raw_all(pieces)
     }
 }

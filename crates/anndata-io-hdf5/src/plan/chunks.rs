@@ -83,6 +83,18 @@ impl Plan {
         Ok(ChunkInfo::new(chunk.mask.into()))
     }
 
+    /// Fills `values` with those of a chunk from byte `start` on, if they are stored as they are.
+    pub(crate) fn read_part(&self, chunk: Chunk, start: usize, values: &mut [u8]) -> Result<bool> {
+        let end = start.checked_add(values.len());
+        let is_within = end.is_some_and(|end| end as u64 <= chunk.size);
+        if !self.is_raw() || !is_within || chunk.size != self.chunk_bytes()? as u64 {
+            return Ok(false);
+        }
+        self.file.check(chunk.address, chunk.size)?;
+        self.file.read_at(chunk.address + start as u64, values)?;
+        Ok(true)
+    }
+
     /// Decodes the stored bytes of a chunk. The filters that were skipped come with them, a bit each.
     pub(crate) fn decode(&self, raw: &[u8], info: ChunkInfo, chunk: &mut [u8], scratch: &mut Vec<u8>) -> Result<()> {
         let skipped = u32::try_from(info.get()).map_err(|_| Error::invalid_input("the mask of filters has 32 bits"))?;

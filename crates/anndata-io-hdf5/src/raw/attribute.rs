@@ -10,8 +10,6 @@ use hdf5_metno_sys::h5a::{
 use hdf5_metno_sys::h5d::H5Dget_create_plist;
 use hdf5_metno_sys::h5g::H5Gget_create_plist;
 use hdf5_metno_sys::h5i::hid_t;
-use hdf5_metno_sys::h5p::{H5P_CLS_ATTRIBUTE_CREATE, H5Pset_char_encoding};
-use hdf5_metno_sys::h5t::H5T_cset_t;
 
 use super::link::{Names, Object, ObjectKind, sorted};
 use super::space::{self, Extent};
@@ -31,13 +29,14 @@ pub(crate) fn names(object: &Object) -> Result<Vec<String>> {
         names.push(((order.0 > 0).then(|| i64::from(order.1)), name.to_bytes().to_vec()));
         0
     }
-    let ordered = is_ordered(object)?;
     let mut names = Names::new();
     h5!(InvalidData, "the attributes cannot be listed", {
         let (mut start, names) = (0, (&raw mut names).cast());
         let (index, order) = (H5_index_t::H5_INDEX_NAME, H5_iter_order_t::H5_ITER_NATIVE);
         H5Aiterate2(object.id.get(), index, order, &raw mut start, Some(collect), names)
     })?;
+    // A new object has none, and its properties take longer to read than that.
+    let ordered = names.len() > 1 && is_ordered(object)?;
     sorted(names, ordered)
 }
 
@@ -98,8 +97,7 @@ pub(crate) fn create(
     bytes: Option<&[u8]>,
 ) -> Result<()> {
     let space = space::new(shape)?;
-    let creation = plist::new(|| *H5P_CLS_ATTRIBUTE_CREATE)?;
-    h5!(Io, "attribute names cannot be set up", H5Pset_char_encoding(creation.get(), H5T_cset_t::H5T_CSET_UTF8))?;
+    let creation = plist::attribute_creation()?;
     let name = c_string(name)?;
     let attribute = Id::own(h5!(Io, "the attribute cannot be made", {
         H5Acreate2(object.get(), name.as_ptr(), file.get(), space.get(), creation.get(), DEFAULT)

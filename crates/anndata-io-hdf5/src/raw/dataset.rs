@@ -5,20 +5,19 @@ use std::ffi::{c_char, c_uint, c_void};
 use anndata_storage::{Error, OrBug as _, Result};
 use hdf5_metno_sys::h5::{H5_ITER_CONT, H5_ITER_ERROR, haddr_t, herr_t, hsize_t};
 use hdf5_metno_sys::h5d::{
-    H5D_alloc_time_t, H5D_fill_time_t, H5D_fill_value_t, H5D_layout_t, H5Dchunk_iter, H5Dcreate2,
-    H5Dget_chunk_index_type, H5Dget_chunk_info_by_coord, H5Dget_create_plist, H5Dget_offset, H5Dget_storage_size,
-    H5Dget_type, H5Dread, H5Dset_extent, H5Dwrite, H5Dwrite_chunk,
+    H5D_fill_value_t, H5D_layout_t, H5Dchunk_iter, H5Dcreate2, H5Dget_chunk_index_type, H5Dget_chunk_info_by_coord,
+    H5Dget_create_plist, H5Dget_offset, H5Dget_storage_size, H5Dget_type, H5Dread, H5Dset_extent, H5Dwrite,
+    H5Dwrite_chunk,
 };
 use hdf5_metno_sys::h5p::{
-    H5P_CLS_DATASET_CREATE, H5Pfill_value_defined, H5Pget_chunk, H5Pget_chunk_opts, H5Pget_external_count,
-    H5Pget_fill_value, H5Pget_filter2, H5Pget_layout, H5Pget_nfilters, H5Pset_alloc_time, H5Pset_chunk,
-    H5Pset_fill_time, H5Pset_fill_value, H5Pset_filter,
+    H5Pfill_value_defined, H5Pget_chunk, H5Pget_chunk_opts, H5Pget_external_count, H5Pget_fill_value, H5Pget_filter2,
+    H5Pget_layout, H5Pget_nfilters, H5Pset_chunk, H5Pset_fill_value, H5Pset_filter,
 };
 use hdf5_metno_sys::h5t::H5Treclaim;
 use hdf5_metno_sys::h5z::{H5Z_FILTER_FLETCHER32, H5Z_FLAG_MANDATORY, H5Z_FLAG_OPTIONAL};
 
 use super::space::{self, Extent};
-use super::{DEFAULT, Id, c_string, h5, locked, plist};
+use super::{DEFAULT, Id, c_string, driver, h5, locked, plist};
 use crate::filters::FilterInfo;
 use crate::plan::{Chunk, Layout};
 
@@ -191,13 +190,15 @@ pub(crate) fn chunk_at(dataset: &Id, offset: &[u64]) -> Result<Option<Chunk>> {
     Ok((chunk.address != NOWHERE).then_some(chunk))
 }
 
-/// Stores the encoded bytes of a chunk.
-pub(crate) fn write_chunk(dataset: &Id, offset: &[u64], bytes: &[u8]) -> Result<()> {
+/// Gives the encoded bytes of a chunk a place in the file, and says where in the file they are to be written; `None` if they are there.
+pub(crate) fn place_chunk(dataset: &Id, offset: &[u64], bytes: &[u8]) -> Result<Option<u64>> {
     space::check_rank(&space::of_dataset(dataset)?, offset)?;
-    h5!(Io, "a chunk cannot be written", {
-        H5Dwrite_chunk(dataset.get(), DEFAULT, 0, offset.as_ptr(), bytes.len(), bytes.as_ptr().cast())
-    })
-    .map(drop)
+    let (written, place) = driver::left_to_caller(bytes, || {
+        h5!(Io, "a chunk cannot be written", {
+            H5Dwrite_chunk(dataset.get(), DEFAULT, 0, offset.as_ptr(), bytes.len(), bytes.as_ptr().cast())
+        })
+    });
+    written.map(|_| place)
 }
 
 /// A box of a dataset.
@@ -270,8 +271,23 @@ pub(crate) struct Creation<'a> {
 
 /// Makes a dataset.
 pub(crate) fn create(parent: &Id, name: &str, datatype: &Id, how: &Creation<'_>) -> Result<Id> {
-    let list = plist::new(|| *H5P_CLS_DATASET_CREATE)?;
-    plist::set_up_objects(&list)?;
+    let is_plain = how.chunks.is_none() && how.filters.is_empty() && how.fill.is_none();
+    let own = if is_plain { None } else { Some(creation(datatype, how)?) };
+    let list = match &own {
+        Some(list) => list,
+        None => plist::plain_dataset_creation(how.preallocate)?,
+    };
+    let (space, links) = (space::new(how.extent)?, plist::link_creation()?);
+    let name = c_string(name)?;
+    h5!(Io, "the array cannot be made", {
+        H5Dcreate2(parent.get(), name.as_ptr(), datatype.get(), space.get(), links.get(), list.get(), DEFAULT)
+    })
+    .map(Id::own)
+}
+
+/// The properties of a dataset that is to be made.
+fn creation(datatype: &Id, how: &Creation<'_>) -> Result<Id> {
+    let list = plist::dataset_creation(how.preallocate)?;
     if let Some(chunks) = how.chunks {
         let ndim =
             i32::try_from(chunks.len()).map_err(|_| Error::invalid_input("the number of axes exceeds 31 bits"))?;
@@ -292,15 +308,5 @@ pub(crate) fn create(parent: &Id, name: &str, datatype: &Id, how: &Creation<'_>)
             H5Pset_fill_value(list.get(), datatype.get(), value.as_ptr().cast())
         })?;
     }
-    if how.preallocate {
-        const MESSAGE: &str = "allocation cannot be set up";
-        h5!(Io, MESSAGE, H5Pset_alloc_time(list.get(), H5D_alloc_time_t::H5D_ALLOC_TIME_EARLY))?;
-        h5!(Io, MESSAGE, H5Pset_fill_time(list.get(), H5D_fill_time_t::H5D_FILL_TIME_NEVER))?;
-    }
-    let (space, links) = (space::new(how.extent)?, plist::link_creation()?);
-    let name = c_string(name)?;
-    h5!(Io, "the array cannot be made", {
-        H5Dcreate2(parent.get(), name.as_ptr(), datatype.get(), space.get(), links.get(), list.get(), DEFAULT)
-    })
-    .map(Id::own)
+    Ok(list)
 }

@@ -11,7 +11,7 @@
 //!
 //! The functions for writing and for cutting are replaced too: what is overwritten in a file that is edited is saved before, so
 //! that an edit that fails is undone ([`crate::undo`]). From then on the library is told that all it writes is written, and
-//! nothing is.
+//! nothing is. It is told so of chunks too, which are written without it where it would have.
 
 mod edits;
 
@@ -123,6 +123,8 @@ thread_local! {
     static REFUSAL: RefCell<Option<String>> = const { RefCell::new(None) };
     /// Whether only values are read, which may be any bytes.
     static ONLY_VALUES: Cell<bool> = const { Cell::new(false) };
+    /// What the caller of the library writes himself.
+    static LEFT: Cell<Option<Left>> = const { Cell::new(None) };
 }
 
 /// What is known of the files that are open for reading, by the library's number of each.
@@ -144,6 +146,34 @@ pub(crate) fn only_values<T>(call: impl FnOnce() -> T) -> T {
     let result = call();
     ONLY_VALUES.set(false);
     result
+}
+
+/// Bytes that whoever hands them to the library writes to the file himself.
+#[derive(Debug, Clone, Copy)]
+struct Left {
+    bytes: (*const c_void, usize),
+    /// Where they belong, once the driver was given them.
+    place: Option<u64>,
+}
+
+/// Runs a call that writes these bytes as values, which the driver leaves to the caller: where in the file they belong, `None` if
+/// they are there, as the library wrote them in another way. Calls hold the lock of the library and write one chunk each; so less is
+/// done under it, and what follows each other in the file can be written at once.
+pub(super) fn left_to_caller<T>(bytes: &[u8], call: impl FnOnce() -> T) -> (T, Option<u64>) {
+    LEFT.set(Some(Left { bytes: (bytes.as_ptr().cast(), bytes.len()), place: None }));
+    let result = call();
+    (result, LEFT.take().and_then(|left| left.place))
+}
+
+/// Notes where the bytes belong that the caller writes, if these are they.
+fn is_left(buffer: *const c_void, size: usize, address: u64) -> bool {
+    match LEFT.get() {
+        Some(left) if left.bytes == (buffer, size) => {
+            LEFT.set(Some(Left { place: Some(address), ..left }));
+            true
+        }
+        _ => false,
+    }
 }
 
 static DRIVER: OnceLock<Driver> = OnceLock::new();

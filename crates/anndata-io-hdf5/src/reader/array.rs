@@ -279,6 +279,10 @@ impl ChunkedStorage for ReaderArray {
         self.plan.read_chunk(chunk, raw).map(Some)
     }
 
+    fn read_part(&self, chunk: &[u64], start: usize, values: &mut [u8]) -> Result<bool> {
+        self.chunk(chunk)?.map_or(Ok(false), |chunk| self.plan.read_part(chunk, start, values))
+    }
+
     fn decode(&self, raw: &[u8], info: ChunkInfo, chunk: &mut [u8], scratch: &mut Vec<u8>) -> Result<()> {
         self.plan.decode(raw, info, chunk, scratch)
     }

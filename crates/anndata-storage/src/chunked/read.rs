@@ -97,15 +97,21 @@ impl<'a> Plan<'a> {
         let chunk = self.locate(number, runs)?;
         let name = |error: Error| super::at_chunk(&chunk, error);
 
+        let mut whole = self.position_of_whole(runs).and_then(|at| {
+            // SAFETY: `target` outlives this call, and each touched chunk has a box of its own in it: along every axis
+            // the runs of the touched chunks partition the destination, and a chunk number is handled once.
+            unsafe { target.slice(at * self.size, self.chunk_len) }
+        });
+        if let Some(place) = &mut whole
+            && storage.read_part(&chunk, 0, place).map_err(name)?
+        {
+            return Ok(());
+        }
         let Some(info) = storage.read_raw(&chunk, raw).map_err(name)? else {
             return self.fill(storage.fill_value(), runs, target);
         };
-        if let Some(at) = self.position_of_whole(runs) {
-            // SAFETY: `target` outlives this call, and each touched chunk has a box of its own in it: along every axis
-            // the runs of the touched chunks partition the destination, and a chunk number is handled once.
-            if let Some(target) = unsafe { target.slice(at * self.size, self.chunk_len) } {
-                return storage.decode(raw, info, target, codec).map_err(name);
-            }
+        if let Some(place) = whole {
+            return storage.decode(raw, info, place, codec).map_err(name);
         }
         if storage.is_raw() && raw.len() == self.chunk_len {
             return self.scatter(raw, &self.chunk_strides, runs, target);

@@ -67,6 +67,20 @@ pub fn read_runs_into(
             drop(kept.keep(number, part, &runs, size));
             return Ok(());
         }
+        // What one run takes of the chunk: where in it, and its place in the destination.
+        let mut only = match pieces {
+            [Piece { run, .. }] => {
+                let [source, at, len] = [run.source, run.target, run.len].map(|count| count.saturating_mul(size));
+                // SAFETY: as above: this part of the destination is of this chunk alone.
+                Some((source, unsafe { target.slice(at, len) }.or_bug("values beyond the destination")?))
+            }
+            _ => None,
+        };
+        if let Some((source, place)) = &mut only
+            && storage.read_part(&position, *source, place).map_err(name)?
+        {
+            return Ok(());
+        }
         let Some(info) = storage.read_raw(&position, raw).map_err(name)? else {
             let fill = storage.fill_value();
             if fill.len() == size {
@@ -81,13 +95,10 @@ pub fn read_runs_into(
         if storage.is_raw() && raw.len() == chunk_bytes {
             return scatter(raw, 1, &runs);
         }
-        if let [Piece { run, .. }] = pieces
-            && run.len.checked_mul(size) == Some(chunk_bytes)
+        if let Some((_, place)) = only
+            && place.len() == chunk_bytes
         {
             // All of it is wanted, and goes where it belongs at once.
-            let at = run.target.checked_mul(size).or_bug("values beyond memory")?;
-            // SAFETY: as above: this part of the destination is of this chunk alone.
-            let place = unsafe { target.slice(at, chunk_bytes) }.or_bug("a chunk beyond the destination")?;
             return storage.decode(raw, info, place, codec).map_err(name);
         }
         super::resize(chunk, chunk_bytes)?;

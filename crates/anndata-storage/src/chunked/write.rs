@@ -53,14 +53,14 @@ pub fn write(storage: &dyn ChunkedStorage, spec: &ArraySpec, offset: &[u64], val
 }
 
 fn store(storage: &dyn ChunkedStorage, chunks: &[Encoded], block: &[u8]) -> Result<()> {
-    for Encoded { position, raw, piece } in chunks {
+    let encoded = chunks.iter().map(|Encoded { position, raw, piece }| {
         let bytes = match piece.clone() {
             Some(piece) => block.get(piece).or_bug("a piece beyond the block")?,
             None => raw,
         };
-        storage.write_raw(position, bytes).map_err(|error| at_chunk(position, error))?;
-    }
-    Ok(())
+        Ok((position.as_slice(), bytes))
+    });
+    storage.write_raw_all(&encoded.collect::<Result<Vec<_>>>()?)
 }
 
 /// A chunk ready to be stored.

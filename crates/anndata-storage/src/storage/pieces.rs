@@ -4,6 +4,7 @@ use std::ops::Range;
 
 use super::read_only;
 use crate::Result;
+use crate::chunked::RawChunk;
 
 /// The pieces that the values of an array are stored in, which can be copied into another array without being decoded: chunks,
 /// or shards where chunks are in such.
@@ -34,6 +35,15 @@ pub trait StoredPieces: Send + Sync {
     fn write(&self, position: &[u64], start: u64, bytes: &[u8]) -> Result<()> {
         let _ = (position, start, bytes);
         Err(read_only())
+    }
+
+    /// Writes several pieces, each as a whole, in this order: for a backend in which that is less work than to write one after the
+    /// other, as by default.
+    ///
+    /// # Errors
+    /// As [`write`](Self::write). Some of them may have been written.
+    fn write_all(&self, pieces: &[RawChunk<'_>]) -> Result<()> {
+        pieces.iter().try_for_each(|(position, bytes)| self.write(position, 0, bytes))
     }
 }
 

@@ -10,7 +10,7 @@ use hdf5_metno_sys::h5::herr_t;
 use hdf5_metno_sys::h5fd::H5FD_t;
 use hdf5_metno_sys::h5i::hid_t;
 
-use super::{DRIVER, OpenFile, refuse};
+use super::{DRIVER, OpenFile, VALUES, is_left, refuse};
 use crate::undo::UndoLog;
 
 thread_local! {
@@ -53,7 +53,7 @@ unsafe fn number_of(file: *const H5FD_t) -> Option<c_ulong> {
     unsafe { file.cast::<OpenFile>().as_ref() }.map(|file| file.number)
 }
 
-/// Writes as the library does, after what is overwritten was saved.
+/// Writes as the library does, after what is overwritten was saved, but what the caller of the library writes.
 ///
 /// # Safety
 /// As the library's documentation of drivers says: `buffer` holds `size` bytes.
@@ -66,6 +66,9 @@ pub(super) unsafe extern "C" fn write_saved(
     buffer: *const c_void,
 ) -> herr_t {
     let Some(driver) = DRIVER.get() else { return -1 };
+    if kind == VALUES && is_left(buffer, size, address) {
+        return 0;
+    }
     // SAFETY: the file is open, and the arguments are handed on.
     let (number, write) = unsafe { (number_of(file), || (driver.write)(file, kind, transfer, address, size, buffer)) };
     let Some(log) = number.and_then(log_of) else { return write() };

@@ -3,11 +3,12 @@
 use std::ops::Range;
 
 use super::Array;
+use crate::chunked::RawChunk;
 use crate::handle::check_writable;
 use crate::{AxisSelection, OrBug, PieceState, Result, StoredPieces};
 
-/// The bytes of a piece that are in memory at a time, where it can be written in parts: they stay in the cache of a core, and the
-/// memory is new for the system once.
+/// The bytes that are in memory at a time, of a piece that can be written in parts, or of several that cannot: they stay in the cache
+/// of a core, and the memory is new for the system once.
 const PART: u64 = 1 << 20;
 
 /// The pieces of a stored array that can stand in another one as they are: see [`Array::pieces_for`].
@@ -76,8 +77,8 @@ impl PieceCopy {
         &self.rows
     }
 
-    /// Copies the pieces, one after the other, but those of which all rows are before `done` in the target. `told` is given,
-    /// after each row of pieces, up to which row of the target there are values, and how many bytes were copied since.
+    /// Copies the pieces, in order, but those of which all rows are before `done` in the target. `told` is given, after some rows of
+    /// pieces, up to which row of the target there are values, and how many bytes were copied since.
     ///
     /// # Errors
     /// If reading or writing fails.
@@ -87,21 +88,28 @@ impl PieceCopy {
         let from = from.or_bug("an array without pieces")?;
         let to = to.or_bug("an array without pieces")?;
         let in_parts = to.format().map_err(|error| self.to.locate(error))?.in_parts;
-        let (mut copied, mut buffer) = (Copied::default(), Vec::new());
+        let mut copied = Copied::default();
+        let mut held = Held::default();
         let mut position = vec![0; self.grid.len()];
         let along = *self.grid.first().or_bug("pieces without axes")?;
         let is_done = |at: u64| self.end_of(at) <= done;
+        let mut before = 0;
         for at in (0..along).skip_while(|&at| is_done(at)) {
-            let before = copied.bytes;
             position.fill(0);
             loop {
                 *position.first_mut().or_bug("pieces without axes")? = at;
-                self.piece((from, to), &position, in_parts, &mut buffer, &mut copied)?;
+                self.piece((from, to), &position, in_parts, &mut held, &mut copied)?;
                 if !following(&mut position, &self.grid) {
                     break;
                 }
             }
-            told(self.end_of(at), copied.bytes - before)?;
+            if at + 1 == along {
+                held.write(to).map_err(|error| self.to.locate(error))?;
+            }
+            if held.pieces.is_empty() {
+                told(self.end_of(at), copied.bytes - before)?;
+                before = copied.bytes;
+            }
         }
         Ok(copied)
     }
@@ -116,7 +124,7 @@ impl PieceCopy {
         (from, to): (&dyn StoredPieces, &dyn StoredPieces),
         position: &[u64],
         in_parts: bool,
-        buffer: &mut Vec<u8>,
+        held: &mut Held,
         copied: &mut Copied,
     ) -> Result<()> {
         let mut target = position.to_vec();
@@ -130,15 +138,24 @@ impl PieceCopy {
             }
             return Ok(());
         };
-        let step = if in_parts { PART } else { len.max(1) };
-        let mut start = 0;
-        loop {
-            let end = len.min(start + step);
-            from.read(position, start..end, buffer).map_err(|error| self.from.locate(error))?;
-            to.write(&target, start, buffer).map_err(|error| self.to.locate(error))?;
-            start = end;
-            if start >= len {
-                break;
+        if in_parts {
+            let mut start = 0;
+            loop {
+                let end = len.min(start + PART);
+                from.read(position, start..end, &mut held.part).map_err(|error| self.from.locate(error))?;
+                to.write(&target, start, &held.part).map_err(|error| self.to.locate(error))?;
+                start = end;
+                if start >= len {
+                    break;
+                }
+            }
+        } else {
+            let mut bytes = held.spare.pop().unwrap_or_default();
+            from.read(position, 0..len, &mut bytes).map_err(|error| self.from.locate(error))?;
+            held.pieces.push((target, bytes));
+            held.bytes += len;
+            if held.bytes >= PART {
+                held.write(to).map_err(|error| self.to.locate(error))?;
             }
         }
         copied.pieces += 1;
@@ -159,6 +176,28 @@ impl PieceCopy {
         *offset.first_mut().or_bug("pieces without axes")? += self.rows.start;
         let selection: Vec<AxisSelection> = ranges.into_iter().map(AxisSelection::Range).collect();
         self.to.write(&offset, &self.from.read_selection(&selection)?)
+    }
+}
+
+/// What was read and is not written yet, in memory that is used again.
+#[derive(Default)]
+struct Held {
+    /// Of a piece that is written in parts.
+    part: Vec<u8>,
+    /// Whole pieces, and where they go.
+    pieces: Vec<(Vec<u64>, Vec<u8>)>,
+    bytes: u64,
+    spare: Vec<Vec<u8>>,
+}
+
+impl Held {
+    /// Writes the whole pieces.
+    fn write(&mut self, to: &dyn StoredPieces) -> Result<()> {
+        let pieces = self.pieces.iter().map(|(position, bytes)| (position.as_slice(), bytes.as_slice()));
+        to.write_all(&pieces.collect::<Vec<RawChunk>>())?;
+        self.spare.extend(self.pieces.drain(..).map(|(_, bytes)| bytes));
+        self.bytes = 0;
+        Ok(())
     }
 }
 
