@@ -84,9 +84,9 @@ pub trait ChunkedStorage: Send + Sync {
     /// # Errors
     /// As [`write_raw`](Self::write_raw); the error names the chunk ([`at_chunk`]). Others may have been stored.
     fn write_raw_all(&self, chunks: &[RawChunk<'_>]) -> Result<()> {
-        chunks.iter().try_for_each(|(position, raw)| {
-            self.write_raw(position, raw).map_err(|error| at_chunk(position, error))
-        })
+        chunks
+            .iter()
+            .try_for_each(|(position, raw)| self.write_raw(position, raw).map_err(|error| at_chunk(position, error)))
     }
 
     /// The bytes of one element of a chunk that was never written. Empty: all zeros.
