@@ -189,18 +189,19 @@ impl RawFile {
 
     /// Writes `bytes` at a position.
     pub(crate) fn write_at(&self, offset: u64, bytes: &[u8]) -> Result<()> {
-        self.write_saved(offset, bytes.len(), || Ok(write_all_at(self.file()?, offset, bytes)?))
+        self.write_saved(offset, bytes.len(), |file| write_all_at(file, offset, bytes))
     }
 
     /// Writes pieces, one after the other, the first of them at a position.
     #[cfg_attr(not(feature = "write"), expect(dead_code, reason = "files are only read"))]
     pub(crate) fn write_pieces_at(&self, offset: u64, pieces: &mut [IoSlice<'_>]) -> Result<()> {
         let len = pieces.iter().map(|piece| piece.len()).sum();
-        self.write_saved(offset, len, || Ok(write_all_pieces_at(self.file()?, offset, pieces)?))
+        self.write_saved(offset, len, |file| write_all_pieces_at(file, offset, pieces))
     }
 
     /// Writes so many bytes at a position, after what is overwritten was saved.
-    fn write_saved(&self, offset: u64, len: usize, write: impl FnOnce() -> Result<()>) -> Result<()> {
+    fn write_saved(&self, offset: u64, len: usize, write: impl FnOnce(&File) -> std::io::Result<()>) -> Result<()> {
+        let write = || Ok(write(self.file()?)?);
         #[cfg(feature = "write")]
         if let Some(log) = &self.log {
             // Fallback: what ends beyond all numbers cannot be written either.
