@@ -152,7 +152,7 @@ pub(crate) fn only_values<T>(call: impl FnOnce() -> T) -> T {
 #[derive(Debug, Clone, Copy)]
 struct Left {
     bytes: (*const c_void, usize),
-    /// Where they belong, once the driver was given them.
+    /// Where in the file they belong. Known as soon as the library asks the driver to write them.
     place: Option<u64>,
 }
 
