@@ -62,6 +62,7 @@ usage: cargo xtask COMMAND
   release prepare [--crate C [--level patch|minor|major]]
                          write versions and changelogs, check what would be published, and commit
   release docs           the documentation as docs.rs builds it
+  release pack           each crate, built from its package alone; the sizes of the packages, and what must not be in them
   release check          the checks of prepare, for a commit that was prepared elsewhere
   release publish [--dry-run] [--registry NAME]
                          upload what has no tag yet, and tag it; --dry-run does it to a registry on this machine

@@ -2,8 +2,8 @@
 //!
 //! - `plan` says what changed since each crate's last tag (`NAME-vX.Y.Z`), which version follows, and who has to move with it.
 //! - `prepare` writes versions, requirements and changelogs, checks what would be published, and commits.
-//! - `check` is the checks alone, for a commit that another machine prepared; `docs` is one of them, the documentation as
-//!   docs.rs builds it.
+//! - `check` is the checks alone, for a commit that another machine prepared; `docs` and `pack` are each one of them: the
+//!   documentation as docs.rs builds it, and the packages, built from their archives alone and looked into.
 //! - `publish` uploads what is not tagged yet in the order of dependencies, waits for the index, and tags. An interrupted
 //!   run is gone on with by the next. `--dry-run` does it all to a registry on this machine, and builds a project on it.
 //!
@@ -52,6 +52,7 @@ pub(crate) fn run(arguments: &[&str]) -> Result<()> {
     }
     let value = |option_name| option(&values, option_name, known_values);
     let workspace = Workspace::read(root(), target())?;
+    let every: Vec<_> = workspace.packages.iter().collect();
     match *name {
         "plan" => {
             let tool = if flag(&flags, "--install") { Some(SemverChecks::bring()?) } else { SemverChecks::find() };
@@ -65,7 +66,9 @@ pub(crate) fn run(arguments: &[&str]) -> Result<()> {
             let wanted = plan::Wanted { package: value("--crate")?, level };
             prepare::run(&workspace, &wanted, &check::Real)
         }
-        "docs" => check::documentation(&workspace, &workspace.packages.iter().collect::<Vec<_>>(), &check::Real),
+        "docs" => check::documentation(&workspace, &every, &check::Real),
+        // What only `prepare` writes may be missing.
+        "pack" => check::pack(&workspace, &every, &check::Real, &[]),
         "check" => check::run(&workspace, &check::Real),
         "publish" if flag(&flags, "--dry-run") => publish::dry_run(&workspace),
         _ => publish::run(&workspace, value("--registry")?),
@@ -79,7 +82,7 @@ fn known(name: &str) -> Result<(&'static [&'static str], &'static [&'static str]
     match name {
         "plan" => Ok((&["--install"], &["--crate"])),
         "prepare" => Ok((&[], &["--crate", "--level"])),
-        "docs" | "check" => Ok((&[], &[])),
+        "docs" | "pack" | "check" => Ok((&[], &[])),
         "publish" => Ok((&["--dry-run"], &["--registry"])),
         _ => Err(Error::new(crate::USAGE)),
     }

@@ -12,7 +12,9 @@ use crate::tidy::sources::MACHINE_PATHS;
 /// No file of a package is larger, in bytes.
 const FILE_AT_MOST: u64 = 1 << 20;
 /// What every package has to hold, the same as at the root where it is there.
-const REQUIRED: [&str; 4] = ["README.md", "CHANGELOG.md", "LICENSE-APACHE", "LICENSE-MIT"];
+const REQUIRED: [&str; 3] = ["README.md", "LICENSE-APACHE", "LICENSE-MIT"];
+/// What `prepare` writes into each crate that is released.
+const PREPARED: &str = "CHANGELOG.md";
 
 /// The checks that are not of this file.
 pub(crate) trait Checks {
@@ -73,7 +75,7 @@ pub(crate) fn unpublished(workspace: &Workspace) -> Result<Vec<&Package>> {
 /// The first check that fails.
 pub(crate) fn all(workspace: &Workspace, packages: &[&Package], checks: &dyn Checks) -> Result<()> {
     documentation(workspace, packages, checks)?;
-    pack(workspace, packages, checks)?;
+    pack(workspace, packages, checks, &[PREPARED])?;
     checks.ci(workspace)
 }
 
@@ -119,8 +121,12 @@ pub(crate) fn documentation(workspace: &Workspace, packages: &[&Package], checks
 }
 
 /// Build every package from its archive alone, with the archives of the others in the place of the registry's, and look
-/// into it.
-fn pack(workspace: &Workspace, packages: &[&Package], checks: &dyn Checks) -> Result<()> {
+/// into it; beside what every package has to hold it has to hold `more`.
+///
+/// # Errors
+///
+/// When one does not build, or with everything that is wrong with what they hold.
+pub(crate) fn pack(workspace: &Workspace, packages: &[&Package], checks: &dyn Checks, more: &[&str]) -> Result<()> {
     let mut package = workspace.cargo();
     // What `prepare` wrote is not committed yet.
     package.args(["package", "--allow-dirty"]).args(select(packages));
@@ -136,7 +142,7 @@ fn pack(workspace: &Workspace, packages: &[&Package], checks: &dyn Checks) -> Re
     println!("{:>9} {:>9} {:>6}  package", "packed", "unpacked", "files");
     let mut complaints = Vec::new();
     for package in packages {
-        complaints.extend(look_into(workspace, package, &folder)?);
+        complaints.extend(look_into(workspace, package, &folder, more)?);
     }
     if complaints.is_empty() { Ok(()) } else { Err(Error::new(format!("packages:\n  {}", complaints.join("\n  ")))) }
 }
@@ -151,7 +157,7 @@ pub(crate) fn archive(workspace: &Workspace, package: &Package) -> PathBuf {
 }
 
 /// Print what a package is made of and return what is wrong with it.
-fn look_into(workspace: &Workspace, package: &Package, folder: &Path) -> Result<Vec<String>> {
+fn look_into(workspace: &Workspace, package: &Package, folder: &Path, more: &[&str]) -> Result<Vec<String>> {
     let archive = archive(workspace, package);
     output(command("tar").arg("-xzf").arg(&archive).arg("-C").arg(folder))?;
     let root = folder.join(format!("{}-{}", package.name, package.version));
@@ -161,7 +167,7 @@ fn look_into(workspace: &Workspace, package: &Package, folder: &Path) -> Result<
     println!("{packed:>9} {unpacked:>9} {count:>6}  {} {}", package.name, package.version);
     let mut complaints = Vec::new();
     let mut complain = |what: String| complaints.push(format!("{}: {what}", package.name));
-    for required in REQUIRED {
+    for &required in REQUIRED.iter().chain(more) {
         let (here, above) = (std::fs::read(root.join(required)), std::fs::read(workspace.root.join(required)));
         match (here, above) {
             (Err(_), _) => complain(format!("has no {required}")),
