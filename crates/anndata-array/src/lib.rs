@@ -25,6 +25,7 @@ mod groups;
 mod mask;
 mod names;
 mod parallel;
+mod prefetch;
 pub mod promote;
 mod reindex;
 pub mod sparse;

@@ -3,7 +3,11 @@
 //! One pass counts how many values each new major slice gets. Then the values are taken slab by slab, one for each
 //! thread. A slab is first sorted by bucket, a few neighbouring new major slices, and then every bucket takes what all
 //! slabs have for it, in their order. So at any time only few positions are written to, which stay in the nearest
-//! cache; indices come out sorted, and no two threads touch the same memory.
+//! cache; indices come out sorted, and no two threads touch the same memory. What is written goes on in a line of the cache that
+//! was not there before, so each is asked for while the one before it is filled.
+//!
+//! Tried, and not faster: writing slabs past the caches, slabs in huge pages, asking for two lines ahead (slower), and sorting a
+//! bucket in memory that fits the cache before it is copied to its place. Entries of two thirds the size save a twelfth.
 
 use std::ops::Range;
 
@@ -14,6 +18,7 @@ use rayon::prelude::*;
 use super::buffers::{Index, by_size, by_width, filled, largest, plain, plain_mut, size_of_value, zeroed};
 use super::offsets::Offsets;
 use super::{SparseFormat, SparseMatrix};
+use crate::prefetch;
 
 /// Values of a slab: so many that each bucket gets a good number of them, and few enough to take little memory.
 const SLAB: usize = 1 << 19;
@@ -183,12 +188,7 @@ impl<I: Index, V: Pod + Send + Sync> Slab<I, V> {
             let indices = stored.indices.get(range.clone()).or_bug("a major slice beyond the indices")?;
             let values = stored.values.get(range).or_bug("a major slice beyond the values")?;
             left -= indices.len();
-            for (&new_slice, &value) in indices.iter().zip(values) {
-                let position = positions.get_mut(new_slice.to_usize() >> shift).or_bug("an index beyond the axis")?;
-                *self.entries.get_mut(*position).or_bug("more values than were counted")? =
-                    Entry { old_slice, new_slice, value };
-                *position += 1;
-            }
+            put_in_buckets(&mut self.entries, &mut positions, old_slice, indices, values, shift)?;
         }
         ensure!(left == 0, "{left} values are in no major slice");
         self.offsets = Some(offsets);
@@ -202,6 +202,26 @@ impl<I: Index, V: Pod + Send + Sync> Slab<I, V> {
             None => Ok(&[]),
         }
     }
+}
+
+/// Puts the values of an old major slice where those of their buckets go on. Out of line: in the midst of its caller the loop has too
+/// few registers.
+#[inline(never)]
+fn put_in_buckets<I: Index, V: Pod>(
+    entries: &mut [Entry<I, V>],
+    positions: &mut [usize],
+    old_slice: I,
+    indices: &[I],
+    values: &[V],
+    shift: u32,
+) -> Result<()> {
+    for (&new_slice, &value) in indices.iter().zip(values) {
+        let position = positions.get_mut(new_slice.to_usize() >> shift).or_bug("an index beyond the axis")?;
+        prefetch::write_next(entries, *position);
+        *entries.get_mut(*position).or_bug("more values than were counted")? = Entry { old_slice, new_slice, value };
+        *position += 1;
+    }
+    Ok(())
 }
 
 /// How many bits of a new major slice are its position in its bucket.
@@ -248,12 +268,16 @@ fn buckets<'a, I, V>(
 
 impl<I: Index, V: Copy> Bucket<'_, I, V> {
     /// Puts entries of this bucket behind those that are there.
+    #[inline(never)]
     fn take(&mut self, entries: &[Entry<I, V>]) -> Result<()> {
+        let Self { first, positions, indices, data } = self;
         for entry in entries {
-            let slice = entry.new_slice.to_usize().wrapping_sub(self.first);
-            let position = self.positions.get_mut(slice).or_bug("an entry of another bucket")?;
-            *self.indices.get_mut(*position).or_bug("more values than were counted")? = entry.old_slice;
-            *self.data.get_mut(*position).or_bug("more values than were counted")? = entry.value;
+            let slice = entry.new_slice.to_usize().wrapping_sub(*first);
+            let position = positions.get_mut(slice).or_bug("an entry of another bucket")?;
+            prefetch::write_next(indices, *position);
+            prefetch::write_next(data, *position);
+            *indices.get_mut(*position).or_bug("more values than were counted")? = entry.old_slice;
+            *data.get_mut(*position).or_bug("more values than were counted")? = entry.value;
             *position += 1;
         }
         Ok(())

@@ -9,6 +9,7 @@ use rayon::prelude::*;
 
 use super::buffers::{Index, filled, plain_mut, to_fill};
 use super::offsets::Offsets;
+use crate::prefetch;
 
 /// About how many values a task works on: enough to be worth a task, few enough to share the work evenly.
 const TASK: usize = 1 << 16;
@@ -134,9 +135,6 @@ pub(super) fn compact<I: Index, V: Copy>(
 /// How many major slices ahead memory is asked for.
 const AHEAD: usize = 2;
 
-/// The most cache lines that are asked for at a time.
-const LINES: usize = 64;
-
 /// The same major slices; while one is worked on, the values of those that follow are brought into the cache. Major
 /// slices that are not neighbours would be waited for otherwise.
 pub(super) fn prefetched<'a, T>(
@@ -145,17 +143,5 @@ pub(super) fn prefetched<'a, T>(
 ) -> impl Iterator<Item = Range<usize>> + 'a {
     let mut ahead = slices.clone().skip(AHEAD);
     // A hint to the processor: where there is nothing ahead, none is given.
-    slices.inspect(move |_| prefetch(ahead.next().and_then(|slice| values.get(slice)).unwrap_or_default()))
-}
-
-/// Asks the processor to bring values into its cache. On processors other than x86-64 nothing is done.
-fn prefetch<T>(values: &[T]) {
-    #[cfg(target_arch = "x86_64")]
-    for line in values.chunks(64 / size_of::<T>().clamp(1, 64)).take(LINES) {
-        use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
-        // SAFETY: the address is that of values in a slice; a prefetch reads nothing that a program could see.
-        unsafe { _mm_prefetch::<_MM_HINT_T0>(line.as_ptr().cast()) }
-    }
-    #[cfg(not(target_arch = "x86_64"))]
-    let _ = (values, LINES);
+    slices.inspect(move |_| prefetch::read(ahead.next().and_then(|slice| values.get(slice)).unwrap_or_default()))
 }

@@ -1,4 +1,6 @@
 //! Sums and counts of rows and columns, and single values.
+//!
+//! Sums of the other axis wait for memory: asking for the values ahead did not help, as the processor sees that they are read in order.
 
 use std::ops::Range;
 

@@ -4,6 +4,8 @@
 //! are copied. The other axis is a filter: each stored index is looked up once, and what is kept of a block of major
 //! slices is picked while the block is in the cache; then the blocks are put together. Both axes together are one such
 //! pass over the selected major slices. All of it runs on all cores.
+//!
+//! Tried, and not faster: asking for the values that are gathered, or for the next run of major slices, ahead of their copy.
 
 mod in_place;
 mod minor_map;

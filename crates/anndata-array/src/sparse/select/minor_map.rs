@@ -186,37 +186,41 @@ impl MinorMap {
         let is_kept = |kept: &[bool], index: usize| kept.get(index).copied().or_bug("an index beyond the axis");
         match &self.form {
             Form::Slice(start) => {
-                let position = |index: usize| index.wrapping_sub(*start);
-                picked.in_order(stored, slices, |index| Ok(position(index) < self.len), |index| Ok(position(index)))
+                let (start, len) = (*start, self.len);
+                let position = move |index: usize| index.wrapping_sub(start);
+                picked.in_order(stored, slices, move |index| Ok(position(index) < len), |index| Ok(position(index)))
             }
             Form::Injective { kept, new, in_order } => {
+                let kept = kept.as_slice();
                 let position = |index: usize| match new.get(index) {
                     Some(&new) => Ok(new as usize),
                     None => Err(Error::bug(format!("index {index} of an axis of {}", new.len()))),
                 };
                 if *in_order {
-                    return picked.in_order(stored, slices, |index| is_kept(kept, index), position);
+                    return picked.in_order(stored, slices, move |index| is_kept(kept, index), position);
                 }
                 let push = |index, at, pairs: &mut Vec<_>| {
                     pairs.push((position(index)?, at));
                     Ok(())
                 };
-                picked.sorted(stored, slices, self.len, |index| is_kept(kept, index), push)
+                picked.sorted(stored, slices, self.len, move |index| is_kept(kept, index), push)
             }
             Form::Multi { kept, slices: new_slices, new } => {
+                let kept = kept.as_slice();
                 let push = |index, at, pairs: &mut Vec<_>| {
                     let new = values_of(new, new_slices.range(index)?)?;
                     pairs.extend(new.iter().map(|&new| (new, at)));
                     Ok(())
                 };
-                picked.sorted(stored, slices, self.len, |index| is_kept(kept, index), push)
+                picked.sorted(stored, slices, self.len, move |index| is_kept(kept, index), push)
             }
             Form::Sorted(pairs) => {
+                let pairs = pairs.as_slice();
                 let push = |index, at, to: &mut Vec<_>| {
                     to.extend(pairs_of(pairs, index).iter().map(|&(_, new)| (new, at)));
                     Ok(())
                 };
-                picked.sorted(stored, slices, self.len, |index| Ok(!pairs_of(pairs, index).is_empty()), push)
+                picked.sorted(stored, slices, self.len, move |index| Ok(!pairs_of(pairs, index).is_empty()), push)
             }
         }
     }
@@ -240,7 +244,7 @@ impl<I: Index> Picked<I> {
         &mut self,
         stored: &Stored<'_, I>,
         slices: impl Iterator<Item = Range<usize>>,
-        keep: impl Fn(usize) -> Result<bool>,
+        keep: impl Fn(usize) -> Result<bool> + Copy,
         position: impl Fn(usize) -> Result<usize>,
     ) -> Result<()> {
         let index = |at: usize| position(stored.index(at)?);
@@ -249,7 +253,7 @@ impl<I: Index> Picked<I> {
         for slice in slices {
             let mut len = 0;
             for start in slice.clone().step_by(BATCH) {
-                let new = find(stored, start..slice.end.min(start + BATCH), &keep, &mut positions, found)?;
+                let new = find(stored, start..slice.end.min(start + BATCH), keep, &mut positions, found)?;
                 len += new;
                 found += new;
                 // Major slices may be short: positions are collected over some of them.
@@ -272,12 +276,12 @@ impl<I: Index> Picked<I> {
         stored: &Stored<'_, I>,
         slices: impl Iterator<Item = Range<usize>>,
         width: usize,
-        keep: impl Fn(usize) -> Result<bool>,
+        keep: impl Fn(usize) -> Result<bool> + Copy,
         push: impl Fn(usize, usize, &mut Vec<(usize, usize)>) -> Result<()>,
     ) -> Result<()> {
         let mut scratch = std::mem::take(&mut self.scratch);
         for slice in slices {
-            let found = find(stored, slice, &keep, &mut scratch.positions, 0)?;
+            let found = find(stored, slice, keep, &mut scratch.positions, 0)?;
             let (mut in_order, mut last) = (true, 0);
             scratch.pairs.clear();
             for &at in values_of(&scratch.positions, 0..found)? {
@@ -322,8 +326,7 @@ impl<I: Index> Stored<'_, I> {
     }
 }
 
-/// Finds the values to keep among some stored ones, without a branch that depends on them. Their positions go behind
-/// the first `found` of `positions`; gives how many there are.
+/// Finds the values to keep among some stored ones. Their positions go behind the first `found` of `positions`; gives how many there are.
 fn find<I: Index>(
     stored: &Stored<'_, I>,
     values: Range<usize>,
@@ -336,8 +339,20 @@ fn find<I: Index>(
         positions.resize(end, 0);
     }
     let free = positions.get_mut(found..end).or_bug("positions that are not there")?;
+    scan(values_of(stored.indices, values.clone())?, values.start, keep, free)
+}
+
+/// Puts the positions of the indices to keep, of which the first is at `first`, to the front of `free`, without a branch that depends on
+/// them. Out of line and with what it captures by value: in the midst of its callers the loop has too few registers.
+#[inline(never)]
+fn scan<I: Index>(
+    indices: &[I],
+    first: usize,
+    keep: impl Fn(usize) -> Result<bool>,
+    free: &mut [usize],
+) -> Result<usize> {
     let mut found = 0;
-    for (index, at) in values_of(stored.indices, values.clone())?.iter().zip(values) {
+    for (index, at) in indices.iter().zip(first..) {
         *free.get_mut(found).or_bug("more values than a major slice has")? = at;
         found += usize::from(keep(index.to_usize())?);
     }
