@@ -1,9 +1,10 @@
 """Serves a folder over HTTP on a free port of the loopback interface, with latency and counted requests; prints the port.
 
-Usage: http_latency_server.py FOLDER [--latency SECONDS] [--drop EVERY] [--no-range] [--put]. With `--drop N` the connection
-breaks in the middle of every Nth answer; with `--no-range` it sends whole files whatever part is asked for, as
-`python -m http.server` does; with `--put` files can be put and deleted, but not listed. `GET /__stats__` answers with the
-requests since the last such call. Ends when its standard input ends.
+Usage: http_latency_server.py FOLDER [--latency SECONDS] [--bandwidth BYTES] [--drop EVERY] [--no-range] [--put]. With
+`--bandwidth` all connections together send at most so many bytes a second; with `--drop N` the connection breaks in the middle of
+every Nth answer; with `--no-range` it sends whole files whatever part is asked for, as `python -m http.server` does; with `--put`
+files can be put and deleted, but not listed. `GET /__stats__` answers with the requests since the last such call. Ends when its
+standard input ends.
 """
 
 import argparse
@@ -17,6 +18,9 @@ from pathlib import Path
 from urllib.parse import unquote
 
 from counting import Requests
+
+# How many bytes are sent at a time where the bandwidth is limited.
+PIECE = 1 << 16
 
 
 class Handler(BaseHTTPRequestHandler):
@@ -65,14 +69,17 @@ class Handler(BaseHTTPRequestHandler):
             if not path.is_file():
                 self.send(404, b"")
                 return
-            body, headers, status = path.read_bytes(), {}, 200
+            size, headers, status = path.stat().st_size, {}, 200
+            start, end = 0, size
             asked = "" if server.no_range else self.headers.get("Range", "")
             if wanted := re.fullmatch(r"bytes=(\d*)-(\d*)", asked):
                 first, last = wanted.groups()
-                start = int(first) if first else len(body) - int(last)
-                end = int(last) + 1 if first and last else len(body)
-                headers["Content-Range"] = f"bytes {start}-{min(end, len(body)) - 1}/{len(body)}"
-                body, status = body[start:end], 206
+                start = int(first) if first else size - int(last)
+                end = min(int(last) + 1, size) if first and last else size
+                headers["Content-Range"], status = f"bytes {start}-{end - 1}/{size}", 206
+            with path.open("rb") as file:
+                file.seek(start)
+                body = file.read(end - start)
             broken = with_body and server.drop and number % server.drop == 0
             self.send(status, body, headers, with_body, broken)
         finally:
@@ -90,6 +97,10 @@ class Handler(BaseHTTPRequestHandler):
             self.wfile.flush()
             self.close_connection = True
             self.connection.shutdown(2)
+        elif with_body and self.server.bandwidth:
+            for piece in range(0, len(body), PIECE):
+                self.server.wait_for_link(len(body[piece : piece + PIECE]))
+                self.wfile.write(body[piece : piece + PIECE])
         elif with_body:
             self.wfile.write(body)
 
@@ -101,17 +112,27 @@ class Server(ThreadingHTTPServer):
     def handle_error(self, *_):
         pass
 
+    def wait_for_link(self, length):
+        """Until the link, which all connections share, has room for so many bytes."""
+        with self.lock:
+            self.free_at = max(self.free_at, time.monotonic()) + length / self.bandwidth
+            wait = self.free_at - time.monotonic()
+        if wait > 0:
+            time.sleep(wait)
+
 
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("folder", type=Path)
     parser.add_argument("--latency", type=float, default=0.02)
+    parser.add_argument("--bandwidth", type=float, default=0)
     parser.add_argument("--drop", type=int, default=0)
     parser.add_argument("--no-range", action="store_true")
     parser.add_argument("--put", action="store_true")
     args = parser.parse_args()
     server = Server(("127.0.0.1", 0), Handler)
     server.folder, server.latency, server.drop = args.folder, args.latency, args.drop
+    server.bandwidth, server.free_at = args.bandwidth, 0.0
     server.no_range, server.put = args.no_range, args.put
     server.lock, server.count, server.requests = threading.Lock(), 0, Requests()
     threading.Thread(target=server.serve_forever, daemon=True).start()

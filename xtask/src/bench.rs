@@ -21,6 +21,7 @@ mod qc;
 mod results;
 mod small;
 mod sql;
+mod stores;
 mod text;
 mod zarr;
 
@@ -78,11 +79,13 @@ struct Bench {
 }
 
 /// All that is measured, in the order of the page.
-const BENCHES: [&str; 17] = [
+const BENCHES: [&str; 19] = [
     "limits",
     "read",
     "write",
     "zarr",
+    "layouts",
+    "remote",
     "convert",
     "matrix",
     "concat",
@@ -189,6 +192,8 @@ impl Bench {
             "read" => self.read(),
             "write" => self.write(),
             "zarr" => self.zarr(),
+            "layouts" => self.layouts(),
+            "remote" => self.remote(),
             "convert" => self.convert(),
             _ => self.matrix(),
         };

@@ -50,8 +50,8 @@ usage: cargo xtask COMMAND
   fuzz [--target T] [--seconds N] [--input FILE]
                          looks for inputs that break a promise, beginning with fuzz/corpus; keeps them in fuzz/crashes
   asan [--python P]      the tests that reach unsafe code or C, with AddressSanitizer
-  bench limits|read|write|zarr|convert|matrix|concat|qc|lazy|dispatch|collection|concat-on-disk|text|command|loader|small|cores|all|page
-        |sql|atlas|cluster
+  bench limits|read|write|zarr|layouts|remote|convert|matrix|concat|qc|lazy|dispatch|collection|concat-on-disk|text|command|loader
+        |small|cores|all|page|sql|atlas|cluster
         [--rounds N] [--python P]
                          ratios to Python anndata (and the crate zarrs, scanpy, annbatch) on a made file of 40 million
                          non-zeros; qc, lazy, dispatch, text and loader take --quick: a small one; all measures all,

@@ -66,6 +66,41 @@ fn runs_of_chunks_that_are_stored_as_they_are_read_their_own_bytes() -> Result<(
 }
 
 #[test]
+fn rows_of_chunks_that_are_stored_as_they_are_read_their_own_bytes() -> Result<()> {
+    let folder = tempfile::tempdir()?;
+    let path = folder.path().join("a.h5");
+    // Rows of 4 kB, a hundred of them in a chunk.
+    let values = Tensor::from_vec([250, 1_000], (0..250_000).collect::<Vec<i32>>())?;
+    write_atomic(&path, true, false, |store| {
+        let spec = ArraySpec::of(&values).with_chunks([100, 1_000]);
+        Group::root(store.clone()).create_array("a", &spec)?.write(&[0, 0], &values)
+    })?;
+    let bytes = Arc::new(AtomicU64::new(0));
+    let store =
+        Hdf5Store::open_source(Counted(File::open(&path)?, Arc::clone(&bytes)), &path, &Hdf5Options::default())?;
+    let array = Group::root(Arc::new(store)).array("a")?;
+    assert_eq!(array.read()?, values);
+    let (row, whole) = (1_000 * 4, 100 * 1_000 * 4);
+    let every_second: Vec<u64> = (0..100).step_by(2).collect();
+    for (rows, columns, read) in [
+        (AxisSelection::Range(150..160), AxisSelection::Range(0..1_000), 10 * row),
+        // Over the border of two chunks.
+        (AxisSelection::Range(95..105), AxisSelection::Range(0..1_000), 10 * row),
+        (AxisSelection::from(vec![3, 4, 90, 101, 249]), AxisSelection::Range(0..1_000), 5 * row),
+        // So many reads cost more than one of the chunk.
+        (AxisSelection::from(every_second), AxisSelection::Range(0..1_000), whole),
+        // Rows that are not whole are no pieces of the chunk.
+        (AxisSelection::Range(7..9), AxisSelection::Range(1..1_000), whole),
+    ] {
+        bytes.store(0, Ordering::Relaxed);
+        let found = array.read_selection(&[rows.clone(), columns.clone()])?;
+        assert_eq!(bytes.load(Ordering::Relaxed), read, "{rows:?}");
+        assert_eq!(found, values.select(&[rows, columns])?);
+    }
+    Ok(())
+}
+
+#[test]
 fn chunks_that_are_encoded_are_read_whole() -> Result<()> {
     let folder = tempfile::tempdir()?;
     // Bytes in another order take as many.

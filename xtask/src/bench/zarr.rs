@@ -89,7 +89,7 @@ fn report_cores(pairs: &Pairs) {
 }
 
 /// The number of files below a folder, and their bytes.
-fn usage(folder: &Path) -> Result<(usize, u64)> {
+pub(super) fn usage(folder: &Path) -> Result<(usize, u64)> {
     let (mut files, mut bytes) = (0, 0);
     for entry in fs::read_dir(folder)? {
         let entry = entry?;

@@ -30,6 +30,9 @@ pub fn read(storage: &dyn ChunkedStorage, spec: &ArraySpec, selection: &[AxisSel
     Tensor::new(spec.dtype.clone(), plan.out_shape, out)
 }
 
+/// A read costs as much as so many bytes more of one that is made anyway.
+const READ_COSTS: usize = 16 << 10;
+
 /// Buffers that a thread reuses from chunk to chunk.
 #[derive(Default)]
 pub(super) struct Scratch {
@@ -97,6 +100,9 @@ impl<'a> Plan<'a> {
         let chunk = self.locate(number, runs)?;
         let name = |error: Error| super::at_chunk(&chunk, error);
 
+        if self.read_parts(storage, &chunk, runs, target).map_err(name)? {
+            return Ok(());
+        }
         let mut whole = self.position_of_whole(runs).and_then(|at| {
             // SAFETY: `target` outlives this call, and each touched chunk has a box of its own in it: along every axis
             // the runs of the touched chunks partition the destination, and a chunk number is handled once.
@@ -144,6 +150,38 @@ impl<'a> Plan<'a> {
             }
         }
         Some(at)
+    }
+
+    /// Reads no more of a chunk than what is taken of it. `false` if all of it is as cheap, if the parts are not one piece each on both
+    /// sides, or if the chunk is not stored as it is.
+    fn read_parts(
+        &self,
+        storage: &dyn ChunkedStorage,
+        chunk: &[u64],
+        runs: &[Vec<Run>],
+        target: Target,
+    ) -> Result<bool> {
+        let ([outer, inner @ ..], [step, ..]) = (runs, self.chunk_strides.as_slice()) else { return Ok(false) };
+        let mut shapes = self.chunk_shape.iter().zip(&self.out_shape).skip(1);
+        let inner_is_whole = inner.iter().all(|axis| match (axis.as_slice(), shapes.next()) {
+            ([Run { source: 0, target: 0, len }], Some((chunk, out))) => len == chunk && len == out,
+            _ => false,
+        });
+        let step = step * self.size;
+        let taken = outer.iter().map(|run| run.len).sum::<usize>().saturating_mul(step);
+        let cost = outer.len().saturating_mul(READ_COSTS).saturating_add(taken);
+        if !inner_is_whole || cost >= self.chunk_len {
+            return Ok(false);
+        }
+        for run in outer {
+            // SAFETY: `target` outlives this call, and each run of each touched chunk has a place of its own in it, as in `read_chunk`.
+            let place = unsafe { target.slice(run.target * step, run.len * step) };
+            let place = place.or_bug("a run beyond the destination")?;
+            if !storage.read_part(chunk, run.source * step, place)? {
+                return Ok(false);
+            }
+        }
+        Ok(true)
     }
 
     fn scatter(&self, chunk: &[u8], strides: &[usize], runs: &[Vec<Run>], target: Target) -> Result<()> {
