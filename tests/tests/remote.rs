@@ -63,6 +63,12 @@ fn the_elements_of_an_object_are_fetched_together() {
     assert_eq!(futures_executor::block_on(part.load_async()).unwrap(), part.load().unwrap());
 
     let start = Instant::now();
+    let some = anndata::read_lazy(&url).unwrap().select(..10, ..).unwrap().load().unwrap();
+    assert_eq!(some, expected.select(..10, ..).unwrap().load().unwrap());
+    // Which values of a sparse matrix are read is known from its pointers.
+    check("some rows", start, &server.stats(), FEW);
+
+    let start = Instant::now();
     let copy = folder.path().join("copy.h5ad");
     anndata::convert(&url, &copy, &ConvertOptions::default()).unwrap();
     assert_eq!(anndata::read_h5ad(&copy).unwrap(), expected);

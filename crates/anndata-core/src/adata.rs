@@ -220,13 +220,13 @@ impl AnnData {
         Ok(Self { layers, raw, ..rest })
     }
 
-    /// The object with everything in memory.
+    /// The object with everything in memory. What is read from another machine is under way at once.
     ///
     /// # Errors
     /// If something cannot be read, or a frame in `obsm` or `varm` turns out to be labelled otherwise than its axis.
     #[doc(alias = "copy")]
     pub fn load(&self) -> Result<Self> {
-        let loaded = self.load_slots()?;
+        let loaded = self.load_from_afar()?.load_slots()?;
         loaded.check_frame_labels()?;
         Ok(loaded)
     }

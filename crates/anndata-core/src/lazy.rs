@@ -81,6 +81,15 @@ impl Lazy {
         }
     }
 
+    /// Whether [`load`](Self::load) waits for another machine.
+    pub(crate) fn has_latency(&self) -> bool {
+        match &*self.0 {
+            Origin::Source { source, value } => value.get().is_none() && source.has_latency(),
+            Origin::Selection(Selection { of: Element::Lazy(lazy), .. }) => lazy.has_latency(),
+            Origin::Selection(_) => false,
+        }
+    }
+
     /// Refuses a stored element that was [replaced](Self::set_replaced).
     ///
     /// # Errors

@@ -1,7 +1,8 @@
-//! Lazy leaves of elements and objects: all of them loaded at once, without blocking.
+//! Lazy leaves of elements and objects: all of them loaded at once, without blocking or on threads that wait.
 
-use anndata_storage::{OrBug as _, Result};
+use anndata_storage::{OrBug as _, Result, on_waiting_threads};
 use futures_util::future::try_join_all;
+use rayon::prelude::*;
 
 use crate::{AnnData, DataFrame, Element, Lazy, Mapping, Raw, Series};
 
@@ -38,6 +39,24 @@ impl AnnData {
     /// As [`load`](Self::load).
     pub async fn load_async(&self) -> Result<Self> {
         load_all(self, Self::map_lazy).await?.load()
+    }
+
+    /// The object with everything in memory that is read from another machine, all of it under way at once.
+    pub(crate) fn load_from_afar(&self) -> Result<Self> {
+        let mut leaves = Vec::new();
+        self.map_lazy(&mut |lazy| {
+            leaves.push(lazy.has_latency().then(|| lazy.clone()));
+            Ok(Element::Lazy(lazy.clone()))
+        })?;
+        if leaves.iter().flatten().count() < 2 {
+            return Ok(self.clone());
+        }
+        let load = |leaf: &Option<Lazy>| leaf.as_ref().map(Lazy::load).transpose();
+        let loaded: Vec<Option<Element>> = on_waiting_threads(|| leaves.par_iter().map(load).collect::<Result<_>>())??;
+        let mut loaded = loaded.into_iter();
+        self.map_lazy(&mut |lazy| {
+            Ok(loaded.next().or_bug("fewer leaves than were collected")?.unwrap_or_else(|| Element::Lazy(lazy.clone())))
+        })
     }
 
     fn map_lazy(&self, change: &mut Change<'_>) -> Result<Self> {

@@ -332,6 +332,11 @@ pub trait LazySource: Any + Debug + Send + Sync {
         Ok(Vec::new())
     }
 
+    /// Whether reading waits for another machine, so that several elements should be read at once. The default does not.
+    fn has_latency(&self) -> bool {
+        false
+    }
+
     /// The async twin of [`load`](Self::load). The default blocks.
     fn load_async(&self) -> BoxFuture<'_, Result<Element>> {
         Box::pin(async move { self.load() })

@@ -117,6 +117,10 @@ impl LazySource for StoredElement {
         }
     }
 
+    fn has_latency(&self) -> bool {
+        self.node.has_latency()
+    }
+
     fn load_async(&self) -> BoxFuture<'_, Result<Element>> {
         if self.node.has_latency() {
             return Box::pin(async { self.reader.build(self.node.fetch_async().await?) });

@@ -16,7 +16,6 @@ mod file;
 mod references;
 mod region;
 mod store;
-mod waiting;
 
 #[cfg(feature = "write")]
 pub(crate) use check::check;

@@ -52,6 +52,7 @@ mod tensor;
 pub mod testkit;
 mod time;
 mod unblock;
+mod waiting;
 
 pub use attributes::{Attribute, Attributes};
 pub use capabilities::Capabilities;
@@ -80,6 +81,7 @@ pub use storage::{
 pub use tensor::{AlignedBytes, MemoryReuse, Moments, SharedBytes, Tensor, check_factors, times};
 pub use time::{NAT, TimeStep, TimeUnit};
 pub use unblock::unblock;
+pub use waiting::on_waiting_threads;
 
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]

@@ -7,11 +7,10 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError, Weak};
 
 use anndata_hdf5_meta::{Error as MetaError, LinkTarget, MetaFile, MetaLimits, Object, ObjectKind, ReadAt};
-use anndata_storage::{Error, Limits, Result};
+use anndata_storage::{Error, Limits, Result, on_waiting_threads};
 
 use super::chunks::ChunkList;
 use super::error::because;
-use super::waiting;
 use crate::Hdf5Options;
 use crate::file::RawFile;
 use crate::heap::Heap;
@@ -103,7 +102,7 @@ impl OpenFile {
 
     /// Reads values. Where bytes take long to come, on more threads than there are cores, as those wait.
     pub(super) fn overlapped<T: Send>(&self, read: impl FnOnce() -> Result<T> + Send) -> Result<T> {
-        if self.raw.has_latency() { waiting::install(read)? } else { read() }
+        if self.raw.has_latency() { on_waiting_threads(read)? } else { read() }
     }
 
     /// What was read, where it was read from the file that was opened.
