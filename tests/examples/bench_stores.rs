@@ -13,6 +13,7 @@
 #![allow(clippy::unwrap_used, reason = "the server that tests share")]
 
 #[path = "../../crates/anndata-io-zarr/tests/server/mod.rs"]
+#[allow(dead_code, reason = "tests use more of it")]
 mod server;
 
 use std::error::Error;
