@@ -10,7 +10,7 @@
 //!
 //! With a latency in seconds, and a bandwidth in bytes a second, the store is behind an HTTP server on this machine, opening it is timed
 //! too, and the line has the number of requests and of round trips. `ANNDATA_PYTHON` names the Python that runs the server.
-#![allow(clippy::unwrap_used, reason = "the server that tests share")]
+#![allow(clippy::unwrap_used, clippy::print_stderr, reason = "the server that tests share")]
 
 #[path = "../../crates/anndata-io-zarr/tests/server/mod.rs"]
 #[allow(dead_code, reason = "tests use more of it")]
@@ -103,13 +103,13 @@ fn read(what: &str, store: &str, link: &[&str]) -> Result<serde_json::Value> {
         _ => return Err("see the top of this example for its arguments".into()),
     };
     let seconds = start.elapsed().as_secs_f64();
-    let mut line = serde_json::json!({ "seconds": seconds, "check": checked(&adata)? });
+    let mut found = serde_json::json!({ "seconds": seconds, "check": checked(&adata)? });
     if let Some((server, _)) = &server {
         let stats = server.stats();
-        (line["requests"], line["round_trips"]) = (stats.requests.len().into(), stats.round_trips.into());
-        line["most_at_once"] = stats.most_at_once.into();
+        (found["requests"], found["round_trips"]) = (stats.requests.len().into(), stats.round_trips.into());
+        found["most_at_once"] = stats.most_at_once.into();
     }
-    Ok(line)
+    Ok(found)
 }
 
 /// The sum of the matrix, which all layouts have to find.
