@@ -1,5 +1,7 @@
 //! Where positions of the minor axis go: a map that is looked up for each stored value.
 
+// Long file: the forms of the map, and picking by each, with what the loops have in common.
+
 use std::ops::Range;
 
 use anndata_storage::{AxisSelection, Error, OrBug, Result, ensure};
