@@ -74,12 +74,12 @@ class Handler(BaseHTTPRequestHandler):
             asked = "" if server.no_range else self.headers.get("Range", "")
             if wanted := re.fullmatch(r"bytes=(\d*)-(\d*)", asked):
                 first, last = wanted.groups()
-                start = int(first) if first else size - int(last)
+                start = int(first) if first else max(size - int(last), 0)
                 end = min(int(last) + 1, size) if first and last else size
                 headers["Content-Range"], status = f"bytes {start}-{end - 1}/{size}", 206
             with path.open("rb") as file:
                 file.seek(start)
-                body = file.read(end - start)
+                body = file.read(max(end - start, 0))
             broken = with_body and server.drop and number % server.drop == 0
             self.send(status, body, headers, with_body, broken)
         finally:
