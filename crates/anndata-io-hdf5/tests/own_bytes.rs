@@ -89,7 +89,7 @@ fn rows_of_chunks_that_are_stored_as_they_are_read_their_own_bytes() -> Result<(
         (AxisSelection::from(vec![3, 4, 90, 101, 249]), AxisSelection::Range(0..1_000), 5 * row),
         // So many reads cost more than one of the chunk.
         (AxisSelection::from(every_second), AxisSelection::Range(0..1_000), whole),
-        // Rows that are not whole are no pieces of the chunk.
+        // Parts of rows are not contiguous in the chunk.
         (AxisSelection::Range(7..9), AxisSelection::Range(1..1_000), whole),
     ] {
         bytes.store(0, Ordering::Relaxed);

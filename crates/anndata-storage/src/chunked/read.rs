@@ -30,7 +30,7 @@ pub fn read(storage: &dyn ChunkedStorage, spec: &ArraySpec, selection: &[AxisSel
     Tensor::new(spec.dtype.clone(), plan.out_shape, out)
 }
 
-/// A read costs as much as so many bytes more of one that is made anyway.
+/// One read more costs as much as so many bytes more of one that is made anyway.
 const READ_COSTS: usize = 16 << 10;
 
 /// Buffers that a thread reuses from chunk to chunk.
@@ -103,16 +103,11 @@ impl<'a> Plan<'a> {
         if self.read_parts(storage, &chunk, runs, target).map_err(name)? {
             return Ok(());
         }
-        let mut whole = self.position_of_whole(runs).and_then(|at| {
+        let whole = self.position_of_whole(runs).and_then(|at| {
             // SAFETY: `target` outlives this call, and each touched chunk has a box of its own in it: along every axis
             // the runs of the touched chunks partition the destination, and a chunk number is handled once.
             unsafe { target.slice(at * self.size, self.chunk_len) }
         });
-        if let Some(place) = &mut whole
-            && storage.read_part(&chunk, 0, place).map_err(name)?
-        {
-            return Ok(());
-        }
         let Some(info) = storage.read_raw(&chunk, raw).map_err(name)? else {
             return self.fill(storage.fill_value(), runs, target);
         };
@@ -152,8 +147,8 @@ impl<'a> Plan<'a> {
         Some(at)
     }
 
-    /// Reads no more of a chunk than what is taken of it. `false` if all of it is as cheap, if the parts are not one piece each on both
-    /// sides, or if the chunk is not stored as it is.
+    /// Reads what is taken of a chunk where it belongs, and no more. `false` if one read of the whole chunk is cheaper, if what is taken
+    /// is not in one piece per run on both sides, or if the chunk is not stored as it is.
     fn read_parts(
         &self,
         storage: &dyn ChunkedStorage,
@@ -169,8 +164,8 @@ impl<'a> Plan<'a> {
         });
         let step = step * self.size;
         let taken = outer.iter().map(|run| run.len).sum::<usize>().saturating_mul(step);
-        let cost = outer.len().saturating_mul(READ_COSTS).saturating_add(taken);
-        if !inner_is_whole || cost >= self.chunk_len {
+        let more_reads = outer.len().saturating_sub(1).saturating_mul(READ_COSTS);
+        if !storage.is_raw() || !inner_is_whole || more_reads.saturating_add(taken) > self.chunk_len {
             return Ok(false);
         }
         for run in outer {
