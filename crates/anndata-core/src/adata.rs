@@ -226,7 +226,7 @@ impl AnnData {
     /// If something cannot be read, or a frame in `obsm` or `varm` turns out to be labelled otherwise than its axis.
     #[doc(alias = "copy")]
     pub fn load(&self) -> Result<Self> {
-        let loaded = self.load_from_afar()?.load_slots()?;
+        let loaded = self.load_from_afar()?.as_ref().unwrap_or(self).load_slots()?;
         loaded.check_frame_labels()?;
         Ok(loaded)
     }

@@ -41,22 +41,14 @@ impl AnnData {
         load_all(self, Self::map_lazy).await?.load()
     }
 
-    /// The object with everything in memory that is read from another machine, all of it under way at once.
-    pub(crate) fn load_from_afar(&self) -> Result<Self> {
-        let mut leaves = Vec::new();
-        self.map_lazy(&mut |lazy| {
-            leaves.push(lazy.has_latency().then(|| lazy.clone()));
-            Ok(Element::Lazy(lazy.clone()))
-        })?;
-        if leaves.iter().flatten().count() < 2 {
-            return Ok(self.clone());
+    /// The object with all lazy leaves loaded at once, on threads that wait, if one of them is read from another machine.
+    pub(crate) fn load_from_afar(&self) -> Result<Option<Self>> {
+        let leaves = leaves(self, Self::map_lazy)?;
+        if !leaves.iter().any(Lazy::has_latency) {
+            return Ok(None);
         }
-        let load = |leaf: &Option<Lazy>| leaf.as_ref().map(Lazy::load).transpose();
-        let loaded: Vec<Option<Element>> = on_waiting_threads(|| leaves.par_iter().map(load).collect::<Result<_>>())??;
-        let mut loaded = loaded.into_iter();
-        self.map_lazy(&mut |lazy| {
-            Ok(loaded.next().or_bug("fewer leaves than were collected")?.unwrap_or_else(|| Element::Lazy(lazy.clone())))
-        })
+        let loaded = on_waiting_threads(|| leaves.par_iter().map(Lazy::load).collect::<Result<_>>())??;
+        put_back(self, Self::map_lazy, loaded).map(Some)
     }
 
     fn map_lazy(&self, change: &mut Change<'_>) -> Result<Self> {
@@ -111,11 +103,20 @@ fn map_mapping(mapping: &Mapping, change: &mut Change<'_>) -> Result<Mapping> {
 
 /// What has lazy leaves, with all of them loaded: they are collected, awaited together, and put back in the same order.
 async fn load_all<T>(whole: &T, map: impl Fn(&T, &mut Change<'_>) -> Result<T>) -> Result<T> {
+    let loaded = try_join_all(leaves(whole, &map)?.iter().map(Lazy::load_async)).await?;
+    put_back(whole, map, loaded)
+}
+
+fn leaves<T>(whole: &T, map: impl Fn(&T, &mut Change<'_>) -> Result<T>) -> Result<Vec<Lazy>> {
     let mut leaves = Vec::new();
     map(whole, &mut |lazy| {
         leaves.push(lazy.clone());
         Ok(Element::Lazy(lazy.clone()))
     })?;
-    let mut loaded = try_join_all(leaves.iter().map(Lazy::load_async)).await?.into_iter();
+    Ok(leaves)
+}
+
+fn put_back<T>(whole: &T, map: impl Fn(&T, &mut Change<'_>) -> Result<T>, loaded: Vec<Element>) -> Result<T> {
+    let mut loaded = loaded.into_iter();
     map(whole, &mut |_| loaded.next().or_bug("fewer leaves than were collected"))
 }
