@@ -185,7 +185,6 @@ impl MinorMap {
     ) -> Result<()> {
         picked.clear();
         let slices = prefetched(stored.indices, slices);
-        let is_kept = |kept: &[bool], index: usize| kept.get(index).copied().or_bug("an index beyond the axis");
         match &self.form {
             Form::Slice(start) => {
                 let (start, len) = (*start, self.len);
@@ -193,28 +192,26 @@ impl MinorMap {
                 picked.in_order(stored, slices, move |index| Ok(position(index) < len), |index| Ok(position(index)))
             }
             Form::Injective { kept, new, in_order } => {
-                let kept = kept.as_slice();
                 let position = |index: usize| match new.get(index) {
                     Some(&new) => Ok(new as usize),
                     None => Err(Error::bug(format!("index {index} of an axis of {}", new.len()))),
                 };
                 if *in_order {
-                    return picked.in_order(stored, slices, move |index| is_kept(kept, index), position);
+                    return picked.in_order(stored, slices, is_kept(kept), position);
                 }
                 let push = |index, at, pairs: &mut Vec<_>| {
                     pairs.push((position(index)?, at));
                     Ok(())
                 };
-                picked.sorted(stored, slices, self.len, move |index| is_kept(kept, index), push)
+                picked.sorted(stored, slices, self.len, is_kept(kept), push)
             }
             Form::Multi { kept, slices: new_slices, new } => {
-                let kept = kept.as_slice();
                 let push = |index, at, pairs: &mut Vec<_>| {
                     let new = values_of(new, new_slices.range(index)?)?;
                     pairs.extend(new.iter().map(|&new| (new, at)));
                     Ok(())
                 };
-                picked.sorted(stored, slices, self.len, move |index| is_kept(kept, index), push)
+                picked.sorted(stored, slices, self.len, is_kept(kept), push)
             }
             Form::Sorted(pairs) => {
                 let pairs = pairs.as_slice();
@@ -326,6 +323,11 @@ impl<I: Index> Stored<'_, I> {
     fn index(&self, at: usize) -> Result<usize> {
         Ok(self.indices.get(at).or_bug("a position beyond the stored indices")?.to_usize())
     }
+}
+
+/// Which old positions are kept, as a function that captures by value what [`scan`] needs in registers.
+fn is_kept(kept: &[bool]) -> impl Fn(usize) -> Result<bool> + Copy {
+    move |index| kept.get(index).copied().or_bug("an index beyond the axis")
 }
 
 /// Finds the values to keep among some stored ones. Their positions go behind the first `found` of `positions`; gives how many there are.
