@@ -107,7 +107,6 @@ fn read(what: &str, store: &str, link: &[&str]) -> Result<serde_json::Value> {
     if let Some((server, _)) = &server {
         let stats = server.stats();
         (found["requests"], found["round_trips"]) = (stats.requests.len().into(), stats.round_trips.into());
-        found["most_at_once"] = stats.most_at_once.into();
     }
     Ok(found)
 }
