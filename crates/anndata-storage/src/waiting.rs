@@ -16,8 +16,10 @@ const THREADS: usize = 32;
 /// use rayon::prelude::*;
 ///
 /// # fn fetch(key: &str) -> anndata_storage::Result<usize> { Ok(key.len()) }
-/// let lengths = anndata_storage::on_waiting_threads(|| ["X/c/0", "X/c/10"].par_iter().map(|key| fetch(key)).collect())?;
-/// assert_eq!(lengths, anndata_storage::Result::Ok(vec![5, 6]));
+/// let lengths = anndata_storage::on_waiting_threads(|| {
+///     ["X/c/0", "X/c/10"].par_iter().map(|key| fetch(key)).collect::<Result<Vec<_>, _>>()
+/// })??;
+/// assert_eq!(lengths, [5, 6]);
 /// # Ok::<(), anndata_storage::Error>(())
 /// ```
 ///
