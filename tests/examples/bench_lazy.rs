@@ -8,6 +8,7 @@
 //! bench_lazy whole FILE       time reading FILE without one
 //! ```
 
+use std::collections::BTreeSet;
 use std::error::Error;
 use std::io::Write as _;
 use std::time::{Duration, Instant};
@@ -25,15 +26,25 @@ const STEP: usize = 7919;
 fn main() -> Result<()> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    let mut inflated = None;
     let (time, bytes, check) = match words.as_slice() {
         ["open", file] => open(file)?,
-        ["rows", file] => rows(file)?,
-        ["pass", file] => pass(file)?,
-        ["dispatched", file] => read(file, true)?,
-        ["whole", file] => read(file, false)?,
+        ["rows", file] => {
+            inflated = Some(chunks_of_rows(file)?);
+            rows(file)?
+        }
+        ["pass", file] => {
+            inflated = Some(size(&read_lazy(file, &ReadOptions::default())?)?);
+            pass(file)?
+        }
+        ["dispatched" | "whole", file] => {
+            inflated = Some(size(&read_lazy(file, &ReadOptions::default())?)?);
+            read(file, words.first() == Some(&"dispatched"))?
+        }
         _ => return Err("see the top of this example for its arguments".into()),
     };
-    let line = serde_json::json!({ "seconds": time.as_secs_f64(), "bytes": bytes, "check": check });
+    let line =
+        serde_json::json!({ "seconds": time.as_secs_f64(), "bytes": bytes, "check": check, "inflated": inflated });
     writeln!(std::io::stdout(), "{line}")?;
     Ok(())
 }
@@ -45,10 +56,32 @@ fn open(file: &str) -> Result<(Duration, usize, f64)> {
     Ok((time, size(&adata)?, number(adata.n_obs())? * 1e6 + number(adata.n_vars())?))
 }
 
+/// The rows that are read.
+fn some_rows(n_obs: usize) -> impl Iterator<Item = usize> {
+    (0..ROWS).map(move |at| at * STEP % n_obs)
+}
+
+/// The bytes of the chunks that hold the values of the rows that are read, and of all offsets.
+fn chunks_of_rows(file: &str) -> Result<usize> {
+    let root = anndata::open(file)?;
+    let offsets = root.array("X/indptr")?.read()?;
+    let n_obs = offsets.len() - 1;
+    let ends = offsets.cast(&anndata::DType::I64)?.as_slice::<i64>()?.to_vec();
+    let mut bytes = offsets.nbytes();
+    for path in ["X/data", "X/indices"] {
+        let spec = root.array(path)?.spec();
+        let chunk = *spec.chunks.as_ref().and_then(|chunks| chunks.first()).ok_or("values that are not in chunks")?;
+        let chunk = i64::try_from(chunk)?;
+        let touched = some_rows(n_obs).filter(|&row| ends[row] < ends[row + 1]);
+        let touched: BTreeSet<i64> = touched.flat_map(|row| ends[row] / chunk..=(ends[row + 1] - 1) / chunk).collect();
+        bytes += touched.len() * usize::try_from(chunk)? * spec.dtype.size().ok_or("values without a size")?;
+    }
+    Ok(bytes)
+}
+
 fn rows(file: &str) -> Result<(Duration, usize, f64)> {
     let adata = read_lazy(file, &ReadOptions::default())?;
-    let rows: Vec<u64> =
-        (0..ROWS).map(|at| u64::try_from(at * STEP % adata.n_obs())).collect::<std::result::Result<_, _>>()?;
+    let rows: Vec<u64> = some_rows(adata.n_obs()).map(u64::try_from).collect::<std::result::Result<_, _>>()?;
     let start = Instant::now();
     let some = adata.select(rows, ..)?;
     let x = some.x().ok_or("no X")?.load()?;

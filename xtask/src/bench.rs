@@ -55,6 +55,8 @@ struct Measurement {
     promised: Option<f64>,
     /// How many times it decodes the values that it gives.
     decoded: Option<f64>,
+    /// The bytes that it has to inflate, where it says so.
+    inflated: Option<f64>,
     /// How near to random the order is that it gives.
     mixed: Option<f64>,
     /// The part of the time in which it waited for what is read.
@@ -304,6 +306,7 @@ fn measure(run: &mut Command) -> Result<Measurement> {
         check: value["check"].as_f64(),
         promised: value["promised"].as_f64(),
         decoded: value["decoded"].as_f64(),
+        inflated: value["inflated"].as_f64(),
         mixed: value["mixed"].as_f64(),
         waited: value["waited"].as_f64(),
     })

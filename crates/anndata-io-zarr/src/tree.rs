@@ -14,6 +14,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, Rw
 use anndata_storage::{Error, ErrorKind, FileStamp, NodeKind, Result};
 use indexmap::IndexMap;
 use serde_json::Value;
+use tokio::sync::OnceCell;
 
 use crate::metadata::Document;
 use crate::shard::ShardIndex;
@@ -34,8 +35,8 @@ pub(crate) struct Shared {
     pub(crate) format: ZarrFormat,
     pub(crate) options: ZarrOptions,
     tree: RwLock<Tree>,
-    /// The indexes of shards that were read or written, by key.
-    indexes: Mutex<HashMap<String, Arc<ShardIndex>>>,
+    /// The indexes of shards that were read or written or are on their way, by key.
+    indexes: Mutex<HashMap<String, Arc<OnceCell<Arc<ShardIndex>>>>>,
 }
 
 /// What is known of the nodes.
@@ -125,21 +126,29 @@ impl Shared {
         self.tree.write().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn indexes(&self) -> MutexGuard<'_, HashMap<String, Arc<ShardIndex>>> {
+    fn indexes(&self) -> MutexGuard<'_, HashMap<String, Arc<OnceCell<Arc<ShardIndex>>>>> {
         self.indexes.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     pub(crate) fn cached_index(&self, key: &str) -> Option<Arc<ShardIndex>> {
-        self.indexes().get(key).map(Arc::clone)
+        self.indexes().get(key)?.get().map(Arc::clone)
     }
 
     pub(crate) fn cache_index(&self, key: &str, index: &Arc<ShardIndex>) {
-        self.indexes().insert(key.to_owned(), Arc::clone(index));
+        self.indexes().insert(key.to_owned(), Arc::new(OnceCell::new_with(Some(Arc::clone(index)))));
     }
 
     /// The index that is cached, else one that was read: what was written meanwhile is newer.
     pub(crate) fn cached_or(&self, key: &str, read: Arc<ShardIndex>) -> Arc<ShardIndex> {
-        Arc::clone(self.indexes().entry(key.to_owned()).or_insert(read))
+        let cell = self.coming_index(key);
+        // What is on its way at the same time is the same.
+        let _ = cell.set(Arc::clone(&read));
+        cell.get().map_or(read, Arc::clone)
+    }
+
+    /// Where an index is put that is read.
+    pub(crate) fn coming_index(&self, key: &str) -> Arc<OnceCell<Arc<ShardIndex>>> {
+        Arc::clone(self.indexes().entry(key.to_owned()).or_default())
     }
 
     pub(crate) fn forget_index(&self, key: &str) {

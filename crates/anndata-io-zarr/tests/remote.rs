@@ -64,7 +64,7 @@ fn http_needs_one_request_to_open_and_few_round_trips_to_read() {
     assert_eq!(root.array("shards").unwrap().read().unwrap(), numbers());
     let stats = server.stats();
     eprintln!("100 chunks in 2 shards: {:?}, {} round trips", start.elapsed(), stats.round_trips);
-    assert_eq!(stats.requests.len(), 4, "an index and a range for each shard: {stats:?}");
+    assert_eq!(stats.requests.len(), 2, "small shards are read as a whole: {stats:?}");
 
     let some: Vec<u64> = (0..40).flat_map(|n| n * 2000..n * 2000 + 10).collect();
     let start = Instant::now();
@@ -79,6 +79,39 @@ fn http_needs_one_request_to_open_and_few_round_trips_to_read() {
     server.stats();
     assert_eq!(v2.array("chunks").unwrap().read().unwrap(), numbers());
     assert_eq!(server.stats().requests.len(), 100, "metadata are not asked for again");
+}
+
+#[test]
+fn indexes_of_shards_are_requested_once_and_before_it_is_known_what_is_read() {
+    let folder = tempfile::tempdir().unwrap();
+    let numbers = Tensor::from_vec([1_000_000], (0..1_000_000).map(|n| n * 7 % 1000).collect::<Vec<i32>>()).unwrap();
+    let store: Arc<dyn Storage> =
+        Arc::new(ZarrStore::create(folder.path().join("a.zarr"), ZarrFormat::V3, &options()).unwrap());
+    let mut spec = ArraySpec::of(&numbers).with_chunks([10_000]);
+    spec.shards = Some(vec![500_000]);
+    Group::root(Arc::clone(&store)).create_array("a", &spec).unwrap().write(&[0], &numbers).unwrap();
+    store.commit().unwrap();
+    let Some(server) = Server::http(folder.path(), &["--latency", "0.2"]) else { return };
+    let array = || open(&server.url("a.zarr"), &options()).unwrap().array("a").unwrap();
+
+    let known = array();
+    server.stats();
+    known.anticipate().unwrap();
+    std::thread::sleep(Duration::from_secs(2));
+    assert_eq!(server.stats().requests.len(), 2, "the index of each of two shards");
+    let runs = [999_990..1_000_000, 5..10];
+    let read = known.read_runs(&runs).unwrap();
+    let expected: Vec<i32> = (999_990..1_000_000).chain(5..10).map(|n| n * 7 % 1000).collect();
+    assert_eq!(read.as_slice::<i32>().unwrap(), expected);
+    let stats = server.stats();
+    assert_eq!(stats.requests.len(), 2, "the chunks alone: {stats:?}");
+
+    // What is on its way is not requested again.
+    let known = array();
+    server.stats();
+    known.anticipate().unwrap();
+    assert_eq!(known.read_runs(&runs).unwrap(), read);
+    assert_eq!(server.stats().requests.len(), 4, "two indexes and two chunks");
 }
 
 #[test]

@@ -385,4 +385,13 @@ pub trait AsyncArrayStorage: Send + Sync {
     /// # Errors
     /// As [`ArrayStorage::read`].
     fn read_async<'a>(&'a self, selection: &'a [AxisSelection]) -> BoxFuture<'a, Result<Tensor>>;
+
+    /// Says that something of the array is going to be read, and that it is not known yet what: a store requests what any read
+    /// needs, such as where chunks are, and does not wait for it. The default does nothing.
+    ///
+    /// # Errors
+    /// If no request can be started. What goes wrong with one is left to the read.
+    fn anticipate(&self) -> Result<()> {
+        Ok(())
+    }
 }

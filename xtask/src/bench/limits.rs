@@ -48,6 +48,11 @@ impl Limits {
         self.copied(written) + (read - written).max(0.0) / self.get("stream_all")
     }
 
+    /// How long inflating so many bytes takes on all cores.
+    pub(super) fn inflated(&self, bytes: f64) -> f64 {
+        bytes / self.get("inflate_all")
+    }
+
     pub(super) fn json(&self) -> Value {
         Value::Object(self.0.clone())
     }

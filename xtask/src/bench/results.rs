@@ -119,15 +119,17 @@ impl Row {
 }
 
 impl Bench {
-    /// Prints pairs of times, and keeps them; with what bounds them, or how long their data take to copy.
+    /// Prints pairs of times, and keeps them; with what bounds them, or how long what they read takes to inflate or to copy.
     pub(super) fn report(&self, what: &str, peer: &str, pairs: &Pairs, limit: Option<&[Measurement]>) {
         let row = Row::of_pairs(what, peer, pairs);
         let bytes = median(&pairs.iter().map(|(rust, _)| rust.bytes).collect::<Vec<_>>());
+        let inflated = median(&pairs.iter().filter_map(|(rust, _)| rust.inflated).collect::<Vec<_>>());
         let row = match limit {
             Some(limit) => {
                 let seconds: Vec<f64> = limit.iter().map(|measured| measured.seconds).collect();
                 row.with_limit("the same bytes with nothing else done", median(&seconds))
             }
+            None if inflated > 0.0 => row.with_limit("inflating its chunks", self.limits.inflated(inflated)),
             None if bytes < LEAST_BYTES => row,
             None => row.with_limit("a copy of its data in memory", self.limits.copied(bytes)),
         };

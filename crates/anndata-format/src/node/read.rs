@@ -150,6 +150,15 @@ impl Source {
         spec.shape.iter().copied().fold(size, u64::saturating_mul)
     }
 
+    /// Says that some of the values are going to be read.
+    pub(crate) fn anticipate(&self) -> Result<()> {
+        match self {
+            Self::Stored(array) => array.anticipate(),
+            Self::Part(part) => part.array().anticipate(),
+            _ => Ok(()),
+        }
+    }
+
     /// Whether the values are in a store that can read without blocking.
     fn has_latency(&self) -> bool {
         match self {

@@ -320,6 +320,13 @@ impl AsyncArrayStorage for ZarrArray {
             }
         })
     }
+
+    fn anticipate(&self) -> Result<()> {
+        match self.0.shared.store.as_remote() {
+            Some(remote) if self.0.segments.is_empty() => fetch::anticipate(&self.0, remote),
+            _ => Ok(()),
+        }
+    }
 }
 
 impl ChunkedStorage for Inner {

@@ -154,6 +154,9 @@ impl StoredPart {
             )));
         }
         let values = one_dimension(&data)?.min(one_dimension(&indices)?);
+        // Which of them, the offsets will tell.
+        data.source.anticipate()?;
+        indices.source.anticipate()?;
         let offsets = StoredOffsets::read(&indptr, slices, major_len, values, kept);
         let offsets = offsets.map_err(|error| error.at(&indptr.path))?;
         Ok(Self { format, slices: slices.clone(), minor: minor.clone(), minor_len, data, indices, indptr, offsets })

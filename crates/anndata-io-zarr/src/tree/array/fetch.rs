@@ -4,8 +4,9 @@
 
 mod parts;
 mod runs;
+mod shards;
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use anndata_storage::{AxisSelection, ChunkInfo, ChunkedStorage, Error, OrBug, Result, Runtime, Tensor};
@@ -14,16 +15,11 @@ use futures_util::{StreamExt, TryStreamExt, stream};
 
 use super::Inner;
 use super::write::advance;
-use crate::shard::{ShardIndex, ShardMeta};
-use crate::store::{ByteRange, Remote, too_short};
+use crate::store::{ByteRange, Remote};
 use parts::Parts;
 pub(super) use runs::read_runs_into;
-
-/// Chunks in a shard that are this close are one request.
-const GAP: u64 = 64 << 10;
-
-/// A request is not made longer than this by joining chunks.
-const JOINED: u64 = 8 << 20;
+pub(super) use shards::anticipate;
+use shards::from_shards;
 
 /// The most chunks that one read may touch.
 const MAX_CHUNKS: u64 = 1 << 24;
@@ -131,103 +127,6 @@ async fn whole_values(array: &Inner, remote: &Remote, chunks: Vec<Vec<u64>>) -> 
         .await
 }
 
-/// The wanted chunks of a shard: their positions in its index.
-type Wanted = BTreeMap<Vec<u64>, Vec<(usize, Vec<u64>)>>;
-
-async fn from_shards(
-    array: &Inner,
-    remote: &Remote,
-    shard: &ShardMeta,
-    chunks: Vec<Vec<u64>>,
-) -> Result<HashMap<Vec<u64>, Bytes>> {
-    let mut wanted = Wanted::new();
-    for chunk in chunks {
-        let (position, slot) = shard.locate(&array.meta.chunks, &chunk);
-        wanted.entry(position).or_default().push((slot, chunk));
-    }
-    stream::iter(wanted)
-        .map(|(position, chunks)| from_shard(array, remote, shard, array.key(&position), chunks))
-        .buffer_unordered(remote.concurrency())
-        .try_fold(HashMap::new(), |mut all, some| async move {
-            all.extend(some);
-            Ok(all)
-        })
-        .await
-}
-
-/// A range of a shard, and the chunks in it: their start within it and length.
-struct Request {
-    start: u64,
-    len: u64,
-    parts: Vec<(Vec<u64>, u64, u64)>,
-}
-
-async fn from_shard(
-    array: &Inner,
-    remote: &Remote,
-    shard: &ShardMeta,
-    key: String,
-    chunks: Vec<(usize, Vec<u64>)>,
-) -> Result<Vec<(Vec<u64>, Bytes)>> {
-    let Some(index) = index(array, remote, shard, &key).await? else { return Ok(Vec::new()) };
-    let requests = join_ranges(&index, chunks, array.max_stored())?;
-    let key = &key;
-    stream::iter(requests)
-        .map(|request| async move {
-            let range = ByteRange::Part { start: request.start, len: request.len };
-            let bytes = remote.get(key, range, request.len).await?;
-            let bytes = bytes.ok_or_else(|| Error::invalid_data(format!("'{key}' vanished")))?;
-            // What a shard does not hold is damaged, and not a chunk that was never written.
-            let slice = |(chunk, start, len): (Vec<u64>, u64, u64)| {
-                let range = start.checked_add(len).filter(|&end| end <= bytes.len() as u64).map(|end| start..end);
-                let range = range.ok_or_else(|| too_short(key))?;
-                // Within the bytes, which are in memory.
-                let position = |at: u64| usize::try_from(at).or_bug("a place beyond memory");
-                Ok((chunk, bytes.slice(position(range.start)?..position(range.end)?)))
-            };
-            request.parts.into_iter().map(slice).collect::<Result<Vec<_>>>()
-        })
-        .buffer_unordered(remote.concurrency())
-        .try_concat()
-        .await
-}
-
-async fn index(array: &Inner, remote: &Remote, shard: &ShardMeta, key: &str) -> Result<Option<Arc<ShardIndex>>> {
-    if let Some(index) = array.shared.cached_index(key) {
-        return Ok(Some(index));
-    }
-    let count = shard.count(&array.meta.chunks)?;
-    let Some(bytes) = remote.get(key, shard.index_range(count), shard.index_len(count)).await? else {
-        return Ok(None);
-    };
-    let index = Arc::new(ShardIndex::parse(&bytes, shard, count)?);
-    array.shared.cache_index(key, &index);
-    Ok(Some(index))
-}
-
-/// Joins the ranges of chunks that are neighbours.
-fn join_ranges(index: &ShardIndex, chunks: Vec<(usize, Vec<u64>)>, max: u64) -> Result<Vec<Request>> {
-    let mut ranges: Vec<(u64, u64, Vec<u64>)> = Vec::with_capacity(chunks.len());
-    for (slot, chunk) in chunks {
-        ranges.extend(index.get(slot)?.map(|(start, len)| (start, len, chunk)));
-    }
-    ranges.sort();
-    let mut requests: Vec<Request> = Vec::new();
-    for (start, len, chunk) in ranges {
-        let end = start.checked_add(len).filter(|_| len <= max);
-        let end =
-            end.ok_or_else(|| Error::invalid_data(format!("the index of a shard places chunk {chunk:?} wrongly")))?;
-        match requests.last_mut() {
-            Some(last) if start <= last.start + last.len + GAP && end - last.start <= JOINED => {
-                last.len = last.len.max(end - last.start);
-                last.parts.push((chunk, start - last.start, len));
-            }
-            _ => requests.push(Request { start, len, parts: vec![(chunk, 0, len)] }),
-        }
-    }
-    Ok(requests)
-}
-
 impl ChunkedStorage for Fetched {
     fn read_raw(&self, chunk: &[u64], raw: &mut Vec<u8>) -> Result<Option<ChunkInfo>> {
         let bytes = self.chunks.get(chunk);
@@ -296,59 +195,6 @@ mod tests {
             assert_eq!(array.read_selection(&selection)?, expected);
             assert_eq!(futures_executor::block_on(array.read_async(&selection))?, expected);
         }
-        Ok(())
-    }
-
-    #[test]
-    fn a_chunk_that_its_shard_does_not_hold_is_damaged_and_not_empty() -> Result<()> {
-        use anndata_storage::{ArraySpec, Group, Storage};
-        use futures_executor::block_on;
-        use object_store::ObjectStoreExt as _;
-
-        use crate::{ZarrFormat, ZarrOptions, ZarrStore};
-
-        let objects = Arc::new(object_store::memory::InMemory::new());
-        let options = ZarrOptions::default();
-        let store = ZarrStore::create_objects(Arc::clone(&objects) as _, "a", ZarrFormat::V3, &options)?;
-        let numbers = Tensor::from_vec([8], (1..9).collect::<Vec<i32>>())?;
-        let mut spec = ArraySpec::of(&numbers).with_chunks([2]);
-        spec.shards = Some(vec![8]);
-        let store: Arc<dyn Storage> = Arc::new(store);
-        Group::root(store).create_array("n", &spec)?.write(&[0], &numbers)?;
-
-        let path = object_store::path::Path::from("a/n/c/0");
-        let shard = block_on(async { objects.get(&path).await.unwrap().bytes().await.unwrap() }).to_vec();
-        let meta = ShardMeta { shape: vec![8], index_at_end: true, checksum: true, little_endian: true };
-        let (chunks, index) = shard.split_at(shard.len() - 4 * 16 - 4);
-        let mut index = ShardIndex::parse(index, &meta, 4)?;
-        index.set(3, shard.len() as u64 - 4, 8)?;
-        let shard = [chunks, &index.to_bytes(&meta)].concat();
-        block_on(objects.put(&path, shard.into())).unwrap();
-
-        let store: Arc<dyn Storage> = Arc::new(ZarrStore::open_objects(objects, "a", &options)?);
-        let array = Group::root(store).array("n")?;
-        assert_eq!(array.read_selection(&[AxisSelection::Range(0..6)])?, numbers.slice_rows(0..6)?);
-        let error = array.read().unwrap_err();
-        assert!(error.is_invalid_data() && error.to_string().contains("is shorter than its index says"), "{error:?}");
-        Ok(())
-    }
-
-    #[test]
-    fn neighbours_become_one_request() -> Result<()> {
-        let mut index = ShardIndex::empty(4)?;
-        index.set(0, 0, 100)?;
-        index.set(1, 100, 50)?;
-        index.set(2, 10 * GAP, 10)?;
-        let chunks = (0..4).map(|slot| (slot, vec![slot as u64])).collect();
-        let requests = join_ranges(&index, chunks, 1000)?;
-        assert_eq!(requests.len(), 2);
-        assert_eq!((requests[0].len, requests[0].parts.len()), (150, 2));
-        index.set(3, u64::MAX - 1, 10)?;
-        for (chunks, max) in [(vec![(3, vec![3])], 1000), (vec![(0, vec![0])], 99)] {
-            let error = join_ranges(&index, chunks, max).err().unwrap();
-            assert!(error.is_invalid_data() && error.message().contains("places chunk"), "{error}");
-        }
-        assert!(join_ranges(&index, vec![(4, vec![4])], 1000).is_err_and(|error| error.is_bug()));
         Ok(())
     }
 }
