@@ -22,6 +22,9 @@ from counting import Requests
 # How many bytes are sent at a time where the bandwidth is limited.
 PIECE = 1 << 16
 
+# How far, in seconds, the link is ahead of what writes to it: it goes on sending what it holds where that is late.
+HELD = 0.02
+
 
 class Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
@@ -115,7 +118,7 @@ class Server(ThreadingHTTPServer):
     def wait_for_link(self, length):
         """Until the link, which all connections share, has room for so many bytes."""
         with self.lock:
-            self.free_at = max(self.free_at, time.monotonic()) + length / self.bandwidth
+            self.free_at = max(self.free_at, time.monotonic() - HELD) + length / self.bandwidth
             wait = self.free_at - time.monotonic()
         if wait > 0:
             time.sleep(wait)

@@ -12,7 +12,7 @@ mod runs;
 mod write;
 
 pub use kept::{ChunkReuse, KeptChunks};
-pub use read::read;
+pub use read::{read, read_into};
 pub use runs::{read_runs, read_runs_into, tensor_of_runs};
 pub use write::write;
 

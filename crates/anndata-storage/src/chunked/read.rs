@@ -6,7 +6,7 @@ use rayon::prelude::*;
 
 use super::copy::{Run, Target, copy_runs, strides};
 use super::{byte_len, to_usize};
-use crate::{AlignedBytes, ArraySpec, AxisSelection, ChunkedStorage, Error, OrBug, Result, Tensor};
+use crate::{AlignedBytes, ArraySpec, AxisSelection, ChunkedStorage, Error, OrBug, Result, Tensor, ensure};
 
 /// The selected values of a chunked array, decoded on all cores. Each chunk is read and decoded once.
 ///
@@ -21,13 +21,24 @@ pub fn read(storage: &dyn ChunkedStorage, spec: &ArraySpec, selection: &[AxisSel
     let mut plan = Plan::new(spec, selection)?;
     let mut out = AlignedBytes::try_to_fill(byte_len(&plan.out_shape, plan.size)?)?;
     plan.is_zero = !out.is_used();
-    if !out.as_slice().is_empty() {
-        let target = Target::new(out.as_mut_slice());
-        (0..plan.chunk_count()?)
-            .into_par_iter()
-            .try_for_each_init(Scratch::default, |scratch, number| plan.read_chunk(storage, number, target, scratch))?;
-    }
+    plan.read(storage, out.as_mut_slice())?;
     Tensor::new(spec.dtype.clone(), plan.out_shape, out)
+}
+
+/// The same into memory of the caller, which is of the size of all the values.
+///
+/// # Errors
+/// As [`read`]; [`Bug`](crate::ErrorKind::Bug) if the memory is of another size.
+pub fn read_into(
+    storage: &dyn ChunkedStorage,
+    spec: &ArraySpec,
+    selection: &[AxisSelection],
+    out: &mut [u8],
+) -> Result<()> {
+    let plan = Plan::new(spec, selection)?;
+    let len = byte_len(&plan.out_shape, plan.size)?;
+    ensure!(len == out.len(), "{} bytes for values that have {len}", out.len());
+    plan.read(storage, out)
 }
 
 /// One read more costs as much as so many bytes more of one that is made anyway.
@@ -82,6 +93,17 @@ impl<'a> Plan<'a> {
             size,
             is_zero: false,
         })
+    }
+
+    /// Reads all touched chunks.
+    fn read(&self, storage: &dyn ChunkedStorage, out: &mut [u8]) -> Result<()> {
+        if out.is_empty() {
+            return Ok(());
+        }
+        let target = Target::new(out);
+        (0..self.chunk_count()?)
+            .into_par_iter()
+            .try_for_each_init(Scratch::default, |scratch, number| self.read_chunk(storage, number, target, scratch))
     }
 
     fn chunk_count(&self) -> Result<usize> {

@@ -30,12 +30,10 @@ const MAX_CHUNKS: u64 = 1 << 24;
 /// well, there would be none.
 pub(super) fn read(array: &Arc<Inner>, remote: &Remote, selection: &[AxisSelection]) -> Result<Tensor> {
     array.pipeline()?;
-    let mut parts = Parts::new(array, selection)?;
-    let mut coming = parts.fetch_next(array, remote)?;
-    while let Some((part, fetch)) = coming {
+    let mut parts = Parts::new(array, remote, selection)?;
+    while let Some((part, fetch)) = parts.next()? {
         let fetched = remote.runtime().join(fetch)?;
-        coming = parts.fetch_next(array, remote)?;
-        parts.put(array.read(&fetched, &part)?)?;
+        parts.decode(&fetched, &part)?;
     }
     parts.finish()
 }
@@ -45,13 +43,11 @@ pub(super) fn read(array: &Arc<Inner>, remote: &Remote, selection: &[AxisSelecti
 /// Requests run on the runtime of the store, whatever runtime the caller has, or none.
 pub(super) async fn read_async(array: &Arc<Inner>, remote: &Remote, selection: &[AxisSelection]) -> Result<Tensor> {
     array.pipeline()?;
-    let mut parts = Parts::new(array, selection)?;
-    let mut coming = parts.fetch_next(array, remote)?;
-    while let Some((part, fetch)) = coming {
+    let mut parts = Parts::new(array, remote, selection)?;
+    while let Some((part, fetch)) = parts.next()? {
         let fetched = Runtime::finish(fetch).await?;
-        coming = parts.fetch_next(array, remote)?;
-        let array = Arc::clone(array);
-        parts.put(remote.runtime().blocking(move || array.read(&fetched, &part)).await?)?;
+        let decode = move || parts.decode(&fetched, &part).map(|()| parts);
+        parts = remote.runtime().blocking(decode).await?;
     }
     parts.finish()
 }

@@ -7,8 +7,8 @@ use std::sync::Arc;
 use anndata_storage::{OrBug, Result, chunked, ensure};
 
 use super::super::Inner;
-use super::parts::{Fetching, PART};
-use super::{Fetched, MAX_CHUNKS, too_many_chunks};
+use super::parts::{Ahead, PART};
+use super::{MAX_CHUNKS, too_many_chunks};
 use crate::store::Remote;
 
 /// Reads runs of a one-dimensional array into memory of the size of their values; see [`read`].
@@ -19,19 +19,11 @@ pub(in super::super) fn read_runs_into(
     mut out: &mut [u8],
 ) -> Result<()> {
     array.pipeline()?;
-    let chunk = *array.meta.chunks.first().or_bug("runs of an array without axes")?;
     let size = array.meta.dtype.size().or_bug("numbers without a size")? as u64;
-    let mut groups = groups(runs, PART / size.max(1)).into_iter();
-    let mut fetch_next = || -> Result<Option<(Vec<Range<u64>>, Fetching)>> {
-        let Some(group) = groups.next() else { return Ok(None) };
-        let chunks = chunks_of_runs(&group, chunk)?;
-        let fetch = remote.runtime().spawn(Fetched::fetch(Arc::clone(array), remote.clone(), chunks))?;
-        Ok(Some((group, fetch)))
-    };
-    let mut coming = fetch_next()?;
-    while let Some((group, fetch)) = coming {
+    let groups = groups(runs, PART / size.max(1));
+    let mut groups = Ahead::new(array, remote, groups, |array, group| chunks_of_runs(group, first_chunk(array)?));
+    while let Some((group, fetch)) = groups.next()? {
         let fetched = remote.runtime().join(fetch)?;
-        coming = fetch_next()?;
         let bytes = group.iter().map(|run| run.end - run.start).sum::<u64>().saturating_mul(size);
         let own = usize::try_from(bytes).ok().and_then(|bytes| out.split_off_mut(..bytes));
         let own = own.or_bug("runs of more values than there is memory for")?;
@@ -39,6 +31,10 @@ pub(in super::super) fn read_runs_into(
     }
     ensure!(out.is_empty(), "the runs leave {} bytes out", out.len());
     Ok(())
+}
+
+fn first_chunk(array: &Inner) -> Result<u64> {
+    array.meta.chunks.first().copied().or_bug("runs of an array without axes")
 }
 
 /// The chunks that runs touch, each once.
