@@ -9,8 +9,21 @@ use super::results::Row;
 use super::{Bench, build, matrix, measure, median};
 use crate::sh::{Error, Result, command};
 
-/// The most of a job's time on one core that may be serial.
+/// The most of a job's time on one core that may be serial and not be explained.
 const MOST_SERIAL: f64 = 0.05;
+
+/// What bounds a job (a key of the limits of the machine), and what of it one thread does.
+fn bound(what: &str) -> (&'static str, &'static str) {
+    match what {
+        "read, gzip" | "convert to zarr" => ("inflate", ""),
+        "write, gzip" => ("deflate", ""),
+        "read mtx, gzip" => ("inflate", "one gzip stream is inflated by one thread"),
+        "read csv" => ("copy", "one thread reads the file and puts rows in order"),
+        "stored values, a hundred set one by one" => ("copy", "a few values are no work for two threads"),
+        "names looked up" => ("gather", "the table of names is built by one thread"),
+        _ => ("copy", ""),
+    }
+}
 
 /// The name of a job, its program, what that does with which file or folder, the ending of its output, and its options.
 type Job<'a> = (&'a str, &'a Path, &'a str, &'a Path, Option<&'a str>, &'a [&'a str]);
@@ -37,7 +50,6 @@ impl Bench {
             ("read mtx, gzip", &text, "mtx", &matrix_market, None, &[]),
             ("read csv", &text, "csv", &table, None, &[]),
         ];
-        let mut models = Vec::new();
         for (what, program, does, file, ending, options) in jobs {
             let run = |cores| {
                 let mut run = on(cores);
@@ -46,7 +58,7 @@ impl Bench {
             };
             let pairs = self.pairs(|| run(cores), || run(1))?;
             let times: Vec<_> = pairs.iter().map(|(all, one)| (all.seconds, one.seconds)).collect();
-            models.push(self.model(what, &times, cores));
+            self.model(what, &times, cores);
         }
         let mut times: BTreeMap<String, Vec<(f64, f64)>> = BTreeMap::new();
         for _ in 0..self.rounds {
@@ -57,20 +69,25 @@ impl Bench {
                 times.entry(what).or_default().push((seconds, own));
             }
         }
-        models.extend(times.iter().map(|(what, times)| self.model(what, times, cores)));
-        for (what, model) in models.iter().filter(|(_, model)| model.share() > MOST_SERIAL) {
-            println!("{:.0} % of '{what}' is serial", model.share() * 100.0);
+        for (what, times) in &times {
+            self.model(what, times, cores);
         }
         Ok(())
     }
 
     /// Keeps what a job takes on all cores and on one.
-    fn model(&self, what: &str, times: &[(f64, f64)], cores: usize) -> (String, Model) {
+    fn model(&self, what: &str, times: &[(f64, f64)], cores: usize) {
         let (all, one): (Vec<f64>, Vec<f64>) = times.iter().copied().unzip();
         let cores = u32::try_from(cores).map_or(f64::INFINITY, f64::from);
         let model = Model::of(median(&one), median(&all), cores);
-        self.keep(Row::new(what, "one core", all, one).with_model(model));
-        (what.to_owned(), model)
+        let mut row = Row::new(what, "one core", all, one).with_model(model);
+        if model.share() > MOST_SERIAL {
+            let (limit, does) = bound(what);
+            let machine = self.limits.unshared(limit, cores);
+            let separator = if does.is_empty() { "" } else { "; " };
+            row = row.with_reason(format!("{does}{separator}{limit}: {:.0} %", machine * 100.0));
+        }
+        self.keep(row);
     }
 }
 

@@ -5,6 +5,7 @@ use std::path::Path;
 use serde_json::{Map, Value};
 
 use super::build;
+use super::model::Model;
 use crate::sh::{Error, Result, command, output};
 
 /// Speeds of the machine.
@@ -36,6 +37,12 @@ impl Limits {
 
     fn get(&self, key: &str) -> f64 {
         self.0.get(key).and_then(Value::as_f64).unwrap_or(f64::NAN)
+    }
+
+    /// The part of a limit that so many cores do not share: what one reaches alone is more than its part of what all reach.
+    pub(super) fn unshared(&self, key: &str, cores: f64) -> f64 {
+        let of = |cores: &str| 1.0 / self.get(&format!("{key}_{cores}"));
+        Model::of(of("one"), of("all"), cores).share()
     }
 
     /// How long a copy of so many bytes takes on all cores.

@@ -42,6 +42,8 @@ pub(super) struct Row {
     memory: Option<(f64, f64)>,
     /// What it takes on more cores, of a job beside itself on one.
     model: Option<Model>,
+    /// Why a part of it is not shared.
+    reason: Option<String>,
 }
 
 impl Row {
@@ -55,6 +57,7 @@ impl Row {
             limit: None,
             memory: None,
             model: None,
+            reason: None,
         }
     }
 
@@ -67,6 +70,12 @@ impl Row {
     /// With what it takes on more cores.
     pub(super) fn with_model(mut self, model: Model) -> Self {
         self.model = Some(model);
+        self
+    }
+
+    /// With why a part of it is not shared.
+    pub(super) fn with_reason(mut self, reason: String) -> Self {
+        self.reason = Some(reason);
         self
     }
 
@@ -99,6 +108,9 @@ impl Row {
         if let Some(model) = self.model {
             let more = CORES.map(|cores| format!("{} on {cores} cores", seconds(model.on(cores))));
             println!("  serial {:.0} %: {}", model.share() * 100.0, more.join(", "));
+            if let Some(reason) = &self.reason {
+                println!("  {reason}");
+            }
         }
         println!();
     }
@@ -113,6 +125,7 @@ impl Row {
             "limit": self.limit.as_ref().map(|(what, times)| json!({ "what": what, "times": times })),
             "memory": self.memory.map(|(ours, theirs)| [ours, theirs]),
             "serial": self.model.map(Model::share),
+            "reason": self.reason,
             "cores": self.model.map(|model| CORES.map(|cores| model.on(cores))),
         })
     }
@@ -224,14 +237,22 @@ fn predicted(rows: &[Value]) -> String {
         if text.is_empty() {
             let cores = CORES.map(|cores| format!(" {cores} cores |")).concat();
             text = format!(
-                "\nWhat that says of more cores, if memory and disk keep up:\n\n| what | serial |{cores}\n| --- | --- |"
+                "\nWhat that says of more cores, if memory and disk keep up. *Not shared* has what one thread does, and how much of the \
+                 limit in question the cores of this machine do not share either: memory that one core keeps busy is no faster for \
+                 two.\n\n| what | serial | not shared |{cores}\n| --- | --- | --- |"
             );
             text.push_str(&" --- |".repeat(CORES.len()));
             text.push('\n');
         }
         let times = times.iter().map(|time| format!(" {} |", seconds(time.as_f64().unwrap_or(f64::NAN))));
         let times = times.collect::<Vec<_>>().concat();
-        let _ = writeln!(text, "| {} | {:.0} % |{times}", row["what"].as_str().unwrap_or_default(), serial * 100.0);
+        let _ = writeln!(
+            text,
+            "| {} | {:.0} % | {} |{times}",
+            row["what"].as_str().unwrap_or_default(),
+            serial * 100.0,
+            row["reason"].as_str().unwrap_or_default()
+        );
     }
     text
 }

@@ -11,12 +11,15 @@ use object_store::ObjectStoreExt as _;
 use super::noise;
 use super::watched::Watched;
 
+/// Numbers in the array: so many that its shards are read in parts.
+const LEN: u32 = 600_000;
+
 /// An array in two shards of ten chunks.
 fn write(objects: &Arc<Watched>, numbers: &Tensor) -> Result<()> {
     let options = ZarrOptions::default().with_format(ZarrFormat::V3);
     write_objects(objects.clone(), "cells.zarr", &options, true, |root: &Group| {
-        let mut spec = ArraySpec::of(numbers).with_chunks([50]);
-        spec.shards = Some(vec![500]);
+        let mut spec = ArraySpec::of(numbers).with_chunks([30_000]);
+        spec.shards = Some(vec![300_000]);
         root.create_array("numbers", &spec)?.write(&[0], numbers)
     })
 }
@@ -40,16 +43,16 @@ fn bytes(folder: &Path) -> u64 {
 
 #[test]
 fn parts_are_fetched_once_by_whoever_opens_the_store() -> Result<()> {
-    let (folder, objects, numbers) = (tempfile::tempdir()?, Arc::new(Watched::default()), noise(1000));
+    let (folder, objects, numbers) = (tempfile::tempdir()?, Arc::new(Watched::default()), noise(600_000));
     let cache = PageCache::new(folder.path().join("pages"));
     write(&objects, &numbers)?;
     asked(&objects);
-    let first = AxisSelection::Range(0..120);
+    let first = AxisSelection::Range(0..72_000);
     assert_eq!(read(&objects, &cache, first.clone())?, numbers.select(&[first])?);
     let (contents, heads) = asked(&objects);
     // The metadata, an index, and three chunks or what joins them.
     assert!((3..=5).contains(&contents) && heads == 1, "{contents} {heads}");
-    let all = AxisSelection::Range(0..1000);
+    let all = AxisSelection::Range(0..u64::from(LEN));
     assert_eq!(read(&objects, &cache, all.clone())?, numbers);
     asked(&objects);
     for _ in 0..2 {
@@ -65,10 +68,10 @@ fn another_object_in_its_place_is_fetched_again() -> Result<()> {
     let cache = PageCache::new(folder.path());
     for seed in 0..3 {
         // As many bytes each time.
-        let numbers = Tensor::from_vec([1000], (0..1000_u32).map(|at| at ^ (seed * 77)).collect::<Vec<_>>())?;
+        let numbers = Tensor::from_vec([600_000], (0..LEN).map(|at| at ^ (seed * 77)).collect::<Vec<_>>())?;
         write(&objects, &numbers)?;
         for _ in 0..2 {
-            assert_eq!(read(&objects, &cache, AxisSelection::Range(0..1000))?, numbers);
+            assert_eq!(read(&objects, &cache, AxisSelection::Range(0..u64::from(LEN)))?, numbers);
         }
     }
     Ok(())
@@ -76,16 +79,16 @@ fn another_object_in_its_place_is_fetched_again() -> Result<()> {
 
 #[test]
 fn the_folder_stays_within_its_limit_and_damage_is_fetched_again() -> Result<()> {
-    let (folder, objects, numbers) = (tempfile::tempdir()?, Arc::new(Watched::default()), noise(1000));
+    let (folder, objects, numbers) = (tempfile::tempdir()?, Arc::new(Watched::default()), noise(600_000));
     write(&objects, &numbers)?;
-    for limit in [0, 500, 2000, 1 << 20] {
+    for limit in [0, 300_000, 1_200_000, 1 << 26] {
         let cache = PageCache::new(folder.path().join(limit.to_string())).with_bytes(limit);
         for _ in 0..3 {
-            assert_eq!(read(&objects, &cache, AxisSelection::Range(0..1000))?, numbers);
+            assert_eq!(read(&objects, &cache, AxisSelection::Range(0..u64::from(LEN)))?, numbers);
             assert!(!cache.dir.exists() || bytes(&cache.dir) <= limit);
         }
     }
-    let cache = PageCache::new(folder.path().join((1 << 20).to_string()));
+    let cache = PageCache::new(folder.path().join((1 << 26).to_string()));
     let mut damaged = 0;
     for entry in std::fs::read_dir(&cache.dir)? {
         let path = entry?.path();
@@ -95,11 +98,11 @@ fn the_folder_stays_within_its_limit_and_damage_is_fetched_again() -> Result<()>
         damaged += 1;
     }
     assert!(damaged > 2);
-    assert_eq!(read(&objects, &cache, AxisSelection::Range(0..1000))?, numbers);
+    assert_eq!(read(&objects, &cache, AxisSelection::Range(0..u64::from(LEN)))?, numbers);
     // A folder that cannot be is as none.
     std::fs::write(folder.path().join("file"), "")?;
     let nowhere = PageCache::new(folder.path().join("file/pages"));
-    assert_eq!(read(&objects, &nowhere, AxisSelection::Range(0..1000))?, numbers);
+    assert_eq!(read(&objects, &nowhere, AxisSelection::Range(0..u64::from(LEN)))?, numbers);
     Ok(())
 }
 
