@@ -102,7 +102,7 @@ fn indexes_of_shards_are_requested_once_and_before_it_is_known_what_is_read() {
 
     let known = array();
     server.stats();
-    known.anticipate().unwrap();
+    known.inner().as_async().unwrap().anticipate().unwrap();
     std::thread::sleep(Duration::from_secs(2));
     assert_eq!(server.stats().requests.len(), 2, "the index of each of two shards");
     let runs = [999_990..1_000_000, 5..10];
@@ -115,13 +115,13 @@ fn indexes_of_shards_are_requested_once_and_before_it_is_known_what_is_read() {
     // What is on its way is not requested again.
     let known = array();
     server.stats();
-    known.anticipate().unwrap();
+    known.inner().as_async().unwrap().anticipate().unwrap();
     assert_eq!(known.read_runs(&runs).unwrap(), read);
     assert_eq!(server.stats().requests.len(), 4, "two indexes and two chunks");
 
     let known = opened("small");
     server.stats();
-    known.anticipate().unwrap();
+    known.inner().as_async().unwrap().anticipate().unwrap();
     assert_eq!(known.read().unwrap(), few);
     let stats = server.stats();
     assert_eq!(stats.requests.len(), 2, "small shards are requested as a whole: {stats:?}");

@@ -150,13 +150,16 @@ impl Source {
         spec.shape.iter().copied().fold(size, u64::saturating_mul)
     }
 
-    /// Says that some of the values are going to be read.
+    /// Says that some of the values are going to be read
+    /// ([`AsyncArrayStorage::anticipate`](anndata_storage::AsyncArrayStorage::anticipate)).
     pub(crate) fn anticipate(&self) -> Result<()> {
-        match self {
-            Self::Stored(array) => array.anticipate(),
-            Self::Part(part) => part.array().anticipate(),
-            _ => Ok(()),
-        }
+        let array = match self {
+            Self::Stored(array) => array,
+            Self::Part(part) => part.array(),
+            _ => return Ok(()),
+        };
+        let anticipated = array.inner().as_async().map_or(Ok(()), |array| array.anticipate());
+        anticipated.map_err(|error| error.at(array.path()))
     }
 
     /// Whether the values are in a store that can read without blocking.

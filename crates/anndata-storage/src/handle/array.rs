@@ -8,8 +8,7 @@ use std::sync::Arc;
 
 use super::check_writable;
 use crate::{
-    ArraySpec, ArrayStorage, AsyncArrayStorage, Attributes, AxisSelection, DType, Error, OrBug, Result, Storage,
-    Tensor, ensure, file_name,
+    ArraySpec, ArrayStorage, Attributes, AxisSelection, DType, Error, OrBug, Result, Storage, Tensor, ensure, file_name,
 };
 pub use blocks::{BlockSize, Blocks};
 pub use pieces::{Copied, PieceCopy};
@@ -166,16 +165,6 @@ impl Array {
             restore(tensor, selection, sorted.as_deref())
         };
         read.await.map_err(|error| self.locate(error))
-    }
-
-    /// Says that something of the array is going to be read
-    /// ([`AsyncArrayStorage::anticipate`](crate::AsyncArrayStorage::anticipate)). Of stores without latency nothing is asked.
-    ///
-    /// # Errors
-    /// If no request can be started.
-    pub fn anticipate(&self) -> Result<()> {
-        let anticipated = self.inner.as_async().map_or(Ok(()), AsyncArrayStorage::anticipate);
-        anticipated.map_err(|error| self.locate(error))
     }
 
     /// Writes a block whose first element goes to `offset`.
