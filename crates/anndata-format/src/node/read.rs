@@ -7,7 +7,7 @@ use std::task::{Context, Poll, Wake, Waker};
 use std::thread::{self, Thread};
 use std::time::Duration;
 
-use anndata_storage::{AxisSelection, DType, Error, Result, Tensor};
+use anndata_storage::{AsyncArrayStorage, AxisSelection, DType, Error, Result, Tensor};
 use futures_util::future::try_join_all;
 use rayon::Yield;
 use rayon::prelude::*;
@@ -151,14 +151,14 @@ impl Source {
     }
 
     /// Says that some of the values are going to be read
-    /// ([`AsyncArrayStorage::anticipate`](anndata_storage::AsyncArrayStorage::anticipate)).
+    /// ([`AsyncArrayStorage::anticipate`]).
     pub(crate) fn anticipate(&self) -> Result<()> {
         let array = match self {
             Self::Stored(array) => array,
             Self::Part(part) => part.array(),
             _ => return Ok(()),
         };
-        let anticipated = array.inner().as_async().map_or(Ok(()), |array| array.anticipate());
+        let anticipated = array.inner().as_async().map_or(Ok(()), AsyncArrayStorage::anticipate);
         anticipated.map_err(|error| error.at(array.path()))
     }
 
