@@ -141,12 +141,12 @@ impl Shared {
     /// The index that is cached, else one that was read: what was written meanwhile is newer.
     pub(crate) fn cached_or(&self, key: &str, read: Arc<ShardIndex>) -> Arc<ShardIndex> {
         let cell = self.coming_index(key);
-        // What is on its way at the same time is the same.
+        // It fails where the cell is full, or is being filled with the same index.
         let _ = cell.set(Arc::clone(&read));
         cell.get().map_or(read, Arc::clone)
     }
 
-    /// Where an index is put that is read.
+    /// The cell for the index of the shard at `key`, which whoever reads the index fills.
     pub(crate) fn coming_index(&self, key: &str) -> Arc<OnceCell<Arc<ShardIndex>>> {
         Arc::clone(self.indexes().entry(key.to_owned()).or_default())
     }

@@ -19,7 +19,7 @@ fn bound(what: &str) -> (&'static str, &'static str) {
         "write, gzip" => ("deflate", ""),
         "read mtx, gzip" => ("inflate", "one gzip stream is inflated by one thread"),
         "read csv" => ("copy", "one thread reads the file and puts rows in order"),
-        "stored values, a hundred set one by one" => ("copy", "a few values are no work for two threads"),
+        "stored values, a hundred set one by one" => ("copy", "too few values to share between threads"),
         "names looked up" => ("gather", "the table of names is built by one thread"),
         _ => ("copy", ""),
     }

@@ -150,8 +150,7 @@ impl Source {
         spec.shape.iter().copied().fold(size, u64::saturating_mul)
     }
 
-    /// Says that some of the values are going to be read
-    /// ([`AsyncArrayStorage::anticipate`]).
+    /// Says that some of the values are going to be read ([`AsyncArrayStorage::anticipate`]).
     pub(crate) fn anticipate(&self) -> Result<()> {
         let array = match self {
             Self::Stored(array) => array,

@@ -154,7 +154,7 @@ impl StoredPart {
             )));
         }
         let values = one_dimension(&data)?.min(one_dimension(&indices)?);
-        // Which of them, the offsets will tell.
+        // The offsets, which are read next, tell which of their values are needed.
         data.source.anticipate()?;
         indices.source.anticipate()?;
         let offsets = StoredOffsets::read(&indptr, slices, major_len, values, kept);

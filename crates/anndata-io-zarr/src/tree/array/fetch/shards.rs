@@ -160,7 +160,7 @@ async fn whole(
     Ok(Some(found.concat()))
 }
 
-/// The index of a shard; who asks for it while it is on its way waits for the same request. `None`: there is no such shard.
+/// The index of a shard, `None` if there is no such shard. Callers that ask at the same time share one request.
 async fn index(array: &Inner, remote: &Remote, shard: &ShardMeta, key: &str) -> Result<Option<Arc<ShardIndex>>> {
     let count = shard.count(&array.meta.chunks)?;
     let request = async || {
