@@ -26,34 +26,36 @@ const STEP: usize = 7919;
 fn main() -> Result<()> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
-    let mut inflated = None;
-    let (time, bytes, check) = match words.as_slice() {
+    let measured = match words.as_slice() {
         ["open", file] => open(file)?,
-        ["rows", file] => {
-            inflated = Some(chunks_of_rows(file)?);
-            rows(file)?
-        }
-        ["pass", file] => {
-            inflated = Some(size(&read_lazy(file, &ReadOptions::default())?)?);
-            pass(file)?
-        }
-        ["dispatched" | "whole", file] => {
-            inflated = Some(size(&read_lazy(file, &ReadOptions::default())?)?);
-            read(file, words.first() == Some(&"dispatched"))?
-        }
+        ["rows", file] => rows(file)?,
+        ["pass", file] => pass(file)?,
+        ["dispatched" | "whole", file] => read(file, words.first() == Some(&"dispatched"))?,
         _ => return Err("see the top of this example for its arguments".into()),
     };
+    let Measured { time, bytes, check, inflated } = measured;
     let line =
         serde_json::json!({ "seconds": time.as_secs_f64(), "bytes": bytes, "check": check, "inflated": inflated });
     writeln!(std::io::stdout(), "{line}")?;
     Ok(())
 }
 
-fn open(file: &str) -> Result<(Duration, usize, f64)> {
+struct Measured {
+    time: Duration,
+    /// Of what was read, in memory.
+    bytes: usize,
+    /// What the other side has to find too.
+    check: f64,
+    /// The bytes that are inflated on the way.
+    inflated: Option<usize>,
+}
+
+fn open(file: &str) -> Result<Measured> {
     let start = Instant::now();
     let adata = read_lazy(file, &ReadOptions::default())?;
     let time = start.elapsed();
-    Ok((time, size(&adata)?, number(adata.n_obs())? * 1e6 + number(adata.n_vars())?))
+    let check = number(adata.n_obs())? * 1e6 + number(adata.n_vars())?;
+    Ok(Measured { time, bytes: size(&adata)?, check, inflated: None })
 }
 
 /// The rows that are read.
@@ -79,17 +81,18 @@ fn chunks_of_rows(file: &str) -> Result<usize> {
     Ok(bytes)
 }
 
-fn rows(file: &str) -> Result<(Duration, usize, f64)> {
+fn rows(file: &str) -> Result<Measured> {
     let adata = read_lazy(file, &ReadOptions::default())?;
     let rows: Vec<u64> = some_rows(adata.n_obs()).map(u64::try_from).collect::<std::result::Result<_, _>>()?;
     let start = Instant::now();
     let some = adata.select(rows, ..)?;
     let x = some.x().ok_or("no X")?.load()?;
     let time = start.elapsed();
-    Ok((time, x.size_in_memory(false), sum(&x)?))
+    let inflated = Some(chunks_of_rows(file)?);
+    Ok(Measured { time, bytes: x.size_in_memory(false), check: sum(&x)?, inflated })
 }
 
-fn pass(file: &str) -> Result<(Duration, usize, f64)> {
+fn pass(file: &str) -> Result<Measured> {
     let start = Instant::now();
     let adata = read_lazy(file, &ReadOptions::default())?;
     let x = adata.x().ok_or("no X")?;
@@ -99,10 +102,11 @@ fn pass(file: &str) -> Result<(Duration, usize, f64)> {
         |_rows, chunk| sum_of(chunk),
         |a, b| Ok(a + b),
     )?;
-    Ok((start.elapsed(), size(&adata)?, total.unwrap_or(0.0)))
+    let (time, bytes) = (start.elapsed(), size(&adata)?);
+    Ok(Measured { time, bytes, check: total.unwrap_or(0.0), inflated: Some(bytes) })
 }
 
-fn read(file: &str, dispatched: bool) -> Result<(Duration, usize, f64)> {
+fn read(file: &str, dispatched: bool) -> Result<Measured> {
     let (root, options) = (anndata::open(file)?, ElemReadOptions::default());
     let start = Instant::now();
     let element = if dispatched {
@@ -112,7 +116,8 @@ fn read(file: &str, dispatched: bool) -> Result<(Duration, usize, f64)> {
     };
     let time = start.elapsed();
     let Element::AnnData(adata) = element else { return Err("it is not an object".into()) };
-    Ok((time, size(&adata)?, sum(adata.x().ok_or("no X")?)?))
+    let bytes = size(&adata)?;
+    Ok(Measured { time, bytes, check: sum(adata.x().ok_or("no X")?)?, inflated: Some(bytes) })
 }
 
 fn sum_of(x: &Element) -> anndata::Result<f64> {

@@ -21,6 +21,9 @@ const JOINED: u64 = 8 << 20;
 /// Shards of at most so many bytes of values are requested as a whole: asking for their index first takes longer.
 const WHOLE: u64 = 1 << 20;
 
+/// Such a shard is not read as a whole if it is longer than this: values that are packed badly, or overwritten ones in between.
+const WHOLE_STORED: u64 = 4 * WHOLE;
+
 /// Of an array of at most so many shards, all indexes are requested before it is known which are needed.
 const FORESEEN: u64 = 8;
 
@@ -143,7 +146,7 @@ async fn whole(
     chunks: &[(usize, Vec<u64>)],
 ) -> Result<Option<Vec<(Vec<u64>, Bytes)>>> {
     let count = shard.count(&array.meta.chunks)?;
-    let bytes = match remote.get(key, ByteRange::All, 4 * WHOLE).await {
+    let bytes = match remote.get(key, ByteRange::All, WHOLE_STORED).await {
         Ok(Some(bytes)) => bytes,
         Ok(None) => return Ok(Some(Vec::new())),
         Err(error) if error.is_limit_exceeded() => return Ok(None),
@@ -199,35 +202,48 @@ fn join_ranges(index: &ShardIndex, chunks: Vec<(usize, Vec<u64>)>, max: u64) -> 
 
 #[cfg(test)]
 mod tests {
-    use anndata_storage::{ArraySpec, AxisSelection, Group, Storage, Tensor};
+    use anndata_storage::{Array, ArraySpec, AxisSelection, Group, Tensor};
     use futures_executor::block_on;
     use object_store::ObjectStoreExt as _;
+    use object_store::memory::InMemory;
 
     use super::*;
     use crate::{ZarrFormat, ZarrOptions, ZarrStore};
 
-    #[test]
-    fn a_chunk_that_its_shard_does_not_hold_is_damaged_and_not_empty() -> Result<()> {
-        let objects = Arc::new(object_store::memory::InMemory::new());
-        let options = ZarrOptions::default();
-        let store = ZarrStore::create_objects(Arc::clone(&objects) as _, "a", ZarrFormat::V3, &options)?;
+    /// Where the only shard of the only array is.
+    const SHARD: &str = "a/n/c/0";
+
+    /// An array of eight numbers in a shard of four chunks, taken apart: its objects, the numbers, the chunks and the index.
+    fn one_shard() -> Result<(Arc<InMemory>, Tensor, Vec<u8>, ShardIndex)> {
+        let objects = Arc::new(InMemory::new());
         let numbers = Tensor::from_vec([8], (1..9).collect::<Vec<i32>>())?;
         let mut spec = ArraySpec::of(&numbers).with_chunks([2]);
         spec.shards = Some(vec![8]);
-        let store: Arc<dyn Storage> = Arc::new(store);
-        Group::root(store).create_array("n", &spec)?.write(&[0], &numbers)?;
+        let store = ZarrStore::create_objects(Arc::clone(&objects) as _, "a", ZarrFormat::V3, &ZarrOptions::default())?;
+        Group::root(Arc::new(store)).create_array("n", &spec)?.write(&[0], &numbers)?;
+        let mut chunks = block_on(async { objects.get(&SHARD.into()).await.unwrap().bytes().await.unwrap() }).to_vec();
+        let index = chunks.split_off(chunks.len() - 4 * 16 - 4);
+        Ok((objects, numbers, chunks, ShardIndex::parse(&index, &meta(), 4)?))
+    }
 
-        let path = object_store::path::Path::from("a/n/c/0");
-        let shard = block_on(async { objects.get(&path).await.unwrap().bytes().await.unwrap() }).to_vec();
-        let meta = ShardMeta { shape: vec![8], index_at_end: true, checksum: true, little_endian: true };
-        let (chunks, index) = shard.split_at(shard.len() - 4 * 16 - 4);
-        let mut index = ShardIndex::parse(index, &meta, 4)?;
-        index.set(3, shard.len() as u64 - 4, 8)?;
-        let shard = [chunks, &index.to_bytes(&meta)].concat();
-        block_on(objects.put(&path, shard.into())).unwrap();
+    fn meta() -> ShardMeta {
+        ShardMeta { shape: vec![8], index_at_end: true, checksum: true, little_endian: true }
+    }
 
-        let store: Arc<dyn Storage> = Arc::new(ZarrStore::open_objects(objects, "a", &options)?);
-        let array = Group::root(store).array("n")?;
+    /// The array after its shard was replaced.
+    fn replaced(objects: &Arc<InMemory>, shard: Vec<u8>) -> Result<Array> {
+        block_on(objects.put(&SHARD.into(), shard.into())).unwrap();
+        let store = ZarrStore::open_objects(Arc::clone(objects) as _, "a", &ZarrOptions::default())?;
+        Group::root(Arc::new(store)).array("n")
+    }
+
+    #[test]
+    fn a_chunk_that_its_shard_does_not_hold_is_damaged_and_not_empty() -> Result<()> {
+        let (objects, numbers, chunks, mut index) = one_shard()?;
+        // The last bytes of the index count as the chunk's, and as many after it.
+        let len = chunks.len() as u64 + index.to_bytes(&meta()).len() as u64;
+        index.set(3, len - 4, 8)?;
+        let array = replaced(&objects, [chunks, index.to_bytes(&meta())].concat())?;
         assert_eq!(array.read_selection(&[AxisSelection::Range(0..6)])?, numbers.slice_rows(0..6)?);
         let error = array.read().unwrap_err();
         assert!(error.is_invalid_data() && error.to_string().contains("is shorter than its index says"), "{error:?}");
@@ -236,36 +252,21 @@ mod tests {
 
     #[test]
     fn a_small_shard_in_a_large_value_is_read_by_its_index() -> Result<()> {
-        let objects = Arc::new(object_store::memory::InMemory::new());
-        let options = ZarrOptions::default();
-        let store = ZarrStore::create_objects(Arc::clone(&objects) as _, "a", ZarrFormat::V3, &options)?;
-        let numbers = Tensor::from_vec([8], (1..9).collect::<Vec<i32>>())?;
-        let mut spec = ArraySpec::of(&numbers).with_chunks([2]);
-        spec.shards = Some(vec![8]);
-        let store: Arc<dyn Storage> = Arc::new(store);
-        Group::root(store).create_array("n", &spec)?.write(&[0], &numbers)?;
-
-        let path = object_store::path::Path::from("a/n/c/0");
-        let shard = block_on(async { objects.get(&path).await.unwrap().bytes().await.unwrap() }).to_vec();
-        let meta = ShardMeta { shape: vec![8], index_at_end: true, checksum: true, little_endian: true };
-        let (chunks, index) = shard.split_at(shard.len() - 4 * 16 - 4);
+        let (objects, _, chunks, old) = one_shard()?;
         // What was given up before the chunks that count.
-        for given_up in [WHOLE, 5 * WHOLE] {
-            let (old, mut moved) = (ShardIndex::parse(index, &meta, 4)?, ShardIndex::empty(4)?);
+        for given_up in [WHOLE, WHOLE_STORED + WHOLE] {
+            let mut moved = ShardIndex::empty(4)?;
             for slot in 0..3 {
                 let (start, len) = old.get(slot)?.unwrap();
                 moved.set(slot, given_up + start, len)?;
             }
             let unused = vec![7; usize::try_from(given_up).unwrap()];
-            let shard = [&unused, chunks, &moved.to_bytes(&meta)].concat();
-            block_on(objects.put(&path, shard.into())).unwrap();
-            let store = ZarrStore::open_objects(Arc::clone(&objects) as _, "a", &options)?;
-            let store: Arc<dyn Storage> = Arc::new(store);
+            let shard = [&unused, &chunks, &moved.to_bytes(&meta())[..]].concat();
             // The last chunk was never written.
             let expected = Tensor::from_vec([8], vec![1, 2, 3, 4, 5, 6, 0, 0])?;
-            assert_eq!(Group::root(Arc::clone(&store)).array("n")?.read()?, expected);
-            let array = Group::root(store).array("n")?;
-            assert_eq!(array.read_selection(&[AxisSelection::Range(1..4)])?, expected.slice_rows(1..4)?);
+            assert_eq!(replaced(&objects, shard.clone())?.read()?, expected);
+            let rows = replaced(&objects, shard)?.read_selection(&[AxisSelection::Range(1..4)])?;
+            assert_eq!(rows, expected.slice_rows(1..4)?);
         }
         Ok(())
     }
