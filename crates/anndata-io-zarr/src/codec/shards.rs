@@ -7,6 +7,7 @@ use anndata_storage::{Error, OrBug, Result};
 
 use super::{Pipeline, Values, damaged};
 use crate::shard::{ShardIndex, ShardMeta};
+use crate::store::ByteRange;
 
 /// Smaller chunks and their index.
 #[derive(Debug, Clone)]
@@ -41,12 +42,7 @@ impl Shards {
     }
 
     pub(super) fn decode(&self, bytes: &[u8], out: &mut [u8], values: &Values) -> Result<()> {
-        let len = usize::try_from(self.meta.index_len(self.count)).map_err(|_| damaged("sharding_indexed"))?;
-        let index = if self.meta.index_at_end {
-            bytes.len().checked_sub(len).and_then(|start| bytes.get(start..))
-        } else {
-            bytes.get(..len)
-        };
+        let index = self.meta.index_range(self.count).of(bytes);
         let index = ShardIndex::parse(index.ok_or_else(|| damaged("sharding_indexed"))?, &self.meta, self.count)?;
         let (mut chunk, mut scratch) = (Vec::new(), Vec::new());
         room(&mut chunk, self.chunk.bytes())?;
@@ -54,10 +50,7 @@ impl Shards {
             match index.get(slot)? {
                 None => fill(&mut chunk, &self.fill),
                 Some((start, len)) => {
-                    let range = usize::try_from(start)
-                        .ok()
-                        .zip(start.checked_add(len).and_then(|end| usize::try_from(end).ok()));
-                    let raw = range.and_then(|(start, end)| bytes.get(start..end));
+                    let raw = ByteRange::Part { start, len }.of(bytes);
                     self.pipeline.decode(raw.ok_or_else(|| damaged("sharding_indexed"))?, &mut chunk, &mut scratch)?;
                 }
             }
