@@ -163,7 +163,7 @@ async fn whole(
     Ok(Some(found.concat()))
 }
 
-/// The index of a shard, `None` if there is no such shard. Callers that ask at the same time share one request.
+/// Reads the index of a shard: `None` if the shard does not exist. Concurrent callers share one request.
 async fn index(array: &Inner, remote: &Remote, shard: &ShardMeta, key: &str) -> Result<Option<Arc<ShardIndex>>> {
     let count = shard.count(&array.meta.chunks)?;
     let request = async || {
@@ -210,7 +210,7 @@ mod tests {
     use super::*;
     use crate::{ZarrFormat, ZarrOptions, ZarrStore};
 
-    /// Where the only shard of the only array is.
+    /// The key of the only shard of the only array.
     const SHARD: &str = "a/n/c/0";
 
     /// An array of eight numbers in a shard of four chunks, taken apart: its objects, the numbers, the chunks and the index.
@@ -222,7 +222,7 @@ mod tests {
         let store = ZarrStore::create_objects(Arc::clone(&objects) as _, "a", ZarrFormat::V3, &ZarrOptions::default())?;
         Group::root(Arc::new(store)).create_array("n", &spec)?.write(&[0], &numbers)?;
         let mut chunks = block_on(async { objects.get(&SHARD.into()).await.unwrap().bytes().await.unwrap() }).to_vec();
-        let index = chunks.split_off(chunks.len() - 4 * 16 - 4);
+        let index = chunks.split_off(chunks.len() - usize::try_from(meta().index_len(4)).unwrap());
         Ok((objects, numbers, chunks, ShardIndex::parse(&index, &meta(), 4)?))
     }
 
@@ -240,9 +240,9 @@ mod tests {
     #[test]
     fn a_chunk_that_its_shard_does_not_hold_is_damaged_and_not_empty() -> Result<()> {
         let (objects, numbers, chunks, mut index) = one_shard()?;
-        // The last bytes of the index count as the chunk's, and as many after it.
-        let len = chunks.len() as u64 + index.to_bytes(&meta()).len() as u64;
-        index.set(3, len - 4, 8)?;
+        // The last chunk begins in the last bytes of the index, and ends beyond the shard.
+        let end = chunks.len() as u64 + meta().index_len(4);
+        index.set(3, end - 4, 8)?;
         let array = replaced(&objects, [chunks, index.to_bytes(&meta())].concat())?;
         assert_eq!(array.read_selection(&[AxisSelection::Range(0..6)])?, numbers.slice_rows(0..6)?);
         let error = array.read().unwrap_err();
