@@ -237,9 +237,9 @@ fn predicted(rows: &[Value]) -> String {
         if text.is_empty() {
             let cores = CORES.map(|cores| format!(" {cores} cores |")).concat();
             text = format!(
-                "\nWhat that says of more cores, if memory and disk keep up. *Not shared* has what one thread does, and how much of the \
-                 limit in question the cores of this machine do not share either: memory that one core keeps busy is no faster for \
-                 two.\n\n| what | serial | not shared |{cores}\n| --- | --- | --- |"
+                "\nWhat that predicts for more cores, if memory and disk keep up. *Not shared* names what a single thread does, then the \
+                 part of the limit in question that more cores do not speed up on this machine: two cores copy no faster than one \
+                 that keeps memory busy.\n\n| what | serial | not shared |{cores}\n| --- | --- | --- |"
             );
             text.push_str(&" --- |".repeat(CORES.len()));
             text.push('\n');
