@@ -4,9 +4,11 @@
 //! bench_limits FOLDER      with a file of 256 MiB in the folder, for as long as it runs
 //! ```
 //!
-//! Speeds are the best of several runs, on one core (`NAME_one`) and on all (`NAME_all`): `copy`, `stream`, `read`, `inflate`,
-//! `deflate` in bytes a second (of what is not compressed), `gather` and `scatter` in values of 4 bytes a second, each in
-//! another line of the cache. `fsync` is the median number of seconds until a megabyte is on the disk.
+//! Speeds are the best of several runs, on one core (`NAME_one`) and on all (`NAME_all`): `copy`, `new`, `stream`, `read`,
+//! `inflate`, `deflate` in bytes a second (of what is not compressed), `gather` and `scatter` in values of 4 bytes a second, each
+//! in another line of the cache. A copy is into memory that was written before; `new` is one into memory that the system gives for
+//! it, as every result is made, and which the system clears first. `fsync` is the median number of seconds until a megabyte is on
+//! the disk.
 
 use std::error::Error;
 use std::fs::File;
@@ -17,6 +19,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
+use anndata_storage::AlignedBytes;
 use libdeflater::{CompressionLvl, Compressor, Decompressor};
 
 type Result<T> = std::result::Result<T, Box<dyn Error + Send + Sync>>;
@@ -44,6 +47,7 @@ fn main() -> Result<()> {
         let (inflated, deflated) = compression(&values, cores)?;
         for (what, speed) in [
             ("copy", copy(&values, cores)),
+            ("new", new(&values, cores)),
             ("stream", stream(&values, cores)),
             ("gather", gathered),
             ("scatter", scattered),
@@ -142,6 +146,22 @@ fn copy(from: &[f32], cores: usize) -> f64 {
     let once = |_| {
         let pairs = from.chunks(PIECE / 4).zip(to.chunks_mut(PIECE / 4));
         run(cores, pairs, |(from, to)| to.copy_from_slice(from))
+    };
+    speed(BYTES, (0..RUNS).map(once))
+}
+
+fn new(from: &[f32], cores: usize) -> f64 {
+    let from = bytes(from);
+    let once = |_| {
+        let start = Instant::now();
+        let mut to = AlignedBytes::zeroed(BYTES);
+        // A part for each core, far from the others': two that touch one page first both clear it.
+        let part = BYTES / cores;
+        let pairs = from.chunks(part).zip(to.as_mut_slice().chunks_mut(part));
+        run(cores, pairs, |(from, to)| to.copy_from_slice(from));
+        let taken = start.elapsed();
+        black_box(to.as_slice());
+        taken
     };
     speed(BYTES, (0..RUNS).map(once))
 }

@@ -14,8 +14,9 @@ pub(super) struct Limits(Map<String, Value>);
 
 impl Limits {
     /// What is measured: its key, what it is and its unit, in billions.
-    pub(super) const NAMES: [(&str, &str, &str); 7] = [
+    pub(super) const NAMES: [(&str, &str, &str); 8] = [
         ("copy", "bytes copied in memory", "GB/s"),
+        ("new", "bytes copied to new memory", "GB/s"),
         ("stream", "bytes added up", "GB/s"),
         ("gather", "values of 4 bytes taken from lines of the cache apart", "G/s"),
         ("scatter", "values of 4 bytes put to lines of the cache apart", "G/s"),
@@ -50,9 +51,10 @@ impl Limits {
         bytes / self.get("copy_all")
     }
 
-    /// How long reading so many bytes of memory takes, and writing so many, on all cores.
+    /// How long reading so many bytes of memory takes, and writing so many to memory that is new, as that of each result is, on all
+    /// cores.
     pub(super) fn moved(&self, read: f64, written: f64) -> f64 {
-        self.copied(written) + (read - written).max(0.0) / self.get("stream_all")
+        written / self.get("new_all") + (read - written).max(0.0) / self.get("stream_all")
     }
 
     /// How long inflating so many bytes takes on all cores.

@@ -62,7 +62,9 @@ impl Bench {
             }
             let row = Row::new(&format!("{name}{of}"), "scipy", times.0, times.1);
             self.keep(match operation.moved {
-                Some((read, written)) => row.with_limit("moving its bytes", self.limits.moved(read, written)),
+                Some((read, written)) => {
+                    row.with_limit("moving its bytes to new memory", self.limits.moved(read, written))
+                }
                 None => row,
             });
         }

@@ -8,6 +8,7 @@
 //! Tried, and not faster: asking for the values that are gathered, or for the next run of major slices, ahead of their copy.
 
 mod in_place;
+mod keep;
 mod minor_map;
 
 use std::ops::Range;
@@ -151,15 +152,16 @@ fn pick<I: Index>(
         let mut parts = Vec::with_capacity(blocks.len());
         for (picked, _) in tasks.iter().zip(blocks) {
             lengths.extend_from_slice(&picked.lengths);
-            ensure!(picked.values.len() == picked.indices.len() * stored.size, "an index without its value");
-            let indices = free_indices.split_off_mut(..picked.indices.len()).or_bug("more values than were counted")?;
-            let data = free_data.split_off_mut(..picked.values.len()).or_bug("more values than were counted")?;
+            let len = picked.entries.len();
+            let indices = free_indices.split_off_mut(..len).or_bug("more values than were counted")?;
+            let data = free_data.split_off_mut(..len * stored.size).or_bug("more values than were counted")?;
             parts.push((indices, data));
         }
-        parts.into_par_iter().zip(&tasks).for_each(|((indices, data), picked)| {
-            indices.copy_from_slice(&picked.indices);
-            data.copy_from_slice(&picked.values);
-        });
+        parts.into_par_iter().zip(&tasks).try_for_each(|((indices, data), picked)| {
+            indices.copy_from_slice(picked.entries.indices()?);
+            data.copy_from_slice(picked.entries.values(stored.size)?);
+            Ok::<(), Error>(())
+        })?;
     }
     let offsets = Offsets::of_lengths(lengths)?;
     let nnz = offsets.total()?;

@@ -1,5 +1,7 @@
 //! Kernels against the plainest way to compute the same.
 
+use std::ops::Range;
+
 use anndata_storage::AxisSelection;
 use proptest::prelude::*;
 
@@ -56,19 +58,24 @@ fn integer() -> impl Strategy<Value = DType> {
     prop::sample::select(DType::NUMERIC.get(1..9).unwrap_or_default().to_vec())
 }
 
-/// A matrix of any dtypes, small values; sorted, shuffled, or with repeated indices.
+/// A small matrix of any dtypes, small values; sorted, shuffled, or with repeated indices.
 fn matrix() -> impl Strategy<Value = SparseMatrix> {
+    matrix_of(0..9, 0..9)
+}
+
+/// A matrix with some number of major slices, over an axis of some length; an offset of 8 bits can count the values.
+fn matrix_of(major: Range<usize>, minor: Range<usize>) -> impl Strategy<Value = SparseMatrix> {
     let format = prop_oneof![Just(SparseFormat::Csr), Just(SparseFormat::Csc)];
-    (format, 0_usize..9, 0_usize..9, prop::sample::select(DType::NUMERIC.to_vec()), integer(), integer(), 0..3)
-        .prop_flat_map(|(format, rows, columns, dtype, index, pointer, order)| {
-            let (major, minor) = if format == SparseFormat::Csr { (rows, columns) } else { (columns, rows) };
+    (format, major, minor, prop::sample::select(DType::NUMERIC.to_vec()), integer(), integer(), 0..3).prop_flat_map(
+        |(format, major, minor, dtype, index, pointer, order)| {
+            let (rows, columns) = if format == SparseFormat::Csr { (major, minor) } else { (minor, major) };
             let slice = match (minor, order) {
                 (0, _) => Just(Vec::new()).boxed(),
                 (_, 0) => {
                     prop::collection::btree_set(0..minor, 0..=minor).prop_map(|s| s.into_iter().collect()).boxed()
                 }
                 (_, 1) => prop::sample::subsequence((0..minor).collect::<Vec<_>>(), 0..=minor).prop_shuffle().boxed(),
-                _ => prop::collection::vec(0..minor, 0..6).boxed(),
+                _ => prop::collection::vec(0..minor, 0..minor.max(6)).boxed(),
             };
             prop::collection::vec(slice, major).prop_flat_map(move |slices| {
                 let offsets = Offsets::of_lengths(slices.iter().map(Vec::len)).unwrap().into_vec();
@@ -84,7 +91,8 @@ fn matrix() -> impl Strategy<Value = SparseMatrix> {
                         .unwrap()
                 })
             })
-        })
+        },
+    )
 }
 
 /// The stored values of each major slice in their order: index, and value in bytes.

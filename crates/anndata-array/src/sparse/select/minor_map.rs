@@ -1,15 +1,14 @@
 //! Where positions of the minor axis go: a map that is looked up for each stored value.
 
-// Long file: the forms of the map, and picking by each, with what the loops have in common.
-
 use std::ops::Range;
 
-use anndata_storage::{AxisSelection, Error, OrBug, Result, ensure};
+use anndata_storage::{AxisSelection, Error, OrBug, Result};
 use rayon::prelude::*;
 
-use super::super::buffers::{Index, filled, gather};
+use super::super::buffers::{Index, filled};
 use super::super::major::{compact, prefetched};
 use super::super::offsets::Offsets;
+use super::keep::{Entries, Keep, Positions, pairs_of};
 use super::{MajorSlices, to_usize, values_of};
 
 /// The bits of a word.
@@ -18,9 +17,6 @@ const BITS: usize = u64::BITS as usize;
 /// An axis is mapped densely up to this length, whatever is stored.
 const DENSE_AXIS: usize = 1 << 20;
 
-/// Entries processed per batch: indices are mapped first, then values are gathered.
-const BATCH: usize = 1 << 12;
-
 /// What is stored of all major slices.
 pub(super) struct Stored<'a, I> {
     pub(super) indices: &'a [I],
@@ -28,13 +24,12 @@ pub(super) struct Stored<'a, I> {
     pub(super) size: usize,
 }
 
-/// What is kept of the major slices of a block: new indices, bytes of the values, and the length of each major slice.
-/// The memory is used again for the next block.
+/// What is kept of the major slices of a block, under new indices, and the length of each major slice. The memory is used again for
+/// the next block.
 pub(super) struct Picked<I> {
-    pub(super) indices: Vec<I>,
-    pub(super) values: Vec<u8>,
+    pub(super) entries: Entries<I>,
     pub(super) lengths: Vec<usize>,
-    scratch: Scratch,
+    scratch: Scratch<I>,
 }
 
 /// Where the positions of the minor axis go.
@@ -48,24 +43,20 @@ enum Form {
     /// Consecutive positions from here on.
     Slice(usize),
     /// Positions without repeats: which old ones are kept, what each of those becomes, and whether their order stays.
-    Injective { kept: Vec<bool>, new: Vec<u32>, in_order: bool },
+    Injective { kept: Positions, new: Vec<u32>, in_order: bool },
     /// Positions with repeats: the new positions of old position `i` are `new[slices.range(i)]`.
-    Multi { kept: Vec<bool>, slices: Offsets, new: Vec<usize> },
+    Multi { kept: Positions, slices: Offsets, new: Vec<usize> },
     /// Any others on an axis far longer than what is stored: pairs of old and new position, sorted.
     Sorted(Vec<(usize, usize)>),
 }
 
 /// What is used again from major slice to major slice.
-#[derive(Default)]
-struct Scratch {
-    /// Where values that are kept are stored.
-    positions: Vec<usize>,
-    /// New position, and where the value is stored.
+struct Scratch<I> {
+    /// What is kept of a major slice, under its old indices.
+    kept: Entries<I>,
+    /// New position, and where the value is among those that are kept.
     pairs: Vec<(usize, usize)>,
-    /// Which new positions a major slice has, as bits; all unset between major slices.
-    seen: Vec<u64>,
-    /// The position of each of those.
-    stored_at: Vec<usize>,
+    marks: Marks,
 }
 
 impl MinorMap {
@@ -87,13 +78,11 @@ impl MinorMap {
             pairs.sort_unstable();
             return Ok(Self { len, form: Form::Sorted(pairs) });
         }
-        let (mut kept, mut new) = (filled(minor, false)?, filled(minor, 0_u32)?);
+        let (mut kept, mut new) = (Positions::none(minor)?, filled(minor, 0_u32)?);
         let mut once = u32::try_from(len).is_ok();
         for (position, to) in positions().zip(0..) {
             let position = position?;
-            let kept = kept.get_mut(position).or_bug("a position beyond the axis")?;
-            once &= !*kept;
-            *kept = true;
+            once &= kept.insert(position)?;
             *new.get_mut(position).or_bug("a position beyond the axis")? = to;
         }
         if once {
@@ -141,7 +130,7 @@ impl MinorMap {
                 Some((new, new < self.len))
             }),
             Form::Injective { kept, new, .. } => {
-                compact(indices, values, slice, end, |index| Some((*new.get(index)? as usize, *kept.get(index)?)))
+                compact(indices, values, slice, end, |index| Some((*new.get(index)? as usize, kept.contains(index)?)))
             }
             Form::Multi { .. } | Form::Sorted(_) => Err(Error::bug("a map that does not keep the order")),
         }
@@ -187,9 +176,7 @@ impl MinorMap {
         let slices = prefetched(stored.indices, slices);
         match &self.form {
             Form::Slice(start) => {
-                let (start, len) = (*start, self.len);
-                let position = move |index: usize| index.wrapping_sub(start);
-                picked.in_order(stored, slices, move |index| Ok(position(index) < len), |index| Ok(position(index)))
+                picked.in_order(stored, slices, Keep::Range(*start, self.len), |index| Ok(index.wrapping_sub(*start)))
             }
             Form::Injective { kept, new, in_order } => {
                 let position = |index: usize| match new.get(index) {
@@ -197,29 +184,18 @@ impl MinorMap {
                     None => Err(Error::bug(format!("index {index} of an axis of {}", new.len()))),
                 };
                 if *in_order {
-                    return picked.in_order(stored, slices, is_kept(kept), position);
+                    return picked.in_order(stored, slices, Keep::Of(kept), position);
                 }
-                let push = |index, at, pairs: &mut Vec<_>| {
-                    pairs.push((position(index)?, at));
-                    Ok(())
-                };
-                picked.sorted(stored, slices, self.len, is_kept(kept), push)
+                let new = |index: usize| Ok(std::slice::from_ref(new.get(index).or_bug("an index beyond the axis")?));
+                picked.sorted(stored, slices, self.len, Keep::Of(kept), new, |&new| new as usize)
             }
             Form::Multi { kept, slices: new_slices, new } => {
-                let push = |index, at, pairs: &mut Vec<_>| {
-                    let new = values_of(new, new_slices.range(index)?)?;
-                    pairs.extend(new.iter().map(|&new| (new, at)));
-                    Ok(())
-                };
-                picked.sorted(stored, slices, self.len, is_kept(kept), push)
+                let new = |index| values_of(new, new_slices.range(index)?);
+                picked.sorted(stored, slices, self.len, Keep::Of(kept), new, |&new| new)
             }
             Form::Sorted(pairs) => {
-                let pairs = pairs.as_slice();
-                let push = |index, at, to: &mut Vec<_>| {
-                    to.extend(pairs_of(pairs, index).iter().map(|&(_, new)| (new, at)));
-                    Ok(())
-                };
-                picked.sorted(stored, slices, self.len, move |index| Ok(!pairs_of(pairs, index).is_empty()), push)
+                let new = |index| Ok(pairs_of(pairs, index));
+                picked.sorted(stored, slices, self.len, Keep::Pairs(pairs), new, |&(_, new)| new)
             }
         }
     }
@@ -227,14 +203,19 @@ impl MinorMap {
 
 impl<I> Default for Picked<I> {
     fn default() -> Self {
-        Self { indices: Vec::new(), values: Vec::new(), lengths: Vec::new(), scratch: Scratch::default() }
+        Self { entries: Entries::default(), lengths: Vec::new(), scratch: Scratch::default() }
+    }
+}
+
+impl<I> Default for Scratch<I> {
+    fn default() -> Self {
+        Self { kept: Entries::default(), pairs: Vec::new(), marks: Marks::default() }
     }
 }
 
 impl<I: Index> Picked<I> {
     fn clear(&mut self) {
-        self.indices.clear();
-        self.values.clear();
+        self.entries.clear();
         self.lengths.clear();
     }
 
@@ -243,168 +224,105 @@ impl<I: Index> Picked<I> {
         &mut self,
         stored: &Stored<'_, I>,
         slices: impl Iterator<Item = Range<usize>>,
-        keep: impl Fn(usize) -> Result<bool> + Copy,
+        keep: Keep<'_>,
         position: impl Fn(usize) -> Result<usize>,
     ) -> Result<()> {
-        let index = |at: usize| position(stored.index(at)?);
-        let mut positions = std::mem::take(&mut self.scratch.positions);
-        let mut found = 0;
         for slice in slices {
-            let mut len = 0;
-            for start in slice.clone().step_by(BATCH) {
-                let new = find(stored, start..slice.end.min(start + BATCH), keep, &mut positions, found)?;
-                len += new;
-                found += new;
-                // Major slices may be short: positions are collected over some of them.
-                if found >= BATCH {
-                    self.append(stored, values_of(&positions, 0..found)?, |at| at, index)?;
-                    found = 0;
-                }
-            }
-            self.lengths.push(len);
+            let before = self.entries.len();
+            stored.append_kept(keep, slice, &mut self.entries)?;
+            self.lengths.push(self.entries.len() - before);
         }
-        self.append(stored, values_of(&positions, 0..found)?, |at| at, index)?;
-        self.scratch.positions = positions;
+        for index in self.entries.indices_mut()? {
+            *index = I::from_usize(position(index.to_usize())?);
+        }
         Ok(())
     }
 
-    /// The kept values of major slices at the pairs that `push` makes of old index and position; those of a major slice
-    /// are sorted where the old indices were. New positions are below `width`.
-    fn sorted(
+    /// The kept values of major slices at the new positions of each old one, all below `width`; those of a major slice are
+    /// sorted where the old indices were.
+    fn sorted<'a, P: 'a>(
         &mut self,
         stored: &Stored<'_, I>,
         slices: impl Iterator<Item = Range<usize>>,
         width: usize,
-        keep: impl Fn(usize) -> Result<bool> + Copy,
-        push: impl Fn(usize, usize, &mut Vec<(usize, usize)>) -> Result<()>,
+        keep: Keep<'_>,
+        new: impl Fn(usize) -> Result<&'a [P]>,
+        position: impl Fn(&P) -> usize,
     ) -> Result<()> {
-        let mut scratch = std::mem::take(&mut self.scratch);
+        let Scratch { kept, pairs, marks } = &mut self.scratch;
+        let words = width.div_ceil(BITS);
         for slice in slices {
-            let found = find(stored, slice, keep, &mut scratch.positions, 0)?;
-            let (mut in_order, mut last) = (true, 0);
-            scratch.pairs.clear();
-            for &at in values_of(&scratch.positions, 0..found)? {
-                let index = stored.index(at)?;
-                push(index, at, &mut scratch.pairs)?;
-                in_order &= last <= index;
-                last = index;
+            kept.clear();
+            stored.append_kept(keep, slice, kept)?;
+            let indices = kept.indices()?;
+            pairs.clear();
+            // Looking at a bit of every position is far cheaper than comparing, unless few of them are set. An index that is stored twice
+            // would need two.
+            let mark = words <= indices.len().saturating_mul(8) && indices.is_sorted_by(|a, b| a < b);
+            if mark {
+                marks.cover(width);
             }
-            if in_order {
-                scratch.sort(width)?;
+            for (at, index) in indices.iter().enumerate() {
+                let mut new = new(index.to_usize())?.iter().map(&position);
+                if mark {
+                    new.try_for_each(|new| marks.set(new, at))?;
+                } else {
+                    pairs.extend(new.map(|new| (new, at)));
+                }
             }
-            self.append(stored, &scratch.pairs, |(_, at)| at, |(new, _)| Ok(new))?;
-            self.lengths.push(scratch.pairs.len());
+            if mark {
+                marks.take_into(pairs)?;
+            } else if indices.is_sorted() {
+                pairs.sort_unstable();
+            }
+            let values = kept.values(stored.size)?;
+            self.entries.append(pairs, |(_, at)| at, |(new, _)| Ok(I::from_usize(new)), values, stored.size)?;
+            self.lengths.push(pairs.len());
         }
-        self.scratch = scratch;
         Ok(())
-    }
-
-    /// Appends what is stored at some positions, under new indices.
-    fn append<P: Copy>(
-        &mut self,
-        stored: &Stored<'_, I>,
-        positions: &[P],
-        position: impl Fn(P) -> usize,
-        index: impl Fn(P) -> Result<usize>,
-    ) -> Result<()> {
-        self.indices.reserve(positions.len());
-        for &at in positions {
-            self.indices.push(I::from_usize(index(at)?));
-        }
-        let before = self.values.len();
-        self.values.resize(before + positions.len() * stored.size, 0);
-        let free = self.values.get_mut(before..).or_bug("values that are not there")?;
-        gather(stored.values, positions, position, free, stored.size)
     }
 }
 
 impl<I: Index> Stored<'_, I> {
-    /// The index of a stored value.
-    fn index(&self, at: usize) -> Result<usize> {
-        Ok(self.indices.get(at).or_bug("a position beyond the stored indices")?.to_usize())
+    /// Appends what is kept of a major slice.
+    fn append_kept(&self, keep: Keep<'_>, slice: Range<usize>, to: &mut Entries<I>) -> Result<()> {
+        let indices = values_of(self.indices, slice.clone())?;
+        let values = values_of(self.values, slice.start * self.size..slice.end * self.size)?;
+        to.append_kept(keep, indices, values, self.size)
     }
 }
 
-/// Which old positions are kept, as a function that captures by value what [`scan`] needs in registers.
-fn is_kept(kept: &[bool]) -> impl Fn(usize) -> Result<bool> + Copy {
-    move |index| kept.get(index).copied().or_bug("an index beyond the axis")
+/// New positions that a major slice has, with where the value of each is; none between major slices.
+#[derive(Default)]
+struct Marks {
+    /// A bit for each position.
+    words: Vec<u64>,
+    value_at: Vec<usize>,
 }
 
-/// Finds the values to keep among some stored ones. Their positions go behind the first `found` of `positions`; gives how many there are.
-fn find<I: Index>(
-    stored: &Stored<'_, I>,
-    values: Range<usize>,
-    keep: impl Fn(usize) -> Result<bool>,
-    positions: &mut Vec<usize>,
-    found: usize,
-) -> Result<usize> {
-    let end = found + values.len();
-    if positions.len() < end {
-        positions.resize(end, 0);
+impl Marks {
+    /// Makes room for positions below `width`.
+    fn cover(&mut self, width: usize) {
+        self.words.resize(width.div_ceil(BITS), 0);
+        self.value_at.resize(width, 0);
     }
-    let free = positions.get_mut(found..end).or_bug("positions that are not there")?;
-    scan(values_of(stored.indices, values.clone())?, values.start, keep, free)
-}
 
-/// Puts the positions of the indices to keep, of which the first is at `first`, to the front of `free`, without a branch that depends on
-/// them. Out of line and with what it captures by value: in the midst of its callers the loop has too few registers.
-#[inline(never)]
-fn scan<I: Index>(
-    indices: &[I],
-    first: usize,
-    keep: impl Fn(usize) -> Result<bool>,
-    free: &mut [usize],
-) -> Result<usize> {
-    let mut found = 0;
-    for (index, at) in indices.iter().zip(first..) {
-        *free.get_mut(found).or_bug("more values than a major slice has")? = at;
-        found += usize::from(keep(index.to_usize())?);
+    fn set(&mut self, new: usize, at: usize) -> Result<()> {
+        *self.words.get_mut(new / BITS).or_bug("a new position beyond the axis")? |= 1 << (new % BITS);
+        *self.value_at.get_mut(new).or_bug("a new position beyond the axis")? = at;
+        Ok(())
     }
-    Ok(found)
-}
 
-impl Scratch {
-    /// Sorts the pairs, whose new positions are below `width`.
-    fn sort(&mut self, width: usize) -> Result<()> {
-        let words = width.div_ceil(BITS);
-        // Looking at a bit of every position is far cheaper than comparing, unless few of them are set.
-        if words > self.pairs.len().saturating_mul(8) {
-            self.pairs.sort_unstable();
-            return Ok(());
-        }
-        self.seen.resize(words, 0);
-        self.stored_at.resize(width, 0);
-        let mut repeated = false;
-        for &(new, at) in &self.pairs {
-            let word = self.seen.get_mut(new / BITS).or_bug("a new position beyond the axis")?;
-            let bit = 1 << (new % BITS);
-            repeated |= *word & bit != 0;
-            *word |= bit;
-            *self.stored_at.get_mut(new).or_bug("a new position beyond the axis")? = at;
-        }
-        if repeated {
-            // An index was stored twice.
-            self.pairs.sort_unstable();
-            self.seen.fill(0);
-            return Ok(());
-        }
-        let mut pairs = self.pairs.iter_mut();
-        for (number, word) in self.seen.iter_mut().enumerate() {
+    /// Takes all positions in their order.
+    fn take_into(&mut self, pairs: &mut Vec<(usize, usize)>) -> Result<()> {
+        for (number, word) in self.words.iter_mut().enumerate() {
             let mut rest = std::mem::take(word);
             while rest != 0 {
                 let new = number * BITS + rest.trailing_zeros() as usize;
                 rest &= rest - 1;
-                let at = *self.stored_at.get(new).or_bug("a new position beyond the axis")?;
-                *pairs.next().or_bug("more positions than a major slice has")? = (new, at);
+                pairs.push((new, *self.value_at.get(new).or_bug("a new position beyond the axis")?));
             }
         }
-        ensure!(pairs.next().is_none(), "fewer positions than a major slice has");
         Ok(())
     }
-}
-
-/// The pairs of an old position.
-fn pairs_of(pairs: &[(usize, usize)], position: usize) -> &[(usize, usize)] {
-    let (_, rest) = pairs.split_at(pairs.partition_point(|&(old, _)| old < position));
-    rest.split_at(rest.partition_point(|&(old, _)| old == position)).0
 }

@@ -12,7 +12,7 @@ fn axis(len: usize) -> BoxedStrategy<AxisSelection> {
         return prop_oneof![range, Just(AxisSelection::from(Vec::new()))].boxed();
     }
     let mask = prop::collection::btree_set(0..end, 0..=len).prop_map(|set| set.into_iter().collect::<Vec<_>>());
-    let list = prop::collection::vec(0..end, 0..12);
+    let list = prop::collection::vec(0..end, 0..12.max(len / 2));
     prop_oneof![
         range,
         mask.prop_map(AxisSelection::from),
@@ -53,7 +53,8 @@ proptest! {
 
     #[test]
     fn rows_and_columns_are_those_asked_for(
-        (matrix, rows, columns) in matrix().prop_flat_map(|matrix| {
+        // Some have major slices that are longer than a vector of lanes.
+        (matrix, rows, columns) in prop_oneof![3 => matrix().boxed(), 1 => matrix_of(1..4, 20..40).boxed()].prop_flat_map(|matrix| {
             let (rows, columns) = matrix.shape();
             (Just(matrix), axis(rows), axis(columns))
         })
@@ -107,6 +108,28 @@ fn large_matrices_are_selected_in_blocks() -> Result<()> {
             assert_eq!(entries(&check(&matrix.select(rows, columns)?)), expected(&matrix, rows, columns));
             let own = alone(&matrix)?;
             assert_eq!(entries(&check(&own.into_selected(rows, columns)?)), expected(&matrix, rows, columns));
+        }
+    }
+    Ok(())
+}
+
+#[test]
+fn every_width_of_indices_and_values_is_selected_alike() -> Result<()> {
+    let whole = large(SparseFormat::Csr).select(&AxisSelection::Range(0..7), &AxisSelection::Range(0..1_003))?;
+    let rows = AxisSelection::from(vec![6, 2, 3, 3, 1, 0]);
+    let lists = [
+        AxisSelection::Range(5..999),
+        AxisSelection::from((0..1_003).filter(|i| i % 7 != 3).collect::<Vec<_>>()),
+        AxisSelection::from((0..1_003).rev().filter(|i| i % 3 == 0).collect::<Vec<_>>()),
+        AxisSelection::from((100..600).chain([7, 7, 1_002]).collect::<Vec<_>>()),
+    ];
+    for index in [DType::I16, DType::U16, DType::I32, DType::U32, DType::I64, DType::U64] {
+        for dtype in [DType::U8, DType::I16, DType::F32, DType::F64, DType::Complex128] {
+            let matrix = whole.cast(&dtype)?.cast_indices(&index)?;
+            for columns in &lists {
+                let part = check(&matrix.select(&rows, columns)?);
+                assert_eq!(entries(&part), expected(&matrix, &rows, columns), "{index}, {dtype}");
+            }
         }
     }
     Ok(())
