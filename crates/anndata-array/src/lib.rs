@@ -30,7 +30,9 @@ pub mod promote;
 mod reindex;
 pub mod sparse;
 
-pub use anndata_storage::{AxisSelection, Complex, DType, Error, ErrorKind, Moments, Result, Scalar, Tensor, f16};
+pub use anndata_storage::{
+    AxisSelection, Complex, DType, Error, ErrorKind, Extreme, Moments, Result, Scalar, Tensor, f16,
+};
 pub use column::{Column, ColumnItem, ColumnKind, ColumnValue, NaValue, NullableAs, code_dtype, natural_order};
 pub use groups::Groups;
 pub use mask::Mask;

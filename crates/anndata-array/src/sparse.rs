@@ -5,6 +5,7 @@ mod canonical;
 mod change;
 mod convert;
 mod display;
+mod extreme;
 mod format;
 mod gather;
 mod major;

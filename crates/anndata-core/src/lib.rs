@@ -52,7 +52,9 @@ pub use anndata_array::{
     Column, ColumnItem, ColumnKind, ColumnValue, Groups, Mask, NaValue, NameIndex, NullableAs, Reindex, SparseFormat,
     SparseMatrix, awkward,
 };
-pub use anndata_storage::{AxisSelection, Complex, DType, Error, ErrorKind, Moments, Result, Scalar, Tensor, f16};
+pub use anndata_storage::{
+    AxisSelection, Complex, DType, Error, ErrorKind, Extreme, Moments, Result, Scalar, Tensor, f16,
+};
 pub use concat::{
     ColumnPlan, ConcatAxis, ConcatOptions, ConcatPlan, FillValue, Join, Merge, concat, concat_lazy, concat_named,
 };

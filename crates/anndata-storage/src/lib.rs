@@ -78,7 +78,7 @@ pub use storage::{
     ArrayStorage, AsyncArrayStorage, AsyncStorage, BoxFuture, NodeKind, NodeMeta, PieceFormat, PieceState, Storage,
     StoredPieces, TreeVisitor, copy_values, read_positions, walk,
 };
-pub use tensor::{AlignedBytes, MemoryReuse, Moments, SharedBytes, Tensor, check_factors, times};
+pub use tensor::{AlignedBytes, Extreme, MemoryReuse, Moments, SharedBytes, Tensor, check_factors, times};
 pub use time::{NAT, TimeStep, TimeUnit};
 pub use unblock::unblock;
 pub use waiting::on_waiting_threads;

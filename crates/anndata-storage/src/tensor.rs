@@ -6,6 +6,7 @@ mod bytes;
 mod cells;
 mod change;
 mod display;
+mod extreme;
 mod from;
 mod gather;
 mod lists;
@@ -30,6 +31,7 @@ use ndarray::{ArrayBase, ArrayD, ArrayViewD, Data as NdData, Dimension, IxDyn};
 use crate::{DType, Error, OrBug, Result, Scalar};
 pub use bytes::{AlignedBytes, MemoryReuse};
 pub use change::{check_factors, times};
+pub use extreme::Extreme;
 pub use moments::Moments;
 pub use shared::SharedBytes;
 

@@ -97,7 +97,7 @@ pub(super) fn fold_parts<A: Copy + Default + Send>(
     parts: Vec<Range<usize>>,
     minor: usize,
     add: &AddPart<A>,
-    join: fn(A, A) -> A,
+    join: impl Fn(A, A) -> A,
 ) -> Result<Option<Vec<A>>> {
     let parts = parts.into_par_iter().map(|part| {
         let mut cells = filled(minor, A::default())?;

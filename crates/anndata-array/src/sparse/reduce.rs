@@ -154,7 +154,7 @@ impl SparseMatrix {
     pub(super) fn across<A: Copy + Default + Send>(
         &self,
         add: impl Fn(&mut [A], usize, usize) -> Result<()> + Sync,
-        join: fn(A, A) -> A,
+        join: impl Fn(A, A) -> A,
     ) -> Result<Vec<A>> {
         let (nnz, minor) = (self.nnz(), self.axes().1);
         let step = part_size(nnz, minor);

@@ -246,6 +246,10 @@ mod tests {
                     assert!((a - b).abs() < 1e-9, "{a} {b}");
                 }
             }
+            assert_eq!(stored.row_minima()?, dense.row_minima()?);
+            assert_eq!(stored.row_maxima()?, dense.row_maxima()?);
+            assert_eq!(stored.column_minima()?, dense.column_minima()?);
+            assert_eq!(stored.column_maxima()?, dense.column_maxima()?);
             assert_eq!(stored.nnz_per_row()?, dense.nnz_per_row()?);
             assert_eq!(stored.nnz_per_column()?, dense.nnz_per_column()?);
             let part = [AxisSelection::from(vec![8, 0, 3, 3, 1, 7]), AxisSelection::from(vec![2, 5, 4, 1])];

@@ -1,14 +1,14 @@
 //! Statistics of an [`Element`] that is a matrix, by rows and by columns.
 
 use anndata_array::Groups;
-use anndata_storage::{Error, Moments, OrBug, Result, Scalar, Tensor, dispatch};
+use anndata_storage::{Error, Extreme, Moments, OrBug, Result, Scalar, Tensor, dispatch};
 
 use super::Matrix;
 use super::blocks::Blocks;
 use crate::Element;
 
-/// Sums, means, variances and counts by row and by column of a matrix, dense or sparse. Values that a sparse matrix does not
-/// store are zeros, and count. NaN makes a sum, mean or variance NaN.
+/// Sums, means, variances, extremes and counts by row and by column of a matrix, dense or sparse. Values that a sparse matrix does not
+/// store are zeros, and count. NaN makes a sum, mean, variance or extreme NaN.
 ///
 /// A matrix that is lazy, stored or part of another, is read in blocks of about 64 MiB that are not kept: rows of a dense or
 /// CSR matrix, columns of a CSC matrix. So it may be larger than memory.
@@ -122,6 +122,51 @@ impl Element {
         })
     }
 
+    /// The least value of each row, one dimension, in the dtype of the values.
+    ///
+    /// ```
+    /// use anndata_core::{Element, Tensor};
+    ///
+    /// let x = Element::from(Tensor::from_vec([2, 2], vec![1.0_f32, 0.0, 3.0, 4.0])?);
+    /// assert_eq!(x.row_minima()?.as_slice::<f32>()?, [0.0, 3.0]);
+    /// assert_eq!(x.column_maxima()?.as_slice::<f32>()?, [3.0, 4.0]);
+    /// # Ok::<(), anndata_core::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// If it is not a matrix of real numbers or booleans, has rows but no columns, or cannot be read.
+    #[doc(alias = "min")]
+    pub fn row_minima(&self) -> Result<Tensor> {
+        self.extremes(0, Extreme::Least)
+    }
+
+    /// The greatest value of each row; see [`row_minima`](Self::row_minima).
+    ///
+    /// # Errors
+    /// As [`row_minima`](Self::row_minima).
+    #[doc(alias = "max")]
+    pub fn row_maxima(&self) -> Result<Tensor> {
+        self.extremes(0, Extreme::Greatest)
+    }
+
+    /// The least value of each column; see [`row_minima`](Self::row_minima).
+    ///
+    /// # Errors
+    /// As [`row_minima`](Self::row_minima), of columns without rows.
+    #[doc(alias = "min")]
+    pub fn column_minima(&self) -> Result<Tensor> {
+        self.extremes(1, Extreme::Least)
+    }
+
+    /// The greatest value of each column; see [`row_minima`](Self::row_minima).
+    ///
+    /// # Errors
+    /// As [`column_minima`](Self::column_minima).
+    #[doc(alias = "max")]
+    pub fn column_maxima(&self) -> Result<Tensor> {
+        self.extremes(1, Extreme::Greatest)
+    }
+
     /// How many values of each row are not zero (dense) or stored (sparse, as scipy counts them).
     ///
     /// # Errors
@@ -144,6 +189,19 @@ impl Element {
             Matrix::Dense(dense) => dense.nonzero_per_column(),
             Matrix::Sparse(sparse) => sparse.nnz_per_column(),
         })
+    }
+
+    fn extremes(&self, axis: usize, extreme: Extreme) -> Result<Tensor> {
+        let found = self.statistic(axis, |matrix| {
+            let values = match (matrix, axis) {
+                (Matrix::Dense(dense), 0) => dense.row_extremes(extreme)?,
+                (Matrix::Dense(dense), _) => dense.column_extremes(extreme)?,
+                (Matrix::Sparse(sparse), 0) => sparse.row_extremes(extreme)?,
+                (Matrix::Sparse(sparse), _) => sparse.column_extremes(extreme)?,
+            };
+            Ok(Extremes { values, extreme })
+        })?;
+        Ok(found.values)
     }
 
     /// Sums that are rounded to the dtype of floating point and complex numbers once, at the end.
@@ -213,6 +271,29 @@ impl Statistic for Tensor {
             let sums = self.as_slice::<T>()?.iter().zip(other.as_slice::<T>()?).map(|(a, &b)| a.plus(b));
             Self::from_vec(self.shape(), sums.collect::<Vec<T>>())
         }, else => Err(Error::bug(format!("sums of type {}", self.dtype()))))
+    }
+}
+
+/// The least or the greatest values.
+struct Extremes {
+    values: Tensor,
+    extreme: Extreme,
+}
+
+impl Statistic for Extremes {
+    fn append(parts: Vec<Self>) -> Result<Self> {
+        let extreme = parts.first().or_bug("a matrix without a block")?.extreme;
+        let values = Tensor::concat_rows(&parts.into_iter().map(|part| part.values).collect::<Vec<_>>())?;
+        Ok(Self { values, extreme })
+    }
+
+    fn merge(self, other: &Self) -> Result<Self> {
+        let Self { values, extreme } = self;
+        let values = dispatch!(real values.dtype(), T => {
+            let pairs = values.as_slice::<T>()?.iter().zip(other.values.as_slice::<T>()?);
+            Tensor::from_vec(values.shape(), pairs.map(|(&a, &b)| extreme.of_two(a, b)).collect::<Vec<T>>())?
+        }, else => return Err(Error::bug(format!("extremes of type {}", values.dtype()))));
+        Ok(Self { values, extreme })
     }
 }
 

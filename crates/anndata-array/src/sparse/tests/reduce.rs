@@ -74,6 +74,38 @@ proptest! {
     }
 
     #[test]
+    fn extremes_are_those_of_the_dense_form(matrix in matrix()) {
+        let (rows, columns) = matrix.shape();
+        if matrix.dtype().is_complex() {
+            prop_assert!(matrix.row_minima().is_err_and(|error| error.is_dtype()));
+            prop_assert!(matrix.column_maxima().is_err_and(|error| error.is_dtype()));
+            return Ok(());
+        }
+        // Below zero as well, where there is such.
+        let dtype = matrix.dtype().clone();
+        let matrix = if dtype.is_signed_integer() || dtype.is_float() {
+            let negative = matrix.data().cast(&DType::F64)?.as_slice::<f64>()?.iter().map(|value| value - 4.0).collect();
+            let data = Tensor::from_vec([matrix.nnz()], negative)?.cast(&dtype)?;
+            SparseMatrix::new(matrix.format(), (rows, columns), data, matrix.indices().clone(), matrix.indptr().clone())?
+        } else {
+            matrix
+        };
+        let dense = matrix.to_dense()?;
+        if columns > 0 || rows == 0 {
+            prop_assert_eq!(matrix.row_minima()?, dense.row_minima()?);
+            prop_assert_eq!(matrix.row_maxima()?, dense.row_maxima()?);
+        } else {
+            prop_assert!(matrix.row_minima().is_err_and(|error| error.is_invalid_input()));
+        }
+        if rows > 0 || columns == 0 {
+            prop_assert_eq!(matrix.column_minima()?, dense.column_minima()?);
+            prop_assert_eq!(matrix.column_maxima()?, dense.column_maxima()?);
+        } else {
+            prop_assert!(matrix.column_maxima().is_err_and(|error| error.is_invalid_input()));
+        }
+    }
+
+    #[test]
     fn canonical_matrices_have_each_index_once(matrix in matrix()) {
         let canonical = check(&matrix.to_canonical()?);
         prop_assert!(canonical.is_canonical()?);
