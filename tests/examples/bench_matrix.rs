@@ -9,9 +9,12 @@ use std::error::Error;
 use std::io::Write as _;
 use std::time::Instant;
 
-use anndata::{AnnData, AxisSelection, Backed, DType, Element, Mode, SparseFormat, SparseMatrix};
+use anndata::{AnnData, AxisSelection, Backed, DType, Element, Mode, SparseFormat, SparseMatrix, Tensor};
 
 type Result<T> = std::result::Result<T, Box<dyn Error + Send + Sync>>;
+
+/// The first columns, as which the dense matrix is taken.
+const DENSE_COLUMNS: usize = 500;
 
 fn main() -> Result<()> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -26,7 +29,7 @@ fn main() -> Result<()> {
         return Err("X is not a sparse matrix".into());
     };
     let stored = anndata::open_backed(file, Mode::Read)?;
-    for (name, operation) in operations(&x).into_iter().chain(lookups(&adata, stored)?).chain([edits(&x)?]) {
+    for (name, operation) in all(&adata, &x, stored)? {
         if only.is_some_and(|only| only != name) {
             continue;
         }
@@ -47,10 +50,16 @@ fn main() -> Result<()> {
     Ok(())
 }
 
+fn all(adata: &AnnData, x: &SparseMatrix, stored: Backed) -> Result<Vec<(&'static str, Operation)>> {
+    let parts = [operations(x), reductions(), conversions(x)?, lookups(adata, stored)?, vec![edits(x)?]];
+    Ok(parts.into_iter().flatten().collect())
+}
+
 /// The bytes that an operation has to read and to write, whoever does it: those of the values it takes and of the result, which has
 /// as many as `check` says. Selecting columns looks at all indices. Memory is read in lines of the cache.
 fn moved(name: &str, x: &SparseMatrix, check: usize) -> Option<(usize, usize)> {
-    let whole = x.data().nbytes() + x.indices().nbytes();
+    let (data, indices) = (x.data().nbytes(), x.indices().nbytes());
+    let (whole, dense) = (data + indices, x.shape().0 * DENSE_COLUMNS * 4);
     let result = check.checked_mul(whole)?.checked_div(x.nnz())?;
     match name {
         "rows, half of them" | "rows, half of them shuffled" | "an object's rows, half of them by a mask" => {
@@ -58,11 +67,17 @@ fn moved(name: &str, x: &SparseMatrix, check: usize) -> Option<(usize, usize)> {
         }
         "columns, a tenth of them" | "columns, a tenth of them shuffled" => {
             // Of sixteen values in a line there is one of a tenth four times in five.
-            Some((x.indices().nbytes() + x.data().nbytes() / 5 * 4, result))
+            Some((indices + data / 5 * 4, result))
         }
-        "to CSC" => Some((whole, whole)),
-        "row sums" => Some((x.data().nbytes(), 0)),
-        "column sums" => Some((whole, 0)),
+        "to CSC" | "to CSR" => Some((whole, whole)),
+        "row sums" => Some((data, 0)),
+        // Indices tell whether one is stored twice.
+        "column sums" | "row variances" | "column variances" | "row maxima" | "column maxima" => Some((whole, 0)),
+        "values of columns counted" => Some((indices, 0)),
+        "values as doubles" => Some((data, 2 * data)),
+        "dense, transposed" => Some((dense, dense)),
+        "dense, as doubles" => Some((dense, 2 * dense)),
+        "dense, column sums" | "dense, row maxima" => Some((dense, 0)),
         _ => None,
     }
 }
@@ -89,10 +104,46 @@ fn operations(x: &SparseMatrix) -> Vec<(&'static str, Operation)> {
         ("columns, a tenth of them", select(&all_rows, &list(&columns))),
         ("columns, a tenth of them shuffled", select(&all_rows, &list(&shuffled))),
         ("rows and columns", select(&list(&rows), &list(&columns))),
-        ("to CSC", Box::new(|x| Ok(x.to_format(SparseFormat::Csc)?.nnz()))),
+    ]
+}
+
+/// What is made of each row, or of each column.
+fn reductions() -> Vec<(&'static str, Operation)> {
+    vec![
         ("row sums", Box::new(|x| Ok(x.row_sums()?.len()))),
         ("column sums", Box::new(|x| Ok(x.column_sums()?.len()))),
+        ("row variances", Box::new(|x| Ok(x.row_variances(0)?.len()))),
+        ("column variances", Box::new(|x| Ok(x.column_variances(0)?.len()))),
+        ("row maxima", Box::new(|x| halves(&x.row_maxima()?))),
+        ("column maxima", Box::new(|x| halves(&x.column_maxima()?))),
+        ("values of columns counted", Box::new(|x| Ok(x.nnz_per_column()?.iter().sum()))),
     ]
+}
+
+/// The sum of values that are whole halves, in halves.
+#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "the values are small and above zero")]
+fn halves(values: &Tensor) -> Result<usize> {
+    Ok((values.cast(&DType::F64)?.as_slice::<f64>()?.iter().sum::<f64>() * 2.0) as usize)
+}
+
+/// The same values in another form; and a dense matrix, some of the columns.
+fn conversions(x: &SparseMatrix) -> Result<Vec<(&'static str, Operation)>> {
+    let csc = x.to_format(SparseFormat::Csc)?;
+    let all_rows = AxisSelection::Range(0..x.shape().0 as u64);
+    let dense = x.select(&all_rows, &AxisSelection::Range(0..DENSE_COLUMNS as u64))?.to_dense()?;
+    let of_dense = |of: fn(&Tensor) -> Result<usize>| -> Operation {
+        let dense = dense.clone();
+        Box::new(move |_| of(&dense))
+    };
+    Ok(vec![
+        ("to CSC", Box::new(|x| Ok(x.to_format(SparseFormat::Csc)?.nnz()))),
+        ("to CSR", Box::new(move |_| Ok(csc.to_format(SparseFormat::Csr)?.nnz()))),
+        ("values as doubles", Box::new(|x| Ok(x.cast(&DType::F64)?.nnz()))),
+        ("dense, transposed", of_dense(|dense| Ok(dense.transpose()?.len()))),
+        ("dense, as doubles", of_dense(|dense| Ok(dense.cast(&DType::F64)?.len()))),
+        ("dense, column sums", of_dense(|dense| halves(&dense.column_sums()?))),
+        ("dense, row maxima", of_dense(|dense| halves(&dense.row_maxima()?))),
+    ])
 }
 
 /// Half of an object's rows by a mask; looking up all names, in another order; and reading rows of the stored matrix.

@@ -15,6 +15,9 @@ import time
 
 import numpy as np
 
+# The first columns, as which the dense matrix is taken.
+DENSE_COLUMNS = 500
+
 
 def hashed(i):
     """A number that looks random; the Rust half has the same."""
@@ -37,8 +40,21 @@ def set_one_by_one(adata, rows):
     return len(rows)
 
 
+def variances(x, axis):
+    """As they are made of a sparse matrix without a dense one."""
+    mean = np.asarray(x.mean(axis=axis)).ravel()
+    return np.asarray(x.multiply(x).mean(axis=axis)).ravel() - mean**2
+
+
+def halves(values):
+    """The sum of values that are whole halves, in halves."""
+    values = values.toarray() if hasattr(values, "toarray") else values
+    return values.sum(dtype=np.float64) * 2
+
+
 def operations(adata, stored):
     x, names = adata.X, adata.obs_names
+    csc, dense = x.tocsc(), x[:, :DENSE_COLUMNS].toarray()
     every = shuffle(picked(x.shape[0], 1))
     mixed = names[every]
     some = shuffle(picked(x.shape[0], max(x.shape[0] // 1000, 1)))
@@ -56,6 +72,17 @@ def operations(adata, stored):
         "to CSC": lambda: x.tocsc().nnz,
         "row sums": lambda: np.asarray(x.sum(axis=1)).size,
         "column sums": lambda: np.asarray(x.sum(axis=0)).size,
+        "row variances": lambda: variances(x, 1).size,
+        "column variances": lambda: variances(x, 0).size,
+        "row maxima": lambda: halves(x.max(axis=1)),
+        "column maxima": lambda: halves(x.max(axis=0)),
+        "values of columns counted": lambda: x.getnnz(axis=0).sum(),
+        "to CSR": lambda: csc.tocsr().nnz,
+        "values as doubles": lambda: x.astype(np.float64).nnz,
+        "dense, transposed": lambda: np.ascontiguousarray(dense.T).size,
+        "dense, as doubles": lambda: dense.astype(np.float64).size,
+        "dense, column sums": lambda: halves(dense.sum(axis=0)),
+        "dense, row maxima": lambda: halves(dense.max(axis=1)),
         "an object's rows, half of them by a mask": lambda: adata[mask].copy().X.nnz,
         "names looked up": lambda: names.get_indexer(mixed).size,
         "rows from the file, a thousand": lambda: stored[some].X.nnz,

@@ -38,6 +38,20 @@ pub trait Scalar:
         sums.into_iter().fold(rest, Scalar::plus)
     }
 
+    /// The sum of the squared deviations of values from their mean, as doubles; eight at a time, as [`sum`](Self::sum) has it.
+    fn squares(values: &[Self], mean: f64) -> f64 {
+        let square = |value: &Self| {
+            let deviation = value.to_f64() - mean;
+            deviation * deviation
+        };
+        let (whole, rest) = values.as_chunks::<8>();
+        let mut sums = [0.0; 8];
+        for values in whole {
+            sums.iter_mut().zip(values).for_each(|(sum, value)| *sum += square(value));
+        }
+        sums.iter().sum::<f64>() + rest.iter().map(square).sum::<f64>()
+    }
+
     /// The value as a double (the real part of a complex number), rounded where a double cannot hold it.
     fn to_f64(self) -> f64;
 

@@ -4,37 +4,6 @@ use anndata_storage::{Error, Extreme, OrBug, Result, Scalar, Tensor, dispatch};
 
 use super::{SparseFormat, SparseMatrix};
 
-/// The least or greatest value so far, of how many.
-#[derive(Clone, Copy, Default)]
-struct Found<T> {
-    value: T,
-    count: usize,
-}
-
-impl<T: Scalar + PartialOrd> Found<T> {
-    fn with(self, value: T, extreme: Extreme) -> Self {
-        let value = if self.count == 0 { value } else { extreme.of_two(self.value, value) };
-        Self { value, count: self.count + 1 }
-    }
-
-    fn join(self, other: Self, extreme: Extreme) -> Self {
-        match (self.count, other.count) {
-            (0, _) => other,
-            (_, 0) => self,
-            (a, b) => Self { value: extreme.of_two(self.value, other.value), count: a + b },
-        }
-    }
-
-    /// That of `len` values, of which the others are zeros.
-    fn of(self, len: usize, extreme: Extreme) -> Option<T> {
-        match len {
-            0 => None,
-            len if self.count < len => Some(self.with(T::default(), extreme).value),
-            _ => Some(self.value),
-        }
-    }
-}
-
 impl SparseMatrix {
     /// The least value of each row, one dimension, in the dtype of the values; NaN if there is one among them, as in scipy. Values of an
     /// index that is stored several times are summed before.
@@ -107,29 +76,65 @@ impl SparseMatrix {
         }
         let matrix = self.to_canonical()?;
         let (major, minor) = self.axes();
-        let none = || {
+        let (count, len) = if of_slices { (major, minor) } else { (minor, major) };
+        if count > 0 && len == 0 {
             let (rows, columns) = self.shape;
             let message = format!("a matrix of {rows} x {columns} values has none that is the least or the greatest");
-            Error::invalid_input(message)
-        };
+            return Err(Error::invalid_input(message));
+        }
         dispatch!(real self.dtype(), T => {
             let data = matrix.data.as_slice::<T>()?;
-            let found: Vec<T> = if of_slices {
+            let found = if of_slices {
                 matrix.of_slices(&|_, slice| {
                     let values = data.get(slice).or_bug("a major slice beyond the values")?;
-                    let value = extreme.of(values).unwrap_or_default();
-                    Found { value, count: values.len() }.of(minor, extreme).ok_or_else(none)
+                    let zero = (values.len() < minor).then(T::default);
+                    let found = extreme.of(values).into_iter().chain(zero).reduce(|a, b| extreme.of_two(a, b));
+                    found.or_bug("a major slice without values")
                 })?
             } else {
-                let add = |cells: &mut [Found<T>], index: usize, at: usize| {
-                    let cell = cells.get_mut(index).or_bug("an index beyond the axis")?;
-                    *cell = cell.with(*data.get(at).or_bug("an index without a value")?, extreme);
-                    Ok(())
-                };
-                let found = matrix.across(add, |a, b| a.join(b, extreme))?;
-                found.into_iter().map(|found| found.of(major, extreme).ok_or_else(none)).collect::<Result<_>>()?
+                matrix.extremes_across(data, extreme)?
             };
             Tensor::from_vec([found.len()], found)
         }, else => Err(Error::dtype("values are not numbers")))
+    }
+
+    /// Across the major slices, of which there are some. No index is stored twice.
+    fn extremes_across<T: Scalar + PartialOrd>(&self, data: &[T], extreme: Extreme) -> Result<Vec<T>> {
+        // The loop knows which it is.
+        let mut all = match extreme {
+            Extreme::Least => self.fold_across(data, |a, b| Extreme::Least.of_two(a, b))?,
+            Extreme::Greatest => self.fold_across(data, |a, b| Extreme::Greatest.of_two(a, b))?,
+        };
+        // A zero stands where there may be none: where all values are stored, and lie beyond it.
+        let is_zero = |found: &T| *found == T::default();
+        if !all.iter().any(is_zero) {
+            return Ok(all);
+        }
+        let major = self.axes().0;
+        let is_full: Vec<bool> = self.counts(false)?.into_iter().map(|count| count == major).collect();
+        if !all.iter().zip(&is_full).any(|(found, &is_full)| is_full && is_zero(found)) {
+            return Ok(all);
+        }
+        let joined = |a: Option<T>, b: Option<T>| a.into_iter().chain(b).reduce(|a, b| extreme.of_two(a, b));
+        let stored = |found: &mut [Option<T>], index: usize, at: usize| {
+            let found = found.get_mut(index).or_bug("an index beyond the axis")?;
+            *found = joined(*found, Some(*data.get(at).or_bug("an index without a value")?));
+            Ok(())
+        };
+        let stored = self.across(stored, joined)?;
+        for ((found, stored), _) in all.iter_mut().zip(stored).zip(is_full).filter(|(_, is_full)| *is_full) {
+            *found = stored.or_bug("a full slice without values")?;
+        }
+        Ok(all)
+    }
+
+    /// What is picked of zero and all values across the major slices.
+    fn fold_across<T: Scalar>(&self, data: &[T], pick: impl Fn(T, T) -> T + Sync) -> Result<Vec<T>> {
+        let add = |found: &mut [T], index: usize, at: usize| {
+            let found = found.get_mut(index).or_bug("an index beyond the axis")?;
+            *found = pick(*found, *data.get(at).or_bug("an index without a value")?);
+            Ok(())
+        };
+        self.across(add, &pick)
     }
 }

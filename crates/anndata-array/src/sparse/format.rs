@@ -31,7 +31,7 @@ const BUCKET: u32 = 7;
 
 /// The most buckets; beyond that they have more major slices. A stream of cache lines for each fits into the nearest
 /// cache.
-const BUCKETS: usize = 1 << 8;
+const BUCKETS: usize = 1 << 9;
 
 impl SparseMatrix {
     /// Returns the same matrix compressed along `format`; itself where it is already.

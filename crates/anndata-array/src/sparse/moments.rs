@@ -87,7 +87,7 @@ impl SparseMatrix {
     /// # Errors
     /// As [`row_means`](Self::row_means).
     pub fn row_moments(&self) -> Result<Moments> {
-        self.moments(self.format == SparseFormat::Csr, Self::row_sums_f64)
+        self.moments(self.format == SparseFormat::Csr)
     }
 
     /// The moments of each column.
@@ -95,11 +95,11 @@ impl SparseMatrix {
     /// # Errors
     /// As [`row_means`](Self::row_means).
     pub fn column_moments(&self) -> Result<Moments> {
-        self.moments(self.format == SparseFormat::Csc, Self::column_sums_f64)
+        self.moments(self.format == SparseFormat::Csc)
     }
 
     /// Moments of the major slices, or across them.
-    fn moments(&self, of_slices: bool, sums: impl Fn(&Self) -> Result<Vec<f64>>) -> Result<Moments> {
+    fn moments(&self, of_slices: bool) -> Result<Moments> {
         if self.dtype().is_complex() {
             return Err(self.no_doubles());
         }
@@ -108,10 +108,15 @@ impl SparseMatrix {
         }
         // The square of a sum is not the sum of squares.
         let matrix = self.to_canonical()?;
-        let sums = sums(&matrix)?;
         let (major, minor) = self.axes();
-        let squares = if of_slices { matrix.squares_of(&sums, minor)? } else { matrix.squares_across(&sums, major)? };
-        Moments::new(if of_slices { minor } else { major }, sums, squares)
+        if of_slices {
+            // Sums of integers of 64 bits may wrap around.
+            let is_wide = matches!(matrix.dtype(), DType::I64 | DType::U64);
+            return if is_wide { matrix.cast(&DType::F64)?.moments_of(minor) } else { matrix.moments_of(minor) };
+        }
+        let sums = matrix.sums_f64(|matrix| matrix.sums(false))?;
+        let squares = matrix.squares_across(&sums, major)?;
+        Moments::new(major, sums, squares)
     }
 
     /// Moments across the major slices in one pass, from the sums of the squares. None where these do not tell the
@@ -162,17 +167,19 @@ impl SparseMatrix {
         }, else => Err(self.no_doubles()))
     }
 
-    /// The squared deviations of the values of each major slice.
-    fn squares_of(&self, sums: &[f64], len: usize) -> Result<Vec<f64>> {
-        dispatch!(real self.dtype(), T => {
+    /// The moments of the major slices of `len` values: the sum of one, and then its squared deviations, while it is in the cache.
+    fn moments_of(&self, len: usize) -> Result<Moments> {
+        let moments = dispatch!(real self.dtype(), T => {
             let data = self.data.as_slice::<T>()?;
-            self.of_slices(&|number, slice| {
-                let mean = sums.get(number).or_bug("a major slice without a sum")? / length(len);
+            self.of_slices(&|_, slice| {
                 let values = data.get(slice).or_bug("a major slice beyond the values")?;
-                let stored: f64 = values.iter().map(|value| (value.to_f64() - mean).powi(2)).sum();
-                with_zeros(stored, mean, len, values.len())
-            })
-        }, else => Err(self.no_doubles()))
+                let sum = T::sum(values).to_f64();
+                let mean = sum / length(len);
+                Ok((sum, with_zeros(T::squares(values, mean), mean, len, values.len())?))
+            })?
+        }, else => return Err(self.no_doubles()));
+        let (sums, squares) = moments.into_iter().unzip();
+        Moments::new(len, sums, squares)
     }
 
     /// The squared deviations of the values at each position of the minor axis.

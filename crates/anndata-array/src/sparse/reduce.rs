@@ -110,7 +110,7 @@ impl SparseMatrix {
     }
 
     /// Sums of the major slices, or across them.
-    fn sums(&self, of_slices: bool) -> Result<Tensor> {
+    pub(super) fn sums(&self, of_slices: bool) -> Result<Tensor> {
         dispatch!(self.dtype(), T => {
             type Wide = <T as Scalar>::Sum;
             let data = self.data.as_slice::<T>()?;
@@ -133,9 +133,20 @@ impl SparseMatrix {
     }
 
     /// Numbers of values of the major slices, or across them.
-    fn counts(&self, of_slices: bool) -> Result<Vec<usize>> {
+    pub(super) fn counts(&self, of_slices: bool) -> Result<Vec<usize>> {
         if of_slices {
             return Ok(self.major_offsets()?.lengths().collect());
+        }
+        // Half as many bytes stay in a nearer cache.
+        if u32::try_from(self.nnz()).is_ok() {
+            let counts = self.across(
+                |counts: &mut [u32], index, _| {
+                    *counts.get_mut(index).or_bug("an index beyond the axis")? += 1;
+                    Ok(())
+                },
+                |a, b| a + b,
+            )?;
+            return Ok(counts.into_iter().map(|count| count as usize).collect());
         }
         let count = |counts: &mut [usize], index: usize, _| {
             *counts.get_mut(index).or_bug("an index beyond the axis")? += 1;

@@ -28,26 +28,52 @@ impl Extreme {
     /// assert_eq!(Extreme::Least.of_two(3, 2), 2);
     /// assert!(Extreme::Least.of_two(3.0, f64::NAN).is_nan());
     /// ```
-    #[expect(clippy::eq_op, reason = "NaN alone is not equal to itself")]
     pub fn of_two<T: PartialOrd + Copy>(self, a: T, b: T) -> T {
-        let is_first = match self {
-            Self::Least => a < b,
-            Self::Greatest => a > b,
-        };
-        if is_first || a != a { a } else { b }
+        match self {
+            Self::Least => lesser(a, b),
+            Self::Greatest => greater(a, b),
+        }
     }
 
     /// That of some values; none of none.
     pub fn of<T: PartialOrd + Copy>(self, values: &[T]) -> Option<T> {
-        let (whole, rest) = values.as_chunks::<LANES>();
-        let mut lanes = whole.first().copied();
-        if let Some(lanes) = &mut lanes {
-            for values in whole {
-                lanes.iter_mut().zip(values).for_each(|(lane, &value)| *lane = self.of_two(*lane, value));
-            }
+        // The loops know which it is.
+        match self {
+            Self::Least => reduced(values, lesser),
+            Self::Greatest => reduced(values, greater),
         }
-        lanes.iter().flatten().chain(rest).copied().reduce(|a, b| self.of_two(a, b))
     }
+
+    /// Puts that of each value, and the value at its place in `others`, in its place.
+    pub fn of_each<T: PartialOrd + Copy>(self, values: &mut [T], others: &[T]) {
+        match self {
+            Self::Least => values.iter_mut().zip(others).for_each(|(value, &other)| *value = lesser(*value, other)),
+            Self::Greatest => values.iter_mut().zip(others).for_each(|(value, &other)| *value = greater(*value, other)),
+        }
+    }
+}
+
+#[expect(clippy::eq_op, reason = "NaN alone is not equal to itself")]
+fn lesser<T: PartialOrd + Copy>(a: T, b: T) -> T {
+    if a < b || a != a { a } else { b }
+}
+
+#[expect(clippy::eq_op, reason = "NaN alone is not equal to itself")]
+fn greater<T: PartialOrd + Copy>(a: T, b: T) -> T {
+    if a > b || a != a { a } else { b }
+}
+
+/// Reduces many values side by side.
+fn reduced<T: Copy>(values: &[T], pick: impl Fn(T, T) -> T) -> Option<T> {
+    let (whole, rest) = values.as_chunks::<LANES>();
+    let (first, others) = whole.split_first().unzip();
+    let mut lanes = first.copied();
+    if let Some(lanes) = &mut lanes {
+        for values in others.unwrap_or_default() {
+            lanes.iter_mut().zip(values).for_each(|(lane, &value)| *lane = pick(*lane, value));
+        }
+    }
+    lanes.iter().flatten().chain(rest).copied().reduce(pick)
 }
 
 impl Tensor {
@@ -138,13 +164,13 @@ fn of_columns<T: Scalar + PartialOrd>(values: &[T], columns: usize, extreme: Ext
         let mut rows = rows[part].chunks(columns.max(1));
         let mut found = rows.next().unwrap_or_default().to_vec();
         for row in rows {
-            found.iter_mut().zip(row).for_each(|(found, &value)| *found = extreme.of_two(*found, value));
+            extreme.of_each(&mut found, row);
         }
         found
     };
     let parts = map_rows(rows.len(), columns.saturating_mul(ROWS), &of_part).into_iter();
     let found = parts.reduce(|mut all, part| {
-        all.iter_mut().zip(part).for_each(|(found, value)| *found = extreme.of_two(*found, value));
+        extreme.of_each(&mut all, &part);
         all
     });
     match found {

@@ -236,7 +236,7 @@ pub(super) fn cast(tensor: &Tensor, dtype: &DType) -> Result<Tensor> {
             #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, clippy::cast_possible_wrap,
                 clippy::cast_lossless, trivial_numeric_casts, clippy::unnecessary_cast,
                 reason = "wraps, as numpy's astype does")]
-            SharedBytes::of_vec(map(tensor.as_slice::<S>()?, |value| value as D))
+            map(tensor.as_slice::<S>()?, |value| value as D)?
         }, else => return Err(refuse())), else => return Err(refuse()))
     } else if tensor.dtype.is_complex() {
         let wide: Vec<Complex<f64>> = match &tensor.dtype {
@@ -255,29 +255,31 @@ pub(super) fn cast(tensor: &Tensor, dtype: &DType) -> Result<Tensor> {
         }
     } else {
         dispatch!(real &tensor.dtype, S => dispatch!(dtype, D => {
-            SharedBytes::of_vec(map(tensor.as_slice::<S>()?, |value| D::from_f64(value.to_f64())))
+            map(tensor.as_slice::<S>()?, |value| D::from_f64(value.to_f64()))?
         }, else => return Err(refuse())), else => return Err(refuse()))
     };
     Tensor::new(dtype.clone(), tensor.shape.clone(), buffer)
 }
 
 /// Converted values; many of them on all cores.
-fn map<S: Scalar, D: Scalar>(values: &[S], convert: impl Fn(S) -> D + Send + Sync) -> Vec<D> {
-    let mut converted = vec![D::default(); values.len()];
-    // Blocks are of as many values as there are to convert, so that each begins within them.
-    fill(&mut converted, &|at, block: &mut [D]| {
-        for (to, &from) in block.iter_mut().zip(&values[at..]) {
-            *to = convert(from);
-        }
-    });
-    converted
+fn map<S: Scalar, D: Scalar>(values: &[S], convert: impl Fn(S) -> D + Send + Sync) -> Result<SharedBytes> {
+    let bytes = values.len().checked_mul(size_of::<D>()).ok_or_else(|| too_large(&[values.len()]))?;
+    let mut converted = AlignedBytes::try_zeroed(bytes)?;
+    fill(converted.as_mut_slice(), size_of::<D>(), &|at, block| {
+        let block = bytemuck::checked::try_cast_slice_mut::<u8, D>(block)
+            .map_err(|error| Error::bug(format!("zeros are not values: {error}")))?;
+        let from = values.get(at..at + block.len()).or_bug("more values than there are to convert")?;
+        block.iter_mut().zip(from).for_each(|(to, &from)| *to = convert(from));
+        Ok(())
+    })?;
+    Ok(converted.into())
 }
 
-/// Fills blocks of values on all cores; the function is handed where a block begins. Compiled once per type, not once
-/// per pair of types.
-fn fill<D: Scalar>(values: &mut [D], block: &(dyn Fn(usize, &mut [D]) + Sync)) {
+/// Fills blocks of values of a size on all cores; the function is handed where a block begins. Compiled once, not once per pair of
+/// types.
+fn fill(bytes: &mut [u8], size: usize, block: &(dyn Fn(usize, &mut [u8]) -> Result<()> + Sync)) -> Result<()> {
     const BLOCK: usize = 1 << 16;
-    values.par_chunks_mut(BLOCK).enumerate().for_each(|(number, values)| block(number * BLOCK, values));
+    bytes.par_chunks_mut(BLOCK * size).enumerate().try_for_each(|(number, bytes)| block(number * BLOCK, bytes))
 }
 
 #[cfg(test)]

@@ -164,7 +164,7 @@ impl Tensor {
         let squares = dispatch!(real &self.dtype, T => {
             let values = self.matrix_values::<T>(rows, columns)?;
             let row = |row: usize| &values[row * columns..(row + 1) * columns];
-            map_rows(rows, columns, &|i| squares(row(i), sums[i] / length(columns)))
+            map_rows(rows, columns, &|i| T::squares(row(i), sums[i] / length(columns)))
         }, else => return Err(self.no_numbers()));
         Moments::new(columns, sums, squares)
     }
@@ -216,20 +216,6 @@ impl Tensor {
         };
         Ok(sums.cast(&DType::F64)?.as_slice::<f64>()?.to_vec())
     }
-}
-
-/// The sum of the squared deviations of values from their mean, eight at a time as [`Scalar::sum`] has it.
-fn squares<T: Scalar>(values: &[T], mean: f64) -> f64 {
-    let square = |value: &T| {
-        let deviation = value.to_f64() - mean;
-        deviation * deviation
-    };
-    let (whole, rest) = values.as_chunks::<8>();
-    let mut sums = [0.0; 8];
-    for values in whole {
-        sums.iter_mut().zip(values).for_each(|(sum, value)| *sum += square(value));
-    }
-    sums.iter().sum::<f64>() + rest.iter().map(square).sum::<f64>()
 }
 
 /// A number of values as a double, which it is rounded to only beyond 2^53.

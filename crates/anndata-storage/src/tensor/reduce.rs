@@ -8,8 +8,12 @@ use crate::{AxisSelection, DType, Error, OrBug, Result, Scalar, dispatch, ensure
 /// About how many values a task works on.
 const TASK: usize = 1 << 16;
 
-/// Rows and columns of a block that is transposed at a time: what is read and what is written stay in the cache.
-const TILE: usize = 32;
+/// Rows of a block that is transposed at a time.
+const TILE_ROWS: usize = 64;
+
+/// Columns of such a block: what is read of each row is some lines of the cache that follow each other, and what is written stays in
+/// the cache. Fewer where not all cores would have any.
+const TILE_COLUMNS: std::ops::RangeInclusive<usize> = 32..=128;
 
 /// What a function makes of each row of a matrix with so many columns, on all cores. It is a trait object, so that the machinery
 /// of threads is not compiled for each dtype.
@@ -239,11 +243,12 @@ pub(super) fn rows_in_task(len: usize) -> usize {
 /// Transposes in tiles, on all cores. Both sides have `rows * columns` values of `size` bytes, and some.
 fn transpose(from: &[u8], rows: usize, columns: usize, size: usize, to: &mut [u8]) {
     // A task has whole columns of the source, as many as a tile is wide.
-    to.par_chunks_mut(rows * size * TILE).enumerate().for_each(|(number, to)| {
-        let first = number * TILE;
-        for start in (0..rows).step_by(TILE) {
+    let width = columns.div_ceil(rayon::current_num_threads()).clamp(*TILE_COLUMNS.start(), *TILE_COLUMNS.end());
+    to.par_chunks_mut(rows * size * width).enumerate().for_each(|(number, to)| {
+        let first = number * width;
+        for start in (0..rows).step_by(TILE_ROWS) {
             for (column, to) in (first..).zip(to.chunks_mut(rows * size)) {
-                let to = &mut to[start * size..rows.min(start + TILE) * size];
+                let to = &mut to[start * size..rows.min(start + TILE_ROWS) * size];
                 match size {
                     1 => turn::<1>(from, start, column, columns, to),
                     2 => turn::<2>(from, start, column, columns, to),
