@@ -189,3 +189,26 @@ fn values_far_from_zero_keep_their_variance() -> Result<()> {
     assert_eq!(variances.as_slice::<f64>()?[1..], [2.0]);
     Ok(())
 }
+
+#[test]
+fn nan_is_the_least_and_the_greatest_and_zeros_that_are_not_stored_count() -> Result<()> {
+    let missing = f64::NAN;
+    let dense = [missing, 0.0, 2.0, 1.0, -1.0, 0.0, 0.0, 0.0, 0.0, -1.0, -2.0, -3.0];
+    let dense = Tensor::from_vec([4, 3], dense.to_vec())?;
+    // As scipy has them.
+    let (columns, rows) = ([[0.0, 2.0], [-2.0, -3.0]], [[1.0, 0.0, -1.0], [-1.0, 0.0, -3.0]]);
+    for format in [SparseFormat::Csr, SparseFormat::Csc] {
+        let matrix = SparseMatrix::from_dense(&dense, format)?;
+        for (found, expected) in [
+            (matrix.column_maxima()?, columns[0].as_slice()),
+            (matrix.column_minima()?, columns[1].as_slice()),
+            (matrix.row_maxima()?, rows[0].as_slice()),
+            (matrix.row_minima()?, rows[1].as_slice()),
+        ] {
+            let found = found.as_slice::<f64>()?;
+            assert!(found[0].is_nan(), "{found:?}");
+            assert_eq!(found[1..], *expected);
+        }
+    }
+    Ok(())
+}
