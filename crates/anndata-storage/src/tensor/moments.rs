@@ -159,13 +159,20 @@ impl Tensor {
     /// As [`row_means`](Self::row_means).
     pub fn row_moments(&self) -> Result<Moments> {
         let (rows, columns) = self.matrix_shape()?;
-        let sums = self.row_sums_f64()?;
-        ensure!(sums.len() == rows, "{} sums of {rows} rows", sums.len());
-        let squares = dispatch!(real &self.dtype, T => {
+        if matches!(self.dtype, DType::I64 | DType::U64) {
+            // Their sums may wrap around.
+            return self.cast(&DType::F64)?.row_moments();
+        }
+        // The sum of a row, and then its squared deviations, while it is in the cache.
+        let moments = dispatch!(real &self.dtype, T => {
             let values = self.matrix_values::<T>(rows, columns)?;
-            let row = |row: usize| &values[row * columns..(row + 1) * columns];
-            map_rows(rows, columns, &|i| T::squares(row(i), sums[i] / length(columns)))
-        }, else => return Err(self.no_numbers()));
+            map_rows(rows, columns, &|row| {
+                let row = &values[row * columns..(row + 1) * columns];
+                let sum = T::sum(row).to_f64();
+                (sum, T::squares(row, sum / length(columns)))
+            })
+        }, else => return Err(self.no_doubles()));
+        let (sums, squares) = moments.into_iter().unzip();
         Moments::new(columns, sums, squares)
     }
 
@@ -208,13 +215,14 @@ impl Tensor {
     fn sums_f64(&self, sums: impl Fn(&Self) -> Result<Self>) -> Result<Vec<f64>> {
         let sums = match self.dtype {
             DType::I64 | DType::U64 => sums(&self.cast(&DType::F64)?)?,
-            DType::Complex64 | DType::Complex128 => {
-                let message = format!("values of type {} have no mean and variance as doubles", self.dtype);
-                return Err(Error::dtype(message));
-            }
+            DType::Complex64 | DType::Complex128 => return Err(self.no_doubles()),
             _ => sums(self)?,
         };
         Ok(sums.cast(&DType::F64)?.as_slice::<f64>()?.to_vec())
+    }
+
+    fn no_doubles(&self) -> Error {
+        Error::dtype(format!("values of type {} have no mean and variance as doubles", self.dtype))
     }
 }
 
