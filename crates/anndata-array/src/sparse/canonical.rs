@@ -101,6 +101,6 @@ impl SparseMatrix {
     reason = "all pairs are looked at, whatever the first ones say: several at a time"
 )]
 fn increases<I: Index>(values: &[I]) -> bool {
-    let next = values.get(1..).unwrap_or_default();
+    let Some((_, next)) = values.split_first() else { return true };
     values.iter().zip(next).fold(true, |increases, (value, next)| increases & (value < next))
 }

@@ -71,17 +71,9 @@ impl SparseMatrix {
 
     /// Of the major slices, or across them.
     fn extremes(&self, of_slices: bool, extreme: Extreme) -> Result<Tensor> {
-        if self.dtype().is_complex() {
-            return Err(Error::dtype(format!("values of type {} have no order", self.dtype())));
-        }
-        let matrix = self.to_canonical()?;
-        let (major, minor) = self.axes();
-        let (count, len) = if of_slices { (major, minor) } else { (minor, major) };
-        if count > 0 && len == 0 {
-            let (rows, columns) = self.shape;
-            let message = format!("a matrix of {rows} x {columns} values has none that is the least or the greatest");
-            return Err(Error::invalid_input(message));
-        }
+        let axis = usize::from(of_slices != (self.format == SparseFormat::Csr));
+        Extreme::check(self.dtype(), self.shape, axis)?;
+        let (matrix, (_, minor)) = (self.to_canonical()?, self.axes());
         dispatch!(real self.dtype(), T => {
             let data = matrix.data.as_slice::<T>()?;
             let found = if of_slices {
@@ -106,13 +98,14 @@ impl SparseMatrix {
             Extreme::Greatest => self.fold_across(data, |a, b| Extreme::Greatest.of_two(a, b))?,
         };
         // A zero stands where there may be none: where all values are stored, and lie beyond it.
-        let is_zero = |found: &T| *found == T::default();
-        if !all.iter().any(is_zero) {
+        let zeros: Vec<usize> =
+            (0..).zip(&all).filter(|(_, found)| **found == T::default()).map(|(at, _)| at).collect();
+        if zeros.is_empty() {
             return Ok(all);
         }
-        let major = self.axes().0;
-        let is_full: Vec<bool> = self.counts(false)?.into_iter().map(|count| count == major).collect();
-        if !all.iter().zip(&is_full).any(|(found, &is_full)| is_full && is_zero(found)) {
+        let (counts, major) = (self.counts(false)?, self.axes().0);
+        let full: Vec<usize> = zeros.into_iter().filter(|&at| counts.get(at) == Some(&major)).collect();
+        if full.is_empty() {
             return Ok(all);
         }
         let joined = |a: Option<T>, b: Option<T>| a.into_iter().chain(b).reduce(|a, b| extreme.of_two(a, b));
@@ -122,8 +115,9 @@ impl SparseMatrix {
             Ok(())
         };
         let stored = self.across(stored, joined)?;
-        for ((found, stored), _) in all.iter_mut().zip(stored).zip(is_full).filter(|(_, is_full)| *is_full) {
-            *found = stored.or_bug("a full slice without values")?;
+        for at in full {
+            let stored = stored.get(at).copied().flatten().or_bug("all values are stored, and there is none")?;
+            *all.get_mut(at).or_bug("a position beyond the axis")? = stored;
         }
         Ok(all)
     }

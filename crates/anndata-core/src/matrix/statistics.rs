@@ -290,9 +290,8 @@ impl Statistic for Extremes {
     fn merge(self, other: &Self) -> Result<Self> {
         let Self { values, extreme } = self;
         let values = dispatch!(real values.dtype(), T => {
-            let mut merged = values.as_slice::<T>()?.to_vec();
-            extreme.of_each(&mut merged, other.values.as_slice::<T>()?);
-            Tensor::from_vec(values.shape(), merged)?
+            let pairs = values.as_slice::<T>()?.iter().zip(other.values.as_slice::<T>()?);
+            Tensor::from_vec(values.shape(), pairs.map(|(&a, &b)| extreme.of_two(a, b)).collect::<Vec<T>>())?
         }, else => return Err(Error::bug(format!("extremes of type {}", values.dtype()))));
         Ok(Self { values, extreme })
     }

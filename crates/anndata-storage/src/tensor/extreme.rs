@@ -2,15 +2,12 @@
 
 use super::Tensor;
 use super::reduce::map_rows;
-use crate::{Error, OrBug, Result, Scalar, dispatch};
-
-/// About how many values of each column are looked at for one part, if there are many.
-const ROWS: usize = 64;
+use crate::{DType, Error, OrBug, Result, dispatch};
 
 /// Values that are compared side by side.
 const LANES: usize = 16;
 
-/// Which of some values is wanted: the least or the greatest. NaN is both.
+/// Whether the least or the greatest of some values is wanted. NaN counts as both.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Extreme {
     /// The least; of booleans `false`.
@@ -20,7 +17,7 @@ pub enum Extreme {
 }
 
 impl Extreme {
-    /// That of two values, and NaN if one of them is.
+    /// The extreme of two values; NaN if either is NaN.
     ///
     /// ```
     /// use anndata_storage::Extreme;
@@ -35,21 +32,30 @@ impl Extreme {
         }
     }
 
-    /// That of some values; none of none.
+    /// The extreme of some values; `None` if there are none.
     pub fn of<T: PartialOrd + Copy>(self, values: &[T]) -> Option<T> {
-        // The loops know which it is.
+        // Each loop knows which it is.
         match self {
             Self::Least => reduced(values, lesser),
             Self::Greatest => reduced(values, greater),
         }
     }
 
-    /// Puts that of each value, and the value at its place in `others`, in its place.
-    pub fn of_each<T: PartialOrd + Copy>(self, values: &mut [T], others: &[T]) {
-        match self {
-            Self::Least => values.iter_mut().zip(others).for_each(|(value, &other)| *value = lesser(*value, other)),
-            Self::Greatest => values.iter_mut().zip(others).for_each(|(value, &other)| *value = greater(*value, other)),
+    /// Checks that each row (axis 0) or column (axis 1) of a matrix has an extreme.
+    ///
+    /// # Errors
+    /// [`DType`](crate::ErrorKind::DType) if values of the dtype have no order;
+    /// [`InvalidInput`](crate::ErrorKind::InvalidInput) if the rows, or columns, have no values.
+    pub fn check(dtype: &DType, (rows, columns): (usize, usize), axis: usize) -> Result<()> {
+        if !dtype.is_numeric() || dtype.is_complex() {
+            return Err(Error::dtype(format!("values of type {dtype} have no order")));
         }
+        let (count, len) = if axis == 0 { (rows, columns) } else { (columns, rows) };
+        if count > 0 && len == 0 {
+            let message = format!("a matrix of {rows} x {columns} values has none that is the least or the greatest");
+            return Err(Error::invalid_input(message));
+        }
+        Ok(())
     }
 }
 
@@ -66,10 +72,9 @@ fn greater<T: PartialOrd + Copy>(a: T, b: T) -> T {
 /// Reduces many values side by side.
 fn reduced<T: Copy>(values: &[T], pick: impl Fn(T, T) -> T) -> Option<T> {
     let (whole, rest) = values.as_chunks::<LANES>();
-    let (first, others) = whole.split_first().unzip();
-    let mut lanes = first.copied();
+    let mut lanes = whole.first().copied();
     if let Some(lanes) = &mut lanes {
-        for values in others.unwrap_or_default() {
+        for values in whole.iter().skip(1) {
             lanes.iter_mut().zip(values).for_each(|(lane, &value)| *lane = pick(*lane, value));
         }
     }
@@ -129,12 +134,13 @@ impl Tensor {
     /// As [`row_minima`](Self::row_minima).
     pub fn row_extremes(&self, extreme: Extreme) -> Result<Self> {
         let (rows, columns) = self.matrix_shape()?;
+        Extreme::check(&self.dtype, (rows, columns), 0)?;
         dispatch!(real &self.dtype, T => {
             let values = self.matrix_values::<T>(rows, columns)?;
             let row = |row: usize| extreme.of(&values[row * columns..(row + 1) * columns]);
             let found = map_rows(rows, columns, &row).into_iter().collect::<Option<Vec<T>>>();
-            Self::from_vec([rows], found.ok_or_else(|| no_extreme((rows, columns)))?)
-        }, else => Err(self.no_order()))
+            Self::from_vec([rows], found.or_bug("a row without values")?)
+        }, else => Err(self.no_numbers()))
     }
 
     /// The least or the greatest value of each column of a matrix; see [`row_minima`](Self::row_minima).
@@ -143,46 +149,17 @@ impl Tensor {
     /// As [`row_minima`](Self::row_minima).
     pub fn column_extremes(&self, extreme: Extreme) -> Result<Self> {
         let (rows, columns) = self.matrix_shape()?;
-        if rows == 0 && columns > 0 {
-            return Err(no_extreme((rows, columns)));
-        }
+        Extreme::check(&self.dtype, (rows, columns), 1)?;
         dispatch!(real &self.dtype, T => {
-            let values = self.matrix_values::<T>(rows, columns)?;
-            Self::from_vec([columns], of_columns(values, columns, extreme)?)
-        }, else => Err(self.no_order()))
+            // It changes nothing to look at the first row several times.
+            let first = self.matrix_values::<T>(rows, columns)?.get(..columns).or_bug("columns without a row")?;
+            let found = match extreme {
+                Extreme::Least => self.fold_columns((rows, columns), first, |a, b: T, _| lesser(a, b), lesser)?,
+                Extreme::Greatest => self.fold_columns((rows, columns), first, |a, b: T, _| greater(a, b), greater)?,
+            };
+            Self::from_vec([columns], found)
+        }, else => Err(self.no_numbers()))
     }
-
-    fn no_order(&self) -> Error {
-        Error::dtype(format!("values of type {} have no order", self.dtype))
-    }
-}
-
-/// Of each column of a matrix that has a row, or no columns.
-fn of_columns<T: Scalar + PartialOrd>(values: &[T], columns: usize, extreme: Extreme) -> Result<Vec<T>> {
-    let rows: Vec<&[T]> = values.chunks(columns.saturating_mul(ROWS).max(1)).collect();
-    let of_part = |part: usize| {
-        let mut rows = rows[part].chunks(columns.max(1));
-        let mut found = rows.next().unwrap_or_default().to_vec();
-        for row in rows {
-            extreme.of_each(&mut found, row);
-        }
-        found
-    };
-    let parts = map_rows(rows.len(), columns.saturating_mul(ROWS), &of_part).into_iter();
-    let found = parts.reduce(|mut all, part| {
-        extreme.of_each(&mut all, &part);
-        all
-    });
-    match found {
-        None if columns > 0 => None.or_bug("a matrix without a part"),
-        found => Ok(found.unwrap_or_default()),
-    }
-}
-
-/// What is said of rows, or columns, without values.
-#[cold]
-fn no_extreme((rows, columns): (usize, usize)) -> Error {
-    Error::invalid_input(format!("a matrix of {rows} x {columns} values has none that is the least or the greatest"))
 }
 
 #[cfg(test)]
@@ -190,7 +167,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::{Complex, DType};
+    use crate::Complex;
 
     proptest! {
         #[test]

@@ -190,7 +190,7 @@ impl Tensor {
                 let deviation = value.to_f64() - means[column];
                 squares + deviation * deviation
             };
-            self.fold_columns((rows, columns), add, |a, b| a + b)?
+            self.fold_columns((rows, columns), &vec![0.0; columns], add, |a, b| a + b)?
         }, else => return Err(self.no_numbers()));
         Moments::new(rows, sums, squares)
     }

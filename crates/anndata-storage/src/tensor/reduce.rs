@@ -73,7 +73,8 @@ impl Tensor {
         dispatch!(&self.dtype, T => {
             type Wide = <T as Scalar>::Sum;
             let add = |sum: Wide, value: T, _| sum.plus(value.widen());
-            Self::from_vec([columns], self.fold_columns((rows, columns), add, Scalar::plus)?)
+            let start = vec![Wide::default(); columns];
+            Self::from_vec([columns], self.fold_columns((rows, columns), &start, add, Scalar::plus)?)
         }, else => Err(self.no_numbers()))
     }
 
@@ -98,15 +99,16 @@ impl Tensor {
         let (rows, columns) = self.matrix_shape()?;
         dispatch!(&self.dtype, T => {
             let add = |n: usize, value: T, _| n + usize::from(!T::default().eq(&value));
-            self.fold_columns((rows, columns), add, |a, b| a + b)
+            self.fold_columns((rows, columns), &vec![0; columns], add, |a, b| a + b)
         }, else => Err(self.no_numbers()))
     }
 
-    /// Columns folded row by row; `add` is given the column as well. The parts do not depend on how many cores there are,
-    /// so neither does the result.
-    pub(super) fn fold_columns<T: Scalar, A: Copy + Default + Send>(
+    /// Columns folded row by row; `add` is given the column as well. Each part begins with `start`, which must change nothing, however
+    /// often it is joined. The parts do not depend on how many cores there are, so neither does the result.
+    pub(super) fn fold_columns<T: Scalar, A: Copy + Send + Sync>(
         &self,
         (rows, columns): (usize, usize),
+        start: &[A],
         add: impl Fn(A, T, usize) -> A + Sync,
         join: impl Fn(A, A) -> A,
     ) -> Result<Vec<A>> {
@@ -116,7 +118,7 @@ impl Tensor {
         let part = columns.saturating_mul(64).max(values.len().div_ceil(64).next_multiple_of(columns.max(1))).max(1);
         let parts: Vec<&[T]> = values.chunks(part).collect();
         let sum_part = |number: usize| {
-            let mut sums = vec![A::default(); columns];
+            let mut sums = start.to_vec();
             for row in parts[number].chunks(columns.max(1)) {
                 for (column, (sum, &value)) in sums.iter_mut().zip(row).enumerate() {
                     *sum = add(*sum, value, column);
@@ -125,7 +127,7 @@ impl Tensor {
             sums
         };
         let parts: Vec<Vec<A>> = map_rows(parts.len(), TASK, &sum_part);
-        let mut total = vec![A::default(); columns];
+        let mut total = start.to_vec();
         for part in parts {
             total.iter_mut().zip(part).for_each(|(sum, value)| *sum = join(*sum, value));
         }

@@ -1,7 +1,7 @@
 //! Which stored values are kept: told by their indices, and taken without a branch that depends on them.
 //!
-//! Where the processor has AVX-512, indices of 32 bits with values of 4 or 8 bytes are looked up and moved sixteen at a time.
-//! Whether an index is kept is a bit of a set that fits the nearest cache then: flags of a byte take twice as long.
+//! With AVX-512, 32-bit indices and their 4- or 8-byte values are looked up and moved sixteen at a time. Whether an index is kept is
+//! then a bit of a set that fits the nearest cache: flags of a byte take twice as long.
 
 use anndata_storage::{OrBug, Result};
 
@@ -65,7 +65,7 @@ pub(super) struct Entries<I> {
     indices: Vec<I>,
     values: Vec<u8>,
     len: usize,
-    /// Where values are that are kept.
+    /// The places of the values that are kept.
     places: Vec<usize>,
 }
 
