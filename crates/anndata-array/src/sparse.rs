@@ -24,6 +24,7 @@ use ::sprs::{CsMatViewI, SpIndex};
 use anndata_storage::{DType, Error, OrBug, Result, Scalar, Tensor, dispatch, ensure};
 use rayon::prelude::*;
 
+use self::canonical::Canonical;
 pub use buffers::largest;
 pub use offsets::{OffsetCheck, Offsets, to_offsets};
 
@@ -71,6 +72,7 @@ pub struct SparseMatrix {
     data: Tensor,
     indices: Tensor,
     indptr: Tensor,
+    canonical: Canonical,
 }
 
 impl SparseMatrix {
@@ -111,7 +113,7 @@ impl SparseMatrix {
         check_indices(&indices, minor, 0)?;
         let (data, indices) =
             if nnz == data.len() { (data, indices) } else { (data.slice_rows(0..nnz)?, indices.slice_rows(0..nnz)?) };
-        Ok(Self { format, shape, data, indices, indptr })
+        Ok(Self { format, shape, data, indices, indptr, canonical: Canonical::default() })
     }
 
     /// Rows or columns.
@@ -182,7 +184,8 @@ impl SparseMatrix {
             SparseFormat::Csr => (major, minor),
             SparseFormat::Csc => (minor, major),
         };
-        Ok(Self { format, shape, data, indices, indptr: offsets.to_tensor(indptr)? })
+        let indptr = offsets.to_tensor(indptr)?;
+        Ok(Self { format, shape, data, indices, indptr, canonical: Canonical::default() })
     }
 
     /// A typed `sprs` view, without a copy: `T` of the values, `I` of the indices, `P` of the offsets.

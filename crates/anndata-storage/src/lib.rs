@@ -47,6 +47,7 @@ mod selection;
 mod spec;
 mod stamp;
 mod storage;
+mod streamed;
 mod tensor;
 #[cfg(feature = "testkit")]
 pub mod testkit;
@@ -78,6 +79,7 @@ pub use storage::{
     ArrayStorage, AsyncArrayStorage, AsyncStorage, BoxFuture, NodeKind, NodeMeta, PieceFormat, PieceState, Storage,
     StoredPieces, TreeVisitor, copy_values, read_positions, walk,
 };
+pub use streamed::{Streamed, streamed};
 pub use tensor::{AlignedBytes, Extreme, MemoryReuse, Moments, SharedBytes, Tensor, check_factors, times};
 pub use time::{NAT, TimeStep, TimeUnit};
 pub use unblock::unblock;

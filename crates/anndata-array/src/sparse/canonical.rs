@@ -1,6 +1,7 @@
 //! The canonical form: sorted indices, none of them twice.
 
 use std::ops::Range;
+use std::sync::{Arc, OnceLock};
 
 use anndata_storage::{Error, OrBug, Result, Scalar, Tensor, dispatch};
 use rayon::prelude::*;
@@ -10,19 +11,50 @@ use super::buffers::{Index, by_width, numbers_mut, plain, size_of_value};
 use super::major::{blocks, fill};
 use super::offsets::Offsets;
 
+/// Whether a matrix is canonical, once somebody looked; clones of the matrix share it.
+///
+/// It follows from offsets and indices, with which it is made anew. So it makes no difference between matrices.
+#[derive(Clone, Default)]
+pub(super) struct Canonical(Arc<OnceLock<bool>>);
+
+impl Canonical {
+    /// What is known: `None` before anybody looked.
+    pub(super) fn known(&self) -> Option<bool> {
+        self.0.get().copied()
+    }
+
+    /// Keeps what somebody found.
+    pub(super) fn found(&self, is_canonical: bool) {
+        // Where it was known already, it was the same.
+        let _ = self.0.set(is_canonical);
+    }
+}
+
+impl PartialEq for Canonical {
+    fn eq(&self, _: &Self) -> bool {
+        true
+    }
+}
+
 impl SparseMatrix {
-    /// Whether the indices of each row (CSR) or column (CSC) are sorted, and none is there twice.
+    /// Whether the indices of each row (CSR) or column (CSC) are sorted, and none is there twice. The matrix
+    /// and its clones keep the answer.
     ///
     /// # Errors
     /// None for a matrix that was checked.
     #[doc(alias = "has_canonical_format")]
     pub fn is_canonical(&self) -> Result<bool> {
+        if let Some(known) = self.canonical.known() {
+            return Ok(known);
+        }
         let offsets = self.major_offsets()?;
-        by_width!(self.indices.dtype(), I => {
+        let found = by_width!(self.indices.dtype(), I => {
             let indices = plain::<I>(&self.indices)?;
             // A major slice that cannot be looked at is not canonical: making it so says what is wrong.
-            Ok(offsets.par_ranges().with_min_len(64).all(|slice| indices.get(slice).is_some_and(increases)))
-        })
+            offsets.par_ranges().with_min_len(64).all(|slice| indices.get(slice).is_some_and(increases))
+        });
+        self.canonical.found(found);
+        Ok(found)
     }
 
     /// Returns the same matrix with sorted indices, and the values of an index that is there several times summed into
@@ -100,7 +132,7 @@ impl SparseMatrix {
     clippy::needless_bitwise_bool,
     reason = "all pairs are looked at, whatever the first ones say: several at a time"
 )]
-fn increases<I: Index>(values: &[I]) -> bool {
+pub(super) fn increases<I: Index>(values: &[I]) -> bool {
     let Some((_, next)) = values.split_first() else { return true };
     values.iter().zip(next).fold(true, |increases, (value, next)| increases & (value < next))
 }

@@ -6,6 +6,7 @@ use anndata_storage::{AlignedBytes, AxisSelection, DType, Error, OrBug, Result, 
 use rayon::prelude::*;
 
 use super::buffers::{Index, by_width, bytes_of, gather, numbers_mut, plain, size_of_value};
+use super::canonical::Canonical;
 use super::major::{blocks, fill};
 use super::offsets::Offsets;
 use super::{SparseFormat, SparseMatrix};
@@ -124,6 +125,7 @@ impl SparseMatrix {
             Ok(Self {
                 data: Tensor::new(self.dtype().clone(), [self.nnz()], data)?,
                 indices: Tensor::new(self.indices.dtype().clone(), [self.nnz()], indices)?,
+                canonical: Canonical::default(),
                 ..self.clone()
             })
         })

@@ -5,6 +5,7 @@ use std::ops::Range;
 use anndata_storage::{DType, Error, Moments, OrBug, Result, Scalar, Tensor, dispatch};
 
 use super::buffers::{Index, by_width, plain};
+use super::canonical::increases;
 use super::major::{blocks_of, fold_parts, part_size};
 use super::{SparseFormat, SparseMatrix};
 
@@ -125,6 +126,10 @@ impl SparseMatrix {
         let offsets = self.major_offsets()?;
         let (major, minor) = self.axes();
         let parts = blocks_of(offsets.ends().iter().copied(), part_size(self.nnz(), minor));
+        let known = self.canonical.known();
+        if known == Some(false) {
+            return Ok(None);
+        }
         let sums = by_width!(self.indices.dtype(), I => {
             let indices = plain::<I>(&self.indices)?;
             let add = |cells: &mut [Sums], slices: Range<usize>| {
@@ -133,12 +138,10 @@ impl SparseMatrix {
                     let slice = offsets.range(slice)?;
                     self.doubles(slice.clone(), &mut values)?;
                     let indices = indices.get(slice).or_bug("a major slice beyond the indices")?;
-                    let mut last = None;
+                    if known.is_none() && !increases(indices) {
+                        return Ok(false);
+                    }
                     for (&index, &value) in indices.iter().zip(&values) {
-                        if last >= Some(index) {
-                            return Ok(false);
-                        }
-                        last = Some(index);
                         cells.get_mut(index.to_usize()).or_bug("an index beyond the axis")?.add(value);
                     }
                 }
@@ -146,6 +149,7 @@ impl SparseMatrix {
             };
             fold_parts(parts, minor, &add, Sums::plus)?
         });
+        self.canonical.found(sums.is_some());
         let Some(sums) = sums else { return Ok(None) };
         let count = length(major);
         let deviations = sums.iter().map(|cell| (cell.squares - cell.sum * cell.sum / count, cell.squares));

@@ -7,7 +7,7 @@ use std::ops::{Add, Range};
 use anndata_storage::{DType, Error, OrBug, Result, Scalar, Tensor, dispatch};
 use rayon::prelude::*;
 
-use super::buffers::{Index, by_width, plain};
+use super::buffers::{Index, by_width, filled, plain};
 use super::major::{fold_parts, part_size};
 use super::{SparseFormat, SparseMatrix};
 use crate::parallel::map_ranges;
@@ -146,12 +146,25 @@ impl SparseMatrix {
 
     /// Numbers of values across the major slices, in a type that counts all values.
     fn counts_across<C: Copy + Default + Send + From<u8> + Add<Output = C>>(&self) -> Result<Vec<C>> {
-        let count = |counts: &mut [C], index: usize, _| {
-            let count = counts.get_mut(index).or_bug("an index beyond the axis")?;
-            *count = *count + C::from(1);
-            Ok(())
-        };
-        self.across(count, |a, b| a + b)
+        let (nnz, minor) = (self.nnz(), self.axes().1);
+        // Together the counts of all parts take no more memory than the values do. A count does not depend on the number of parts.
+        let parts = (nnz / minor.max(1)).clamp(1, rayon::current_num_threads());
+        by_width!(self.indices.dtype(), I => {
+            let counted = plain::<I>(&self.indices)?.par_chunks(nnz.div_ceil(parts).max(1)).map(|indices| {
+                let mut counts = filled(minor, C::default())?;
+                for index in indices {
+                    let count = counts.get_mut(index.to_usize()).or_bug("an index beyond the axis")?;
+                    *count = *count + C::from(1);
+                }
+                Ok(counts)
+            });
+            let mut counted = counted.collect::<Result<Vec<_>>>()?.into_iter();
+            let Some(mut counts) = counted.next() else { return filled(minor, C::default()) };
+            for other in counted {
+                counts.iter_mut().zip(other).for_each(|(sum, count)| *sum = *sum + count);
+            }
+            Ok(counts)
+        })
     }
 
     /// What a function makes of each major slice: its number, and where its values are.

@@ -58,7 +58,7 @@ fn integer() -> impl Strategy<Value = DType> {
     prop::sample::select(DType::NUMERIC.get(1..9).unwrap_or_default().to_vec())
 }
 
-/// A small matrix of any dtypes, small values; sorted, shuffled, or with repeated indices.
+/// A small matrix of any dtypes, small values; sorted, shuffled, or with repeated indices, which may know that or not.
 fn matrix() -> impl Strategy<Value = SparseMatrix> {
     matrix_of(0..9, 0..9)
 }
@@ -66,8 +66,8 @@ fn matrix() -> impl Strategy<Value = SparseMatrix> {
 /// A matrix with some number of major slices, over an axis of some length; an offset of 8 bits can count the values.
 fn matrix_of(major: Range<usize>, minor: Range<usize>) -> impl Strategy<Value = SparseMatrix> {
     let format = prop_oneof![Just(SparseFormat::Csr), Just(SparseFormat::Csc)];
-    (format, major, minor, prop::sample::select(DType::NUMERIC.to_vec()), integer(), integer(), 0..3).prop_flat_map(
-        |(format, major, minor, dtype, index, pointer, order)| {
+    (format, major, minor, prop::sample::select(DType::NUMERIC.to_vec()), integer(), integer(), 0..3, any::<bool>())
+        .prop_flat_map(|(format, major, minor, dtype, index, pointer, order, knows)| {
             let (rows, columns) = if format == SparseFormat::Csr { (major, minor) } else { (minor, major) };
             let slice = match (minor, order) {
                 (0, _) => Just(Vec::new()).boxed(),
@@ -87,12 +87,15 @@ fn matrix_of(major: Range<usize>, minor: Range<usize>) -> impl Strategy<Value = 
                         Tensor::from_vec([values.len()], values).unwrap().cast(dtype).unwrap()
                     };
                     let data = Tensor::from_vec([values.len()], values).unwrap().cast(&dtype).unwrap();
-                    SparseMatrix::new(format, (rows, columns), data, wide(&indices, &index), wide(&offsets, &pointer))
-                        .unwrap()
+                    let (indices, indptr) = (wide(&indices, &index), wide(&offsets, &pointer));
+                    let matrix = SparseMatrix::new(format, (rows, columns), data, indices, indptr).unwrap();
+                    if knows {
+                        matrix.is_canonical().unwrap();
+                    }
+                    matrix
                 })
             })
-        },
-    )
+        })
 }
 
 /// The stored values of each major slice in their order: index, and value in bytes.
@@ -109,9 +112,11 @@ fn entries(matrix: &SparseMatrix) -> Vec<Vec<(usize, Vec<u8>)>> {
 
 /// A checked matrix: all that is promised of the parts of one.
 fn check(matrix: &SparseMatrix) -> SparseMatrix {
-    let SparseMatrix { format, shape, data, indices, indptr } = matrix.clone();
+    let SparseMatrix { format, shape, data, indices, indptr, .. } = matrix.clone();
     let checked = SparseMatrix::new(format, shape, data, indices, indptr).unwrap();
     assert_eq!(checked.nnz(), matrix.nnz());
+    // What the matrix knows of itself is still true.
+    assert_eq!(checked.is_canonical().unwrap(), matrix.is_canonical().unwrap());
     checked
 }
 

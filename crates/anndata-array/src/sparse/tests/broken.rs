@@ -16,6 +16,7 @@ fn unchecked(indices: Vec<i32>, indptr: Vec<i64>) -> Result<SparseMatrix> {
         data: Tensor::from_vec([indices.len()], vec![1_u8; indices.len()])?,
         indices: Tensor::from_vec([indices.len()], indices)?,
         indptr: Tensor::from_vec([indptr.len()], indptr)?,
+        canonical: Canonical::default(),
     })
 }
 

@@ -1,6 +1,9 @@
 //! Changes of format.
 
 use super::*;
+use crate::sparse::buffers::{by_size, plain, plain_mut, size_of_value, zeroed};
+use crate::sparse::format::Stored;
+use crate::sparse::format::tiles::{Tiles, partition_near};
 
 /// Entries by the other axis: those of a major slice in the order of the old major slices.
 fn turned(matrix: &SparseMatrix) -> Vec<Vec<(usize, Vec<u8>)>> {
@@ -42,6 +45,39 @@ proptest! {
     }
 }
 
+proptest! {
+    #[test]
+    fn tiles_of_any_width_are_put_together(
+        matrix in prop_oneof![matrix_of(0..24, 0..5), matrix_of(0..5, 0..24)],
+        width in 1_usize..9,
+    ) {
+        let matrix = matrix.to_canonical()?;
+        prop_assert_eq!(entries(&check(&tiled(&matrix, width)?)), turned(&matrix));
+    }
+
+    #[test]
+    fn what_is_near_a_guess_is_found_from_any(len in 0_usize..300, first in 0_usize..300, guess in 0_usize..300) {
+        let values: Vec<usize> = (0..len).collect();
+        prop_assert_eq!(partition_near(&values, guess.min(len), |value| *value < first), first.min(len));
+    }
+}
+
+/// A canonical matrix in the other format, by tiles of a width.
+fn tiled(matrix: &SparseMatrix, width: usize) -> Result<SparseMatrix> {
+    let size = size_of_value(matrix.dtype())?;
+    let (offsets, new_offsets) = (matrix.major_offsets()?, Offsets::of_lengths(matrix.counts(false)?)?);
+    let tiles = Tiles::of_width(&new_offsets, matrix.axes().0, width);
+    let old = matrix.indices.cast(&DType::U64)?;
+    let (mut indices, mut data) = (zeroed(matrix.nnz(), size_of::<u64>())?, zeroed(matrix.nnz(), size)?);
+    by_size!(size, V => {
+        let stored = Stored { offsets: &offsets, indices: plain(&old)?, values: plain::<V>(&matrix.data)? };
+        tiles.scatter::<u64, V>(&stored, &new_offsets, plain_mut(&mut indices)?, plain_mut(&mut data)?)?;
+    });
+    let data = Tensor::new(matrix.dtype().clone(), [matrix.nnz()], data)?;
+    let indices = Tensor::new(DType::U64, [matrix.nnz()], indices)?;
+    SparseMatrix::assembled(other(matrix.format()), matrix.axes().0, data, indices, &new_offsets, &DType::I64)
+}
+
 #[test]
 fn large_matrices_are_turned_in_windows() -> Result<()> {
     for format in [SparseFormat::Csr, SparseFormat::Csc] {
@@ -74,6 +110,7 @@ fn unsorted(matrix: &SparseMatrix) -> SparseMatrix {
     SparseMatrix {
         data: matrix.data.take(0, &order).unwrap(),
         indices: matrix.indices.take(0, &order).unwrap(),
+        canonical: Canonical::default(),
         ..matrix.clone()
     }
 }
