@@ -72,13 +72,20 @@ fn greater<T: PartialOrd + Copy>(a: T, b: T) -> T {
 /// Reduces many values side by side.
 fn reduced<T: Copy>(values: &[T], pick: impl Fn(T, T) -> T) -> Option<T> {
     let (whole, rest) = values.as_chunks::<LANES>();
-    let mut lanes = whole.first().copied();
-    if let Some(lanes) = &mut lanes {
-        for values in whole.iter().skip(1) {
-            lanes.iter_mut().zip(values).for_each(|(lane, &value)| *lane = pick(*lane, value));
-        }
+    let rest = rest.iter().copied().reduce(&pick);
+    let Some((first, whole)) = whole.split_first() else { return rest };
+    let mut lanes = *first;
+    for values in whole {
+        lanes.iter_mut().zip(values).for_each(|(lane, &value)| *lane = pick(*lane, value));
     }
-    lanes.iter().flatten().chain(rest).copied().reduce(pick)
+    // One half with the other, as long as there are two: each step waits for the one before it.
+    let mut half = LANES / 2;
+    while half > 0 {
+        let (left, right) = lanes.split_at_mut(half);
+        left.iter_mut().zip(right).for_each(|(lane, &mut value)| *lane = pick(*lane, value));
+        half /= 2;
+    }
+    lanes.first().copied().into_iter().chain(rest).reduce(pick)
 }
 
 impl Tensor {
