@@ -36,8 +36,8 @@ impl Extreme {
     pub fn of<T: PartialOrd + Copy>(self, values: &[T]) -> Option<T> {
         // Each loop knows which it is.
         match self {
-            Self::Least => reduced(values, lesser),
-            Self::Greatest => reduced(values, greater),
+            Self::Least => reduced(values, |a, b| if b < a { b } else { a }),
+            Self::Greatest => reduced(values, |a, b| if b > a { b } else { a }),
         }
     }
 
@@ -69,23 +69,32 @@ fn greater<T: PartialOrd + Copy>(a: T, b: T) -> T {
     if a > b || a != a { a } else { b }
 }
 
-/// Reduces many values side by side.
-fn reduced<T: Copy>(values: &[T], pick: impl Fn(T, T) -> T) -> Option<T> {
+/// Reduces many values side by side; NaN if there is one among them. What is picked of a value and NaN is the first of both: the
+/// processor has an instruction for that, and NaN is looked for apart from it.
+#[expect(clippy::eq_op, reason = "NaN alone is not equal to itself")]
+fn reduced<T: PartialOrd + Copy>(values: &[T], pick: impl Fn(T, T) -> T) -> Option<T> {
     let (whole, rest) = values.as_chunks::<LANES>();
-    let rest = rest.iter().copied().reduce(&pick);
-    let Some((first, whole)) = whole.split_first() else { return rest };
-    let mut lanes = *first;
-    for values in whole {
-        lanes.iter_mut().zip(values).for_each(|(lane, &value)| *lane = pick(*lane, value));
+    let mut nan = [false; LANES];
+    let mut lanes = whole.first().copied();
+    if let Some(lanes) = &mut lanes {
+        for values in whole {
+            for ((lane, nan), &value) in lanes.iter_mut().zip(&mut nan).zip(values) {
+                *lane = pick(*lane, value);
+                *nan |= value != value;
+            }
+        }
+        // One half with the other, as long as there are two: each step waits for the one before it.
+        let mut half = LANES / 2;
+        while half > 0 {
+            let (left, right) = lanes.split_at_mut(half);
+            left.iter_mut().zip(right).for_each(|(lane, &mut value)| *lane = pick(*lane, value));
+            half /= 2;
+        }
     }
-    // One half with the other, as long as there are two: each step waits for the one before it.
-    let mut half = LANES / 2;
-    while half > 0 {
-        let (left, right) = lanes.split_at_mut(half);
-        left.iter_mut().zip(right).for_each(|(lane, &mut value)| *lane = pick(*lane, value));
-        half /= 2;
+    if nan.contains(&true) || rest.iter().any(|value| value != value) {
+        return values.iter().copied().find(|value| value != value);
     }
-    lanes.first().copied().into_iter().chain(rest).reduce(pick)
+    lanes.iter().flatten().take(1).chain(rest).copied().reduce(pick)
 }
 
 impl Tensor {
