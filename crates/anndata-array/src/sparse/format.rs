@@ -10,7 +10,7 @@ pub(super) mod tiles;
 use anndata_storage::{DType, Result, Tensor};
 
 use self::tiles::Tiles;
-use super::buffers::{by_size, by_width, largest, plain, plain_mut, size_of_value, zeroed};
+use super::buffers::{by_size, by_width, largest, plain, plain_mut, size_of_value, to_fill};
 use super::offsets::Offsets;
 use super::{SparseFormat, SparseMatrix};
 
@@ -48,7 +48,7 @@ impl SparseMatrix {
             let new_offsets = Offsets::of_lengths(self.counts(false)?)?;
             let is_canonical = self.is_canonical()?;
             let tiles = if is_canonical { Tiles::new(&new_offsets, major) } else { None };
-            let (mut new_indices, mut new_data) = (zeroed(self.nnz(), size_of::<I>())?, zeroed(self.nnz(), size)?);
+            let (mut new_indices, mut new_data) = (to_fill(self.nnz(), size_of::<I>())?, to_fill(self.nnz(), size)?);
             by_size!(size, V => {
                 let old = Stored { offsets: &offsets, indices: old, values: plain::<V>(&self.data)? };
                 let (indices, values) = (plain_mut::<I>(&mut new_indices)?, plain_mut::<V>(&mut new_data)?);
