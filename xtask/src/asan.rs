@@ -4,7 +4,8 @@ use crate::env::{Tools, anndata_python};
 use crate::sh::{Result, cargo, host, option, step, target};
 
 /// What has `unsafe` code, or calls the HDF5 library, blosc, LZF and zstd.
-const PACKAGES: [&str; 5] = ["anndata-storage", "anndata-array", "anndata-codecs", "anndata-io-hdf5", "anndata-io-zarr"];
+const PACKAGES: [&str; 5] =
+    ["anndata-storage", "anndata-array", "anndata-codecs", "anndata-io-hdf5", "anndata-io-zarr"];
 
 /// Frames and variables are kept where the sanitizer can name them.
 const RUST: &str = "-Zsanitizer=address -Cforce-frame-pointers=yes";

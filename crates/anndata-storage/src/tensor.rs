@@ -20,6 +20,7 @@ mod serde;
 mod shared;
 mod text;
 mod time;
+mod transpose;
 
 use std::fmt;
 use std::sync::Arc;
