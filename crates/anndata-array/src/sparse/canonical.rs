@@ -132,7 +132,7 @@ impl SparseMatrix {
     clippy::needless_bitwise_bool,
     reason = "all pairs are looked at, whatever the first ones say: several at a time"
 )]
-pub(super) fn increases<I: Index>(values: &[I]) -> bool {
+fn increases<I: Index>(values: &[I]) -> bool {
     let Some((_, next)) = values.split_first() else { return true };
     values.iter().zip(next).fold(true, |increases, (value, next)| increases & (value < next))
 }
