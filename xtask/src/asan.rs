@@ -18,7 +18,7 @@ const C: &str = "-fsanitize=address -fno-sanitize-address-use-after-scope -fno-o
 const STACK: &str = "67108864";
 
 /// What the HDF5 library keeps until the process ends is no fault, nor that libdeflate compiles one source for several processors, so that
-/// tables within it have one name. Memory that is not to be had is an error, as it is without the sanitizer.
+/// tables within it have one name. A failed allocation is an error, as it is without the sanitizer.
 const OPTIONS: &str = "detect_leaks=0:detect_odr_violation=0:detect_stack_use_after_return=1:strict_string_checks=1:\
     allocator_may_return_null=1";
 

@@ -68,7 +68,7 @@ struct Entry<I, V> {
 /// Consecutive entries of the old major slices, sorted by bucket.
 struct Slab<I, V> {
     entries: Vec<Entry<I, V>>,
-    /// Where the entries of each bucket are.
+    /// The range of entries of each bucket.
     offsets: Option<Offsets>,
 }
 

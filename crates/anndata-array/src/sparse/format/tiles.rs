@@ -1,9 +1,9 @@
 //! Sorted values, tile by tile.
 //!
-//! A tile is some neighbouring new major slices. It takes its values from all old major slices, one after the other, each of which goes
-//! on where the tile before ended. So a value is read once, and there are no slabs in between. What a new major slice gets is collected
-//! until it fills lines of the cache, which then go to memory without a detour. All such lines of a tile stay in the second cache of a
-//! core.
+//! A tile is a run of neighbouring new major slices. It takes its values from all old major slices in turn, and resumes each of them
+//! where the previous tile stopped. So a value is read once, and no slabs are needed. The values of a new major slice are collected
+//! until they fill whole cache lines, which then go straight to memory. The lines that a tile collects fit into the second cache of
+//! a core.
 //!
 //! Tried, and slower: each value straight to its place, with the lines that follow asked for ahead (half as long again); indices
 //! and values collected in lines of their own (a tenth); lines written as soon as they are full, when the last value is still
@@ -139,8 +139,8 @@ impl Tiles {
 }
 
 impl<I: Index, V> Stored<'_, I, V> {
-    /// Where the values of a new major slice, or of those that follow it, begin in each old one. There are `before` values of those before
-    /// it.
+    /// The position in each old major slice of its first value that belongs to `new_slice` or a later one. All earlier ones together
+    /// have `before` values.
     fn first_at_or_beyond(&self, new_slice: usize, before: usize) -> Result<Vec<usize>> {
         // In each old slice as many are before it as on average, as a guess.
         let guess = |slice: &Range<usize>| {
@@ -149,12 +149,13 @@ impl<I: Index, V> Stored<'_, I, V> {
         };
         let mut ahead = self.offsets.ranges().skip(AHEAD);
         let found = self.offsets.ranges().map(|slice| {
+            // A hint to the processor: where there is nothing ahead, none is given.
             if let Some(ahead) = ahead.next() {
                 let guess = guess(&ahead);
                 prefetch::read(self.indices.get(guess.saturating_sub(NEAR)..guess + NEAR).unwrap_or_default());
             }
             let indices = self.indices.get(slice.clone()).or_bug("a major slice beyond the indices")?;
-            let near = partition_near(indices, guess(&slice) - slice.start, |index| index.to_usize() < new_slice);
+            let near = partition_near(indices, guess(&slice) - slice.start, |index| index.to_usize() < new_slice)?;
             Ok(slice.start + near)
         });
         found.collect()
@@ -162,7 +163,11 @@ impl<I: Index, V> Stored<'_, I, V> {
 }
 
 /// How many of the first values are as asked, and none that follow; looked for near a guess.
-pub(in crate::sparse) fn partition_near<T>(values: &[T], guess: usize, is_before: impl Fn(&T) -> bool) -> usize {
+pub(in crate::sparse) fn partition_near<T>(
+    values: &[T],
+    guess: usize,
+    is_before: impl Fn(&T) -> bool,
+) -> Result<usize> {
     let (mut low, mut high, mut step) = (guess, guess, NEAR);
     while low.checked_sub(1).and_then(|last| values.get(last)).is_some_and(|last| !is_before(last)) {
         (low, high, step) = (low.saturating_sub(step), low, step * 2);
@@ -170,7 +175,7 @@ pub(in crate::sparse) fn partition_near<T>(values: &[T], guess: usize, is_before
     while values.get(high).is_some_and(&is_before) {
         (low, high, step) = (high + 1, (high + step).min(values.len()), step * 2);
     }
-    low + values.get(low..high).unwrap_or_default().partition_point(is_before)
+    Ok(low + values.get(low..high).or_bug("a guess beyond the values")?.partition_point(is_before))
 }
 
 /// What a thread fills.
@@ -200,9 +205,9 @@ impl<I: Pod, V: Pod> Collected<I, V> {
 /// Consecutive new major slices that are filled.
 struct Tile<'a, 'b, I, V> {
     slices: &'a Range<usize>,
-    /// Where each begins.
+    /// The position of the first value of each.
     starts: &'a [usize],
-    /// Where each goes on.
+    /// The position of the next value of each.
     positions: Vec<usize>,
     /// How many values are before those that the thread fills.
     before: usize,

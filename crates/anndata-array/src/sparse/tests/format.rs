@@ -58,7 +58,7 @@ proptest! {
     #[test]
     fn what_is_near_a_guess_is_found_from_any(len in 0_usize..300, first in 0_usize..300, guess in 0_usize..300) {
         let values: Vec<usize> = (0..len).collect();
-        prop_assert_eq!(partition_near(&values, guess.min(len), |value| *value < first), first.min(len));
+        prop_assert_eq!(partition_near(&values, guess.min(len), |value| *value < first)?, first.min(len));
     }
 }
 
