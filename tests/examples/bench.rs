@@ -5,8 +5,8 @@
 //! bench write FILE OUT [--compression none|gzip] [--durable]   read FILE, then time writing it to OUT
 //! bench convert FILE OUT [--memory-limit BYTES] [--durable]    rewrite FILE as OUT
 //! bench arrays STORE                                   read the three arrays of the matrix, all at once
-//! bench limit FILE                                     the same bytes, read at their offsets and inflated, nothing else
-//! bench write-limit FILE OUT                           the same values, deflated where FILE is, and written, nothing else
+//! bench limit FILE                                     the same bytes, read at their offsets and unpacked, nothing else
+//! bench write-limit FILE OUT                           the same values, packed as in FILE, and written, nothing else
 //! ```
 
 use std::error::Error;
@@ -17,7 +17,9 @@ use std::time::{Duration, Instant};
 
 use anndata::io::ElemReadOptions;
 use anndata::storage::ChunkedStorage;
-use anndata::{AnnData, Codec, Compression, ConvertOptions, Element, Format, Group, Tensor, WriteOptions, ZarrOptions};
+use anndata::{
+    AnnData, Array, Codec, Compression, ConvertOptions, Element, Format, Group, Tensor, WriteOptions, ZarrOptions,
+};
 use libdeflater::{CompressionLvl, Compressor, Decompressor};
 use rayon::prelude::*;
 
@@ -25,6 +27,9 @@ type Result<T> = std::result::Result<T, Box<dyn Error + Send + Sync>>;
 
 /// What is read of the object: the matrix, beside which the frames are small.
 const ARRAYS: [&str; 3] = ["X/data", "X/indices", "X/indptr"];
+
+/// The level at which zarr stores are packed, where none is asked for.
+const ZSTD_LEVEL: i32 = 2;
 
 fn main() -> Result<()> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -114,13 +119,36 @@ fn arrays(store: &str) -> Result<(Duration, usize)> {
     Ok((start.elapsed(), tensors.iter().map(Tensor::nbytes).sum()))
 }
 
-/// Every chunk read at its offset on all cores, inflated where it was deflated, into a buffer that is used again.
+/// How the chunks of an array are packed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Packing {
+    None,
+    Zlib,
+    Zstd,
+}
+
+impl Packing {
+    fn of(array: &Array) -> Result<Self> {
+        match array.spec().codecs.as_slice() {
+            [] => Ok(Self::None),
+            [Codec::Zlib { .. }] => Ok(Self::Zlib),
+            [Codec::Zstd { .. }] => Ok(Self::Zstd),
+            other => Err(format!("no limit for {other:?}").into()),
+        }
+    }
+}
+
+/// Every chunk read at its offset on all cores, unpacked where it was packed, into a buffer that is used again. The chunks of a store
+/// are parts of its shards: they are packed anew in memory, by the bare library, and unpacked.
 fn limit(file: &str) -> Result<(Duration, usize)> {
     let root = anndata::open(file)?;
+    if Format::for_name(file)? == Format::Zarr {
+        return limit_of_store(&root);
+    }
     for_each_chunk(&root, |_, _, _| Ok(0))?; // The index of chunks is listed once, as any reader has to.
     let start = Instant::now();
-    let bytes = for_each_chunk(&root, |raw, chunk, deflated| {
-        if deflated {
+    let bytes = for_each_chunk(&root, |raw, chunk, packing| {
+        if packing == Packing::Zlib {
             return Ok(Decompressor::new().zlib_decompress(raw, chunk)?);
         }
         chunk.copy_from_slice(raw);
@@ -129,43 +157,68 @@ fn limit(file: &str) -> Result<(Duration, usize)> {
     Ok((start.elapsed(), bytes))
 }
 
-/// Every chunk deflated on all cores where it was deflated, and written one after the other.
+fn limit_of_store(root: &Group) -> Result<(Duration, usize)> {
+    let pieces = pieces(root)?;
+    let largest = pieces.iter().map(|(piece, _)| piece.len()).max().unwrap_or(0);
+    let packed: Vec<Vec<u8>> =
+        pieces.into_par_iter().map(|(piece, packing)| pack(&piece, packing)).collect::<Result<_>>()?;
+    let start = Instant::now();
+    let bytes = packed.par_iter().map_init(
+        || (zstd::bulk::Decompressor::new(), vec![0; largest]),
+        |(zstd, chunk), raw| {
+            let zstd = zstd.as_mut().map_err(|error| error.to_string())?;
+            Ok::<_, Box<dyn Error + Send + Sync>>(zstd.decompress_to_buffer(raw, chunk.as_mut_slice())?)
+        },
+    );
+    let bytes = bytes.try_reduce(|| 0, |a, b| Ok(a + b))?;
+    Ok((start.elapsed(), bytes))
+}
+
+/// Every chunk packed on all cores where it was packed, and written one after the other.
 fn write_limit(file: &str, out: &str) -> Result<(Duration, usize)> {
-    let root = anndata::open(file)?;
-    let mut pieces: Vec<(Vec<u8>, bool)> = Vec::new();
-    for path in ARRAYS {
-        let array = root.array(path)?;
-        let deflated = array.spec().codecs.iter().any(|codec| matches!(codec, Codec::Zlib { .. }));
-        let values = array.read()?;
-        let bytes = values.as_bytes().unwrap_or_default();
-        pieces.extend(bytes.chunks(1 << 20).map(|piece| (piece.to_vec(), deflated)));
-    }
+    let pieces = pieces(&anndata::open(file)?)?;
     let bytes = pieces.iter().map(|(piece, _)| piece.len()).sum();
     let start = Instant::now();
     let mut file = File::create(out)?;
     for batch in pieces.chunks(64) {
-        let encoded = batch.par_iter().map(|(piece, deflated)| encode(piece, *deflated)).collect::<Result<Vec<_>>>()?;
-        for piece in encoded {
+        let packed = batch.par_iter().map(|(piece, packing)| pack(piece, *packing)).collect::<Result<Vec<_>>>()?;
+        for piece in packed {
             file.write_all(&piece)?;
         }
     }
     Ok((start.elapsed(), bytes))
 }
 
-fn encode(piece: &[u8], deflated: bool) -> Result<Vec<u8>> {
-    if !deflated {
-        return Ok(piece.to_vec());
+/// The values of the matrix, a mebibyte at a time, and how they are packed.
+fn pieces(root: &Group) -> Result<Vec<(Vec<u8>, Packing)>> {
+    let mut pieces = Vec::new();
+    for path in ARRAYS {
+        let array = root.array(path)?;
+        let packing = Packing::of(&array)?;
+        let values = array.read()?;
+        let bytes = values.as_bytes().unwrap_or_default();
+        pieces.extend(bytes.chunks(1 << 20).map(|piece| (piece.to_vec(), packing)));
     }
-    let mut compressor = Compressor::new(CompressionLvl::new(4).map_err(|_| "no such level")?);
-    let mut out = vec![0; compressor.zlib_compress_bound(piece.len())];
-    let len = compressor.zlib_compress(piece, &mut out)?;
-    out.truncate(len);
-    Ok(out)
+    Ok(pieces)
 }
 
-/// Runs a function on all chunks of the matrix, on all cores: stored bytes, a buffer of a chunk's size, whether the
-/// bytes are deflated. Gives the sum of what it returns.
-fn for_each_chunk(root: &Group, visit: impl Fn(&[u8], &mut [u8], bool) -> Result<usize> + Sync) -> Result<usize> {
+fn pack(piece: &[u8], packing: Packing) -> Result<Vec<u8>> {
+    match packing {
+        Packing::None => Ok(piece.to_vec()),
+        Packing::Zlib => {
+            let mut compressor = Compressor::new(CompressionLvl::new(4).map_err(|_| "no such level")?);
+            let mut out = vec![0; compressor.zlib_compress_bound(piece.len())];
+            let len = compressor.zlib_compress(piece, &mut out)?;
+            out.truncate(len);
+            Ok(out)
+        }
+        Packing::Zstd => Ok(zstd::bulk::compress(piece, ZSTD_LEVEL)?),
+    }
+}
+
+/// Runs a function on all chunks of the matrix, on all cores: stored bytes, a buffer of a chunk's size, how the bytes are packed.
+/// Gives the sum of what it returns.
+fn for_each_chunk(root: &Group, visit: impl Fn(&[u8], &mut [u8], Packing) -> Result<usize> + Sync) -> Result<usize> {
     let mut total = 0;
     for path in ARRAYS {
         let array = root.array(path)?;
@@ -175,7 +228,7 @@ fn for_each_chunk(root: &Group, visit: impl Fn(&[u8], &mut [u8], bool) -> Result
         };
         let chunked: &dyn ChunkedStorage = chunked;
         let len = usize::try_from(chunks.iter().product::<u64>())? * spec.dtype.size().unwrap_or(1);
-        let deflated = spec.codecs.iter().any(|codec| matches!(codec, Codec::Zlib { .. }));
+        let packing = Packing::of(&array)?;
         let count = spec.chunk_grid().first().copied().unwrap_or(0);
         total += (0..count)
             .into_par_iter()
@@ -183,7 +236,7 @@ fn for_each_chunk(root: &Group, visit: impl Fn(&[u8], &mut [u8], bool) -> Result
                 || (Vec::new(), vec![0; len]),
                 |(raw, chunk), position| {
                     chunked.read_raw(&[position], raw)?;
-                    visit(raw, chunk, deflated)
+                    visit(raw, chunk, packing)
                 },
             )
             .try_reduce(|| 0, |a, b| Ok(a + b))?;
