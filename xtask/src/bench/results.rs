@@ -23,6 +23,22 @@ have to find the same numbers. Times are medians; *faster* is the median of the 
 on all cores with nothing else done, in the same run. *Memory* is the most that a process takes, in sizes of the data.
 ";
 
+/// What stands below them.
+const TAIL: &str = "
+## Further from a limit
+
+A limit leaves out all that is not moving, packing or unpacking bytes. What takes more than half as long again, and why:
+
+- *to CSC*, *to CSR*: each value goes to one of thousands of places, which are counted first. To count, and to touch the memory of the
+  result once, takes nearly half as long again as the limit by itself.
+- *columns, a tenth of them shuffled*: what is kept of each row has to be put in order.
+- *column variances*, *values of columns counted*, *means of groups*: what belongs to all columns does not fit the nearest cache.
+- *read, none* and zarr: the limit unpacks into memory that is used again; what is read stays, in memory that the system clears first.
+  Python's zarr unpacks and packs with zstd on all cores as well, so that the ratio to it is bounded by what it does besides.
+- What stands beside *a copy of its data in memory* is bound by other things, of which a copy is the least: text is made numbers, and
+  what is written is packed.
+";
+
 /// The numbers of cores for which times are predicted.
 const CORES: [f64; 3] = [8.0, 16.0, 64.0];
 
@@ -199,6 +215,7 @@ pub(super) fn page(benches: &[&str]) -> Result<()> {
     };
     add(&mut text, &machine(&limits));
     add(&mut text, &tables);
+    add(&mut text, TAIL);
     println!("{PAGE} is written");
     Ok(std::fs::write(root().join(PAGE), text)?)
 }

@@ -82,6 +82,9 @@ pub(super) fn fill<I: Index, S: Default>(
 /// At most this many parts have cells of their own; a constant, so that a sum does not depend on the number of cores.
 const PARTS: usize = 64;
 
+/// How many cells are joined at a time.
+const JOINED: usize = 1 << 10;
+
 /// About how many values each part has, if the cells of all parts together are to be fewer than the values.
 pub(super) fn part_size(nnz: usize, cells: usize) -> usize {
     let parts = (nnz / cells.max(1)).clamp(1, PARTS);
@@ -93,11 +96,11 @@ pub(super) type AddPart<'a, A> = dyn Fn(&mut [A], Range<usize>) -> Result<bool> 
 
 /// Folds parts of the values into one cell for each position of the minor axis, on all cores. If `add` returns false for
 /// any of the parts, there is no result.
-pub(super) fn fold_parts<A: Copy + Default + Send>(
+pub(super) fn fold_parts<A: Copy + Default + Send + Sync>(
     parts: Vec<Range<usize>>,
     minor: usize,
     add: &AddPart<A>,
-    join: impl Fn(A, A) -> A,
+    join: impl Fn(A, A) -> A + Sync,
 ) -> Result<Option<Vec<A>>> {
     let parts = parts.into_par_iter().map(|part| {
         let mut cells = filled(minor, A::default())?;
@@ -106,9 +109,13 @@ pub(super) fn fold_parts<A: Copy + Default + Send>(
     let Some(parts) = parts.collect::<Result<Option<Vec<_>>>>()? else { return Ok(None) };
     let mut parts = parts.into_iter();
     let Some(mut total) = parts.next() else { return filled(minor, A::default()).map(Some) };
-    for part in parts {
-        total.iter_mut().zip(part).for_each(|(cell, other)| *cell = join(*cell, other));
-    }
+    let others: Vec<Vec<A>> = parts.collect();
+    // Some cells of all parts after those before them: each cell is joined in the order of the parts.
+    total.par_chunks_mut(JOINED).enumerate().for_each(|(number, cells)| {
+        for other in others.iter().filter_map(|cells| cells.chunks(JOINED).nth(number)) {
+            cells.iter_mut().zip(other).for_each(|(cell, other)| *cell = join(*cell, *other));
+        }
+    });
     Ok(Some(total))
 }
 

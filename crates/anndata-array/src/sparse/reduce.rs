@@ -174,10 +174,10 @@ impl SparseMatrix {
 
     /// Folds all values into one cell for each position of the minor axis. `add` adds a value to the cells, of which it
     /// knows the index and where it is stored.
-    pub(super) fn across<A: Copy + Default + Send>(
+    pub(super) fn across<A: Copy + Default + Send + Sync>(
         &self,
         add: impl Fn(&mut [A], usize, usize) -> Result<()> + Sync,
-        join: impl Fn(A, A) -> A,
+        join: impl Fn(A, A) -> A + Sync,
     ) -> Result<Vec<A>> {
         let (nnz, minor) = (self.nnz(), self.axes().1);
         let step = part_size(nnz, minor);

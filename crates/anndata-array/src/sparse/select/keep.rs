@@ -101,31 +101,29 @@ impl<I: Index> Entries<I> {
     pub(super) fn append_kept(&mut self, keep: Keep<'_>, indices: &[I], values: &[u8], size: usize) -> Result<()> {
         let mut places = std::mem::take(&mut self.places);
         for (indices, values) in indices.chunks(BATCH).zip(values.chunks(BATCH * size)) {
-            let done = self.append_lanes(keep, indices, values, size)?;
-            let indices = values_of(indices, done..indices.len())?;
+            if self.append_lanes(keep, indices, values, size)? {
+                continue;
+            }
             let found = find(keep, indices, &mut places)?;
             let index = |at: usize| indices.get(at).copied().or_bug("a place beyond the indices");
-            let values = values_of(values, done * size..values.len())?;
             self.append(values_of(&places, 0..found)?, |at| at, index, values, size)?;
         }
         self.places = places;
         Ok(())
     }
 
-    /// Appends what is kept of the first values, as many as fill lanes, and gives how many these are: none where the processor has no
-    /// lanes for such values.
+    /// Appends what is kept of some values; false where the processor has no lanes for such.
     #[cfg(target_arch = "x86_64")]
-    fn append_lanes(&mut self, keep: Keep<'_>, indices: &[I], values: &[u8], size: usize) -> Result<usize> {
-        let Some(kept) = lanes::Kept::new(keep, size_of::<I>(), size) else { return Ok(0) };
-        let (to_indices, to_values) = self.free(indices.len(), size)?;
-        let (done, found) = kept.take(indices, values, to_indices, to_values).or_bug("an index beyond the axis")?;
-        self.len += found;
-        Ok(done)
+    fn append_lanes(&mut self, keep: Keep<'_>, indices: &[I], values: &[u8], size: usize) -> Result<bool> {
+        let Some(kept) = lanes::Kept::new(keep, size_of::<I>(), size) else { return Ok(false) };
+        let (to_indices, to_values) = self.free(indices.len().next_multiple_of(lanes::LANES), size)?;
+        self.len += kept.take(indices, values, to_indices, to_values).or_bug("an index beyond the axis")?;
+        Ok(true)
     }
 
     #[cfg(not(target_arch = "x86_64"))]
-    fn append_lanes(&mut self, _: Keep<'_>, _: &[I], _: &[u8], _: usize) -> Result<usize> {
-        Ok(0)
+    fn append_lanes(&mut self, _: Keep<'_>, _: &[I], _: &[u8], _: usize) -> Result<bool> {
+        Ok(false)
     }
 
     /// Appends an index for each of some places, and the value of `size` bytes that is there.

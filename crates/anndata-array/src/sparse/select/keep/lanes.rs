@@ -9,7 +9,7 @@ use std::arch::x86_64::{
 use super::{Index, Keep};
 
 /// The indices of a vector.
-const LANES: usize = 16;
+pub(super) const LANES: usize = 16;
 
 /// The bytes of a vector.
 const BYTES: usize = 64;
@@ -51,54 +51,84 @@ impl<'a> Kept<'a> {
         Some(Self { test, is_wide: value_size == 8 })
     }
 
-    /// Moves what is kept of the entries that fill vectors to the front of memory for all of them; gives how many these are, and how
-    /// many are kept. None if an index is beyond the axis.
+    /// Moves what is kept of some entries to the front of memory for as many, rounded up to whole vectors; gives how many are kept. None
+    /// if an index is beyond the axis.
     pub(super) fn take<I: Index>(
         &self,
         indices: &[I],
         values: &[u8],
         to_indices: &mut [I],
         to_values: &mut [u8],
-    ) -> Option<(usize, usize)> {
+    ) -> Option<usize> {
         // Of one size, as was checked.
         let indices = bytemuck::try_cast_slice(indices).ok()?;
         let to_indices = bytemuck::try_cast_slice_mut(to_indices).ok()?;
+        let taken = Taken { to_indices, to_values, kept: 0, outside: 0 };
         let take = if self.is_wide { take::<true> } else { take::<false> };
         // SAFETY: there is one of these only where the processor has the features.
-        let kept = unsafe { take(self.test, indices, values, to_indices, to_values) }?;
-        Some((indices.len() / LANES * LANES, kept))
+        unsafe { take(self.test, indices, values, taken) }
     }
 }
 
 #[target_feature(enable = "avx512f,popcnt")]
 #[inline(never)]
-fn take<const WIDE: bool>(
-    test: Test<'_>,
-    indices: &[u32],
-    values: &[u8],
-    to_indices: &mut [u32],
-    to_values: &mut [u8],
-) -> Option<usize> {
+fn take<const WIDE: bool>(test: Test<'_>, indices: &[u32], values: &[u8], mut taken: Taken<'_>) -> Option<usize> {
     let size = if WIDE { 8 } else { 4 };
-    let (mut kept, mut outside) = (0, 0);
-    for (indices, values) in indices.as_chunks::<LANES>().0.iter().zip(values.chunks_exact(LANES * size)) {
+    let (whole, rest) = indices.as_chunks::<LANES>();
+    let (whole_values, rest_values) = values.split_at_checked(whole.len() * LANES * size)?;
+    for (indices, values) in whole.iter().zip(whole_values.chunks_exact(LANES * size)) {
+        taken.put::<WIDE>(test, indices, values, !0)?;
+    }
+    if !rest.is_empty() {
+        // The lanes that nothing is in are not looked at.
+        let (mut indices, mut values) = ([0; LANES], [0; 2 * BYTES]);
+        indices.get_mut(..rest.len())?.copy_from_slice(rest);
+        let used = rest.len() * size;
+        values.get_mut(..used)?.copy_from_slice(rest_values.get(..used)?);
+        taken.put::<WIDE>(test, &indices, values.get(..LANES * size)?, (1 << rest.len()) - 1)?;
+    }
+    (taken.outside == 0).then_some(taken.kept)
+}
+
+/// What is taken.
+struct Taken<'a> {
+    to_indices: &'a mut [u32],
+    to_values: &'a mut [u8],
+    kept: usize,
+    /// Which lanes had an index beyond the axis.
+    outside: __mmask16,
+}
+
+impl Taken<'_> {
+    /// Takes what is kept of a vector of indices, and their values, as far as lanes are used.
+    #[target_feature(enable = "avx512f,popcnt")]
+    #[inline]
+    fn put<const WIDE: bool>(
+        &mut self,
+        test: Test<'_>,
+        indices: &[u32; LANES],
+        values: &[u8],
+        used: __mmask16,
+    ) -> Option<()> {
+        let size = if WIDE { 8 } else { 4 };
         let indices = load(bytemuck::cast_ref(indices));
-        let mask = match test {
-            Test::Range(first, len) => {
-                let places = _mm512_sub_epi32(indices, every(first));
-                _mm512_cmplt_epu32_mask(places, every(len))
-            }
-            Test::Bits(words, len) => {
-                let inside = _mm512_cmplt_epu32_mask(indices, every(len));
-                outside |= !inside;
-                bits(words, indices, inside)
-            }
-        };
+        let mask = used
+            & match test {
+                Test::Range(first, len) => {
+                    let places = _mm512_sub_epi32(indices, every(first));
+                    _mm512_cmplt_epu32_mask(places, every(len))
+                }
+                Test::Bits(words, len) => {
+                    let inside = _mm512_cmplt_epu32_mask(indices, every(len));
+                    self.outside |= used & !inside;
+                    bits(words, indices, inside)
+                }
+            };
         // All lanes are put there; what is not kept is written over by what comes next.
-        let to = to_indices.get_mut(kept..)?.first_chunk_mut::<LANES>()?;
+        let to = self.to_indices.get_mut(self.kept..)?.first_chunk_mut::<LANES>()?;
         store(_mm512_maskz_compress_epi32(mask, indices), bytemuck::cast_mut(to));
         let (low, high) = values.as_chunks::<BYTES>().0.split_first()?;
-        let to = to_values.get_mut(kept * size..)?;
+        let to = self.to_values.get_mut(self.kept * size..)?;
         if WIDE {
             let [mask_low, mask_high] = mask.to_le_bytes();
             store(_mm512_maskz_compress_epi64(mask_low, load(low)), to.first_chunk_mut()?);
@@ -107,9 +137,9 @@ fn take<const WIDE: bool>(
         } else {
             store(_mm512_maskz_compress_epi32(mask, load(low)), to.first_chunk_mut()?);
         }
-        kept += mask.count_ones() as usize;
+        self.kept += mask.count_ones() as usize;
+        Some(())
     }
-    (outside == 0).then_some(kept)
 }
 
 /// Which indices have their bits set; those outside of the axis are not looked at.
