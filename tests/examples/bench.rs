@@ -5,7 +5,8 @@
 //! bench write FILE OUT [--compression none|gzip] [--durable]   read FILE, then time writing it to OUT
 //! bench convert FILE OUT [--memory-limit BYTES] [--durable]    rewrite FILE as OUT
 //! bench arrays STORE                                   read the three arrays of the matrix, all at once
-//! bench limit FILE                                     the same bytes, read at their offsets and unpacked, nothing else
+//! bench read-limit FILE                                the same bytes, read at their offsets and unpacked to where they stay, nothing else
+//! bench limit FILE                                     the same, to memory that is used again, as for what is read and not kept
 //! bench write-limit FILE OUT                           the same values, packed as in FILE, and written, nothing else
 //! ```
 
@@ -16,7 +17,7 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use anndata::io::ElemReadOptions;
-use anndata::storage::ChunkedStorage;
+use anndata::storage::{AlignedBytes, ChunkedStorage};
 use anndata::{
     AnnData, Array, Codec, Compression, ConvertOptions, Element, Format, Group, Tensor, WriteOptions, ZarrOptions,
 };
@@ -39,7 +40,8 @@ fn main() -> Result<()> {
         ["write", file, out, options @ ..] => write(file, out, options)?,
         ["convert", file, out, options @ ..] => convert(file, out, options)?,
         ["arrays", store] => arrays(store)?,
-        ["limit", file] => limit(file)?,
+        ["read-limit", file] => limit(file, Kept::All)?,
+        ["limit", file] => limit(file, Kept::None)?,
         ["write-limit", file, out] => write_limit(file, out)?,
         _ => return Err("see the top of this example for its arguments".into()),
     };
@@ -138,40 +140,79 @@ impl Packing {
     }
 }
 
-/// Every chunk read at its offset on all cores, unpacked where it was packed, into a buffer that is used again. The chunks of a store
-/// are parts of its shards: they are packed anew in memory, by the bare library, and unpacked.
-fn limit(file: &str) -> Result<(Duration, usize)> {
-    let root = anndata::open(file)?;
-    if Format::for_name(file)? == Format::Zarr {
-        return limit_of_store(&root);
-    }
-    for_each_chunk(&root, |_, _, _| Ok(0))?; // The index of chunks is listed once, as any reader has to.
-    let start = Instant::now();
-    let bytes = for_each_chunk(&root, |raw, chunk, packing| {
-        if packing == Packing::Zlib {
-            return Ok(Decompressor::new().zlib_decompress(raw, chunk)?);
-        }
-        chunk.copy_from_slice(raw);
-        Ok(chunk.len())
-    })?;
-    Ok((start.elapsed(), bytes))
+/// What is kept of what a limit unpacks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kept {
+    /// All of it, in memory that is new, as that of an object that is read is.
+    All,
+    /// Nothing: a thread unpacks each chunk to the same memory.
+    None,
 }
 
-fn limit_of_store(root: &Group) -> Result<(Duration, usize)> {
+/// Every chunk read at its offset on all cores, and unpacked where it was packed. The chunks of a store are parts of its shards: they
+/// are packed anew in memory, by the bare library, and unpacked.
+fn limit(file: &str, kept: Kept) -> Result<(Duration, usize)> {
+    let root = anndata::open(file)?;
+    if Format::for_name(file)? == Format::Zarr {
+        return limit_of_store(&root, kept);
+    }
+    let arrays: Vec<Chunks> = ARRAYS.iter().map(|path| Chunks::of(root.array(path)?)).collect::<Result<_>>()?;
+    for array in &arrays {
+        array.read(0, &mut Vec::new())?; // The index of chunks is listed once, as any reader has to.
+    }
+    let start = Instant::now();
+    let mut results = Vec::new();
+    for array in &arrays {
+        let unpack = |position: usize, raw: &mut Vec<u8>, chunk: &mut [u8]| {
+            array.read(u64::try_from(position)?, raw)?;
+            match array.packing {
+                Packing::Zlib => Ok(Decompressor::new().zlib_decompress(raw, chunk)?),
+                _ => {
+                    chunk.copy_from_slice(raw);
+                    Ok(raw.len())
+                }
+            }
+        };
+        results.push(unpacked(array.count, array.bytes, kept, Vec::new, unpack)?);
+    }
+    Ok((start.elapsed(), results.iter().map(|(_, bytes)| bytes).sum()))
+}
+
+fn limit_of_store(root: &Group, kept: Kept) -> Result<(Duration, usize)> {
     let pieces = pieces(root)?;
     let largest = pieces.iter().map(|(piece, _)| piece.len()).max().unwrap_or(0);
     let packed: Vec<Vec<u8>> =
         pieces.into_par_iter().map(|(piece, packing)| pack(&piece, packing)).collect::<Result<_>>()?;
     let start = Instant::now();
-    let bytes = packed.par_iter().map_init(
-        || (zstd::bulk::Decompressor::new(), vec![0; largest]),
-        |(zstd, chunk), raw| {
-            let zstd = zstd.as_mut().map_err(|error| error.to_string())?;
-            Ok::<_, Box<dyn Error + Send + Sync>>(zstd.decompress_to_buffer(raw, chunk.as_mut_slice())?)
-        },
-    );
-    let bytes = bytes.try_reduce(|| 0, |a, b| Ok(a + b))?;
-    Ok((start.elapsed(), bytes))
+    let unpack = |position: usize, zstd: &mut std::io::Result<zstd::bulk::Decompressor<'_>>, chunk: &mut [u8]| {
+        let zstd = zstd.as_mut().map_err(|error| error.to_string())?;
+        Ok(zstd.decompress_to_buffer(packed.get(position).ok_or("no such piece")?, chunk)?)
+    };
+    let (result, bytes) = unpacked(packed.len(), largest, kept, zstd::bulk::Decompressor::new, unpack)?;
+    let time = start.elapsed();
+    drop(result);
+    Ok((time, bytes))
+}
+
+/// Unpacks so many chunks of so many bytes on all cores, with what each thread makes once. Gives what is kept, and the number of bytes.
+fn unpacked<T>(
+    count: usize,
+    bytes: usize,
+    kept: Kept,
+    make: impl Fn() -> T + Sync,
+    unpack: impl Fn(usize, &mut T, &mut [u8]) -> Result<usize> + Sync,
+) -> Result<(AlignedBytes, usize)> {
+    let mut memory = AlignedBytes::try_zeroed(if kept == Kept::All { count * bytes } else { 0 })?;
+    let sum = match kept {
+        Kept::All => (memory.as_mut_slice().par_chunks_mut(bytes).enumerate())
+            .map_init(&make, |tools, (position, chunk)| unpack(position, tools, chunk))
+            .try_reduce(|| 0, |a, b| Ok(a + b)),
+        Kept::None => (0..count)
+            .into_par_iter()
+            .map_init(|| (make(), vec![0; bytes]), |(tools, chunk), position| unpack(position, tools, chunk))
+            .try_reduce(|| 0, |a, b| Ok(a + b)),
+    };
+    Ok((memory, sum?))
 }
 
 /// Every chunk packed on all cores where it was packed, and written one after the other.
@@ -216,30 +257,28 @@ fn pack(piece: &[u8], packing: Packing) -> Result<Vec<u8>> {
     }
 }
 
-/// Runs a function on all chunks of the matrix, on all cores: stored bytes, a buffer of a chunk's size, how the bytes are packed.
-/// Gives the sum of what it returns.
-fn for_each_chunk(root: &Group, visit: impl Fn(&[u8], &mut [u8], Packing) -> Result<usize> + Sync) -> Result<usize> {
-    let mut total = 0;
-    for path in ARRAYS {
-        let array = root.array(path)?;
-        let spec = array.spec();
-        let (Some(chunked), Some(chunks)) = (array.inner().as_chunked(), &spec.chunks) else {
-            return Err(format!("{path} is not in chunks").into());
-        };
-        let chunked: &dyn ChunkedStorage = chunked;
-        let len = usize::try_from(chunks.iter().product::<u64>())? * spec.dtype.size().unwrap_or(1);
-        let packing = Packing::of(&array)?;
-        let count = spec.chunk_grid().first().copied().unwrap_or(0);
-        total += (0..count)
-            .into_par_iter()
-            .map_init(
-                || (Vec::new(), vec![0; len]),
-                |(raw, chunk), position| {
-                    chunked.read_raw(&[position], raw)?;
-                    visit(raw, chunk, packing)
-                },
-            )
-            .try_reduce(|| 0, |a, b| Ok(a + b))?;
+/// An array of the matrix as the chunks that are stored of it.
+struct Chunks {
+    array: Array,
+    packing: Packing,
+    count: usize,
+    /// The size of each.
+    bytes: usize,
+}
+
+impl Chunks {
+    fn of(array: Array) -> Result<Self> {
+        let (packing, spec) = (Packing::of(&array)?, array.spec());
+        let chunk = spec.chunks.as_ref().ok_or("an array that is not in chunks")?;
+        let bytes = usize::try_from(chunk.iter().product::<u64>())? * spec.dtype.size().unwrap_or(1);
+        let count = usize::try_from(spec.chunk_grid().first().copied().unwrap_or(0))?;
+        Ok(Self { array, packing, count, bytes })
     }
-    Ok(total)
+
+    /// What is stored of a chunk.
+    fn read(&self, position: u64, raw: &mut Vec<u8>) -> Result<()> {
+        let chunked: &dyn ChunkedStorage = self.array.inner().as_chunked().ok_or("an array that is not in chunks")?;
+        chunked.read_raw(&[position], raw)?.ok_or("a chunk that is not stored")?;
+        Ok(())
+    }
 }

@@ -246,10 +246,10 @@ pub fn check_indices(indices: &Tensor, minor: usize, before: u64) -> Result<()> 
 /// [`InvalidInput`](crate::ErrorKind::InvalidInput) if they are not integers.
 pub fn first_outside(indices: &Tensor, minor: usize) -> Result<Option<(usize, i128)>> {
     dispatch!(integer indices.dtype(), I => {
-        // Compared as unsigned 64-bit integers, a negative index is too large as well.
-        #[allow(clippy::cast_sign_loss, clippy::cast_lossless, clippy::unnecessary_cast, trivial_numeric_casts,
-            clippy::cast_possible_truncation, reason = "the cast is the check")]
-        let bad = |index: I| index as u64 >= minor as u64;
+        // Compared as what they are, of which a register holds several. No index is beyond an axis that is longer than all.
+        let last = minor.checked_sub(1).map(|last| I::try_from(last).unwrap_or(I::MAX));
+        #[expect(clippy::needless_bitwise_bool, reason = "without a branch several are compared at once")]
+        let bad = |index: I| last.is_none_or(|last| (index < I::default()) | (index > last));
         let slice = indices.as_slice::<I>()?;
         // A block at a time without a branch in it, so that the check runs at the speed of memory.
         let found = slice.par_chunks(1 << 16).any(|block| block.iter().fold(false, |any, &index| any | bad(index)));

@@ -18,7 +18,8 @@ const HEAD: &str = "\
 
 Written by `cargo xtask bench page` from what each benchmark measured last. Each row is a pair of processes that
 alternate, one of this library and one of its peer, on the same made files (40 million non-zeros, where nothing else is said), which
-have to find the same numbers. Times are medians; *faster* is the median of the ratios of the pairs, with the smallest and the largest.
+have to find the same numbers. Times are medians; *faster* is the median of the ratios of the pairs, with the smallest, the largest and
+how many pairs there are.
 *Of the limit* is how many times as long this library takes as what bounds it: the same bytes inflated, deflated, read or copied
 on all cores with nothing else done, in the same run. *Memory* is the most that a process takes, in sizes of the data.
 ";
@@ -229,7 +230,7 @@ fn line(row: &Value) -> String {
     let number = |key: &str| row[key].as_f64().unwrap_or(f64::NAN);
     let text = |key: &str| row[key].as_str().unwrap_or_default();
     let mut line = format!(
-        "| {} | {} | {} | {} | {:.2} x ({:.2} to {:.2}) |",
+        "| {} | {} | {} | {} | {:.2} x ({:.2} to {:.2}, of {}) |",
         text("what"),
         text("peer"),
         seconds(number("ours")),
@@ -237,6 +238,7 @@ fn line(row: &Value) -> String {
         number("faster"),
         number("least"),
         number("most"),
+        number("pairs"),
     );
     let limit = row["limit"]["times"].as_f64().zip(row["limit"]["what"].as_str());
     let limit = limit.map_or(String::new(), |(times, what)| format!("{times:.2} x {what}"));

@@ -25,7 +25,7 @@ impl Bench {
         self.measure_python(["write".as_ref(), source.as_path(), theirs.as_path()], &[])?;
 
         for (maker, store) in [("Rust", &ours), ("Python", &theirs)] {
-            let limit = self.repeat(|| self.measure_rust(["limit".as_ref(), store.as_path()], &[]))?;
+            let limit = self.repeat(|| self.measure_rust(["read-limit".as_ref(), store.as_path()], &[]))?;
             let read: [&Path; 2] = ["read".as_ref(), store.as_path()];
             let pairs = self.pairs(|| self.measure_rust(read, &[]), || self.measure_python(read, &[]))?;
             self.report(&format!("read zarr, written by {maker}"), "Python", &pairs, Some(&limit));

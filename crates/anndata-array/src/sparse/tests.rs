@@ -54,6 +54,28 @@ fn unsorted_rows_are_kept_and_viewed_once_sorted() -> Result<()> {
 }
 
 /// Any integer dtype.
+#[test]
+fn the_first_index_outside_of_an_axis_is_found_in_every_type() -> Result<()> {
+    macro_rules! check {
+        ($($type:ty)*) => {
+            $(
+                let (least, most) = (<$type>::MIN, <$type>::MAX);
+                for indices in [vec![], vec![0], vec![1, 0, 5], vec![3, most - 1, most], vec![0, least, 2]] {
+                    let tensor = Tensor::from_vec([indices.len()], indices.clone())?;
+                    for len in [0, 1, 5, 6, 127, 128, 255, 256, 1 << 31, usize::MAX] {
+                        let inside = 0..len as i128;
+                        let mut outside = indices.iter().map(|&index| i128::from(index)).enumerate();
+                        let expected = outside.find(|(_, index)| !inside.contains(index));
+                        assert_eq!(first_outside(&tensor, len)?, expected, "{indices:?} in {len}");
+                    }
+                }
+            )*
+        };
+    }
+    check!(i8 i16 i32 i64 u8 u16 u32 u64);
+    Ok(())
+}
+
 fn integer() -> impl Strategy<Value = DType> {
     prop::sample::select(DType::NUMERIC.get(1..9).unwrap_or_default().to_vec())
 }

@@ -122,7 +122,7 @@ fn unique_labels(index: &Column, join: &str) -> Result<Column> {
 /// The frame with labels of text. A lazy index is taken as it is.
 pub(super) fn with_text_labels(mut frame: DataFrame) -> Result<DataFrame> {
     if let Series::Loaded(index) = frame.index()
-        && index.to_strings().is_err()
+        && index.to_string_array().is_err()
     {
         let labels = Column::strings(index.to_labels()?);
         frame.set_index(labels)?;

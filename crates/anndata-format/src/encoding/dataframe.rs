@@ -34,6 +34,7 @@ mod layout;
 mod validate;
 
 use anndata_storage::{Attribute, Error, Result, Tensor, child_path};
+use rayon::prelude::*;
 
 use self::layout::{NO_NAME, index_key, named, unlisted, upgrade};
 use super::registry::{BuildContext, EncodeContext, Encoding, Registry};
@@ -72,14 +73,15 @@ impl Encoding for DataFrameEncoding {
             .ok_or_else(|| Error::invalid_data("attribute 'column-order' is missing"))?;
         let index_key = index_key(&node)?;
         node.as_group()?;
-        let series = |key: &str| context.series(upgrade(&node, named(&node, key)?)?);
+        let series = |key: &String| context.series(upgrade(&node, named(&node, key)?)?);
+        let (index, columns) = rayon::join(|| series(&index_key), || order.par_iter().map(series).collect::<Vec<_>>());
         let name = (index_key != NO_NAME).then(|| index_key.clone());
-        let mut frame = DataFrame::with_index(series(&index_key)?).with_index_name(name);
-        for key in order {
-            if frame.contains(&key) {
+        let mut frame = DataFrame::with_index(index?).with_index_name(name);
+        for (key, column) in order.iter().zip(columns) {
+            if frame.contains(key) {
                 return Err(Error::invalid_data(format!("column '{key}' is named twice")));
             }
-            frame.insert(&key, series(&key)?).map_err(|error| error.at(&child_path(node.path(), &key)))?;
+            frame.insert(key, column?).map_err(|error| error.at(&child_path(node.path(), key)))?;
         }
         let other = unlisted(node.as_group()?, frame.column_names(), &index_key)
             .map(|(key, child)| (key.clone(), stored::opaque(child.clone()).into()))
