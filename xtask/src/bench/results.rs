@@ -33,9 +33,10 @@ A limit leaves out all that is not moving, packing or unpacking bytes. What take
 - *to CSC*, *to CSR*: each value goes to one of thousands of places, which are counted first. To count, and to touch the memory of the
   result once, takes nearly half as long again as the limit by itself.
 - *columns, a tenth of them shuffled*: what is kept of each row has to be put in order.
-- *column variances*, *values of columns counted*, *means of groups*: what belongs to all columns does not fit the nearest cache.
-- *read, none* and zarr: the limit unpacks into memory that is used again; what is read stays, in memory that the system clears first.
-  Python's zarr unpacks and packs with zstd on all cores as well, so that the ratio to it is bounded by what it does besides.
+- *column variances*, *means of groups*: what belongs to all columns does not fit the nearest cache.
+- *read, none*: besides its values an object has frames, names and offsets, and each index is compared with the length of its axis.
+- *variances of a stored matrix*, *one pass*, *rechunk*: the limit leaves out what is done with the values.
+- Writing zarr: Python packs with zstd on all cores as well, so that the ratio to it is bounded by what it does besides.
 - What stands beside *a copy of its data in memory* is bound by other things, of which a copy is the least: text is made numbers, and
   what is written is packed.
 ";
