@@ -165,13 +165,11 @@ fn limit(file: &str, kept: Kept) -> Result<(Duration, usize)> {
     for array in &arrays {
         let unpack = |position: usize, raw: &mut Vec<u8>, chunk: &mut [u8]| {
             array.read(u64::try_from(position)?, raw)?;
-            match array.packing {
-                Packing::Zlib => Ok(Decompressor::new().zlib_decompress(raw, chunk)?),
-                _ => {
-                    chunk.copy_from_slice(raw);
-                    Ok(raw.len())
-                }
+            if array.packing == Packing::Zlib {
+                return Ok(Decompressor::new().zlib_decompress(raw, chunk)?);
             }
+            chunk.copy_from_slice(raw);
+            Ok(raw.len())
         };
         results.push(unpacked(array.count, array.bytes, kept, Vec::new, unpack)?);
     }
