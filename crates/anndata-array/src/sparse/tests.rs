@@ -53,7 +53,6 @@ fn unsorted_rows_are_kept_and_viewed_once_sorted() -> Result<()> {
     Ok(())
 }
 
-/// Any integer dtype.
 #[test]
 fn the_first_index_outside_of_an_axis_is_found_in_every_type() -> Result<()> {
     macro_rules! check {
@@ -76,6 +75,7 @@ fn the_first_index_outside_of_an_axis_is_found_in_every_type() -> Result<()> {
     Ok(())
 }
 
+/// Any integer dtype.
 fn integer() -> impl Strategy<Value = DType> {
     prop::sample::select(DType::NUMERIC.get(1..9).unwrap_or_default().to_vec())
 }
