@@ -1,6 +1,7 @@
 //! `cargo xtask bench command`: subcommands of `anndata` on 40 million non-zeros, from their start to their end, beside what Python
 //! does in memory once its packages are imported; `show`, beside a Python that starts; and a `report`, beside scanpy's picture.
 
+use std::cell::RefCell;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -47,35 +48,38 @@ impl Bench {
         for (what, options) in calls {
             let ending = if what == "split" { "parts" } else { "h5ad" };
             let output_of = || if what == "diff" { counts.clone() } else { self.output(ending) };
-            let (mut ours, mut theirs) = (PathBuf::new(), PathBuf::new());
-            let pairs = (0..=self.rounds)
-                .map(|_| {
-                    (ours, theirs) = (output_of(), output_of());
-                    let mut words: Vec<&Path> = vec![what.as_ref(), &counts, &ours];
+            let (ours, theirs) = (RefCell::new(PathBuf::new()), RefCell::new(PathBuf::new()));
+            let pairs = self.pairs(
+                || {
+                    let output = output_of();
+                    let mut words: Vec<&Path> = vec![what.as_ref(), &counts, &output];
                     words.extend(options.iter().map(Path::new));
-                    Ok((self.time(&program, &words)?, self.python_of(what, &counts, &theirs)?))
-                })
-                .collect::<Result<Pairs>>()?;
-            self.both(what, pairs, &mut missed);
-            same(&program, what, &ours, &theirs)?;
+                    let measured = self.time(&program, &words);
+                    ours.replace(output);
+                    measured
+                },
+                || {
+                    let output = output_of();
+                    let measured = self.python_of(what, &counts, &output);
+                    theirs.replace(output);
+                    measured
+                },
+            )?;
+            self.both(what, &pairs, &mut missed);
+            same(&program, what, &ours.borrow(), &theirs.borrow())?;
             self.remove_outputs()?;
         }
-        let pairs = (0..=self.rounds)
-            .map(|_| {
-                let (ours, theirs) = (self.output("h5ad"), self.output("h5ad"));
-                std::fs::copy(&counts, &ours)?;
-                let words: [&Path; 6] = [
-                    "repack".as_ref(),
-                    &ours,
-                    "--compression".as_ref(),
-                    "gzip".as_ref(),
-                    "--level".as_ref(),
-                    "4".as_ref(),
-                ];
-                Ok((self.time(&program, &words)?, self.python_of("repack", &counts, &theirs)?))
-            })
-            .collect::<Result<Pairs>>()?;
-        self.both("repack", pairs, &mut missed);
+        let pairs = self.pairs(
+            || {
+                let output = self.output("h5ad");
+                std::fs::copy(&counts, &output)?;
+                let words = ["repack".as_ref(), output.as_path()];
+                let options = ["--compression", "gzip", "--level", "4"].map(Path::new);
+                self.time(&program, &[&words[..], &options].concat())
+            },
+            || self.python_of("repack", &counts, &self.output("h5ad")),
+        )?;
+        self.both("repack", &pairs, &mut missed);
         self.remove_outputs()?;
         if quick || missed.is_empty() { Ok(()) } else { Err(Error::new(missed.join("\n"))) }
     }
@@ -97,12 +101,11 @@ impl Bench {
         Ok((seconds > PAGE).then(|| format!("report: {seconds:.2} s; the bar is {PAGE}")))
     }
 
-    /// Prints pairs of which the first is not counted, and notes what they miss.
-    fn both(&self, what: &str, mut pairs: Pairs, missed: &mut Vec<String>) {
-        pairs.remove(0);
-        self.report(what, "Python", &pairs, None);
-        missed.extend(slower(what, &pairs, 1.0));
-        missed.extend(report_peak(&pairs, MOST_MEMORY).err().map(|error| format!("{what}: {error}")));
+    /// Prints pairs, and notes what they miss.
+    fn both(&self, what: &str, pairs: &Pairs, missed: &mut Vec<String>) {
+        self.report(what, "Python", pairs, None);
+        missed.extend(slower(what, pairs, 1.0));
+        missed.extend(report_peak(pairs, MOST_MEMORY).err().map(|error| format!("{what}: {error}")));
     }
 
     /// A program from its start to its end.

@@ -96,27 +96,32 @@ pub(super) type AddPart<'a, A> = dyn Fn(&mut [A], Range<usize>) -> Result<bool> 
 
 /// Folds parts of the values into one cell for each position of the minor axis, on all cores. If `add` returns false for
 /// any of the parts, there is no result.
+///
+/// Always the same halves are joined, so that a sum does not depend on the number of cores, and at once, while their cells are
+/// still in a near cache.
 pub(super) fn fold_parts<A: Copy + Default + Send + Sync>(
-    parts: Vec<Range<usize>>,
+    parts: &[Range<usize>],
     minor: usize,
     add: &AddPart<A>,
-    join: impl Fn(A, A) -> A + Sync,
+    join: &(impl Fn(A, A) -> A + Sync),
 ) -> Result<Option<Vec<A>>> {
-    let parts = parts.into_par_iter().map(|part| {
-        let mut cells = filled(minor, A::default())?;
-        Ok(add(&mut cells, part)?.then_some(cells))
-    });
-    let Some(parts) = parts.collect::<Result<Option<Vec<_>>>>()? else { return Ok(None) };
-    let mut parts = parts.into_iter();
-    let Some(mut total) = parts.next() else { return filled(minor, A::default()).map(Some) };
-    let others: Vec<Vec<A>> = parts.collect();
-    // Some cells of all parts after those before them: each cell is joined in the order of the parts.
-    total.par_chunks_mut(JOINED).enumerate().for_each(|(number, cells)| {
-        for other in others.iter().filter_map(|cells| cells.chunks(JOINED).nth(number)) {
-            cells.iter_mut().zip(other).for_each(|(cell, other)| *cell = join(*cell, *other));
+    match parts {
+        [] => filled(minor, A::default()).map(Some),
+        [part] => {
+            let mut cells = filled(minor, A::default())?;
+            Ok(add(&mut cells, part.clone())?.then_some(cells))
         }
-    });
-    Ok(Some(total))
+        _ => {
+            let (before, after) = parts.split_at(parts.len() / 2);
+            let fold = |parts| fold_parts(parts, minor, add, join);
+            let (before, after) = rayon::join(|| fold(before), || fold(after));
+            let (Some(mut cells), Some(after)) = (before?, after?) else { return Ok(None) };
+            cells.par_chunks_mut(JOINED).zip(after.par_chunks(JOINED)).for_each(|(cells, after)| {
+                cells.iter_mut().zip(after).for_each(|(cell, &after)| *cell = join(*cell, after));
+            });
+            Ok(Some(cells))
+        }
+    }
 }
 
 /// Moves the values of a major slice that are kept to `end`, without a branch that depends on them; gives the new end.

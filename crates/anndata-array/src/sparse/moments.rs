@@ -139,7 +139,7 @@ impl SparseMatrix {
                     Err(self.no_doubles())
                 })
             };
-            fold_parts(parts, minor, &add, Sums::plus)?
+            fold_parts(&parts, minor, &add, &Sums::plus)?
         });
         self.canonical.found(sums.is_some());
         let Some(sums) = sums else { return Ok(None) };

@@ -181,7 +181,7 @@ impl SparseMatrix {
     ) -> Result<Vec<A>> {
         let (nnz, minor) = (self.nnz(), self.axes().1);
         let step = part_size(nnz, minor);
-        let parts = (0..nnz).step_by(step).map(|start| start..nnz.min(start + step)).collect();
+        let parts: Vec<_> = (0..nnz).step_by(step).map(|start| start..nnz.min(start + step)).collect();
         let add_part = |cells: &mut [A], part: Range<usize>| {
             by_width!(self.indices.dtype(), I => {
                 let indices = plain::<I>(&self.indices)?.get(part.clone()).or_bug("a part beyond the indices")?;
@@ -191,7 +191,7 @@ impl SparseMatrix {
                 Ok(true)
             })
         };
-        fold_parts(parts, minor, &add_part, join)?.or_bug("a part that was left out")
+        fold_parts(&parts, minor, &add_part, &join)?.or_bug("a part that was left out")
     }
 
     /// Returns the same matrix with values of another numeric dtype, converted as [`Tensor::cast`] does.

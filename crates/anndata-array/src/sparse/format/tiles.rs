@@ -7,7 +7,8 @@
 //!
 //! Tried, and slower: each value straight to its place, with the lines that follow asked for ahead (half as long again); indices
 //! and values collected in lines of their own (a tenth); lines written as soon as they are full, when the last value is still
-//! on its way to the cache.
+//! on its way to the cache; sixteen values at once with gathers and scatters of AVX-512 (a third). No difference: what is ahead asked
+//! for a line at a time. A third of the time is not this loop: counting, and memory for the result, which the system clears.
 
 use std::ops::Range;
 
