@@ -30,12 +30,16 @@ const TAIL: &str = "
 
 A limit leaves out all that is not moving, packing or unpacking bytes. What takes more than half as long again, and why:
 
-- *to CSC*, *to CSR*: each value goes to one of thousands of places, which are counted first. To count, and to touch the memory of the
-  result once, takes nearly half as long again as the limit by itself.
-- *columns, a tenth of them shuffled*: what is kept of each row has to be put in order.
-- *column variances*, *means of groups*: what belongs to all columns does not fit the nearest cache.
+- *to CSC*, *to CSR*: each value goes to one of thousands of places, which are counted first, and so many at a time do not fit the
+  nearest cache. To count, and to touch the memory of the result once, takes nearly as long as the limit by itself.
+- *columns, a tenth of them*, also shuffled: what is kept of each row has to be found, and put in order.
+- *values of columns counted*, *column variances*, *means of groups*: what belongs to all columns does not fit the nearest cache, and
+  each value adds to another line of it.
+- *row variances*: the values of a row are gone through twice. *dense, transposed*: each value of a row goes to another line.
+- *concat, outer join* and *inner join*: each index becomes that of another column, and is put in order or left out.
 - *read, none*: besides its values an object has frames, names and offsets, and each index is compared with the length of its axis.
-- *variances of a stored matrix*, *one pass*, *rechunk*: the limit leaves out what is done with the values.
+- *one pass*, *read, dispatched*, *rechunk*: the limit leaves out what is done with the values.
+- *subset*, *transpose*, *split*, *repack*: what the command writes is on the disk when it ends; what Python writes need not be.
 - Writing zarr: Python packs with zstd on all cores as well, so that the ratio to it is bounded by what it does besides.
 - What stands beside *a copy of its data in memory* is bound by other things, of which a copy is the least: text is made numbers, and
   what is written is packed.
