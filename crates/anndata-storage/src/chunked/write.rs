@@ -13,7 +13,7 @@ use crate::{ArraySpec, ChunkedStorage, Error, OrBug, Result, Tensor, ensure};
 const BATCH_BYTES: usize = 32 << 20;
 
 /// The bytes of a batch that are enough, where it has some chunks for each core.
-const ENOUGH_BYTES: usize = 8 << 20;
+const ENOUGH_BYTES: usize = 4 << 20;
 const ENOUGH_CHUNKS: usize = 4;
 
 /// Writes a block into a chunked array: chunks are encoded on all cores and stored in order.
